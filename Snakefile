@@ -1,0 +1,84 @@
+"""myelosketch: myelin (PIB PET DVR) predicted from MRI by sketcher-refiner GANs, from images to report."""
+
+from snakemake.utils import min_version
+
+min_version("9.12")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/cohort.smk"
+include: "rules/simulation.smk"
+include: "rules/registration.smk"
+include: "rules/regions.smk"
+include: "rules/training.smk"
+include: "rules/prediction.smk"
+include: "rules/evaluation.smk"
+include: "rules/reporting.smk"
+
+
+localrules:
+    all,
+    cohort,
+    registration,
+    regions,
+    training,
+    predictions,
+    evaluation,
+    figures,
+
+
+rule all:
+    """Everything: tables, figures and the report."""
+    default_target: True
+    input:
+        COHORT_TABLES,
+        EVALUATION,
+        FIGURES,
+        REPORT,
+
+
+rule cohort:
+    """Who is in, who is left out, the folds, and the check of every input file."""
+    input:
+        COHORT_TABLES,
+
+
+rule registration:
+    """Every MRI map in PET space."""
+    input:
+        REGISTERED,
+
+
+rule regions:
+    """Lesion, normal-appearing white matter and other, on each PET grid."""
+    input:
+        REGIONS,
+
+
+rule training:
+    """All models of all folds."""
+    input:
+        MODELS,
+
+
+rule predictions:
+    """The held-out DVR map of every scan by every method."""
+    input:
+        PREDICTIONS,
+
+
+rule evaluation:
+    """All tables of results/evaluation."""
+    input:
+        EVALUATION,
+        REGION_VOLUMES,
+        REGISTRATION_ERROR,
+
+
+rule figures:
+    """All figures, from tables and stored maps only."""
+    input:
+        FIGURES,

@@ -1,0 +1,133 @@
+"""What every stage asks: the checked configuration, the cohort, the folds, and where files lie."""
+
+import ast
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+LIBRARY = Path(workflow.basedir) / "workflow_scripts"
+sys.path.insert(0, str(LIBRARY))
+
+from myelosketch import names
+from myelosketch.cohort.config import check_config
+from myelosketch.cohort.folds import assign_folds, check_group_sizes, read_folds
+from myelosketch.cohort.table import cohort_from_rows, read_cohort, split_complete
+from myelosketch.errors import MyelosketchError
+from myelosketch.simulation.cohort import participants, simulated_files, truth_file
+
+CONFIG_SCHEMA = Path(workflow.basedir) / "rules/schemas/config.schema.yaml"
+RESULTS = "results"
+SIMULATED = f"{RESULTS}/simulated"
+IS_SIMULATED = config["cohort"]["source"] == "simulate"
+
+
+def load_cohort():
+    """Cohort table of the configured source: (included, excluded, folds)."""
+    settings, simulate = config["cohort"], config["simulation"]
+    if IS_SIMULATED:
+        people = participants(simulate["n_patients"], simulate["n_controls"])
+        table = cohort_from_rows(
+            [
+                {**row, **simulated_files(SIMULATED, row["subject"], row["group"])}
+                for row in people.to_dict("records")
+            ]
+        )
+    else:
+        table = read_cohort(settings["table"])
+    included, excluded = split_complete(
+        table, exclude=settings["exclude"], check_files=not IS_SIMULATED
+    )
+    if config["folds"]["file"]:
+        return included, excluded, read_folds(config["folds"]["file"], included)
+    return (
+        included,
+        excluded,
+        assign_folds(included, config["folds"]["n"], config["seed"]),
+    )
+
+
+try:
+    check_config(config, CONFIG_SCHEMA)
+    validate(config, str(CONFIG_SCHEMA))
+    COHORT, EXCLUDED, FOLDS = load_cohort()
+except MyelosketchError as error:
+    raise WorkflowError(str(error)) from None
+
+for row in EXCLUDED.to_dict("records"):
+    logger.warning(f"Left out: {row['scan']} ({row['reason']})")
+
+SCANS = COHORT["scan"].tolist()
+GROUP = dict(zip(COHORT["scan"], COHORT["group"]))
+PATIENTS = [scan for scan in SCANS if GROUP[scan] == "MS"]
+FOLD = {
+    scan: int(FOLDS.set_index("subject")["fold"][names.subject_of(scan)])
+    for scan in SCANS
+}
+FOLD_IDS = sorted(set(FOLD.values()))
+METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
+CEILINGS = list(names.CEILINGS) if IS_SIMULATED else []
+
+
+wildcard_constraints:
+    scan=names.SCAN_PATTERN,
+    folder=names.FOLDER_PATTERN,
+    subject="[A-Za-z0-9]+",
+    fold="[0-9]+",
+    method="|".join(names.METHODS + names.CEILINGS + ("pet",)),
+
+
+def train_scans(fold):
+    """Scans that the models of a fold learn from."""
+    return [scan for scan in SCANS if FOLD[scan] != int(fold)]
+
+
+def test_scans(fold):
+    """Scans held out in a fold."""
+    return [scan for scan in SCANS if FOLD[scan] == int(fold)]
+
+
+def out(key, **entities):
+    """Path of one scan's derivative."""
+    return names.path(RESULTS, key, **entities)
+
+
+def pat(key):
+    """Path of a derivative with wildcards, for outputs."""
+    return f"{RESULTS}/{names.pattern(key)}"
+
+
+def truth(scan, which):
+    """Path of a simulated scan's truth."""
+    return truth_file(SIMULATED, names.subject_of(scan), which)
+
+
+def scan_input(name):
+    """Input function: a file of the cohort table for the scan of the wildcards ([] where there is none)."""
+    files = dict(zip(COHORT["scan"], COHORT[name]))
+    return lambda wildcards: files[wildcards.scan] or []
+
+
+def imports_of(path):
+    """Names of this library's modules that one of its files imports, wherever in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lines = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return [
+        name
+        for line in lines
+        if (line.module or "").startswith("myelosketch")
+        for name in (line.module, *(f"{line.module}.{alias.name}" for alias in line.names))
+    ]
+
+
+def library(*modules):
+    """Files of library modules and of all they import, so that an edit reruns just the rules it concerns."""
+    found, pending = set(), [f"myelosketch.{name}" for name in modules]
+    while pending:
+        path = LIBRARY / (pending.pop().replace(".", "/") + ".py")
+        if path.is_file() and path not in found:
+            found.add(path)
+            pending += imports_of(path)
+    return sorted(os.path.relpath(path) for path in found)

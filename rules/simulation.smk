@@ -1,0 +1,102 @@
+"""Floor 2: the simulated cohort, written as a BIDS dataset that the other stages read like a user's own."""
+
+from myelosketch.simulation.cohort import dataset_files, truth_files
+
+SIMULATED_PEOPLE = participants(
+    config["simulation"]["n_patients"], config["simulation"]["n_controls"]
+)
+# what shapes a participant: the size of the cohort does not, so a larger cohort keeps its first members
+SIMULATION_SETTINGS = {
+    key: value
+    for key, value in config["simulation"].items()
+    if key not in ("n_patients", "n_controls")
+}
+
+
+def simulated_outputs(subject, group):
+    """Every image and table that one participant's simulation writes, by name."""
+    return simulated_files(SIMULATED, subject, group) | truth_files(SIMULATED, subject, group)
+
+
+def simulated_subjects(group):
+    """Pattern of the participants of a group; an impossible one where the group is empty."""
+    people = SIMULATED_PEOPLE["subject"][SIMULATED_PEOPLE["group"] == group]
+    return "|".join(people) or "none in this group"
+
+
+rule simulate_participant:
+    """One simulated patient: anatomy, lesions, measured maps and their ground truth."""
+    input:
+        library=library("simulation.participant"),
+    output:
+        **simulated_outputs("{subject}", "MS"),
+    log:
+        "results/logs/simulate_participant/{subject}.log",
+    wildcard_constraints:
+        subject=simulated_subjects("MS"),
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        root=SIMULATED,
+        group="MS",
+        settings=SIMULATION_SETTINGS,
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/simulate_participant.py"
+
+
+use rule simulate_participant as simulate_control with:
+    output:
+        **simulated_outputs("{subject}", "HC"),
+    log:
+        "results/logs/simulate_control/{subject}.log",
+    wildcard_constraints:
+        subject=simulated_subjects("HC"),
+    params:
+        root=SIMULATED,
+        group="HC",
+        settings=SIMULATION_SETTINGS,
+        seed=config["seed"],
+
+
+rule describe_simulated_cohort:
+    """Description, participants table and README of the simulated dataset."""
+    input:
+        library=library("simulation.cohort"),
+    output:
+        **dataset_files(SIMULATED),
+    log:
+        "results/logs/describe_simulated_cohort.log",
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        root=SIMULATED,
+        n_patients=config["simulation"]["n_patients"],
+        n_controls=config["simulation"]["n_controls"],
+        settings=SIMULATION_SETTINGS,
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/describe_simulated_cohort.py"
+
+
+rule simulated_cohort:
+    """The simulated dataset, whole, for use on its own."""
+    input:
+        [
+            path
+            for person in SIMULATED_PEOPLE.itertuples()
+            for path in simulated_outputs(person.subject, person.group).values()
+        ],
+        dataset_files(SIMULATED).values(),
+
+
+localrules:
+    simulated_cohort,

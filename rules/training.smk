@@ -1,0 +1,173 @@
+"""Floor 4: the models of every fold, fitted on its training scans alone."""
+
+from myelosketch.learning.data import TRAINING_FILES
+
+MODEL_FOLDER = "results/training/fold-{fold}"
+# what every network method reads of the configuration; each adds its own section
+NETWORK_SETTINGS = (
+    "precision",
+    "crop",
+    "batch",
+    "steps_per_epoch",
+    "lesion_crops",
+    "flips",
+    "schedule",
+    "ema",
+    "beta1",
+    "adversarial",
+    "generator",
+    "discriminator",
+)
+MODELS = expand(f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=FOLD_IDS, method=METHODS)
+
+
+def fold_files(key):
+    """Input function: a derivative of each training scan of a fold; no file of a held-out scan is an input."""
+    return lambda wildcards: [out(key, scan=s) for s in train_scans(wildcards.fold)]
+
+
+def control_files(key):
+    """Input function: a derivative of each training control of a fold."""
+    return lambda wildcards: [out(key, scan=s) for s in train_controls(wildcards.fold)]
+
+
+def train_controls(fold):
+    """Training scans of a fold that are controls."""
+    return [scan for scan in train_scans(fold) if GROUP[scan] == "HC"]
+
+
+def network_settings(method):
+    """The part of the configuration that shapes one network method."""
+    return {key: config["training"][key] for key in (*NETWORK_SETTINGS, method)}
+
+
+rule fit_template:
+    """Mean DVR of the fold's training controls in MNI152 space."""
+    input:
+        **{
+            key: control_files(key)
+            for key in ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
+        },
+        library=library("learning.template"),
+    output:
+        weights=f"{MODEL_FOLDER}/template/model.safetensors",
+        card=f"{MODEL_FOLDER}/template/model.json",
+    log:
+        "results/logs/fit_template/fold-{fold}.log",
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        controls=lambda wildcards: train_controls(wildcards.fold),
+        smoothing_mm=config["training"]["template"]["smoothing_mm"],
+    script:
+        "../workflow_scripts/fit_template.py"
+
+
+rule fit_ridge:
+    """The stronger of two linear models of the fold's training scans, chosen on an inner split."""
+    input:
+        **{key: fold_files(key) for key in TRAINING_FILES},
+        library=library("learning.ridge"),
+    output:
+        weights=f"{MODEL_FOLDER}/ridge/model.safetensors",
+        card=f"{MODEL_FOLDER}/ridge/model.json",
+    log:
+        "results/logs/fit_ridge/fold-{fold}.log",
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        scans=lambda wildcards: train_scans(wildcards.fold),
+        alphas=config["training"]["ridge"]["alphas"],
+        splits=config["training"]["ridge"]["splits"],
+    script:
+        "../workflow_scripts/fit_ridge.py"
+
+
+rule train_sketcher:
+    """Sketcher: cGAN from the MRI maps to the DVR map, with the L1 over the brain (Eq. 2 and 4)."""
+    input:
+        **{key: fold_files(key) for key in TRAINING_FILES},
+        library=library("learning.training"),
+    output:
+        weights=f"{MODEL_FOLDER}/sketcher/model.safetensors",
+        card=f"{MODEL_FOLDER}/sketcher/model.json",
+        history=f"{MODEL_FOLDER}/sketcher/history.tsv",
+    log:
+        "results/logs/train_sketcher/fold-{fold}.log",
+    conda:
+        "../envs/learning.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=1,
+        mem_mb=config["training"]["mem_mb"],
+        runtime=config["training"]["runtime"],
+    params:
+        scans=lambda wildcards: train_scans(wildcards.fold),
+        settings=network_settings("sketcher"),
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/train_sketcher.py"
+
+
+rule train_refiner:
+    """Refiner: cGAN from the maps and the frozen sketch, with the region-weighted L1 (Eq. 3 and 5)."""
+    input:
+        **{key: fold_files(key) for key in TRAINING_FILES},
+        sketcher=f"{MODEL_FOLDER}/sketcher/model.safetensors",
+        sketcher_card=f"{MODEL_FOLDER}/sketcher/model.json",
+        library=library("learning.training"),
+    output:
+        weights=f"{MODEL_FOLDER}/refiner/model.safetensors",
+        card=f"{MODEL_FOLDER}/refiner/model.json",
+        history=f"{MODEL_FOLDER}/refiner/history.tsv",
+    log:
+        "results/logs/train_refiner/fold-{fold}.log",
+    conda:
+        "../envs/learning.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=1,
+        mem_mb=config["training"]["mem_mb"],
+        runtime=config["training"]["runtime"],
+    params:
+        scans=lambda wildcards: train_scans(wildcards.fold),
+        settings=network_settings("refiner"),
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/train_refiner.py"
+
+
+rule train_comparison:
+    """A network without a discriminator that the sketcher and the refiner are compared with."""
+    input:
+        **{key: fold_files(key) for key in TRAINING_FILES},
+        library=library("learning.training"),
+    output:
+        weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",
+        card=f"{MODEL_FOLDER}/{{method}}/model.json",
+        history=f"{MODEL_FOLDER}/{{method}}/history.tsv",
+    log:
+        "results/logs/train_comparison/fold-{fold}_{method}.log",
+    wildcard_constraints:
+        method="dnn2|unet|unetroi",
+    conda:
+        "../envs/learning.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=1,
+        mem_mb=config["training"]["mem_mb"],
+        runtime=config["training"]["runtime"],
+    params:
+        scans=lambda wildcards: train_scans(wildcards.fold),
+        settings=lambda wildcards: network_settings(wildcards.method),
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/train_comparison.py"

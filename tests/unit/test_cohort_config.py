@@ -1,0 +1,108 @@
+"""The configuration: every problem at once, with key path, found, expected, and the nearest key."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from myelosketch.cohort.config import check_config, config_problems
+from myelosketch.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+SCHEMA_PATH = ROOT / "rules/schemas/config.schema.yaml"
+SCHEMA = yaml.safe_load(SCHEMA_PATH.read_text())
+OVERLAYS = sorted((ROOT / "configs").glob("*.yaml"))
+
+
+def default():
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def merged(base, overlay):
+    for key, value in overlay.items():
+        base[key] = merged(base[key], value) if isinstance(value, dict) else value
+    return base
+
+
+def test_the_default_is_valid():
+    assert config_problems(default(), SCHEMA) == []
+
+
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.name)
+def test_overlays_are_valid(path):
+    assert config_problems(merged(default(), yaml.safe_load(path.read_text())), SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"sead": 1}, "sead: unknown key; did you mean seed?"),
+        ({"folds": {"number": 3}}, "folds.number: unknown key; valid here: file, n"),
+        ({"folds": {"n": "three"}}, "folds.n: found 'three' (text), expected a whole number"),
+        ({"folds": {"n": 1}}, "folds.n: found 1 (a whole number), expected at least 2"),
+        ({"folds": []}, "folds: found a list, expected a section of keys"),
+        (
+            {"cohort": {"source": "bids"}},
+            "cohort.source: found 'bids' (text), expected one of 'simulate', 'table'",
+        ),
+        (
+            {"cohort": {"exclude": ["07"]}},
+            "cohort.exclude.0: found '07' (text), expected text like ^sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?$",
+        ),
+        ({"regions": {"perilesional_mm": True}}, "regions.perilesional_mm: found true (true or false), expected a number"),
+        ({"regions": {"threshold": 0}}, "regions.threshold: found 0 (a whole number), expected more than 0"),
+        ({"registration": {"metric": "MI"}}, "registration.metric: found 'MI' (text), expected one of 'mattes', 'GC'"),
+    ],
+)
+def test_one_problem_one_sentence(change, sentence):
+    assert config_problems(default() | change, SCHEMA) == [sentence]
+
+
+def test_all_problems_at_once():
+    with pytest.raises(InputError) as caught:
+        check_config(default() | {"sead": 1, "folds": {"n": 0}}, SCHEMA_PATH)
+    assert str(caught.value) == (
+        "The configuration has 2 problems:\n"
+        "  - sead: unknown key; did you mean seed?\n"
+        "  - folds.n: found 0 (a whole number), expected at least 2\n"
+        "config.yaml explains every key."
+    )
+
+
+def sections(schema, path=""):
+    yield path, schema
+    for name, part in schema.get("properties", {}).items():
+        if part.get("type") == "object":
+            yield from sections(part, f"{path}.{name}")
+
+
+@pytest.mark.parametrize(("path", "section"), sections(SCHEMA), ids=lambda item: str(item)[:30])
+def test_no_section_lets_a_typo_pass(path, section):
+    assert section["additionalProperties"] is False
+
+
+def test_every_key_of_the_schema_is_in_the_default_config_under_a_comment():
+    lines = (ROOT / "config.yaml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        key, colon, value = line.strip().partition(":")
+        if colon and not key.startswith(("#", "-")) and value.strip():
+            assert lines[number - 1].strip().startswith("#"), f"{key} has no comment above it"
+
+    def same_keys(schema, config, path=""):
+        for name, part in schema["properties"].items():
+            assert name in config, f"{path}{name} is not in config.yaml"
+            if part.get("type") == "object":
+                same_keys(part, config[name], f"{path}{name}.")
+
+    same_keys(SCHEMA, default())
+
+
+def test_defaults_of_the_schema_are_those_of_the_default_config():
+    def compare(schema, config, path=""):
+        for name, part in schema["properties"].items():
+            if part.get("type") == "object":
+                compare(part, config[name], f"{path}{name}.")
+            else:
+                assert part["default"] == config[name], f"{path}{name}"
+
+    compare(SCHEMA, default())

@@ -1,0 +1,185 @@
+"""Tests of the claims: families, verdicts in plain words, and what cannot be computed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from myelosketch.evaluation import statistics, verdicts
+from myelosketch.evaluation.scoring import TABLES
+
+METHODS = ("ridge", "sketcher", "refiner")
+OPTIONS = {"k": 1.0, "margin": 0.05, "alpha": 0.05, "draws": 2000, "seed": 7}
+
+
+def score_tables(
+    n_patients=18, n_controls=10, nawm_shift=0.0, lesion_shift=-0.17, error=None, dice=0.9, seed=3
+):
+    """Tables as gathered: true means by subject, predicted ones off by ``error`` per method."""
+    generator = np.random.default_rng(seed)
+    error = error or {"ridge": 0.01, "sketcher": 0.0075, "refiner": 0.005}
+    rows = {"regions": [], "voxelwise": [], "demyelination": []}
+    for number in range(1, n_patients + n_controls + 1):
+        patient = number <= n_patients
+        white = generator.normal(1.27 + nawm_shift * patient, 0.03)
+        true = {"nawm": white, "lesion": white + lesion_shift + generator.normal(0, 0.03)}
+        share = generator.uniform(30, 80)
+        for method, size in error.items():
+            shared = {"method": method, "scan": f"sub-{number:02d}", "subject": f"{number:02d}", "fold": 1}
+            shared["group"] = "MS" if patient else "HC"
+            for region in ("brain", "lesion", "nawm", "other"):
+                empty = region == "lesion" and not patient
+                mean = np.nan if empty else true.get(region, 1.1)
+                means = {"mean_dvr_true": mean, "mean_dvr_pred": mean + generator.normal(0, size)}
+                shared_region = shared | {"region": region, "n_voxels": 0 if empty else 50}
+                rows["regions"].append(shared_region | means)
+                mae = np.nan if empty else size * generator.uniform(0.9, 1.1)
+                rows["voxelwise"].append(shared_region | {"mae": mae})
+            if patient:
+                p = share / 100
+                scores = {"pct_true": share, "pct_pred": share + 100 * generator.normal(0, size)}
+                scores |= {"dice": dice + generator.normal(0, 0.01), "trivial_dice": 2 * p / (1 + p)}
+                rows["demyelination"].append(
+                    shared | {"k": 1.0, "mcc": 0.5 - size + generator.normal(0, 1e-3)} | scores
+                )
+    return {name: pd.DataFrame(table, columns=list(TABLES[name])) for name, table in rows.items()}
+
+
+def claims_of(tables, methods=METHODS, **changes):
+    return statistics.claims_from_tables(tables, methods=list(methods), **(OPTIONS | changes))
+
+
+def verdict(claims, claim, source):
+    return claims[(claims["claim"] == claim) & (claims["source"] == source)]["verdict"].item()
+
+
+def test_all_claims_hold_where_they_are_true():
+    tests, claims = claims_of(score_tables())
+    for source in ("pet", *METHODS):
+        assert verdict(claims, "C1", source) == "holds"
+        assert verdict(claims, "C2", source) == "holds"
+    for method in METHODS:
+        assert verdict(claims, "C3", method) == "holds"
+        assert verdict(claims, "C4", method) == "holds"
+    assert verdict(claims, "C5", "refiner") == "holds"
+    assert list(tests.columns) == list(statistics.COLUMNS)
+    row = tests.query("name == 'lesion_vs_nawm' and source == 'pet'").iloc[0]
+    assert row["n"] == 18
+    assert row["p"] == pytest.approx(2 / 2**18)
+    assert row["p_adjusted"] == pytest.approx(4 * row["p"])
+    assert row["estimate"] == pytest.approx(-0.17, abs=0.03)
+
+
+def test_no_significant_difference_is_never_called_equality():
+    tests, claims = claims_of(score_tables(n_patients=5, n_controls=4, nawm_shift=0.01), margin=0.005)
+    row = tests.query("name == 'nawm_vs_hcwm' and source == 'pet'").iloc[0]
+    assert row["p_adjusted"] > 0.05
+    assert row["verdict"] == "no significant difference (this is not equality)"
+    assert verdict(claims, "C1", "pet") == "not decided"
+    assert "neither different nor equivalent" in claims.iloc[0]["evidence"]
+
+
+def test_a_true_difference_of_white_matter_makes_the_first_claim_fail():
+    _, claims = claims_of(score_tables(nawm_shift=-0.15))
+    assert verdict(claims, "C1", "pet") == "does not hold"
+
+
+def test_predicting_one_value_for_everybody_does_not_confirm_that_groups_are_alike():
+    tables = score_tables()
+    flat = (tables["regions"]["method"] == "ridge") & (tables["regions"]["region"] == "nawm")
+    generator = np.random.default_rng(1)
+    tables["regions"].loc[flat, "mean_dvr_pred"] = 1.27 + generator.normal(0, 1e-4, flat.sum())
+    tests, claims = claims_of(tables)
+    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridge'")["p"].item() < 1e-4
+    assert verdict(claims, "C1", "ridge") == "not decided"
+    assert verdict(claims, "C3", "ridge") == "does not hold"
+
+
+def test_a_dice_that_is_only_the_trivial_one_does_not_hold():
+    tables = score_tables()
+    tables["demyelination"]["dice"] = tables["demyelination"]["trivial_dice"]
+    tables["demyelination"]["pct_pred"] = 100.0
+    _, claims = claims_of(tables)
+    assert verdict(claims, "C4", "refiner") == "does not hold"
+    assert "minus trivial Dice 0.00 [0.00, 0.00]" in claims.query("claim == 'C4'")["evidence"].iloc[-1]
+
+
+def test_a_refiner_that_loses_is_said_to_lose():
+    tests, claims = claims_of(score_tables(error={"ridge": 0.005, "sketcher": 0.01, "refiner": 0.03}))
+    assert verdict(claims, "C5", "refiner") == "does not hold"
+    chosen = tests.query("name == 'lesion_mae_vs_refiner'")
+    assert set(chosen["verdict"]) == {"refiner worse"}
+    assert set(tests.query("name == 'mcc_vs_refiner'")["verdict"]) == {"refiner worse"}
+
+
+def test_ceilings_are_no_part_of_the_families():
+    tables = score_tables(error={"ridge": 0.02, "sketcher": 0.015, "refiner": 0.01, "rescan": 0.03})
+    tests, _ = claims_of(tables)
+    assert "rescan" not in set(tests["source"])
+    assert len(tests.query("claim == 'C2'")) == 4
+
+
+def test_the_order_of_rows_changes_nothing():
+    tables = score_tables()
+    shuffled = {name: table.sample(frac=1, random_state=2) for name, table in tables.items()}
+    for one, other in zip(claims_of(tables), claims_of(shuffled), strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "claim", "evidence"),
+    [
+        ({"n_controls": 0}, "C1", "one group is missing"),
+        ({"n_patients": 0}, "C1", "one group is missing"),
+        ({"n_patients": 0}, "C2", "no subject with both values"),
+        ({"n_patients": 2}, "C2", "fewer than 3 subjects"),
+        ({"n_patients": 0}, "C3", "lesions: fewer than 3 subjects"),
+        ({"n_patients": 0}, "C4", "fewer than 3 subjects"),
+        ({"n_patients": 0}, "C5", "sketcher not compared (no subject with both values)"),
+    ],
+)
+def test_what_cannot_be_tested_is_missing_with_its_reason(settings_, claim, evidence):
+    _, claims = claims_of(score_tables(**settings_))
+    row = claims.query("claim == @claim").iloc[-1]
+    assert (row["verdict"], row["evidence"]) == ("n/a", evidence)
+
+
+def test_a_method_without_predictions_is_missing_not_a_crash():
+    tests, claims = claims_of(score_tables(), methods=("ridge", "dnn2", "sketcher", "refiner"))
+    assert tests.query("source == 'dnn2'")["p"].isna().all()
+    assert tests.query("source == 'dnn2'")["note"].notna().all()
+    assert verdict(claims, "C3", "dnn2") == "n/a"
+    assert "dnn2 not compared" in claims.query("claim == 'C5'")["evidence"].item()
+
+
+def test_no_demyelinated_voxel_anywhere_gives_no_dice_and_a_reason():
+    tables = score_tables()
+    tables["demyelination"][["dice", "mcc"]] = np.nan
+    tables["demyelination"][["pct_true", "pct_pred", "trivial_dice"]] = 0.0
+    tests, claims = claims_of(tables)
+    row = tests.query("name == 'mean_dice' and source == 'refiner'").iloc[0]
+    assert row["note"] == "18 patients without a Dice: nothing demyelinated in either map"
+    assert verdict(claims, "C4", "refiner") == "n/a"
+
+
+def test_files_are_written(tmp_path):
+    paths = {name: tmp_path / f"{name}.tsv" for name in ("regions", "voxelwise", "demyelination")}
+    for name, table in score_tables(n_patients=6, n_controls=4).items():
+        table.to_csv(paths[name], sep="\t", index=False, na_rep="n/a")
+    options = {
+        "methods": list(METHODS),
+        "k": 1.0,
+        "margin": 0.05,
+        "alpha": 0.05,
+        "bootstrap": 1000,
+        "seed": 1,
+    }
+    outputs = tmp_path / "statistics.tsv", tmp_path / "claims.tsv"
+    statistics.claim_statistics(paths, *outputs, **options)
+    assert outputs[0].read_text().startswith("claim\tname\tsource\tcontrast\tmethod\testimate")
+    assert "nan" not in outputs[0].read_text().lower().replace("n/a", "")
+    assert outputs[1].read_text().count("\n") == 1 + 4 + 4 + 3 + 3 + 1
+
+
+def test_minus_zero_is_printed_as_zero():
+    assert verdicts.number(-0.0004, 2) == "0.00"
+    assert verdicts.number(np.nan) == "n/a"

@@ -1,0 +1,196 @@
+"""A tiny cohort of known answer, shared by the tests of the learning floor, and the tests of its fold data."""
+
+import json
+
+import numpy as np
+import pytest
+
+from myelosketch.errors import GeometryError, InputError
+from myelosketch.learning.crops import DVR, SUPPORT, WEIGHTS, FoldCrops, cut_around, prepare_scan
+from myelosketch.learning.data import TRAINING_FILES, fit_normalisation, load_fold, load_maps
+from myelosketch.learning.losses import region_weights
+from myelosketch.volumes import save_volume
+
+SHAPE = (20, 22, 18)
+# DVR = INTERCEPT + SLOPES . (MTR, FA, RD, AD): what a linear model must find again
+SLOPES, INTERCEPT = np.array([0.012, 0.5, -0.2, 0.1]), 0.6
+
+
+def make_arrays(number, *, patient=True):
+    """Maps (4, x, y, z), DVR and regions of one participant: a ball of brain, white inside, a lesion in
+    patients."""
+    random = np.random.default_rng([7, number])
+    radius = np.sqrt(sum((np.indices(SHAPE)[axis] - SHAPE[axis] / 2) ** 2 for axis in range(3)))
+    regions = np.where(radius < 8, 1, 0) + (radius < 5)
+    if patient:
+        regions[8:11, 9:12, 8:10] = 3
+    brain = regions > 0
+    means, sds = np.array([35.0, 0.35, 0.7, 1.2]), np.array([4.0, 0.06, 0.1, 0.1])
+    maps = means[:, None, None, None] + sds[:, None, None, None] * random.standard_normal((4, *SHAPE))
+    maps[0] -= 6 * (regions == 3)
+    maps = (maps * brain).astype(np.float32)
+    dvr = (np.tensordot(SLOPES, maps, 1) + INTERCEPT) * brain
+    return maps, dvr.astype(np.float32), regions.astype(np.uint8)
+
+
+def write_cohort(folder, count=4, patients=3):
+    """Files of a tiny cohort: (names, files)."""
+    names, files = [], {key: [] for key in TRAINING_FILES}
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    for number in range(1, count + 1):
+        names.append(f"sub-{number:02d}")
+        maps, dvr, regions = make_arrays(number, patient=number <= patients)
+        for key, array in zip(TRAINING_FILES, (*maps, dvr, regions), strict=True):
+            path = folder / f"{names[-1]}_{key}.nii.gz"
+            save_volume(path, array, affine)
+            files[key].append(str(path))
+    return names, files
+
+
+def tiny_settings(**changes):
+    """Settings of a training that takes a second."""
+    settings = {
+        "precision": "32",
+        "crop": [16, 16, 16],
+        "batch": 2,
+        "steps_per_epoch": 2,
+        "lesion_crops": 0.25,
+        "flips": True,
+        "schedule": "cosine",
+        "ema": 0.0,
+        "beta1": 0.5,
+        "adversarial": "nonsaturating",
+        "generator": {"widths": [4, 8], "normalisation": "batch", "dropout": 0.5},
+        "discriminator": {"widths": [2, 2, 4, 4], "patch": [16, 16, 16], "normalisation": "batch"},
+    }
+    gan = {"epochs": 2, "learning_rate": 1e-3, "discriminator_learning_rate": 1e-4, "lambda_l1": 100.0}
+    regional = {"reduction": "mean_present", "cap": None}
+    settings["sketcher"] = dict(gan)
+    settings["refiner"] = {**gan, **regional, "residual": True}
+    settings["unet"] = {"epochs": 1, "learning_rate": 1e-3, "lambda_l1": 100.0}
+    settings["unetroi"] = {**settings["unet"], **regional}
+    settings["dnn2"] = {**settings["unet"], "widths": [4, 4]}
+    return json.loads(json.dumps({**settings, **changes}))
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    return write_cohort(tmp_path / "data")
+
+
+def rewrite(path, change):
+    """Save an image again after a change of its voxels."""
+    import nibabel as nib
+
+    image = nib.load(path)
+    save_volume(path, change(np.asarray(image.dataobj).astype(np.float32)), image.affine)
+
+
+def test_normalisation_is_the_mean_and_sd_over_all_brain_voxels(cohort):
+    scans = load_fold(*cohort)
+    found = fit_normalisation(scans)
+    brain = np.concatenate(
+        [make_arrays(n, patient=n <= 3)[0][:, make_arrays(n)[2] > 0] for n in range(1, 5)], axis=1
+    )
+    assert found.mean == pytest.approx(brain.mean(axis=1), rel=1e-5)
+    assert found.sd == pytest.approx(brain.std(axis=1), rel=1e-5)
+
+
+def test_scores_are_zero_outside_the_support_of_the_maps(cohort):
+    scans = load_fold(*cohort)
+    scores = fit_normalisation(scans).standardise(scans[0].maps, scans[0].support)
+    assert (scores[:, ~scans[0].support] == 0).all()
+    assert (scores[:, scans[0].support] != 0).any()
+
+
+def test_the_support_is_where_the_axial_diffusivity_is_above_zero(cohort):
+    names, files = cohort
+    rewrite(files["ad"][0], lambda data: np.where(np.indices(data.shape)[0] < 10, 0, data))
+    maps = load_maps({key: paths[0] for key, paths in files.items()})
+    assert not maps.support[:10].any()
+    assert maps.support[12, 11, 9]
+    assert (maps.data[:, ~maps.support] == 0).all()
+
+
+def test_a_map_that_is_not_finite_is_a_sentence(cohort):
+    names, files = cohort
+    rewrite(files["fa"][1], lambda data: np.where(np.indices(data.shape).sum(0) == 29, np.nan, data))
+    with pytest.raises(
+        InputError, match=r"sub-02_fa.nii.gz has \d+ voxels inside the brain that are not finite"
+    ):
+        load_fold(names, files)
+
+
+def test_a_map_on_another_grid_is_an_error_naming_both_files(cohort):
+    names, files = cohort
+    save_volume(files["rd"][0], np.ones(SHAPE, np.float32), np.diag([2.0, 3, 3, 1]))
+    with pytest.raises(GeometryError, match="sub-01_mtr.*sub-01_rd"):
+        load_fold(names, files)
+
+
+def test_a_fold_without_a_lesion_is_a_sentence(tmp_path):
+    with pytest.raises(InputError, match="none of the 2 training scans .* has a lesion voxel"):
+        load_fold(*write_cohort(tmp_path, count=2, patients=0))
+
+
+def test_crops_carry_the_weights_of_the_whole_volume(cohort):
+    scans = load_fold(*cohort)
+    prepared = [prepare_scan(scan, fit_normalisation(scans), loss="weighted_l1") for scan in scans]
+    crops = FoldCrops(scans, prepared, crop=[8, 8, 8], batch=1, steps=8, lesion_crops=1.0, seed=3)
+    for step in range(8):
+        batch = crops[0, step]
+        number = next(crops._turn(0, step))
+        scale = np.prod(scans[number].regions.shape) / 8**3
+        whole = np.unique(region_weights(scans[number].regions)) * scale
+        found = np.unique(batch["weights"].numpy())
+        assert np.isclose(found[:, None], whole[None], rtol=1e-5).any(axis=1).all()
+
+
+def test_a_whole_volume_keeps_the_weights_and_is_filled_up_to_the_stride(cohort):
+    scans = load_fold(*cohort)
+    prepared = [prepare_scan(scan, fit_normalisation(scans), loss="l1") for scan in scans]
+    batch = FoldCrops(scans, prepared, crop=None, batch=1, steps=1, multiple=4)[0, 0]
+    assert batch["weights"].sum() == pytest.approx(1, abs=1e-5)
+    assert all(side % 4 == 0 for side in batch["maps"].shape[2:])
+
+
+def test_batches_depend_on_seed_epoch_and_step_alone(cohort):
+    scans = load_fold(*cohort)
+    prepared = [prepare_scan(scan, fit_normalisation(scans), loss="l1") for scan in scans]
+    make = lambda seed: FoldCrops(scans, prepared, crop=[8, 8, 8], batch=2, steps=5, flips=True, seed=seed)  # noqa: E731
+    first, second = make(1), make(1)
+    _ = [first[0, step] for step in range(5)]
+    assert (first[3, 2]["maps"] == second[3, 2]["maps"]).all()
+    assert not (first[3, 2]["maps"] == first[3, 3]["maps"]).all()
+    assert not (first[3, 2]["maps"] == make(2)[3, 2]["maps"]).all()
+
+
+def test_every_scan_is_seen_equally_often(cohort):
+    scans = load_fold(*cohort)
+    prepared = [prepare_scan(scan, fit_normalisation(scans), loss="l1") for scan in scans]
+    crops = FoldCrops(scans, prepared, crop=[8, 8, 8], batch=2, steps=6)
+    seen = [number for epoch in range(2) for step in range(6) for number in crops._turn(epoch, step)]
+    assert sorted(seen) == sorted(list(range(4)) * 6)
+
+
+def test_a_flip_moves_maps_target_and_weights_together(cohort):
+    scans = load_fold(*cohort)
+    prepared = [prepare_scan(scan, fit_normalisation(scans), loss="l1") for scan in scans]
+    still = FoldCrops(scans, prepared, crop=[16, 16, 16], batch=1, steps=8)
+    moved = FoldCrops(scans, prepared, crop=[16, 16, 16], batch=1, steps=8, flips=True)
+    flipped = 0
+    for step in range(8):
+        a, b = still[0, step], moved[0, step]
+        mirror = not (a["maps"] == b["maps"]).all()
+        flipped += mirror
+        for key in a:
+            assert (b[key] == (a[key].flip(2) if mirror else a[key])).all(), key
+    assert 0 < flipped < 8
+
+
+def test_a_crop_larger_than_the_image_is_filled_with_zeros():
+    volume = np.ones((7, 5, 6, 7), np.float32)
+    cut = cut_around(volume, (2, 2, 2), (8, 4, 8))
+    assert cut.shape == (7, 8, 4, 8)
+    assert cut[0].sum() == 5 * 4 * 7
+    assert (SUPPORT, DVR, WEIGHTS) == (4, 5, 6)

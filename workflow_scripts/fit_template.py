@@ -1,0 +1,19 @@
+"""Entry of the rule fit_template."""
+
+from pathlib import Path
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.learning.template import fit_template
+
+    fit_template(
+        snakemake.params.controls,
+        {
+            key: list(snakemake.input[key])
+            for key in ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
+        },
+        Path(snakemake.output.weights).parent,
+        smoothing_mm=snakemake.params.smoothing_mm,
+        fold=int(snakemake.wildcards.fold),
+    )

@@ -1,0 +1,8 @@
+"""Entry of the rule gather_scores."""
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.evaluation.gather import gather_tables
+
+    gather_tables(snakemake.input.tables, snakemake.output[0])

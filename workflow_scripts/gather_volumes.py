@@ -1,0 +1,8 @@
+"""Entry of the rule gather_volumes."""
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.imaging.regions import gather_volumes
+
+    gather_volumes(snakemake.input.tables, snakemake.params.scans, snakemake.params.groups, snakemake.output[0])

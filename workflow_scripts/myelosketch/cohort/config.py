@@ -1,0 +1,105 @@
+"""The configuration against its schema: every problem at once, each in one line."""
+
+import difflib
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from myelosketch.errors import InputError
+
+_TYPE_NAMES = {
+    "object": "a section of keys",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+_FOUND_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+
+
+def check_config(config, schema_path):
+    """Compare a configuration with its JSON schema and report all that is wrong.
+
+    Parameters
+    ----------
+    config : dict, as Snakemake has merged it
+    schema_path : path of the YAML schema
+
+    Raises
+    ------
+    InputError : one line per problem: key path, what was found, what is expected, nearest valid key for a typo
+    """
+    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
+    problems = config_problems(config, schema)
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise InputError(f"The configuration has {count}:\n{lines}\nconfig.yaml explains every key.")
+
+
+def config_problems(config, schema):
+    """List of sentences, one per problem, sorted by key path (see ``check_config``)."""
+    validator = jsonschema.Draft202012Validator(schema)
+    problems = []
+    for error in sorted(validator.iter_errors(config), key=lambda item: list(map(str, item.absolute_path))):
+        problems.extend(_sentences(error))
+    return list(dict.fromkeys(problems))
+
+
+def _sentences(error):
+    key = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties":
+        return [_unknown_key(key, name, error) for name in error.instance if name not in error.schema["properties"]]
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return [f"{_join(key, name)}: missing; expected {_expected(error.schema, name)}" for name in missing]
+    expected = {
+        "type": lambda: _types(error.validator_value),
+        "enum": lambda: "one of " + ", ".join(map(_show, error.validator_value)),
+        "const": lambda: _show(error.validator_value),
+        "minimum": lambda: f"at least {error.validator_value}",
+        "exclusiveMinimum": lambda: f"more than {error.validator_value}",
+        "maximum": lambda: f"at most {error.validator_value}",
+        "exclusiveMaximum": lambda: f"less than {error.validator_value}",
+        "minItems": lambda: f"at least {error.validator_value} entries",
+        "maxItems": lambda: f"at most {error.validator_value} entries",
+        "minLength": lambda: "text that is not empty",
+        "multipleOf": lambda: f"a multiple of {error.validator_value}",
+        "uniqueItems": lambda: "no entry twice",
+        "pattern": lambda: f"text like {error.validator_value}",
+    }.get(error.validator, lambda: error.message)()
+    return [f"{key or 'the configuration'}: found {_found(error.instance)}, expected {expected}"]
+
+
+def _unknown_key(parent, name, error):
+    sentence = f"{_join(parent, name)}: unknown key"
+    near = difflib.get_close_matches(str(name), error.schema["properties"], n=1, cutoff=0.6)
+    if near:
+        return f"{sentence}; did you mean {_join(parent, near[0])}?"
+    return f"{sentence}; valid here: {', '.join(sorted(error.schema['properties']))}"
+
+
+def _expected(schema, name):
+    return _types(schema["properties"].get(name, {}).get("type", "a value"))
+
+
+def _types(names):
+    names = [names] if isinstance(names, str) else names
+    return " or ".join(_TYPE_NAMES.get(name, name) for name in names)
+
+
+def _found(value):
+    if isinstance(value, dict | list) or value is None:
+        return _TYPE_NAMES[_FOUND_NAMES.get(type(value), "null")]
+    return f"{_show(value)} ({_TYPE_NAMES[_FOUND_NAMES[type(value)]]})"
+
+
+def _show(value):
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+
+
+def _join(parent, name):
+    return f"{parent}.{name}" if parent else str(name)

@@ -1,0 +1,99 @@
+"""Cross-validation folds: by participant, stratified by group, written to a file, replaceable."""
+
+import numpy as np
+import pandas as pd
+
+from myelosketch.errors import InputError
+from myelosketch.names import GROUPS
+from myelosketch.tables import read_table
+
+
+def assign_folds(cohort, n_folds, seed):
+    """Deal the participants of each group over the folds, at random but repeatably (docs/method.md, decision 11).
+
+    With 18 patients, 10 controls and 3 folds this gives 6/6/6 patients and 3/3/4 controls.
+
+    Parameters
+    ----------
+    cohort : DataFrame with ``subject`` and ``group``, one row per scan
+    n_folds : int
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame : ``subject``, ``group``, ``fold`` (1-based), one row per participant, in cohort order
+
+    Raises
+    ------
+    InputError : a group has fewer participants than there are folds
+    """
+    people = cohort[["subject", "group"]].drop_duplicates(ignore_index=True)
+    check_group_sizes(people, n_folds)
+    generator = np.random.default_rng(seed)
+    fold = pd.Series(0, index=people.index)
+    for group in GROUPS:
+        members = generator.permutation(people.index[people.group == group])
+        # dealt from the last fold, so that a remainder falls there: 3/3/4
+        fold[members] = n_folds - np.arange(len(members)) % n_folds
+    return people.assign(fold=fold)
+
+
+def read_folds(path, cohort):
+    """Read a user's folds and hold them against the cohort.
+
+    Parameters
+    ----------
+    path : table with ``subject`` and ``fold`` (whole numbers from 1)
+    cohort : DataFrame with ``subject`` and ``group``
+
+    Returns
+    -------
+    pandas.DataFrame as from ``assign_folds``
+
+    Raises
+    ------
+    InputError : a participant is missing, appears twice (leakage), or a fold holds one group only
+    """
+    given = read_table(path)
+    if not {"subject", "fold"} <= set(given.columns):
+        raise InputError(f"The folds file {path} needs the columns subject and fold; found {', '.join(given.columns)}.")
+    given["subject"] = given.subject.str.removeprefix("sub-")
+    twice = sorted(given.subject[given.subject.duplicated()].unique())
+    if twice:
+        raise InputError(
+            f"The folds file {path} names {', '.join(twice)} twice: a participant belongs to one fold, "
+            "or training would see the test."
+        )
+    people = cohort[["subject", "group"]].drop_duplicates(ignore_index=True)
+    absent = sorted(set(people.subject) - set(given.subject))
+    if absent:
+        raise InputError(f"The folds file {path} lacks {', '.join(absent)}: give every participant a fold.")
+    people = people.merge(given[["subject", "fold"]], on="subject", how="left")
+    bad = [entry for entry in people.fold if not str(entry).isdigit() or int(entry) < 1]
+    if bad:
+        raise InputError(f"The folds file {path} has fold {bad[0]!r}; expected whole numbers from 1.")
+    people["fold"] = people.fold.astype(int)
+    present = sorted({int(entry) for entry in people.fold})
+    if present != list(range(1, len(present) + 1)) or len(present) < 2:
+        raise InputError(f"The folds file {path} has folds {present}; expected at least 1 and 2, without gaps.")
+    for number, members in people.groupby("fold"):
+        lacking = sorted(set(people.group) - set(members.group))
+        if lacking:
+            raise InputError(f"Fold {number} of {path} has no {lacking[0]} participant: spread the groups over all folds.")
+    return people
+
+
+def check_group_sizes(people, n_folds):
+    """Each group must fill every fold.
+
+    Raises
+    ------
+    InputError : naming the group, its size and the setting
+    """
+    for group in GROUPS:
+        size = int((people.group == group).sum())
+        if size < n_folds:
+            raise InputError(
+                f"Only {size} complete {group} participants for {n_folds} folds: "
+                f"lower folds.n, or add participants (results/cohort/excluded.tsv says who was left out)."
+            )

@@ -1,0 +1,1 @@
+"""Floor 5: voxelwise scores, demyelination, lesions, regions and statistics."""

@@ -1,0 +1,157 @@
+"""Agreement of two binary classifications of the same voxels, with what Dice alone would hide.
+
+Dice rises with the share of positive voxels: calling everything positive already scores 2p / (1 + p). So it
+never stands alone: trivial Dice, Dice of the other class, MCC, Cohen's kappa and the area under the ROC curve
+go with it.
+"""
+
+import numpy as np
+from scipy import stats
+
+COUNTS = ("tp", "fp", "fn", "tn")
+SCORES = ("dice", "trivial_dice", "dice_not_demyelinated", "mcc", "kappa", "auc")
+
+
+def confusion_counts(truth, predicted):
+    """True and false positives and negatives.
+
+    Parameters
+    ----------
+    truth, predicted : boolean arrays of one shape
+
+    Returns
+    -------
+    dict : ``tp``, ``fp``, ``fn``, ``tn``, int
+    """
+    truth = np.asarray(truth, bool)
+    predicted = np.asarray(predicted, bool)
+    tp = int((truth & predicted).sum())
+    fp = int((~truth & predicted).sum())
+    fn = int((truth & ~predicted).sum())
+    return {"tp": tp, "fp": fp, "fn": fn, "tn": int(truth.size) - tp - fp - fn}
+
+
+def dice(tp, fp, fn):
+    """Dice coefficient 2TP / (2TP + FP + FN), with its four cases of emptiness.
+
+    Both masks empty: NaN, because there was nothing to find (the caller counts these); empty truth with a
+    non-empty prediction: 0; non-empty truth with an empty prediction: 0; otherwise the formula.
+
+    Parameters
+    ----------
+    tp, fp, fn : int
+
+    Returns
+    -------
+    float
+    """
+    total = 2 * tp + fp + fn
+    return 2 * tp / total if total else np.nan
+
+
+def trivial_dice(share):
+    """Dice of calling every voxel positive when a share p of them is: 2p / (1 + p).
+
+    Parameters
+    ----------
+    share : float, 0 to 1
+
+    Returns
+    -------
+    float
+    """
+    return 2 * share / (1 + share)
+
+
+def matthews(tp, fp, fn, tn):
+    """Matthews correlation coefficient.
+
+    A truth of one class gives NaN: nothing can be told apart, for any method alike. A constant prediction of
+    a mixed truth gives 0, the value of chance (the convention of scikit-learn): NaN there would drop a
+    method's failures from its mean.
+
+    Parameters
+    ----------
+    tp, fp, fn, tn : int
+
+    Returns
+    -------
+    float, -1 to 1
+    """
+    if tp + fn == 0 or tn + fp == 0:
+        return np.nan
+    if tp + fp == 0 or tn + fn == 0:
+        return 0.0
+    # logarithms: the product of four counts of a large lesion load overflows 64-bit integers
+    scale = 0.5 * sum(np.log(float(n)) for n in (tp + fp, tp + fn, tn + fp, tn + fn))
+    return float((float(tp) * tn - float(fp) * fn) * np.exp(-scale))
+
+
+def cohen_kappa(tp, fp, fn, tn):
+    """Cohen's kappa (1960): agreement beyond that of independent raters; NaN where the truth is of one class.
+
+    Parameters
+    ----------
+    tp, fp, fn, tn : int
+
+    Returns
+    -------
+    float, at most 1
+    """
+    if tp + fn == 0 or tn + fp == 0:
+        return np.nan
+    n = tp + fp + fn + tn
+    observed = (tp + tn) / n
+    expected = ((tp + fp) / n) * ((tp + fn) / n) + ((tn + fn) / n) * ((tn + fp) / n)
+    return float((observed - expected) / (1 - expected))
+
+
+def roc_auc(truth, scores):
+    """Area under the ROC curve from ranks (Mann–Whitney), ties counting one half.
+
+    Parameters
+    ----------
+    truth : boolean array (n,)
+    scores : float array (n,), larger for the positive class
+
+    Returns
+    -------
+    float, 0 to 1; NaN where the truth is of one class
+    """
+    truth = np.asarray(truth, bool)
+    positives = int(truth.sum())
+    negatives = truth.size - positives
+    if positives == 0 or negatives == 0:
+        return np.nan
+    ranks = stats.rankdata(scores)
+    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def agreement(truth, predicted, scores):
+    """Every count and score of two classifications.
+
+    Parameters
+    ----------
+    truth, predicted : boolean arrays (n,)
+    scores : float array (n,), larger for the positive class
+
+    Returns
+    -------
+    dict : :data:`COUNTS`, ``pct_true``, ``pct_pred`` (percent of n) and :data:`SCORES`; all scores NaN when n
+        is 0
+    """
+    counts = confusion_counts(truth, predicted)
+    tp, fp, fn, tn = (counts[name] for name in COUNTS)
+    n = tp + fp + fn + tn
+    if n == 0:
+        return counts | dict.fromkeys(("pct_true", "pct_pred", *SCORES), np.nan)
+    return counts | {
+        "pct_true": 100 * (tp + fn) / n,
+        "pct_pred": 100 * (tp + fp) / n,
+        "dice": dice(tp, fp, fn),
+        "trivial_dice": trivial_dice((tp + fn) / n),
+        "dice_not_demyelinated": dice(tn, fn, fp),
+        "mcc": matthews(tp, fp, fn, tn),
+        "kappa": cohen_kappa(tp, fp, fn, tn),
+        "auc": roc_auc(truth, scores),
+    }

@@ -1,0 +1,86 @@
+"""Which voxels a score is computed on: the regions of a label map, cut to where the measured PET has a
+value."""
+
+import numpy as np
+
+from myelosketch.errors import InputError
+from myelosketch.names import REGION_CODES
+
+# order of the rows of every table with a region; "brain" is the union of the other three
+REGIONS = ("brain", "lesion", "nawm", "other")
+
+
+def region_masks(labels):
+    """Boolean mask of each region.
+
+    Parameters
+    ----------
+    labels : integer array (x, y, z): 0 outside the brain, 1 other, 2 normal-appearing or healthy white
+        matter, 3 lesion
+
+    Returns
+    -------
+    dict : region name -> boolean array (x, y, z); ``brain`` is every voxel that is not 0
+    """
+    labels = np.asarray(labels)
+    masks = {"brain": labels > 0}
+    for region in REGIONS[1:]:
+        masks[region] = labels == REGION_CODES[region]
+    return masks
+
+
+def scorable_labels(labels, measured):
+    """Label map without the voxels where the measured DVR has no value (NaN or infinite).
+
+    A voxel outside the scanner's field of view can be scored for no method, so it leaves every region (ours).
+
+    Parameters
+    ----------
+    labels : integer array (x, y, z)
+    measured : float array (x, y, z), DVR
+
+    Returns
+    -------
+    integer array (x, y, z)
+    """
+    return np.where(np.isfinite(measured), labels, 0)
+
+
+def check_labels(volume):
+    """The region map holds only the codes 0 to 3.
+
+    Parameters
+    ----------
+    volume : Volume, region codes
+
+    Raises
+    ------
+    InputError : naming the file and the code that is not a region
+    """
+    unknown = np.setdiff1d(np.unique(volume.data), [0, *REGION_CODES.values()])
+    if unknown.size:
+        raise InputError(
+            f"{volume.path} holds the value {unknown[0]:g}; expected only 0 (outside), 1 (other), "
+            "2 (white matter) and 3 (lesion): delete it and run again."
+        )
+
+
+def check_prediction(volume, labels, method):
+    """A prediction has a finite DVR at every voxel that is scored.
+
+    Parameters
+    ----------
+    volume : Volume, predicted DVR
+    labels : integer array (x, y, z), of :func:`scorable_labels`
+    method : str
+
+    Raises
+    ------
+    InputError : naming the file and how many voxels have no value; leaving them out would flatter the method
+    """
+    missing = int((~np.isfinite(volume.data[labels > 0])).sum())
+    if missing:
+        raise InputError(
+            f"{volume.path} has {missing} brain voxels without a finite DVR; expected a value in every one: "
+            f"run the prediction of {method} again, and its training if that does not help."
+        )

@@ -1,0 +1,218 @@
+"""Every metric as a mean over subjects with its interval, and its difference to the refiner, paired by
+subject."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from myelosketch.errors import InputError
+from myelosketch.evaluation.bootstrap import (
+    interval,
+    line_moments,
+    mean_interval,
+    slope_and_correlation,
+    subject_draws,
+)
+from myelosketch.provenance import provenance, write_json
+from myelosketch.tables import read_table, write_table
+
+COLUMNS = (
+    *("method", "metric", "k", "mean", "ci_low", "ci_high", "n"),
+    *("diff_to_refiner", "diff_ci_low", "diff_ci_high", "note"),
+)
+REFERENCE_METHOD = "refiner"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Where a metric is read: ``table`` and ``column``, for ``voxelwise`` also ``region``; and which way is
+    better (``lower``, ``higher``, or the value that is ideal)."""
+
+    name: str
+    table: str
+    column: str
+    region: str | None = None
+    better: str = "lower"
+
+
+METRICS = (
+    Metric("lesion_mae", "voxelwise", "mae", "lesion"),
+    Metric("nawm_mae", "voxelwise", "mae", "nawm"),
+    Metric("other_mae", "voxelwise", "mae", "other"),
+    Metric("brain_mae", "voxelwise", "mae", "brain"),
+    Metric("lesion_bias", "voxelwise", "bias", "lesion", "0"),
+    Metric("nawm_bias", "voxelwise", "bias", "nawm", "0"),
+    Metric("lesion_pearson_r", "voxelwise", "pearson_r", "lesion", "higher"),
+    Metric("brain_psnr", "voxelwise", "psnr", "brain", "higher"),
+    Metric("brain_ssim", "voxelwise", "ssim", "brain", "higher"),
+    Metric("lesion_ssim", "voxelwise", "ssim", "lesion", "higher"),
+    Metric("dice", "demyelination", "dice", better="higher"),
+    Metric("trivial_dice", "demyelination", "trivial_dice", better="higher"),
+    Metric("dice_minus_trivial", "demyelination", "dice_minus_trivial", better="higher"),
+    Metric("dice_not_demyelinated", "demyelination", "dice_not_demyelinated", better="higher"),
+    Metric("mcc", "demyelination", "mcc", better="higher"),
+    Metric("kappa", "demyelination", "kappa", better="higher"),
+    Metric("auc", "demyelination", "auc", better="higher"),
+    Metric("pct_true", "demyelination", "pct_true", better="-"),
+    Metric("pct_bias", "demyelination", "pct_bias", better="0"),
+    Metric("pct_abs_error", "demyelination", "pct_abs_error"),
+    Metric("lesion_slope", "lesions", "slope", better="1"),
+    Metric("lesion_mean_r", "lesions", "r", better="higher"),
+)
+
+
+def summarise(paths, output, sidecar, *, methods, k, bootstrap, alpha, seed):
+    """Summarise the gathered tables of all scans.
+
+    Parameters
+    ----------
+    paths : dict, ``voxelwise``, ``demyelination``, ``lesions`` -> TSV
+    output : path of ``summary.tsv``
+    sidecar : path of ``summary.json``: k, resamples, level and which way each metric is better
+    methods : list of str, methods and ceilings in the order of the rows; one without a scan gets n/a and the
+        reason
+    k : float, the configured one
+    bootstrap : int, resamples over subjects; alpha : float; seed : int
+
+    Returns
+    -------
+    pandas.DataFrame : :data:`COLUMNS`, one row per method, metric and (for demyelination) k
+    """
+    tables = {name: read_scores(path) for name, path in paths.items()}
+    options = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
+    summary = summarise_tables(tables, methods=methods, **options)
+    write_table(summary, output)
+    parameters = {"k": k, "reference_method": REFERENCE_METHOD} | options
+    parameters["interval"] = "expanded percentile, bootstrap over subjects"
+    better = {metric.name: metric.better for metric in METRICS}
+    write_json(sidecar, provenance(sources=list(paths.values()), parameters=parameters, Better=better))
+    return summary
+
+
+def read_scores(path):
+    """A gathered table: names as text, scores as numbers."""
+    names = {"method", "scan", "subject", "group", "region"}
+    header = read_table(path)
+    return read_table(path, numeric=[column for column in header.columns if column not in names])
+
+
+def summarise_tables(tables, *, methods, draws, seed, alpha):
+    """As :func:`summarise`, from and to tables in memory.
+
+    Raises
+    ------
+    InputError : fewer than 1000 resamples, or a level outside 0 to 1
+    """
+    if not 0 < alpha < 1:
+        raise InputError(f"evaluation.alpha is {alpha}; expected a number between 0 and 1, such as 0.05.")
+    rows = []
+    for metric in METRICS:
+        if metric.table == "lesions":
+            rows += _lesion_rows(metric, tables["lesions"], methods, draws=draws, seed=seed, alpha=alpha)
+            continue
+        values = subject_values(metric, tables)
+        for k in sorted(values["k"].unique()) or [np.nan]:
+            chosen = values if np.isnan(k) else values[values["k"] == k]
+            wide = chosen.pivot(index="subject", columns="method", values="value").sort_index()
+            rows += _mean_rows(metric, k, wide, methods, draws=draws, seed=seed, alpha=alpha)
+    scored = set(tables["voxelwise"]["method"])
+    for row in rows:
+        if row["method"] not in scored:
+            row["note"] = "no predictions of this method"
+    order = {method: i for i, method in enumerate(methods)}
+    rows.sort(key=lambda row: order[row["method"]])  # stable: the order of METRICS and k is kept
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def subject_values(metric, tables):
+    """One value per method, subject and k: the mean over the subject's scans.
+
+    Trivial Dice counts only where Dice exists: a patient with two empty masks has none, and leaving that
+    patient in the trivial mean alone would lower the bar (ours).
+
+    Parameters
+    ----------
+    metric : Metric of ``voxelwise`` or ``demyelination``
+    tables : dict of DataFrame
+
+    Returns
+    -------
+    DataFrame : method, subject, k (NaN where there is none), value (NaN where no scan has one)
+    """
+    table = tables[metric.table]
+    if metric.table == "voxelwise":
+        # a region that no participant of a scan has (a lesion in a control) makes no subject
+        table = table[(table["region"] == metric.region) & (table["n_voxels"] > 0)].assign(k=np.nan)
+        values = table[metric.column]
+    else:
+        derived = {
+            "trivial_dice": lambda t: t["trivial_dice"].where(t["dice"].notna()),
+            "dice_minus_trivial": lambda t: t["dice"] - t["trivial_dice"],
+            "pct_bias": lambda t: t["pct_pred"] - t["pct_true"],
+            "pct_abs_error": lambda t: (t["pct_pred"] - t["pct_true"]).abs(),
+        }
+        values = derived.get(metric.column, lambda t: t[metric.column])(table)
+    # an infinite PSNR (a map equal to the truth) has no mean
+    values = values.astype(float).replace([np.inf, -np.inf], np.nan)
+    keys = [table["method"], table["subject"], table["k"].astype(float)]
+    return values.groupby(keys, dropna=False).mean().rename("value").reset_index()
+
+
+def _mean_rows(metric, k, wide, methods, **options):
+    """Rows of one metric; ``wide`` has subjects as rows and methods as columns."""
+    rows = []
+    for method in methods:
+        row = {"method": method, "metric": metric.name, "k": k, "n": 0, "note": None}
+        if method not in wide:
+            rows.append(row | {"note": "no subject with a value"})
+            continue
+        values = wide[method].to_numpy()
+        row["mean"], row["ci_low"], row["ci_high"], row["n"] = mean_interval(values, **options)
+        if method != REFERENCE_METHOD and REFERENCE_METHOD in wide:
+            difference = values - wide[REFERENCE_METHOD].to_numpy()
+            mean, low, high, _ = mean_interval(difference, **options)
+            row |= {"diff_to_refiner": mean, "diff_ci_low": low, "diff_ci_high": high}
+        rows.append(row | {"note": _why_missing(row["n"], len(values))})
+    return rows
+
+
+def _why_missing(n, total):
+    """Reason why a row, or some of its subjects, has no value."""
+    notes = []
+    if n < total:
+        reasons = "nothing demyelinated, one class only, or constant"
+        notes.append(f"no value in {total - n} of {total} subjects ({reasons})")
+    if n < 3:
+        notes.append("no interval below 3 subjects")
+    return "; ".join(notes) or None
+
+
+def _lesion_rows(metric, lesions, methods, *, draws, seed, alpha):
+    """Calibration slope (predicted on true mean DVR of each lesion) or Pearson r; subjects are resampled."""
+    which = ("slope", "r").index(metric.column)
+    estimates, replicates, sizes = {}, {}, {}
+    for method in methods:
+        table = lesions[lesions["method"] == method].sort_values(["subject", "scan", "lesion"], kind="stable")
+        moments = line_moments(table["mean_dvr_true"], table["mean_dvr_pred"], table["subject"])
+        sizes[method] = len(moments), len(table)
+        if not len(moments):
+            estimates[method], replicates[method] = np.nan, np.full(draws, np.nan)
+            continue
+        estimates[method] = float(slope_and_correlation(moments.sum(axis=0))[which])
+        resampled = subject_draws(len(moments), draws=draws, seed=seed) @ moments
+        replicates[method] = slope_and_correlation(resampled)[which]
+    rows = []
+    for method in methods:
+        n, count = sizes[method]
+        row = {"method": method, "metric": metric.name, "k": np.nan, "mean": estimates[method], "n": n}
+        row["ci_low"], row["ci_high"] = interval(replicates[method], n, alpha)
+        if method != REFERENCE_METHOD and n and sizes.get(REFERENCE_METHOD, (0, 0)) == (n, count):
+            row["diff_to_refiner"] = estimates[method] - estimates[REFERENCE_METHOD]
+            difference = replicates[method] - replicates[REFERENCE_METHOD]
+            row["diff_ci_low"], row["diff_ci_high"] = interval(difference, n, alpha)
+        row["note"] = f"{count} lesions" if n else "no lesion of the minimum size"
+        if n and np.isnan(estimates[method]):
+            row["note"] += "; the lesions' means do not vary"
+        rows.append(row)
+    return rows

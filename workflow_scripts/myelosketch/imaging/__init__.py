@@ -1,0 +1,1 @@
+"""Floor 3: MRI into PET space, and the regions."""

@@ -1,0 +1,68 @@
+"""Every MRI map of a scan in PET space: rigid transforms, composed, and one interpolation each."""
+
+import numpy as np
+
+from myelosketch.imaging.itk import register, to_ants
+from myelosketch.imaging.resampling import resample_map
+from myelosketch.names import UNITS
+from myelosketch.provenance import provenance
+from myelosketch.volumes import Volume, check_same_grid, load_volume, save_volume
+
+# weight that sets fluid (MD 3) as far below grey matter as white matter (FA .45) is above it
+MD_WEIGHT = 0.2
+
+
+def register_scan(inputs, outputs, *, metric, sampling, finest_mm, seed):
+    """Register T1w to PET, the tensor maps and MTR to T1w, and resample all maps onto petref.
+
+    Parameters
+    ----------
+    inputs : dict of paths: ``t1w`` and ``brain`` (bias-corrected T1w and its brain), ``FA``, ``RD``, ``AD``,
+        ``MTR``, ``DVR``
+    outputs : dict of paths: ``xfm_t1w_to_petref``, ``xfm_dwi_to_t1w``, ``xfm_mtr_to_t1w``, ``fa``, ``rd``, ``ad``,
+        ``mtr``, ``dvr``
+    metric, sampling, finest_mm, seed : see ``myelosketch.imaging.itk.register``
+
+    Raises
+    ------
+    InputError : a registration fails
+    GeometryError : the tensor maps do not share one grid
+    """
+    maps = {name: load_volume(inputs[name]) for name in ("FA", "RD", "AD", "MTR", "DVR")}
+    check_same_grid(maps["FA"], maps["RD"])
+    check_same_grid(maps["FA"], maps["AD"])
+    t1w, brain = load_volume(inputs["t1w"]), load_volume(inputs["brain"])
+    check_same_grid(t1w, brain)
+    head = Volume(t1w.data * (brain.data > 0), t1w.affine)
+    settings = {"kind": "Rigid", "metric": metric, "sampling": sampling, "finest_mm": finest_mm, "seed": seed}
+    anatomy, petref = to_ants(head), maps["DVR"]
+    register(to_ants(petref), anatomy, outputs["xfm_t1w_to_petref"], **settings)
+    register(anatomy, to_ants(tensor_contrast(maps)), outputs["xfm_dwi_to_t1w"], **settings)
+    register(anatomy, to_ants(maps["MTR"]), outputs["xfm_mtr_to_t1w"], **settings)
+    for name in ("FA", "RD", "AD", "MTR"):
+        to_t1w = outputs["xfm_mtr_to_t1w" if name == "MTR" else "xfm_dwi_to_t1w"]
+        moved = resample_map(maps[name], petref, [outputs["xfm_t1w_to_petref"], to_t1w])
+        _save(outputs[name.lower()], moved, name, inputs[name], settings)
+    _save(outputs["dvr"], petref, "DVR", inputs["DVR"], {})
+
+
+def tensor_contrast(maps):
+    """Image with the contrast of a T1w (white above grey above fluid) from the tensor maps, for registration only.
+
+    Parameters
+    ----------
+    maps : dict of Volume, ``FA``, ``RD`` and ``AD`` (1e-3 mm²/s) on one grid
+
+    Returns
+    -------
+    Volume : FA - 0.2 MD + 1 inside the head, 0 outside
+    """
+    mean_diffusivity = (maps["AD"].data + 2 * maps["RD"].data) / 3
+    inside = mean_diffusivity > 0
+    contrast = np.where(inside, np.clip(maps["FA"].data - MD_WEIGHT * mean_diffusivity + 1.0, 0.05, None), 0)
+    return Volume(contrast.astype(np.float32), maps["FA"].affine, maps["FA"].path)
+
+
+def _save(path, volume, name, source, parameters):
+    sidecar = provenance(sources=[source], parameters=parameters, Units=UNITS[name])
+    save_volume(path, volume.data.astype(np.float32), volume.affine, sidecar=sidecar)

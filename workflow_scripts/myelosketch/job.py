@@ -1,0 +1,53 @@
+"""What every rule's script does around its one library call: log, threads, seeds, and errors in one sentence."""
+
+import contextlib
+import os
+import random
+import sys
+import traceback
+from pathlib import Path
+
+from myelosketch.errors import MyelosketchError
+
+
+@contextlib.contextmanager
+def job(snakemake):
+    """Run the body of a rule's script.
+
+    Output of Python and of compiled libraries goes to the rule's log. Thread limits and seeds are set before
+    ants or torch are imported, so the body imports what it needs inside. An error of the input is shown as
+    its sentence, in the log and on the console; any other error leaves its traceback in the log.
+
+    Parameters
+    ----------
+    snakemake : the object Snakemake gives to a script (log, threads, config)
+    """
+    set_threads(snakemake.threads)
+    random.seed(snakemake.config["seed"])
+    log = Path(snakemake.log[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    console = os.dup(2)
+    with open(log, "w", buffering=1, encoding="utf-8") as stream:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+        try:
+            yield
+        except MyelosketchError as error:
+            print(f"Error: {error}", flush=True)
+            os.write(console, f"Error: {error}\n".encode())
+            sys.stdout.flush()
+            os._exit(1)  # a traceback of Snakemake's wrapper would bury the sentence
+        except Exception:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os.write(console, f"Error: {snakemake.rule} failed unexpectedly; see {log}\n".encode())
+            os._exit(1)
+
+
+def set_threads(threads):
+    """Keep every numerical library to the threads of the rule, and ants to repeatable results."""
+    for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
+        os.environ[f"{name}_NUM_THREADS"] = str(threads)
+    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)

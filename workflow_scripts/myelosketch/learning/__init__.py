@@ -1,0 +1,1 @@
+"""Learning floor: fold data, networks, losses, the methods of the ladder, training and prediction."""

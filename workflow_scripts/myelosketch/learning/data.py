@@ -1,0 +1,238 @@
+"""Scans of a training fold: read once, normalised by the fold's own statistics, cut to the box around the
+brain."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from myelosketch.errors import InputError
+from myelosketch.names import INPUT_MAPS, REGION_CODES
+from myelosketch.volumes import check_same_grid, load_volume
+
+TRAINING_FILES = ("mtr", "fa", "rd", "ad", "dvr", "regions")
+
+
+@dataclass(frozen=True)
+class Maps:
+    """MRI maps of a scan on its PET grid.
+
+    ``data`` (4, x, y, z) in the order of `INPUT_MAPS`, 0 outside ``support`` (x, y, z): the voxels where the
+    tensor fit gave a diffusivity (AD > 0). The support comes from the maps themselves, so prediction never
+    needs a mask (ours).
+    """
+
+    data: np.ndarray
+    support: np.ndarray
+    affine: np.ndarray
+    paths: tuple
+
+
+@dataclass(frozen=True)
+class TrainingScan:
+    """What training needs of a scan, cut to the box around its brain: ``maps`` (4, x, y, z) in their units,
+    ``support``, ``dvr`` and ``regions`` (x, y, z)."""
+
+    name: str
+    maps: np.ndarray
+    support: np.ndarray
+    dvr: np.ndarray
+    regions: np.ndarray
+
+    @property
+    def brain(self):
+        """Voxels of the losses: inside the region map."""
+        return self.regions > 0
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """In-brain mean and SD per map, and of the DVR, over the scans of one training fold."""
+
+    mean: tuple
+    sd: tuple
+    dvr_mean: float
+    dvr_sd: float
+
+    def standardise(self, maps, support):
+        """z-scores (4, x, y, z), float32; 0 outside the support."""
+        shape = (-1, 1, 1, 1)
+        scores = (maps - np.reshape(self.mean, shape)) / np.reshape(self.sd, shape)
+        return (scores * support).astype(np.float32)
+
+    def card(self):
+        """Entry of the model card."""
+        return {
+            "maps": {m: {"mean": a, "sd": b} for m, a, b in zip(INPUT_MAPS, self.mean, self.sd, strict=True)},
+            "dvr": {"mean": self.dvr_mean, "sd": self.dvr_sd},
+        }
+
+    @classmethod
+    def from_card(cls, card):
+        """The inverse of `card`."""
+        maps = [card["maps"][name] for name in INPUT_MAPS]
+        return cls(
+            tuple(entry["mean"] for entry in maps),
+            tuple(entry["sd"] for entry in maps),
+            card["dvr"]["mean"],
+            card["dvr"]["sd"],
+        )
+
+
+def load_maps(files):
+    """Read MTR, FA, RD and AD of one scan.
+
+    Parameters
+    ----------
+    files : dict of paths with the keys mtr, fa, rd, ad
+
+    Returns
+    -------
+    Maps
+
+    Raises
+    ------
+    GeometryError : the maps lie on different grids
+    InputError : no voxel with AD above 0, or a value inside the support that is not finite
+    """
+    volumes = [load_volume(files[name.lower()]) for name in INPUT_MAPS]
+    for volume in volumes[1:]:
+        check_same_grid(volumes[0], volume)
+    data = np.stack([volume.data for volume in volumes]).astype(np.float32)
+    axial = data[INPUT_MAPS.index("AD")]
+    support = ~(axial <= 0)  # a NaN counts as tissue here, so that it is found below
+    if not support.any():
+        raise InputError(
+            f"{volumes[-1].path} has no voxel above 0, so there is no brain to predict: check the map."
+        )
+    for name, volume, values in zip(INPUT_MAPS, volumes, data, strict=True):
+        _check_finite(values, support, volume.path, name)
+    return Maps(np.where(support, data, 0), support, volumes[0].affine, tuple(v.path for v in volumes))
+
+
+def load_training_scan(name, files):
+    """Read one scan for training.
+
+    Parameters
+    ----------
+    name : scan name
+    files : dict of paths with the keys mtr, fa, rd, ad, dvr, regions
+
+    Returns
+    -------
+    TrainingScan
+
+    Raises
+    ------
+    GeometryError : images on different grids
+    InputError : values that are not finite inside the brain, or an empty region map
+    """
+    maps = load_maps(files)
+    dvr, regions = load_volume(files["dvr"]), load_volume(files["regions"], dtype=np.uint8)
+    grid = load_volume(files["mtr"])
+    check_same_grid(grid, dvr)
+    check_same_grid(grid, regions)
+    brain = regions.data > 0
+    if not brain.any():
+        raise InputError(
+            f"{regions.path} has no voxel above 0: the region map is empty, so nothing can be trained."
+        )
+    _check_finite(dvr.data, brain, dvr.path, "DVR")
+    box = bounding_box(maps.support | brain)
+    return TrainingScan(
+        name,
+        maps.data[(slice(None), *box)],
+        maps.support[box],
+        np.where(np.isfinite(dvr.data), dvr.data, 0)[box].astype(np.float32),
+        regions.data[box],
+    )
+
+
+def load_fold(names, files):
+    """Read the training scans of a fold.
+
+    Parameters
+    ----------
+    names : list of scan names
+    files : dict of lists of paths, one per scan, with the keys mtr, fa, rd, ad, dvr, regions
+
+    Returns
+    -------
+    list of TrainingScan
+
+    Raises
+    ------
+    InputError : no scan, lists of different length, or no lesion voxel in the whole fold
+    """
+    lengths = {key: len(paths) for key, paths in files.items()}
+    if not names or set(lengths.values()) != {len(names)}:
+        raise InputError(
+            f"a training fold needs one file of each kind per scan; got {len(names)} scans and {lengths}."
+        )
+    scans = [
+        load_training_scan(name, {key: paths[index] for key, paths in files.items()})
+        for index, name in enumerate(names)
+    ]
+    if not any((scan.regions == REGION_CODES["lesion"]).any() for scan in scans):
+        raise InputError(
+            f"none of the {len(scans)} training scans ({names[0]}, ...) has a lesion voxel in its "
+            "region map: "
+            "give lesion masks, or more patients per fold."
+        )
+    return scans
+
+
+def fit_normalisation(scans):
+    """Mean and SD over the brain voxels of the training scans, each voxel once (decision 12, ours).
+
+    Parameters
+    ----------
+    scans : list of TrainingScan
+
+    Returns
+    -------
+    Normalisation
+
+    Raises
+    ------
+    InputError : a map that is constant over all brains
+    """
+    values = [np.stack([*scan.maps, scan.dvr])[:, scan.brain].astype(np.float64) for scan in scans]
+    count = sum(part.shape[1] for part in values)
+    mean = sum(part.sum(axis=1) for part in values) / count
+    variance = sum(((part - mean[:, None]) ** 2).sum(axis=1) for part in values) / count
+    for name, spread in zip((*INPUT_MAPS, "DVR"), variance, strict=True):
+        if not spread > 0:
+            raise InputError(
+                f"{name} has the same value in every brain voxel of the training scans: check the maps."
+            )
+    sd = np.sqrt(variance)
+    return Normalisation(tuple(mean[:-1].tolist()), tuple(sd[:-1].tolist()), float(mean[-1]), float(sd[-1]))
+
+
+def data_hash(scans):
+    """SHA-256 over the names and voxels of the training scans: what a model was trained on."""
+    digest = hashlib.sha256()
+    for scan in scans:
+        digest.update(scan.name.encode())
+        for array in (scan.maps, scan.dvr, scan.regions):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def bounding_box(mask):
+    """Slices (3,) around the true voxels of a mask (x, y, z)."""
+    box = []
+    for axis in range(3):
+        line = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        box.append(slice(int(line[0]), int(line[-1]) + 1))
+    return tuple(box)
+
+
+def _check_finite(values, where, path, name):
+    bad = int((~np.isfinite(values[where])).sum())
+    if bad:
+        raise InputError(
+            f"{path} has {bad} voxels inside the brain that are not finite; expected {name} as numbers: "
+            "mend the map or leave the scan out."
+        )

@@ -1,0 +1,155 @@
+"""The two players of the sketcher and the refiner as one Lightning module (Wei et al. 2018, Eq. 2, 3 and 6).
+
+Also trains the networks without a discriminator that the paper's method is compared with: the same steps,
+data and budget, with the L1 alone.
+"""
+
+import math
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+
+from myelosketch.learning import losses
+from myelosketch.learning.patches import brain_patches, with_brain
+
+SCHEDULES = ("constant", "cosine")
+
+
+class ConditionalGAN(lightning.LightningModule):
+    """Generator and discriminator trained in turns, each by its own Adam.
+
+    The discriminator is shown the MRI maps with the measured or the generated PET, never the sketch (Eq. 3);
+    the region map reaches neither network, it only weighs the L1.
+
+    Parameters
+    ----------
+    generator : DVRModel
+    discriminator : PatchDiscriminator or None (then the L1 is the whole loss)
+    batches : FoldCrops
+    patch : three sides
+    adversarial : kind of adversarial loss, see `losses.generator_loss`
+    lambda_l1 : weight of the L1 in Eq. 6
+    learning_rate, discriminator_learning_rate : of the two Adams
+    beta1 : first moment of both Adams
+    schedule : "constant", or "cosine" down to a hundredth (ours)
+    steps : optimiser steps of the whole training, for the schedule
+    ema : decay of the exponential moving average of the generator's weights; 0 switches it off (ours)
+    seed : int
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        batches,
+        *,
+        patch=None,
+        adversarial="nonsaturating",
+        lambda_l1=100.0,
+        learning_rate=1e-4,
+        discriminator_learning_rate=1e-4,
+        beta1=0.9,
+        schedule="constant",
+        steps=1,
+        ema=0.0,
+        seed=0,
+    ):
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator, self.patch = generator, discriminator, patch
+        self.batches = batches
+        self.adversarial, self.lambda_l1, self.beta1 = adversarial, lambda_l1, beta1
+        self.rates = [learning_rate, discriminator_learning_rate]
+        self.schedule, self.steps, self.seed = schedule, steps, seed
+        self.average = None
+        if ema:
+            averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(ema)
+            self.average = torch.optim.swa_utils.AveragedModel(generator, multi_avg_fn=averaging)
+        self.sums = {}
+
+    def configure_optimizers(self):
+        """One Adam per player."""
+        players = [player for player in (self.generator, self.discriminator) if player is not None]
+        return [
+            torch.optim.Adam(player.parameters(), lr=rate, betas=(self.beta1, 0.999))
+            for player, rate in zip(players, self.rates, strict=False)
+        ]
+
+    def on_train_epoch_start(self):
+        """A new mean of every term."""
+        self.sums = {}
+
+    def training_step(self, step, index):
+        """One step of the discriminator, then one of the generator, on the same generated PET.
+
+        Batch and dropout are functions of (seed, epoch, step), so a resumed training needs no stored random
+        state.
+        """
+        stream = np.random.SeedSequence([self.seed, 2, self.current_epoch, index]).generate_state(1)
+        torch.manual_seed(int(stream[0]))
+        batch = {
+            name: tensor.to(self.device) for name, tensor in self.batches[self.current_epoch, index].items()
+        }
+        optimizers = self.optimizers()
+        optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
+        self._set_rates(optimizers, self.current_epoch * self.trainer.num_training_batches + index)
+        predicted = self.generator(batch["maps"], batch["support"], batch.get("start"))
+        terms = {"l1": losses.weighted_l1(predicted, batch["dvr"], batch["weights"])}
+        total = self.lambda_l1 * terms["l1"]
+        if self.discriminator is not None:
+            keep = with_brain(batch["support"], self.patch)
+            maps = brain_patches(batch["maps"], keep, self.patch)
+            fake = self._patches(predicted, batch["support"], keep)
+            terms |= self._step_discriminator(optimizers[1], batch, keep, maps, fake.detach())
+            self.discriminator.requires_grad_(False)
+            terms["adversarial"] = losses.generator_loss(self.discriminator(maps, fake), self.adversarial)
+            total = total + terms["adversarial"]
+        optimizers[0].zero_grad()
+        self.manual_backward(total)
+        optimizers[0].step()
+        if self.discriminator is not None:
+            self.discriminator.requires_grad_(True)
+        if self.average is not None:
+            self.average.update_parameters(self.generator)
+        self._add({"generator": total, **terms})
+
+    def trained_generator(self):
+        """The generator to be kept: its moving average where one is held."""
+        return self.generator if self.average is None else self.average.module
+
+    def epoch_means(self):
+        """Means of every term over the steps of the epoch, as floats."""
+        count = self.sums.get("count", 1)
+        return {name: float(value) / count for name, value in self.sums.items() if name != "count"}
+
+    def _step_discriminator(self, optimizer, batch, keep, maps, fake):
+        real = self._patches(batch["dvr"], batch["support"], keep)
+        real_logits, fake_logits = self.discriminator(maps, real), self.discriminator(maps, fake)
+        loss = losses.discriminator_loss(real_logits, fake_logits, self.adversarial)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        return {
+            "discriminator": loss,
+            "accuracy_real": losses.accuracy(real_logits, losses.REAL),
+            "accuracy_fake": losses.accuracy(fake_logits, losses.FAKE),
+        }
+
+    def _patches(self, dvr, support, keep):
+        """PET as the discriminator sees it: standardised, and zero where the maps hold no tissue."""
+        return brain_patches(self.generator.standardise(dvr) * support, keep, self.patch)
+
+    def _set_rates(self, optimizers, step):
+        """The rate is a function of the step alone, so that nothing has to be stored to resume."""
+        factor = 1.0
+        if self.schedule == "cosine":
+            factor = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(step / max(self.steps, 1), 1.0)))
+        for optimizer, rate in zip(optimizers, self.rates, strict=False):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor
+
+    def _add(self, terms):
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+        self.sums["count"] = self.sums.get("count", 0) + 1

@@ -1,0 +1,156 @@
+"""Losses of the sketcher and the refiner (Wei et al. 2018, Eq. 1-6), computed so that crops stay correct.
+
+Eq. 4 and Eq. 5 are both a sum over voxels of weight times absolute error. The weights belong to a scan, not
+to a crop: they come once from the region map of the whole volume (ours, docs/method.md), so a crop that holds
+a single lesion voxel cannot make it weigh as much as the whole region.
+"""
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from myelosketch.errors import GeometryError, InputError
+from myelosketch.names import REGION_CODES
+
+ADVERSARIAL = ("nonsaturating", "saturating", "leastsquares")
+REDUCTIONS = ("mean_present", "sum")
+REAL, FAKE = 1, 0
+
+
+def brain_weights(regions):
+    """Voxel weights of the sketcher's L1: the mean over brain voxels (Eq. 4; "over brain voxels" is ours).
+
+    Parameters
+    ----------
+    regions : integer array (x, y, z) of the whole volume; 0 outside the brain
+
+    Returns
+    -------
+    float32 array (x, y, z) that sums to 1
+    """
+    brain = np.asarray(regions) > 0
+    return (brain / max(int(brain.sum()), 1)).astype(np.float32)
+
+
+def region_weights(regions, *, reduction="mean_present", cap=None):
+    """Voxel weights of the refiner's L1 (Eq. 5 without the constant 1/M, which lambda absorbs).
+
+    A voxel of region r weighs 1/N_r, with N_r counted in the whole volume. A region without a voxel (lesions
+    in a control) contributes nothing.
+
+    Parameters
+    ----------
+    regions : integer array (x, y, z) of the whole volume: 0 outside, 1 other, 2 NAWM or healthy WM, 3 lesion
+    reduction : "mean_present" divides by the number of regions present, so that patients and controls
+        weigh the
+        same (ours); "sum" is the literal equation
+    cap : float, optional; no voxel weighs more than ``cap`` times the lightest one (ours)
+
+    Returns
+    -------
+    float32 array (x, y, z)
+
+    Raises
+    ------
+    InputError : unknown reduction, or a cap below 1
+    """
+    if reduction not in REDUCTIONS:
+        raise InputError(
+            f"the reduction of the weighted L1 is {reduction!r}; expected one of {', '.join(REDUCTIONS)}."
+        )
+    if cap is not None and cap < 1:
+        raise InputError(
+            f"the cap of the region weights is {cap}; expected at least 1 (1 makes all voxels equal)."
+        )
+    regions = np.asarray(regions)
+    weight = {code: 1.0 / count for code in REGION_CODES.values() if (count := int((regions == code).sum()))}
+    if cap is not None and weight:
+        heaviest = cap * min(weight.values())
+        weight = {code: min(value, heaviest) for code, value in weight.items()}
+    divisor = len(weight) if reduction == "mean_present" else 1
+    weights = np.zeros(regions.shape, np.float32)
+    for code, value in weight.items():
+        weights[regions == code] = value / divisor
+    return weights
+
+
+def weighted_l1(predicted, measured, weights):
+    """Sum over voxels of weight times absolute error, then mean over the batch (Eq. 4 or 5, by the weights).
+
+    Parameters
+    ----------
+    predicted, measured : Tensor (batch, 1, x, y, z), DVR (unitless)
+    weights : Tensor (batch, 1, x, y, z), cut from a map of `brain_weights` or `region_weights`; 0 outside
+        the brain
+
+    Returns
+    -------
+    Tensor, scalar
+
+    Raises
+    ------
+    GeometryError : shapes differ
+    """
+    if not predicted.shape == measured.shape == weights.shape:
+        raise GeometryError(
+            f"the L1 needs one shape, but prediction is {tuple(predicted.shape)}, measured DVR "
+            f"{tuple(measured.shape)} and weights {tuple(weights.shape)}: cut all three from the same voxels."
+        )
+    return (weights * (predicted.float() - measured).abs()).sum() / len(predicted)
+
+
+def discriminator_loss(real_logits, fake_logits, kind="nonsaturating"):
+    """What the discriminator minimises: -E[log D(real)] - E[log(1 - D(fake))], mean over patches.
+
+    The sign between the terms is + in the value function, as in every GAN; as printed (Eq. 1-3) the value is
+    unbounded (docs/method.md, decision 1). The paper sums over patches; the mean differs by a constant.
+
+    Parameters
+    ----------
+    real_logits, fake_logits : Tensor (patches, 2), one logit for fake (0) and one for real (1)
+    kind : "nonsaturating" and "saturating" share this cross-entropy; "leastsquares" (Mao 2017) is an
+        option of ours
+
+    Returns
+    -------
+    Tensor, scalar
+    """
+    if kind == "leastsquares":
+        return 0.5 * ((_score(real_logits) - 1) ** 2).mean() + 0.5 * (_score(fake_logits) ** 2).mean()
+    return _cross_entropy(real_logits, REAL) + _cross_entropy(fake_logits, FAKE)
+
+
+def generator_loss(fake_logits, kind="nonsaturating"):
+    """Adversarial term that the generator minimises, mean over patches.
+
+    Parameters
+    ----------
+    fake_logits : Tensor (patches, 2)
+    kind : "nonsaturating" -E[log D(fake)] (Goodfellow 2014, our default); "saturating" E[log(1 -
+        D(fake))], the
+        published minimax game with the sign of decision 1; "leastsquares"
+
+    Returns
+    -------
+    Tensor, scalar
+    """
+    if kind == "leastsquares":
+        return 0.5 * ((_score(fake_logits) - 1) ** 2).mean()
+    if kind == "saturating":
+        return -_cross_entropy(fake_logits, FAKE)
+    return _cross_entropy(fake_logits, REAL)
+
+
+def accuracy(logits, label):
+    """Share of patches that the discriminator gives to ``label``."""
+    return (logits.argmax(dim=1) == label).float().mean()
+
+
+def _cross_entropy(logits, label):
+    target = torch.full((len(logits),), label, dtype=torch.long, device=logits.device)
+    return functional.cross_entropy(logits.float(), target)
+
+
+def _score(logits):
+    """Softmax over two logits is the sigmoid of their difference; this is that difference."""
+    return logits[:, REAL].float() - logits[:, FAKE].float()

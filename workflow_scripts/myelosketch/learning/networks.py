@@ -1,0 +1,233 @@
+"""Generators and discriminator of the sketcher and the refiner, and the two-layer network they are compared
+with.
+
+From the paper: a 3D U-Net of 3x3x3 convolutions, LeakyReLU of slope 0.2, 50 % dropout; a discriminator of
+four stages Conv3D-BatchNorm-LeakyReLU-Downsampling, a fully connected layer and a softmax. Widths, depth,
+where the dropout sits and the kind of down- and upsampling are not given there: ours (docs/method.md).
+"""
+
+import torch
+from monai.networks.blocks import Convolution
+from torch import nn
+
+from myelosketch.errors import InputError
+from myelosketch.learning.ladder import NETWORK_METHODS
+from myelosketch.learning.patches import HALVINGS
+from myelosketch.names import INPUT_MAPS
+
+SLOPE = 0.2
+NORMALISATIONS = {"batch": "BATCH", "instance": "INSTANCE", "none": None}
+
+
+def convolution(channels_in, channels_out, *, normalisation, dropout=0.0, strides=1):
+    """3x3x3 convolution, normalisation, dropout, LeakyReLU (a MONAI block)."""
+    if normalisation not in NORMALISATIONS:
+        raise InputError(
+            f"the normalisation of a network is {normalisation!r}; expected one of "
+            f"{', '.join(NORMALISATIONS)}."
+        )
+    return Convolution(
+        3,
+        channels_in,
+        channels_out,
+        strides=strides,
+        kernel_size=3,
+        adn_ordering="NDA",
+        act=("LeakyReLU", {"negative_slope": SLOPE, "inplace": True}),
+        norm=NORMALISATIONS[normalisation],
+        dropout=dropout or None,
+    )
+
+
+class UNet3d(nn.Module):
+    """U-Net of the paper (Fig. 2B); two convolutions per level, halved by a strided convolution (ours).
+
+    Dropout is the noise z of Eq. 2 (as in pix2pix): it acts in the deepest level and in the decoder below
+    full resolution, in training only.
+
+    Parameters
+    ----------
+    channels : number of input channels
+    widths : feature channels per level; n levels shrink the image by 2^(n-1)
+    normalisation : "batch", "instance" or "none"
+    dropout : probability
+    """
+
+    def __init__(self, channels, *, widths, normalisation="batch", dropout=0.5):
+        super().__init__()
+        self.stride = 2 ** (len(widths) - 1)
+        common = {"normalisation": normalisation}
+        self.encoder = nn.ModuleList()
+        for level, width in enumerate(widths):
+            deepest = level > 0 and level == len(widths) - 1
+            self.encoder.append(
+                nn.Sequential(
+                    convolution(channels, width, strides=2 if level else 1, **common),
+                    convolution(width, width, dropout=dropout if deepest else 0.0, **common),
+                )
+            )
+            channels = width
+        self.decoder = nn.ModuleList()
+        for level in reversed(range(len(widths) - 1)):
+            width = widths[level]
+            self.decoder.append(
+                nn.Sequential(
+                    convolution(channels + width, width, dropout=dropout if level else 0.0, **common),
+                    convolution(width, width, **common),
+                )
+            )
+            channels = width
+        self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
+        self.head = nn.Conv3d(channels, 1, kernel_size=1)
+
+    def forward(self, image):
+        """(batch, channels, x, y, z), sides divisible by ``stride`` -> features for `DVRModel` (batch, 1, x,
+        y, z)."""
+        skips = []
+        for stage in self.encoder:
+            image = stage(image)
+            skips.append(image)
+        skips.pop()
+        for stage in self.decoder:
+            image = stage(torch.cat([self.upsample(image), skips.pop()], dim=1))
+        return _in_full_precision(self.head, image)
+
+
+class DNN2(nn.Module):
+    """Two hidden 3D convolution layers, after the comparison of the paper (Li et al. 2014); widths are ours."""
+
+    stride = 1
+
+    def __init__(self, channels, *, widths, normalisation="batch", dropout=0.0):
+        super().__init__()
+        first, second = widths
+        self.hidden = nn.Sequential(
+            convolution(channels, first, normalisation=normalisation),
+            convolution(first, second, normalisation=normalisation, dropout=dropout),
+        )
+        self.head = nn.Conv3d(second, 1, kernel_size=1)
+
+    def forward(self, image):
+        """(batch, channels, x, y, z) -> (batch, 1, x, y, z)."""
+        return _in_full_precision(self.head, self.hidden(image))
+
+
+class DVRModel(nn.Module):
+    """A network with a linear output in DVR (ours; decision 12), zero where the MRI maps hold no tissue.
+
+    Without a start image: DVR = mean + SD x network(maps). With one (the sketch), it is a further input
+    channel, and with ``residual`` DVR = start + SD x network(maps, start) (ours, beyond the paper). Mean and
+    SD are the target's, over the brain voxels of the training scans.
+
+    Parameters
+    ----------
+    network : module with ``stride`` that maps (batch, channels, ...) to (batch, 1, ...)
+    mean, sd : DVR of the training scans
+    residual : predict a correction of the start image
+    """
+
+    def __init__(self, network, *, mean, sd, residual=False):
+        super().__init__()
+        self.network = network
+        self.residual = residual
+        self.register_buffer("mean", torch.tensor(float(mean)))
+        self.register_buffer("sd", torch.tensor(float(sd)))
+
+    def forward(self, maps, support, start=None):
+        """Predicted DVR.
+
+        Parameters
+        ----------
+        maps : Tensor (batch, 4, x, y, z), z-scores of MTR, FA, RD, AD
+        support : Tensor (batch, 1, x, y, z), 1 where the maps hold tissue
+        start : Tensor (batch, 1, x, y, z), DVR of the sketch, optional
+
+        Returns
+        -------
+        Tensor (batch, 1, x, y, z), float32, DVR
+        """
+        image = maps if start is None else torch.cat([maps, self.standardise(start) * support], dim=1)
+        origin = start if self.residual else self.mean
+        return (origin + self.sd * self.network(image)) * support
+
+    def standardise(self, dvr):
+        """DVR in units of the training scans' SD around their mean."""
+        return (dvr - self.mean) / self.sd
+
+
+class PatchDiscriminator(nn.Module):
+    """Classifies patches of MRI maps and PET as fake (0) or real (1) (Wei et al. 2018, Fig. 2A).
+
+    Parameters
+    ----------
+    channels : MRI maps + 1
+    widths : feature channels of the four stages (ours)
+    patch : three sides, each divisible by 16
+    normalisation : "batch" as published, or "instance", "none"
+    """
+
+    def __init__(self, channels, *, widths, patch, normalisation="batch"):
+        super().__init__()
+        if len(widths) != HALVINGS:
+            raise InputError(
+                f"training.discriminator.widths has {len(widths)} values; the published discriminator has "
+                f"{HALVINGS} stages: give {HALVINGS}."
+            )
+        stages = []
+        for width in widths:
+            stages += [convolution(channels, width, normalisation=normalisation), nn.AvgPool3d(2)]
+            channels = width
+        self.stages = nn.Sequential(*stages)
+        remaining = [side // 2**HALVINGS for side in patch]
+        self.classifier = nn.Linear(channels * remaining[0] * remaining[1] * remaining[2], 2)
+
+    def forward(self, maps, pet):
+        """Two logits per patch; their softmax is (P(fake), P(real)).
+
+        Parameters
+        ----------
+        maps : Tensor (patches, 4, l, w, h)
+        pet : Tensor (patches, 1, l, w, h), standardised DVR, real or generated
+
+        Returns
+        -------
+        Tensor (patches, 2)
+        """
+        features = self.stages(torch.cat([maps, pet], dim=1)).flatten(1)
+        return _in_full_precision(self.classifier, features)
+
+
+NETWORKS = {"unet": UNet3d, "dnn2": DNN2}
+
+
+def build_generator(method, settings, normalisation):
+    """The generator of a method, with fresh weights.
+
+    Parameters
+    ----------
+    method : key of `NETWORK_METHODS`
+    settings : of `training.stage_settings`, or the card's ``settings``
+    normalisation : Normalisation
+
+    Returns
+    -------
+    DVRModel
+    """
+    plan = NETWORK_METHODS[method]
+    channels = len(INPUT_MAPS) + (1 if plan.start else 0)
+    shape = {**settings["generator"]}
+    if plan.network == "dnn2":
+        shape["widths"] = settings["widths"]
+    network = NETWORKS[plan.network](channels, **shape)
+    return DVRModel(
+        network,
+        mean=normalisation.dvr_mean,
+        sd=normalisation.dvr_sd,
+        residual=settings.get("residual", False),
+    )
+
+
+def _in_full_precision(layer, image):
+    """Last layers run in float32: bfloat16 has steps of 0.008 at DVR 1, too coarse for what is measured."""
+    with torch.autocast(image.device.type, enabled=False):
+        return layer(image.float())

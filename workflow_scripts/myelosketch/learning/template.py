@@ -1,0 +1,131 @@
+"""The control-mean template: the mean DVR of healthy participants, laid over a scan without looking at its
+maps (ours).
+
+It is the floor of the ladder: what anatomy alone predicts. Each training control's DVR goes to MNI152 space
+through its T1w, the mean is smoothed lightly, and the result is brought back onto the PET grid of the scan.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from myelosketch.errors import InputError
+from myelosketch.learning.models import load_model, save_model, split_card
+from myelosketch.volumes import Volume, check_same_grid, load_volume
+
+FWHM_PER_SIGMA = 2.3548
+# the box of the MNI152 2009a template (1 mm: 197 x 233 x 189 from -98, -134, -72), at 3 mm
+GRID_SHAPE, GRID_ORIGIN, GRID_VOXEL = (66, 78, 63), (-98.0, -134.0, -72.0), 3.0
+
+
+def template_grid():
+    """Empty volume on the template's grid in MNI152 space."""
+    affine = np.diag([GRID_VOXEL, GRID_VOXEL, GRID_VOXEL, 1.0])
+    affine[:3, 3] = GRID_ORIGIN
+    return Volume(np.zeros(GRID_SHAPE, np.float32), affine)
+
+
+def fit_template(names, files, folder, *, smoothing_mm=4.0, fold=None):
+    """Mean DVR of the training controls in MNI152 space.
+
+    Parameters
+    ----------
+    names : list of the fold's training scans that are controls
+    files : dict of lists of paths (dvr, regions, xfm_t1w_to_petref, xfm_t1w_to_mni), one per scan
+    folder : where model.safetensors and model.json go
+    smoothing_mm : FWHM of the smoothing of the mean; 0 for none
+    fold : number written into the card
+
+    Returns
+    -------
+    dict : the model card
+
+    Raises
+    ------
+    InputError : no control
+    GeometryError : a DVR map and its region map on different grids
+    """
+    if not names:
+        raise InputError(
+            f"fold {fold} has no control among its training scans, so it has no template: add controls."
+        )
+    grid = template_grid()
+    total, count = np.zeros(GRID_SHAPE), np.zeros(GRID_SHAPE)
+    for index in range(len(names)):
+        dvr, regions = load_volume(files["dvr"][index]), load_volume(files["regions"][index])
+        check_same_grid(dvr, regions)
+        brain = ((regions.data > 0) & np.isfinite(dvr.data)).astype(np.float32)
+        route = [files["xfm_t1w_to_mni"][index], files["xfm_t1w_to_petref"][index]]
+        total += resample(Volume(np.nan_to_num(dvr.data) * brain, dvr.affine), grid, route)
+        count += resample(Volume(brain, dvr.affine), grid, route)
+    sigma = smoothing_mm / FWHM_PER_SIGMA / GRID_VOXEL
+    template = masked_mean(total, count, sigma)
+    card = {"method": "template", "fold": fold, "smoothing_mm": smoothing_mm, "split": split_card(names)}
+    return save_model(folder, {"template": template, "affine": grid.affine}, card)
+
+
+def masked_mean(total, count, sigma=0.0):
+    """Mean where something was counted, smoothed without the background; elsewhere the nearest value.
+
+    Parameters
+    ----------
+    total, count : arrays (x, y, z): sum over scans, and how many scans it holds
+    sigma : of the smoothing, voxels
+
+    Returns
+    -------
+    float32 array (x, y, z)
+
+    Raises
+    ------
+    InputError : no voxel is covered by half a scan
+    """
+    if not (count >= 0.5).any():
+        raise InputError(
+            "no control's DVR map reaches MNI152 space: check the transforms from T1w to MNI152."
+        )
+    weight, values = (ndimage.gaussian_filter(array, sigma) if sigma else array for array in (count, total))
+    inside = count >= 0.5
+    mean = np.divide(values, weight, out=np.zeros_like(values), where=inside)
+    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    return mean[tuple(nearest)].astype(np.float32)
+
+
+def resample(volume, target, route):
+    """``volume`` on the grid of ``target`` by linear interpolation: array (x, y, z).
+
+    Parameters
+    ----------
+    volume, target : Volume
+    route : two ``.mat`` files that lead from T1w; the first to the target's space, the second to the volume's
+    """
+    import ants
+
+    from myelosketch.imaging.itk import from_ants, to_ants
+
+    moved = ants.apply_transforms(
+        fixed=to_ants(target),
+        moving=to_ants(volume),
+        transformlist=[str(path) for path in route],
+        whichtoinvert=[False, True],
+        interpolator="linear",
+    )
+    return from_ants(moved).data
+
+
+class TemplateModel:
+    """A template: `load`, then `predict`."""
+
+    def __init__(self, template, card):
+        self.template, self.card = template, card
+
+    @classmethod
+    def load(cls, folder):
+        """Read a model folder written by `fit_template`."""
+        tensors, card = load_model(folder, method="template")
+        return cls(Volume(tensors["template"], tensors["affine"]), card)
+
+    def predict(self, maps, *, xfm_t1w_to_petref, xfm_t1w_to_mni):
+        """DVR (x, y, z), float32, on the grid of `data.Maps`; 0 outside their support."""
+        petref = Volume(maps.data[0], maps.affine)
+        moved = resample(self.template, petref, [xfm_t1w_to_petref, xfm_t1w_to_mni])
+        return np.where(maps.support, moved, 0).astype(np.float32)

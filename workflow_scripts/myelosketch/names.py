@@ -1,0 +1,75 @@
+"""File names, region codes and method names, each said once (BIDS derivatives, docs/data.md)."""
+
+import re
+
+# channel order of every network and linear model
+INPUT_MAPS = ("MTR", "FA", "RD", "AD")
+UNITS = {"FA": "1", "RD": "1e-3 mm2/s", "AD": "1e-3 mm2/s", "MTR": "percent", "DVR": "1"}
+
+GROUPS = ("MS", "HC")
+
+# one label map; 0 is outside the brain, nawm is normal-appearing (MS) or healthy (HC) white matter
+REGION_CODES = {"other": 1, "nawm": 2, "lesion": 3}
+
+METHODS = ("template", "ridge", "dnn2", "unet", "unetroi", "sketcher", "refiner")
+CEILINGS = ("rescan", "noisefree", "visible")
+
+SCAN_PATTERN = r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?"
+FOLDER_PATTERN = r"sub-[A-Za-z0-9]+(/ses-[A-Za-z0-9]+)?"
+
+_DERIVATIVES = "derivatives/{folder}/"
+_FILES = {
+    "xfm_t1w_to_petref": "anat/{scan}_from-T1w_to-petref_mode-image_xfm.mat",
+    "xfm_dwi_to_t1w": "dwi/{scan}_from-dwi_to-T1w_mode-image_xfm.mat",
+    "xfm_mtr_to_t1w": "anat/{scan}_from-MTR_to-T1w_mode-image_xfm.mat",
+    "xfm_t1w_to_mni": "anat/{scan}_from-T1w_to-MNI152_mode-image_xfm.mat",
+    "mtr": "anat/{scan}_space-petref_MTRmap.nii.gz",
+    "fa": "dwi/{scan}_space-petref_model-tensor_param-fa_dwimap.nii.gz",
+    "rd": "dwi/{scan}_space-petref_model-tensor_param-rd_dwimap.nii.gz",
+    "ad": "dwi/{scan}_space-petref_model-tensor_param-ad_dwimap.nii.gz",
+    "dvr": "pet/{scan}_trc-PIB_meas-DVR_mimap.nii.gz",
+    "t1w": "anat/{scan}_desc-preproc_T1w.nii.gz",
+    "brain": "anat/{scan}_desc-brain_mask.nii.gz",
+    "tissue": "anat/{scan}_desc-tissue_dseg.nii.gz",
+    "regions": "anat/{scan}_space-petref_seg-regions_dseg.nii.gz",
+    "regions_table": "anat/{scan}_space-petref_seg-regions_dseg.tsv",
+    "predicted": "pet/{scan}_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",
+    "demyelinated": "pet/{scan}_space-petref_label-demyelinated_desc-{method}_mask.nii.gz",
+}
+
+
+def scan_name(subject, session=None):
+    """``sub-01`` or ``sub-01_ses-02``: the name every file of a scan begins with."""
+    return f"sub-{subject}_ses-{session}" if session else f"sub-{subject}"
+
+
+def folder_of(scan):
+    """Folder of a scan: ``sub-01_ses-02`` lives in ``sub-01/ses-02``."""
+    return scan.replace("_", "/")
+
+
+def subject_of(scan):
+    """Participant of a scan: ``01`` of ``sub-01_ses-02``."""
+    return re.fullmatch(r"sub-([A-Za-z0-9]+)(?:_ses-[A-Za-z0-9]+)?", scan)[1]
+
+
+def pattern(key):
+    """Path of a derivative below the results folder, with the wildcards {folder}, {scan} and, for some, {method}."""
+    return _DERIVATIVES + _FILES[key]
+
+
+def path(root, key, *, scan, **entities):
+    """Path of a derivative of one scan.
+
+    Parameters
+    ----------
+    root : results folder
+    key : which file, such as ``fa`` or ``predicted``
+    scan : ``sub-01[_ses-02]``
+    entities : ``method`` where the name has one
+
+    Returns
+    -------
+    str
+    """
+    return f"{root}/" + pattern(key).format(folder=folder_of(scan), scan=scan, **entities)

@@ -1,0 +1,94 @@
+"""JSON sidecars: what an output was made from, with which parameters and versions."""
+
+import hashlib
+import json
+import os
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import myelosketch
+
+# the packages whose version can change a number
+PACKAGES = ("numpy", "scipy", "pandas", "nibabel", "nilearn", "antspyx", "torch", "monai", "lightning", "statsmodels")
+
+
+def sidecar_path(path):
+    """The JSON file that belongs to an image: same name, ``.json`` for ``.nii.gz``."""
+    path = Path(path)
+    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
+def write_text(path, text):
+    """Write a text file atomically: after a crash it is complete or absent."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def write_json(path, content):
+    """Write ``content`` as indented JSON, atomically; NaN is written as null."""
+    write_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def file_hash(path):
+    """SHA-256 of a file's bytes, as hexadecimal text."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def software_versions():
+    """Versions of this package and of the libraries whose numbers it uses."""
+    versions = {"myelosketch": myelosketch.__version__}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # an environment per family of rules need not hold them all
+            continue
+    return versions
+
+
+def provenance(*, sources=(), parameters=None, **fields):
+    """Content of a sidecar: sources by file name only (no machine paths), parameters, versions.
+
+    Parameters
+    ----------
+    sources : list of paths the output was made from
+    parameters : dict of plain values
+    fields : further top-level entries, such as ``Units``
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        **fields,
+        "Sources": [Path(source).name for source in sources],
+        "Parameters": parameters or {},
+        "SoftwareVersions": software_versions(),
+    }
+
+
+def _plain(value):
+    """Numbers of numpy as Python's, tuples as lists, paths as text, NaN as None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy arrays and scalars
+        return _plain(value.tolist())
+    if isinstance(value, float) and not (value - value == 0):  # NaN and infinities
+        return None
+    return str(value) if isinstance(value, Path) else value

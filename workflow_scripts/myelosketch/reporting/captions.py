@@ -1,0 +1,40 @@
+"""The captions in rules/captions: one text for Snakemake's own report and for ours."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from myelosketch.errors import InputError
+
+
+def render_caption(path, *, config, params):
+    """HTML of a caption (reStructuredText with jinja, as Snakemake's report reads it).
+
+    Parameters
+    ----------
+    path : .rst
+    config, params : what the text may use, as ``snakemake.config[...]`` and ``snakemake.params....``
+
+    Returns
+    -------
+    str, HTML; anything odd in the values is escaped
+
+    Raises
+    ------
+    InputError : the caption uses a value that is not there, or is not valid reStructuredText
+    """
+    # imported here: slow, and only the report needs them
+    from docutils.core import publish_parts
+    from docutils.utils import SystemMessage
+    from jinja2 import Environment, StrictUndefined, TemplateError
+
+    path = Path(path)
+    job = SimpleNamespace(config=config, params=SimpleNamespace(**params))
+    settings = {"file_insertion_enabled": False, "raw_enabled": False, "halt_level": 2, "report_level": 5}
+    try:
+        environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+        text = environment.from_string(path.read_text(encoding="utf-8")).render(snakemake=job)
+        return publish_parts(text, writer_name="html5", settings_overrides=settings)["body"]
+    except (TemplateError, SystemMessage) as error:
+        raise InputError(
+            f"The caption {path.name} cannot be rendered ({error}): correct its text."
+        ) from error

@@ -1,0 +1,75 @@
+"""Tables of the report as text: rounded, with intervals, with the reason where there is nothing to show."""
+
+import functools
+from typing import NamedTuple
+
+import pandas as pd
+
+from myelosketch.errors import InputError
+from myelosketch.reporting.source_tables import NothingToDrawError
+
+MINUS = "\u2212"
+
+
+class HtmlTable(NamedTuple):
+    """A table ready for the template: every cell is text; ``missing`` says why there are no rows."""
+
+    title: str
+    header: list
+    rows: list
+    note: str = ""
+    missing: str = ""
+    folded: bool = False  # shown closed, for long tables
+    text_columns: int = 1  # columns from the left that hold words, the others hold numbers
+
+
+def or_reason(title):
+    """Decorator: a table that cannot be made becomes its title and the reason in a sentence."""
+
+    def decorate(build):
+        @functools.wraps(build)
+        def built(*arguments, **options):
+            try:
+                return build(*arguments, **options)
+            except (NothingToDrawError, InputError) as reason:
+                return HtmlTable(title, [], [], missing=f"Not shown: {reason}")
+
+        return built
+
+    return decorate
+
+
+def number(value, digits=2):
+    """A number to fixed digits with a true minus sign; n/a if it is missing.
+
+    >>> number(-0.1234, 3)
+    '−0.123'
+    """
+    value = pd.to_numeric(value, errors="coerce")
+    if pd.isna(value):
+        return "n/a"
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def interval(mean, low, high, digits=2):
+    """Mean with its interval, as in ``0.75 (0.70 to 0.80)``."""
+    if number(mean) == "n/a":
+        return "n/a"
+    ends = [number(end, digits) for end in (low, high)]
+    return (
+        f"{number(mean, digits)} (" + ("interval n/a" if "n/a" in ends else f"{ends[0]} to {ends[1]}") + ")"
+    )
+
+
+def p_value(value):
+    """A p value as journals print it; n/a if it is missing."""
+    value = pd.to_numeric(value, errors="coerce")
+    if pd.isna(value):
+        return "n/a"
+    return "< 0.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def words(value):
+    """A cell of text; n/a if it is missing."""
+    return "n/a" if value is None or pd.isna(value) else str(value)

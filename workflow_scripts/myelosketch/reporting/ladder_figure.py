@@ -1,0 +1,125 @@
+"""The prediction ladder: every method and ceiling, from the template to what a second PET would reach."""
+
+import functools
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from myelosketch import names
+from myelosketch.reporting import style
+from myelosketch.reporting.display import ladder_order, method_name
+from myelosketch.reporting.saving import draw
+from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
+
+COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
+NUMERIC = ("k", "mean", "ci_low", "ci_high", "n")
+# metric, whether it belongs to a threshold k, axis label
+PANELS = (
+    ("lesion_mae", False, "Lesion MAE (DVR)\nlower is better"),
+    ("dice", True, "Dice of demyelination\nhigher is better"),
+    ("mcc", True, "MCC of demyelination\nhigher is better"),
+)
+METHOD_COLOUR, CEILING_COLOUR = "#2f6db3", "#6b6b6b"
+
+
+def draw_ladder(summary, *, k, alpha=0.05, simulated, **files):
+    """Lesion MAE, Dice beside trivial Dice, and MCC of every method and ceiling, with intervals (ours).
+
+    Parameters
+    ----------
+    summary : path of summary.tsv
+    k : threshold of the demyelination metrics
+    alpha : the intervals of the table cover 1 - alpha
+    simulated : whether the cohort is simulated
+    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+    """
+    draw(
+        functools.partial(build_ladder, summary, k=k, alpha=alpha, simulated=simulated),
+        title="Prediction ladder",
+        simulated=simulated,
+        **files,
+    )
+
+
+def build_ladder(summary, *, k, alpha=0.05, simulated):
+    """The ladder and its data; see :func:`draw_ladder`."""
+    table = ladder_rows(summary, k=k)
+    methods = ladder_order(table.method.unique())
+    figure, panels = plt.subplots(1, 3, figsize=(style.WIDTH, 1.7 + 0.34 * len(methods)), sharey=True)
+    for axes, (metric, _, label) in zip(panels, PANELS, strict=True):
+        part = table[table.metric == metric].set_index("method")
+        for place, method in enumerate(methods):
+            if method in part.index:
+                _dot(axes, place, part.loc[method], ceiling=method in names.CEILINGS)
+            else:
+                axes.text(0.02, place, "n/a", va="center", fontsize=8, transform=axes.get_yaxis_transform())
+        if metric == "dice":
+            _trivial(axes, table, methods)
+        _separate_ceilings(axes, methods)
+        axes.set_xlabel(label)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        style.tidy_axes(axes, grid="x")
+    panels[0].set_yticks(range(len(methods)), [method_name(method) for method in methods])
+    panels[0].set_ylim(len(methods) - 0.4, -0.6)
+    figure.legend(handles=_legend(methods, alpha), loc="outside lower center", ncols=3)
+    style.figure_title(figure, f"Prediction ladder, {_patients(table)}, k = {k:g}", simulated=simulated)
+    return figure, table
+
+
+def ladder_rows(summary, *, k):
+    """Rows of summary.tsv that the ladder shows, trivial Dice included; rows without a number are dropped."""
+    table = table_to_draw(summary, COLUMNS, numeric=NUMERIC)
+    thresholded = {metric: needs_k for metric, needs_k, _ in PANELS} | {"trivial_dice": True}
+    at_k = (table.k - k).abs() < 1e-9
+    free = [metric for metric, needs_k in thresholded.items() if not needs_k]
+    keep = table.metric.isin(free) | (table.metric.isin(thresholded) & at_k)
+    if not keep.any():
+        raise NothingToDrawError(f"summary.tsv has no lesion MAE, Dice or MCC at k = {k:g}.")
+    table = finite_rows(table[keep], ("mean",), "lesion MAE, Dice and MCC")
+    return table[list(COLUMNS)].reset_index(drop=True)
+
+
+def _dot(axes, place, row, *, ceiling):
+    colour = CEILING_COLOUR if ceiling else METHOD_COLOUR
+    if pd.notna(row.ci_low) and pd.notna(row.ci_high):
+        axes.plot([row.ci_low, row.ci_high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+    axes.plot(row["mean"], place, marker="s" if ceiling else "o", color=colour, ms=6)
+
+
+def _trivial(axes, table, methods):
+    """The Dice of calling every lesion voxel demyelinated, as a tall tick on each method's row."""
+    part = table[table.metric == "trivial_dice"].set_index("method")
+    for place, method in enumerate(methods):
+        if method in part.index:
+            axes.plot(part.loc[method, "mean"], place, marker="|", color="black", ms=13, mew=1.8)
+
+
+def _separate_ceilings(axes, methods):
+    first = next((place for place, method in enumerate(methods) if method in names.CEILINGS), None)
+    if first:
+        axes.axhline(first - 0.5, color="#999999", linewidth=0.8)
+
+
+def _legend(methods, alpha):
+    handles = [
+        Line2D(
+            [],
+            [],
+            marker="o",
+            color=METHOD_COLOUR,
+            label=f"method, mean and {100 * (1 - alpha):g} % interval",
+        )
+    ]
+    if any(method in names.CEILINGS for method in methods):
+        handles.append(Line2D([], [], marker="s", color=CEILING_COLOUR, label="ceiling (truth known)"))
+    trivial = {"marker": "|", "linestyle": "", "color": "black", "ms": 11, "mew": 1.8}
+    return [*handles, Line2D([], [], label="trivial Dice (all demyelinated)", **trivial)]
+
+
+def _patients(table):
+    counts = sorted({int(n) for n in table.n.dropna()})
+    if not counts:
+        return "n not given"
+    return f"n = {counts[0]} patients" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} patients"

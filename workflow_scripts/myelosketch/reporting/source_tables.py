@@ -1,0 +1,69 @@
+"""Tables as the figures need them: read, narrowed, and where nothing is left to draw, the reason."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from myelosketch.errors import InputError
+from myelosketch.tables import read_table
+
+
+class NothingToDrawError(Exception):
+    """A figure has no data; its text says why and is drawn in the figure's place."""
+
+
+def table_to_draw(path, columns, *, numeric=()):
+    """Read a table for a figure.
+
+    Parameters
+    ----------
+    path : TSV, may be absent or without rows
+    columns : names the figure needs
+    numeric : those that are numbers
+
+    Returns
+    -------
+    pandas.DataFrame with at least one row
+
+    Raises
+    ------
+    NothingToDrawError : the table is absent or has no rows
+    InputError : the table lacks a column, or holds text where a number belongs
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise NothingToDrawError(f"the table {path.name} was not made in this run.")
+    table = read_table(path, numeric=numeric)
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise InputError(
+            f"The table {path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+            f"found {', '.join(table.columns)}: make it again with this version."
+        )
+    if table.empty:
+        raise NothingToDrawError(f"the table {path.name} has no rows.")
+    return table
+
+
+def rows_of(table, words, **wanted):
+    """Rows where each named column has the value; says in ``words`` what is absent if there is none.
+
+    Numbers are compared with a tolerance, so that k = 1 finds "1.0".
+    """
+    keep = pd.Series(True, index=table.index)
+    for column, value in wanted.items():
+        if isinstance(value, int | float):
+            keep &= (pd.to_numeric(table[column], errors="coerce") - value).abs() < 1e-9
+        else:
+            keep &= table[column] == value
+    if not keep.any():
+        raise NothingToDrawError(f"there is no {words}.")
+    return table[keep].copy()
+
+
+def finite_rows(table, columns, words):
+    """Rows that have a number in every named column; the reason, if none has."""
+    kept = table.dropna(subset=list(columns)).copy()
+    if kept.empty:
+        raise NothingToDrawError(f"every {words} is n/a.")
+    return kept

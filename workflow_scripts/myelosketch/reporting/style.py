@@ -1,0 +1,152 @@
+"""How every figure looks: colours, display names, fonts and sizes. Said here and nowhere else."""
+
+import contextlib
+import textwrap
+
+import matplotlib as mpl
+import seaborn as sns
+
+from myelosketch.reporting.display import cohort_words
+
+# paper's colours (Wei et al. 2018, captions of Fig. 4 and 5); shades are ours, chosen to differ in grey too
+GROUPS_TRUE = "#3b78b5"  # Fig. 4A, blue
+GROUPS_PREDICTED = "#f4c542"  # Fig. 4A, yellow
+INDIVIDUALS_TRUE = "#c62f2f"  # Fig. 4B, red
+INDIVIDUALS_PREDICTED = "#5aa2dc"  # Fig. 4B, blue
+PERCENTAGE_TRUE = "#2f6db3"  # Fig. 5A, blue
+PERCENTAGE_PREDICTED = "#c4c4c4"  # Fig. 5A, grey
+
+# Fig. 5B: agreement classes in fixed order; the second set is ours, safe for red-green colour blindness
+AGREEMENT_CLASSES = ("both", "neither", "true_only", "predicted_only")
+AGREEMENT_LABELS = {
+    "both": "both",
+    "neither": "neither",
+    "true_only": "true PET only",
+    "predicted_only": "predicted only",
+}
+AGREEMENT_COLOURS = {
+    "paper": {"both": "#ffe119", "neither": "#ffffff", "true_only": "#d7191c", "predicted_only": "#ff8c1a"},
+    "colourblind": {
+        "both": "#f0e442",
+        "neither": "#ffffff",
+        "true_only": "#00508c",
+        "predicted_only": "#56b4e9",
+    },
+}
+
+DVR_CMAP = "viridis"
+MAX_WIDTH_PX = 1600  # Snakemake's own report crops wider images
+WIDTH = 8.0  # inches, of every figure
+
+_RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # carried by matplotlib, so that every machine draws the same
+    "svg.fonttype": "none",  # text stays text; its font is embedded by reporting.saving
+    "svg.hashsalt": "myelosketch",
+    "figure.constrained_layout.use": True,
+    "figure.titlesize": 10,
+    "figure.titleweight": "bold",
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.6,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+@contextlib.contextmanager
+def figure_style():
+    """Seaborn's ticks theme with this project's sizes; nothing outside the block is changed."""
+    with mpl.rc_context(), sns.axes_style("ticks"):
+        mpl.rcParams.update(_RC)
+        yield
+
+
+def figure_title(figure, text, *, simulated):
+    """Title of a figure, always with the kind of cohort, wrapped to the figure's width."""
+    words = f"{text}, {cohort_words(simulated)}"
+    figure.suptitle("\n".join(textwrap.wrap(words, int(figure.get_figwidth() * 11.5))))
+
+
+def tidy_axes(axes, *, grid="y"):
+    """Spines at the left and bottom only, grid along one direction."""
+    sns.despine(ax=axes)
+    axes.grid(False)
+    if grid:
+        axes.grid(True, axis=grid)
+
+
+def participant_ticks(axes, labels):
+    """Participant labels under an x axis: upright while they fit, turned when many, thinned when too many."""
+    step = max(1, -(-len(labels) // 60))
+    axes.set_xticks(range(0, len(labels), step), [str(label) for label in labels[::step]])
+    if len(labels) > 14:
+        axes.tick_params(axis="x", labelrotation=90, labelsize=7)
+
+
+def empty_panel(axes, reason):
+    """An axes without data says why, in words, instead of standing blank."""
+    axes.clear()
+    axes.set_axis_off()
+    axes.text(
+        0.5,
+        0.5,
+        "\n".join(textwrap.wrap(f"Not drawn: {reason}", 60)),
+        ha="center",
+        va="center",
+        transform=axes.transAxes,
+        fontsize=9,
+        color="#555555",
+        style="normal",
+    )
+
+
+def empty_figure(reason, *, title, simulated):
+    """A whole figure that could not be drawn, with its title and the reason."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(WIDTH, 2.2))
+    empty_panel(axes, reason)
+    figure_title(figure, title, simulated=simulated)
+    return figure
+
+
+def cut_texts(figure):
+    """Texts of a figure that reach beyond its edge (none, in a figure fit to be shown).
+
+    Returns
+    -------
+    list of str
+    """
+    figure.canvas.draw()
+    box = figure.bbox
+    renderer = figure.canvas.get_renderer()
+    cut = []
+    for text in _drawn_texts(figure):
+        extent = text.get_window_extent(renderer)
+        inside = extent.x0 >= -1 and extent.y0 >= -1 and extent.x1 <= box.x1 + 1 and extent.y1 <= box.y1 + 1
+        if text.get_visible() and text.get_text().strip() and not inside:
+            cut.append(text.get_text())
+    return cut
+
+
+def _drawn_texts(figure):
+    """All texts but labels of ticks that are never drawn: spare, out of view, or of a hidden axis."""
+    axes_of_ticks = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    every_tick = [tick for axis in axes_of_ticks for tick in (*axis.majorTicks, *axis.minorTicks)]
+    labels = {label for tick in every_tick for label in (tick.label1, tick.label2)}
+    drawn = [text for text in figure.findobj(mpl.text.Text) if text not in labels]
+    for axis in axes_of_ticks:
+        coordinate = 0 if axis is axis.axes.xaxis else 1
+        low, high = sorted(axis.get_view_interval())
+        if axis.axes.axison:
+            shown = axis.get_ticklabels(which="both")
+            drawn += [label for label in shown if low <= label.get_position()[coordinate] <= high]
+    return drawn

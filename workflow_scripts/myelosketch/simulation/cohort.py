@@ -1,0 +1,135 @@
+"""Who is in the simulated cohort and where each file lies; light, because the workflow asks while parsed."""
+
+import pandas as pd
+
+from myelosketch.names import scan_name
+from myelosketch.provenance import write_json, write_text
+from myelosketch.tables import write_table
+
+TRUTH_MAPS = ("rescan", "noisefree", "visible")
+LATENTS = ("myelin", "axons", "water", "coherence")
+
+_INPUTS = {
+    "T1w": "{scan}/anat/{scan}_T1w.nii.gz",
+    "MTR": "{scan}/anat/{scan}_MTRmap.nii.gz",
+    "FA": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-fa_dwimap.nii.gz",
+    "RD": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-rd_dwimap.nii.gz",
+    "AD": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-ad_dwimap.nii.gz",
+    "DVR": "derivatives/maps/{scan}/pet/{scan}_trc-PIB_meas-DVR_mimap.nii.gz",
+}
+_PATIENT_INPUTS = {"lesion_mask": "derivatives/lesions/{scan}/anat/{scan}_label-lesion_mask.nii.gz"}
+_TRUTH = {
+    "poses": "{scan}_poses.json",
+    **{name: f"{{scan}}_trc-PIB_meas-DVR_desc-{name}_mimap.nii.gz" for name in TRUTH_MAPS},
+    **{name: f"{{scan}}_space-anatomy_desc-{name}_latent.nii.gz" for name in LATENTS},
+    "tissue": "{scan}_space-anatomy_desc-tissue_dseg.nii.gz",
+}
+_PATIENT_TRUTH = {
+    "lesions": "{scan}_space-anatomy_desc-lesions_dseg.nii.gz",
+    "lesion_table": "{scan}_lesions.tsv",
+}
+_DATASET = {
+    "description": "dataset_description.json",
+    "participants": "participants.tsv",
+    "readme": "README",
+    "ignore": ".bidsignore",
+}
+
+README = """Simulated cohort of myelosketch
+===============================
+
+{n_patients} patients with multiple sclerosis (MS) and {n_controls} healthy controls (HC), none of them real.
+Anatomy: MNI152 2009a symmetric template (T1w, grey and white matter), warped for each participant.
+Quantities: docs/simulation.md names every number and its source. Nothing measured here is a clinical result.
+
+sub-*/anat                 T1w (arbitrary units, skull-stripped), MTR map (percent)
+derivatives/maps           FA, RD and AD (1e-3 mm2/s), DVR of [11C]PIB
+derivatives/lesions        lesion mask on the T1w grid, patients only
+derivatives/truth          poses, noise-free and repeated DVR, latents, lesions: for tests and ceilings only
+
+Each modality has its own grid and its own head pose; truth/*_poses.json maps anatomy to modality (RAS, mm).
+Seed: {seed}
+"""
+
+
+def participants(n_patients, n_controls):
+    """Participants of the cohort, patients first.
+
+    Returns
+    -------
+    pandas.DataFrame : ``subject`` ("01", "02", ...; zero-padded to at least two digits), ``group`` (MS or HC)
+    """
+    total = n_patients + n_controls
+    width = max(2, len(str(total)))
+    return pd.DataFrame(
+        {
+            "subject": [f"{number:0{width}d}" for number in range(1, total + 1)],
+            "group": ["MS"] * n_patients + ["HC"] * n_controls,
+        }
+    )
+
+
+def simulated_files(root, subject, group):
+    """Files a participant brings to the cohort, by input name; controls have no ``lesion_mask``.
+
+    Parameters
+    ----------
+    root : folder of the simulated dataset
+    subject : str such as "01"; a wildcard in braces gives a pattern
+    group : MS or HC
+
+    Returns
+    -------
+    dict : input name (T1w, MTR, FA, RD, AD, DVR, lesion_mask) to path
+    """
+    return _paths(root, _INPUTS | (_PATIENT_INPUTS if group == "MS" else {}), subject)
+
+
+def truth_files(root, subject, group):
+    """Ground truth of a participant, by name; controls have no ``lesions`` and no ``lesion_table``."""
+    names = _TRUTH | (_PATIENT_TRUTH if group == "MS" else {})
+    return _paths(f"{root}/derivatives/truth/{scan_name(subject)}", names, subject)
+
+
+def truth_file(root, subject, which):
+    """One file of the truth: ``poses``, a DVR map of TRUTH_MAPS, a latent, ``tissue``, ``lesions``, ..."""
+    return truth_files(root, subject, "MS")[which]
+
+
+def dataset_files(root):
+    """Files that describe the simulated dataset as a whole, by name."""
+    return {name: f"{root}/{file}" for name, file in _DATASET.items()}
+
+
+def describe_cohort(root, n_patients, n_controls, settings, seed):
+    """Write the dataset's description, participants table, README and the list of draft BIDS names.
+
+    Parameters
+    ----------
+    root : folder of the simulated dataset
+    n_patients, n_controls : int
+    settings : dict, kept in the description so that the dataset can be made again
+    seed : int
+    """
+    files = dataset_files(root)
+    write_json(
+        files["description"],
+        {
+            "Name": "Simulated MS cohort (myelosketch)",
+            "BIDSVersion": "1.10.0",
+            "DatasetType": "raw",
+            "License": "MIT",
+            "GeneratedBy": [{"Name": "myelosketch", "Description": "simulated, no real participant"}],
+            "Seed": seed,
+            "Settings": settings,
+        },
+    )
+    table = participants(n_patients, n_controls)
+    ids = [scan_name(subject) for subject in table.subject]
+    write_table(pd.DataFrame({"participant_id": ids, "group": table.group}), files["participants"])
+    write_text(files["readme"], README.format(n_patients=n_patients, n_controls=n_controls, seed=seed))
+    write_text(files["ignore"], "*_MTRmap.*\nderivatives/\n")
+
+
+def _paths(root, names, subject):
+    return {name: f"{root}/" + file.format(scan=scan_name(subject)) for name, file in names.items()}

@@ -1,0 +1,115 @@
+"""Settings of the simulated cohort: defaults, and a refusal that names the key of an impossible value."""
+
+import difflib
+import math
+
+from myelosketch.errors import InputError
+
+LESION_LOADS = {
+    # median (mL), SD of the natural logarithm, largest accepted load (mL)
+    "early": (5.0, 1.0, 30.0),  # ours: early cohorts hold 4-8 mL
+    "clinical": (8.5, 1.47, 80.0),  # measured in 30 patients (Lesjak 2017: log mean 2.14, log SD 1.47)
+}
+
+DEFAULTS = {
+    "n_patients": 18,
+    "n_controls": 10,
+    "voxel_size_mm": {"anatomy": 1.5, "T1w": 1.5, "dwi": 2.0, "MTR": 2.0, "pet": 3.0},
+    "pose": {"rotation_deg": 10.0, "translation_mm": 8.0},
+    "anatomy": {"warp_sd_mm": 3.0, "brain_scale_sd": 0.025, "ventricle_growth_mm": {"MS": 1.2, "HC": 0.0}},
+    "lesion_load": "early",
+    "lesion_load_min_ml": 1.0,
+    "mri": {
+        "diffusion_noise": 0.05,
+        "b1_range": 0.05,
+        "mtr_noise": 2.0,
+        "mtr_gain_sd": 1.0,
+        "t1w_noise_percent": 2.0,
+        "t1w_bias_percent": 10.0,
+    },
+    "pet": {
+        "blur_fwhm_mm": 3.0,
+        "noise_sd": 0.065,
+        "noise_fwhm_mm": 4.0,
+        "unseen_sd": 0.095,
+        "unseen_fwhm_mm": 8.0,
+        "gain_sd": 0.06,
+    },
+}
+
+# smallest and largest accepted value, both included; a voxel above 8 mm no longer holds a cortex
+BOUNDS = {
+    "n_patients": (0, 9999),
+    "n_controls": (0, 9999),
+    "voxel_size_mm": (0.8, 8.0),
+    "pose.rotation_deg": (0, 20),
+    "pose.translation_mm": (0, 15),
+    "anatomy.warp_sd_mm": (0, 5),
+    "anatomy.brain_scale_sd": (0, 0.05),
+    "anatomy.ventricle_growth_mm": (-1, 3),
+    "lesion_load_min_ml": (0.1, 10),
+    "mri": (0, 50),
+    "mri.diffusion_noise": (0, 0.3),
+    "mri.b1_range": (0, 0.3),
+    "mri.mtr_noise": (0, 10),
+    "mri.mtr_gain_sd": (0, 5),
+    "pet.blur_fwhm_mm": (0, 12),
+    "pet.noise_sd": (0, 1),
+    "pet.noise_fwhm_mm": (0, 12),
+    "pet.unseen_sd": (0, 0.3),
+    "pet.unseen_fwhm_mm": (2, 40),
+    "pet.gain_sd": (0, 0.3),
+}
+
+
+def complete_settings(settings=None):
+    """Defaults overlaid with the given settings, after checking every value.
+
+    Parameters
+    ----------
+    settings : dict, the section ``simulation`` of the configuration, or a part of it
+
+    Returns
+    -------
+    dict : nested like DEFAULTS, every key present
+
+    Raises
+    ------
+    InputError : unknown key or impossible value, naming the key
+    """
+    return _overlay(DEFAULTS, settings or {}, "")
+
+
+def _overlay(defaults, given, above):
+    for key in given:
+        if key not in defaults:
+            near = difflib.get_close_matches(key, defaults, 1)
+            hint = f"did you mean {above}{near[0]}?" if near else f"valid: {', '.join(defaults)}."
+            raise InputError(f"simulation.{above}{key} is not a setting of the simulation: {hint}")
+    result = {}
+    for key, default in defaults.items():
+        value, name = given.get(key, default), f"{above}{key}"
+        if isinstance(default, dict):
+            if not isinstance(value, dict):
+                raise InputError(f"simulation.{name} is {value!r}; expected the keys {', '.join(default)}.")
+            result[key] = _overlay(default, value, f"{name}.")
+        elif key == "lesion_load":
+            if value not in LESION_LOADS:
+                choices = " or ".join(LESION_LOADS)
+                raise InputError(
+                    f"simulation.lesion_load is {value!r}; expected {choices}: correct this key."
+                )
+            result[key] = value
+        else:
+            result[key] = _checked_number(name, value, whole=isinstance(default, int))
+    return result
+
+
+def _checked_number(name, value, *, whole):
+    low, high = BOUNDS.get(name) or BOUNDS[name.rpartition(".")[0]]
+    valid = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not (valid and math.isfinite(value) and low <= value <= high):
+        kind = "a whole number" if whole else "a number"
+        expected = f"{kind} from {low} to {high}"
+        raise InputError(f"simulation.{name} is {value!r}; expected {expected}: correct this key.")
+    return value if whole else float(value)

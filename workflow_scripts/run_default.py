@@ -1,0 +1,33 @@
+"""Run the workflow on config.yaml, then say where the report is, how long it took and what came out."""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPORT = Path("results/report.html")
+SUMMARY = Path("results/evaluation/summary.tsv")
+
+
+def main():
+    """Exit status of Snakemake; 0 when everything is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cores", default="all", help="how many cores Snakemake may use")
+    start = time.monotonic()
+    before = REPORT.stat().st_mtime if REPORT.is_file() else None
+    status = subprocess.run(["snakemake", "--cores", parser.parse_args().cores], check=False).returncode
+    if status:
+        print("The run did not finish; what is done is kept, and make run continues from there.", file=sys.stderr)
+        return status
+    from myelosketch.evaluation.final_table import final_table
+
+    minutes, seconds = divmod(round(time.monotonic() - start), 60)
+    if REPORT.stat().st_mtime == before:
+        print("\nNothing to do: all results are up to date.")
+    print(f"\n{final_table(SUMMARY)}\n\nReport: {REPORT.resolve()}\nWall time: {minutes} min {seconds} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

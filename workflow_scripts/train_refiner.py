@@ -1,0 +1,22 @@
+"""Entry of the rule train_refiner."""
+
+from pathlib import Path
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.learning.data import TRAINING_FILES
+    from myelosketch.learning.training import train_stage
+
+    train_stage(
+        "refiner",
+        snakemake.params.scans,
+        {key: list(snakemake.input[key]) for key in TRAINING_FILES},
+        Path(snakemake.output.weights).parent,
+        settings=snakemake.params.settings,
+        seed=snakemake.params.seed,
+        device=snakemake.config["training"]["device"],  # where, not what: a change need not train anew
+        threads=snakemake.threads,
+        fold=int(snakemake.wildcards.fold),
+        start_model=Path(snakemake.input.sketcher).parent,
+    )
