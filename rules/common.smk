@@ -16,23 +16,34 @@ from myelosketch.cohort.config import check_config
 from myelosketch.cohort.folds import assign_folds, check_group_sizes, read_folds
 from myelosketch.cohort.table import cohort_from_rows, read_cohort, split_complete
 from myelosketch.errors import MyelosketchError
-from myelosketch.simulation.cohort import participants, simulated_files, truth_file
+from myelosketch.simulation.cohort import (
+    dataset_files,
+    participants,
+    simulated_files,
+    truth_file,
+    truth_files,
+)
 
 CONFIG_SCHEMA = Path(workflow.basedir) / "rules/schemas/config.schema.yaml"
 RESULTS = "results"
 SIMULATED = f"{RESULTS}/simulated"
 IS_SIMULATED = config["cohort"]["source"] == "simulate"
+# what shapes a simulated participant; the size of the cohort does not, so a larger one keeps its first members
+SIMULATION_SETTINGS = {
+    key: value
+    for key, value in config["simulation"].items()
+    if key not in ("n_patients", "n_controls")
+}
 
 
 def load_cohort():
     """Cohort table of the configured source: (included, excluded, folds)."""
-    settings, simulate = config["cohort"], config["simulation"]
+    settings = config["cohort"]
     if IS_SIMULATED:
-        people = participants(simulate["n_patients"], simulate["n_controls"])
         table = cohort_from_rows(
             [
                 {**row, **simulated_files(SIMULATED, row["subject"], row["group"])}
-                for row in people.to_dict("records")
+                for row in SIMULATED_PEOPLE.to_dict("records")
             ]
         )
     else:
@@ -52,6 +63,9 @@ def load_cohort():
 try:
     check_config(config, CONFIG_SCHEMA)
     validate(config, str(CONFIG_SCHEMA))
+    SIMULATED_PEOPLE = participants(
+        config["simulation"]["n_patients"], config["simulation"]["n_controls"]
+    )
     COHORT, EXCLUDED, FOLDS = load_cohort()
 except MyelosketchError as error:
     raise WorkflowError(str(error)) from None
@@ -104,6 +118,17 @@ def truth(scan, which):
     return truth_file(SIMULATED, names.subject_of(scan), which)
 
 
+def simulated_outputs(subject, group):
+    """Every image and table that one participant's simulation writes, by name."""
+    return simulated_files(SIMULATED, subject, group) | truth_files(SIMULATED, subject, group)
+
+
+def simulated_subjects(group):
+    """Pattern of the simulated participants of a group; an impossible one where the group is empty."""
+    people = SIMULATED_PEOPLE["subject"][SIMULATED_PEOPLE["group"] == group]
+    return "|".join(people) or "none in this group"
+
+
 def scan_input(name):
     """Input function: a file of the cohort table for the scan of the wildcards ([] where there is none)."""
     files = dict(zip(COHORT["scan"], COHORT[name]))
@@ -126,7 +151,7 @@ def library(*modules):
     """Files of library modules and of all they import, so that an edit reruns just the rules it concerns."""
     found, pending = set(), [f"myelosketch.{name}" for name in modules]
     while pending:
-        path = LIBRARY / (pending.pop().replace(".", "/") + ".py")
+        path = LIBRARY.joinpath(*pending.pop().split(".")).with_suffix(".py")
         if path.is_file() and path not in found:
             found.add(path)
             pending += imports_of(path)

@@ -1,29 +1,5 @@
 """Floor 2: the simulated cohort, written as a BIDS dataset that the other stages read like a user's own."""
 
-from myelosketch.simulation.cohort import dataset_files, truth_files
-
-SIMULATED_PEOPLE = participants(
-    config["simulation"]["n_patients"], config["simulation"]["n_controls"]
-)
-# what shapes a participant: the size of the cohort does not, so a larger cohort keeps its first members
-SIMULATION_SETTINGS = {
-    key: value
-    for key, value in config["simulation"].items()
-    if key not in ("n_patients", "n_controls")
-}
-
-
-def simulated_outputs(subject, group):
-    """Every image and table that one participant's simulation writes, by name."""
-    return simulated_files(SIMULATED, subject, group) | truth_files(SIMULATED, subject, group)
-
-
-def simulated_subjects(group):
-    """Pattern of the participants of a group; an impossible one where the group is empty."""
-    people = SIMULATED_PEOPLE["subject"][SIMULATED_PEOPLE["group"] == group]
-    return "|".join(people) or "none in this group"
-
-
 rule simulate_participant:
     """One simulated patient: anatomy, lesions, measured maps and their ground truth."""
     input:
@@ -41,7 +17,6 @@ rule simulate_participant:
         mem_mb=1500,
         runtime=10,
     params:
-        root=SIMULATED,
         group="MS",
         settings=SIMULATION_SETTINGS,
         seed=config["seed"],
@@ -57,7 +32,6 @@ use rule simulate_participant as simulate_control with:
     wildcard_constraints:
         subject=simulated_subjects("HC"),
     params:
-        root=SIMULATED,
         group="HC",
         settings=SIMULATION_SETTINGS,
         seed=config["seed"],
@@ -78,7 +52,6 @@ rule describe_simulated_cohort:
         mem_mb=500,
         runtime=5,
     params:
-        root=SIMULATED,
         n_patients=config["simulation"]["n_patients"],
         n_controls=config["simulation"]["n_controls"],
         settings=SIMULATION_SETTINGS,

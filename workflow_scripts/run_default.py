@@ -18,7 +18,10 @@ def main():
     before = REPORT.stat().st_mtime if REPORT.is_file() else None
     status = subprocess.run(["snakemake", "--cores", parser.parse_args().cores], check=False).returncode
     if status:
-        print("The run did not finish; what is done is kept, and make run continues from there.", file=sys.stderr)
+        print(
+            "The run did not finish; what is done is kept, and make run continues from there.",
+            file=sys.stderr,
+        )
         return status
     from myelosketch.evaluation.final_table import final_table
 

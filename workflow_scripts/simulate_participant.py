@@ -1,12 +1,15 @@
 """Entry of the rules simulate_participant and simulate_control."""
 
+from pathlib import Path
+
 from myelosketch.job import job
 
 with job(snakemake):
     from myelosketch.simulation.participant import simulate_participant
 
+    root = Path(snakemake.output.T1w).parents[2]  # root/sub-01/anat/file
     simulate_participant(
-        snakemake.params.root,
+        root,
         snakemake.wildcards.subject,
         snakemake.params.group,
         snakemake.params.settings,

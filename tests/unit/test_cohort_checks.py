@@ -36,8 +36,16 @@ def test_good_files_pass(good_maps):
         ("FA", lambda data: data * 3, "FA lies in 0-1."),
         ("DVR", lambda data: data * 20, "DVR is unitless, about 1 in grey matter; an SUV image will not do."),
         ("DVR", lambda data: data * 0, "is constant (0 everywhere): is this the right file?"),
-        ("lesion_mask", lambda data: data * 0.5, "is not binary: give a mask of 0 and 1 (threshold a probability map)."),
-        ("lesion_mask", lambda data: data * 0, "is empty: a patient without lesions cannot be scored; leave the scan out."),
+        (
+            "lesion_mask",
+            lambda data: data * 0.5,
+            "is not binary: give a mask of 0 and 1 (threshold a probability map).",
+        ),
+        (
+            "lesion_mask",
+            lambda data: data * 0,
+            "is empty: a patient without lesions cannot be scored; leave the scan out.",
+        ),
     ],
 )
 def test_a_fault_has_its_sentence(good_maps, name, function, sentence):
@@ -78,12 +86,19 @@ def test_different_grids(good_maps):
 
 def test_all_scans_are_judged_before_the_error(good_maps, tmp_path):
     Path(good_maps["FA"]).write_bytes(Path(good_maps["FA"]).read_bytes()[:300])
-    rows = [patient(good_maps), patient(good_maps, scan="sub-02", group="HC"), patient(good_maps, scan="sub-03")]
+    rows = [
+        patient(good_maps),
+        patient(good_maps, scan="sub-02", group="HC"),
+        patient(good_maps, scan="sub-03"),
+    ]
     with pytest.raises(InputError) as caught:
         check_inputs(pd.DataFrame(rows), tmp_path / "inputs.tsv")
     lines = str(caught.value).splitlines()
     assert lines[0] == "4 input(s) cannot be used:"
-    assert lines[-1] == "Correct the files, or leave the scans out with cohort.exclude: [sub-01, sub-02, sub-03]."
+    assert (
+        lines[-1]
+        == "Correct the files, or leave the scans out with cohort.exclude: [sub-01, sub-02, sub-03]."
+    )
     assert not (tmp_path / "inputs.tsv").exists()
 
 

@@ -49,9 +49,15 @@ def test_overlays_are_valid(path):
             {"cohort": {"exclude": ["07"]}},
             "cohort.exclude.0: found '07' (text), expected text like ^sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?$",
         ),
-        ({"regions": {"perilesional_mm": True}}, "regions.perilesional_mm: found true (true or false), expected a number"),
+        (
+            {"regions": {"perilesional_mm": True}},
+            "regions.perilesional_mm: found true (true or false), expected a number",
+        ),
         ({"regions": {"threshold": 0}}, "regions.threshold: found 0 (a whole number), expected more than 0"),
-        ({"registration": {"metric": "MI"}}, "registration.metric: found 'MI' (text), expected one of 'mattes', 'GC'"),
+        (
+            {"registration": {"metric": "MI"}},
+            "registration.metric: found 'MI' (text), expected one of 'mattes', 'GC'",
+        ),
     ],
 )
 def test_one_problem_one_sentence(change, sentence):

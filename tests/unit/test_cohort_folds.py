@@ -63,9 +63,15 @@ def test_a_users_folds_are_used(tmp_path, four):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ([("1", 1), ("1", 2), ("2", 2), ("3", 1), ("4", 2)], "names 1 twice: a participant belongs to one fold"),
+        (
+            [("1", 1), ("1", 2), ("2", 2), ("3", 1), ("4", 2)],
+            "names 1 twice: a participant belongs to one fold",
+        ),
         ([("1", 1), ("2", 2), ("3", 1)], "lacks 4: give every participant a fold"),
-        ([("1", 1), ("2", 3), ("3", 1), ("4", 3)], r"has folds \[1, 3\]; expected at least 1 and 2, without gaps"),
+        (
+            [("1", 1), ("2", 3), ("3", 1), ("4", 3)],
+            r"has folds \[1, 3\]; expected at least 1 and 2, without gaps",
+        ),
         ([("1", 1), ("2", 1), ("3", 2), ("4", 2)], "Fold 1 of .* has no HC participant"),
         ([("1", "a"), ("2", 1), ("3", 2), ("4", 2)], "has fold 'a'; expected whole numbers from 1"),
     ],

@@ -42,7 +42,9 @@ def test_sessions_are_part_of_the_name(tmp_path):
 
 
 def test_same_participant_twice(tmp_path):
-    assert problems(table(tmp_path, HEADER + PATIENT + PATIENT)) == ["  - lines 2 and 3: sub-01 appears twice"]
+    assert problems(table(tmp_path, HEADER + PATIENT + PATIENT)) == [
+        "  - lines 2 and 3: sub-01 appears twice"
+    ]
 
 
 def test_every_problem_is_listed(tmp_path):
@@ -87,7 +89,9 @@ def test_incomplete_scans_are_left_out_with_their_reason(tmp_path):
 
 def test_excluding_a_stranger():
     cohort = cohort_from_rows([{"subject": "01", "group": "HC"}])
-    with pytest.raises(InputError, match="cohort.exclude names sub-99, not in the cohort: use names such as sub-01."):
+    with pytest.raises(
+        InputError, match="cohort.exclude names sub-99, not in the cohort: use names such as sub-01."
+    ):
         split_complete(cohort, exclude=["sub-99"])
 
 

@@ -26,15 +26,21 @@ def write_transform(path, world_ras):
     flip = np.diag([-1.0, -1.0, 1.0, 1.0])
     lps = flip @ world_ras @ flip
     transform = ants.create_ants_transform(
-        transform_type="AffineTransform", precision="double", dimension=3, matrix=lps[:3, :3], offset=lps[:3, 3]
+        transform_type="AffineTransform",
+        precision="double",
+        dimension=3,
+        matrix=lps[:3, :3],
+        offset=lps[:3, 3],
     )
     ants.write_transform(transform, str(path))
     return path
 
 
 oblique = st.builds(
-    lambda angles, sides, flips, origin: rigid(angles, origin)
-    @ np.diag([*(side * flip for side, flip in zip(sides, flips, strict=True)), 1.0]),
+    lambda angles, sides, flips, origin: (
+        rigid(angles, origin)
+        @ np.diag([*(side * flip for side, flip in zip(sides, flips, strict=True)), 1.0])
+    ),
     st.tuples(*[st.floats(-180, 180)] * 3),
     st.tuples(*[st.floats(0.7, 5)] * 3),
     st.tuples(*[st.sampled_from([-1, 1])] * 3),
@@ -54,7 +60,9 @@ def test_a_volume_keeps_its_place_through_ants(affine):
 def test_a_sheared_affine_is_refused():
     sheared = np.eye(4)
     sheared[0, 1] = 0.2
-    with pytest.raises(GeometryError, match="skewed.nii has a sheared affine: resample it to a grid with right angles."):
+    with pytest.raises(
+        GeometryError, match="skewed.nii has a sheared affine: resample it to a grid with right angles."
+    ):
         to_ants(Volume(np.zeros((2, 2, 2)), sheared, "skewed.nii"))
 
 
@@ -62,14 +70,19 @@ def test_matrices_of_transforms_are_read_inverted_and_composed(tmp_path):
     first, second = rigid((5, -8, 3), (4, -2, 7)), rigid((-2, 6, 10), (-3, 5, 1))
     paths = [write_transform(tmp_path / "a.mat", first), write_transform(tmp_path / "b.mat", second)]
     np.testing.assert_allclose(world_matrix(paths), second @ first, atol=1e-6)
-    np.testing.assert_allclose(world_matrix(paths, inverted=[False, True]), np.linalg.inv(second) @ first, atol=1e-6)
+    np.testing.assert_allclose(
+        world_matrix(paths, inverted=[False, True]), np.linalg.inv(second) @ first, atol=1e-6
+    )
 
 
 def test_the_matrix_says_where_ants_takes_voxels_from(tmp_path):
     """The resampled image at a point is the moving image at the matrix times that point, for a chain of two."""
     x, y, z = np.meshgrid(*[np.arange(24.0)] * 3, indexing="ij")
     moving = Volume((x + 30 * y + 900 * z).astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0]))
-    fixed = Volume(np.zeros((4, 4, 4), np.float32), np.array([[1, 0, 0, 20.0], [0, 1, 0, 22], [0, 0, 1, 18], [0, 0, 0, 1]]))
+    fixed = Volume(
+        np.zeros((4, 4, 4), np.float32),
+        np.array([[1, 0, 0, 20.0], [0, 1, 0, 22], [0, 0, 1, 18], [0, 0, 0, 1]]),
+    )
     chain = [
         write_transform(tmp_path / "a.mat", rigid((4, 0, 2), (1, 2, -1))),
         write_transform(tmp_path / "b.mat", rigid((0, 3, -5), (-2, 1, 2))),

@@ -58,7 +58,9 @@ def test_half_filled_voxels_belong_by_the_threshold(fractions):
 
 
 @settings(deadline=None, max_examples=40)
-@given(*[arrays(np.float32, (4, 4, 4), elements=st.floats(0, 1, width=32)) for _ in range(3)], st.floats(0, 8))
+@given(
+    *[arrays(np.float32, (4, 4, 4), elements=st.floats(0, 1, width=32)) for _ in range(3)], st.floats(0, 8)
+)
 def test_every_voxel_has_one_known_label(brain, white, lesion, shell):
     found = labels(brain, white, lesion, perilesional_mm=shell)
     assert set(np.unique(found)) <= {0, OTHER, NAWM, LESION}

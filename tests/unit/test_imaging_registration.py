@@ -70,13 +70,17 @@ def test_every_map_lands_on_petref(tmp_path, template):
         pose = poses["dwi" if name in ("FA", "RD", "AD") else name]
         volume = moved(Volume(data, head.affine), pose, 4.0 if name == "DVR" else 3.0)
         inputs[name] = str(tmp_path / f"{name}.nii.gz")
-        save_volume(inputs[name], np.where(volume.data > 0.02 * volume.data.max(), volume.data, 0), volume.affine)
+        save_volume(
+            inputs[name], np.where(volume.data > 0.02 * volume.data.max(), volume.data, 0), volume.affine
+        )
     brain = load_volume(inputs["t1w"])
     inputs["brain"] = str(tmp_path / "brain.nii.gz")
     save_volume(inputs["brain"], brain.data > 0, brain.affine)
     keys = ("xfm_t1w_to_petref", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w", "fa", "rd", "ad", "mtr", "dvr")
     outputs = {key: str(tmp_path / f"out_{key}{'.mat' if 'xfm' in key else '.nii.gz'}") for key in keys}
-    register_scan(inputs, outputs, **{key: SETTINGS[key] for key in ("metric", "sampling", "finest_mm", "seed")})
+    register_scan(
+        inputs, outputs, **{key: SETTINGS[key] for key in ("metric", "sampling", "finest_mm", "seed")}
+    )
     petref = load_volume(inputs["DVR"])
     points = brain_points(petref)
     for name, chain in (("dwi", "xfm_dwi_to_t1w"), ("MTR", "xfm_mtr_to_t1w")):
@@ -96,12 +100,17 @@ def test_maps_of_one_acquisition_on_two_grids(tmp_path, good_maps):
     other = load_volume(good_maps["RD"])
     save_volume(good_maps["RD"], other.data[:-1], other.affine)
     inputs = {**good_maps, "t1w": good_maps["T1w"], "brain": good_maps["lesion_mask"]}
-    with pytest.raises(GeometryError, match=r"FA.nii.gz has shape \(12, 12, 12\) but .*RD.nii.gz has \(11, 12, 12\)"):
+    with pytest.raises(
+        GeometryError, match=r"FA.nii.gz has shape \(12, 12, 12\) but .*RD.nii.gz has \(11, 12, 12\)"
+    ):
         register_scan(inputs, {}, metric="mattes", sampling=0.2, finest_mm=4.0, seed=1)
 
 
 def test_tensor_contrast_orders_tissue_like_a_t1w():
-    fa, rd, ad = (np.array(values, np.float32).reshape(2, 2, 1) for values in ((0.45, 0.15, 0.05, 0), (0.55, 0.8, 3, 0), (1.15, 1, 3, 0)))
+    fa, rd, ad = (
+        np.array(values, np.float32).reshape(2, 2, 1)
+        for values in ((0.45, 0.15, 0.05, 0), (0.55, 0.8, 3, 0), (1.15, 1, 3, 0))
+    )
     maps = {name: Volume(data, np.eye(4)) for name, data in (("FA", fa), ("RD", rd), ("AD", ad))}
     white, grey, fluid, air = tensor_contrast(maps).data.ravel()
     assert white > grey > fluid > air == 0

@@ -1,4 +1,4 @@
-"""A tiny cohort of known answer, shared by the tests of the learning floor, and the tests of its fold data."""
+"""A tiny cohort of known answer for the tests of the learning floor, and the tests of its fold data."""
 
 import json
 

@@ -28,7 +28,9 @@ def test_equal_images_are_equal_bytes(tmp_path, affine):
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
 
 
-@pytest.mark.parametrize(("given_type", "stored"), [(bool, np.uint8), (np.int64, np.int32), (float, np.float32)])
+@pytest.mark.parametrize(
+    ("given_type", "stored"), [(bool, np.uint8), (np.int64, np.int32), (float, np.float32)]
+)
 def test_types_on_disk(tmp_path, affine, given_type, stored):
     save_volume(tmp_path / "a.nii.gz", np.ones((2, 2, 2), given_type), affine)
     assert nib.load(tmp_path / "a.nii.gz").get_data_dtype() == stored
@@ -40,7 +42,9 @@ def test_nothing_is_left_beside_the_image(tmp_path, affine):
 
 
 def test_absent_file():
-    with pytest.raises(InputError, match="nowhere.nii.gz does not exist: correct the path, or leave the scan out."):
+    with pytest.raises(
+        InputError, match="nowhere.nii.gz does not exist: correct the path, or leave the scan out."
+    ):
         load_volume("nowhere.nii.gz")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
@@ -10,7 +11,18 @@ from pathlib import Path
 import myelosketch
 
 # the packages whose version can change a number
-PACKAGES = ("numpy", "scipy", "pandas", "nibabel", "nilearn", "antspyx", "torch", "monai", "lightning", "statsmodels")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "nibabel",
+    "nilearn",
+    "antspyx",
+    "torch",
+    "monai",
+    "lightning",
+    "statsmodels",
+)
 
 
 def sidecar_path(path):
@@ -89,6 +101,6 @@ def _plain(value):
         return [_plain(item) for item in value]
     if hasattr(value, "tolist"):  # numpy arrays and scalars
         return _plain(value.tolist())
-    if isinstance(value, float) and not (value - value == 0):  # NaN and infinities
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value

@@ -32,10 +32,17 @@ def read_table(path, *, numeric=()):
     separator = "," if path.suffix.lower() == ".csv" else "\t"
     try:
         table = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, na_values=["", MISSING], encoding="utf-8-sig"
+            path,
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            na_values=["", MISSING],
+            encoding="utf-8-sig",
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"The table {path} cannot be read ({error}): save it as UTF-8 text, one header line.") from error
+        raise InputError(
+            f"The table {path} cannot be read ({error}): save it as UTF-8 text, one header line."
+        ) from error
     columns = table.columns if numeric is True else [name for name in numeric if name in table]
     for name in columns:
         converted = pd.to_numeric(table[name], errors="coerce")
@@ -43,10 +50,14 @@ def read_table(path, *, numeric=()):
             table[name] = converted
         elif numeric is not True:
             bad = table.loc[converted.isna() & table[name].notna(), name].iloc[0]
-            raise InputError(f"The table {path} has {bad!r} in column {name}; expected a number or {MISSING}.")
+            raise InputError(
+                f"The table {path} has {bad!r} in column {name}; expected a number or {MISSING}."
+            )
     return table
 
 
 def write_table(table, path):
     """Write a data frame as TSV, atomically, without its index; missing becomes ``n/a``, floats keep 6 digits."""
-    write_text(path, table.to_csv(sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n"))
+    write_text(
+        path, table.to_csv(sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n")
+    )

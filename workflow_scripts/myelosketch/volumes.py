@@ -85,9 +85,13 @@ def load_volume(path, *, dtype=np.float32):
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
-        raise InputError(f"{path} has {data.ndim} dimensions {data.shape}; expected a 3D image: give one volume.")
+        raise InputError(
+            f"{path} has {data.ndim} dimensions {data.shape}; expected a 3D image: give one volume."
+        )
     if np.iscomplexobj(data) or data.dtype.fields is not None:
-        raise InputError(f"{path} holds complex or colour voxels; expected real numbers: export the magnitude.")
+        raise InputError(
+            f"{path} holds complex or colour voxels; expected real numbers: export the magnitude."
+        )
     return Volume(data.astype(dtype, copy=False), np.asarray(image.affine, float), str(path))
 
 

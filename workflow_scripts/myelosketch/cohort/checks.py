@@ -11,8 +11,16 @@ from myelosketch.volumes import check_same_grid, load_volume
 # name: (lowest, highest) plausible 99th percentile inside the head, and what to do outside it
 PLAUSIBLE = {
     "FA": (0.2, 1.0, "FA lies in 0-1"),
-    "RD": (0.2, 6.0, "RD is expected in 1e-3 mm²/s, e.g. 0.6 in white matter: convert mm²/s by 1e3, m²/s by 1e9"),
-    "AD": (0.4, 6.0, "AD is expected in 1e-3 mm²/s, e.g. 1.1 in white matter: convert mm²/s by 1e3, m²/s by 1e9"),
+    "RD": (
+        0.2,
+        6.0,
+        "RD is expected in 1e-3 mm²/s, e.g. 0.6 in white matter: convert mm²/s by 1e3, m²/s by 1e9",
+    ),
+    "AD": (
+        0.4,
+        6.0,
+        "AD is expected in 1e-3 mm²/s, e.g. 1.1 in white matter: convert mm²/s by 1e3, m²/s by 1e9",
+    ),
     "MTR": (5.0, 100.0, "MTR is expected in percent (0-100): multiply a fraction by 100"),
     "DVR": (0.5, 6.0, "DVR is unitless, about 1 in grey matter; an SUV image will not do"),
 }
@@ -87,7 +95,9 @@ def _judge(name, data, group):
             return "is a lesion mask of a control: leave it blank, or correct the group."
         if not np.isin(data, (0, 1)).all():
             return "is not binary: give a mask of 0 and 1 (threshold a probability map)."
-        return "" if data.any() else "is empty: a patient without lesions cannot be scored; leave the scan out."
+        return (
+            "" if data.any() else "is empty: a patient without lesions cannot be scored; leave the scan out."
+        )
     inside = data[data != 0]
     if inside.size == 0 or inside.min() == inside.max():
         return f"is constant ({float(data.flat[0]):g} everywhere): is this the right file?"

@@ -17,7 +17,14 @@ _TYPE_NAMES = {
     "boolean": "true or false",
     "null": "nothing",
 }
-_FOUND_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+_FOUND_NAMES = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+}
 
 
 def check_config(config, schema_path):
@@ -52,7 +59,11 @@ def config_problems(config, schema):
 def _sentences(error):
     key = ".".join(map(str, error.absolute_path))
     if error.validator == "additionalProperties":
-        return [_unknown_key(key, name, error) for name in error.instance if name not in error.schema["properties"]]
+        return [
+            _unknown_key(key, name, error)
+            for name in error.instance
+            if name not in error.schema["properties"]
+        ]
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         return [f"{_join(key, name)}: missing; expected {_expected(error.schema, name)}" for name in missing]

@@ -56,7 +56,9 @@ def read_folds(path, cohort):
     """
     given = read_table(path)
     if not {"subject", "fold"} <= set(given.columns):
-        raise InputError(f"The folds file {path} needs the columns subject and fold; found {', '.join(given.columns)}.")
+        raise InputError(
+            f"The folds file {path} needs the columns subject and fold; found {', '.join(given.columns)}."
+        )
     given["subject"] = given.subject.str.removeprefix("sub-")
     twice = sorted(given.subject[given.subject.duplicated()].unique())
     if twice:
@@ -75,11 +77,15 @@ def read_folds(path, cohort):
     people["fold"] = people.fold.astype(int)
     present = sorted({int(entry) for entry in people.fold})
     if present != list(range(1, len(present) + 1)) or len(present) < 2:
-        raise InputError(f"The folds file {path} has folds {present}; expected at least 1 and 2, without gaps.")
+        raise InputError(
+            f"The folds file {path} has folds {present}; expected at least 1 and 2, without gaps."
+        )
     for number, members in people.groupby("fold"):
         lacking = sorted(set(people.group) - set(members.group))
         if lacking:
-            raise InputError(f"Fold {number} of {path} has no {lacking[0]} participant: spread the groups over all folds.")
+            raise InputError(
+                f"Fold {number} of {path} has no {lacking[0]} participant: spread the groups over all folds."
+            )
     return people
 
 

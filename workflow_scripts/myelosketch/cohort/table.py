@@ -75,10 +75,14 @@ def _row_problems(table):
     for key, rows in table.groupby(["subject", "session"], dropna=False):
         if len(rows) > 1:
             lines = " and ".join(str(index + 2) for index in rows.index)
-            problems.append(f"lines {lines}: {scan_name(key[0], key[1] if with_session.any() else None)} appears twice")
+            problems.append(
+                f"lines {lines}: {scan_name(key[0], key[1] if with_session.any() else None)} appears twice"
+            )
     for subject, rows in table.groupby("subject"):
         if rows.group.nunique() > 1:
-            problems.append(f"subject {subject} is in two groups: {' and '.join(sorted(rows.group.unique()))}")
+            problems.append(
+                f"subject {subject} is in two groups: {' and '.join(sorted(rows.group.unique()))}"
+            )
     return problems
 
 

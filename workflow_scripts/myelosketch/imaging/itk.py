@@ -41,7 +41,9 @@ def to_ants(volume):
     spacing = volume.voxel_size
     direction = LPS @ (volume.affine[:3, :3] / spacing)
     if np.abs(direction.T @ direction - np.eye(3)).max() > 1e-3:
-        raise GeometryError(f"{volume.path or 'An image'} has a sheared affine: resample it to a grid with right angles.")
+        raise GeometryError(
+            f"{volume.path or 'An image'} has a sheared affine: resample it to a grid with right angles."
+        )
     return ants.from_numpy(
         np.ascontiguousarray(volume.data, dtype=np.float32),
         origin=(LPS @ volume.affine[:3, 3]).tolist(),

@@ -32,7 +32,9 @@ def make_regions(inputs, outputs, *, threshold, perilesional_mm):
         lesion = (mask.data > 0).astype(np.float32)
 
     def fraction(data):
-        moved = resample_fraction(Volume(data.astype(np.float32), tissue.affine), petref, [inputs["xfm_t1w_to_petref"]])
+        moved = resample_fraction(
+            Volume(data.astype(np.float32), tissue.affine), petref, [inputs["xfm_t1w_to_petref"]]
+        )
         return moved.data
 
     labels = label_regions(
@@ -85,7 +87,8 @@ def region_volumes(labels, voxel_volume):
     pandas.DataFrame : ``index``, ``name``, ``n_voxels``, ``volume_ml``
     """
     rows = [
-        {"index": code, "name": name, "n_voxels": int((labels == code).sum())} for name, code in REGION_CODES.items()
+        {"index": code, "name": name, "n_voxels": int((labels == code).sum())}
+        for name, code in REGION_CODES.items()
     ]
     table = pd.DataFrame(rows)
     return table.assign(volume_ml=table.n_voxels * voxel_volume / 1000)

@@ -39,7 +39,13 @@ def measure_registration(scans, out):
             true = source @ np.linalg.inv(poses["T1w"])
             to_t1w = poses["T1w"] @ np.linalg.inv(poses["pet"])
             moved = points @ to_t1w[:3, :3].T + to_t1w[:3, 3]
-            rows.append({"scan": scan["scan"], "modality": modality, **target_error(world_matrix([scan[key]]), true, moved)})
+            rows.append(
+                {
+                    "scan": scan["scan"],
+                    "modality": modality,
+                    **target_error(world_matrix([scan[key]]), true, moved),
+                }
+            )
     write_table(pd.DataFrame(rows), out)
 
 

@@ -25,7 +25,9 @@ def anti_alias(data, voxel_size, target_voxel_size):
     voxel_size, target = np.asarray(voxel_size, float), float(np.max(target_voxel_size))
     fwhm = np.sqrt(np.clip(target**2 - voxel_size**2, 0, None))
     sigma = fwhm / FWHM_PER_SIGMA / voxel_size
-    return gaussian_filter(np.asarray(data, np.float32), sigma) if sigma.any() else np.asarray(data, np.float32)
+    return (
+        gaussian_filter(np.asarray(data, np.float32), sigma) if sigma.any() else np.asarray(data, np.float32)
+    )
 
 
 def resample_map(volume, target, transforms):

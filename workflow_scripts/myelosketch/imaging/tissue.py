@@ -46,20 +46,35 @@ def segment_tissue(t1w, lesion_mask, outputs, *, prior_weight, iterations, smoot
         check_same_grid(head, lesion)
     template, priors = load_template()
     corrected = correct_bias(head)
-    settings = {"kind": "Affine", "metric": "mattes", "sampling": sampling, "finest_mm": AFFINE_FINEST_MM, "seed": seed}
+    settings = {
+        "kind": "Affine",
+        "metric": "mattes",
+        "sampling": sampling,
+        "finest_mm": AFFINE_FINEST_MM,
+        "seed": seed,
+    }
     register(template, corrected, outputs["xfm_t1w_to_mni"], **settings)
     priors = [_to_t1w(prior, corrected, outputs["xfm_t1w_to_mni"]) for prior in priors]
     intensities = corrected.numpy()
     brain = brain_mask(intensities, sum(priors), head.voxel_size)
     if lesion is not None:
         intensities = fill_lesions(intensities, lesion.data > 0, priors[2], brain, head.voxel_size)
-    tissue = _atropos(corrected.new_image_like(intensities), brain, priors, prior_weight, iterations, smoothing)
+    tissue = _atropos(
+        corrected.new_image_like(intensities), brain, priors, prior_weight, iterations, smoothing
+    )
     if lesion is not None:
         tissue[(lesion.data > 0) & brain] = TISSUE_CODES["white"]
     empty = [name for name, code in TISSUE_CODES.items() if not (tissue == code).any()]
     if empty:
-        raise InputError(f"{t1w}: no {empty[0]} matter or fluid was found; is this a T1-weighted image of a whole head?")
-    parameters = {"prior_weight": prior_weight, "iterations": iterations, "smoothing": smoothing, "seed": seed}
+        raise InputError(
+            f"{t1w}: no {empty[0]} matter or fluid was found; is this a T1-weighted image of a whole head?"
+        )
+    parameters = {
+        "prior_weight": prior_weight,
+        "iterations": iterations,
+        "smoothing": smoothing,
+        "seed": seed,
+    }
     sidecar = provenance(sources=[t1w, *([lesion_mask] if lesion_mask else [])], parameters=parameters)
     save_volume(outputs["t1w"], corrected.numpy(), head.affine, sidecar=sidecar)
     save_volume(outputs["brain"], brain, head.affine, sidecar=sidecar)
@@ -93,7 +108,12 @@ def load_template():
     template : ANTsImage
     priors : list of ANTsImage, [CSF, grey, white]; CSF is the brain minus both (the template has none)
     """
-    from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
+    from nilearn.datasets import (
+        load_mni152_brain_mask,
+        load_mni152_gm_template,
+        load_mni152_template,
+        load_mni152_wm_template,
+    )
 
     def load(loader):
         image = loader(resolution=2)
@@ -124,7 +144,9 @@ def brain_mask(intensities, prior, voxel_size):
     """
     core = prior > 0.5
     if not core.any():
-        raise InputError("The template's brain does not meet the T1w image: is its affine right, is it a head?")
+        raise InputError(
+            "The template's brain does not meet the T1w image: is its affine right, is it a head?"
+        )
     near = gaussian_filter(core.astype(np.float32), MASK_MARGIN_MM / voxel_size) > 0.1
     brain = near & (intensities > 0.15 * np.median(intensities[core]))
     brain = binary_fill_holes(binary_closing(brain, iterations=1))
@@ -171,5 +193,7 @@ def _atropos(image, brain, priors, weight, iterations, smoothing):
     total = np.maximum(sum(priors), 1e-6)
     images = [image.new_image_like((prior / total).astype(np.float32)) for prior in priors]
     mask = image.new_image_like(brain.astype(np.float32))
-    result = ants.atropos(a=image, x=mask, i=images, m=f"[{smoothing},1x1x1]", c=f"[{iterations},0]", priorweight=weight)
+    result = ants.atropos(
+        a=image, x=mask, i=images, m=f"[{smoothing},1x1x1]", c=f"[{iterations},0]", priorweight=weight
+    )
     return from_ants(result["segmentation"]).data.round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Trained models on disk: weights as safetensors (nothing is unpickled) and a card that says what they are."""
+"""Trained models on disk: weights as safetensors (nothing is unpickled) and a card of what they are."""
 
 import hashlib
 import json

@@ -81,8 +81,7 @@ class UNet3d(nn.Module):
         self.head = nn.Conv3d(channels, 1, kernel_size=1)
 
     def forward(self, image):
-        """(batch, channels, x, y, z), sides divisible by ``stride`` -> features for `DVRModel` (batch, 1, x,
-        y, z)."""
+        """(batch, channels, x, y, z), sides divisible by ``stride`` -> (batch, 1, x, y, z), float32."""
         skips = []
         for stage in self.encoder:
             image = stage(image)
@@ -94,7 +93,7 @@ class UNet3d(nn.Module):
 
 
 class DNN2(nn.Module):
-    """Two hidden 3D convolution layers, after the comparison of the paper (Li et al. 2014); widths are ours."""
+    """Two hidden 3D convolution layers, the comparison of the paper (Li et al. 2014); widths are ours."""
 
     stride = 1
 
