@@ -82,7 +82,7 @@ def sections(schema, path=""):
             yield from sections(part, f"{path}.{name}")
 
 
-@pytest.mark.parametrize(("path", "section"), sections(SCHEMA), ids=lambda item: str(item)[:30])
+@pytest.mark.parametrize(("path", "section"), list(sections(SCHEMA)), ids=lambda item: str(item)[:30])
 def test_no_section_lets_a_typo_pass(path, section):
     assert section["additionalProperties"] is False
 

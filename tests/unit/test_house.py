@@ -1,0 +1,78 @@
+"""The house: floors import downward only, rules have one shape, pins agree."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "workflow_scripts/myelosketch"
+FLOORS = ("cohort", "simulation", "imaging", "learning", "evaluation", "reporting")
+MODULES = sorted(LIBRARY.rglob("*.py"))
+RULES = sorted((ROOT / "rules").glob("*.smk"))
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def floor(parts):
+    return FLOORS.index(parts[0]) + 1 if parts and parts[0] in FLOORS else 0
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_imports_go_downward_only(path):
+    here = floor(path.relative_to(LIBRARY).parts)
+    for name in imported(path):
+        assert not name.startswith("snakemake")
+        if name.startswith("myelosketch."):
+            assert floor(name.split(".")[1:]) <= here, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES + RULES, ids=lambda path: path.name)
+def test_rooms_stay_small(path):
+    assert len(path.read_text().splitlines()) <= 320
+
+
+def rules():
+    for path in RULES:
+        for block in re.split(r"\n(?=rule )", path.read_text())[1:]:
+            yield path.name, block.split("\n\n\n")[0]
+
+
+@pytest.mark.parametrize(("file", "block"), list(rules()), ids=lambda text: text.split(":")[0])
+def test_rules_have_one_shape(file, block):
+    name = re.match(r"rule (\w+):", block)[1]
+    if "script:" not in block:
+        return  # a named target
+    wanted = ["output", "log", "conda", "threads", "resources", "params", "script"]
+    found = re.findall(r"^    (\w+):", block, flags=re.M)
+    order = [part for part in found if part in wanted]
+    assert order == [part for part in wanted if part in order]
+    assert {"output", "log", "conda", "threads", "resources", "script"} <= set(found)
+    assert f"results/logs/{name}" in block
+    assert f"workflow_scripts/{name}.py" in block
+    assert (ROOT / f"workflow_scripts/{name}.py").is_file()
+
+
+def pins(text, separator):
+    return dict(re.findall(rf"^\s*-?\s*([A-Za-z0-9_.-]+)\s*{separator}\s*([0-9][^\s;]*)$", text, flags=re.M))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
+def test_conda_environments_pin_what_was_tested(path):
+    tested = {name.lower(): version for name, version in pins((ROOT / "requirements.txt").read_text(), "==").items()}
+    found = pins(path.read_text(), "={1,2}")
+    del found["python"]
+    assert found
+    assert {name: tested.get(name.lower()) for name in found} == found
+
+
+def test_every_requirement_is_pinned():
+    lines = (ROOT / "requirements.txt").read_text().split()
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[^=]+", line) for line in lines)

@@ -1,0 +1,135 @@
+"""A user's own table instead of the simulation, and what is said when something is wrong with it."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from workflow_run import SMOKE, jobs, snakemake
+
+from myelosketch import names
+from myelosketch.cohort.table import FILE_COLUMNS
+from myelosketch.tables import read_table, write_table
+from myelosketch.volumes import load_volume, save_volume
+
+
+@pytest.fixture
+def dataset(smoke, tmp_path):
+    """The simulated images as a user's files: (folder to run in, table, config)."""
+    table = read_table(smoke / "results/cohort/cohort.tsv").drop(columns=["scan", "session"])
+    for name in FILE_COLUMNS:
+        table[name] = [f"images/{Path(path).name}" if isinstance(path, str) else None for path in table[name]]
+    (tmp_path / "images").mkdir()
+    for path in (smoke / "results/simulated").rglob("*.nii.gz"):
+        if "truth" not in path.parts:
+            shutil.copy(path, tmp_path / "images")
+    write_table(table, tmp_path / "cohort.tsv")
+    (tmp_path / "mine.yaml").write_text(
+        yaml.safe_dump({"cohort": {"source": "table", "table": "cohort.tsv"}})
+    )
+    return tmp_path
+
+
+def run(folder, *arguments, check=True):
+    return snakemake(folder, *arguments, configs=(SMOKE, folder / "mine.yaml"), check=check)
+
+
+def refusal(folder, *arguments):
+    """What the workflow says when it stops; it must stop, and without a traceback."""
+    done = run(folder, *arguments, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode
+    assert "Traceback" not in said
+    return said
+
+
+def edit(folder, function):
+    table = read_table(folder / "cohort.tsv")
+    write_table(function(table), folder / "cohort.tsv")
+
+
+def test_a_users_table_goes_the_same_way(smoke, dataset):
+    run(dataset, "regions", "registration")
+    for key in ("fa", "mtr", "dvr", "regions"):
+        for scan in ("sub-01", "sub-08"):
+            ours, theirs = (
+                load_volume(names.path(f"{root}/results", key, scan=scan)) for root in (dataset, smoke)
+            )
+            np.testing.assert_array_equal(ours.data, theirs.data)
+
+
+def test_no_truth_is_needed_without_simulation(dataset):
+    planned = jobs(dataset, configs=(SMOKE, dataset / "mine.yaml"))
+    assert "simulate_participant" not in planned
+    assert "measure_registration" not in planned
+    assert planned["score_scan"] == 8
+
+
+def test_an_incomplete_scan_is_left_out_and_the_rest_runs(dataset):
+    (dataset / "extra.yaml").write_text("{}")
+    extra = {"subject": "09", "group": "HC", **{name: f"images/none_{name}.nii.gz" for name in FILE_COLUMNS}}
+    edit(dataset, lambda table: pd.concat([table, pd.DataFrame([extra])]))
+    done = run(dataset, "results/cohort/excluded.tsv")
+    assert "Left out: sub-09 (file does not exist: T1w" in done.stdout + done.stderr
+    excluded = read_table(dataset / "results/cohort/excluded.tsv")
+    assert excluded.scan.tolist() == ["sub-09"]
+    assert "sub-09" not in read_table(dataset / "results/cohort/cohort.tsv").scan.tolist()
+
+
+def test_the_same_participant_twice(dataset):
+    edit(dataset, lambda table: pd.concat([table, table.iloc[[2]]]))
+    assert "lines 4 and 10: sub-03 appears twice" in refusal(dataset, "-n")
+
+
+def test_too_few_participants_for_the_folds(dataset):
+    edit(dataset, lambda table: table[table.subject != "08"].iloc[:-2])
+    said = refusal(dataset, "-n")
+    assert "Only 1 complete HC participants for 2 folds: lower folds.n, or add participants" in said
+
+
+def test_a_table_that_is_not_there(dataset):
+    (dataset / "cohort.tsv").unlink()
+    assert "The table cohort.tsv does not exist: correct its path." in refusal(dataset, "-n")
+
+
+def test_a_typo_in_the_configuration(dataset):
+    (dataset / "mine.yaml").write_text("trainning: {}\nfolds: {n: two}\n")
+    said = refusal(dataset, "-n")
+    assert "The configuration has 2 problems:" in said
+    assert "trainning: unknown key; did you mean training?" in said
+    assert "folds.n: found 'two' (text), expected a whole number" in said
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:2000]), "is damaged or truncated"),
+        (lambda path: path.write_text("hello"), "cannot be read as NIfTI"),
+        (lambda path: change(path, np.nan), "holds 1 voxels that are NaN or infinite"),
+        (lambda path: move(path), "they must share one grid; resample one onto the other."),
+    ],
+    ids=["truncated", "not an image", "nan", "other grid"],
+)
+def test_a_bad_file_stops_the_run_before_anything_expensive(dataset, spoil, sentence):
+    path = dataset / "images/sub-02_model-tensor_param-rd_dwimap.nii.gz"
+    spoil(path)
+    said = refusal(dataset, "registration")
+    assert sentence in said
+    assert "sub-02: " in said
+    assert "cohort.exclude: [sub-02]" in said
+    assert not (dataset / "results/derivatives").exists()
+
+
+def change(path, value):
+    volume = load_volume(path)
+    volume.data[5, 5, 5] = value
+    save_volume(path, volume.data, volume.affine)
+
+
+def move(path):
+    volume = load_volume(path)
+    affine = volume.affine.copy()
+    affine[0, 3] += 1
+    save_volume(path, volume.data, affine)

@@ -1,0 +1,63 @@
+"""A training that is killed in the middle and started again ends where an uninterrupted one ends."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+from workflow_run import ROOT, SMOKE, snakemake
+
+WEIGHTS = "results/training/fold-1/sketcher/model.safetensors"
+CHECKPOINTS = "results/training/fold-1/sketcher/checkpoints"
+
+
+def untrained_copy(smoke, folder):
+    shutil.copytree(smoke, folder, symlinks=True)
+    shutil.rmtree(folder / "results/training/fold-1")
+    return folder
+
+
+def test_a_killed_training_resumes_to_the_same_weights(smoke, tmp_path):
+    longer = tmp_path / "longer.yaml"
+    longer.write_text(yaml.safe_dump({"training": {"sketcher": {"epochs": 40}}}))
+    whole = untrained_copy(smoke, tmp_path / "whole")
+    killed = untrained_copy(smoke, tmp_path / "killed")
+    target = (WEIGHTS, "--rerun-triggers", "mtime")
+    snakemake(whole, *target, configs=(SMOKE, longer))
+
+    command = [
+        *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", *target),
+        *("--workflow-profile", ROOT / "profiles/default", "--configfile", SMOKE, longer),
+    ]
+    process = subprocess.Popen(
+        list(map(str, command)),
+        cwd=killed,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: any(Path(killed / CHECKPOINTS).glob("*")), process)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (killed / WEIGHTS).exists()
+    assert any((killed / CHECKPOINTS).glob("*"))
+
+    snakemake(killed, "--unlock", configs=(SMOKE, longer))
+    snakemake(killed, *target, configs=(SMOKE, longer))
+    assert (killed / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
+    history = Path(WEIGHTS).with_name("history.tsv")
+    lines = (killed / history).read_text().splitlines()
+    assert len(lines) == 41  # a header and every epoch once
+
+
+def wait_for(happened, process, seconds=120):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < end, "no checkpoint was written"
+        time.sleep(0.05)

@@ -1,0 +1,173 @@
+"""Every rule run for real on a tiny cohort: what it leaves, and what reruns when something changes."""
+
+import hashlib
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from workflow_run import SMOKE, jobs, snakemake
+
+from myelosketch import names
+from myelosketch.provenance import read_json
+from myelosketch.tables import read_table
+from myelosketch.volumes import check_same_grid, load_volume, save_volume
+
+SCANS = [f"sub-0{number}" for number in range(1, 9)]
+METHODS = ("template", "ridge", "sketcher", "refiner")
+COLUMNS = {
+    "voxelwise": "method scan region mae mse bias psnr ssim pearson_r n_voxels fold",
+    "demyelination": "method scan k n_lesion_voxels pct_true pct_pred dice trivial_dice dice_not_demyelinated mcc "
+    "kappa auc fold",
+    "lesions": "method scan lesion volume_mm3 mean_dvr_true mean_dvr_pred pct_true pct_pred fold",
+    "regions": "method scan region group mean_dvr_true mean_dvr_pred n_voxels fold",
+    "summary": "method metric mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high",
+    "statistics": "name source method estimate ci_low ci_high statistic p p_adjusted effect_size n",
+    "registration_error": "scan modality median_mm p95_mm",
+    "region_volumes": "scan group region n_voxels volume_ml",
+}
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def copy_of(smoke, tmp_path):
+    shutil.copytree(smoke, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_each_table_has_its_columns(smoke, table):
+    found = read_table(smoke / f"results/evaluation/{table}.tsv")
+    assert set(COLUMNS[table].split()) <= set(found.columns)
+    assert len(found)
+
+
+def test_every_scan_is_scored_by_every_method_and_ceiling(smoke):
+    scores = read_table(smoke / "results/evaluation/voxelwise.tsv")
+    assert set(scores.method) == {*METHODS, *names.CEILINGS}
+    assert set(scores.scan) == set(SCANS)
+
+
+def test_every_prediction_comes_from_the_fold_that_held_the_scan_out(smoke):
+    folds = read_table(smoke / "results/cohort/folds.tsv", numeric=("fold",)).set_index("subject").fold
+    for scan in SCANS:
+        fold = folds[names.subject_of(scan)]
+        for method in METHODS:
+            path = names.path(smoke / "results", "predicted", scan=scan, method=method)
+            assert read_json(path.replace(".nii.gz", ".json"))["Fold"] == fold
+        card = read_json(smoke / f"results/training/fold-{fold}/refiner/model.json")
+        assert scan not in str(card["split"])
+
+
+def test_everything_of_a_scan_lies_on_its_pet_grid(smoke):
+    for scan in SCANS:
+        petref = load_volume(names.path(smoke / "results", "dvr", scan=scan))
+        for key in ("mtr", "fa", "rd", "ad", "regions"):
+            check_same_grid(petref, load_volume(names.path(smoke / "results", key, scan=scan)))
+        for method in METHODS:
+            predicted = load_volume(names.path(smoke / "results", "predicted", scan=scan, method=method))
+            check_same_grid(petref, predicted)
+            assert np.isfinite(predicted.data).all()
+
+
+def test_the_regions_are_regions(smoke):
+    for scan in SCANS:
+        labels = load_volume(names.path(smoke / "results", "regions", scan=scan)).data
+        assert set(np.unique(labels)) == ({0, 1, 2, 3} if scan <= "sub-04" else {0, 1, 2})
+
+
+def test_registration_is_within_a_third_of_a_pet_voxel(smoke):
+    error = read_table(smoke / "results/evaluation/registration_error.tsv", numeric=("median_mm",))
+    assert error.median_mm.max() < 5.0 / 3
+
+
+def test_figures_and_report_are_there(smoke):
+    for suffix in ("png", "svg", "tsv"):
+        drawn = {path.stem for path in (smoke / "results/figures").glob(f"*.{suffix}")}
+        assert {"fig3_qualitative", "fig4a_groups", "fig4b_individuals", "fig5b_agreement", "ladder"} <= drawn
+        assert {"fig5a_demyelinated_percentage", "training_curves", "registration_error"} <= drawn
+    assert "simulated" in (smoke / "results/report.html").read_text().lower()
+
+
+def test_every_job_left_a_log_and_no_half_written_file(smoke):
+    logged = {
+        path.relative_to(smoke / "results/logs").parts[0].removesuffix(".log")
+        for path in (smoke / "results/logs").rglob("*.log")
+    }
+    assert {
+        "segment_tissue",
+        "register_scan",
+        "train_refiner",
+        "predict_scan",
+        "score_scan",
+        "write_report",
+    } <= logged
+    assert [path for path in (smoke / "results").rglob(".*") if path.name != ".bidsignore"] == []
+
+
+def test_a_second_run_does_nothing(smoke):
+    done = snakemake(smoke)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_deleted_figures_are_drawn_again_and_nothing_is_trained(smoke, tmp_path):
+    copy = copy_of(smoke, tmp_path)
+    shutil.rmtree(copy / "results/figures")
+    planned = jobs(copy, "figures")
+    assert planned
+    assert all(name.startswith(("draw_", "figures")) for name in planned), planned
+
+
+@pytest.mark.parametrize(
+    ("change", "reruns", "untouched"),
+    [
+        ({"evaluation": {"k": 1.5}}, "score_scan", "predict_scan"),
+        ({"reporting": {"agreement_colours": "colourblind"}}, "draw_agreement", "score_scan"),
+        ({"regions": {"perilesional_mm": 0}}, "make_regions", "register_scan"),
+        ({"training": {"refiner": {"epochs": 3}}}, "train_refiner", "train_sketcher"),
+    ],
+    ids=["threshold", "colours", "shell", "refiner"],
+)
+def test_a_changed_setting_reruns_what_it_concerns(smoke, tmp_path, change, reruns, untouched):
+    (tmp_path / "change.yaml").write_text(yaml.safe_dump(change))
+    planned = jobs(smoke, configs=(SMOKE, tmp_path / "change.yaml"))
+    assert reruns in planned
+    assert untouched not in planned
+
+
+def test_a_test_participants_pet_reaches_no_model_and_no_threshold_of_its_fold(smoke, tmp_path):
+    """Voxels of one scan's PET are shuffled; all that its fold learns comes out the same to the byte."""
+    copy = copy_of(smoke, tmp_path)
+    folds = read_table(copy / "results/cohort/folds.tsv", numeric=("fold",))
+    held_out = {fold: f"sub-{group.subject.iloc[-1]}" for fold, group in folds.groupby("fold")}
+    generator = np.random.default_rng(0)
+    for scan in [held_out[1]]:
+        path = names.path(copy / "results", "dvr", scan=scan)
+        dvr = load_volume(path)
+        inside = dvr.data > 0
+        dvr.data[inside] = generator.permutation(dvr.data[inside])
+        save_volume(path, dvr.data, dvr.affine)
+    learned = [f"results/training/fold-1/{method}/model.safetensors" for method in METHODS]
+    learned.append("results/training/fold-1/threshold.json")
+    before = [digest(copy / path) for path in learned]
+    rules = ("fit_template", "fit_ridge", "train_sketcher", "train_refiner", "fit_threshold")
+    snakemake(copy, *learned, "--forcerun", *rules, "--rerun-triggers", "params")
+    assert [digest(copy / path) for path in learned] == before
+
+
+def test_the_same_seed_gives_the_same_cohort_models_and_tables(smoke, tmp_path):
+    snakemake(tmp_path, "evaluation")
+    compared = 0
+    for pattern in (
+        "simulated/**/*.nii.gz",
+        "training/*/*/model.safetensors",
+        "evaluation/*.tsv",
+        "cohort/*.tsv",
+    ):
+        for path in sorted((smoke / "results").glob(pattern)):
+            again = tmp_path / "results" / path.relative_to(smoke / "results")
+            assert digest(again) == digest(path), path.name
+            compared += 1
+    assert compared > 100
