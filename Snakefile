@@ -16,6 +16,7 @@ include: "rules/regions.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/evaluation.smk"
+include: "rules/figures.smk"
 include: "rules/reporting.smk"
 
 

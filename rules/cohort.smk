@@ -16,6 +16,8 @@ rule write_cohort:
         folds="results/cohort/folds.tsv",
     log:
         "results/logs/write_cohort.log",
+    benchmark:
+        "results/benchmarks/write_cohort.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -44,6 +46,8 @@ rule check_inputs:
         "results/cohort/inputs.tsv",
     log:
         "results/logs/check_inputs.log",
+    benchmark:
+        "results/benchmarks/check_inputs.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1

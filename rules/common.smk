@@ -76,10 +76,7 @@ for row in EXCLUDED.to_dict("records"):
 SCANS = COHORT["scan"].tolist()
 GROUP = dict(zip(COHORT["scan"], COHORT["group"]))
 PATIENTS = [scan for scan in SCANS if GROUP[scan] == "MS"]
-FOLD = {
-    scan: int(FOLDS.set_index("subject")["fold"][names.subject_of(scan)])
-    for scan in SCANS
-}
+FOLD = {scan: int(FOLDS.set_index("subject")["fold"][names.subject_of(scan)]) for scan in SCANS}
 FOLD_IDS = sorted(set(FOLD.values()))
 METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
 CEILINGS = list(names.CEILINGS) if IS_SIMULATED else []
@@ -96,11 +93,6 @@ wildcard_constraints:
 def train_scans(fold):
     """Scans that the models of a fold learn from."""
     return [scan for scan in SCANS if FOLD[scan] != int(fold)]
-
-
-def test_scans(fold):
-    """Scans held out in a fold."""
-    return [scan for scan in SCANS if FOLD[scan] == int(fold)]
 
 
 def out(key, **entities):
@@ -133,6 +125,33 @@ def scan_input(name):
     """Input function: a file of the cohort table for the scan of the wildcards ([] where there is none)."""
     files = dict(zip(COHORT["scan"], COHORT[name]))
     return lambda wildcards: files[wildcards.scan] or []
+
+
+def train_controls(fold):
+    """Training scans of a fold that are controls."""
+    return [scan for scan in train_scans(fold) if GROUP[scan] == "HC"]
+
+
+def fold_files(key):
+    """Input function: a derivative of each training scan of a fold; no file of a held-out scan is an input."""
+    return lambda wildcards: [out(key, scan=scan) for scan in train_scans(wildcards.fold)]
+
+
+def control_files(key):
+    """Input function: a derivative of each training control of a fold."""
+    return lambda wildcards: [out(key, scan=scan) for scan in train_controls(wildcards.fold)]
+
+
+def network_settings(method):
+    """The part of the configuration that shapes one network method."""
+    return {key: config["training"][key] for key in (*NETWORK_SETTINGS, method)}
+
+
+def held_out_models(file):
+    """Input function: a file of every model that was trained without the scan of the wildcards."""
+    return lambda wildcards: [
+        f"{RESULTS}/training/fold-{FOLD[wildcards.scan]}/{method}/{file}" for method in MODELS_READ
+    ]
 
 
 def imports_of(path):

@@ -27,6 +27,8 @@ rule fit_threshold:
         "results/training/fold-{fold}/threshold.json",
     log:
         "results/logs/fit_threshold/{fold}.log",
+    benchmark:
+        "results/benchmarks/fit_threshold/{fold}.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -56,6 +58,8 @@ rule score_scan:
         masks=expand(pat("demyelinated"), method=["pet", *METHODS], allow_missing=True),
     log:
         "results/logs/score_scan/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/score_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -89,6 +93,8 @@ rule gather_scores:
         "results/evaluation/{table}.tsv",
     log:
         "results/logs/gather_scores/{table}.log",
+    benchmark:
+        "results/benchmarks/gather_scores/{table}.tsv"
     wildcard_constraints:
         table="|".join(SCORE_TABLES),
     conda:
@@ -113,6 +119,8 @@ rule summarise_scores:
         sidecar="results/evaluation/summary.json",
     log:
         "results/logs/summarise_scores.log",
+    benchmark:
+        "results/benchmarks/summarise_scores.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -141,6 +149,8 @@ rule test_claims:
         claims="results/evaluation/claims.tsv",
     log:
         "results/logs/test_claims.log",
+    benchmark:
+        "results/benchmarks/test_claims.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1

@@ -7,13 +7,6 @@ PREDICTED = pat("predicted")
 PREDICTIONS = [out("predicted", scan=scan, method=method) for scan in SCANS for method in METHODS]
 
 
-def held_out_models(file):
-    """Input function: a file of every model that was trained without the scan of the wildcards."""
-    return lambda wildcards: [
-        f"results/training/fold-{FOLD[wildcards.scan]}/{method}/{file}" for method in MODELS_READ
-    ]
-
-
 rule predict_scan:
     """The DVR map of one scan by every method; neither its PET nor its regions are inputs."""
     input:
@@ -30,6 +23,8 @@ rule predict_scan:
         **{m: PREDICTED.replace("{method}", m) for m in METHODS},
     log:
         "results/logs/predict_scan/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/predict_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1

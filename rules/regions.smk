@@ -18,6 +18,8 @@ rule make_regions:
         regions_table=pat("regions_table"),
     log:
         "results/logs/make_regions/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/make_regions/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -40,6 +42,8 @@ rule gather_volumes:
         REGION_VOLUMES,
     log:
         "results/logs/gather_volumes.log",
+    benchmark:
+        "results/benchmarks/gather_volumes.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1

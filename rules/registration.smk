@@ -3,9 +3,7 @@
 XFMS = ("xfm_t1w_to_petref", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w")
 MAPS_ON_PETREF = ("mtr", "fa", "rd", "ad", "dvr")
 REGISTERED = [out(key, scan=scan) for scan in SCANS for key in XFMS + MAPS_ON_PETREF]
-REGISTRATION_ERROR = (
-    ["results/evaluation/registration_error.tsv"] if IS_SIMULATED else []
-)
+REGISTRATION_ERROR = ["results/evaluation/registration_error.tsv"] if IS_SIMULATED else []
 
 
 rule segment_tissue:
@@ -22,6 +20,8 @@ rule segment_tissue:
         xfm_t1w_to_mni=pat("xfm_t1w_to_mni"),
     log:
         "results/logs/segment_tissue/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/segment_tissue/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -51,6 +51,8 @@ rule register_scan:
         **{key: pat(key) for key in XFMS + MAPS_ON_PETREF},
     log:
         "results/logs/register_scan/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/register_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -67,14 +69,16 @@ rule register_scan:
 rule measure_registration:
     """Error of every registration against the known poses of the simulated cohort."""
     input:
+        **{key: [out(key, scan=scan) for scan in SCANS] for key in XFMS},
         poses=[truth(scan, "poses") for scan in SCANS] if IS_SIMULATED else [],
         regions=[out("regions", scan=scan) for scan in SCANS],
-        **{key: [out(key, scan=scan) for scan in SCANS] for key in XFMS},
         library=library("imaging.registration_error"),
     output:
         "results/evaluation/registration_error.tsv",
     log:
         "results/logs/measure_registration.log",
+    benchmark:
+        "results/benchmarks/measure_registration.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1

@@ -1,5 +1,6 @@
 """Floor 2: the simulated cohort, written as a BIDS dataset that the other stages read like a user's own."""
 
+
 rule simulate_participant:
     """One simulated patient: anatomy, lesions, measured maps and their ground truth."""
     input:
@@ -8,6 +9,8 @@ rule simulate_participant:
         **simulated_outputs("{subject}", "MS"),
     log:
         "results/logs/simulate_participant/{subject}.log",
+    benchmark:
+        "results/benchmarks/simulate_participant/{subject}.tsv"
     wildcard_constraints:
         subject=simulated_subjects("MS"),
     conda:
@@ -29,6 +32,8 @@ use rule simulate_participant as simulate_control with:
         **simulated_outputs("{subject}", "HC"),
     log:
         "results/logs/simulate_control/{subject}.log",
+    benchmark:
+        "results/benchmarks/simulate_control/{subject}.tsv"
     wildcard_constraints:
         subject=simulated_subjects("HC"),
     params:
@@ -45,6 +50,8 @@ rule describe_simulated_cohort:
         **dataset_files(SIMULATED),
     log:
         "results/logs/describe_simulated_cohort.log",
+    benchmark:
+        "results/benchmarks/describe_simulated_cohort.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1

@@ -21,26 +21,6 @@ NETWORK_SETTINGS = (
 MODELS = expand(f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=FOLD_IDS, method=METHODS)
 
 
-def fold_files(key):
-    """Input function: a derivative of each training scan of a fold; no file of a held-out scan is an input."""
-    return lambda wildcards: [out(key, scan=s) for s in train_scans(wildcards.fold)]
-
-
-def control_files(key):
-    """Input function: a derivative of each training control of a fold."""
-    return lambda wildcards: [out(key, scan=s) for s in train_controls(wildcards.fold)]
-
-
-def train_controls(fold):
-    """Training scans of a fold that are controls."""
-    return [scan for scan in train_scans(fold) if GROUP[scan] == "HC"]
-
-
-def network_settings(method):
-    """The part of the configuration that shapes one network method."""
-    return {key: config["training"][key] for key in (*NETWORK_SETTINGS, method)}
-
-
 rule fit_template:
     """Mean DVR of the fold's training controls in MNI152 space."""
     input:
@@ -54,6 +34,8 @@ rule fit_template:
         card=f"{MODEL_FOLDER}/template/model.json",
     log:
         "results/logs/fit_template/fold-{fold}.log",
+    benchmark:
+        "results/benchmarks/fit_template/fold-{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -77,6 +59,8 @@ rule fit_ridge:
         card=f"{MODEL_FOLDER}/ridge/model.json",
     log:
         "results/logs/fit_ridge/fold-{fold}.log",
+    benchmark:
+        "results/benchmarks/fit_ridge/fold-{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -102,6 +86,8 @@ rule train_sketcher:
         history=f"{MODEL_FOLDER}/sketcher/history.tsv",
     log:
         "results/logs/train_sketcher/fold-{fold}.log",
+    benchmark:
+        "results/benchmarks/train_sketcher/fold-{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]
@@ -130,6 +116,8 @@ rule train_refiner:
         history=f"{MODEL_FOLDER}/refiner/history.tsv",
     log:
         "results/logs/train_refiner/fold-{fold}.log",
+    benchmark:
+        "results/benchmarks/train_refiner/fold-{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]
@@ -156,6 +144,8 @@ rule train_comparison:
         history=f"{MODEL_FOLDER}/{{method}}/history.tsv",
     log:
         "results/logs/train_comparison/fold-{fold}_{method}.log",
+    benchmark:
+        "results/benchmarks/train_comparison/fold-{fold}_{method}.tsv"
     wildcard_constraints:
         method="dnn2|unet|unetroi",
     conda:

@@ -66,7 +66,9 @@ def pins(text, separator):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
 def test_conda_environments_pin_what_was_tested(path):
-    tested = {name.lower(): version for name, version in pins((ROOT / "requirements.txt").read_text(), "==").items()}
+    tested = {
+        name.lower(): version for name, version in pins((ROOT / "requirements.txt").read_text(), "==").items()
+    }
     found = pins(path.read_text(), "={1,2}")
     del found["python"]
     assert found

@@ -50,4 +50,6 @@ def set_threads(threads):
     """Keep every numerical library to the threads of the rule, and ants to repeatable results."""
     for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ[f"{name}_NUM_THREADS"] = str(threads)
+    # a thread that waits for another one sleeps: on a busy machine spinning costs several times the work
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)

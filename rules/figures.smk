@@ -1,0 +1,288 @@
+"""Floor 6: the figures, from tables and stored maps only."""
+
+from myelosketch.reporting.display import method_name
+
+# the method of the figures that show one; a run without it shows the last of its methods
+SHOWN_METHOD = config["reporting"]["method"]
+if SHOWN_METHOD not in METHODS:
+    SHOWN_METHOD = METHODS[-1]
+GANS = [name for name in METHODS if name in ("sketcher", "refiner")]
+PARTICIPANTS = {names.subject_of(scan): GROUP[scan] for scan in SCANS}
+# stated by captions and titles
+FACTS = {
+    "simulated": IS_SIMULATED,
+    "n_patients": list(PARTICIPANTS.values()).count("MS"),
+    "n_controls": list(PARTICIPANTS.values()).count("HC"),
+}
+METHOD_FACTS = FACTS | {"method": SHOWN_METHOD, "method_name": method_name(SHOWN_METHOD)}
+# figure -> its category in Snakemake's own report
+CATEGORIES = {
+    "fig3_qualitative": "Paper's figures",
+    "fig4a_groups": "Paper's figures",
+    "fig4b_individuals": "Paper's figures",
+    "fig5a_demyelinated_percentage": "Paper's figures",
+    "fig5b_agreement": "Paper's figures",
+    "ladder": "Prediction ladder",
+    "lesion_means": "Lesions",
+    "training_curves": "Training",
+    "registration_error": "Registration",
+}
+DRAWN = {"training_curves": bool(GANS), "registration_error": IS_SIMULATED}
+FIGURE_NAMES = [name for name in CATEGORIES if DRAWN.get(name, True)]
+FIGURES = expand(
+    "results/figures/{figure}.{suffix}", figure=FIGURE_NAMES, suffix=["png", "svg", "tsv"]
+)
+# outputs of each figure: PNG for reports, SVG for papers, and the numbers drawn
+FIGURE_FILES = {
+    name: {
+        "png": report(
+            f"results/figures/{name}.png", caption=f"captions/{name}.rst", category=category
+        ),
+        "svg": f"results/figures/{name}.svg",
+        "tsv": f"results/figures/{name}.tsv",
+    }
+    for name, category in CATEGORIES.items()
+}
+
+
+rule draw_qualitative:
+    """Figure 3: one patient's MRI maps, true and predicted DVR."""
+    input:
+        region_volumes=REGION_VOLUMES,
+        maps=[
+            out(key, scan=scan)
+            for scan in PATIENTS
+            for key in ("mtr", "fa", "rd", "ad", "dvr", "regions")
+        ],
+        predicted=[
+            out("predicted", scan=scan, method=method) for scan in PATIENTS for method in METHODS
+        ],
+        library=library("reporting.qualitative_figure"),
+    output:
+        **FIGURE_FILES["fig3_qualitative"],
+    log:
+        "results/logs/draw_qualitative.log",
+    benchmark:
+        "results/benchmarks/draw_qualitative.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        **FACTS,
+        scans=PATIENTS,
+        methods=METHODS,
+        example_patient=config["reporting"]["example_patient"],
+        dpi=config["reporting"]["dpi"],
+    script:
+        "../workflow_scripts/draw_qualitative.py"
+
+
+rule draw_groups:
+    """Figure 4A: mean DVR by region of interest."""
+    input:
+        regions="results/evaluation/regions.tsv",
+        library=library("reporting.regional_figures"),
+    output:
+        **FIGURE_FILES["fig4a_groups"],
+    log:
+        "results/logs/draw_groups.log",
+    benchmark:
+        "results/benchmarks/draw_groups.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        **METHOD_FACTS,
+        methods=METHODS,
+        dpi=config["reporting"]["dpi"],
+    script:
+        "../workflow_scripts/draw_groups.py"
+
+
+rule draw_individuals:
+    """Figure 4B: mean DVR of each participant."""
+    input:
+        regions="results/evaluation/regions.tsv",
+        library=library("reporting.regional_figures"),
+    output:
+        **FIGURE_FILES["fig4b_individuals"],
+    log:
+        "results/logs/draw_individuals.log",
+    benchmark:
+        "results/benchmarks/draw_individuals.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        **METHOD_FACTS,
+        dpi=config["reporting"]["dpi"],
+    script:
+        "../workflow_scripts/draw_individuals.py"
+
+
+rule draw_demyelinated_percentage:
+    """Figure 5A: share of demyelinated lesion voxels of each patient."""
+    input:
+        demyelination="results/evaluation/demyelination.tsv",
+        library=library("reporting.demyelination_figures"),
+    output:
+        **FIGURE_FILES["fig5a_demyelinated_percentage"],
+    log:
+        "results/logs/draw_demyelinated_percentage.log",
+    benchmark:
+        "results/benchmarks/draw_demyelinated_percentage.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        **METHOD_FACTS,
+        k=config["evaluation"]["k"],
+        dpi=config["reporting"]["dpi"],
+    script:
+        "../workflow_scripts/draw_demyelinated_percentage.py"
+
+
+rule draw_agreement:
+    """Figure 5B: lesion voxels on which true and predicted PET agree."""
+    input:
+        demyelination="results/evaluation/demyelination.tsv",
+        maps=[out(key, scan=scan) for scan in PATIENTS for key in ("dvr", "regions")],
+        masks=[
+            out("demyelinated", scan=scan, method=method)
+            for scan in PATIENTS
+            for method in ("pet", SHOWN_METHOD)
+        ],
+        library=library("reporting.agreement_figure"),
+    output:
+        **FIGURE_FILES["fig5b_agreement"],
+    log:
+        "results/logs/draw_agreement.log",
+    benchmark:
+        "results/benchmarks/draw_agreement.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        **METHOD_FACTS,
+        scans=PATIENTS,
+        k=config["evaluation"]["k"],
+        agreement_colours=config["reporting"]["agreement_colours"],
+        dpi=config["reporting"]["dpi"],
+    script:
+        "../workflow_scripts/draw_agreement.py"
+
+
+rule draw_ladder:
+    """Every method and ceiling: lesion MAE, Dice beside trivial Dice, MCC."""
+    input:
+        summary="results/evaluation/summary.tsv",
+        library=library("reporting.ladder_figure"),
+    output:
+        **FIGURE_FILES["ladder"],
+    log:
+        "results/logs/draw_ladder.log",
+    benchmark:
+        "results/benchmarks/draw_ladder.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        **FACTS,
+        k=config["evaluation"]["k"],
+        alpha=config["evaluation"]["alpha"],
+        dpi=config["reporting"]["dpi"],
+    script:
+        "../workflow_scripts/draw_ladder.py"
+
+
+rule draw_lesion_means:
+    """Mean DVR of each lesion, true against predicted."""
+    input:
+        lesions="results/evaluation/lesions.tsv",
+        library=library("reporting.demyelination_figures"),
+    output:
+        **FIGURE_FILES["lesion_means"],
+    log:
+        "results/logs/draw_lesion_means.log",
+    benchmark:
+        "results/benchmarks/draw_lesion_means.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        **METHOD_FACTS,
+        min_lesion_mm3=config["evaluation"]["min_lesion_mm3"],
+        dpi=config["reporting"]["dpi"],
+    script:
+        "../workflow_scripts/draw_lesion_means.py"
+
+
+rule draw_training_curves:
+    """Losses of sketcher and refiner against the epoch."""
+    input:
+        histories=expand(
+            "results/training/fold-{fold}/{method}/history.tsv", method=GANS, fold=FOLD_IDS
+        ),
+        library=library("reporting.quality_figures"),
+    output:
+        **FIGURE_FILES["training_curves"],
+    log:
+        "results/logs/draw_training_curves.log",
+    benchmark:
+        "results/benchmarks/draw_training_curves.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        **FACTS,
+        dpi=config["reporting"]["dpi"],
+    script:
+        "../workflow_scripts/draw_training_curves.py"
+
+
+rule draw_registration_error:
+    """Registration error against the known pose of a simulated cohort."""
+    input:
+        registration_error="results/evaluation/registration_error.tsv",
+        library=library("reporting.quality_figures"),
+    output:
+        **FIGURE_FILES["registration_error"],
+    log:
+        "results/logs/draw_registration_error.log",
+    benchmark:
+        "results/benchmarks/draw_registration_error.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        **FACTS,
+        dpi=config["reporting"]["dpi"],
+    script:
+        "../workflow_scripts/draw_registration_error.py"
