@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from myelosketch.errors import GeometryError
 from myelosketch.imaging.itk import from_ants, pyramid, to_ants, world_matrix
 from myelosketch.imaging.registration_error import target_error
-from myelosketch.imaging.resampling import anti_alias, resample_fraction, resample_map
+from myelosketch.imaging.resampling import anti_alias, content_box, crop, resample_fraction, resample_map
 from myelosketch.volumes import Volume
 
 
@@ -148,3 +148,17 @@ def test_target_error_of_a_known_move():
     assert turned["rotation_deg"] == pytest.approx(7)
     on_axis = target_error(rigid((0, 0, 7), (0, 0, 0)), np.eye(4), np.array([[0, 0, 30.0]]))
     assert on_axis["max_mm"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_cropped_image_keeps_its_head_and_its_place():
+    affine = rigid((10, 20, 30), (5, 6, 7)) @ np.diag([2.0, 2.0, 2.0, 1.0])
+    data = np.zeros((60, 60, 60), np.float32)
+    data[20:30, 25:40, 5:50] = 3
+    volume = Volume(data, affine)
+    small = crop(volume, content_box(volume, margin_mm=4))
+    assert small.shape == (14, 19, 49)
+    assert small.data.sum() == data.sum()
+    corner = small.affine @ [2, 2, 2, 1]  # the first voxel of the head
+    np.testing.assert_allclose(corner, affine @ [20, 25, 5, 1])
+    empty = Volume(np.zeros((3, 3, 3)), affine)
+    assert crop(empty, content_box(empty)).shape == (3, 3, 3)

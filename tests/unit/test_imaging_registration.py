@@ -142,7 +142,7 @@ def test_tissue_of_the_template_comes_back(tmp_path, template, with_lesion):
         seed=1,
     )
     found = load_volume(outputs["tissue"]).data
-    is_white, expected = found == TISSUE_CODES["white"], truth.data > 0.5
+    is_white, expected = found == TISSUE_CODES["white matter"], truth.data > 0.5
     dice = 2 * (is_white & expected).sum() / (is_white.sum() + expected.sum())
     assert dice > 0.85
     assert is_white[lesion].all()

@@ -39,7 +39,7 @@ def make_regions(inputs, outputs, *, threshold, perilesional_mm):
 
     labels = label_regions(
         brain=fraction(brain.data > 0),
-        white=fraction((tissue.data == TISSUE_CODES["white"]) | (lesion > 0)),
+        white=fraction((tissue.data == TISSUE_CODES["white matter"]) | (lesion > 0)),
         lesion=fraction(lesion),
         voxel_size=petref.voxel_size,
         threshold=threshold,

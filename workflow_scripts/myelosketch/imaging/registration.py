@@ -3,7 +3,7 @@
 import numpy as np
 
 from myelosketch.imaging.itk import register, to_ants
-from myelosketch.imaging.resampling import resample_map
+from myelosketch.imaging.resampling import content_box, crop, resample_map
 from myelosketch.names import UNITS
 from myelosketch.provenance import provenance
 from myelosketch.volumes import Volume, check_same_grid, load_volume, save_volume
@@ -35,10 +35,10 @@ def register_scan(inputs, outputs, *, metric, sampling, finest_mm, seed):
     check_same_grid(t1w, brain)
     head = Volume(t1w.data * (brain.data > 0), t1w.affine)
     settings = {"kind": "Rigid", "metric": metric, "sampling": sampling, "finest_mm": finest_mm, "seed": seed}
-    anatomy, petref = to_ants(head), maps["DVR"]
-    register(to_ants(petref), anatomy, outputs["xfm_t1w_to_petref"], **settings)
-    register(anatomy, to_ants(tensor_contrast(maps)), outputs["xfm_dwi_to_t1w"], **settings)
-    register(anatomy, to_ants(maps["MTR"]), outputs["xfm_mtr_to_t1w"], **settings)
+    petref, anatomy = maps["DVR"], _head_only(head)
+    register(_head_only(petref), anatomy, outputs["xfm_t1w_to_petref"], **settings)
+    register(anatomy, _head_only(tensor_contrast(maps)), outputs["xfm_dwi_to_t1w"], **settings)
+    register(anatomy, _head_only(maps["MTR"]), outputs["xfm_mtr_to_t1w"], **settings)
     for name in ("FA", "RD", "AD", "MTR"):
         to_t1w = outputs["xfm_mtr_to_t1w" if name == "MTR" else "xfm_dwi_to_t1w"]
         moved = resample_map(maps[name], petref, [outputs["xfm_t1w_to_petref"], to_t1w])
@@ -61,6 +61,11 @@ def tensor_contrast(maps):
     inside = mean_diffusivity > 0
     contrast = np.where(inside, np.clip(maps["FA"].data - MD_WEIGHT * mean_diffusivity + 1.0, 0.05, None), 0)
     return Volume(contrast.astype(np.float32), maps["FA"].affine, maps["FA"].path)
+
+
+def _head_only(volume):
+    """ANTs image of the part that holds the head, in its place."""
+    return to_ants(crop(volume, content_box(volume)))
 
 
 def _save(path, volume, name, source, parameters):

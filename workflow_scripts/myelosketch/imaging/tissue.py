@@ -6,10 +6,11 @@ from scipy.ndimage import binary_closing, binary_fill_holes, gaussian_filter, la
 
 from myelosketch.errors import InputError
 from myelosketch.imaging.itk import from_ants, make_repeatable, register, to_ants
+from myelosketch.imaging.resampling import content_box, crop
 from myelosketch.provenance import provenance
 from myelosketch.volumes import Volume, check_same_grid, load_volume, save_volume
 
-TISSUE_CODES = {"csf": 1, "grey": 2, "white": 3}
+TISSUE_CODES = {"CSF": 1, "grey matter": 2, "white matter": 3}
 # the template brain mask, affinely placed, misses rims of a differently shaped head
 MASK_MARGIN_MM = 3.0
 # the affine only places tissue priors
@@ -39,36 +40,26 @@ def segment_tissue(t1w, lesion_mask, outputs, *, prior_weight, iterations, smoot
     GeometryError : the lesion mask lies on another grid than the T1w image
     """
     make_repeatable(seed)
-    head = load_volume(t1w)
-    lesion = None
+    whole = load_volume(t1w)
+    box = content_box(whole)
+    head = crop(whole, box)
+    lesion = np.zeros(head.shape, bool)
     if lesion_mask:
-        lesion = load_volume(lesion_mask)
-        check_same_grid(head, lesion)
+        mask = load_volume(lesion_mask)
+        check_same_grid(whole, mask)
+        lesion = mask.data[box] > 0
     template, priors = load_template()
     corrected = correct_bias(head)
-    settings = {
-        "kind": "Affine",
-        "metric": "mattes",
-        "sampling": sampling,
-        "finest_mm": AFFINE_FINEST_MM,
-        "seed": seed,
-    }
-    register(template, corrected, outputs["xfm_t1w_to_mni"], **settings)
+    settings = {"kind": "Affine", "metric": "mattes", "sampling": sampling, "seed": seed}
+    register(template, corrected, outputs["xfm_t1w_to_mni"], finest_mm=AFFINE_FINEST_MM, **settings)
     priors = [_to_t1w(prior, corrected, outputs["xfm_t1w_to_mni"]) for prior in priors]
-    intensities = corrected.numpy()
-    brain = brain_mask(intensities, sum(priors), head.voxel_size)
-    if lesion is not None:
-        intensities = fill_lesions(intensities, lesion.data > 0, priors[2], brain, head.voxel_size)
-    tissue = _atropos(
-        corrected.new_image_like(intensities), brain, priors, prior_weight, iterations, smoothing
-    )
-    if lesion is not None:
-        tissue[(lesion.data > 0) & brain] = TISSUE_CODES["white"]
+    brain = brain_mask(corrected.numpy(), sum(priors), head.voxel_size)
+    filled = fill_lesions(corrected.numpy(), lesion, priors[2], brain, head.voxel_size)
+    tissue = _atropos(corrected.new_image_like(filled), brain, priors, prior_weight, iterations, smoothing)
+    tissue[lesion & brain] = TISSUE_CODES["white matter"]
     empty = [name for name, code in TISSUE_CODES.items() if not (tissue == code).any()]
     if empty:
-        raise InputError(
-            f"{t1w}: no {empty[0]} matter or fluid was found; is this a T1-weighted image of a whole head?"
-        )
+        raise InputError(f"{t1w}: no {empty[0]} was found; is this a T1-weighted image of a whole head?")
     parameters = {
         "prior_weight": prior_weight,
         "iterations": iterations,
@@ -76,9 +67,15 @@ def segment_tissue(t1w, lesion_mask, outputs, *, prior_weight, iterations, smoot
         "seed": seed,
     }
     sidecar = provenance(sources=[t1w, *([lesion_mask] if lesion_mask else [])], parameters=parameters)
-    save_volume(outputs["t1w"], corrected.numpy(), head.affine, sidecar=sidecar)
-    save_volume(outputs["brain"], brain, head.affine, sidecar=sidecar)
-    save_volume(outputs["tissue"], tissue, head.affine, sidecar={**sidecar, "Labels": TISSUE_CODES})
+    labels = {"Labels": TISSUE_CODES}
+    for key, data, extra in (
+        ("t1w", corrected.numpy(), {}),
+        ("brain", brain, {}),
+        ("tissue", tissue, labels),
+    ):
+        full = np.zeros(whole.shape, data.dtype)
+        full[box] = data
+        save_volume(outputs[key], full, whole.affine, sidecar=sidecar | extra)
 
 
 def correct_bias(head):
@@ -171,7 +168,7 @@ def fill_lesions(intensities, lesion, white_prior, brain, voxel_size):
     array like ``intensities``
     """
     white = ((white_prior > 0.8) & brain & ~lesion).astype(np.float32)
-    if not white.any():
+    if not (white.any() and lesion.any()):
         return intensities
     sigma = FILL_SIGMA_MM / voxel_size
     weight = gaussian_filter(white, sigma)
