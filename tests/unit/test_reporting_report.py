@@ -150,7 +150,7 @@ def test_first_table_shows_dice_beside_trivial_dice_and_ceilings_last(run):
         "Method", "Kind", "Lesion MAE (DVR)", "Dice", "Trivial Dice", "Dice \u2212 trivial", "MCC",
     ]  # fmt: skip
     assert [row[:2] for row in view.rows] == [
-        ["Voxelwise ridge", "method"], ["Refiner (Wei 2018)", "method"], ["Rescan (second PET)", "ceiling"],
+        ["Ridge (linear)", "method"], ["Refiner (Wei 2018)", "method"], ["Rescan (second PET)", "ceiling"],
     ]  # fmt: skip
     assert view.rows[0][2:] == [
         "0.080 (0.070 to 0.090)", "0.80 (0.70 to 0.85)", "0.78", "0.02 (0.01 to 0.03)", "n/a",
@@ -160,7 +160,7 @@ def test_first_table_shows_dice_beside_trivial_dice_and_ceilings_last(run):
 def test_findings_do_not_hide_that_the_refiner_loses(run):
     said = findings(run, method="refiner", k=1.0)
     assert said == [
-        "Voxelwise ridge has the lowest lesion MAE of 2 methods (0.080); Refiner (Wei 2018) is not the best "
+        "Ridge (linear) has the lowest lesion MAE of 2 methods (0.080); Refiner (Wei 2018) is not the best "
         "by this score (0.090); difference \u22120.010 (\u22120.020 to \u22120.001).",
         "The Dice of Refiner (Wei 2018) is not distinguishable from the trivial Dice: difference "
         "0.00 (\u22120.01 to 0.01).",

@@ -5,7 +5,7 @@ from myelosketch import names
 METHOD_NAMES = {
     "pet": "True PET",
     "template": "Control-mean template",
-    "ridge": "Voxelwise ridge",
+    "ridge": "Ridge (linear)",
     "dnn2": "2-layer DNN (Li 2014)",
     "unet": "U-Net, L1",
     "unetroi": "U-Net, ROI-weighted L1",
