@@ -13,9 +13,11 @@ sys.path.insert(0, str(LIBRARY))
 
 from myelosketch import names
 from myelosketch.cohort.config import check_config
-from myelosketch.cohort.folds import assign_folds, check_group_sizes, read_folds
+from myelosketch.cohort.folds import assign_folds, read_folds
 from myelosketch.cohort.table import cohort_from_rows, read_cohort, split_complete
 from myelosketch.errors import MyelosketchError
+from myelosketch.learning.checks import check_settings
+from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.simulation.cohort import (
     dataset_files,
     participants,
@@ -27,6 +29,15 @@ from myelosketch.simulation.cohort import (
 CONFIG_SCHEMA = Path(workflow.basedir) / "rules/schemas/config.schema.yaml"
 RESULTS = "results"
 SIMULATED = f"{RESULTS}/simulated"
+try:
+    check_config(config, CONFIG_SCHEMA)
+    for method in NETWORK_METHODS:
+        if method in config["training"]["methods"]:
+            check_settings(method, config["training"])
+except MyelosketchError as error:
+    raise WorkflowError(str(error)) from None
+validate(config, str(CONFIG_SCHEMA))
+
 IS_SIMULATED = config["cohort"]["source"] == "simulate"
 # what shapes a simulated participant; the size of the cohort does not, so a larger one keeps its first members
 SIMULATION_SETTINGS = {
@@ -34,6 +45,9 @@ SIMULATION_SETTINGS = {
     for key, value in config["simulation"].items()
     if key not in ("n_patients", "n_controls")
 }
+SIMULATED_PEOPLE = participants(
+    config["simulation"]["n_patients"], config["simulation"]["n_controls"]
+)
 
 
 def load_cohort():
@@ -53,19 +67,10 @@ def load_cohort():
     )
     if config["folds"]["file"]:
         return included, excluded, read_folds(config["folds"]["file"], included)
-    return (
-        included,
-        excluded,
-        assign_folds(included, config["folds"]["n"], config["seed"]),
-    )
+    return included, excluded, assign_folds(included, config["folds"]["n"], config["seed"])
 
 
 try:
-    check_config(config, CONFIG_SCHEMA)
-    validate(config, str(CONFIG_SCHEMA))
-    SIMULATED_PEOPLE = participants(
-        config["simulation"]["n_patients"], config["simulation"]["n_controls"]
-    )
     COHORT, EXCLUDED, FOLDS = load_cohort()
 except MyelosketchError as error:
     raise WorkflowError(str(error)) from None

@@ -99,3 +99,8 @@ def test_missing_entries_are_none():
     cohort = cohort_from_rows([{"subject": "01", "group": "HC", "T1w": "t.nii"}])
     assert cohort["FA"][0] is None
     assert not pd.isna(cohort["T1w"][0])
+
+
+def test_no_table_named():
+    with pytest.raises(InputError, match="cohort.source is table, but cohort.table is blank"):
+        read_cohort("")

@@ -7,10 +7,10 @@ from monai.networks.blocks import Convolution
 from torch import nn
 
 from myelosketch.errors import InputError
+from myelosketch.learning.checks import check_sizes
 from myelosketch.learning.networks import DNN2, DVRModel, PatchDiscriminator, UNet3d
 from myelosketch.learning.patches import (
     brain_patches,
-    check_sizes,
     padding_to_multiple,
     split_patches,
     with_brain,

@@ -102,6 +102,18 @@ def test_a_typo_in_the_configuration(dataset):
     assert "folds.n: found 'two' (text), expected a whole number" in said
 
 
+def test_a_crop_that_the_network_cannot_take(dataset):
+    (dataset / "mine.yaml").write_text("training: {crop: [15, 16, 16]}\n")
+    said = refusal(dataset, "-n")
+    assert "training.crop is [15, 16, 16]" in said
+    assert "use sides divisible by 2, such as [16, 16, 16]." in said
+
+
+def test_a_section_that_is_no_section(dataset):
+    (dataset / "mine.yaml").write_text("cohort: table\n")
+    assert "cohort: found 'table' (text), expected a section of keys" in refusal(dataset, "-n")
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [

@@ -17,6 +17,12 @@ _TYPE_NAMES = {
     "boolean": "true or false",
     "null": "nothing",
 }
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
 _FOUND_NAMES = {
     dict: "object",
     list: "array",
@@ -81,6 +87,7 @@ def _sentences(error):
         "multipleOf": lambda: f"a multiple of {error.validator_value}",
         "uniqueItems": lambda: "no entry twice",
         "pattern": lambda: f"text like {error.validator_value}",
+        "anyOf": lambda: " or ".join(_description(part) for part in error.validator_value),
     }.get(error.validator, lambda: error.message)()
     return [f"{key or 'the configuration'}: found {_found(error.instance)}, expected {expected}"]
 
@@ -95,6 +102,16 @@ def _unknown_key(parent, name, error):
 
 def _expected(schema, name):
     return _types(schema["properties"].get(name, {}).get("type", "a value"))
+
+
+def _description(schema):
+    """What a part of the schema accepts, in words."""
+    words = _types(schema["type"])
+    if schema["type"] == "array" and "items" in schema:
+        count = f"{schema['minItems']} " if schema.get("minItems") == schema.get("maxItems") else ""
+        words = f"a list of {count}entries, each {_description(schema['items'])}"
+    limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
+    return f"{words} ({' and '.join(limits)})" if limits else words
 
 
 def _types(names):

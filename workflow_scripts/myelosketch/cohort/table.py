@@ -43,6 +43,10 @@ def read_cohort(path):
     ------
     InputError : listing every problem of the table at once, each with its row
     """
+    if not path:
+        raise InputError(
+            "cohort.source is table, but cohort.table is blank: name your TSV or CSV file there."
+        )
     table = read_table(path)
     unknown = sorted(set(table.columns) - set(COLUMNS))
     absent = [name for name in COLUMNS if name not in table and name != "session"]

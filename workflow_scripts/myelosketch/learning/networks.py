@@ -11,8 +11,8 @@ from monai.networks.blocks import Convolution
 from torch import nn
 
 from myelosketch.errors import InputError
+from myelosketch.learning.checks import HALVINGS
 from myelosketch.learning.ladder import NETWORK_METHODS
-from myelosketch.learning.patches import HALVINGS
 from myelosketch.names import INPUT_MAPS
 
 SLOPE = 0.2

@@ -1,48 +1,8 @@
-"""Patches of the discriminator and the sizes that networks accept (Wei et al. 2018, section 2.3)."""
+"""Patches of the discriminator (Wei et al. 2018, section 2.3)."""
 
 import numpy as np
 import torch
 from torch.nn import functional
-
-from myelosketch.errors import InputError
-
-HALVINGS = 4  # stages of the discriminator, each halving a patch
-
-
-def check_sizes(*, crop, patch, stride):
-    """Sizes must suit the networks: crops the generator, patches the discriminator.
-
-    Parameters
-    ----------
-    crop : three sides in voxels, or None for whole volumes
-    patch : three sides in voxels, or None without a discriminator
-    stride : int, by how much the generator shrinks an image at its deepest level
-
-    Raises
-    ------
-    InputError : naming the setting, what it must be divisible by, and the nearest value that is
-    """
-    if crop is not None and any(side < stride or side % stride for side in crop):
-        nearest = [max(stride, round(side / stride) * stride) for side in crop]
-        raise InputError(
-            f"training.crop is {list(crop)}, but the generator halves an image down to 1/{stride}: "
-            f"use sides divisible by {stride}, such as {nearest}."
-        )
-    if patch is None:
-        return
-    multiple = 2**HALVINGS
-    if any(side < multiple or side % multiple for side in patch):
-        nearest = [max(multiple, round(side / multiple) * multiple) for side in patch]
-        raise InputError(
-            f"training.discriminator.patch is {list(patch)}, but the discriminator halves a patch four "
-            "times: "
-            f"use sides divisible by {multiple}, such as {nearest}."
-        )
-    if crop is not None and any(inner > outer for inner, outer in zip(patch, crop, strict=True)):
-        raise InputError(
-            f"training.discriminator.patch {list(patch)} is larger than training.crop {list(crop)}: "
-            "enlarge the crop or choose a smaller patch."
-        )
 
 
 def padding_to_multiple(shape, multiple):

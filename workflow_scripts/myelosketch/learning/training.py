@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 from myelosketch.errors import InputError
+from myelosketch.learning.checks import check_settings
 from myelosketch.learning.data import data_hash, fit_normalisation, load_fold
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.learning.models import save_model, split_card, text_hash, value_ranges
@@ -89,36 +90,6 @@ def train_stage(
     started = time.monotonic()
     fit(module, settings[method]["epochs"], folder / "history.tsv", checkpoint, device, precision)
     return finish(folder, module, card, seconds=time.monotonic() - started)
-
-
-def check_settings(method, settings):
-    """Settings that a schema cannot judge, before anything expensive starts.
-
-    Raises
-    ------
-    InputError : crop or patch of a size the networks cannot take, lambda or learning rate out of range
-    """
-    from myelosketch.learning.patches import check_sizes
-
-    plan, stage = NETWORK_METHODS[method], settings[method]
-    if stage["lambda_l1"] < 0:
-        raise InputError(
-            f"training.{method}.lambda_l1 is {stage['lambda_l1']}; expected 0 or more: a negative "
-            "weight would reward "
-            "predictions that are far from the measured PET."
-        )
-    for key in ("learning_rate", *(["discriminator_learning_rate"] if plan.adversarial else [])):
-        if not stage[key] > 0:
-            raise InputError(f"training.{method}.{key} is {stage[key]}; expected a number above 0.")
-    if settings["crop"] is None and settings["batch"] > 1:
-        raise InputError(
-            f"training.batch is {settings['batch']} with whole volumes, which differ in size: set it to "
-            "1, or set "
-            "training.crop."
-        )
-    stride = 2 ** (len(settings["generator"]["widths"]) - 1) if plan.network == "unet" else 1
-    patch = settings["discriminator"]["patch"] if plan.adversarial else None
-    check_sizes(crop=settings["crop"], patch=patch, stride=stride)
 
 
 def stage_settings(method, settings):

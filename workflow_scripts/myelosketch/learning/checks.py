@@ -1,0 +1,67 @@
+"""Settings that a schema cannot judge; light, because the workflow asks while it is read."""
+
+from myelosketch.errors import InputError
+from myelosketch.learning.ladder import NETWORK_METHODS
+
+HALVINGS = 4  # stages of the discriminator, each halving a patch
+
+
+def check_settings(method, settings):
+    """Settings that a schema cannot judge, before anything expensive starts.
+
+    Raises
+    ------
+    InputError : crop or patch of a size the networks cannot take, lambda or learning rate out of range
+    """
+    plan, stage = NETWORK_METHODS[method], settings[method]
+    if stage["lambda_l1"] < 0:
+        raise InputError(
+            f"training.{method}.lambda_l1 is {stage['lambda_l1']}; expected 0 or more: a negative weight "
+            "would reward predictions that are far from the measured PET."
+        )
+    for key in ("learning_rate", *(["discriminator_learning_rate"] if plan.adversarial else [])):
+        if not stage[key] > 0:
+            raise InputError(f"training.{method}.{key} is {stage[key]}; expected a number above 0.")
+    if settings["crop"] is None and settings["batch"] > 1:
+        raise InputError(
+            f"training.batch is {settings['batch']} with whole volumes, which differ in size: "
+            "set it to 1, or set training.crop."
+        )
+    stride = 2 ** (len(settings["generator"]["widths"]) - 1) if plan.network == "unet" else 1
+    patch = settings["discriminator"]["patch"] if plan.adversarial else None
+    check_sizes(crop=settings["crop"], patch=patch, stride=stride)
+
+
+def check_sizes(*, crop, patch, stride):
+    """Sizes must suit the networks: crops the generator, patches the discriminator.
+
+    Parameters
+    ----------
+    crop : three sides in voxels, or None for whole volumes
+    patch : three sides in voxels, or None without a discriminator
+    stride : int, by how much the generator shrinks an image at its deepest level
+
+    Raises
+    ------
+    InputError : naming the setting, what it must be divisible by, and the nearest value that is
+    """
+    if crop is not None and any(side < stride or side % stride for side in crop):
+        nearest = [max(stride, round(side / stride) * stride) for side in crop]
+        raise InputError(
+            f"training.crop is {list(crop)}, but the generator halves an image down to 1/{stride}: "
+            f"use sides divisible by {stride}, such as {nearest}."
+        )
+    if patch is None:
+        return
+    multiple = 2**HALVINGS
+    if any(side < multiple or side % multiple for side in patch):
+        nearest = [max(multiple, round(side / multiple) * multiple) for side in patch]
+        raise InputError(
+            f"training.discriminator.patch is {list(patch)}, but the discriminator halves a patch four times: "
+            f"use sides divisible by {multiple}, such as {nearest}."
+        )
+    if crop is not None and any(inner > outer for inner, outer in zip(patch, crop, strict=True)):
+        raise InputError(
+            f"training.discriminator.patch {list(patch)} is larger than training.crop {list(crop)}: "
+            "enlarge the crop or choose a smaller patch."
+        )
