@@ -9,7 +9,6 @@ NETWORK_SETTINGS = (
     "crop",
     "batch",
     "steps_per_epoch",
-    "lesion_crops",
     "flips",
     "schedule",
     "ema",

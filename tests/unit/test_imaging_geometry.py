@@ -135,7 +135,7 @@ def test_the_pyramid_ends_at_the_finest_level_asked_for():
     assert pyramid((1.5, 1.5, 1.5), 3.0)["aff_shrink_factors"] == (12, 8, 4, 2)
     assert pyramid((3.0, 3.0, 3.0), 3.0)["aff_shrink_factors"] == (6, 4, 2, 1)
     assert pyramid((3.0, 3.0, 3.0), 3.0)["aff_smoothing_sigmas"] == (9, 6, 3, 0)
-    assert pyramid((6.0, 6.0, 6.0), 3.0)["aff_shrink_factors"] == (3, 2, 1, 1)
+    assert pyramid((4.0, 4.0, 4.0), 5.0)["aff_shrink_factors"] == (4, 3, 2, 1)
 
 
 def test_target_error_of_a_known_move():

@@ -3,13 +3,21 @@
 import numpy as np
 import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
-from test_imaging_geometry import rigid
+from test_imaging_geometry import rigid, write_transform
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.imaging.itk import from_ants, register, to_ants, world_matrix
+from myelosketch.imaging.itk import check_centres, from_ants, register, to_ants, world_matrix
 from myelosketch.imaging.registration import register_scan, tensor_contrast
 from myelosketch.imaging.registration_error import target_error
-from myelosketch.imaging.tissue import TISSUE_CODES, brain_mask, fill_lesions, load_template, segment_tissue
+from myelosketch.imaging.tissue import (
+    TISSUE_CODES,
+    atropos,
+    brain_mask,
+    correct_bias,
+    fill_lesions,
+    load_template,
+    segment_tissue,
+)
 from myelosketch.volumes import Volume, load_volume, save_volume
 
 SETTINGS = {"kind": "Rigid", "metric": "mattes", "sampling": 0.2, "finest_mm": 4.0, "seed": 1}
@@ -94,6 +102,33 @@ def test_every_map_lands_on_petref(tmp_path, template):
         inside = expected.data > 0.3 * expected.data.max()
         assert np.corrcoef(result.data[inside], expected.data[inside])[0, 1] > 0.9
     np.testing.assert_array_equal(load_volume(outputs["dvr"]).data, petref.data)
+
+
+def test_heads_that_end_apart_are_refused(tmp_path, template):
+    head = moved(template[0], np.eye(4), 4.0)
+    path = write_transform(tmp_path / "wrong.mat", rigid((0, 0, 0), (60, 50, 0)))
+    with pytest.raises(
+        InputError, match="for out.mat ended with the two heads 78 mm apart: look at both images"
+    ):
+        check_centres(to_ants(head), to_ants(head), path, "out.mat")
+
+
+def test_bias_correction_and_tissue_repeat_to_the_bit(template):
+    """Also after other work has passed through the same memory, and on sides that N4 does not divide."""
+    head, csf, grey, white = template
+    part = tuple(slice(9, side - 8) for side in head.shape)
+    head = Volume(np.ascontiguousarray(head.data[part]), head.affine)
+    brain = (csf + grey + white)[part] > 0.5
+    priors = [prior[part] for prior in (csf, grey, white)]
+    found = []
+    for _ in range(2):
+        corrected = correct_bias(head)
+        labels = atropos(corrected, brain, priors, weight=0.25, iterations=1, smoothing=0.1)
+        found.append((corrected.numpy(), labels))
+        for count in (10**4, 10**6, 10**7):
+            np.full(count, 1e6, np.float32)
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
 
 
 def test_maps_of_one_acquisition_on_two_grids(tmp_path, good_maps):

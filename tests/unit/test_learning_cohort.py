@@ -54,7 +54,6 @@ def tiny_settings(**changes):
         "crop": [16, 16, 16],
         "batch": 2,
         "steps_per_epoch": 2,
-        "lesion_crops": 0.25,
         "flips": True,
         "schedule": "cosine",
         "ema": 0.0,
@@ -64,7 +63,7 @@ def tiny_settings(**changes):
         "discriminator": {"widths": [2, 2, 4, 4], "patch": [16, 16, 16], "normalisation": "batch"},
     }
     gan = {"epochs": 2, "learning_rate": 1e-3, "discriminator_learning_rate": 1e-4, "lambda_l1": 100.0}
-    regional = {"reduction": "mean_present", "cap": None}
+    regional = {"lesion_crops": 0.25, "reduction": "mean_present", "cap": None}
     settings["sketcher"] = dict(gan)
     settings["refiner"] = {**gan, **regional, "residual": True}
     settings["unet"] = {"epochs": 1, "learning_rate": 1e-3, "lambda_l1": 100.0}

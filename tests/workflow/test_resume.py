@@ -30,8 +30,17 @@ def test_a_killed_training_resumes_to_the_same_weights(smoke, tmp_path):
     snakemake(whole, *target, configs=(SMOKE, longer))
 
     command = [
-        *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2", *target),
-        *("--workflow-profile", ROOT / "profiles/default", "--configfile", SMOKE, longer),
+        *(
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            ROOT / "Snakefile",
+            "--configfile",
+            SMOKE,
+            longer,
+        ),
+        *("--workflow-profile", ROOT / "profiles/default", "--cores", "2", *target),
     ]
     process = subprocess.Popen(
         list(map(str, command)),

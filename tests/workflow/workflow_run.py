@@ -14,8 +14,9 @@ def snakemake(folder, *arguments, configs=(SMOKE,), check=True, **options):
     command = [
         sys.executable,
         *("-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-        *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2"),
+        # --configfile takes every word up to the next option, so it must not stand before the targets
         *("--configfile", *map(str, configs)),
+        *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2"),
         *arguments,
     ]
     environment = {**os.environ, "PYTHONPATH": "", "COLUMNS": "300"}
@@ -29,7 +30,7 @@ def snakemake(folder, *arguments, configs=(SMOKE,), check=True, **options):
 
 def jobs(folder, *arguments, **options):
     """Names of the rules that a dry run would execute, with the number of their jobs."""
-    done = snakemake(folder, "--dry-run", "--quiet", "reason", *arguments, **options)
+    done = snakemake(folder, "--dry-run", "--quiet=reason", *arguments, **options)
     counts = {}
     for line in (done.stdout + done.stderr).splitlines():
         words = line.split()

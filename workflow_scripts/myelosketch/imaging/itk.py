@@ -18,9 +18,11 @@ os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 # ITK's world is LPS, NIfTI's is RAS
 LPS = np.diag([-1.0, -1.0, 1.0])
 
-# coarse to fine, as multiples of the finest level's voxel
-LEVELS = (6, 4, 2, 1)
+# voxel sizes of the coarse levels, mm; the configured finest one follows
+COARSE_LEVELS_MM = (18.0, 12.0, 6.0)
 ITERATIONS = (1000, 500, 250, 100)
+# both images show one head: if their centres end this far apart, the registration has failed
+MAX_CENTRE_DISTANCE_MM = 50.0
 
 
 def to_ants(volume):
@@ -83,7 +85,7 @@ def register(fixed, moving, out, *, kind, metric, sampling, finest_mm, seed):
 
     Raises
     ------
-    InputError : ANTs finds no solution
+    InputError : ANTs finds no solution, or one that leaves the two heads apart
     """
     make_repeatable(seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +105,26 @@ def register(fixed, moving, out, *, kind, metric, sampling, finest_mm, seed):
                 f"The registration for {Path(out).name} failed ({str(error).splitlines()[0]}): "
                 "look at both images; do they show the same head?"
             ) from error
+        check_centres(fixed, moving, transform, out)
         move_into_place(transform, out)
+
+
+def check_centres(fixed, moving, transform, out):
+    """A transform must bring the centres of both heads together, roughly.
+
+    Raises
+    ------
+    InputError : they end more than MAX_CENTRE_DISTANCE_MM apart
+    """
+    flip = np.array([-1.0, -1.0, 1.0])
+    matrix = world_matrix([transform])
+    centre, target = (np.asarray(image.get_center_of_mass()) * flip for image in (fixed, moving))
+    distance = float(np.linalg.norm(matrix[:3, :3] @ centre + matrix[:3, 3] - target))
+    if distance > MAX_CENTRE_DISTANCE_MM:
+        raise InputError(
+            f"The registration for {Path(out).name} ended with the two heads {distance:.0f} mm apart: "
+            "look at both images; do they show the same head, and all of it?"
+        )
 
 
 def pyramid(spacing, finest_mm):
@@ -118,9 +139,10 @@ def pyramid(spacing, finest_mm):
     -------
     dict of arguments of ``ants.registration``
     """
-    factors = [max(1, round(level * finest_mm / min(spacing))) for level in LEVELS]
+    levels = [*(max(level, finest_mm) for level in COARSE_LEVELS_MM), finest_mm]
+    factors = [max(1, round(level / min(spacing))) for level in levels]
     # half a shrunken voxel of blur against aliasing; none where nothing is shrunk
-    blur = [level * finest_mm / 2 if factor > 1 else 0 for level, factor in zip(LEVELS, factors, strict=True)]
+    blur = [level / 2 if factor > 1 else 0 for level, factor in zip(levels, factors, strict=True)]
     return {
         "aff_iterations": ITERATIONS,
         "aff_shrink_factors": tuple(factors),

@@ -26,7 +26,7 @@ def content_box(volume, margin_mm=10.0):
     if not positive.size:
         return (slice(None),) * 3
     where = np.argwhere(volume.data > 0.1 * np.percentile(positive, 99))
-    margin = np.ceil(margin_mm / volume.voxel_size).astype(int)
+    margin = np.ceil(margin_mm / volume.voxel_size - 1e-6).astype(int)  # 2.0000001 voxels are 2
     first = np.maximum(where.min(axis=0) - margin, 0)
     last = np.minimum(where.max(axis=0) + margin + 1, volume.shape)
     return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))

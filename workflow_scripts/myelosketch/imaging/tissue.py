@@ -55,7 +55,14 @@ def segment_tissue(t1w, lesion_mask, outputs, *, prior_weight, iterations, smoot
     priors = [_to_t1w(prior, corrected, outputs["xfm_t1w_to_mni"]) for prior in priors]
     brain = brain_mask(corrected.numpy(), sum(priors), head.voxel_size)
     filled = fill_lesions(corrected.numpy(), lesion, priors[2], brain, head.voxel_size)
-    tissue = _atropos(corrected.new_image_like(filled), brain, priors, prior_weight, iterations, smoothing)
+    tissue = atropos(
+        corrected.new_image_like(filled),
+        brain,
+        priors,
+        weight=prior_weight,
+        iterations=iterations,
+        smoothing=smoothing,
+    )
     tissue[lesion & brain] = TISSUE_CODES["white matter"]
     empty = [name for name, code in TISSUE_CODES.items() if not (tissue == code).any()]
     if empty:
@@ -92,8 +99,10 @@ def correct_bias(head):
     positive = head.data[head.data > 0]
     top = np.percentile(positive, 99) if positive.size else 1.0
     image = to_ants(Volume(np.clip(head.data, 0, None) * (1000.0 / top), head.affine, head.path))
+    # a comparison of images gives bytes, which N4 would read as floats, beyond their end
+    mask = image.new_image_like((image.numpy() > 100).astype(np.float32))
     return ants.n4_bias_field_correction(
-        image, mask=image > 100, shrink_factor=4, convergence={"iters": [30, 20, 10], "tol": 1e-6}
+        image, mask=mask, shrink_factor=4, convergence={"iters": [30, 20, 10], "tol": 1e-6}
     )
 
 
@@ -185,12 +194,30 @@ def _to_t1w(prior, t1w, t1w_to_mni):
     ).numpy()
 
 
-def _atropos(image, brain, priors, weight, iterations, smoothing):
-    """Labels (x, y, z) of Atropos, started from and weighted with the priors."""
+def atropos(image, brain, priors, *, weight, iterations, smoothing):
+    """Tissue of a brain by ANTs' Atropos, started from and weighted with the priors.
+
+    Parameters
+    ----------
+    image : ANTsImage, intensities
+    brain : array (x, y, z) of bool
+    priors : list of arrays (x, y, z), one per tissue in the order of TISSUE_CODES
+    weight, iterations, smoothing : see ``segment_tissue``
+
+    Returns
+    -------
+    array (x, y, z), uint8 : TISSUE_CODES, 0 outside the brain
+    """
     total = np.maximum(sum(priors), 1e-6)
     images = [image.new_image_like((prior / total).astype(np.float32)) for prior in priors]
     mask = image.new_image_like(brain.astype(np.float32))
     result = ants.atropos(
-        a=image, x=mask, i=images, m=f"[{smoothing},1x1x1]", c=f"[{iterations},0]", priorweight=weight
+        a=image,
+        x=mask,
+        i=images,
+        m=f"[{smoothing},1x1x1]",
+        c=f"[{iterations},0]",
+        priorweight=weight,
+        r=0,  # a constant seed; the default is one from the clock
     )
     return from_ants(result["segmentation"]).data.round().astype(np.uint8)
