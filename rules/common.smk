@@ -1,7 +1,6 @@
 """What every stage asks: the checked configuration, the cohort, the folds, and where files lie."""
 
 import ast
-import os
 import sys
 from pathlib import Path
 
@@ -159,6 +158,11 @@ def held_out_models(file):
     ]
 
 
+def own_file(path):
+    """Path of a file of the workflow: the same from every working directory, or relative to it if inside."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def imports_of(path):
     """Names of this library's modules that one of its files imports, wherever in it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -179,4 +183,4 @@ def library(*modules):
         if path.is_file() and path not in found:
             found.add(path)
             pending += imports_of(path)
-    return sorted(os.path.relpath(path) for path in found)
+    return sorted(own_file(path) for path in found)

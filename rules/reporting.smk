@@ -1,7 +1,7 @@
 """Floor 6: the report."""
 
 REPORT = ["results/report.html"]
-CAPTIONS = os.path.relpath(Path(workflow.basedir) / "rules/captions")
+CAPTIONS = own_file(Path(workflow.basedir) / "rules/captions")
 
 
 rule write_report:
@@ -12,7 +12,7 @@ rule write_report:
         cohort=expand("results/cohort/{table}.tsv", table=["cohort", "excluded", "folds"]),
         thresholds=expand("results/training/fold-{fold}/threshold.json", fold=FOLD_IDS),
         captions=expand(f"{CAPTIONS}/{{figure}}.rst", figure=FIGURE_NAMES),
-        template=os.path.relpath(LIBRARY / "myelosketch/reporting/report.html.j2"),
+        template=own_file(LIBRARY / "myelosketch/reporting/report.html.j2"),
         library=library("reporting.report"),
     output:
         REPORT,
