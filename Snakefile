@@ -22,6 +22,7 @@ include: "rules/reporting.smk"
 
 localrules:
     all,
+    simulated_cohort,
     cohort,
     registration,
     regions,
@@ -39,6 +40,12 @@ rule all:
         EVALUATION,
         FIGURES,
         REPORT,
+
+
+rule simulated_cohort:
+    """The simulated dataset, whole, for use on its own."""
+    input:
+        SIMULATED_DATASET,
 
 
 rule cohort:

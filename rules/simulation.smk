@@ -1,5 +1,14 @@
 """Floor 2: the simulated cohort, written as a BIDS dataset that the other stages read like a user's own."""
 
+SIMULATED_DATASET = [
+    *dataset_files(SIMULATED).values(),
+    *(
+        path
+        for person in SIMULATED_PEOPLE.itertuples()
+        for path in simulated_outputs(person.subject, person.group).values()
+    ),
+]
+
 
 rule simulate_participant:
     """One simulated patient: anatomy, lesions, measured maps and their ground truth."""
@@ -65,18 +74,3 @@ rule describe_simulated_cohort:
         seed=config["seed"],
     script:
         "../workflow_scripts/describe_simulated_cohort.py"
-
-
-rule simulated_cohort:
-    """The simulated dataset, whole, for use on its own."""
-    input:
-        [
-            path
-            for person in SIMULATED_PEOPLE.itertuples()
-            for path in simulated_outputs(person.subject, person.group).values()
-        ],
-        dataset_files(SIMULATED).values(),
-
-
-localrules:
-    simulated_cohort,

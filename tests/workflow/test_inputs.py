@@ -68,7 +68,6 @@ def test_no_truth_is_needed_without_simulation(dataset):
 
 
 def test_an_incomplete_scan_is_left_out_and_the_rest_runs(dataset):
-    (dataset / "extra.yaml").write_text("{}")
     extra = {"subject": "09", "group": "HC", **{name: f"images/none_{name}.nii.gz" for name in FILE_COLUMNS}}
     edit(dataset, lambda table: pd.concat([table, pd.DataFrame([extra])]))
     done = run(dataset, "results/cohort/excluded.tsv")
