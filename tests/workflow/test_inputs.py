@@ -53,7 +53,7 @@ def edit(folder, function):
 def test_a_users_table_goes_the_same_way(smoke, dataset):
     run(dataset, "regions", "registration")
     for key in ("fa", "mtr", "dvr", "regions"):
-        for scan in ("sub-01", "sub-08"):
+        for scan in ("sub-MS01", "sub-HC04"):
             ours, theirs = (
                 load_volume(names.path(f"{root}/results", key, scan=scan)) for root in (dataset, smoke)
             )
@@ -68,22 +68,22 @@ def test_no_truth_is_needed_without_simulation(dataset):
 
 
 def test_an_incomplete_scan_is_left_out_and_the_rest_runs(dataset):
-    extra = {"subject": "09", "group": "HC", **{name: f"images/none_{name}.nii.gz" for name in FILE_COLUMNS}}
+    extra = {"subject": "HC09", "group": "HC", **{name: f"images/none_{name}.nii.gz" for name in FILE_COLUMNS}}
     edit(dataset, lambda table: pd.concat([table, pd.DataFrame([extra])]))
     done = run(dataset, "results/cohort/excluded.tsv")
-    assert "Left out: sub-09 (file does not exist: T1w" in done.stdout + done.stderr
+    assert "Left out: sub-HC09 (file does not exist: T1w" in done.stdout + done.stderr
     excluded = read_table(dataset / "results/cohort/excluded.tsv")
-    assert excluded.scan.tolist() == ["sub-09"]
-    assert "sub-09" not in read_table(dataset / "results/cohort/cohort.tsv").scan.tolist()
+    assert excluded.scan.tolist() == ["sub-HC09"]
+    assert "sub-HC09" not in read_table(dataset / "results/cohort/cohort.tsv").scan.tolist()
 
 
 def test_the_same_participant_twice(dataset):
     edit(dataset, lambda table: pd.concat([table, table.iloc[[2]]]))
-    assert "lines 4 and 10: sub-03 appears twice" in refusal(dataset, "-n")
+    assert "lines 4 and 10: sub-MS03 appears twice" in refusal(dataset, "-n")
 
 
 def test_too_few_participants_for_the_folds(dataset):
-    edit(dataset, lambda table: table[table.subject != "08"].iloc[:-2])
+    edit(dataset, lambda table: table[table.subject != "HC04"].iloc[:-2])
     said = refusal(dataset, "-n")
     assert "Only 1 complete HC participants for 2 folds: lower folds.n, or add participants" in said
 
@@ -124,12 +124,12 @@ def test_a_section_that_is_no_section(dataset):
     ids=["truncated", "not an image", "nan", "other grid"],
 )
 def test_a_bad_file_stops_the_run_before_anything_expensive(dataset, spoil, sentence):
-    path = dataset / "images/sub-02_model-tensor_param-rd_dwimap.nii.gz"
+    path = dataset / "images/sub-MS02_model-tensor_param-rd_dwimap.nii.gz"
     spoil(path)
     said = refusal(dataset, "registration")
     assert sentence in said
-    assert "sub-02: " in said
-    assert "cohort.exclude: [sub-02]" in said
+    assert "sub-MS02: " in said
+    assert "cohort.exclude: [sub-MS02]" in said
     assert not (dataset / "results/derivatives").exists()
 
 

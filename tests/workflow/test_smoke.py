@@ -13,7 +13,8 @@ from myelosketch.provenance import read_json
 from myelosketch.tables import read_table
 from myelosketch.volumes import check_same_grid, load_volume, save_volume
 
-SCANS = [f"sub-0{number}" for number in range(1, 9)]
+PATIENTS = [f"sub-MS0{number}" for number in range(1, 5)]
+SCANS = PATIENTS + [f"sub-HC0{number}" for number in range(1, 5)]
 METHODS = ("template", "ridge", "sketcher", "refiner")
 COLUMNS = {
     "voxelwise": "method scan region mae mse bias psnr ssim pearson_r n_voxels fold",
@@ -75,7 +76,7 @@ def test_everything_of_a_scan_lies_on_its_pet_grid(smoke):
 def test_the_regions_are_regions(smoke):
     for scan in SCANS:
         labels = load_volume(names.path(smoke / "results", "regions", scan=scan)).data
-        assert set(np.unique(labels)) == ({0, 1, 2, 3} if scan <= "sub-04" else {0, 1, 2})
+        assert set(np.unique(labels)) == ({0, 1, 2, 3} if scan in PATIENTS else {0, 1, 2})
 
 
 def test_registration_is_within_a_third_of_a_pet_voxel(smoke):

@@ -52,21 +52,17 @@ Seed: {seed}
 """
 
 
-def participants(n_patients, n_controls):
-    """Participants of the cohort, patients first.
+def participants(n_patients, n_controls, site=""):
+    """Participants of one site, patients first; a participant's name does not depend on the cohort's size.
 
     Returns
     -------
-    pandas.DataFrame : ``subject`` ("01", "02", ...; zero-padded to at least two digits), ``group`` (MS or HC)
+    pandas.DataFrame : ``subject`` ("MS01", "MS02", ..., "HC01", ...; "MSB01" at site B), ``group`` (MS or HC)
     """
-    total = n_patients + n_controls
-    width = max(2, len(str(total)))
-    return pd.DataFrame(
-        {
-            "subject": [f"{number:0{width}d}" for number in range(1, total + 1)],
-            "group": ["MS"] * n_patients + ["HC"] * n_controls,
-        }
-    )
+    groups = ["MS"] * n_patients + ["HC"] * n_controls
+    numbers = [*range(1, n_patients + 1), *range(1, n_controls + 1)]
+    subjects = [f"{group}{site}{number:02d}" for group, number in zip(groups, numbers, strict=True)]
+    return pd.DataFrame({"subject": subjects, "group": groups})
 
 
 def simulated_files(root, subject, group):
@@ -75,7 +71,7 @@ def simulated_files(root, subject, group):
     Parameters
     ----------
     root : folder of the simulated dataset
-    subject : str such as "01"; a wildcard in braces gives a pattern
+    subject : str such as "MS01"; a wildcard in braces gives a pattern
     group : MS or HC
 
     Returns

@@ -29,7 +29,7 @@ def simulate_participant(root, subject, group, settings=None, seed=0):
     Parameters
     ----------
     root : folder of the simulated dataset
-    subject : str such as "01"
+    subject : str such as "MS01"
     group : MS or HC
     settings : dict, section ``simulation`` of the configuration; what is left out takes its default
     seed : int
