@@ -299,10 +299,17 @@ def test_participants_and_description(tmp_path):
     table = participants(2, 1)
     assert table.subject.tolist() == ["MS01", "MS02", "HC01"]
     assert table.group.tolist() == ["MS", "MS", "HC"]
-    assert participants(120, 2).subject.tolist()[:2] == ["MS01", "MS02"]  # a larger cohort keeps its first members
+    assert participants(120, 2).subject.tolist()[:2] == [
+        "MS01",
+        "MS02",
+    ]  # a larger cohort keeps its first members
     assert participants(1, 1, "B").subject.tolist() == ["MSB01", "HCB01"]
     describe_cohort(tmp_path, 2, 1, COARSE, 7)
-    assert read_table(tmp_path / "participants.tsv").participant_id.tolist() == ["sub-MS01", "sub-MS02", "sub-HC01"]
+    assert read_table(tmp_path / "participants.tsv").participant_id.tolist() == [
+        "sub-MS01",
+        "sub-MS02",
+        "sub-HC01",
+    ]
     assert read_json(tmp_path / "dataset_description.json")["Seed"] == 7
     assert "none of them real" in (tmp_path / "README").read_text()
 

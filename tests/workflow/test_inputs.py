@@ -68,7 +68,11 @@ def test_no_truth_is_needed_without_simulation(dataset):
 
 
 def test_an_incomplete_scan_is_left_out_and_the_rest_runs(dataset):
-    extra = {"subject": "HC09", "group": "HC", **{name: f"images/none_{name}.nii.gz" for name in FILE_COLUMNS}}
+    extra = {
+        "subject": "HC09",
+        "group": "HC",
+        **{name: f"images/none_{name}.nii.gz" for name in FILE_COLUMNS},
+    }
     edit(dataset, lambda table: pd.concat([table, pd.DataFrame([extra])]))
     done = run(dataset, "results/cohort/excluded.tsv")
     assert "Left out: sub-HC09 (file does not exist: T1w" in done.stdout + done.stderr
