@@ -7,8 +7,12 @@ EVALUATION = [
     "results/evaluation/summary.tsv",
     "results/evaluation/statistics.tsv",
     "results/evaluation/claims.tsv",
+    # scores at external sites, by models of all internal scans; never mixed with the cross-validation
+    *expand(
+        "results/evaluation/external/{table}.tsv",
+        table=[*SCORE_TABLES, "summary"] if EXTERNAL else [],
+    ),
 ]
-TABLES = [*EVALUATION, REGION_VOLUMES, *REGISTRATION_ERROR]
 
 
 # the only scans that a fold's threshold may see
@@ -86,7 +90,7 @@ rule gather_scores:
     input:
         tables=lambda wildcards: [
             f"results/evaluation/scans/{names.folder_of(scan)}/{scan}_{wildcards.table}.tsv"
-            for scan in SCANS
+            for scan in INTERNAL
         ],
         library=library("evaluation.gather"),
     output:
@@ -105,6 +109,21 @@ rule gather_scores:
         runtime=10,
     script:
         "../workflow_scripts/gather_scores.py"
+
+
+use rule gather_scores as gather_external_scores with:
+    input:
+        tables=lambda wildcards: [
+            f"results/evaluation/scans/{names.folder_of(scan)}/{scan}_{wildcards.table}.tsv"
+            for scan in EXTERNAL
+        ],
+        library=library("evaluation.gather"),
+    output:
+        "results/evaluation/external/{table}.tsv",
+    log:
+        "results/logs/gather_external_scores/{table}.log",
+    benchmark:
+        "results/benchmarks/gather_external_scores/{table}.tsv"
 
 
 rule summarise_scores:
@@ -135,6 +154,21 @@ rule summarise_scores:
         seed=config["seed"],
     script:
         "../workflow_scripts/summarise_scores.py"
+
+
+use rule summarise_scores as summarise_external_scores with:
+    input:
+        voxelwise="results/evaluation/external/voxelwise.tsv",
+        demyelination="results/evaluation/external/demyelination.tsv",
+        lesions="results/evaluation/external/lesions.tsv",
+        library=library("evaluation.summary"),
+    output:
+        summary="results/evaluation/external/summary.tsv",
+        sidecar="results/evaluation/external/summary.json",
+    log:
+        "results/logs/summarise_external_scores.log",
+    benchmark:
+        "results/benchmarks/summarise_external_scores.tsv"
 
 
 rule test_claims:

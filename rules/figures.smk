@@ -7,7 +7,7 @@ SHOWN_METHOD = config["reporting"]["method"]
 if SHOWN_METHOD not in METHODS:
     SHOWN_METHOD = METHODS[-1]
 GANS = [name for name in METHODS if name in ("sketcher", "refiner")]
-PARTICIPANTS = {names.subject_of(scan): GROUP[scan] for scan in SCANS}
+PARTICIPANTS = {names.subject_of(scan): GROUP[scan] for scan in INTERNAL}
 # stated by captions and titles
 FACTS = {
     "simulated": IS_SIMULATED,
@@ -242,7 +242,7 @@ rule draw_training_curves:
     """Losses of sketcher and refiner against the epoch."""
     input:
         histories=expand(
-            "results/training/fold-{fold}/{method}/history.tsv", method=GANS, fold=FOLD_IDS
+            "results/training/fold-{fold}/{method}/history.tsv", method=GANS, fold=CROSS_VALIDATION
         ),
         library=library("reporting.quality_figures"),
     output:

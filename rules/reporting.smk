@@ -30,7 +30,7 @@ rule write_report:
         facts=METHOD_FACTS
         | {key: config["evaluation"][key] for key in ("k", "alpha", "min_lesion_mm3")}
         | {key: config["reporting"][key] for key in ("example_patient", "agreement_colours")}
-        | {"n_folds": len(FOLD_IDS)},
+        | {"n_folds": len(CROSS_VALIDATION)},
         config=config,
     script:
         "../workflow_scripts/write_report.py"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myelosketch.cohort.folds import assign_folds, read_folds
+from myelosketch.cohort.folds import assign_folds, read_folds, split_external, with_external
 from myelosketch.errors import InputError
 
 
@@ -79,3 +79,40 @@ def test_a_users_folds_are_used(tmp_path, four):
 def test_a_users_folds_are_checked(tmp_path, four, rows, sentence):
     with pytest.raises(InputError, match=sentence):
         read_folds(given_folds(tmp_path, rows), four)
+
+
+def two_sites(subject_at_b="9"):
+    return pd.DataFrame(
+        {
+            "subject": ["1", "2", "3", "4", subject_at_b],
+            "group": ["MS", "MS", "HC", "HC", "MS"],
+            "site": ["A", "A", None, "A", "B"],
+        }
+    )
+
+
+def test_an_external_site_is_in_no_fold_of_the_cross_validation():
+    internal, external = split_external(two_sites(), ["B"])
+    assert external.subject.tolist() == ["9"]
+    folds = with_external(assign_folds(internal, 2, 0), external)
+    assert folds.set_index("subject").fold["9"] == 0
+    assert folds[folds.subject != "9"].fold.between(1, 2).all()
+
+
+def test_without_external_sites_everyone_is_internal():
+    internal, external = split_external(two_sites(), [])
+    assert len(internal) == 5
+    assert external.empty
+
+
+def test_an_unknown_site_is_named():
+    with pytest.raises(InputError) as refusal:
+        split_external(two_sites(), ["Rome"])
+    assert str(refusal.value) == "cohort.external_sites names Rome; sites of the cohort: A, B."
+
+
+def test_nobody_is_both_learned_from_and_external():
+    with pytest.raises(
+        InputError, match="^1 was scanned at an external site and at another one: a model would"
+    ):
+        split_external(two_sites("1"), ["B"])

@@ -7,6 +7,8 @@ from myelosketch.errors import InputError
 from myelosketch.names import GROUPS
 from myelosketch.tables import read_table
 
+EXTERNAL_FOLD = 0  # its models learn from every internal scan; the folds of the cross-validation count from 1
+
 
 def assign_folds(cohort, n_folds, seed):
     """Deal the participants of each group over the folds, at random but repeatably (docs/method.md, decision 11).
@@ -87,6 +89,44 @@ def read_folds(path, cohort):
                 f"Fold {number} of {path} has no {lacking[0]} participant: spread the groups over all folds."
             )
     return people
+
+
+def split_external(cohort, sites):
+    """Separate the scans that models may learn from and those of sites kept for testing generalisation (ours).
+
+    Parameters
+    ----------
+    cohort : DataFrame with ``subject`` and ``site``
+    sites : names of the sites that no model learns from
+
+    Returns
+    -------
+    internal, external : pandas.DataFrame, rows of the cohort
+
+    Raises
+    ------
+    InputError : a site that no scan has, or a participant scanned both inside and outside (leakage)
+    """
+    found = sorted(set(cohort.site.dropna()))
+    unknown = sorted(set(sites) - set(found))
+    if unknown:
+        raise InputError(
+            f"cohort.external_sites names {', '.join(unknown)}; sites of the cohort: {', '.join(found) or 'none'}."
+        )
+    outside = cohort.site.isin(list(sites))
+    both = sorted(set(cohort.subject[outside]) & set(cohort.subject[~outside]))
+    if both:
+        raise InputError(
+            f"{', '.join(both)} was scanned at an external site and at another one: a model would be tested on "
+            "somebody it has seen; leave those scans out with cohort.exclude."
+        )
+    return cohort[~outside], cohort[outside]
+
+
+def with_external(folds, external):
+    """The folds with external participants added as EXTERNAL_FOLD: tested by models of all internal ones."""
+    people = external[["subject", "group"]].drop_duplicates(ignore_index=True)
+    return pd.concat([folds, people.assign(fold=EXTERNAL_FOLD)], ignore_index=True)
 
 
 def check_group_sizes(people, n_folds):

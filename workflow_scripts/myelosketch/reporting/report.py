@@ -53,6 +53,7 @@ def report_content(root, *, captions, config, facts):
         "cohort_words": cohort_words(facts["simulated"]),
         "findings": findings(root, method=method, k=k),
         "glance": tables.glance_table(root, k=k),
+        "external": tables.external_table(root, k=k),
         "cohort_tables": [tables.fold_table(root), tables.excluded_table(root)],
         "registration_tables": [tables.registration_table(root), tables.region_table(root)],
         "claims_tables": [tables.claims_table(root), tables.evidence_table(root), tables.tests_table(root)],

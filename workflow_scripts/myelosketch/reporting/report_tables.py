@@ -17,7 +17,17 @@ LONG = 12  # rows above which a table is folded
 @or_reason("Every method and ceiling")
 def glance_table(root, *, k):
     """Lesion MAE, Dice beside trivial Dice, and MCC with intervals, ceilings last."""
-    summary = read_summary(root)
+    return _glance(read_summary(root), "Every method and ceiling", k)
+
+
+def external_table(root, *, k):
+    """The same at external sites, by models of all internal scans; None where the cohort has no such site."""
+    if not (Path(root) / "evaluation/external/summary.tsv").is_file():
+        return None
+    return _glance(read_summary(root, "external/summary.tsv"), "At external sites", k)
+
+
+def _glance(summary, title, k):
     methods = ladder_order(summary.method.dropna().unique())
     cells = [
         ("lesion_mae", None, 3, True),
@@ -38,7 +48,7 @@ def glance_table(root, *, k):
         f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated; "
         "a Dice not above it says nothing. MCC: 0 is chance, 1 is perfect."
     )
-    return HtmlTable("Every method and ceiling", header, rows, note, text_columns=2)
+    return HtmlTable(title, header, rows, note, text_columns=2)
 
 
 @or_reason("Participants and folds")
@@ -50,12 +60,19 @@ def fold_table(root):
     counts = counts.reindex(columns=["MS", "HC"], fill_value=0)
     counts = counts.loc[sorted(counts.index, key=lambda fold: (len(fold), fold))]
     rows = [
-        [f"Fold {fold}", *(str(int(n)) for n in row), str(int(row.sum()))] for fold, row in counts.iterrows()
+        [
+            "External site" if fold == "0" else f"Fold {fold}",
+            *(str(int(n)) for n in row),
+            str(int(row.sum())),
+        ]
+        for fold, row in counts.iterrows()
     ]
     total = counts.sum()
     rows.append(["All", *(str(int(n)) for n in total), str(int(total.sum()))])
     header = ["Held out in", "Patients (MS)", "Controls (HC)", "Participants"]
     note = "Every participant is held out once; folds are by participant, never by scan."
+    if "0" in counts.index:
+        note += " No model learns from participants of an external site; they are scored apart."
     return HtmlTable("Participants and folds", header, rows, note)
 
 
@@ -248,9 +265,9 @@ def time_table(root):
     return HtmlTable("Wall time of the rules", header, rows, folded=len(rows) > LONG)
 
 
-def read_summary(root):
-    """summary.tsv with numbers as numbers."""
-    return table_to_draw(Path(root) / "evaluation/summary.tsv", SUMMARY_COLUMNS, numeric=SUMMARY_COLUMNS[2:])
+def read_summary(root, file="summary.tsv"):
+    """summary.tsv, or external/summary.tsv, with numbers as numbers."""
+    return table_to_draw(Path(root) / "evaluation" / file, SUMMARY_COLUMNS, numeric=SUMMARY_COLUMNS[2:])
 
 
 def metric_rows(summary, metric, at_k):

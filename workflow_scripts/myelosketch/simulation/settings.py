@@ -24,6 +24,7 @@ DEFAULTS = {
         "b1_range": 0.05,
         "mtr_noise": 2.0,
         "mtr_gain_sd": 1.0,
+        "mtr_offset": 0.0,
         "t1w_noise_percent": 2.0,
         "t1w_bias_percent": 10.0,
     },
@@ -34,6 +35,7 @@ DEFAULTS = {
         "unseen_sd": 0.095,
         "unseen_fwhm_mm": 8.0,
         "gain_sd": 0.06,
+        "gain_mean": 1.0,
     },
 }
 
@@ -53,12 +55,14 @@ BOUNDS = {
     "mri.b1_range": (0, 0.3),
     "mri.mtr_noise": (0, 10),
     "mri.mtr_gain_sd": (0, 5),
+    "mri.mtr_offset": (-10, 10),
     "pet.blur_fwhm_mm": (0, 12),
     "pet.noise_sd": (0, 1),
     "pet.noise_fwhm_mm": (0, 12),
     "pet.unseen_sd": (0, 0.3),
     "pet.unseen_fwhm_mm": (2, 40),
     "pet.gain_sd": (0, 0.3),
+    "pet.gain_mean": (0.8, 1.2),
 }
 
 

@@ -1,0 +1,55 @@
+"""Other sites than the one of the configuration: scanners, protocols and patients that no model has seen (ours).
+
+A site is an overlay on the settings of the simulation. It changes how participants are measured and how much
+lesion patients carry, never the physics: what a model learned at the first site should still hold.
+"""
+
+from myelosketch.errors import InputError
+
+MAIN_SITE = "A"  # as configured
+SITES = {
+    # a clinical PET-CT beside a brain scanner, a shorter diffusion protocol, another MT pulse, advanced disease
+    "B": {
+        "lesion_load": "clinical",
+        "voxel_size_mm": {"dwi": 2.5, "MTR": 1.5},
+        "mri": {"diffusion_noise": 0.06, "mtr_noise": 1.5, "mtr_offset": -1.5, "b1_range": 0.07},
+        "pet": {"blur_fwhm_mm": 4.5, "noise_sd": 0.05, "noise_fwhm_mm": 5.5, "gain_mean": 1.03},
+    },
+    # the first site's scanners ten years later: sharper and quieter PET, the same patients
+    "C": {
+        "mri": {"diffusion_noise": 0.04, "mtr_noise": 1.5, "mtr_offset": 1.0},
+        "pet": {"blur_fwhm_mm": 2.5, "noise_sd": 0.05, "gain_mean": 0.98},
+    },
+}
+
+
+def site_settings(settings, site):
+    """Settings of the simulation at a site.
+
+    Parameters
+    ----------
+    settings : dict, section ``simulation`` of the configuration or a part of it
+    site : MAIN_SITE or a key of SITES
+
+    Returns
+    -------
+    dict : the settings, overlaid with what the site does differently
+
+    Raises
+    ------
+    InputError : no such site
+    """
+    if site == MAIN_SITE:
+        return settings
+    if site not in SITES:
+        raise InputError(
+            f"simulation.external.site is {site!r}; expected one of {', '.join(SITES)}: correct this key."
+        )
+    return _overlay(settings, SITES[site])
+
+
+def _overlay(below, above):
+    result = dict(below)
+    for key, value in above.items():
+        result[key] = _overlay(below.get(key, {}), value) if isinstance(value, dict) else value
+    return result
