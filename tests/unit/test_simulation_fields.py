@@ -46,6 +46,14 @@ def test_jacobian_finds_a_fold():
     assert fields.jacobian_determinant(displacement).max() < 0
 
 
+def test_jacobian_of_a_linear_map_is_its_matrix():
+    matrix = np.array([[0.1, 0.2, 0], [0, -0.1, 0.3], [0.05, 0, 0.2]])
+    displacement = np.einsum("ij,jxyz->ixyz", matrix, np.indices((6, 7, 8)))
+    found = fields.jacobian(displacement)
+    assert found.shape == (6, 7, 8, 3, 3)
+    np.testing.assert_allclose(found, np.broadcast_to(matrix + np.eye(3), found.shape), atol=1e-6)
+
+
 def test_pose_is_rigid_and_within_the_limits():
     settings = {"rotation_deg": 10.0, "translation_mm": 8.0}
     for seed in range(20):

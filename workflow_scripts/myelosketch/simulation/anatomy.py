@@ -1,29 +1,27 @@
-"""Anatomy of a simulated participant: the MNI152 tissues, mended, warped and sampled on the anatomy grid."""
+"""Anatomy of a simulated participant: the mended template under an own warp, sampled on the anatomy grid."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import product
 
 import numpy as np
 from scipy import ndimage
 
 from myelosketch.errors import InputError
-from myelosketch.simulation.fields import exponential, jacobian_determinant, smooth_field, stretch
+from myelosketch.simulation.fields import exponential, jacobian, jacobian_determinant, smooth_field, stretch
+from myelosketch.simulation.template import FRACTIONS, template
+from myelosketch.simulation.tracts import GRID_MM, orientation_field, template_tracts
 
 # MNI world (mm) of the box that the anatomy grid covers: the brain of the template and 8 mm around it
 BOX_LOW, BOX_HIGH = np.array([-82.0, -117.0, -80.0]), np.array([82.0, 84.0, 93.0])
-TEMPLATE_BOX = (slice(22, 175), slice(22, 212), slice(0, 160))  # voxels of the template that hold brain
 HEAD_CENTRE = np.array([0.0, -18.0, 8.0])
-# deep nuclei, right side (centre, half axes; mm): what must not be taken for the false ring (ours)
-DEEP_NUCLEI = (
-    ((11, -18, 8), (9, 14, 9)),  # thalamus
-    ((12, 14, 8), (6, 12, 9)),  # head of the caudate
-    ((26, 3, 1), (8, 16, 11)),  # putamen and pallidum
-)
-FALSE_RING_MM = 4.0  # the average of many ventricles leaves a rim of false grey matter around them
 SHARPNESS = 3.0  # one brain has sharper borders than the average of 152 (ours)
 VELOCITY_STEP_MM = 4.0
 MEAN_SCALE = 0.96  # the template is larger than the average brain
-FRACTIONS = ("white", "cortex", "deep", "csf")
+# how far the ventricles' wall lies outside the template's, mm: mean and SD over participants (ours). The
+# lateral ventricles of adults hold some 15-25 mL; the template's, scaled, hold 13.
+VENTRICLE_WALL_MM = (0.7, 0.7)
+ORIENTED = 0.02  # least share of white matter of a voxel that has a fibre direction
 
 
 @dataclass(frozen=True)
@@ -31,101 +29,31 @@ class Anatomy:
     """Tissues of one participant on the anatomy grid."""
 
     fractions: dict  # arrays (x, y, z), float32: share of each of FRACTIONS; the sum is the brain's share
-    tract: np.ndarray  # (x, y, z), coherence of the white matter before individual variation
+    tract: np.ndarray  # (x, y, z), coherence of the white matter before individual variation, mean about 1
     ventricle_distance: np.ndarray  # (x, y, z), mm to the lateral ventricles
     cortex_distance: np.ndarray  # (x, y, z), mm to the grey matter
     affine: np.ndarray  # (4, 4), voxel to anatomy world, mm
     displacement: np.ndarray  # (3, ...), mm, on a grid of VELOCITY_STEP_MM: anatomy world to template world
     voxel: float  # mm
 
+    @cached_property
+    def orientation(self):
+        """Main fibre direction: array (3, x, y, z), float32, unit vectors in the anatomy world (RAS).
 
-@lru_cache(maxsize=1)
-def template():
-    """Mended tissue maps of the MNI152 template at 1 mm, the tract coherence and the lateral ventricles.
-
-    Returns
-    -------
-    dict of arrays (x, y, z), float32: FRACTIONS, ``tract``, ``ventricle``, and ``wall``, the distance (mm) to
-    the surface of the ventricles, positive outside
-    affine : (4, 4)
-    """
-    from nilearn import datasets
-
-    images = [
-        load(resolution=1)
-        for load in (
-            datasets.load_mni152_template,
-            datasets.load_mni152_gm_template,
-            datasets.load_mni152_wm_template,
-        )
-    ]
-    t1w, grey, white = (image.get_fdata(dtype=np.float32)[TEMPLATE_BOX] for image in images)
-    affine = np.asarray(images[0].affine, float)
-    affine[:3, 3] += [box.start for box in TEMPLATE_BOX]
-    brain = t1w > 0
-    csf = np.where(brain, np.clip(1 - grey - white, 0, 1), 0)  # the template has no map of it
-    grey, white = grey * brain, white * brain
-    ventricle = _lateral_ventricles(csf, affine)
-    wall = _wall_distance(ventricle)
-    deep = _deep_nuclei(grey.shape, affine)
-    ring = (wall < FALSE_RING_MM) & (deep < 0.5)
-    white, grey = np.where(ring, white + grey, white), np.where(ring, 0, grey)
-    nuclei = deep * (grey + 0.5 * white)  # the nuclei hold fibres that the template counts as white matter
-    maps = {"white": white * (1 - 0.5 * deep), "cortex": grey * (1 - deep), "deep": nuclei, "csf": csf}
-    maps |= {"tract": _tract_coherence(maps["white"], affine), "ventricle": ventricle, "wall": wall}
-    return {name: array.astype(np.float32) for name, array in maps.items()}, affine
-
-
-def _lateral_ventricles(csf, affine):
-    """The two components of CSF beside the midline at the height of the lateral ventricles, as booleans."""
-    labels, _ = ndimage.label(csf > 0.6)
-    ventricle = np.zeros(csf.shape, bool)
-    for side in (-14, 14):
-        voxel = np.round(np.linalg.solve(affine, [side, -15, 14, 1])[:3]).astype(int)
-        around = labels[tuple(slice(v - 8, v + 9) for v in voxel)]
-        ventricle |= labels == np.bincount(around[around > 0]).argmax()
-    return ventricle
-
-
-def _wall_distance(ventricle):
-    """Signed distance (mm) to the ventricles' surface, positive outside; measured at 2 mm, interpolated."""
-    step = 2
-    coarse = ventricle[::step, ::step, ::step]
-    signed = ndimage.distance_transform_edt(~coarse, step) - ndimage.distance_transform_edt(coarse, step)
-    return stretch(signed.astype(np.float32), step, ventricle.shape)
-
-
-def _deep_nuclei(shape, affine):
-    """Soft prior (0-1) of the deep grey nuclei, both sides."""
-    world = [
-        axis.astype(np.float32) + np.float32(affine[i, 3])
-        for i, axis in enumerate(np.ogrid[tuple(map(slice, shape))])
-    ]
-    prior = np.zeros(shape, np.float32)
-    for centre, half in DEEP_NUCLEI:
-        for side in (-1, 1):
-            offset = (world[0] - side * centre[0], world[1] - centre[1], world[2] - centre[2])
-            radius = sum((o / h) ** 2 for o, h in zip(offset, half, strict=True)) ** 0.5
-            prior = np.maximum(prior, np.clip((1.15 - radius) / 0.3, 0, 1).astype(np.float32))
-    return prior
-
-
-def _tract_coherence(white, affine):
-    """Coherence of white matter by tract, 1 on average: callosum and deep parts high, crossings low (ours).
-
-    The pattern of tracts is the same for all participants and nearly symmetric, as in life; it comes from a
-    fixed random field, since no bundled atlas holds it.
-    """
-    depth = ndimage.gaussian_filter(white, 4.0, truncate=2.5)  # share of white matter in the neighbourhood
-    x, y, z = np.ogrid[tuple(map(slice, white.shape))]
-    x, y, z = (axis.astype(np.float32) + np.float32(affine[i, 3]) for i, axis in enumerate((x, y, z)))
-    callosum = np.exp(-0.5 * (x / 10) ** 2) * ((y > -48) & (y < 42)) * ((z > -2) & (z < 36))
-    field = smooth_field(white.shape, 1.0, 14.0, np.random.default_rng(152))
-    tracts = 0.6 * (field + field[::-1]) / np.sqrt(2) + 0.5 * field
-    score = 5 * depth + tracts + 2.2 * callosum
-    inside = white > 0.8
-    score = (score - score[inside].mean()) / score[inside].std()
-    return np.clip(0.97 + 0.30 * score, 0.45, 2.0)
+        The sign is arbitrary; 0 where a voxel holds no white matter. Computed when first asked for.
+        """
+        shape = self.tract.shape
+        where = np.nonzero(self.fractions["white"] > ORIENTED)
+        _, template_affine = template()
+        target = _template_voxels(shape, self.affine, self.displacement, self.voxel, template_affine)
+        gradient = jacobian(self.displacement / VELOCITY_STEP_MM)
+        coarse = (np.stack(where) + 0.5) * self.voxel / VELOCITY_STEP_MM - 0.5  # the two grids share a corner
+        local = np.empty((len(where[0]), 3, 3), np.float32)
+        for i, j in product(range(3), range(3)):
+            local[:, i, j] = ndimage.map_coordinates(gradient[..., i, j], coarse, order=1, mode="nearest")
+        result = np.zeros((3, *shape), np.float32)
+        result[:, *where] = orientation_field(target[:, *where], local)
+        return result
 
 
 def build_anatomy(group, settings, rng):
@@ -152,13 +80,13 @@ def build_anatomy(group, settings, rng):
     if jacobian_determinant(displacement / VELOCITY_STEP_MM).min() <= 0:
         raise InputError("simulation.anatomy.warp_sd_mm makes the anatomy fold: use a smaller value.")
     target = _template_voxels(shape, affine, displacement, voxel, template_affine)
-    sampled = {name: _sample(maps[name], target, voxel) for name in (*FRACTIONS, "tract", "ventricle")}
-    fractions = _sharpen({name: sampled[name] for name in FRACTIONS})
-    ventricle = sampled["ventricle"] > 0.5
+    ventricle = ndimage.map_coordinates(maps["ventricle"], target, order=1, mode="constant") > 0.5
+    fractions = _sampled_fractions(maps, target)
     grey = fractions["cortex"] + fractions["deep"] > 0.5
+    _, coherence = template_tracts()
     return Anatomy(
         fractions=fractions,
-        tract=sampled["tract"],
+        tract=ndimage.map_coordinates(coherence, target / GRID_MM, order=1, mode="nearest"),
         ventricle_distance=ndimage.distance_transform_edt(~ventricle, voxel).astype(np.float32),
         cortex_distance=ndimage.distance_transform_edt(~grey, voxel).astype(np.float32),
         affine=affine,
@@ -185,7 +113,8 @@ def _displacement(group, settings, rng):
     for fwhm, share in ((60.0, 0.8), (28.0, 0.35)):
         sd = share * settings["warp_sd_mm"]
         velocity += np.stack([sd * smooth_field(shape, VELOCITY_STEP_MM, fwhm, rng) for _ in range(3)])
-    growth = settings["ventricle_growth_mm"][group] + 0.6 * np.clip(rng.standard_normal(), -2, 2)
+    mean, sd = VENTRICLE_WALL_MM
+    growth = settings["ventricle_growth_mm"][group] + mean + sd * np.clip(rng.standard_normal(), -2, 2)
     velocity += growth * _towards_ventricles()
     return (exponential(velocity / VELOCITY_STEP_MM) * VELOCITY_STEP_MM).astype(np.float32)
 
@@ -216,11 +145,35 @@ def _template_voxels(shape, affine, displacement, voxel, template_affine):
     return target
 
 
-def _sample(array, target, voxel):
-    """Template map at the given template voxels, after averaging over the coarser voxel."""
-    sigma = np.sqrt(max(voxel**2 - 1, 0) / 12)
-    smooth = ndimage.gaussian_filter(array, sigma) if sigma > 0.4 else array  # less would change nothing
-    return ndimage.map_coordinates(smooth, target, order=1, mode="constant")
+def _sampled_fractions(maps, target):
+    """Share of each tissue in every voxel: the mean over eight places of the voxel, sharp at each.
+
+    Parameters
+    ----------
+    maps : dict of template maps
+    target : array (3, x, y, z), template voxel coordinates of the voxels' centres
+
+    Returns
+    -------
+    dict of arrays (x, y, z), float32
+    """
+    brain = sum(maps[name] for name in FRACTIONS) > 0
+    spread = np.abs(np.diff(target[0], axis=0)).max()  # template voxels that one voxel of the grid spans
+    near = ndimage.binary_dilation(brain, iterations=int(np.ceil(spread)))
+    inside = ndimage.map_coordinates(near.astype(np.float32), target, order=0, mode="constant") > 0
+    centre = target[:, inside]
+    steps = [np.stack([np.gradient(part, axis=axis)[inside] for part in target]) / 4 for axis in range(3)]
+    total = dict.fromkeys(FRACTIONS, 0.0)
+    for signs in product((-1, 1), repeat=3):
+        place = centre + sum(sign * step for sign, step in zip(signs, steps, strict=True))
+        sampled = {
+            name: ndimage.map_coordinates(maps[name], place, order=1, mode="constant") for name in FRACTIONS
+        }
+        total = {name: total[name] + values for name, values in _sharpen(sampled).items()}
+    fractions = {name: np.zeros(inside.shape, np.float32) for name in FRACTIONS}
+    for name, values in total.items():
+        fractions[name][inside] = values / 8
+    return fractions
 
 
 def _sharpen(fractions):

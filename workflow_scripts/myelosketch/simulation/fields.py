@@ -100,7 +100,15 @@ def exponential(velocity, steps=6):
     return displacement
 
 
+def jacobian(displacement):
+    """Derivative (x, y, z, 3, 3) of the map x -> x + displacement(x); displacement (3, x, y, z) in voxels.
+
+    The last axis but one is the component of the map, the last the direction of the derivative.
+    """
+    gradient = np.stack([np.stack(np.gradient(part), axis=-1) for part in displacement], axis=-2)
+    return gradient + np.eye(3, dtype=np.float32)
+
+
 def jacobian_determinant(displacement):
     """Local volume change of the map x -> x + displacement(x); displacement (3, x, y, z) in voxels."""
-    gradient = np.stack([np.stack(np.gradient(part), axis=-1) for part in displacement], axis=-2)
-    return np.linalg.det(gradient + np.eye(3, dtype=np.float32))
+    return np.linalg.det(jacobian(displacement))

@@ -7,13 +7,13 @@ from myelosketch.simulation.lesions import PROFILE, WITHIN, WITHIN_FWHM_MM
 
 LATENTS = ("myelin", "axons", "water", "coherence")
 HEALTHY_WATER = 0.008  # share of free water in healthy white matter
-MEAN_MYELIN = 1.03  # what partial volume at the border takes away
+MEAN_MYELIN = 1.065  # what partial volume at the border takes away
 
 # SD between participants, SD and width (mm) of the smooth variation within one
 VARIATION = {"myelin": (0.10, 0.05, 18.0), "axons": (0.05, 0.04, 18.0), "coherence": (0.03, 0.07, 20.0)}
 WATER_LOG_SD = (0.25, 0.30, 18.0)
 # diffuse change of normal-appearing white matter in patients: mean, SD between patients
-NAWM_CHANGE = {"myelin": (-0.06, 0.03), "axons": (-0.07, 0.03), "water": (0.010, 0.003)}
+NAWM_CHANGE = {"myelin": (-0.08, 0.03), "axons": (-0.06, 0.03), "water": (0.010, 0.003)}
 
 
 def healthy_latents(tract, voxel, group, rng):
@@ -77,7 +77,7 @@ def _cores(lesions, name):
 
 
 def _bounded(latents):
-    limits = {"myelin": (0, 1.4), "axons": (0, 1.2), "water": (0, 0.7), "coherence": (0.3, 2.1)}
+    limits = {"myelin": (0, 1.4), "axons": (0, 1.2), "water": (0, 0.7), "coherence": (0.3, 2.2)}
     return {name: np.clip(values, *limits[name]).astype(np.float32) for name, values in latents.items()}
 
 

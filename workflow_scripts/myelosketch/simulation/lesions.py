@@ -5,21 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.simulation.fields import smooth_field
+from myelosketch.simulation import lesion_statistics as measured
+from myelosketch.simulation.anatomy import build_anatomy
+from myelosketch.simulation.fields import stream
+from myelosketch.simulation.lesion_shapes import LesionGround, foci
 from myelosketch.simulation.settings import LESION_LOADS
 
-# Volumes (mm3): mixture of two log-normals, cut at 3 mm3. Measured in 30 patients (Lesjak 2017): quantiles
-# 5/25/50/75/95/99 % = 4.2/10/21.6/54/295/2589, or log-normal with mu 3.27, sigma 1.37 and a heavier tail.
-# The mixture that reproduces these quantiles is ours.
-BODY_MU, BODY_SIGMA = 3.0, 1.3
-TAIL_SHARE, TAIL_MU, TAIL_SIGMA = 0.025, 7.6, 1.1
-SMALLEST_MM3 = 3.0
-AXIS_RATIO_MEDIAN, AXIS_RATIO_LOG_SD = 2.65, 0.3  # long / short axis; median measured in the same patients
-# relative risk by distance (mm) from the lateral ventricles, same patients, mean of two alignments
-RISK_EDGES_MM = (2, 5, 10, 15, 20, 30, 40)
-RELATIVE_RISK = (3.3, 2.6, 2.4, 1.5, 0.9, 0.5, 0.3, 0.1)
+CANDIDATE_SETS = 400  # sets of volumes drawn for a patient, of which the one nearest to the load is taken
 LARGEST_SHARE_OF_WHITE_MATTER = 0.2
-WHITE_ENOUGH = 0.6  # a voxel with less white matter holds no lesion
 
 
 @dataclass(frozen=True)
@@ -37,11 +30,11 @@ class Kind:
 
 
 KINDS = {
-    "active": Kind(0.14, 0.70, 0.85, 0.22, 0.50),
-    "demyelinated": Kind(0.38, 0.05, 0.55, 0.13, 0.65),
-    "partly_remyelinated": Kind(0.26, 0.20, 0.60, 0.13, 0.65),
-    "remyelinated": Kind(0.12, 0.60, 0.65, 0.12, 0.65, deep=1.6),
-    "black_hole": Kind(0.10, 0.04, 0.15, 0.31, 0.55, periventricular=1.6, juxtacortical=1.3),
+    "active": Kind(0.14, 0.70, 0.85, 0.20, 0.50),
+    "demyelinated": Kind(0.38, 0.05, 0.65, 0.12, 0.65),
+    "partly_remyelinated": Kind(0.26, 0.18, 0.70, 0.12, 0.65),
+    "remyelinated": Kind(0.12, 0.55, 0.70, 0.11, 0.65, deep=1.6),
+    "black_hole": Kind(0.10, 0.04, 0.15, 0.50, 0.65, periventricular=1.6, juxtacortical=1.3),
 }
 # variation of the core between lesions of a kind, and inside a lesion (SD; water on its logarithm; ours)
 BETWEEN = {"myelin": 0.12, "axons": 0.22, "water": 0.35, "coherence": 0.22}
@@ -49,7 +42,7 @@ WITHIN = {"myelin": 0.22, "axons": 0.22, "water": 0.30}
 # myelin is lost up to the border, water gathers in the core: power of the severity for each (ours)
 PROFILE = {"myelin": 0.7, "axons": 1.0, "water": 1.4}
 WITHIN_FWHM_MM = 6.0
-LESION_COHERENCE = 0.78
+LESION_COHERENCE = 0.83
 
 
 @dataclass(frozen=True)
@@ -63,15 +56,30 @@ class Lesions:
 
 
 def lesion_volumes(total, rng):
-    """Volumes (mm3) of lesions drawn until their sum reaches ``total`` (the last is cut), largest first."""
-    volumes, left = [], float(total)
-    while left > 0:
-        mu, sigma = (TAIL_MU, TAIL_SIGMA) if rng.random() < TAIL_SHARE else (BODY_MU, BODY_SIGMA)
-        volume = np.exp(rng.normal(mu, sigma))
-        if volume >= SMALLEST_MM3:
-            volumes.append(max(min(volume, left), SMALLEST_MM3))
-            left -= volume
-    return np.sort(volumes)[::-1]
+    """Volumes of one patient's lesions, connected components all, whose sum is the given load.
+
+    Their number follows from the load (measured regression). Of many sets of volumes drawn by the measured
+    percentiles the one of the nearest sum is taken, then stretched by a power to meet the load.
+
+    Parameters
+    ----------
+    total : load, mm3
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array (n,), mm3, largest first, each at least SMALLEST_MM3
+    """
+    smallest = measured.SMALLEST_MM3
+    count = min(measured.draw_count(total / 1000, rng), max(1, int(total / (2 * smallest))))
+    sets = measured.draw_volumes(count, rng, CANDIDATE_SETS)
+    relative = np.log(sets[np.abs(np.log(sets.sum(axis=1) / total)).argmin()] / smallest)
+    low, high = 0.0, 10.0
+    for _ in range(60):
+        power = (low + high) / 2
+        low, high = (power, high) if smallest * np.exp(power * relative).sum() < total else (low, power)
+    volumes = smallest * np.exp(high * relative)
+    return np.sort(volumes * total / volumes.sum())[::-1]
 
 
 def lesion_load(settings, rng):
@@ -83,11 +91,29 @@ def lesion_load(settings, rng):
             return float(load)
 
 
-def place_lesions(anatomy, total_ml, rng):
-    """Put lesions of a given total volume into the white matter.
+def simulate_lesions(subject, settings, seed):
+    """Lesions and anatomy of one patient, the same as in the cohort, without tissue state and scans.
 
-    The largest are placed first; a lesion takes only voxels that no other has, so lesions that touch become
-    confluent and the total is kept.
+    Parameters
+    ----------
+    subject : str such as "MS01"
+    settings : completed settings of the simulation
+    seed : int
+
+    Returns
+    -------
+    labels : array (x, y, z), int16, 0 where no lesion; Anatomy
+    """
+    anatomy = build_anatomy("MS", settings, stream(seed, subject, "anatomy"))
+    rng = stream(seed, subject, "lesions")
+    return place_lesions(anatomy, lesion_load(settings, rng), rng).labels, anatomy
+
+
+def place_lesions(anatomy, total_ml, rng):
+    """Put lesions of a given total volume into the white matter, the largest first.
+
+    Lesions do not touch, so that each is one connected component, of the volume that was drawn for it; a large
+    one consists of several foci that have grown together.
 
     Parameters
     ----------
@@ -104,33 +130,30 @@ def place_lesions(anatomy, total_ml, rng):
     InputError : more lesion than the white matter can hold
     """
     white, voxel = anatomy.fractions["white"], anatomy.voxel
-    free = white > WHITE_ENOUGH
-    white_ml = free.sum() * voxel**3 / 1000
+    ground = LesionGround(anatomy, rng)
+    white_ml = ground.free.sum() * voxel**3 / 1000
     if total_ml > LARGEST_SHARE_OF_WHITE_MATTER * white_ml:
         raise InputError(
             f"simulation.lesion_load gives {total_ml:.0f} mL of lesions in {white_ml:.0f} mL of white matter "
             f"(at most {LARGEST_SHARE_OF_WHITE_MATTER:.0%} may be lesion): choose a smaller load."
         )
-    volumes = lesion_volumes(total_ml * 1000, rng)
-    risk = np.take(RELATIVE_RISK, np.digitize(anatomy.ventricle_distance, RISK_EDGES_MM)) * white * free
-    centres = rng.choice(risk.size, size=4 * len(volumes), p=(risk / risk.sum(dtype=np.float64)).ravel())
-    ruggedness = 1 + 0.22 * smooth_field(white.shape, voxel, 6.0, rng)
     labels = np.zeros(white.shape, np.int16)
     member, severity = np.zeros(white.shape, np.float32), np.zeros(white.shape, np.float32)
     table = []
-    candidates = iter(centres)
-    for volume in volumes:
-        flat = next((c for c in candidates if free.flat[c]), None)
-        if flat is None:
-            break
-        centre = np.array(np.unravel_index(flat, white.shape))
-        kind = _draw_kind(anatomy, tuple(centre), rng)
-        where, radius = _grow(centre, volume, free, ruggedness, voxel, rng)
-        labels[where], free[where] = len(table) + 1, False
-        member[where] = min(1.0, volume / voxel**3)
-        edge = KINDS[kind].edge
-        severity[where] = member[where] * (edge + (1 - edge) * np.clip(2 * (1 - radius), 0, 1))
-        table.append(_row(anatomy, kind, centre, len(radius) * member[where][0] * voxel**3, rng))
+    left = 0.0  # what whole voxels have left of the volumes so far goes to the next lesion: the load is exact
+    for drawn in lesion_volumes(total_ml * 1000, rng):
+        volume = drawn + left
+        where = ground.take(volume, rng)
+        room = len(where[0]) * voxel**3
+        filled = min(1.0, volume / room)
+        left = volume - filled * room
+        for focus, radius in foci(where, volume, voxel, rng):
+            centre = np.array([axis[radius.argmin()] for axis in focus])
+            kind = _draw_kind(anatomy, tuple(centre), rng)
+            edge = KINDS[kind].edge
+            labels[focus], member[focus] = len(table) + 1, filled
+            severity[focus] = filled * (edge + (1 - edge) * np.clip(2 * (1 - radius), 0, 1))
+            table.append(_row(anatomy, kind, centre, len(radius) * filled * voxel**3, rng))
     return Lesions(labels, member, severity, table)
 
 
@@ -144,42 +167,6 @@ def _draw_kind(anatomy, voxel, rng):
         place = "deep"
     weights = np.array([kind.share * getattr(kind, place) for kind in KINDS.values()])
     return str(rng.choice(list(KINDS), p=weights / weights.sum()))
-
-
-def _grow(centre, volume, free, ruggedness, voxel, rng):
-    """The free voxels nearest to the centre in a rugged ellipsoidal metric, as many as the volume asks for.
-
-    Returns
-    -------
-    where : tuple of three index arrays
-    radius : array, 0 in the centre, 1 at the border of a large lesion (small lesions are all core)
-    """
-    wanted = max(1, round(volume / voxel**3))
-    ratio = AXIS_RATIO_MEDIAN * np.exp(AXIS_RATIO_LOG_SD * rng.standard_normal())
-    metric = _ellipsoid(max(ratio, 1.0), rng)
-    half = int(np.ceil(1.3 * (3 * volume / (4 * np.pi)) ** (1 / 3) * ratio ** (2 / 3) / voxel)) + 2
-    while True:
-        low = np.maximum(centre - half, 0)
-        box = tuple(slice(a, b) for a, b in zip(low, np.minimum(centre + half + 1, free.shape), strict=True))
-        local = np.argwhere(free[box])
-        if len(local) >= wanted or half >= max(free.shape):
-            break
-        half *= 2
-    index = tuple((local + low).T)
-    offset = (local + low - centre) * voxel
-    distance = np.sqrt(np.einsum("ij,jk,ik->i", offset, metric, offset)) * ruggedness[index]
-    order = np.argsort(distance, kind="stable")[:wanted]
-    chosen = distance[order]
-    core = 1 - len(chosen) ** (-1 / 3)
-    return tuple(axis[order] for axis in index), core * chosen / max(chosen.max(), 1e-6)
-
-
-def _ellipsoid(ratio, rng):
-    """Metric (3, 3) of an ellipsoid, one axis ``ratio`` times the two others, in a random direction."""
-    axis = rng.standard_normal(3)
-    axis /= np.linalg.norm(axis)
-    along = np.outer(axis, axis)
-    return along * ratio ** (-4 / 3) + (np.eye(3) - along) * ratio ** (2 / 3)
 
 
 def _row(anatomy, kind, centre, volume, rng):
