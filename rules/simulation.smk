@@ -26,7 +26,7 @@ rule simulate_participant:
         "../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=2500,
         runtime=10,
     params:
         group="MS",

@@ -55,7 +55,10 @@ def test_no_coherence_is_isotropic_and_more_coherence_more_anisotropic():
 
 def test_oedema_and_demyelination_coincide_on_fa_and_rd_but_not_on_mtr_and_ad():
     """Oedema alone against demyelination with axons kept: what a single voxel's FA and RD cannot tell."""
-    oedema, demyelinated = maps_of(0.9, 1.0, 0.22), maps_of(0.2, 1.0, 0.08)
+    maps = physics.lookalikes()
+    oedema, demyelinated = maps["oedema"], maps["demyelination"]
+    assert oedema == pytest.approx(maps_of(0.9, 1.0, 0.22))
+    assert demyelinated == pytest.approx(maps_of(0.2, 1.0, 0.08))
     assert abs(oedema["FA"] - demyelinated["FA"]) < 0.03
     assert abs(oedema["RD"] - demyelinated["RD"]) < 0.06
     assert abs(oedema["AD"] - demyelinated["AD"]) > 0.08
@@ -87,9 +90,10 @@ def test_tissues_mix_by_share_and_diffusion_as_signal():
     shape = (2, 2, 2)
     fractions = {name: np.full(shape, value, np.float32) for name, value in fractions.items()}
     healthy = {"myelin": 1.0, "axons": 1.0, "water": 0.0, "coherence": 1.0}
-    maps = physics.tissue_maps(
-        fractions, {name: np.full(shape, v, np.float32) for name, v in healthy.items()}
-    )
+    latents = {name: np.full(shape, v, np.float32) for name, v in healthy.items()}
+    maps = physics.tissue_maps(fractions, latents, np.full(shape, 50.0))
+    np.testing.assert_allclose(maps["DVR_white"], 1.29 / 2, rtol=1e-5)
+    np.testing.assert_allclose(maps["FLAIR"], (100 + physics.TISSUES["csf"]["FLAIR"]) / 2, rtol=1e-5)
     csf = physics.TISSUES["csf"]
     np.testing.assert_allclose(maps["MTR"], (40.8 + csf["MTR"]) / 2, rtol=1e-5)
     np.testing.assert_allclose(maps["DVR"], (1.29 + csf["DVR"]) / 2, rtol=1e-5)

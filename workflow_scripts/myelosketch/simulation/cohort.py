@@ -4,22 +4,48 @@ import pandas as pd
 
 from myelosketch.names import scan_name
 from myelosketch.provenance import write_json, write_text
+from myelosketch.simulation.sites import MAIN_SITE
 from myelosketch.tables import write_table
 
 TRUTH_MAPS = ("rescan", "noisefree", "visible")
 LATENTS = ("myelin", "axons", "water", "coherence")
 
+LEVELS = ("maps", "signals")
+
 _INPUTS = {
     "T1w": "{scan}/anat/{scan}_T1w.nii.gz",
-    "MTR": "{scan}/anat/{scan}_MTRmap.nii.gz",
-    "FA": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-fa_dwimap.nii.gz",
-    "RD": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-rd_dwimap.nii.gz",
-    "AD": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-ad_dwimap.nii.gz",
-    "DVR": "derivatives/maps/{scan}/pet/{scan}_trc-PIB_meas-DVR_mimap.nii.gz",
+    "FLAIR": "{scan}/anat/{scan}_FLAIR.nii.gz",
+}
+_OF_LEVEL = {
+    "maps": {
+        "MTR": "{scan}/anat/{scan}_MTRmap.nii.gz",
+        "FA": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-fa_dwimap.nii.gz",
+        "RD": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-rd_dwimap.nii.gz",
+        "AD": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-ad_dwimap.nii.gz",
+        "DVR": "derivatives/maps/{scan}/pet/{scan}_trc-PIB_meas-DVR_mimap.nii.gz",
+    },
+    "signals": {
+        "dwi": "{scan}/dwi/{scan}_dwi.nii.gz",
+        "mt_on": "{scan}/anat/{scan}_mt-on_MTR.nii.gz",
+        "mt_off": "{scan}/anat/{scan}_mt-off_MTR.nii.gz",
+        "pet": "{scan}/pet/{scan}_trc-PIB_pet.nii.gz",
+        "reference_mask": "derivatives/reference/{scan}/pet/{scan}_label-reference_mask.nii.gz",
+    },
+}
+# what an image cannot be read without lies beside it
+_SIBLINGS = {
+    "maps": {},
+    "signals": {
+        "dwi_bval": "{scan}/dwi/{scan}_dwi.bval",
+        "dwi_bvec": "{scan}/dwi/{scan}_dwi.bvec",
+        "dwi_json": "{scan}/dwi/{scan}_dwi.json",
+        "pet_json": "{scan}/pet/{scan}_trc-PIB_pet.json",
+    },
 }
 _PATIENT_INPUTS = {"lesion_mask": "derivatives/lesions/{scan}/anat/{scan}_label-lesion_mask.nii.gz"}
 _TRUTH = {
     "poses": "{scan}_poses.json",
+    "motion": "{scan}_motion.json",
     **{name: f"{{scan}}_trc-PIB_meas-DVR_desc-{name}_mimap.nii.gz" for name in TRUTH_MAPS},
     **{name: f"{{scan}}_space-anatomy_desc-{name}_latent.nii.gz" for name in LATENTS},
     "tissue": "{scan}_space-anatomy_desc-tissue_dseg.nii.gz",
@@ -27,7 +53,9 @@ _TRUTH = {
 _PATIENT_TRUTH = {
     "lesions": "{scan}_space-anatomy_desc-lesions_dseg.nii.gz",
     "lesion_table": "{scan}_lesions.tsv",
+    "demyelinated": "{scan}_space-anatomy_label-demyelinated_mask.nii.gz",
 }
+_FIELD = "{scan}_space-dwi_desc-field_map.nii.gz"
 _DATASET = {
     "description": "dataset_description.json",
     "participants": "participants.tsv",
@@ -42,14 +70,24 @@ README = """Simulated cohort of myelosketch
 Anatomy: MNI152 2009a symmetric template (T1w, grey and white matter), warped for each participant.
 Quantities: docs/simulation.md names every number and its source. Nothing measured here is a clinical result.
 
-sub-*/anat                 T1w (arbitrary units, skull-stripped), MTR map (percent)
-derivatives/maps           FA, RD and AD (1e-3 mm2/s), DVR of [11C]PIB
-derivatives/lesions        lesion mask on the T1w grid, patients only
+sub-*/anat                 T1w and FLAIR on one grid (arbitrary units, skull-stripped)
+{contents}derivatives/lesions        lesion mask on the T1w grid, patients only
 derivatives/truth          poses, noise-free and repeated DVR, latents, lesions: for tests and ceilings only
 
 Each modality has its own grid and its own head pose; truth/*_poses.json maps anatomy to modality (RAS, mm).
 Seed: {seed}
 """
+
+CONTENTS = {
+    "maps": """sub-*/anat                 MTR map (percent)
+derivatives/maps           FA, RD and AD (1e-3 mm2/s), DVR of [11C]PIB
+""",
+    "signals": """sub-*/anat                 images with and without MT pulse (arbitrary units)
+sub-*/dwi                  diffusion series (arbitrary units) with b-values (s/mm2) and directions (FSL)
+sub-*/pet                  dynamic [11C]PIB scan (kBq/mL, decay-corrected)
+derivatives/reference      grey-matter reference region on the PET grid
+""",
+}
 
 
 def participants(n_patients, n_controls, site=""):
@@ -65,7 +103,31 @@ def participants(n_patients, n_controls, site=""):
     return pd.DataFrame({"subject": subjects, "group": groups})
 
 
-def simulated_files(root, subject, group):
+def simulated_people(section):
+    """Participants of the first site and, if it has any, of the second one.
+
+    Parameters
+    ----------
+    section : dict, section ``simulation`` of the configuration: ``n_patients``, ``n_controls`` and
+        ``external`` with ``site``, ``n_patients``, ``n_controls``
+
+    Returns
+    -------
+    pandas.DataFrame : ``subject``, ``group``, ``site``
+    """
+    second = section["external"]
+    return pd.concat(
+        [
+            participants(section["n_patients"], section["n_controls"]).assign(site=MAIN_SITE),
+            participants(second["n_patients"], second["n_controls"], second["site"]).assign(
+                site=second["site"]
+            ),
+        ],
+        ignore_index=True,
+    )
+
+
+def simulated_files(root, subject, group, level="maps"):
     """Files a participant brings to the cohort, by input name; controls have no ``lesion_mask``.
 
     Parameters
@@ -73,16 +135,27 @@ def simulated_files(root, subject, group):
     root : folder of the simulated dataset
     subject : str such as "MS01"; a wildcard in braces gives a pattern
     group : MS or HC
+    level : maps (MTR, FA, RD, AD, DVR) or signals (dwi, mt_on, mt_off, pet, reference_mask)
 
     Returns
     -------
-    dict : input name (T1w, MTR, FA, RD, AD, DVR, lesion_mask) to path
+    dict : input name (T1w, FLAIR, those of the level, lesion_mask) to path
     """
-    return _paths(root, _INPUTS | (_PATIENT_INPUTS if group == "MS" else {}), subject)
+    return _paths(root, _INPUTS | _OF_LEVEL[level] | (_PATIENT_INPUTS if group == "MS" else {}), subject)
+
+
+def simulated_siblings(root, subject, level="maps"):
+    """Files beside the images that an analysis reads too: gradients of dwi, timing of pet; by name."""
+    return _paths(root, _SIBLINGS[level], subject)
+
+
+def field_file(root, subject):
+    """Truth that is there only if ``simulation.dwi.distortion_hz`` is above 0: the field, in Hz."""
+    return f"{root}/derivatives/truth/{scan_name(subject)}/" + _FIELD.format(scan=scan_name(subject))
 
 
 def truth_files(root, subject, group):
-    """Ground truth of a participant, by name; controls have no ``lesions`` and no ``lesion_table``."""
+    """Ground truth of a participant, by name; controls have none of their lesions."""
     names = _TRUTH | (_PATIENT_TRUTH if group == "MS" else {})
     return _paths(f"{root}/derivatives/truth/{scan_name(subject)}", names, subject)
 
@@ -123,7 +196,9 @@ def describe_cohort(root, n_patients, n_controls, settings, seed):
     table = participants(n_patients, n_controls)
     ids = [scan_name(subject) for subject in table.subject]
     write_table(pd.DataFrame({"participant_id": ids, "group": table.group}), files["participants"])
-    write_text(files["readme"], README.format(n_patients=n_patients, n_controls=n_controls, seed=seed))
+    contents = CONTENTS[settings.get("level", LEVELS[0])]
+    text = README.format(n_patients=n_patients, n_controls=n_controls, seed=seed, contents=contents)
+    write_text(files["readme"], text)
     write_text(files["ignore"], "*_MTRmap.*\nderivatives/\n")
 
 

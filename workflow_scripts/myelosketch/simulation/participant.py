@@ -1,24 +1,22 @@
 """One simulated participant: anatomy, tissue state, measurements and ground truth, written to disk."""
 
-import numpy as np
-import pandas as pd
-
 from myelosketch.errors import InputError
-from myelosketch.names import GROUPS, UNITS
-from myelosketch.provenance import provenance, write_json
-from myelosketch.simulation import scanner
+from myelosketch.names import GROUPS
+from myelosketch.simulation import measured_maps, scanner
 from myelosketch.simulation.anatomy import FRACTIONS, build_anatomy
-from myelosketch.simulation.cohort import LATENTS, TRUTH_MAPS, simulated_files, truth_files
+from myelosketch.simulation.diffusion_signal import acquire_dwi
 from myelosketch.simulation.fields import smooth_field, stream
-from myelosketch.simulation.latents import add_lesions, healthy_latents, lesion_table
+from myelosketch.simulation.latents import add_lesions, healthy_latents
 from myelosketch.simulation.lesions import expert_mask, lesion_load, place_lesions
+from myelosketch.simulation.mt_signal import acquire_mt
+from myelosketch.simulation.pet_signal import acquire_dynamic, reference_region
 from myelosketch.simulation.physics import tissue_maps
 from myelosketch.simulation.settings import complete_settings
-from myelosketch.tables import write_table
-from myelosketch.volumes import save_volume
+from myelosketch.simulation.structural import acquire_structural
+from myelosketch.simulation.truth import TISSUE_CODES, write_truth
+from myelosketch.simulation.writing import write_images
 
-TISSUE_CODES = {"csf": 1, "cortex": 2, "deep": 3, "white": 4, "lesion": 5}
-LATENT_SCALE = 1000  # latents are stored as whole thousandths
+__all__ = ["TISSUE_CODES", "simulate_body", "simulate_participant", "simulate_scans"]
 
 
 def simulate_participant(root, subject, group, settings=None, seed=0):
@@ -43,7 +41,8 @@ def simulate_participant(root, subject, group, settings=None, seed=0):
     settings = complete_settings(settings)
     body = simulate_body(subject, group, settings, seed)
     images = simulate_scans(subject, body, settings, seed)
-    _write(root, subject, group, body, images, seed)
+    write_images(root, subject, group, images, settings, seed)
+    write_truth(root, subject, group, body, images)
 
 
 def simulate_body(subject, group, settings, seed):
@@ -68,11 +67,12 @@ def simulate_scans(subject, body, settings, seed):
 
     Returns
     -------
-    dict : ``grids`` (Grid by modality) and the images by name (T1w, lesion_mask, FA, RD, AD, MTR, DVR,
-    rescan, noisefree, visible)
+    dict : ``grids`` (Grid by modality); images by name: T1w, FLAIR, lesion_mask, rescan, noisefree, visible, and
+        those of the level: FA, RD, AD, MTR, DVR; or dwi (see :func:`acquire_dwi`), mt_on, mt_off, pet,
+        reference_mask
     """
     anatomy, affine = body["anatomy"], body["anatomy"].affine
-    maps = tissue_maps(anatomy.fractions, body["latents"])
+    maps = tissue_maps(anatomy.fractions, body["latents"], anatomy.ventricle_distance)
     brain = sum(anatomy.fractions[name] for name in FRACTIONS)
 
     def rng(purpose):
@@ -83,52 +83,53 @@ def simulate_scans(subject, body, settings, seed):
         name: scanner.modality_grid(voxels[name], scanner.random_pose(settings["pose"], pose_rng))
         for name in scanner.MODALITIES
     }
-    images = {"grids": grids}
-    mri = settings["mri"]
-    images["T1w"] = scanner.acquire_t1w(maps, brain, affine, grids["T1w"], mri, rng("T1w"))
-    if body["lesions"]:
-        member = scanner.acquire(body["lesions"].member, affine, grids["T1w"])
-        images["lesion_mask"] = expert_mask(member, images["T1w"] > 0)
-    images |= scanner.acquire_diffusion(maps, brain, affine, grids["dwi"], mri, rng("dwi"))
-    images["MTR"] = scanner.acquire_mtr(maps, brain, affine, grids["MTR"], mri, rng("MTR"))
+    images = {"grids": grids, **_structural(body, maps, brain, grids["T1w"], settings["mri"], rng)}
     pet = settings["pet"]
     field = smooth_field(brain.shape, anatomy.voxel, pet["unseen_fwhm_mm"], rng("unseen"))
-    unseen = pet["unseen_sd"] * field * anatomy.fractions["white"]
-    streams = [rng(purpose) for purpose in ("PET gain", "PET noise", "PET noise of the second scan")]
-    measured = scanner.acquire_pet(maps["DVR"], unseen, brain, affine, grids["pet"], pet, streams)
-    images["DVR"] = measured.pop("measured")
-    return images | measured
+    unseen = pet["unseen_sd"] * field
+    gain = measured_maps.pet_gain(pet, rng("PET gain"))
+    streams = [rng("PET noise"), rng("PET noise of the second scan")]
+    hidden = unseen * anatomy.fractions["white"]
+    images |= measured_maps.acquire_pet(maps, hidden, gain, brain, affine, grids["pet"], pet, streams)
+    if settings["level"] == "maps":
+        images |= _maps(maps, brain, affine, grids, settings, rng)
+    else:
+        maps.clear()
+        images |= _signals(body, brain, grids, settings, rng)
+        images["pet"] = acquire_dynamic(
+            body, unseen, gain, brain, grids["pet"], pet, settings["frames"], rng("PET frames")
+        )
+    return images
 
 
-def tissue_labels(body):
-    """Most abundant tissue of each anatomy voxel as TISSUE_CODES (uint8), 0 outside the brain."""
-    fractions = body["anatomy"].fractions
-    shares = np.stack([fractions[name] for name in FRACTIONS])
-    codes = np.array([TISSUE_CODES[name] for name in FRACTIONS], np.uint8)
-    labels = np.where(shares.sum(axis=0) > 0.5, codes[shares.argmax(axis=0)], 0).astype(np.uint8)
-    if body["lesions"]:
-        labels[body["lesions"].member > 0.5] = TISSUE_CODES["lesion"]
-    return labels
-
-
-def _write(root, subject, group, body, images, seed):
-    grids = images["grids"]
-    modality = {"T1w": "T1w", "lesion_mask": "T1w", "MTR": "MTR", "DVR": "pet"}
-    note = {"Simulated": True, "Seed": seed}
-    for name, path in simulated_files(root, subject, group).items():
-        sidecar = provenance(Units=UNITS.get(name, "arbitrary"), **note)
-        save_volume(path, images[name], grids[modality.get(name, "dwi")].affine, sidecar=sidecar)
-    truth = truth_files(root, subject, group)
-    write_json(truth["poses"], {name: grid.pose for name, grid in grids.items()})
-    for name in TRUTH_MAPS:
-        save_volume(truth[name], images[name], grids["pet"].affine)
+def _structural(body, maps, brain, grid, settings, rng):
+    """T1w, FLAIR and the lesion mask, on one grid in one pose."""
     affine = body["anatomy"].affine
-    brain = tissue_labels(body) > 0
-    for name in LATENTS:
-        stored = np.round(LATENT_SCALE * np.where(brain, body["latents"][name], 0)).astype(np.int16)
-        sidecar = {"Units": "0.001", "Description": f"{name}, in thousandths"}
-        save_volume(truth[name], stored, affine, sidecar=sidecar)
-    save_volume(truth["tissue"], tissue_labels(body), affine, sidecar={"Levels": TISSUE_CODES})
+    images = {}
+    for name in ("T1w", "FLAIR"):
+        noise, bias = (settings[f"{name.lower()}_{error}_percent"] for error in ("noise", "bias"))
+        images[name] = acquire_structural(maps[name], brain, affine, grid, noise, bias, rng(name))
     if body["lesions"]:
-        save_volume(truth["lesions"], body["lesions"].labels, affine)
-        write_table(pd.DataFrame(lesion_table(body["lesions"], body["latents"])), truth["lesion_table"])
+        member = scanner.acquire(body["lesions"].member, affine, grid)
+        images["lesion_mask"] = expert_mask(member, images["T1w"] > 0)
+    return images
+
+
+def _maps(maps, brain, affine, grids, settings, rng):
+    """FA, RD, AD and MTR, directly."""
+    mri, width = settings["mri"], settings["dwi"]["noise_fwhm_mm"]
+    images = measured_maps.acquire_diffusion(
+        maps, brain, affine, grids["dwi"], mri["diffusion_noise"], width, rng("dwi")
+    )
+    images["MTR"] = measured_maps.acquire_mtr(maps, brain, affine, grids["MTR"], mri, rng("MTR"))
+    return images
+
+
+def _signals(body, brain, grids, settings, rng):
+    """Diffusion series, MT pair and reference region."""
+    mri = settings["mri"]
+    streams = [rng("dwi signal"), rng("dwi motion")]
+    dwi = acquire_dwi(body, brain, grids["dwi"], settings["dwi"], mri["diffusion_noise"], streams)
+    pair = acquire_mt(body, brain, grids["MTR"], mri, settings["mt"], [rng("MTR"), rng("MT signal")])
+    region = reference_region(body, grids["pet"], settings["pet"]["blur_fwhm_mm"])
+    return {"dwi": dwi, **pair, "reference_mask": region}

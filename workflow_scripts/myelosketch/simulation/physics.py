@@ -5,13 +5,20 @@ import numpy as np
 B_VALUE = 1.0  # ms/um2, that is 1000 s/mm2: diffusivities in 1e-3 mm2/s times B_VALUE have no unit
 FREE_WATER = 3.0  # diffusivity of free water at 37 degrees C, 1e-3 mm2/s
 
-# tissues other than white matter: no latents, only their usual values (docs/simulation.md)
+# tissues other than white matter: no latents, only their usual values (docs/simulation.md). T1w, FLAIR and S0 (the
+# signal at b = 0) are relative to healthy white matter = 100; PD is the signal without MT pulse, water = 100
 TISSUES = {
-    "cortex": {"AD": 0.95, "RD": 0.73, "MTR": 32.5, "DVR": 1.00, "T1w": 68.0},
-    "deep": {"AD": 0.95, "RD": 0.68, "MTR": 34.5, "DVR": 1.08, "T1w": 82.0},
-    "csf": {"AD": FREE_WATER, "RD": FREE_WATER, "MTR": 1.0, "DVR": 0.45, "T1w": 22.0},
+    "cortex": dict(AD=0.95, RD=0.73, MTR=32.5, DVR=1.00, T1w=68.0, FLAIR=126.0, S0=115.0, PD=84.0),
+    "deep": dict(AD=0.95, RD=0.68, MTR=34.5, DVR=1.08, T1w=82.0, FLAIR=112.0, S0=98.0, PD=80.0),
+    "csf": dict(AD=FREE_WATER, RD=FREE_WATER, MTR=1.0, DVR=0.45, T1w=22.0, FLAIR=18.0, S0=250.0, PD=100.0),
 }
-MAPS = ("AD", "RD", "MTR", "DVR", "T1w")
+MIXED_LINEARLY = ("MTR", "DVR", "T1w", "FLAIR")
+RIM_EXCESS, RIM_MM = 0.15, 2.0  # white matter along the ventricles is slightly bright on FLAIR (ours)
+# two states that FA and RD can hardly tell apart; MTR, AD and DVR can
+LOOKALIKES = {
+    "oedema": {"myelin": 0.9, "axons": 1.0, "water": 0.22},
+    "demyelination": {"myelin": 0.2, "axons": 1.0, "water": 0.08},
+}
 
 
 def apparent_diffusivity(tissue, water):
@@ -29,13 +36,12 @@ def apparent_diffusivity(tissue, water):
     return -np.log((1 - water) * np.exp(-B_VALUE * tissue) + water * np.exp(-B_VALUE * FREE_WATER)) / B_VALUE
 
 
-def diffusivities(myelin, axons, water, coherence):
-    """Axial and radial diffusivity of white matter.
+def tissue_diffusivities(myelin, axons, coherence):
+    """Axial and radial diffusivity of the tissue of white matter, without its free water.
 
     Parameters
     ----------
     myelin, axons : 1 = healthy, 0 = none
-    water : share of free water, 0-1
     coherence : 1 = average healthy white matter, 0 = isotropic, up to 2 in the callosum; it moves both
         diffusivities away from their common mean
 
@@ -46,7 +52,22 @@ def diffusivities(myelin, axons, water, coherence):
     axial = 1.15 + 0.20 * (1 - axons) + 0.05 * (1 - myelin)
     radial = 0.52 + 0.18 * (1 - myelin) + 0.12 * (1 - axons)
     mean = (axial + 2 * radial) / 3
-    axial, radial = mean + coherence * (axial - mean), mean + coherence * (radial - mean)
+    return mean + coherence * (axial - mean), mean + coherence * (radial - mean)
+
+
+def diffusivities(myelin, axons, water, coherence):
+    """Axial and radial diffusivity of white matter that a fit at b = 1000 sees, free water included.
+
+    Parameters
+    ----------
+    myelin, axons, coherence : as in :func:`tissue_diffusivities`
+    water : share of free water, 0-1
+
+    Returns
+    -------
+    axial, radial : arrays, 1e-3 mm2/s
+    """
+    axial, radial = tissue_diffusivities(myelin, axons, coherence)
     return apparent_diffusivity(axial, water), apparent_diffusivity(radial, water)
 
 
@@ -67,24 +88,69 @@ def distribution_volume_ratio(myelin, water):
 
 
 def t1w_intensity(myelin, axons, water):
-    """T1w of white matter, healthy = 100: darker with loss of myelin, more of axons, and with water."""
-    return 100 * (1 - 0.15 * (1 - myelin) - 0.30 * (1 - axons) - 0.60 * water)
+    """T1w of white matter, healthy = 100: loss of axons darkens most and more than in proportion.
+
+    So a lesion without axons is a black hole, one with most of its axons nearly isointense (ours).
+    """
+    return 100 * (1 - 0.08 * (1 - myelin) - 0.50 * (1 - axons) ** 2 - 0.35 * water)
 
 
-def tissue_maps(fractions, latents):
+def flair_intensity(myelin, water, ventricle_distance):
+    """FLAIR of white matter, healthy = 100: brighter with loss of myelin, with water, and along the ventricles.
+
+    Water adds 2.6 w (1 - w): a little lengthens T2, but free water alone is suppressed (ours).
+
+    Parameters
+    ----------
+    myelin : 1 = healthy, 0 = none
+    water : share of free water, 0-1
+    ventricle_distance : mm
+    """
+    rim = RIM_EXCESS * np.exp(-0.5 * (ventricle_distance / RIM_MM) ** 2)
+    return 100 * (1 + 0.45 * (1 - myelin) + 2.6 * water * (1 - water) + rim)
+
+
+def proton_density(myelin, water):
+    """Signal of white matter without MT pulse, water = 100: water and loss of myelin raise it (ours)."""
+    return 70 + 6 * (1 - myelin) + 24 * water
+
+
+def lookalikes():
+    """Maps of oedema alone and of demyelination with axons kept: what one voxel of MRI can and cannot tell.
+
+    Returns
+    -------
+    dict of dict : state (LOOKALIKES) to FA, RD and AD (1e-3 mm2/s), MTR (percent) and DVR, coherence 1
+    """
+    result = {}
+    for name, state in LOOKALIKES.items():
+        axial, radial = diffusivities(**state, coherence=1.0)
+        result[name] = {
+            "FA": float(fractional_anisotropy(axial, radial)),
+            "RD": float(radial),
+            "AD": float(axial),
+            "MTR": magnetisation_transfer_ratio(**state),
+            "DVR": distribution_volume_ratio(state["myelin"], state["water"]),
+        }
+    return result
+
+
+def tissue_maps(fractions, latents, ventricle_distance):
     """Noise-free maps of a voxel grid as mixtures of its tissues.
 
-    Diffusion mixes as signal (b = 1000), the others linearly.
+    Diffusion mixes as signal (b = 1000, equal signal at b = 0), the others linearly.
 
     Parameters
     ----------
     fractions : dict of arrays (x, y, z): ``white``, ``cortex``, ``deep``, ``csf``; their sum is the brain
     latents : dict of arrays (x, y, z): ``myelin``, ``axons``, ``water``, ``coherence`` of the white matter
+    ventricle_distance : array (x, y, z), mm
 
     Returns
     -------
     dict of arrays (x, y, z), float32: ``signal_AD``, ``signal_RD`` (exp(-b D), brain's share included),
-    ``MTR`` (percent), ``DVR``, ``T1w`` (white matter 100), all times the brain's share
+    ``MTR`` (percent), ``DVR``, ``T1w`` and ``FLAIR`` (white matter 100), all times the brain's share;
+    ``DVR_white``, the part of DVR that white matter brings
     """
     m, a, w, c = (latents[name] for name in ("myelin", "axons", "water", "coherence"))
     axial, radial = diffusivities(m, a, w, c)
@@ -94,13 +160,16 @@ def tissue_maps(fractions, latents):
         "MTR": magnetisation_transfer_ratio(m, a, w),
         "DVR": distribution_volume_ratio(m, w),
         "T1w": t1w_intensity(m, a, w),
+        "FLAIR": flair_intensity(m, w, ventricle_distance),
     }
     maps = {name: (fractions["white"] * values).astype(np.float32) for name, values in white.items()}
+    maps["DVR_white"] = maps["DVR"].copy()
     for tissue, values in TISSUES.items():
-        for name in maps:
-            map_name = name.removeprefix("signal_")
-            level = np.exp(-B_VALUE * values[map_name]) if name.startswith("signal_") else values[map_name]
-            maps[name] += np.float32(level) * fractions[tissue]
+        share = fractions[tissue]
+        for name in MIXED_LINEARLY:
+            maps[name] += np.float32(values[name]) * share
+        for name in ("AD", "RD"):
+            maps[f"signal_{name}"] += np.float32(np.exp(-B_VALUE * values[name])) * share
     return maps
 
 

@@ -1,6 +1,6 @@
-"""What a scanner does to the maps: head pose, voxel averaging, point spread, bias fields and noise."""
+"""What every scanner does to a map: head pose, voxel averaging, point spread, bias field, Rician noise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -8,13 +8,10 @@ from scipy.spatial.transform import Rotation
 
 from myelosketch.simulation.anatomy import HEAD_CENTRE
 from myelosketch.simulation.fields import FWHM_TO_SIGMA, smooth_field
-from myelosketch.simulation.physics import diffusivity_from_signal, fractional_anisotropy
 
 FIELD_OF_VIEW_MM = np.array([192.0, 228.0, 204.0])  # a head of the largest size in the largest pose
 MODALITIES = ("T1w", "dwi", "MTR", "pet")
 BIAS_FWHM_MM = 90.0  # width of the B1 and of the receive field
-DIFFUSION_NOISE_FWHM_MM = 5.0  # a tensor fit of interpolated volumes has correlated errors (ours)
-T1W_WHITE = 1000.0  # T1w of healthy white matter, arbitrary units
 
 
 @dataclass(frozen=True)
@@ -26,6 +23,18 @@ class Grid:
     pose: np.ndarray  # (4, 4), anatomy world to the modality's world, mm
     voxel: float  # mm
 
+    def moved(self, motion):
+        """The same voxels after the head has moved: ``motion`` (4, 4) acts in the modality's world, mm."""
+        return replace(self, pose=motion @ self.pose)
+
+
+def rigid(angles_deg, shift):
+    """Rigid transform (4, 4): rotations about the axes through the head's centre, then a shift (mm)."""
+    transform = np.eye(4)
+    transform[:3, :3] = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
+    transform[:3, 3] = HEAD_CENTRE + shift - transform[:3, :3] @ HEAD_CENTRE
+    return transform
+
 
 def random_pose(settings, rng):
     """Rigid pose of the head: rotations about its centre and a shift, each uniform up to the given limit.
@@ -35,11 +44,7 @@ def random_pose(settings, rng):
     array (4, 4): anatomy world to the modality's world, mm
     """
     angles = rng.uniform(-1, 1, 3) * settings["rotation_deg"]
-    shift = rng.uniform(-1, 1, 3) * settings["translation_mm"]
-    pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
-    pose[:3, 3] = HEAD_CENTRE + shift - pose[:3, :3] @ HEAD_CENTRE
-    return pose
+    return rigid(angles, rng.uniform(-1, 1, 3) * settings["translation_mm"])
 
 
 def modality_grid(voxel, pose):
@@ -84,72 +89,24 @@ def bias_field(grid, amplitude, rng):
     return 1 + amplitude * field / np.abs(field).max()
 
 
-def acquire_t1w(maps, brain, affine, grid, settings, rng):
-    """T1w image (arbitrary units, int16; 0 outside the brain) with bias field and Rician noise."""
-    inside = acquire(brain, affine, grid) > 0.5
-    signal = T1W_WHITE / 100 * acquire(maps["T1w"], affine, grid)
-    signal = signal * bias_field(grid, settings["t1w_bias_percent"] / 100, rng)
-    sd = T1W_WHITE / 100 * settings["t1w_noise_percent"]
-    noise = sd * rng.standard_normal((2, *grid.shape), dtype=np.float32)
-    magnitude = np.hypot(signal + noise[0], noise[1])
-    return np.where(inside, np.maximum(np.round(magnitude), 1), 0).astype(np.int16)
-
-
-def acquire_diffusion(maps, brain, affine, grid, settings, rng):
-    """Noisy AD, RD (1e-3 mm2/s) and the FA they give; 0 outside the brain.
-
-    Returns
-    -------
-    dict of arrays of grid.shape, float32: FA, RD, AD, with AD the larger of the two
-    """
-    share = acquire(brain, affine, grid)
-    inside = share > 0.5
-    noisy = []
-    for name in ("signal_AD", "signal_RD"):
-        exact = diffusivity_from_signal(acquire(maps[name], affine, grid), share)
-        noise = smooth_field(grid.shape, grid.voxel, DIFFUSION_NOISE_FWHM_MM, rng)
-        noisy.append(np.where(inside, np.maximum(exact + settings["diffusion_noise"] * noise, 0.02), 0))
-    axial, radial = np.maximum(*noisy), np.minimum(*noisy)
-    result = {"FA": fractional_anisotropy(axial, radial), "RD": radial, "AD": axial}
-    return {name: values.astype(np.float32) for name, values in result.items()}
-
-
-def acquire_mtr(maps, brain, affine, grid, settings, rng):
-    """MTR map (percent) with B1 error, a participant's offset and noise; 0 outside the brain."""
-    share = acquire(brain, affine, grid)
-    inside = share > 0.5
-    exact = acquire(maps["MTR"], affine, grid) / np.where(inside, share, 1)
-    offset = settings["mtr_gain_sd"] * np.clip(rng.standard_normal(), -2.5, 2.5)
-    scaled = exact * bias_field(grid, settings["b1_range"], rng)
-    noise = settings["mtr_noise"] * rng.standard_normal(grid.shape, dtype=np.float32)
-    return np.where(inside, np.clip(scaled + offset + noise, 0.01, 100), 0).astype(np.float32)
-
-
-def acquire_pet(visible, unseen, brain, affine, grid, settings, rngs):
-    """Two measurements of the DVR and what lies behind them.
+def magnitude(signal, sd, rng, *, fwhm=0.0, voxel=1.0):
+    """Magnitude of a signal with Gaussian noise in both channels: Rician.
 
     Parameters
     ----------
-    visible : array (x, y, z), DVR that MRI can know, on the anatomy grid
-    unseen : array (x, y, z), part of the DVR that leaves no trace in MRI
-    brain : array (x, y, z), brain's share
-    affine, grid : anatomy affine and PET grid
-    settings : section ``pet``
-    rngs : three numpy.random.Generator: gain, first and second scan
+    signal : array (x, y, z)
+    sd : standard deviation in each channel, in units of the signal
+    rng : numpy.random.Generator
+    fwhm, voxel : width of the noise's correlation and voxel side, mm; 0 gives independent voxels
 
     Returns
     -------
-    dict of arrays of grid.shape, float32: ``visible`` (blurred), ``noisefree`` (with the unseen part and the
-    participant's gain too), ``measured`` and ``rescan`` (noisefree with own noise); 0 outside the brain
+    array (x, y, z), float32
     """
-    fwhm = settings["blur_fwhm_mm"]
-    inside = acquire(brain, affine, grid) > 0.5
-    seen = acquire(visible, affine, grid, psf_fwhm=fwhm)
-    # the gain is given as the SD it causes in healthy white matter
-    gain = 1 + settings["gain_sd"] / 1.28 * np.clip(rngs[0].standard_normal(), -2.5, 2.5)
-    noisefree = gain * (seen + acquire(unseen, affine, grid, psf_fwhm=fwhm))
-    result = {"visible": seen, "noisefree": noisefree}
-    for name, rng in zip(("measured", "rescan"), rngs[1:], strict=True):
-        noise = settings["noise_sd"] * smooth_field(grid.shape, grid.voxel, settings["noise_fwhm_mm"], rng)
-        result[name] = noisefree + noise
-    return {name: np.where(inside, values, 0).astype(np.float32) for name, values in result.items()}
+    real, imaginary = (np.float32(sd) * smooth_field(signal.shape, voxel, fwhm, rng) for _ in range(2))
+    return np.hypot(signal + real, imaginary)
+
+
+def whole_numbers(image, inside):
+    """Image as a scanner stores it: int16, at least 1 inside the brain and 0 outside."""
+    return np.where(inside, np.clip(np.round(image), 1, 32767), 0).astype(np.int16)

@@ -4,6 +4,7 @@ import difflib
 import math
 
 from myelosketch.errors import InputError
+from myelosketch.simulation.kinetics import LOGAN_START_MIN, late_frames
 
 LESION_LOADS = {
     # median (mL), SD of the natural logarithm, largest accepted load (mL)
@@ -11,7 +12,15 @@ LESION_LOADS = {
     "clinical": (8.5, 1.47, 80.0),  # measured in 30 patients (Lesjak 2017: log mean 2.14, log SD 1.47)
 }
 
+CHOICES = {"level": ("maps", "signals"), "lesion_load": tuple(LESION_LOADS)}
+
+# settings that are, or may be, a list, and what of
+LISTS = {"dwi.b_value": "b-values in s/mm2", "frames": "durations of the PET's frames in s"}
+WHOLE = ("dwi.b_value",)
+FEWEST_LATE_FRAMES = 3  # a straight line through fewer is no fit
+
 DEFAULTS = {
+    "level": "maps",
     "n_patients": 18,
     "n_controls": 10,
     "voxel_size_mm": {"anatomy": 1.5, "T1w": 1.5, "dwi": 2.0, "MTR": 2.0, "pet": 3.0},
@@ -27,7 +36,22 @@ DEFAULTS = {
         "mtr_offset": 0.0,
         "t1w_noise_percent": 2.0,
         "t1w_bias_percent": 10.0,
+        "flair_noise_percent": 3.0,
+        "flair_bias_percent": 12.0,
     },
+    "dwi": {
+        "n_directions": 32,
+        "n_b0": 4,
+        "b_value": 1000,
+        "snr": None,
+        "noise_fwhm_mm": 3.0,
+        "motion_mm": 0.0,
+        "motion_deg": 0.0,
+        "eddy_mm": 0.0,
+        "distortion_hz": 0.0,
+    },
+    "mt": {"snr": None},
+    "frames": [15] * 4 + [30] * 4 + [60] * 3 + [120] * 2 + [300] * 12,
     "pet": {
         "blur_fwhm_mm": 3.0,
         "noise_sd": 0.065,
@@ -56,6 +80,17 @@ BOUNDS = {
     "mri.mtr_noise": (0, 10),
     "mri.mtr_gain_sd": (0, 5),
     "mri.mtr_offset": (-10, 10),
+    "dwi.n_directions": (6, 512),
+    "dwi.n_b0": (1, 64),
+    "dwi.b_value": (100, 5000),
+    "dwi.snr": (2, 1000),
+    "dwi.noise_fwhm_mm": (0, 12),
+    "dwi.motion_mm": (0, 5),
+    "dwi.motion_deg": (0, 5),
+    "dwi.eddy_mm": (0, 5),
+    "dwi.distortion_hz": (0, 100),
+    "mt.snr": (2, 1000),
+    "frames": (1, 3600),
     "pet.blur_fwhm_mm": (0, 12),
     "pet.noise_sd": (0, 1),
     "pet.noise_fwhm_mm": (0, 12),
@@ -81,7 +116,14 @@ def complete_settings(settings=None):
     ------
     InputError : unknown key or impossible value, naming the key
     """
-    return _overlay(DEFAULTS, settings or {}, "")
+    completed = _overlay(DEFAULTS, settings or {}, "")
+    late = int(late_frames(completed["frames"]).sum())
+    if late < FEWEST_LATE_FRAMES:
+        raise InputError(
+            f"simulation.frames has {late} frames from {LOGAN_START_MIN:g} min on; expected at least "
+            f"{FEWEST_LATE_FRAMES} for the Logan plot: add frames."
+        )
+    return completed
 
 
 def _overlay(defaults, given, above):
@@ -97,13 +139,19 @@ def _overlay(defaults, given, above):
             if not isinstance(value, dict):
                 raise InputError(f"simulation.{name} is {value!r}; expected the keys {', '.join(default)}.")
             result[key] = _overlay(default, value, f"{name}.")
-        elif key == "lesion_load":
-            if value not in LESION_LOADS:
-                choices = " or ".join(LESION_LOADS)
-                raise InputError(
-                    f"simulation.lesion_load is {value!r}; expected {choices}: correct this key."
-                )
+        elif key in CHOICES:
+            if value not in CHOICES[key]:
+                choices = " or ".join(CHOICES[key])
+                raise InputError(f"simulation.{key} is {value!r}; expected {choices}: correct this key.")
             result[key] = value
+        elif name in LISTS and isinstance(value, list):
+            if not value:
+                raise InputError(f"simulation.{name} is an empty list; expected {LISTS[name]}.")
+            result[key] = [_checked_number(name, item, whole=name in WHOLE) for item in value]
+        elif default is None and value is None:
+            result[key] = None  # follows from other settings
+        elif isinstance(default, list):
+            raise InputError(f"simulation.{name} is {value!r}; expected a list of {LISTS[name]}.")
         else:
             result[key] = _checked_number(name, value, whole=isinstance(default, int))
     return result

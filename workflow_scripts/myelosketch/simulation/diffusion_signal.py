@@ -1,0 +1,160 @@
+"""Diffusion-weighted volumes of a simulated participant, one by one (docs/simulation.md)."""
+
+import numpy as np
+from scipy import ndimage
+
+from myelosketch.simulation import physics
+from myelosketch.simulation.distortion import PHASE_ENCODING, TOTAL_READOUT_S, Distortion, off_resonance
+from myelosketch.simulation.gradients import B_UNIT, gradient_scheme, noise_share
+from myelosketch.simulation.scanner import acquire, magnitude, rigid, whole_numbers
+
+WHITE_S0 = 1000.0  # signal of healthy white matter without diffusion weighting, arbitrary units
+HEAD_RADIUS_MM = 80.0  # where the eddy currents' displacement is stated
+SMALLEST_SHARE = 1e-3
+DEPTH_SMOOTHING_MM = 1.5
+
+
+class DiffusionSignal:
+    """Signal of each anatomy voxel for any gradient: an axially symmetric tensor per tissue, and free water.
+
+    In white matter S = S0 [(1-w) exp(-b g'Dg) + w exp(-3 b)], along the fibres. Cortex and deep nuclei have no free
+    water and diffuse fastest across the cortex (ours), CSF is nothing but free water. Tissues mix as signal.
+    """
+
+    def __init__(self, fractions, latents, orientation, voxel):
+        """``fractions`` and ``latents``: dict of arrays (x, y, z); ``orientation``: (3, x, y, z), unit or 0."""
+        self._shape = fractions["white"].shape
+        self._where = inside = sum(fractions.values()) > SMALLEST_SHARE
+        self._fibre = orientation[:, inside]
+        self._across = across_cortex(fractions, voxel)[:, inside]
+        m, a, w, c = (latents[name][inside] for name in ("myelin", "axons", "water", "coherence"))
+        axial, radial = physics.tissue_diffusivities(m, a, c)
+        white = fractions["white"][inside]
+        self._white = white * (1 - w), radial, axial - radial  # amount, RD, AD - RD
+        self._free = white * w
+        self._grey = []
+        for name in ("cortex", "deep", "csf"):
+            values = physics.TISSUES[name]
+            amount = fractions[name][inside] * np.float32(values["S0"] / 100)
+            if name == "csf":
+                self._free = self._free + amount
+            else:
+                excess = np.float32(values["AD"] - values["RD"])
+                self._grey.append((amount, np.float32(values["RD"]), excess))
+
+    def __call__(self, b_value, direction):
+        """Signal (x, y, z), float32, healthy white matter without weighting 1.
+
+        ``b_value`` in s/mm2; ``direction`` (3,) in the anatomy's world, of length 1 where b is not 0.
+        """
+        b = np.float32(b_value / B_UNIT)
+        values = self._free * np.exp(-b * np.float32(physics.FREE_WATER))
+        along, across = _alignment(self._fibre, direction), _alignment(self._across, direction)
+        for (amount, radial, excess), turned in ((self._white, along), *((g, across) for g in self._grey)):
+            values = values + amount * np.exp(-b * (radial + excess * turned))
+        result = np.zeros(self._shape, np.float32)
+        result[self._where] = values
+        return result
+
+
+def _alignment(axes, direction):
+    """Squared cosine between a gradient and axes (3, n); a third, the mean, where there is no axis."""
+    values = (np.asarray(direction, np.float32) @ axes) ** 2
+    values[~axes.any(axis=0)] = 1 / 3
+    return values
+
+
+def across_cortex(fractions, voxel):
+    """Direction from CSF to white matter: array (3, x, y, z), float32, unit vectors, 0 where there is none."""
+    depth = ndimage.gaussian_filter(fractions["white"] - fractions["csf"], DEPTH_SMOOTHING_MM / voxel)
+    slope = np.stack(np.gradient(depth))
+    length = np.sqrt((slope**2).sum(axis=0))
+    return slope / np.where(length > 1e-6, length, np.inf)
+
+
+def head_motion(settings, n, rng):
+    """Motion of the head during the diffusion series: a random walk that starts and ends anywhere near 0 (ours).
+
+    Parameters
+    ----------
+    settings : section ``dwi``: ``motion_deg``, ``motion_mm``, the SD over the series
+    n : number of volumes
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array (n, 6): rotations (degrees) about x, y, z and shifts (mm); zeros where the settings are 0
+    """
+    walk = np.cumsum(rng.standard_normal((n, 6)), axis=0)
+    walk = walk - walk[:1]  # the first volume has the pose of the truth
+    sizes = np.repeat([settings["motion_deg"], settings["motion_mm"]], 3)
+    return sizes * walk / np.maximum(walk.std(axis=0), 1e-9)
+
+
+def eddy_transform(displacement_mm, b_value, direction, largest_b):
+    """Shear and stretch (4, 4) along the phase-encoding axis by the eddy currents of one gradient (ours).
+
+    ``displacement_mm`` is reached HEAD_RADIUS_MM from the scanner's centre, along the gradient of the largest b.
+    """
+    transform = np.eye(4)
+    transform[1, :3] += displacement_mm / HEAD_RADIUS_MM * b_value / largest_b * np.asarray(direction)
+    return transform
+
+
+def acquire_dwi(body, brain, grid, settings, diffusion_noise, rngs):
+    """The 4-D diffusion series.
+
+    Gradients are fixed to the scanner: pose and motion turn the fibres under them.
+
+    Parameters
+    ----------
+    body : dict with ``anatomy`` and ``latents``
+    brain : array (x, y, z), brain's share
+    grid : Grid
+    settings : section ``dwi``
+    diffusion_noise : SD of AD and RD wanted where ``snr`` is null, 1e-3 mm2/s
+    rngs : two numpy.random.Generator: noise, motion
+
+    Returns
+    -------
+    dict : ``data`` (x, y, z, n) int16, ``b_values`` (n,), ``directions`` (n, 3) in the scanner's world,
+        ``motion`` (n, 6), ``field`` (x, y, z; Hz) or None, ``snr`` of white matter at b = 0 (None: no noise)
+    """
+    anatomy = body["anatomy"]
+    affine = anatomy.affine
+    b_values, directions = gradient_scheme(settings)
+    motion = head_motion(settings, len(b_values), rngs[1])
+    field = off_resonance(grid, settings["distortion_hz"]) if settings["distortion_hz"] else None
+    distort = Distortion(field) if field is not None else None
+    share = noise_share(settings, diffusion_noise)
+    signal = DiffusionSignal(anatomy.fractions, body["latents"], anatomy.orientation, anatomy.voxel)
+    data = np.zeros((*grid.shape, len(b_values)), np.int16, order="F")
+    inside = None
+    for k, (b, direction) in enumerate(zip(b_values, directions, strict=True)):
+        turned = grid.moved(rigid(motion[k, :3], motion[k, 3:]))
+        seen_by_fibres = turned.pose[:3, :3].T @ direction
+        if settings["eddy_mm"]:
+            turned = turned.moved(eddy_transform(settings["eddy_mm"], b, direction, b_values.max()))
+        if inside is None or motion[k].any() or settings["eddy_mm"]:
+            inside = _seen(brain, affine, turned, distort) > 0.5
+        exact = _seen(signal(b, seen_by_fibres), affine, turned, distort)
+        noisy = magnitude(exact, share, rngs[0], fwhm=settings["noise_fwhm_mm"], voxel=grid.voxel)
+        data[..., k] = whole_numbers(WHITE_S0 * noisy, inside)
+    snr = 1 / share if share else None
+    return dict(data=data, b_values=b_values, directions=directions, motion=motion, field=field, snr=snr)
+
+
+def _seen(volume, affine, grid, distort):
+    seen = acquire(volume, affine, grid)
+    return distort(seen) if distort else seen
+
+
+def dwi_parameters(series, settings):
+    """Sequence parameters for the sidecar."""
+    return {
+        "PhaseEncodingDirection": PHASE_ENCODING,
+        "TotalReadoutTime": TOTAL_READOUT_S,
+        "NumberOfDirections": settings["n_directions"],
+        "SignalToNoiseRatio": series["snr"],
+        "GradientConvention": "FSL: voxel axes, x reversed because the affine is right-handed",
+    }

@@ -1,0 +1,100 @@
+"""The short way to FA, RD, AD, MTR and DVR: the exact map of a voxel with the errors that a fit would leave."""
+
+import numpy as np
+
+from myelosketch.simulation.fields import smooth_field
+from myelosketch.simulation.physics import diffusivity_from_signal, fractional_anisotropy
+from myelosketch.simulation.scanner import acquire, bias_field
+
+LARGEST_DRAW = 2.5  # a participant's gain or offset is drawn no further out, in SD
+WHITE_DVR = 1.28  # DVR of healthy white matter: the gain is given as the SD it causes there
+
+
+def acquire_diffusion(maps, brain, affine, grid, noise_sd, noise_fwhm, rng):
+    """Noisy AD, RD (1e-3 mm2/s) and the FA they give; 0 outside the brain.
+
+    Parameters
+    ----------
+    maps : dict with ``signal_AD`` and ``signal_RD``
+    brain : array (x, y, z), brain's share
+    affine, grid : anatomy affine and diffusion grid
+    noise_sd : SD of the errors, 1e-3 mm2/s
+    noise_fwhm : width over which they are correlated, mm: images of EPI are filtered and interpolated
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict of arrays of grid.shape, float32: FA, RD, AD, with AD the larger of the two
+    """
+    share = acquire(brain, affine, grid)
+    inside = share > 0.5
+    noisy = []
+    for name in ("signal_AD", "signal_RD"):
+        exact = diffusivity_from_signal(acquire(maps[name], affine, grid), share)
+        noise = smooth_field(grid.shape, grid.voxel, noise_fwhm, rng)
+        noisy.append(np.where(inside, np.maximum(exact + noise_sd * noise, 0.02), 0))
+    axial, radial = np.maximum(*noisy), np.minimum(*noisy)
+    result = {"FA": fractional_anisotropy(axial, radial), "RD": radial, "AD": axial}
+    return {name: values.astype(np.float32) for name, values in result.items()}
+
+
+def mtr_errors(grid, settings, rng):
+    """Errors of MTR that are the same in every voxel or smooth.
+
+    Returns
+    -------
+    offset : float, percent, of this participant
+    field : array of grid.shape, factor by the error of B1
+    """
+    offset = settings["mtr_offset"] + settings["mtr_gain_sd"] * bounded_normal(rng)
+    return offset, bias_field(grid, settings["b1_range"], rng)
+
+
+def acquire_mtr(maps, brain, affine, grid, settings, rng):
+    """MTR map (percent) with B1 error, a participant's offset and noise; 0 outside the brain."""
+    share = acquire(brain, affine, grid)
+    inside = share > 0.5
+    exact = acquire(maps["MTR"], affine, grid) / np.where(inside, share, 1)
+    offset, field = mtr_errors(grid, settings, rng)
+    noise = settings["mtr_noise"] * rng.standard_normal(grid.shape, dtype=np.float32)
+    return np.where(inside, np.clip(exact * field + offset + noise, 0.01, 100), 0).astype(np.float32)
+
+
+def bounded_normal(rng):
+    """One standard normal draw, cut at LARGEST_DRAW."""
+    return float(np.clip(rng.standard_normal(), -LARGEST_DRAW, LARGEST_DRAW))
+
+
+def pet_gain(settings, rng):
+    """Factor on the DVR of this participant's white matter; grey matter is the reference and has none."""
+    return settings["gain_mean"] + settings["gain_sd"] / WHITE_DVR * bounded_normal(rng)
+
+
+def acquire_pet(maps, unseen, gain, brain, affine, grid, settings, rngs):
+    """Two measurements of the DVR and what lies behind them.
+
+    Parameters
+    ----------
+    maps : dict with ``DVR``, what MRI can know, and ``DVR_white``, the white matter's part of it
+    unseen : array (x, y, z), part of the white matter's DVR that leaves no trace in MRI
+    gain : factor on the DVR of white matter
+    brain : array (x, y, z), brain's share
+    affine, grid : anatomy affine and PET grid
+    settings : section ``pet``
+    rngs : two numpy.random.Generator: first and second scan
+
+    Returns
+    -------
+    dict of arrays of grid.shape, float32: ``visible`` (blurred), ``noisefree`` (with the unseen part and the
+    participant's gain too), ``DVR`` and ``rescan`` (noisefree with own noise); 0 outside the brain
+    """
+    fwhm = settings["blur_fwhm_mm"]
+    inside = acquire(brain, affine, grid) > 0.5
+    seen = acquire(maps["DVR"], affine, grid, psf_fwhm=fwhm)
+    hidden = np.float32(gain - 1) * maps["DVR_white"] + np.float32(gain) * unseen
+    noisefree = seen + acquire(hidden, affine, grid, psf_fwhm=fwhm)
+    result = {"visible": seen, "noisefree": noisefree}
+    for name, rng in zip(("DVR", "rescan"), rngs, strict=True):
+        noise = settings["noise_sd"] * smooth_field(grid.shape, grid.voxel, settings["noise_fwhm_mm"], rng)
+        result[name] = noisefree + noise
+    return {name: np.where(inside, values, 0).astype(np.float32) for name, values in result.items()}

@@ -1,0 +1,79 @@
+"""The pair of images with and without magnetisation-transfer pulse, whose ratio is the MTR."""
+
+import numpy as np
+
+from myelosketch.simulation import physics
+from myelosketch.simulation.measured_maps import mtr_errors
+from myelosketch.simulation.scanner import acquire, bias_field, magnitude, whole_numbers
+
+WATER_SIGNAL = 2000.0  # CSF without MT pulse, arbitrary units
+RECEIVE_BIAS = 0.1  # largest receive bias; the ratio is free of it
+TYPICAL_MTR = 40.5  # percent, healthy white matter
+
+
+def noise_share(settings, mtr_noise):
+    """SD of the noise relative to white matter without MT pulse.
+
+    Parameters
+    ----------
+    settings : section ``mt``; ``snr`` null asks for the noise that gives MTR the SD of the other level in white
+        matter: SD(MTR) = 100 / SNR * sqrt(1 + (1 - MTR/100)^2)
+    mtr_noise : that SD, percent
+
+    Returns
+    -------
+    float, 0 for no noise
+    """
+    if settings["snr"] is not None:
+        return 1 / settings["snr"]
+    return mtr_noise / 100 / np.sqrt(1 + (1 - TYPICAL_MTR / 100) ** 2)
+
+
+def mt_contrast(fractions, latents):
+    """Signals with and without MT pulse before any error of the scanner; tissues mix as signal.
+
+    Returns
+    -------
+    off, on : arrays (x, y, z), float32; CSF without MT pulse 100
+    """
+    m, a, w = (latents[name] for name in ("myelin", "axons", "water"))
+    density = fractions["white"] * physics.proton_density(m, w)
+    off, on = density, density * (1 - physics.magnetisation_transfer_ratio(m, a, w) / 100)
+    for tissue, values in physics.TISSUES.items():
+        density = np.float32(values["PD"]) * fractions[tissue]
+        off, on = off + density, on + density * np.float32(1 - values["MTR"] / 100)
+    return off.astype(np.float32), on.astype(np.float32)
+
+
+def acquire_mt(body, brain, grid, mri, settings, rngs):
+    """Both images, in one pose.
+
+    The error of B1 and the participant's offset are those that the direct MTR map of the same participant has.
+
+    Parameters
+    ----------
+    body : dict with ``anatomy`` and ``latents``
+    brain : array (x, y, z), brain's share
+    grid : Grid
+    mri, settings : sections ``mri`` and ``mt``
+    rngs : two numpy.random.Generator: errors of MTR, receive field and noise
+
+    Returns
+    -------
+    dict : ``mt_off``, ``mt_on``, arrays of grid.shape, int16, arbitrary units, 0 outside the brain;
+        ``mt_snr``, of white matter without MT pulse (None: no noise)
+    """
+    affine = body["anatomy"].affine
+    inside = acquire(brain, affine, grid) > 0.5
+    off, on = (acquire(m, affine, grid) for m in mt_contrast(body["anatomy"].fractions, body["latents"]))
+    offset, field = mtr_errors(grid, mri, rngs[0])
+    saturated = (off - on) * field + off * np.float32(offset / 100)
+    on = np.clip(off - saturated, 0, None)
+    receive = bias_field(grid, RECEIVE_BIAS, rngs[1])
+    share = noise_share(settings, mri["mtr_noise"])
+    sd = share * WATER_SIGNAL / 100 * physics.proton_density(1.0, 0.0)
+    images = {"mt_snr": 1 / share if share else None}
+    for name, exact in (("mt_off", off), ("mt_on", on)):
+        noisy = magnitude(WATER_SIGNAL / 100 * exact * receive, sd, rngs[1])
+        images[name] = whole_numbers(noisy, inside)
+    return images

@@ -1,0 +1,124 @@
+"""The dynamic [11C]PIB scan of a simulated participant, and the mask of its reference region."""
+
+import numpy as np
+
+from myelosketch.simulation import kinetics
+from myelosketch.simulation.fields import smooth_field
+from myelosketch.simulation.physics import TISSUES, distribution_volume_ratio
+from myelosketch.simulation.scanner import acquire
+
+DVR_NODES = np.arange(0.1, 3.0001, 0.01)  # white matter's curves are interpolated between these
+LEAST_ACTIVITY = 1e-3  # kBq/mL
+REFERENCE_ML = 20.0  # size of the reference region
+
+
+def white_dvr(latents, unseen, gain):
+    """DVR of the white matter itself, with what MRI does not see and the participant's gain.
+
+    Parameters
+    ----------
+    latents : dict with ``myelin`` and ``water``, arrays (x, y, z)
+    unseen : array (x, y, z), DVR
+    gain : float
+
+    Returns
+    -------
+    array (x, y, z), within DVR_NODES
+    """
+    dvr = gain * (distribution_volume_ratio(latents["myelin"], latents["water"]) + unseen)
+    return np.clip(dvr, DVR_NODES[0], DVR_NODES[-1]).astype(np.float32)
+
+
+def acquire_dynamic(body, unseen, gain, brain, grid, settings, durations, rng):
+    """The 4-D scan, frame by frame: tissues mix as activity, so the DVR mixes by share too.
+
+    Parameters
+    ----------
+    body : dict with ``anatomy`` and ``latents``
+    unseen, gain : as in :func:`white_dvr`
+    brain : array (x, y, z), brain's share
+    grid : Grid
+    settings : section ``pet``
+    durations : frames, s
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array (x, y, z, frames), float32, kBq/mL, decay-corrected; 0 outside the brain
+    """
+    fractions, affine = body["anatomy"].fractions, body["anatomy"].affine
+    inside = acquire(brain, affine, grid) > 0.5
+    white = fractions["white"]
+    where = white > 0
+    dvr, white = white_dvr(body["latents"], unseen, gain)[where], white[where]
+    by_dvr = kinetics.frame_curves(durations, DVR_NODES, kinetics.DELIVERY["white"])
+    others = {
+        name: kinetics.frame_curves(durations, values["DVR"], kinetics.DELIVERY[name])[:, 0]
+        for name, values in TISSUES.items()
+    }
+    scale = kinetics.noise_scale(durations, settings["noise_sd"])
+    # of an activity of 1: how strong the noise of each frame is
+    noise = scale * kinetics.relative_noise(np.ones(len(durations)), durations)
+    frames = np.zeros((*grid.shape, len(durations)), np.float32, order="F")
+    for k in range(len(durations)):
+        activity = sum(np.float32(curve[k]) * fractions[name] for name, curve in others.items())
+        activity[where] += white * np.interp(dvr, DVR_NODES, by_dvr[k]).astype(np.float32)
+        exact = acquire(activity, affine, grid, psf_fwhm=settings["blur_fwhm_mm"])
+        field = smooth_field(grid.shape, grid.voxel, settings["noise_fwhm_mm"], rng)
+        frames[..., k] = np.where(inside, with_noise(exact, noise[k], field), 0)
+    return frames
+
+
+def with_noise(activity, noise, field):
+    """Activity with log-normal noise of SD noise * sqrt(activity): what iterative reconstruction leaves.
+
+    The mean is kept and no activity falls below 0 (Barrett, Wilson and Tsui 1994).
+
+    Parameters
+    ----------
+    activity : array (x, y, z), kBq/mL
+    noise : SD at an activity of 1 kBq/mL
+    field : array (x, y, z), mean 0 and SD 1
+
+    Returns
+    -------
+    array (x, y, z), float32
+    """
+    activity = np.maximum(activity, LEAST_ACTIVITY)
+    variance = np.log1p(np.float32(noise) ** 2 / activity)
+    return activity * np.exp(np.sqrt(variance) * field - variance / 2)
+
+
+def reference_region(body, grid, blur_fwhm_mm):
+    """Voxels that hold most cortical grey matter after blur, REFERENCE_ML of them: the reference region.
+
+    Parameters
+    ----------
+    body : dict with ``anatomy``
+    grid : Grid
+    blur_fwhm_mm : point spread, mm
+
+    Returns
+    -------
+    array of grid.shape, bool
+    """
+    anatomy = body["anatomy"]
+    purity = acquire(anatomy.fractions["cortex"], anatomy.affine, grid, psf_fwhm=blur_fwhm_mm)
+    wanted = max(1, round(REFERENCE_ML * 1000 / grid.voxel**3))
+    return purity >= np.partition(purity.ravel(), -wanted)[-wanted]
+
+
+def frame_parameters(durations):
+    """Timing and kinetics for the sidecar; BIDS names where there are any."""
+    return {
+        "TracerName": "[11C]PIB",
+        "TracerRadionuclide": "C11",
+        "ModeOfAdministration": "bolus",
+        "TimeZero": "injection",
+        "FrameTimesStart": kinetics.frame_times(durations),
+        "FrameDuration": durations,
+        "ImageDecayCorrected": True,
+        "ImageDecayCorrectionTime": 0,
+        "ReferenceK2": kinetics.REFERENCE_K2,
+        "ReferenceK2Units": "1/min",
+    }

@@ -1,0 +1,92 @@
+"""Ground truth of a simulated participant: for tests and ceilings only."""
+
+import numpy as np
+import pandas as pd
+
+from myelosketch.provenance import write_json
+from myelosketch.simulation.anatomy import FRACTIONS
+from myelosketch.simulation.cohort import LATENTS, TRUTH_MAPS, field_file, truth_files
+from myelosketch.simulation.latents import lesion_table
+from myelosketch.tables import write_table
+from myelosketch.volumes import save_volume
+
+TISSUE_CODES = {"csf": 1, "cortex": 2, "deep": 3, "white": 4, "lesion": 5}
+LATENT_SCALE = 1000  # latents are stored as whole thousandths
+TRUTH_OF_DVR = {
+    "rescan": "a second scan with noise of its own",
+    "noisefree": "blurred, with gain and unseen part, without noise",
+    "visible": "blurred, without what leaves no trace in MRI",
+}
+DEMYELINATED_BELOW = 0.5  # myelin of a lesion voxel that has lost most of it; 1 is healthy (ours)
+
+
+def tissue_labels(body):
+    """Most abundant tissue of each anatomy voxel as TISSUE_CODES (uint8), 0 outside the brain."""
+    fractions = body["anatomy"].fractions
+    shares = np.stack([fractions[name] for name in FRACTIONS])
+    codes = np.array([TISSUE_CODES[name] for name in FRACTIONS], np.uint8)
+    labels = np.where(shares.sum(axis=0) > 0.5, codes[shares.argmax(axis=0)], 0).astype(np.uint8)
+    if body["lesions"]:
+        labels[body["lesions"].member > 0.5] = TISSUE_CODES["lesion"]
+    return labels
+
+
+def demyelinated_voxels(body):
+    """Lesion voxels of the anatomy grid whose true myelin is below DEMYELINATED_BELOW, as booleans."""
+    return (body["lesions"].labels > 0) & (body["latents"]["myelin"] < DEMYELINATED_BELOW)
+
+
+def lesion_rows(body):
+    """Table of lesions with the share of each one's voxels that is demyelinated."""
+    lesions = body["lesions"]
+    table = pd.DataFrame(lesion_table(lesions, body["latents"]))
+    labels = lesions.labels[lesions.labels > 0]
+    lost = demyelinated_voxels(body)[lesions.labels > 0]
+    n = len(table) + 1
+    share = np.bincount(labels, lost, n)[1:] / np.maximum(np.bincount(labels, minlength=n)[1:], 1)
+    return table.assign(demyelinated_share=share)
+
+
+def write_truth(root, subject, group, body, images):
+    """Write poses, motion, ideal DVR maps, latents, tissues and lesions; the same files at both levels.
+
+    The DVR maps are ideal at both levels: blurred maps of the DVR, the second scan with the noise of
+    ``pet.noise_sd`` on it, never the result of a kinetic fit.
+
+    Parameters
+    ----------
+    root : folder of the simulated dataset
+    subject, group : str
+    body : dict of :func:`simulate_body`
+    images : dict of :func:`simulate_scans`
+    """
+    truth, grids = truth_files(root, subject, group), images["grids"]
+    write_json(truth["poses"], {name: grid.pose for name, grid in grids.items()})
+    series = images.get("dwi", {})
+    write_json(
+        truth["motion"],
+        {
+            "Description": "motion of the head in each volume of dwi, about and from its pose, in the world of dwi",
+            "Columns": ["rotation_x_deg", "rotation_y_deg", "rotation_z_deg", "x_mm", "y_mm", "z_mm"],
+            "dwi": series.get("motion", []),
+        },
+    )
+    if series.get("field") is not None:
+        sidecar = {"Units": "Hz", "Description": "off-resonance at the true places"}
+        save_volume(field_file(root, subject), series["field"], grids["dwi"].affine, sidecar=sidecar)
+    for name in TRUTH_MAPS:
+        sidecar = {"Units": "1", "Description": f"DVR of [11C]PIB, {TRUTH_OF_DVR[name]}"}
+        save_volume(truth[name], images[name], grids["pet"].affine, sidecar=sidecar)
+    affine = body["anatomy"].affine
+    labels = tissue_labels(body)
+    for name in LATENTS:
+        stored = np.round(LATENT_SCALE * np.where(labels > 0, body["latents"][name], 0)).astype(np.int16)
+        sidecar = {"Units": "0.001", "Description": f"{name}, in thousandths"}
+        save_volume(truth[name], stored, affine, sidecar=sidecar)
+    save_volume(truth["tissue"], labels, affine, sidecar={"Units": "1", "Levels": TISSUE_CODES})
+    if body["lesions"]:
+        sidecar = {"Units": "1", "Description": "number of the lesion in the table of lesions, 0 outside"}
+        save_volume(truth["lesions"], body["lesions"].labels, affine, sidecar=sidecar)
+        sidecar = {"Units": "1", "Description": f"lesion voxels with myelin below {DEMYELINATED_BELOW}"}
+        save_volume(truth["demyelinated"], demyelinated_voxels(body), affine, sidecar=sidecar)
+        write_table(lesion_rows(body), truth["lesion_table"])

@@ -1,0 +1,70 @@
+"""The images of a simulated participant as BIDS files, each with its units, parameters and provenance."""
+
+from myelosketch.names import UNITS
+from myelosketch.provenance import provenance
+from myelosketch.simulation.cohort import simulated_files, simulated_siblings
+from myelosketch.simulation.diffusion_signal import dwi_parameters
+from myelosketch.simulation.gradients import write_gradients
+from myelosketch.simulation.kinetics import noise_scale
+from myelosketch.simulation.pet_signal import frame_parameters
+from myelosketch.volumes import save_volume
+
+# grid of an image; those not named are of the diffusion series
+_GRID = {
+    **dict.fromkeys(("T1w", "FLAIR", "lesion_mask"), "T1w"),
+    **dict.fromkeys(("MTR", "mt_on", "mt_off"), "MTR"),
+    **dict.fromkeys(("DVR", "pet", "reference_mask"), "pet"),
+}
+_UNITS = UNITS | {"pet": "kBq/mL", "reference_mask": "1", "lesion_mask": "1"}
+
+
+def write_images(root, subject, group, images, settings, seed):
+    """Write what the participant brings to the cohort.
+
+    Parameters
+    ----------
+    root : folder of the simulated dataset
+    subject, group : str
+    images : dict of :func:`simulate_scans`
+    settings : completed settings of the simulation
+    seed : int
+    """
+    level = settings["level"]
+    siblings = simulated_siblings(root, subject, level)
+    for name, path in simulated_files(root, subject, group, level).items():
+        affine = images["grids"][_GRID.get(name, "dwi")].affine
+        fields, parameters = _description(name, images, settings)
+        sidecar = provenance(
+            Units=_UNITS.get(name, "arbitrary"), Simulated=True, Seed=seed, **fields, parameters=parameters
+        )
+        image = images[name]
+        if name == "dwi":
+            write_gradients(
+                siblings["dwi_bval"], siblings["dwi_bvec"], image["b_values"], image["directions"], affine
+            )
+            image = image["data"]
+        save_volume(path, image, affine, sidecar=sidecar)
+
+
+def _description(name, images, settings):
+    """Top-level fields and parameters of an image's sidecar."""
+    mri = settings["mri"]
+    if name in ("T1w", "FLAIR"):
+        keys = (f"{name.lower()}_noise_percent", f"{name.lower()}_bias_percent")
+        return {"SkullStripped": True}, {key: mri[key] for key in keys}
+    if name in ("FA", "RD", "AD"):
+        return {}, {"diffusion_noise": mri["diffusion_noise"]}
+    if name == "MTR":
+        return {}, {key: mri[key] for key in ("b1_range", "mtr_noise", "mtr_gain_sd", "mtr_offset")}
+    if name == "dwi":
+        return dwi_parameters(images["dwi"], settings["dwi"]), settings["dwi"]
+    if name in ("mt_on", "mt_off"):
+        return {"MTState": name == "mt_on", "SignalToNoiseRatio": images["mt_snr"]}, settings["mt"]
+    if name == "pet":
+        scale = noise_scale(settings["frames"], settings["pet"]["noise_sd"])
+        return frame_parameters(settings["frames"]), settings["pet"] | {"noise_scale": scale}
+    if name == "DVR":
+        return {}, settings["pet"]
+    if name == "reference_mask":
+        return {"Description": "voxels with most cortical grey matter after the point spread"}, {}
+    return {}, {}
