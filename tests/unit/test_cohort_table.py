@@ -3,7 +3,15 @@
 import pandas as pd
 import pytest
 
-from myelosketch.cohort.table import COLUMNS, cohort_from_rows, read_cohort, split_complete
+from myelosketch.cohort.table import (
+    COLUMNS,
+    cohort_from_rows,
+    companions,
+    read_cohort,
+    split_complete,
+    used_files,
+    used_inputs,
+)
 from myelosketch.errors import InputError
 
 HEADER = "subject\tgroup\tT1w\tlesion_mask\tFA\tRD\tAD\tMTR\tDVR\n"
@@ -104,3 +112,104 @@ def test_missing_entries_are_none():
 def test_no_table_named():
     with pytest.raises(InputError, match="cohort.source is table, but cohort.table is blank"):
         read_cohort("")
+
+
+RAW_HEADER = "subject\tgroup\tT1w\tlesion_mask\tdwi\tmt_on\tmt_off\tpet\treference_mask\n"
+RAW_ROW = "01\tHC\tt.nii\tn/a\tdwi.nii.gz\ton.nii\toff.nii\tpet.nii.gz\tref.nii\n"
+RAW_FILES = (
+    "t.nii",
+    "dwi.nii.gz",
+    "dwi.bval",
+    "dwi.bvec",
+    "on.nii",
+    "off.nii",
+    "pet.nii.gz",
+    "pet.json",
+    "ref.nii",
+)
+
+
+@pytest.fixture
+def raw_table(tmp_path):
+    """A control with raw images only, all files there: path of its table."""
+    for name in RAW_FILES:
+        (tmp_path / name).touch()
+    return table(tmp_path, RAW_HEADER + RAW_ROW)
+
+
+def reasons(path, **settings):
+    return split_complete(read_cohort(path), **settings)[1].reason.tolist()
+
+
+def test_raw_images_do_instead_of_maps(raw_table, tmp_path):
+    cohort = read_cohort(raw_table)
+    included, excluded = split_complete(cohort)
+    assert included.scan.tolist() == ["sub-01"]
+    assert excluded.empty
+    row = cohort.to_dict("records")[0]
+    assert used_inputs(row) == ["T1w", "dwi", "mt_on", "mt_off", "pet", "reference_mask"]
+    assert sorted(used_files(row).values()) == sorted(str(tmp_path / name) for name in RAW_FILES)
+
+
+def test_companions_have_the_name_of_their_series():
+    assert companions("dwi", "a/sub-01_dwi.nii.gz") == {
+        "bval": "a/sub-01_dwi.bval",
+        "bvec": "a/sub-01_dwi.bvec",
+    }
+    assert companions("pet", "a/x.1.nii") == {"json": "a/x.1.json"}
+    assert companions("mt_on", "a.nii") == {}
+
+
+@pytest.mark.parametrize("name", ["dwi.bval", "dwi.bvec", "pet.json", "ref.nii", "on.nii"])
+def test_a_missing_companion_leaves_the_scan_out(raw_table, tmp_path, name):
+    (tmp_path / name).unlink()
+    stem, suffix = name.split(".")
+    of = f"{suffix} of {stem}" if suffix != "nii" else {"ref": "reference_mask", "on": "mt_on"}[stem]
+    assert reasons(raw_table) == [f"file does not exist: {of} ({tmp_path / name})"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("dwi.nii.gz", "n/a", "no FA, RD, AD in the table"),
+        ("on.nii", "n/a", "no mt_on in the table"),
+        ("pet.nii.gz", "", "no DVR in the table"),
+        ("ref.nii", "n/a", "no reference_mask in the table"),
+    ],
+)
+def test_what_a_scan_with_raw_images_lacks(tmp_path, old, new, reason):
+    assert reasons(table(tmp_path, RAW_HEADER + RAW_ROW.replace(old, new)), check_files=False) == [reason]
+
+
+def test_no_mask_is_needed_if_grey_matter_is_the_reference(tmp_path):
+    path = table(tmp_path, RAW_HEADER + RAW_ROW.replace("ref.nii", "n/a"))
+    assert reasons(path, check_files=False, reference="grey_matter") == []
+    row = read_cohort(table(tmp_path, RAW_HEADER + RAW_ROW)).to_dict("records")[0]
+    assert "reference_mask" not in used_inputs(row, reference="grey_matter")
+
+
+def test_a_given_map_wins_and_its_raw_images_are_not_opened():
+    maps = {name: f"{name}.nii" for name in ("T1w", "FA", "RD", "AD", "MTR", "DVR")}
+    raw = {name: f"{name}.nii" for name in ("dwi", "mt_on", "mt_off", "pet", "reference_mask")}
+    row = cohort_from_rows([{"subject": "01", "group": "HC", **maps, **raw}]).to_dict("records")[0]
+    assert used_inputs(row) == list(maps)
+
+
+def test_some_of_the_tensor_maps_are_not_mixed_with_a_fit():
+    maps = {"T1w": "t", "FA": "f", "MTR": "m", "DVR": "d", "dwi": "w.nii.gz"}
+    cohort = cohort_from_rows([{"subject": "01", "group": "HC", **maps}])
+    assert split_complete(cohort, check_files=False)[1].reason.tolist() == ["no RD, AD in the table"]
+
+
+def test_flair_is_never_needed_but_must_exist_if_named(raw_table, tmp_path):
+    text = RAW_HEADER.replace("T1w", "T1w\tFLAIR") + RAW_ROW.replace("\tt.nii", "\tt.nii\tgone.nii")
+    assert reasons(table(tmp_path, text)) == [f"file does not exist: FLAIR ({tmp_path}/gone.nii)"]
+    assert reasons(table(tmp_path, text.replace("gone.nii", "n/a"))) == []
+
+
+def test_a_table_needs_columns_for_maps_or_raw_images(tmp_path):
+    found = problems(table(tmp_path, (RAW_HEADER + RAW_ROW).replace("\tpet\t", "\tPET\t")))
+    assert found == [
+        f"  - column 'PET' is unknown (valid: {', '.join(COLUMNS)})",
+        "  - column 'DVR' is missing",
+    ]

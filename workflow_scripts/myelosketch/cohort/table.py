@@ -7,11 +7,18 @@ import pandas as pd
 
 from myelosketch.errors import InputError
 from myelosketch.names import GROUPS, scan_name
+from myelosketch.provenance import sidecar_path
 from myelosketch.tables import read_table
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9]+")
-FILE_COLUMNS = ("T1w", "lesion_mask", "FA", "RD", "AD", "MTR", "DVR")
-COLUMNS = ("subject", "session", "group", *FILE_COLUMNS)
+# maps that one raw acquisition gives together, and the raw images they can be derived from
+SOURCES = ((("FA", "RD", "AD"), ("dwi",)), (("MTR",), ("mt_on", "mt_off")), (("DVR",), ("pet",)))
+MAPS = tuple(name for maps, _ in SOURCES for name in maps)
+RAW = tuple(name for _, raw in SOURCES for name in raw)
+FILE_COLUMNS = ("T1w", "FLAIR", "lesion_mask", *MAPS, *RAW, "reference_mask")
+# what has to lie beside a raw series, under its name
+COMPANIONS = {"dwi": ("bval", "bvec"), "pet": ("json",)}
+COLUMNS = ("subject", "session", "group", "site", *FILE_COLUMNS)
 
 
 def cohort_from_rows(rows):
@@ -32,8 +39,8 @@ def read_cohort(path):
 
     Parameters
     ----------
-    path : str, table with at least ``subject``, ``group``, ``T1w``, ``FA``, ``RD``, ``AD``, ``MTR``, ``DVR`` and
-        ``lesion_mask``; ``session`` is optional
+    path : str, table with at least ``subject``, ``group``, ``T1w``, ``lesion_mask`` and, of each of SOURCES, the
+        maps or a raw image; ``session``, ``site``, ``FLAIR`` and ``reference_mask`` are optional
 
     Returns
     -------
@@ -49,7 +56,7 @@ def read_cohort(path):
         )
     table = read_table(path)
     unknown = sorted(set(table.columns) - set(COLUMNS))
-    absent = [name for name in COLUMNS if name not in table and name != "session"]
+    absent = [name for name in _needed_columns(table.columns) if name not in table]
     problems = [f"column {name!r} is unknown (valid: {', '.join(COLUMNS)})" for name in unknown]
     problems += [f"column {name!r} is missing" for name in absent]
     if not problems:
@@ -64,14 +71,65 @@ def read_cohort(path):
     return cohort_from_rows(table.to_dict("records"))
 
 
+def _needed_columns(present):
+    """Columns a table must have: a map only where no column could hold what it is derived from."""
+    derived = {name for maps, raw in SOURCES if set(raw) & set(present) for name in maps}
+    needed = ("subject", "group", "T1w", "lesion_mask", *MAPS)
+    return [name for name in needed if name not in derived]
+
+
+def companions(name, path):
+    """Files that belong to a raw series and have its name: ``.bval``, ``.bvec`` or ``.json`` for ``.nii.gz``.
+
+    Parameters
+    ----------
+    name : column of the cohort table; only those of COMPANIONS have companions
+    path : path of the series
+
+    Returns
+    -------
+    dict : suffix to path (str)
+    """
+    return {kind: str(sidecar_path(path).with_suffix(f".{kind}")) for kind in COMPANIONS.get(name, ())}
+
+
+def used_inputs(row, *, reference="mask"):
+    """Columns of a scan whose files the workflow opens; a map that is given wins over the raw images.
+
+    Parameters
+    ----------
+    row : dict, a row of the cohort table
+    reference : ``mask`` or ``grey_matter`` (maps.reference): only the first needs ``reference_mask``
+
+    Returns
+    -------
+    list of column names that have an entry, in the order of FILE_COLUMNS
+    """
+    used = ["T1w", "FLAIR", "lesion_mask"]
+    for maps, raw in SOURCES:
+        used += maps if any(row.get(name) for name in maps) else raw
+    if "pet" in used and reference == "mask":
+        used.append("reference_mask")
+    return [name for name in FILE_COLUMNS if name in used and row.get(name)]
+
+
+def used_files(row, *, reference="mask"):
+    """Paths of all files of a scan that the workflow opens, companions included, by a name for messages."""
+    files = {name: row[name] for name in used_inputs(row, reference=reference)}
+    beside = {
+        f"{kind} of {name}": path for name in files for kind, path in companions(name, files[name]).items()
+    }
+    return files | beside
+
+
 def _row_problems(table):
     problems = [] if len(table) else ["no rows: give one row per scan"]
     for number, row in enumerate(table.to_dict("records"), start=2):  # line 1 is the header
-        for name in ("subject", "session"):
+        for name in ("subject", "session", "site"):
             entry = row[name]
             if (name == "subject" or entry is not None) and not ID_PATTERN.fullmatch(entry or ""):
                 problems.append(f"line {number}: {name} {entry!r} must be letters and digits only")
-        if row["group"] not in GROUPS:
+        if row["group"] is not None and row["group"] not in GROUPS:  # without a group, a scan is left out
             problems.append(f"line {number}: group {row['group']!r} must be one of {', '.join(GROUPS)}")
     with_session = table.session.notna()
     if with_session.any() and not with_session.all():
@@ -85,19 +143,20 @@ def _row_problems(table):
     for subject, rows in table.groupby("subject"):
         if rows.group.nunique() > 1:
             problems.append(
-                f"subject {subject} is in two groups: {' and '.join(sorted(rows.group.unique()))}"
+                f"subject {subject} is in two groups: {' and '.join(sorted(rows.group.dropna().unique()))}"
             )
     return problems
 
 
-def split_complete(table, *, exclude=(), check_files=True):
+def split_complete(table, *, exclude=(), check_files=True, reference="mask"):
     """Separate the scans that have all they need from those that do not.
 
     Parameters
     ----------
     table : cohort table
     exclude : scans (``sub-01``) left out by the configuration
-    check_files : bool, also require that each named file exists
+    check_files : bool, also require that each file the workflow will open exists
+    reference : ``mask`` or ``grey_matter`` (maps.reference)
 
     Returns
     -------
@@ -114,7 +173,7 @@ def split_complete(table, *, exclude=(), check_files=True):
             f"cohort.exclude names {', '.join(strangers)}, not in the cohort: use names such as {table.scan.iloc[0]}."
         )
     reasons = [
-        "named in cohort.exclude" if row["scan"] in exclude else _reason(row, check_files)
+        "named in cohort.exclude" if row["scan"] in exclude else _reason(row, check_files, reference)
         for row in table.to_dict("records")
     ]
     left_out = pd.Series([bool(reason) for reason in reasons], index=table.index, dtype=bool)
@@ -122,13 +181,33 @@ def split_complete(table, *, exclude=(), check_files=True):
     return table[~left_out].reset_index(drop=True), excluded.reset_index(drop=True)
 
 
-def _reason(row, check_files):
-    needed = [name for name in FILE_COLUMNS if name != "lesion_mask" or row["group"] == "MS"]
-    missing = [name for name in needed if not row[name]]
+def _reason(row, check_files, reference):
+    if not row["group"]:
+        return "no group"
+    missing = _missing(row, reference)
     if missing:
         return f"no {', '.join(missing)} in the table"
-    absent = [f"{name} ({row[name]})" for name in needed if check_files and not Path(row[name]).is_file()]
-    return f"file does not exist: {', '.join(absent)}" if absent else ""
+    files = used_files(row, reference=reference) if check_files else {}
+    absent = {name: Path(path) for name, path in files.items() if not Path(path).is_file()}
+    in_annex = [
+        name for name, path in absent.items() if path.is_symlink() and "annex" in path.readlink().parts
+    ]
+    parts = {
+        "not downloaded": [f"{name} (datalad get {absent[name]})" for name in in_annex],
+        "file does not exist": [f"{name} ({absent[name]})" for name in absent if name not in in_annex],
+    }
+    return "; ".join(f"{start}: {', '.join(items)}" for start, items in parts.items() if items)
+
+
+def _missing(row, reference):
+    """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images."""
+    needed = ["T1w"] + (["lesion_mask"] if row["group"] == "MS" else [])
+    for maps, raw in SOURCES:
+        from_raw = not any(row[name] for name in maps) and any(row[name] for name in raw)
+        needed += raw if from_raw else maps
+    if "pet" in needed and reference == "mask":
+        needed.append("reference_mask")
+    return [name for name in needed if not row[name]]
 
 
 def _listing(start, problems):

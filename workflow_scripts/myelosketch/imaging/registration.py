@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from myelosketch.cohort.units import default_units, unit_factor
 from myelosketch.imaging.itk import register, to_ants
 from myelosketch.imaging.resampling import content_box, crop, resample_map
 from myelosketch.names import UNITS
@@ -12,7 +13,7 @@ from myelosketch.volumes import Volume, check_same_grid, load_volume, save_volum
 MD_WEIGHT = 0.2
 
 
-def register_scan(inputs, outputs, *, metric, sampling, finest_mm, seed):
+def register_scan(inputs, outputs, *, metric, sampling, finest_mm, seed, units=None):
     """Register T1w to PET, the tensor maps and MTR to T1w, and resample all maps onto petref.
 
     Parameters
@@ -22,13 +23,15 @@ def register_scan(inputs, outputs, *, metric, sampling, finest_mm, seed):
     outputs : dict of paths: ``xfm_t1w_to_petref``, ``xfm_dwi_to_t1w``, ``xfm_mtr_to_t1w``, ``fa``, ``rd``, ``ad``,
         ``mtr``, ``dvr``
     metric, sampling, finest_mm, seed : see ``myelosketch.imaging.itk.register``
+    units : dict, unit of each map's values; ``names.UNITS`` if not given
 
     Raises
     ------
     InputError : a registration fails
     GeometryError : the tensor maps do not share one grid
     """
-    maps = {name: load_volume(inputs[name]) for name in ("FA", "RD", "AD", "MTR", "DVR")}
+    units = units or default_units()
+    maps = {name: load_map(name, inputs[name], units[name]) for name in ("FA", "RD", "AD", "MTR", "DVR")}
     check_same_grid(maps["FA"], maps["RD"])
     check_same_grid(maps["FA"], maps["AD"])
     t1w, brain = load_volume(inputs["t1w"]), load_volume(inputs["brain"])
@@ -42,8 +45,25 @@ def register_scan(inputs, outputs, *, metric, sampling, finest_mm, seed):
     for name in ("FA", "RD", "AD", "MTR"):
         to_t1w = outputs["xfm_mtr_to_t1w" if name == "MTR" else "xfm_dwi_to_t1w"]
         moved = resample_map(maps[name], petref, [outputs["xfm_t1w_to_petref"], to_t1w])
-        _save(outputs[name.lower()], moved, name, inputs[name], settings)
-    _save(outputs["dvr"], petref, "DVR", inputs["DVR"], {})
+        _save(outputs[name.lower()], moved, name, inputs[name], {**settings, "InputUnits": units[name]})
+    _save(outputs["dvr"], petref, "DVR", inputs["DVR"], {"InputUnits": units["DVR"]})
+
+
+def load_map(name, path, unit):
+    """A map in our unit: the only place where values are converted.
+
+    Parameters
+    ----------
+    name : FA, RD, AD, MTR or DVR
+    path : path
+    unit : unit of the file's values, one of ``units.FACTORS[name]``
+
+    Returns
+    -------
+    Volume in ``names.UNITS[name]``
+    """
+    volume, factor = load_volume(path), unit_factor(name, unit)
+    return volume if factor == 1 else Volume(volume.data * np.float32(factor), volume.affine, volume.path)
 
 
 def tensor_contrast(maps):

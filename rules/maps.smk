@@ -1,0 +1,90 @@
+"""Floor 3: FA, RD, AD, MTR and DVR from raw images, for the scans whose table gives no such map."""
+
+TENSOR_MAPS = ("raw_fa", "raw_rd", "raw_ad", "raw_md", "raw_b0")
+GREY_MATTER = config["maps"]["reference"] == "grey_matter"
+
+
+rule fit_tensor:
+    """Diffusion images denoised, aligned and fitted: FA, RD, AD, MD and the mean image without weighting."""
+    input:
+        admitted=ancient("results/cohort/admitted.tsv"),
+        dwi=scan_input("dwi"),
+        bval=companion_input("dwi", "bval"),
+        bvec=companion_input("dwi", "bvec"),
+        library=library("imaging.tensor"),
+    output:
+        **{key: pat(key) for key in TENSOR_MAPS},
+    log:
+        "results/logs/fit_tensor/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/fit_tensor/{folder}/{scan}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        **{key: config["maps"][key] for key in ("denoise", "motion", "b_max", "b0_threshold")},
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/fit_tensor.py"
+
+
+rule compute_mtr:
+    """The images with and without the saturation pulse, aligned, and their ratio in percent."""
+    input:
+        admitted=ancient("results/cohort/admitted.tsv"),
+        mt_on=scan_input("mt_on"),
+        mt_off=scan_input("mt_off"),
+        library=library("imaging.mtr"),
+    output:
+        pat("raw_mtr"),
+    log:
+        "results/logs/compute_mtr/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/compute_mtr/{folder}/{scan}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        align=config["maps"]["align_mt"],
+        noise_share=config["maps"]["mt_noise_share"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/compute_mtr.py"
+
+
+rule fit_dvr:
+    """The dynamic PET and its reference region: the distribution volume ratio."""
+    input:
+        admitted=ancient("results/cohort/admitted.tsv"),
+        pet=scan_input("pet"),
+        json=companion_input("pet", "json"),
+        reference_mask=[] if GREY_MATTER else scan_input("reference_mask"),
+        t1w=pat("t1w") if GREY_MATTER else [],
+        brain=pat("brain") if GREY_MATTER else [],
+        tissue=pat("tissue") if GREY_MATTER else [],
+        library=library("imaging.kinetics"),
+    output:
+        pat(RAW_DVR),
+    log:
+        "results/logs/fit_dvr/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/fit_dvr/{folder}/{scan}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=60,
+    params:
+        **{key: config["maps"][key] for key in ("t_star_min", "k2_prime", "reference")},
+        model=config["maps"]["dvr_model"],
+        motion=config["maps"]["pet_motion"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/fit_dvr.py"
