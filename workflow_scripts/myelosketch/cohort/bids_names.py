@@ -1,0 +1,131 @@
+"""Which BIDS names an input may have, and the filters that choose between several."""
+
+from collections import Counter
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+# input: (suffix, entities) of the names it may have. BEP016 for diffusion maps, and its older suffixes FA, RD, AD;
+# `roi` is the suffix of lesion masks in fMRIPrep's documentation
+NAMES = {
+    "T1w": [("T1w", {})],
+    "FLAIR": [("FLAIR", {})],
+    "lesion_mask": [("mask", {"label": "lesion*"}), ("roi", {"label": "lesion*"})],
+    "FA": [("dwimap", {"param": "fa"}), ("FA", {})],
+    "RD": [("dwimap", {"param": "rd"}), ("RD", {})],
+    "AD": [("dwimap", {"param": "ad"}), ("AD", {})],
+    "MTR": [("MTRmap", {})],
+    "DVR": [("mimap", {"meas": "DVR"})],
+    "dwi": [("dwi", {})],
+    "mt_on": [("MTR", {"mt": "on"})],
+    "mt_off": [("MTR", {"mt": "off"})],
+    "pet": [("pet", {})],
+    "reference_mask": [("mask", {"label": "reference*"})],
+}
+_PIB = {"trc": ["PIB", None]}
+# what a name must not have, unless a filter of the configuration asks for it: another space than the image's own
+# (BIDS calls that one orig), a phase image, another tracer
+DEFAULT_FILTERS = {name: {"space": ["orig", None], "part": ["mag", None]} for name in NAMES}
+DEFAULT_FILTERS["DVR"] |= _PIB
+DEFAULT_FILTERS["pet"] |= _PIB
+# order in which entities are proposed as filters; all others lie between
+_FIRST, _LAST = ("desc", "run", "acq", "rec", "dir", "ce"), "folder"
+
+
+def entity(file, key):
+    """Value of an entity of a file, None if absent; ``folder`` is the name of the folder that was indexed."""
+    return Path(file.root).name if key == "folder" else file.entities.get(key)
+
+
+def accepts(wanted, value):
+    """Whether a filter takes a value: case does not matter, 1 is 01, ``*`` stands for anything, None for absence.
+
+    Parameters
+    ----------
+    wanted : str, int, None, or a list of these
+    value : str or None
+    """
+    return any(_matches(one, value) for one in (wanted if isinstance(wanted, list) else [wanted]))
+
+
+def may_be(file, name, filters):
+    """Whether a file's name can be that of an input, before any filter.
+
+    Parameters
+    ----------
+    file : BidsFile
+    name : input, a key of NAMES
+    filters : dict, filters of the configuration for this input; an entity in it replaces that of NAMES
+    """
+    return any(
+        file.suffix == suffix
+        and all(accepts(want, entity(file, key)) for key, want in entities.items() if key not in filters)
+        for suffix, entities in NAMES[name]
+    )
+
+
+def passes(file, filters):
+    """Whether a file passes all filters."""
+    return all(accepts(want, entity(file, key)) for key, want in filters.items())
+
+
+def filter_problems(name, filters, files):
+    """Filters that no file can pass, as sentences; a mistyped entity or value must not empty the cohort silently.
+
+    Parameters
+    ----------
+    name : input
+    filters : dict, the configuration's filters for this input
+    files : list of BidsFile whose names can be that of the input
+    """
+    for key, wanted in filters.items():
+        found = sorted({entity(file, key) or "" for file in files})
+        for want in wanted if isinstance(wanted, list) else [wanted]:
+            if want is None or not files or any(_matches(want, value or None) for value in found):
+                continue
+            values = ", ".join(f"{key}-{value}" if value else f"none ({key} is absent)" for value in found)
+            others = sorted({label for file in files for label in file.entities} - {"sub", "ses"})
+            yield (
+                f"cohort.bids.filters.{name}.{key}: no {name} file has {key}-{want}; found: {values}. "
+                f"Entities of these files: {', '.join(others) or 'none'}."
+            )
+
+
+def proposal(groups):
+    """Filters that would choose one file in every scan of an ambiguous input.
+
+    Parameters
+    ----------
+    groups : list of lists of BidsFile, the candidates of each scan
+
+    Returns
+    -------
+    list of texts such as ``{run: 1}``, the commonest first; empty where no entity tells the files apart
+    """
+    votes = Counter(key for files in groups for key in _telling(files))
+    if not votes:
+        return []
+    best = min(votes, key=lambda key: (-votes[key], *_preference(key)))
+    values = Counter(entity(file, best) for files in groups for file in files)
+    ordered = sorted(values, key=lambda value: (-values[value], value or ""))
+    return [f"{{{best}: {value or 'null'}}}" for value in ordered]
+
+
+def _matches(want, value):
+    if want is None or value is None:
+        return want is value
+    want = str(want)
+    if want.isdigit() and value.isdigit():
+        return int(want) == int(value)
+    return fnmatchcase(value.lower(), want.lower())
+
+
+def _telling(files):
+    """Entities whose value is another one in each of the files."""
+    keys = {key for file in files for key in file.entities} | {"folder"}
+    return [key for key in keys if len({entity(file, key) for file in files}) == len(files)]
+
+
+def _preference(key):
+    if key in _FIRST:
+        return 0, _FIRST.index(key), key
+    return (2 if key == _LAST else 1), 0, key

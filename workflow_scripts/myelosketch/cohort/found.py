@@ -1,0 +1,27 @@
+"""The table of all scans found, complete or not, to be looked at, edited and used with ``cohort.source: table``."""
+
+import os
+
+import pandas as pd
+
+from myelosketch.cohort.table import COLUMNS, FILE_COLUMNS
+from myelosketch.tables import write_table
+
+
+def write_found(rows, path):
+    """Write a cohort table that can be read again from any folder: its paths are absolute.
+
+    Parameters
+    ----------
+    rows : list of dict with COLUMNS, one per scan; scans without any file are not written, nor those without a
+        session where others have one
+    path : path of the TSV
+    """
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(object)
+    table = table.where(table.notna(), None)
+    for name in FILE_COLUMNS:
+        table[name] = [os.path.abspath(entry) if entry else None for entry in table[name]]
+    known = table[list(FILE_COLUMNS)].notna().any(axis=1)
+    if table.session.notna().any():
+        known &= table.session.notna()
+    write_table(table[known], path)
