@@ -1,5 +1,6 @@
 # make run: the whole protocol on the default cohort, and its report. make test: lint and all tests.
-# Both create what they need; nothing but Python >= 3.11 and make has to be there.
+# make calibration: the simulated cohort measured, and docs/simulation.md written anew.
+# All create what they need; nothing but Python >= 3.11 and make has to be there.
 
 PYTHON ?= $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3,$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 CORES ?= all
@@ -8,7 +9,7 @@ READY := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run test lint environment clean
+.PHONY: run test lint calibration environment clean
 
 run: $(READY)
 	@python workflow_scripts/run_default.py --cores $(CORES)
@@ -21,6 +22,12 @@ lint: $(READY)
 	ruff format --check .
 	snakefmt --check Snakefile rules
 	snakemake --lint
+
+calibration: $(READY)
+	snakemake --cores $(CORES) calibration
+	mkdir -p docs/simulation
+	cp results/calibration/simulation/*.png docs/simulation/
+	cp results/calibration/simulation.md docs/simulation.md
 
 environment: $(READY)
 

@@ -1,0 +1,116 @@
+"""What the cohort has to fulfil, each criterion with what was found and whether it is met."""
+
+import numpy as np
+import pandas as pd
+
+from myelosketch.calibration.relations import LESION_RD_BAND
+from myelosketch.calibration.targets import INSIDE, TISSUE_NAMES
+
+COLUMNS = ("criterion", "found", "wanted", "met")
+# rungs of the ladder, from the lowest to the highest MCC; the last three come from the truth
+ORDER = ("template", "voxelwise", "means3", "visible", "rescan", "noisefree")
+FROM_TRUTH = ORDER[3:]
+LEAST_ROOM = 0.25
+LARGEST_SHARE = 0.75  # of lesion voxels that are demyelinated at k = 1: above it Dice tells nothing
+LARGEST_KS = 0.10  # two halves of the thirty measured patients differ by less in 95 % of splits (ours)
+
+
+def room_above_linear(mcc):
+    """Share of the way from the template to ``visible`` that the better linear model leaves open.
+
+    Parameters
+    ----------
+    mcc : dict, method of ORDER -> mean MCC
+
+    Returns
+    -------
+    float : (visible - better ridge) / (visible - template); NaN if visible is not above the template
+    """
+    whole = mcc["visible"] - mcc["template"]
+    better = max(mcc["voxelwise"], mcc["means3"])
+    return (mcc["visible"] - better) / whole if whole > 0 else np.nan
+
+
+def ladder_criteria(summary, k):
+    """Criteria of the ladder at one k: every step upward, and the room above the linear models.
+
+    Parameters
+    ----------
+    summary : DataFrame as from ``prediction.summarise_ladder``
+    k : float
+
+    Returns
+    -------
+    list of dict: COLUMNS
+    """
+    rows = summary[(summary.metric == "mcc") & np.isclose(summary.k, k)]
+    mcc = rows.set_index("method")["mean"].astype(float).to_dict()
+    found = [
+        _row(
+            f"MCC of {lower} below {higher}",
+            f"{mcc[lower]:.3f} and {mcc[higher]:.3f}",
+            "lower < higher",
+            mcc[lower] < mcc[higher],
+        )
+        for lower, higher in zip(ORDER[:-1], ORDER[1:], strict=True)
+    ]
+    room = room_above_linear(mcc)
+    wanted = f"at least {LEAST_ROOM:.0%}"
+    found.append(_row("room above the better linear model", f"{room:.0%}", wanted, room >= LEAST_ROOM))
+    return found
+
+
+def share_criteria(demyelination, k):
+    """The mean share of demyelinated lesion voxels leaves something to tell apart.
+
+    Parameters
+    ----------
+    demyelination : DataFrame: method, k, pct_true (one row per patient)
+    k : float
+    """
+    rows = demyelination[np.isclose(demyelination.k, k)].drop_duplicates("subject")
+    share = float(rows.pct_true.mean() / 100)
+    wanted = f"at most {LARGEST_SHARE:.0%}"
+    return [
+        _row(f"demyelinated share of lesions at k = {k:g}", f"{share:.0%}", wanted, share <= LARGEST_SHARE)
+    ]
+
+
+def tissue_criteria(table):
+    """One criterion per target of tissue.tsv."""
+    words = {
+        "absolute": "",
+        "percent": " against its reference, %",
+        "points": " against its reference, points",
+    }
+    rows = []
+    for row in table.itertuples():
+        name = f"{TISSUE_NAMES[row.tissue]}: {row.quantity}{words.get(row.kind, ', SD between participants')}"
+        wanted = f"{row.low:g} to {row.high:g}"
+        rows.append(_row(name, f"{row.mean:.4g}", wanted, row.verdict == INSIDE))
+    return rows
+
+
+def relation_criteria(table):
+    """The rank correlation of DVR and RD inside lesions is neither absent nor perfect."""
+    row = table[(table["where"] == "lesion") & (table["map"] == "RD")].iloc[0]
+    low, high = LESION_RD_BAND
+    value = abs(float(row["mean"]))
+    text = f"{row['mean']:.2f} (mean of patients; pooled {row['pooled']:.2f})"
+    wanted = f"absolute value {low:g} to {high:g}"
+    return [_row("rank correlation of DVR and RD in lesions", text, wanted, low <= value <= high)]
+
+
+def criteria_table(*groups):
+    """All criteria, those not met first.
+
+    Returns
+    -------
+    DataFrame : COLUMNS, ``met`` is yes or no
+    """
+    table = pd.DataFrame([row for group in groups for row in group], columns=list(COLUMNS))
+    return table.sort_values("met", kind="stable", ignore_index=True)
+
+
+def _row(criterion, found, wanted, met):
+    return dict(zip(COLUMNS, (criterion, found, wanted, "yes" if bool(met) else "no"), strict=True))

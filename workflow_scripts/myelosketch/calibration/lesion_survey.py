@@ -1,0 +1,109 @@
+"""Lesions of simulated patients counted as in the thirty real ones: at 1 mm, with the measured load."""
+
+import numpy as np
+
+from myelosketch.evaluation.lesions import label_lesions
+from myelosketch.provenance import read_json, write_json
+from myelosketch.simulation.lesion_statistics import DISTANCE_EDGES_MM, SMALLEST_MM3
+
+RATIO_FROM_MM3 = 10.0  # as measured (simulation.lesion_statistics.AXIS_RATIO)
+WHITE_SHARE = 0.5  # of a voxel that counts as white matter
+BANDS = len(DISTANCE_EDGES_MM) - 1
+
+
+def survey_patient(output, subject, settings, seed):
+    """Simulate one patient's lesions at 1 mm with the clinical load, measure and store them.
+
+    Parameters
+    ----------
+    output : path of the JSON file
+    subject : str, a patient of no cohort
+    settings : dict, section ``simulation`` of the configuration
+    seed : int
+    """
+    from myelosketch.simulation.lesions import simulate_lesions
+    from myelosketch.simulation.settings import complete_settings
+
+    labels, anatomy = simulate_lesions(subject, complete_settings(clinical_settings(settings)), seed)
+    mask = labels > 0
+    white = (anatomy.fractions["white"] > WHITE_SHARE) | mask
+    found = measure_lesions(mask, white, anatomy.ventricle_distance, anatomy.voxel)
+    write_json(output, {"subject": subject} | found)
+
+
+def clinical_settings(settings):
+    """The configuration's simulation with the measured load on a 1 mm anatomy grid."""
+    voxels = dict(settings.get("voxel_size_mm", {})) | {"anatomy": 1.0}
+    return settings | {"lesion_load": "clinical", "lesion_load_min_ml": 0.1, "voxel_size_mm": voxels}
+
+
+def measure_lesions(mask, white, distance, voxel):
+    """Connected lesions and their distance from the lateral ventricles.
+
+    Parameters
+    ----------
+    mask, white : boolean arrays (x, y, z); white matter holds the lesions
+    distance : array (x, y, z), mm to the lateral ventricles
+    voxel : side, mm
+
+    Returns
+    -------
+    dict : ``volumes_mm3`` (of SMALLEST_MM3 and more, largest first), ``axis_ratios`` (of RATIO_FROM_MM3 and
+    more), ``touching`` (how many come within the first
+    band of the ventricles), ``total_ml``, ``lesion_voxels`` and ``white_voxels`` per
+    band of DISTANCE_EDGES_MM
+    """
+    labels, volumes = label_lesions(mask, voxel_volume=voxel**3, min_volume_mm3=SMALLEST_MM3)
+    index = np.arange(1, len(volumes) + 1)
+    where = np.argwhere(labels > 0)
+    numbers = labels[labels > 0]
+    nearest = np.full(len(volumes) + 1, np.inf)
+    np.minimum.at(nearest, numbers, distance[labels > 0])
+    large = [number for number in index if volumes[number - 1] >= RATIO_FROM_MM3]
+    order = np.argsort(numbers, kind="stable")
+    ends = np.searchsorted(numbers[order], [*index, len(volumes) + 1])
+    ratios = [axis_ratio(where[order[ends[n - 1] : ends[n]]]) for n in large]
+    return {
+        "volumes_mm3": volumes.tolist(),
+        "axis_ratios": [ratio for ratio in ratios if np.isfinite(ratio)],
+        "touching": int((nearest[1:] <= DISTANCE_EDGES_MM[1]).sum()),
+        "total_ml": float(mask.sum()) * voxel**3 / 1000,
+        "lesion_voxels": band_counts(distance[mask]),
+        "white_voxels": band_counts(distance[white]),
+    }
+
+
+def band_counts(distance):
+    """Voxels per distance band: list of BANDS whole numbers; the last band has no end."""
+    return np.bincount(np.digitize(distance, DISTANCE_EDGES_MM[1:-1]), minlength=BANDS).tolist()
+
+
+def axis_ratio(points):
+    """Long over short axis of a set of voxels (n, 3): root of the ratio of the eigenvalues of their covariance.
+
+    Infinite for voxels in one plane.
+    """
+    variances = np.linalg.eigvalsh(np.cov(np.asarray(points, float).T))
+    return float(np.sqrt(variances[-1] / variances[0])) if variances[0] > 1e-9 else np.inf
+
+
+def relative_risk(lesion_voxels, white_voxels):
+    """Share of the white matter of a band that is lesion, relative to that of all white matter.
+
+    Parameters
+    ----------
+    lesion_voxels, white_voxels : arrays (patients, bands) or (bands,)
+
+    Returns
+    -------
+    array (bands,), pooled over patients; NaN for a band without white matter
+    """
+    lesion = np.atleast_2d(np.asarray(lesion_voxels, float)).sum(axis=0)
+    white = np.atleast_2d(np.asarray(white_voxels, float)).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (lesion / white) / (lesion.sum() / white.sum())
+
+
+def read_surveys(paths):
+    """Surveys of all patients: list of dict."""
+    return [read_json(path) for path in paths]

@@ -1,0 +1,87 @@
+"""One simulated participant on the PET grid: what every measurement reads."""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from myelosketch.errors import InputError
+from myelosketch.names import INPUT_MAPS
+from myelosketch.volumes import Volume
+
+# classes of ``tissue``: voxels whose values are averaged for the tables
+TISSUES = {"white": 1, "lesion": 2, "black_hole": 3, "cortex": 4, "csf": 5, "deep": 6}
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A participant on the PET grid, cut to the box around the brain.
+
+    ``maps`` (dict of arrays (x, y, z), float32): FA, RD, AD, MTR, DVR, rescan, noisefree, visible and what is
+    there of T1w and FLAIR; ``regions`` (x, y, z): codes of names.REGION_CODES, 0 outside; ``tissue`` (x, y, z):
+    codes of TISSUES, 0 where no tissue is alone; ``affine`` (4, 4); ``pose`` (4, 4): anatomy world to the PET's
+    """
+
+    subject: str
+    group: str
+    maps: dict
+    regions: np.ndarray
+    tissue: np.ndarray
+    affine: np.ndarray
+    pose: np.ndarray
+
+    @property
+    def voxel_volume(self):
+        """Volume of a voxel in mm³."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    def volume(self, name):
+        """A map as Volume."""
+        return Volume(self.maps[name], self.affine)
+
+
+def save_participant(person, path):
+    """Write a participant as compressed NumPy archive, atomically."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = io.BytesIO()
+    fields = {
+        name: getattr(person, name) for name in ("subject", "group", "regions", "tissue", "affine", "pose")
+    }
+    np.savez_compressed(stream, **fields, **{f"map_{name}": values for name, values in person.maps.items()})
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_bytes(stream.getvalue())
+    os.replace(temporary, path)
+
+
+def load_participant(path):
+    """Read a participant written by `save_participant`.
+
+    Raises
+    ------
+    InputError : the file is absent or not such an archive
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path} does not exist: run snakemake calibration, which makes it.")
+    try:
+        with np.load(path) as stored:
+            maps = {name.removeprefix("map_"): stored[name] for name in stored if name.startswith("map_")}
+            arrays = [stored[name] for name in ("regions", "tissue", "affine", "pose")]
+            return Participant(str(stored["subject"]), str(stored["group"]), maps, *arrays)
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{path} cannot be read as a measured participant: delete it and run again."
+        ) from error
+
+
+def stack_maps(person):
+    """The four MRI maps (4, x, y, z) in the order of INPUT_MAPS."""
+    return np.stack([person.maps[name] for name in INPUT_MAPS])
+
+
+def people_table(people):
+    """subject, group: one row per participant."""
+    return pd.DataFrame({"subject": [p.subject for p in people], "group": [p.group for p in people]})

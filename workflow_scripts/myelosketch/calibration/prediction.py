@@ -1,0 +1,155 @@
+"""The ladder of predictions on true poses: from the mean of the controls to the noise-free truth.
+
+Everything is fitted on the training participants of a fold and scored on those held out, by the functions of
+the workflow itself (learning.ridge, learning.template, evaluation.scoring, evaluation.summary). Only poses and
+tissue are the true ones, so that the ladder measures the cohort and not the registration.
+"""
+
+import numpy as np
+import pandas as pd
+
+from myelosketch.calibration.criteria import FROM_TRUTH, ORDER
+from myelosketch.calibration.measure import transform_files
+from myelosketch.calibration.participant import stack_maps
+from myelosketch.errors import InputError
+from myelosketch.evaluation.scoring import TABLES, ScanScorer
+from myelosketch.evaluation.summary import summarise_tables
+from myelosketch.learning.data import TrainingScan, fit_normalisation
+from myelosketch.learning.ridge import VARIANTS, RidgeModel, choose, solve, sums_of_scan
+from myelosketch.learning.template import (
+    FWHM_PER_SIGMA,
+    GRID_SHAPE,
+    GRID_VOXEL,
+    masked_mean,
+    resample,
+    template_grid,
+)
+from myelosketch.names import REGION_CODES
+from myelosketch.volumes import Volume
+
+SCORED = ("voxelwise", "demyelination", "lesions")
+COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n", "note")
+
+
+def score_ladder(people, folds, settings):
+    """Scores of every rung on every patient, held out.
+
+    Parameters
+    ----------
+    people : list of Participant
+    folds : dict, subject -> fold in which it is held out
+    settings : dict: ``k``, ``ks``, ``min_lesion_mm3``, ``dvr_range``, ``alphas``, ``splits``, ``smoothing_mm``
+
+    Returns
+    -------
+    (dict of DataFrame, DataFrame) : tables ``voxelwise``, ``demyelination``, ``lesions`` as of evaluation.scoring,
+    and per fold the healthy reference with the linear models' choices
+
+    Raises
+    ------
+    InputError : a fold without training controls, or folds that leave someone out
+    """
+    absent = sorted({person.subject for person in people} - set(folds))
+    if absent:
+        raise InputError(f"The folds lack {', '.join(absent)}: give every simulated participant a fold.")
+    rows, fitted = {name: [] for name in SCORED}, []
+    for fold in sorted({folds[person.subject] for person in people}):
+        training = [person for person in people if folds[person.subject] != fold]
+        held_out = [p for p in people if folds[p.subject] == fold and p.group == "MS"]
+        reference = healthy_reference(training, fold)
+        models, chosen = fit_ridges(training, settings)
+        template = mean_of_controls(training, settings["smoothing_mm"])
+        fitted.append(reference | {"fold": fold} | chosen)
+        for person in held_out:
+            predictions = {"template": place_template(template, person)}
+            predictions |= {name: predict_ridge(model, person) for name, model in models.items()}
+            predictions |= {name: person.maps[name] for name in FROM_TRUTH}
+            scorer = ScanScorer(
+                person.volume("DVR"),
+                person.regions,
+                reference,
+                **{key: settings[key] for key in ("k", "ks", "dvr_range", "min_lesion_mm3")},
+            )
+            shared = {"scan": f"sub-{person.subject}", "subject": person.subject, "group": "MS", "fold": fold}
+            for method in ORDER:
+                scored = scorer.score(predictions[method], patient=True)
+                for name in SCORED:
+                    rows[name] += [{"method": method} | shared | row for row in scored[name]]
+    tables = {name: pd.DataFrame(rows[name], columns=list(TABLES[name])) for name in SCORED}
+    return tables, pd.DataFrame(fitted)
+
+
+def summarise_ladder(tables, *, bootstrap, seed, alpha):
+    """Mean of each score over patients with its bootstrap interval: COLUMNS (see evaluation.summary)."""
+    summary = summarise_tables(tables, methods=ORDER, draws=bootstrap, seed=seed, alpha=alpha)
+    return summary[list(COLUMNS)]
+
+
+def healthy_reference(training, fold):
+    """Mean and SD (n - 1) of the DVR of all white-matter voxels of the training controls together.
+
+    Returns
+    -------
+    dict : ``mean``, ``sd``, ``n_voxels`` (see evaluation.demyelination.fit_threshold)
+    """
+    values = [p.maps["DVR"][p.regions == REGION_CODES["nawm"]] for p in training if p.group == "HC"]
+    if not values:
+        raise InputError(f"Fold {fold} trains on no control: raise simulation.n_controls.")
+    pooled = np.concatenate(values).astype(float)
+    return {"mean": float(pooled.mean()), "sd": float(pooled.std(ddof=1)), "n_voxels": int(pooled.size)}
+
+
+def fit_ridges(training, settings):
+    """Both linear models, each with its own penalty and weighting chosen on inner parts of the training.
+
+    Returns
+    -------
+    (dict variant -> RidgeModel, dict of plain values for the table)
+    """
+    scans = [training_scan(person) for person in training]
+    subjects = [person.subject for person in training]
+    normalisation = fit_normalisation(scans)
+    models, chosen = {}, {}
+    for variant in VARIANTS:
+        sums = [sums_of_scan(scan, normalisation, variant) for scan in scans]
+        best, _ = choose({variant: sums}, subjects, alphas=settings["alphas"], splits=settings["splits"])
+        coefficients = solve(sums, best["alpha"], best["weighting"])
+        models[variant] = RidgeModel(coefficients, normalisation, {"choice": best})
+        chosen |= {f"{variant}_{key}": best[key] for key in ("alpha", "weighting", "error")}
+    return models, chosen
+
+
+def training_scan(person):
+    """A participant as learning reads it."""
+    support = person.maps["AD"] > 0
+    maps = np.where(support, stack_maps(person), 0)
+    return TrainingScan(f"sub-{person.subject}", maps, support, person.maps["DVR"], person.regions)
+
+
+def predict_ridge(model, person):
+    """DVR (x, y, z) of a linear model; voxels without a tensor take the mean of the others."""
+    scan = training_scan(person)
+    predicted = model.predict(scan.maps, scan.support)
+    return np.where(scan.support, predicted, predicted[scan.support].mean()).astype(np.float32)
+
+
+def mean_of_controls(training, smoothing_mm):
+    """Mean DVR of the training controls in the anatomy's world, which is near MNI152 space.
+
+    The truth stores poses, not warps: heads are laid over each other by pose alone, as in the workflow, where
+    an affine does it.
+    """
+    grid = template_grid()
+    total, count = np.zeros(GRID_SHAPE), np.zeros(GRID_SHAPE)
+    for person in (p for p in training if p.group == "HC"):
+        brain = (person.regions > 0).astype(np.float32)
+        with transform_files(np.eye(4), np.linalg.inv(person.pose)) as route:
+            total += resample(Volume(person.maps["DVR"] * brain, person.affine), grid, route)
+            count += resample(Volume(brain, person.affine), grid, route)
+    return Volume(masked_mean(total, count, smoothing_mm / FWHM_PER_SIGMA / GRID_VOXEL), grid.affine)
+
+
+def place_template(template, person):
+    """The template on a participant's PET grid, through its true pose."""
+    with transform_files(np.linalg.inv(person.pose), np.eye(4)) as route:
+        return resample(template, person.volume("DVR"), route).astype(np.float32)

@@ -1,0 +1,82 @@
+"""How DVR goes with each MRI map: rank correlations inside lesions and across tissues."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from myelosketch.names import INPUT_MAPS, REGION_CODES
+
+COLUMNS = ("where", "map", "pooled", "mean", "sd", "n_participants", "n_voxels")
+FEWEST_VOXELS = 20  # a rank correlation of fewer says nothing (ours)
+PER_PARTICIPANT = 5000  # voxels drawn at most where a region is large: ranks of millions cost minutes
+WHERE = ("lesion", "white", "brain")
+# absolute rank correlation of DVR and RD inside lesions (literature: -.20 to -.26; the band is ours)
+LESION_RD_BAND = (0.2, 0.5)
+
+
+def correlations(people):
+    """Spearman's rank correlation of DVR with each map, pooled over voxels and as mean of the participants.
+
+    Parameters
+    ----------
+    people : list of Participant
+
+    Returns
+    -------
+    DataFrame : COLUMNS; ``where`` is lesion (patients' lesion voxels), white (white matter with lesions) or
+    brain. Large regions are thinned evenly to PER_PARTICIPANT voxels each.
+    """
+    rows = []
+    for where in WHERE:
+        parts = [_voxels(person, where) for person in people]
+        parts = [part for part in parts if len(part) >= FEWEST_VOXELS]
+        for column, name in enumerate(INPUT_MAPS, start=1):
+            each = [rank_correlation(part[:, 0], part[:, column]) for part in parts]
+            together = np.concatenate(parts) if parts else np.empty((0, 1 + len(INPUT_MAPS)))
+            rows.append(
+                {
+                    "where": where,
+                    "map": name,
+                    "pooled": rank_correlation(together[:, 0], together[:, column]),
+                    "mean": float(np.mean(each)) if each else np.nan,
+                    "sd": float(np.std(each, ddof=1)) if len(each) > 1 else np.nan,
+                    "n_participants": len(each),
+                    "n_voxels": len(together),
+                }
+            )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def rank_correlation(first, second):
+    """Spearman's correlation; NaN for fewer than three values or a constant side."""
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return np.nan
+    return float(stats.spearmanr(first, second).statistic)
+
+
+def _voxels(person, where):
+    """DVR and the four maps (n, 5) of the voxels of a region."""
+    lesion = person.regions == REGION_CODES["lesion"]
+    white = lesion | (person.regions == REGION_CODES["nawm"])
+    inside = {"lesion": lesion, "white": white, "brain": person.regions > 0}[where]
+    rows = np.stack([person.maps[name][inside] for name in ("DVR", *INPUT_MAPS)], axis=1)
+    return rows[:: max(1, -(-len(rows) // PER_PARTICIPANT))]
+
+
+def lesion_voxels(people):
+    """DVR, maps and truth of every lesion voxel of the cohort, for figures.
+
+    Returns
+    -------
+    DataFrame : subject, DVR, MTR, FA, RD, AD
+    """
+    parts = [
+        pd.DataFrame(_voxels(person, "lesion"), columns=["DVR", *INPUT_MAPS]).assign(subject=person.subject)
+        for person in people
+        if person.group == "MS"
+    ]
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["DVR", *INPUT_MAPS, "subject"])
+    )

@@ -1,0 +1,102 @@
+"""One function per rule: from files to files."""
+
+import functools
+
+import pandas as pd
+
+from myelosketch.calibration import cohort_lesions, relations, tissue_table
+from myelosketch.calibration.participant import load_participant
+from myelosketch.tables import read_table, write_table
+
+FIGURES = ("histograms", "relation", "lesions", "risk", "ladder", "maps")
+# columns of ladder.tsv and lesions.tsv that hold numbers
+LADDER_NUMBERS = ("k", "mean", "ci_low", "ci_high", "n")
+
+
+def calibrate_tissue(participants, lesion_tables, outputs):
+    """Tissue values, correlations, loads and kinds of the cohort.
+
+    Parameters
+    ----------
+    participants : list of paths of measured participants
+    lesion_tables : dict, subject -> path of its true lesion table
+    outputs : dict of paths: ``tissue``, ``participants``, ``correlations``, ``loads``, ``kinds``
+    """
+    people = [load_participant(path) for path in participants]
+    rows = [row for person in people for row in tissue_table.participant_means(person)]
+    means = pd.DataFrame(rows, columns=list(tissue_table.MEAN_COLUMNS))
+    write_table(means, outputs["participants"])
+    write_table(tissue_table.cohort_table(means), outputs["tissue"])
+    write_table(relations.correlations(people), outputs["correlations"])
+    lesions = cohort_lesions.read_lesion_tables(lesion_tables)
+    write_table(cohort_lesions.load_table(lesions), outputs["loads"])
+    write_table(cohort_lesions.kind_table(lesions), outputs["kinds"])
+
+
+def calibrate_lesions(surveys, outputs):
+    """Lesions of the surveyed patients against the measured ones.
+
+    Parameters
+    ----------
+    surveys : list of paths as written by ``lesion_survey.survey_patient``
+    outputs : dict of paths: ``lesions``
+    """
+    from myelosketch.calibration.lesion_survey import read_surveys
+    from myelosketch.calibration.lesion_targets import compare_lesions
+
+    write_table(compare_lesions(read_surveys(surveys)), outputs["lesions"])
+
+
+def calibrate_prediction(participants, folds, outputs, *, settings, bootstrap, seed, alpha):
+    """The ladder: scores of each patient, their means, and what was fitted in each fold.
+
+    Parameters
+    ----------
+    participants : list of paths
+    folds : dict, subject -> fold
+    outputs : dict of paths: ``ladder``, ``fitted``, ``voxelwise``, ``demyelination``, ``scored_lesions``
+    settings : see ``prediction.score_ladder``; bootstrap, seed, alpha : see ``prediction.summarise_ladder``
+    """
+    from myelosketch.calibration import prediction
+
+    people = [load_participant(path) for path in participants]
+    tables, fitted = prediction.score_ladder(people, folds, settings)
+    summary = prediction.summarise_ladder(tables, bootstrap=bootstrap, seed=seed, alpha=alpha)
+    write_table(summary, outputs["ladder"])
+    write_table(fitted, outputs["fitted"])
+    write_table(tables["voxelwise"], outputs["voxelwise"])
+    write_table(tables["demyelination"], outputs["demyelination"])
+    write_table(tables["lesions"], outputs["scored_lesions"])
+
+
+def read_ladder(path):
+    """The summary written by :func:`calibrate_prediction`, numbers as numbers."""
+    return read_table(path, numeric=LADDER_NUMBERS)
+
+
+def draw_calibration(participants, surveys, ladder, outputs, *, k, alpha, dpi):
+    """All figures of the page.
+
+    Parameters
+    ----------
+    participants, surveys : lists of paths
+    ladder : path of the ladder's summary
+    outputs : dict, figure of FIGURES -> dict of paths png, svg, tsv
+    k, alpha : of the ladder; dpi : dots per inch
+    """
+    from myelosketch.calibration import figure_ladder, figure_lesions, figure_maps, figure_tissue
+    from myelosketch.calibration.lesion_survey import read_surveys
+    from myelosketch.reporting.saving import draw
+
+    people = [load_participant(path) for path in participants]
+    lesions = read_surveys(surveys)
+    build = {
+        "histograms": functools.partial(figure_tissue.build_histograms, people),
+        "relation": functools.partial(figure_tissue.build_relation, people),
+        "lesions": functools.partial(figure_lesions.build_lesions, lesions),
+        "risk": functools.partial(figure_lesions.build_risk, lesions),
+        "ladder": functools.partial(figure_ladder.build_ladder, read_ladder(ladder), k=k, alpha=alpha),
+        "maps": functools.partial(figure_maps.build_maps, people),
+    }
+    for name in FIGURES:
+        draw(build[name], title=name, simulated=True, dpi=dpi, **outputs[name])

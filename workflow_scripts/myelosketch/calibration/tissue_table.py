@@ -1,0 +1,91 @@
+"""Mean of each quantity in each tissue, per participant and for the cohort, held against the literature."""
+
+import numpy as np
+import pandas as pd
+
+from myelosketch.calibration.participant import TISSUES
+from myelosketch.calibration.targets import ABSOLUTE, PERCENT, POINTS, QUANTITIES, SPREAD, TARGETS
+
+MEAN_COLUMNS = ("subject", "group", "tissue", "quantity", "mean", "n_voxels")
+COLUMNS = ("tissue", "quantity", "kind", "low", "high", "source", "mean", "sd", "n", "verdict")
+REFERENCE = {"nawm": "hc_white", "lesion": "nawm"}
+FEWEST_VOXELS = 5  # a mean of fewer voxels is noise (ours)
+
+
+def participant_means(person):
+    """Mean of each quantity over the voxels of each tissue.
+
+    Parameters
+    ----------
+    person : Participant
+
+    Returns
+    -------
+    list of dict: MEAN_COLUMNS; tissue is hc_white, nawm, lesion, black_hole, cortex, csf or deep; ``lesion``
+    holds every voxel of the expert's mask, black holes included
+    """
+    white = "hc_white" if person.group == "HC" else "nawm"
+    classes = {white: [TISSUES["white"]], "lesion": [TISSUES["lesion"], TISSUES["black_hole"]]}
+    classes |= {name: [TISSUES[name]] for name in ("black_hole", "cortex", "csf", "deep")}
+    rows = []
+    for tissue, codes in classes.items():
+        inside = np.isin(person.tissue, codes)
+        count = int(inside.sum())
+        if count < FEWEST_VOXELS:
+            continue
+        for quantity in QUANTITIES:
+            mean = float(person.maps[quantity][inside].mean(dtype=float))
+            row = (person.subject, person.group, tissue, quantity, mean, count)
+            rows.append(dict(zip(MEAN_COLUMNS, row, strict=True)))
+    return rows
+
+
+def cohort_table(means):
+    """Every target with the cohort's value and its verdict.
+
+    Parameters
+    ----------
+    means : DataFrame of MEAN_COLUMNS
+
+    Returns
+    -------
+    DataFrame : COLUMNS; ``mean`` and ``sd`` are over participants. A PERCENT or POINTS row holds the difference
+    of the participants' means to the reference's cohort mean (each patient's own NAWM for lesions); a SPREAD row
+    holds the SD as ``mean``
+    """
+    rows = []
+    for target in TARGETS:
+        values = _values(means, target.tissue, target.quantity)
+        if target.kind == SPREAD:
+            value, spread = (values.std(ddof=1) if len(values) > 1 else np.nan), np.nan
+        else:
+            values = _compared(values, means, target)
+            value = values.mean() if len(values) else np.nan
+            spread = values.std(ddof=1) if len(values) > 1 else np.nan
+        found = (value, spread, len(values), target.verdict(value))
+        wanted = (target.tissue, target.quantity, target.kind, target.low, target.high, target.source)
+        rows.append(dict(zip(COLUMNS, wanted + found, strict=True)))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _values(means, tissue, quantity):
+    """Participants' means of one tissue and quantity, by subject."""
+    rows = means[(means.tissue == tissue) & (means.quantity == quantity)]
+    return rows.set_index("subject")["mean"].astype(float)
+
+
+def _compared(values, means, target):
+    """Values as the target compares them."""
+    if target.kind == ABSOLUTE:
+        return values
+    reference = _values(means, REFERENCE[target.tissue], target.quantity)
+    if target.tissue == "nawm":
+        reference = reference.mean()  # controls are other people
+    else:
+        reference, values = reference.reindex(values.index), values
+    difference = values - reference
+    if target.kind == POINTS:
+        return difference.dropna()
+    if target.kind == PERCENT:
+        return (100 * difference / reference).dropna()
+    raise ValueError(f"unknown kind {target.kind!r}")
