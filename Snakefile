@@ -11,6 +11,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "rules/common.smk"
 include: "rules/cohort.smk"
 include: "rules/simulation.smk"
+include: "rules/maps.smk"
 include: "rules/registration.smk"
 include: "rules/regions.smk"
 include: "rules/training.smk"
@@ -18,18 +19,21 @@ include: "rules/prediction.smk"
 include: "rules/evaluation.smk"
 include: "rules/figures.smk"
 include: "rules/reporting.smk"
+include: "rules/calibration.smk"
 
 
 localrules:
     all,
     simulated_cohort,
     cohort,
+    cohort_table,
     registration,
     regions,
     training,
     predictions,
     evaluation,
     figures,
+    calibration,
 
 
 rule all:
@@ -52,6 +56,12 @@ rule cohort:
     """Who is in, who is left out, the folds, and the check of every input file."""
     input:
         COHORT_TABLES,
+
+
+rule cohort_table:
+    """The table of every scan found, to look at, edit and use with cohort.source: table."""
+    input:
+        "results/cohort/found.tsv",
 
 
 rule registration:
@@ -90,3 +100,9 @@ rule figures:
     """All figures, from tables and stored maps only."""
     input:
         FIGURES,
+
+
+rule calibration:
+    """The simulated cohort measured against the literature: tables, figures and its page."""
+    input:
+        CALIBRATION,

@@ -4,8 +4,12 @@ COHORT_TABLES = [
     "results/cohort/cohort.tsv",
     "results/cohort/excluded.tsv",
     "results/cohort/folds.tsv",
-    "results/cohort/inputs.tsv",
+    "results/cohort/intake.tsv",
+    "results/cohort/intake.html",
+    "results/cohort/admitted.tsv",
 ]
+INSPECTIONS = expand("results/cohort/intake/{scan}.json", scan=INSPECTED)
+PICTURES = expand("results/cohort/intake/{scan}.png", scan=INSPECTED)
 
 
 rule write_cohort:
@@ -32,27 +36,122 @@ rule write_cohort:
         "../workflow_scripts/write_cohort.py"
 
 
-rule check_inputs:
-    """Open every file before anything expensive starts; all problems at once."""
-    input:
-        cohort="results/cohort/cohort.tsv",
-        files=[
-            path
-            for name in ("T1w", "lesion_mask", *names.INPUT_MAPS, "DVR")
-            for path in COHORT[name].dropna()
-        ],
-        library=library("cohort.checks"),
+rule write_found:
+    """Every scan found, complete or not: a table to look at, edit and use with cohort.source: table."""
     output:
-        "results/cohort/inputs.tsv",
+        "results/cohort/found.tsv",
     log:
-        "results/logs/check_inputs.log",
+        "results/logs/write_found.log",
     benchmark:
-        "results/benchmarks/check_inputs.tsv"
+        "results/benchmarks/write_found.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        rows=FOUND.to_dict("records"),
+    script:
+        "../workflow_scripts/write_found.py"
+
+
+rule inspect_scan:
+    """Every file of one scan opened, described and judged; pictures for the page."""
+    input:
+        files=inspected_files,
+        library=library("cohort.inspection"),
+    output:
+        json="results/cohort/intake/{scan}.json",
+        png="results/cohort/intake/{scan}.png",
+    log:
+        "results/logs/inspect_scan/{scan}.log",
+    benchmark:
+        "results/benchmarks/inspect_scan/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=60,
+        runtime=10,
+    params:
+        row=lambda wildcards: INSPECTED[wildcards.scan],
+        units=config["units"],
+        maps=config["maps"],
+        root=dataset_root(),
+        state=inspected_state,
     script:
-        "../workflow_scripts/check_inputs.py"
+        "../workflow_scripts/inspect_scan.py"
+
+
+rule gather_intake:
+    """One row per scan and file, with its verdict; one image under two participants is found here."""
+    input:
+        inspections=INSPECTIONS,
+        library=library("cohort.intake"),
+    output:
+        "results/cohort/intake.tsv",
+    log:
+        "results/logs/gather_intake.log",
+    benchmark:
+        "results/benchmarks/gather_intake.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        accept=config["cohort"]["accept"],
+    script:
+        "../workflow_scripts/gather_intake.py"
+
+
+rule write_intake_page:
+    """The intake on one page, the worst scans first."""
+    input:
+        intake="results/cohort/intake.tsv",
+        excluded="results/cohort/excluded.tsv",
+        inspections=INSPECTIONS,
+        pictures=PICTURES,
+        template=own_file(LIBRARY / "myelosketch/reporting/intake.html.j2"),
+        library=library("reporting.intake_page"),
+    output:
+        "results/cohort/intake.html",
+    log:
+        "results/logs/write_intake_page.log",
+    benchmark:
+        "results/benchmarks/write_intake_page.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../workflow_scripts/write_intake_page.py"
+
+
+rule admit_scans:
+    """Stop, once the page is there, if a scan is refused or suspicious; all heavy jobs wait for this."""
+    input:
+        intake="results/cohort/intake.tsv",
+        page="results/cohort/intake.html",
+        library=library("cohort.intake"),
+    output:
+        "results/cohort/admitted.tsv",
+    log:
+        "results/logs/admit_scans.log",
+    benchmark:
+        "results/benchmarks/admit_scans.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        scans=SCANS,
+        refused=REFUSED,
+    script:
+        "../workflow_scripts/admit_scans.py"

@@ -9,7 +9,7 @@ REGISTRATION_ERROR = ["results/evaluation/registration_error.tsv"] if IS_SIMULAT
 rule segment_tissue:
     """Bias correction, brain, CSF, grey and white matter of one T1w image; lesions filled first."""
     input:
-        checked=ancient("results/cohort/inputs.tsv"),
+        admitted=ancient("results/cohort/admitted.tsv"),
         t1w=scan_input("T1w"),
         lesion_mask=scan_input("lesion_mask"),
         library=library("imaging.tissue"),
@@ -41,11 +41,11 @@ rule register_scan:
     input:
         t1w=pat("t1w"),
         brain=pat("brain"),
-        FA=scan_input("FA"),
-        RD=scan_input("RD"),
-        AD=scan_input("AD"),
-        MTR=scan_input("MTR"),
-        DVR=scan_input("DVR"),
+        FA=map_input("FA"),
+        RD=map_input("RD"),
+        AD=map_input("AD"),
+        MTR=map_input("MTR"),
+        DVR=map_input("DVR"),
         library=library("imaging.registration"),
     output:
         **{key: pat(key) for key in XFMS + MAPS_ON_PETREF},
@@ -61,6 +61,7 @@ rule register_scan:
         runtime=20,
     params:
         registration=config["registration"],
+        units=map_units,
         seed=config["seed"],
     script:
         "../workflow_scripts/register_scan.py"

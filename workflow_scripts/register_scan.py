@@ -8,6 +8,7 @@ with job(snakemake):
     register_scan(
         dict(snakemake.input.items()),
         dict(snakemake.output.items()),
+        units=snakemake.params.units,
         seed=snakemake.params.seed,
         **snakemake.params.registration,
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 REPORT = Path("results/report.html")
 SUMMARY = Path("results/evaluation/summary.tsv")
+INTAKE = Path("results/cohort/intake.tsv")
+REFUSED = Path("results/cohort/refused.tsv")
 
 
 def main():
@@ -16,7 +18,7 @@ def main():
     parser.add_argument("--cores", default="all", help="how many cores Snakemake may use")
     start = time.monotonic()
     before = REPORT.stat().st_mtime if REPORT.is_file() else None
-    status = subprocess.run(["snakemake", "--cores", parser.parse_args().cores], check=False).returncode
+    status = run(["snakemake", "--cores", parser.parse_args().cores])
     if status:
         print(
             "The run did not finish; what is done is kept, and make run continues from there.",
@@ -30,6 +32,18 @@ def main():
         print("\nNothing to do: all results are up to date.")
     print(f"\n{final_table(SUMMARY)}\n\nReport: {REPORT.resolve()}\nWall time: {minutes} min {seconds} s")
     return 0
+
+
+def run(command):
+    """Exit status of Snakemake, run once more without the scans that the intake of the first run refused."""
+    from myelosketch.cohort.intake import goes_on
+
+    before = REFUSED.read_bytes() if REFUSED.is_file() else None
+    status = subprocess.run(command, check=False).returncode
+    if status and goes_on(INTAKE, REFUSED, before):
+        print("Going on without the refused scans.", file=sys.stderr)
+        status = subprocess.run(command, check=False).returncode
+    return status
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ def test_overlays_are_valid(path):
         ({"folds": {"n": 1}}, "folds.n: found 1 (a whole number), expected at least 2"),
         ({"folds": []}, "folds: found a list, expected a section of keys"),
         (
-            {"cohort": {"source": "bids"}},
-            "cohort.source: found 'bids' (text), expected one of 'simulate', 'table'",
+            {"cohort": {"source": "dicom"}},
+            "cohort.source: found 'dicom' (text), expected one of 'simulate', 'table', 'bids'",
         ),
         (
             {"cohort": {"exclude": ["07"]}},

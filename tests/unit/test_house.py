@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "workflow_scripts/myelosketch"
-FLOORS = ("cohort", "simulation", "imaging", "learning", "evaluation", "reporting")
+FLOORS = ("cohort", "simulation", "imaging", "learning", "evaluation", "reporting", "calibration")
 MODULES = sorted(LIBRARY.rglob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 

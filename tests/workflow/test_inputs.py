@@ -120,10 +120,10 @@ def test_a_section_that_is_no_section(dataset):
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:2000]), "is damaged or truncated"),
-        (lambda path: path.write_text("hello"), "cannot be read as NIfTI"),
+        (lambda path: path.write_bytes(path.read_bytes()[:2000]), "is truncated or damaged"),
+        (lambda path: path.write_text("hello"), "is not compressed, which its name denies"),
         (lambda path: change(path, np.nan), "holds 1 voxels that are NaN or infinite"),
-        (lambda path: move(path), "they must share one grid; resample one onto the other."),
+        (lambda path: move(path), "does not share the grid of FA"),
     ],
     ids=["truncated", "not an image", "nan", "other grid"],
 )
@@ -131,10 +131,47 @@ def test_a_bad_file_stops_the_run_before_anything_expensive(dataset, spoil, sent
     path = dataset / "images/sub-MS02_model-tensor_param-rd_dwimap.nii.gz"
     spoil(path)
     said = refusal(dataset, "registration")
+    assert "The intake stopped the run" in said
+    assert f"  - sub-MS02: RD (images/{path.name}) " in said
     assert sentence in said
-    assert "sub-MS02: " in said
-    assert "cohort.exclude: [sub-MS02]" in said
+    assert "Run the same command again: it goes on without them (sub-MS02)" in said
     assert not (dataset / "results/derivatives").exists()
+    page = (dataset / "results/cohort/intake.html").read_text()
+    assert page.index('id="sub-MS02"') < page.index('id="sub-HC01"')
+
+
+def test_the_same_command_again_goes_on_without_the_refused_scans(dataset):
+    path = dataset / "images/sub-MS02_model-tensor_param-rd_dwimap.nii.gz"
+    good = path.read_bytes()
+    path.write_bytes(good[:2000])
+    refusal(dataset, "cohort")
+    done = run(dataset, "cohort")
+    assert "Left out: sub-MS02 (refused: RD is truncated or damaged" in done.stdout + done.stderr
+    cohort = dataset / "results/cohort"
+    assert "sub-MS02" not in read_table(cohort / "admitted.tsv").scan.tolist()
+    assert read_table(cohort / "excluded.tsv").scan.tolist() == ["sub-MS02"]
+    assert 'class="scan refused" id="sub-MS02"' in (cohort / "intake.html").read_text()
+    assert jobs(dataset, "cohort", configs=(SMOKE, dataset / "mine.yaml")) == {}
+    path.write_bytes(good)  # a corrected file is judged anew, and its scan is back
+    run(dataset, "cohort")
+    assert "sub-MS02" in read_table(cohort / "admitted.tsv").scan.tolist()
+    assert read_table(cohort / "excluded.tsv").empty
+
+
+def test_a_suspicion_needs_an_entry(dataset):
+    mask = dataset / "images/sub-MS03_label-lesion_mask.nii.gz"
+    t1w = load_volume(dataset / "images/sub-MS03_T1w.nii.gz")
+    save_volume(mask, (t1w.data > 0).astype(np.uint8), t1w.affine)
+    for _ in range(2):
+        said = refusal(dataset, "cohort")
+        assert "sub-MS03: lesion_mask (images/" in said
+        assert "To accept: cohort.accept: {sub-MS03: [lesion_volume]}" in said
+    config = yaml.safe_load((dataset / "mine.yaml").read_text())
+    config["cohort"]["accept"] = {"sub-MS03": ["lesion_volume"]}
+    (dataset / "mine.yaml").write_text(yaml.safe_dump(config))
+    run(dataset, "cohort")
+    admitted = read_table(dataset / "results/cohort/admitted.tsv").set_index("scan")
+    assert admitted.accepted["sub-MS03"] == "lesion_volume"
 
 
 def change(path, value):

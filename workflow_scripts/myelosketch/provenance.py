@@ -18,6 +18,7 @@ PACKAGES = (
     "nibabel",
     "nilearn",
     "antspyx",
+    "dipy",
     "torch",
     "monai",
     "lightning",
@@ -33,12 +34,17 @@ def sidecar_path(path):
 
 def write_text(path, text):
     """Write a text file atomically: after a crash it is complete or absent."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path, content):
+    """Write a file atomically: after a crash it is complete or absent."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     finally:

@@ -1,6 +1,7 @@
 """The configuration against its schema: every problem at once, each in one line."""
 
 import difflib
+import re
 from pathlib import Path
 
 import jsonschema
@@ -68,7 +69,7 @@ def _sentences(error):
         return [
             _unknown_key(key, name, error)
             for name in error.instance
-            if name not in error.schema["properties"]
+            if name not in error.schema["properties"] and not _fits_a_pattern(name, error.schema)
         ]
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
@@ -97,7 +98,13 @@ def _unknown_key(parent, name, error):
     near = difflib.get_close_matches(str(name), error.schema["properties"], n=1, cutoff=0.6)
     if near:
         return f"{sentence}; did you mean {_join(parent, near[0])}?"
+    if "patternProperties" in error.schema:
+        return f"{sentence}; expected a key like {' or '.join(error.schema['patternProperties'])}"
     return f"{sentence}; valid here: {', '.join(sorted(error.schema['properties']))}"
+
+
+def _fits_a_pattern(name, schema):
+    return any(re.search(pattern, str(name)) for pattern in schema.get("patternProperties", ()))
 
 
 def _expected(schema, name):

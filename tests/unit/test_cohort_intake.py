@@ -1,0 +1,122 @@
+"""Every way to spoil a file: the sentence it gives, that the other scan stays ok, and nothing half-written."""
+
+import pytest
+from intake_cases import MAPS_CASES, RAW_CASES
+from intake_scans import MAPS_SETTINGS, copied, make_maps, make_raw, rewrite, row
+
+from myelosketch.cohort.inspection import inspect_scan
+from myelosketch.cohort.intake import admit_scans, gather_intake
+from myelosketch.cohort.units import default_units
+from myelosketch.cohort.verdicts import CHECKS, REFUSED
+from myelosketch.errors import InputError
+from myelosketch.provenance import read_json
+from myelosketch.tables import read_table
+
+
+@pytest.fixture(autouse=True)
+def no_mirror(monkeypatch):
+    """Heads of noise have no left and right; test_cohort_mirror looks at that check."""
+    monkeypatch.setattr("myelosketch.cohort.mirror.COMPARED", ())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two good scans of each kind, made once: dict of (files, files of another participant)."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("maps1", "maps2", "raw1", "raw2")]
+    return {
+        "maps": (make_maps(folders[0], 1), make_maps(folders[1], 2)),
+        "raw": (make_raw(folders[2], 1), make_raw(folders[3], 2)),
+    }
+
+
+def intake(folder, rows, *, units=None, accept=None, root=None):
+    """Inspect and gather: (findings by scan, paths of intake.tsv and refused.tsv)."""
+    findings, paths = {}, []
+    for scan in rows:
+        json_path, png = (folder / f"out/{scan['scan']}.{kind}" for kind in ("json", "png"))
+        inspect_scan(
+            scan, json_path, png, units=units or default_units(), maps=MAPS_SETTINGS, root=root, state="s"
+        )
+        findings[scan["scan"]] = read_json(json_path)["findings"]
+        paths.append(json_path)
+    gather_intake(paths, folder / "out/intake.tsv", accept or {})
+    return findings, folder / "out/intake.tsv", folder / "out/refused.tsv"
+
+
+def message(folder, rows, **options):
+    """What stops the run; it must stop."""
+    _, table, refused = intake(folder, rows, **options)
+    admitted = folder / "out/admitted.tsv"
+    with pytest.raises(InputError) as caught:
+        admit_scans(table, [scan["scan"] for scan in rows], refused, admitted)
+    assert not admitted.exists()
+    return str(caught.value)
+
+
+CASES = [("maps", *case) for case in MAPS_CASES.values()] + [("raw", *case) for case in RAW_CASES.values()]
+
+
+@pytest.mark.parametrize("kind", ["maps", "raw"])
+def test_good_scans_pass(made, tmp_path, kind):
+    rows = [row(files, subject=f"0{number}") for number, files in enumerate(made[kind], start=1)]
+    findings, table, refused = intake(tmp_path, rows)
+    assert findings == {"sub-01": [], "sub-02": []}
+    admit_scans(table, ["sub-01", "sub-02"], refused, tmp_path / "out/admitted.tsv")
+    assert read_table(tmp_path / "out/admitted.tsv").verdict.tolist() == ["ok", "ok"]
+    assert read_table(refused).empty
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "spoil", "check", "words"),
+    CASES,
+    ids=[*MAPS_CASES, *(f"raw-{case}" for case in RAW_CASES)],
+)
+def test_a_spoilt_file_has_its_sentence_and_the_others_stay_ok(
+    made, tmp_path, kind, name, spoil, check, words
+):
+    files = copied(made[kind][0], tmp_path / "scan")
+    spoil(files[name], files)
+    rows = [row(files), row(made[kind][1], subject="02")]
+    said = message(tmp_path, rows)
+    lines_said = [line for line in said.splitlines() if line.startswith("  - ")]
+    assert all(line.startswith("  - sub-01: ") for line in lines_said)
+    first = lines_said[0]
+    assert first.startswith(f"  - sub-01: {name} ({files[name]}) ")
+    assert words in first
+    table = read_table(tmp_path / "out/intake.tsv")
+    bad = table[table.verdict != "ok"]
+    assert set(bad.scan) == {"sub-01"}
+    assert set(" | ".join(bad.check).split(" | ")) == {check}
+    assert bad.verdict.tolist() == [CHECKS[check]] * len(bad)
+    assert ("Run the same command again: it goes on without them (sub-01)" in said) == (
+        CHECKS[check] == REFUSED
+    )
+    assert (f"To accept: cohort.accept: {{sub-01: [{check}]}}" in said) == (CHECKS[check] != REFUSED)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "intake.tsv", "refused.tsv", "sub-01.json", "sub-01.png", "sub-02.json", "sub-02.png",
+    ]  # fmt: skip
+
+
+def test_a_lesion_mask_in_a_control(made, tmp_path):
+    files = made["maps"][0]
+    said = message(tmp_path, [row(files, group="HC"), row(made["maps"][1], subject="02")])
+    assert (
+        f"  - sub-01: lesion_mask ({files['lesion_mask']}) is a lesion mask of a control: "
+        "leave it blank, or correct the group.\n"
+    ) in said
+
+
+def test_a_trailing_axis_of_one_is_dropped(made, tmp_path):
+    files = copied(made["maps"][0], tmp_path / "scan")
+    rewrite(files["MTR"], lambda voxels: voxels[..., None])
+    assert intake(tmp_path, [row(files)])[0] == {"sub-01": []}
+
+
+def test_all_problems_of_a_scan_are_said_at_once(made, tmp_path):
+    files = copied(made["maps"][0], tmp_path / "scan")
+    rewrite(files["FA"], lambda voxels: 3 * voxels)
+    rewrite(files["MTR"], lambda voxels: voxels / 100)
+    rewrite(files["lesion_mask"], lambda voxels: voxels[:-1] * 0.5)
+    said = message(tmp_path, [row(files)])
+    starts = [line.split(" (")[0] for line in said.splitlines() if line.startswith("  - ")]
+    assert starts == [f"  - sub-01: {name}" for name in ("lesion_mask", "lesion_mask", "FA", "MTR")]

@@ -1,0 +1,131 @@
+"""Nothing that a header or a sidecar says about a person reaches an output, a log or the console."""
+
+import gzip
+import re
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from intake_scans import MAPS_SETTINGS, affine, head, make_maps, make_raw, row
+from scipy.ndimage import gaussian_filter
+
+from myelosketch.cohort.inspection import inspect_scan
+from myelosketch.cohort.intake import admit_scans, gather_intake
+from myelosketch.cohort.units import default_units
+from myelosketch.errors import InputError
+from myelosketch.imaging.registration import register_scan
+from myelosketch.provenance import read_json, sidecar_path, write_json
+from myelosketch.reporting.intake_page import write_intake_page
+from myelosketch.tables import write_table
+
+LIBRARY = Path(__file__).parents[2] / "workflow_scripts/myelosketch"
+MARKER = "JaneDoe1970"
+FIELDS = ("PatientName", "PatientBirthDate", "AcquisitionDateTime", "InstitutionName", "SeriesDescription")
+
+
+def mark(path):
+    """Write the marker wherever a NIfTI header and its sidecar hold free text."""
+    image = nib.load(path)
+    new = nib.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header)
+    for field in ("descrip", "aux_file", "db_name", "intent_name"):
+        new.header[field] = MARKER
+    new.header.extensions.append(nib.nifti1.Nifti1Extension("comment", MARKER.encode()))
+    nib.save(new, path)
+    sidecar = sidecar_path(path)
+    content = read_json(sidecar) if sidecar.is_file() else {}
+    write_json(sidecar, {**content, **dict.fromkeys(FIELDS, MARKER)})
+
+
+def written(folder):
+    """Every byte under a folder by file, decompressed where compressed."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            yield path, gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+
+
+def leaks(folder):
+    forms = [MARKER.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
+    return [path.name for path, content in written(folder) if any(form in content for form in forms)]
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A scan with maps and one with raw series, marked all over; the second one with a unit that is the marker."""
+    scans = []
+    for number, make in enumerate((make_maps, make_raw), start=1):
+        folder = tmp_path / f"data{number}"
+        folder.mkdir()
+        files = make(folder, number)
+        for path in files.values():
+            mark(path)
+        scans.append(row(files, subject=f"0{number}"))
+    assert leaks(tmp_path)  # the marker is there to be found
+    return scans
+
+
+@pytest.mark.parametrize("spoilt", [False, True], ids=["good", "spoilt"])
+def test_the_intake_keeps_names_to_itself(dataset, tmp_path, capfd, monkeypatch, spoilt):
+    monkeypatch.setattr("myelosketch.cohort.mirror.COMPARED", ())  # heads of noise have no left and right
+    out = tmp_path / "out"
+    if spoilt:
+        write_json(sidecar_path(dataset[0]["MTR"]), {"Units": MARKER})
+        Path(dataset[0]["FA"]).write_bytes(Path(dataset[0]["FA"]).read_bytes()[:2000])
+        (Path(dataset[1]["pet"]).parent / "pet.json").write_text(f'{{"PatientName": "{MARKER}"')
+        (Path(dataset[1]["dwi"]).parent / "dwi.bval").write_text(f"{MARKER} 0 0")
+    paths = [out / f"{scan['scan']}.json" for scan in dataset]
+    pictures = [path.with_suffix(".png") for path in paths]
+    for scan, json, png in zip(dataset, paths, pictures, strict=True):
+        inspect_scan(scan, json, png, units=default_units(), maps=MAPS_SETTINGS, root=str(tmp_path))
+    gather_intake(paths, out / "intake.tsv", {})
+    write_table(pd.DataFrame([], columns=["scan", "group", "reason"]), out / "excluded.tsv")
+    write_intake_page(
+        out / "intake.html", intake=out / "intake.tsv", excluded=out / "excluded.tsv", inspections=paths,
+        pictures=pictures,
+    )  # fmt: skip
+    said = ""
+    try:
+        admit_scans(out / "intake.tsv", ["sub-01", "sub-02"], out / "refused.tsv", out / "admitted.tsv")
+    except InputError as error:
+        said = str(error)
+    assert bool(said) == spoilt
+    assert len(list(written(out))) >= 8
+    assert leaks(out) == []
+    printed = capfd.readouterr()
+    assert MARKER not in said + printed.out + printed.err
+
+
+def test_the_registration_keeps_names_to_itself(tmp_path, capfd):
+    texture = gaussian_filter(np.random.default_rng(3).normal(0, 1, head().shape), 2.0)
+    texture = head() * (1 + texture / np.abs(texture).max())
+    inputs, scales = {}, {"t1w": 500, "FA": 0.3, "RD": 0.6e-3, "AD": 1.0e-3, "MTR": 30, "DVR": 1}
+    for name, scale in {**scales, "brain": 0}.items():
+        inputs[name] = str(tmp_path / f"{name}.nii.gz")
+        data = scale * texture if scale else head()
+        nib.save(nib.Nifti1Image(data.astype(np.float32), affine()), inputs[name])
+        mark(inputs[name])
+    outputs = {key: str(tmp_path / f"out/{key}.nii.gz") for key in ("fa", "rd", "ad", "mtr", "dvr")}
+    outputs |= {
+        key: str(tmp_path / f"out/{key}.mat")
+        for key in ("xfm_t1w_to_petref", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w")
+    }
+    units = {**default_units(), "RD": "mm2/s", "AD": "mm2/s"}
+    register_scan(inputs, outputs, metric="mattes", sampling=0.5, finest_mm=6.0, seed=1, units=units)
+    assert leaks(tmp_path / "out") == []
+    printed = capfd.readouterr()
+    assert MARKER not in printed.out + printed.err
+    # the declared unit was converted, and both are in the sidecar
+    assert nib.load(outputs["rd"]).get_fdata().max() == pytest.approx(0.6 * texture.max(), rel=0.2)
+    sidecar = read_json(sidecar_path(outputs["rd"]))
+    assert (sidecar["Units"], sidecar["Parameters"]["InputUnits"]) == ("1e-3 mm2/s", "mm2/s")
+
+
+def test_images_are_written_in_one_place_with_a_header_of_our_own():
+    writers = [
+        path.name
+        for path in sorted(LIBRARY.rglob("*.py"))
+        if re.search(r"nib\.save\(|to_filename\(|image_write\(|\.to_file\(", path.read_text())
+    ]
+    assert writers == ["volumes.py"]

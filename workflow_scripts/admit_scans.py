@@ -1,0 +1,8 @@
+"""Entry of the rule admit_scans."""
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.cohort.intake import admit_scans
+
+    admit_scans(snakemake.input.intake, snakemake.params.scans, snakemake.params.refused, snakemake.output[0])

@@ -1,0 +1,149 @@
+"""What the images of one scan say about each other: grids, swaps, overlap in space, lesions against brain."""
+
+from pathlib import Path
+
+import numpy as np
+
+from myelosketch.cohort.verdicts import Finding
+from myelosketch.errors import GeometryError
+from myelosketch.volumes import Volume, check_same_grid
+
+# images that must share a grid: of one acquisition, or a mask and what it was drawn on
+ONE_GRID = (
+    ("FA", "RD"),
+    ("FA", "AD"),
+    ("T1w", "FLAIR"),
+    ("T1w", "lesion_mask"),
+    ("mt_off", "mt_on"),
+    ("pet", "reference_mask"),
+)
+# one image takes part in the comparison of boxes for all of its acquisition
+PLACED = ("FA", "MTR", "DVR", "dwi", "mt_on", "pet")
+CONTENT_SHARE = 0.1
+MIN_OVERLAP = 0.1
+# share of the brain's voxels where AD may lie below RD: noise makes some in grey matter
+AD_BELOW_RD = 0.05
+SWAPPED = 0.5
+LESION_SHARE = 0.2
+BRAIN_ML = 1400.0
+
+
+def scan_findings(volumes, sound):
+    """Findings about the images of a scan together.
+
+    Parameters
+    ----------
+    volumes : dict of Volume by input name; a series is represented by one of its volumes
+    sound : names whose own values were not refused: only those are compared by value
+
+    Returns
+    -------
+    list of Finding
+    """
+    return [
+        *_grid_findings(volumes),
+        *_overlap_findings(volumes),
+        *_swap_findings({name: volumes[name] for name in sound}),
+        *_lesion_findings({name: volumes[name] for name in sound}),
+    ]
+
+
+def _grid_findings(volumes):
+    for first, second in ONE_GRID:
+        if first not in volumes or second not in volumes:
+            continue
+        one, other = (Volume(volumes[name].data, volumes[name].affine, name) for name in (first, second))
+        try:
+            check_same_grid(one, other)
+        except GeometryError as error:
+            what = str(error).split(": ")[0]
+            yield Finding(
+                "grids", second, f"does not share the grid of {first} ({Path(volumes[first].path).name}; {what})",
+                "resample one onto the other",
+            )  # fmt: skip
+
+
+def _swap_findings(volumes):
+    share = _share_below(volumes.get("AD"), volumes.get("RD"))
+    if share > SWAPPED:
+        yield Finding(
+            "swapped", "AD", f"lies below RD in {share:.0%} of the brain",
+            "AD and RD have changed places: correct the table",
+        )  # fmt: skip
+    elif share > AD_BELOW_RD:
+        yield Finding(
+            "ad_below_rd", "AD", f"lies below RD in {share:.0%} of the brain, expected at most {AD_BELOW_RD:.0%}",
+            "AD is the largest eigenvalue, RD the mean of the others; compute both from one fit",
+        )  # fmt: skip
+    if _share_below(volumes.get("mt_off"), volumes.get("mt_on")) > SWAPPED:
+        yield Finding(
+            "swapped", "mt_on", "is brighter than mt_off in most of the head",
+            "swap them (mt_on is the one with the saturation pulse), or export both with the same gain",
+        )  # fmt: skip
+
+
+def _share_below(larger, smaller):
+    """Share of the voxels where both are above 0 in which ``larger`` is the smaller one; 0 if not comparable."""
+    if larger is None or smaller is None or larger.shape != smaller.shape:
+        return 0.0
+    inside = (larger.data > 0) & (smaller.data > 0)
+    return float((larger.data[inside] < smaller.data[inside]).mean()) if inside.any() else 0.0
+
+
+def _overlap_findings(volumes):
+    boxes = {name: content_box_mm(volume) for name, volume in volumes.items()}
+    if boxes.get("T1w") is None:
+        return
+    for name in PLACED:
+        if boxes.get(name) is None:
+            continue
+        share = overlap(boxes["T1w"], boxes[name])
+        if share < MIN_OVERLAP:
+            distance = np.linalg.norm(boxes["T1w"].mean(axis=0) - boxes[name].mean(axis=0))
+            yield Finding(
+                "apart", name,
+                f"lies {distance:.0f} mm from the T1w in space (boxes of the content overlap by {share:.0%})",
+                "was its place in space lost when it was converted? Export it again",
+            )  # fmt: skip
+
+
+def content_box_mm(volume):
+    """World box of the content of an image: array (2, 3), lowest and highest corner, mm; None if it is empty."""
+    positive = volume.data[volume.data > 0]
+    if not positive.size:
+        return None
+    inside = volume.data > CONTENT_SHARE * np.percentile(positive[:: max(1, positive.size // 100_000)], 99)
+    spans = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    ends = [(span[0] - 0.5, span[-1] + 0.5) for span in spans]
+    corners = np.array(np.meshgrid(*ends)).reshape(3, -1).T @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    return np.stack([corners.min(axis=0), corners.max(axis=0)])
+
+
+def content_sides_mm(volume):
+    """Sides of the content along the image's own axes, mm, (3,); None if it is empty."""
+    box = content_box_mm(Volume(volume.data, np.diag([*volume.voxel_size, 1.0])))
+    return None if box is None else box[1] - box[0]
+
+
+def overlap(first, second):
+    """Volume that two boxes (2, 3) share, as a part of the smaller one, 0-1."""
+    shared = np.clip(np.minimum(first[1], second[1]) - np.maximum(first[0], second[0]), 0, None).prod()
+    return float(shared / min((box[1] - box[0]).prod() for box in (first, second)))
+
+
+def _lesion_findings(volumes):
+    if not {"T1w", "lesion_mask"} <= set(volumes):
+        return
+    head, mask = volumes["T1w"], volumes["lesion_mask"]
+    if head.shape != mask.shape:
+        return
+    volume = np.count_nonzero(mask.data) * mask.voxel_volume / 1000
+    # a T1w with skull holds more than the brain: never more than a large brain is counted
+    brain = min(np.count_nonzero(head.data > 0) * head.voxel_volume / 1000, BRAIN_ML)
+    if volume > LESION_SHARE * brain:
+        yield Finding(
+            "lesion_volume", "lesion_mask",
+            f"holds {volume:.0f} mL of lesions, {volume / brain:.0%} of the brain "
+            f"(expected at most {LESION_SHARE:.0%})",
+            "is it a mask of lesions, and not of a tissue?",
+        )  # fmt: skip

@@ -1,0 +1,108 @@
+"""One small picture per scan: an axial and a coronal slice of each image, side by side, without the face."""
+
+import struct
+import zlib
+
+import nibabel as nib
+import numpy as np
+
+from myelosketch.provenance import write_bytes
+
+TILE = 96
+# height of the axial slice within the content, from its lower end: above the eyes
+AXIAL_HEIGHT = 0.65
+MANY_VOXELS = 100_000
+
+
+def write_strip(path, volumes):
+    """Write the pictures of a scan as one PNG, a column per image, in the order of ``volumes``.
+
+    Parameters
+    ----------
+    path : ``.png``
+    volumes : dict of Volume or None (an image that cannot be read: a black tile); the lesion mask is drawn on T1w
+    """
+    columns = []
+    for name, volume in volumes.items():
+        under = volumes.get("T1w") if name == "lesion_mask" else None
+        columns.append(column(volume, under) if volume else blank())
+    write_bytes(path, png(np.concatenate(columns or [blank()], axis=1)))
+
+
+def column(volume, under=None):
+    """Tiles of one image: axial above coronal, grey values from 0 to the 99th percentile, (2 TILE, TILE) uint8.
+
+    Radiological convention: the participant's left is on the right of the picture.
+
+    Parameters
+    ----------
+    volume : Volume
+    under : Volume, if ``volume`` is a mask to be drawn in white on it; cut where the mask is largest
+    """
+    data, sides = upright(volume)
+    positive = data[data > 0]
+    if not positive.size:
+        return blank()
+    low, high = content_ends(data > 0)
+    axial = int(low[2] + AXIAL_HEIGHT * (high[2] - low[2]))
+    coronal = int((low[1] + high[1]) / 2)
+    top = float(np.percentile(positive[:: max(1, positive.size // MANY_VOXELS)], 99))
+    if (
+        under is not None
+        and under.shape == volume.shape
+        and np.allclose(under.affine, volume.affine, atol=1e-3)
+    ):
+        coronal, axial = (int((data > 0).sum(axis=axes).argmax()) for axes in ((0, 2), (0, 1)))
+        data, top = _overlay(upright(under)[0], data > 0)
+    slices = (data[:, :, axial], sides[[0, 1]]), (data[:, coronal, :], sides[[0, 2]])
+    return np.concatenate([tile(part, voxel, top) for part, voxel in slices])
+
+
+def _overlay(data, mask):
+    """An image at half its brightness with a mask in white, and what is white."""
+    top = float(np.percentile(data, 99.5)) or 1.0
+    return np.where(mask, top, 0.5 * np.clip(data, 0, top)), top
+
+
+def content_ends(inside):
+    """First and last index along each axis of the True voxels of a mask: two lists of three."""
+    spans = [np.flatnonzero(inside.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    return [int(span[0]) for span in spans], [int(span[-1]) for span in spans]
+
+
+def upright(volume):
+    """Data thinned to about the size of a tile, axes to the right, front and top, NaN as 0; and voxel sides, mm."""
+    step = max(1, max(volume.shape) // TILE)
+    data = np.nan_to_num(volume.data[::step, ::step, ::step], posinf=0, neginf=0)
+    orientation = nib.io_orientation(volume.affine)
+    return nib.apply_orientation(data, orientation), step * volume.voxel_size[np.argsort(orientation[:, 0])]
+
+
+def tile(part, voxel, top):
+    """One slice (x, y) as a picture (TILE, TILE) in true proportions, by nearest neighbour."""
+    scale = max(np.array(part.shape) * voxel) / TILE
+    positions = np.arange(TILE) - TILE / 2
+    columns, rows = (
+        np.round(positions * scale / side + (size - 1) / 2).astype(int)
+        for size, side in zip(part.shape, voxel, strict=True)
+    )
+    inside = ((columns >= 0) & (columns < part.shape[0]))[:, None] & ((rows >= 0) & (rows < part.shape[1]))
+    picked = part[np.clip(columns, 0, part.shape[0] - 1)][:, np.clip(rows, 0, part.shape[1] - 1)]
+    grey = np.clip(255 * picked / top, 0, 255) * inside
+    return grey.astype(np.uint8)[::-1, ::-1].T
+
+
+def blank():
+    return np.zeros((2 * TILE, TILE), np.uint8)
+
+
+def png(picture):
+    """A grey picture (rows, columns) uint8 as the bytes of a PNG, without any text in it."""
+    height, width = picture.shape
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), picture], axis=1).tobytes()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )

@@ -1,0 +1,83 @@
+"""The checks of the intake, by name: what each finds and how grave it is."""
+
+from typing import NamedTuple
+
+OK, SUSPICIOUS, REFUSED = "ok", "suspicious", "refused"
+
+# a refused scan is left out; nothing accepts it, because the workflow could not use the file as it is
+REFUSALS = {
+    "missing_file": "a file that the scan needs is not there",
+    "extension": "the name does not end in .nii or .nii.gz",
+    "not_gzip": "the name and the content disagree about compression",
+    "unreadable": "no NIfTI header can be read",
+    "truncated": "the voxels end too early or do not decompress",
+    "dimensions": "4D where 3D is due, or 3D where 4D is due (a trailing axis of 1 is fine)",
+    "voxel_type": "complex or colour voxels",
+    "affine": "no valid affine: its determinant is 0 or not a number",
+    "sheared": "axes that are not at right angles",
+    "not_finite": "NaN or infinite voxels",
+    "empty": "every voxel is 0",
+    "constant": "all voxels that are not 0 are equal",
+    "unit_stated": "the JSON beside the file states another unit than the configuration",
+    "value_range": "values that cannot be in the declared unit",
+    "swapped": "AD lies below RD, or mt_on above mt_off, in most of the brain",
+    "not_binary": "a mask with values other than 0 and 1",
+    "mask_of_control": "a lesion mask in a control",
+    "grids": "images of one acquisition on different grids",
+    "gradients": "b-values or directions that do not determine a tensor",
+    "frames": "frame times that do not describe the PET series",
+    "same_file": "one image under two participants",
+}
+# a suspicious scan stops the run until cohort.accept names the check, or cohort.exclude the scan
+SUSPICIONS = {
+    "no_orientation": "neither sform nor qform is set: left and right are not known",
+    "header_forms": "sform and qform place the image more than 0.1 mm apart",
+    "handedness": "sform and qform disagree about left and right",
+    "voxel_size": "a voxel side below 0.2 or above 10 mm, or one 6 times another",
+    "length_unit": "the header gives lengths in another unit than mm",
+    "head_size": "the content is smaller or larger than a head",
+    "negative": "negative values where none are expected",
+    "ad_below_rd": "AD lies below RD in a relevant share of the brain",
+    "dvr_level": "the median DVR is not near 1: an SUV image?",
+    "lesion_volume": "lesions fill more than 20 % of the brain",
+    "apart": "an image does not overlap the T1w in space",
+    "mirrored": "an image fits the T1w better with left and right swapped",
+    "link_outside": "a link leads out of the dataset's folder",
+    "same_session": "one T1w under two sessions",
+}
+CHECKS = {name: REFUSED for name in REFUSALS} | {name: SUSPICIOUS for name in SUSPICIONS}
+_GRAVITY = (REFUSED, SUSPICIOUS, OK)
+
+
+class Finding(NamedTuple):
+    """What one check found: ``reason`` completes "<scan>: <input> (<file>) ...", ``way_out`` says what to do."""
+
+    check: str
+    input: str
+    reason: str
+    way_out: str
+
+    @property
+    def verdict(self):
+        return CHECKS[self.check]
+
+
+def is_accepted(check, scan, accept):
+    """Whether the configuration accepts a suspicion: ``cohort.accept`` by scan, or under ``all``."""
+    named = {*accept.get(scan, ()), *accept.get("all", ())}
+    return CHECKS[check] == SUSPICIOUS and check in named
+
+
+def worst(verdicts):
+    """The gravest of some verdicts; ok if there are none."""
+    return min([*verdicts, OK], key=_GRAVITY.index)
+
+
+def sentence(scan, file, finding):
+    """The line a user reads, as in ``sub-01: FA (fa.nii.gz) holds 3 voxels that are NaN: set them to 0.``"""
+    return f"{scan}: {finding.input} ({file}) {finding.reason}: {ended(finding.way_out)}"
+
+
+def ended(text):
+    """A sentence with its full stop, unless it ends as a question."""
+    return text if text.endswith("?") else f"{text}."
