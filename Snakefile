@@ -9,6 +9,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 include: "rules/cohort.smk"
 include: "rules/simulation.smk"
 include: "rules/maps.smk"

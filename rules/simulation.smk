@@ -30,7 +30,7 @@ rule simulate_participant:
         runtime=10,
     params:
         group="MS",
-        settings=SIMULATION_SETTINGS,
+        settings=simulated_settings,
         seed=config["seed"],
     script:
         "../workflow_scripts/simulate_participant.py"
@@ -47,7 +47,7 @@ use rule simulate_participant as simulate_control with:
         subject=simulated_subjects("HC"),
     params:
         group="HC",
-        settings=SIMULATION_SETTINGS,
+        settings=simulated_settings,
         seed=config["seed"],
 
 
@@ -68,8 +68,7 @@ rule describe_simulated_cohort:
         mem_mb=500,
         runtime=5,
     params:
-        n_patients=config["simulation"]["n_patients"],
-        n_controls=config["simulation"]["n_controls"],
+        people=SIMULATED_PEOPLE.to_dict("records"),
         settings=SIMULATION_SETTINGS,
         seed=config["seed"],
     script:

@@ -5,13 +5,10 @@ from pathlib import Path
 from myelosketch.job import job
 
 with job(snakemake):
+    import pandas as pd
+
     from myelosketch.simulation.cohort import describe_cohort
 
     root = Path(snakemake.output.description).parent
-    describe_cohort(
-        root,
-        snakemake.params.n_patients,
-        snakemake.params.n_controls,
-        snakemake.params.settings,
-        snakemake.params.seed,
-    )
+    people = pd.DataFrame(snakemake.params.people, columns=["subject", "group", "site"])
+    describe_cohort(root, people, snakemake.params.settings, snakemake.params.seed)

@@ -141,7 +141,7 @@ def test_mixed_voxels_belong_to_no_tissue():
     shape = (1, 1, 4)
     shares = {name: np.zeros(shape) for name in ("white", "cortex", "deep", "csf", "lesion", "black_hole")}
     shares["white"][0, 0] = [0.9, 0.8, 1.0, 0]
-    shares["csf"][0, 0] = [0.1, 0.2, 0, 0.98]
+    shares["csf"][0, 0] = [0.1, 0.2, 0, 0.995]
     regions = np.array([[[2, 2, 1, 1]]], np.uint8)  # the third is perilesional
     assert tissue_cores(shares, regions)[0, 0].tolist() == [TISSUES["white"], 0, 0, TISSUES["csf"]]
 

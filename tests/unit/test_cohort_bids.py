@@ -209,7 +209,7 @@ def test_the_table_found_keeps_to_sessions_if_there_are_any(here):
 def test_the_simulated_dataset_is_read_as_it_was_written(here, level, folders):
     root = "results/simulated"
     cohort = participants(3, 2).to_dict("records")
-    describe_cohort(root, 3, 2, {"level": level}, 1)
+    describe_cohort(root, participants(3, 2).assign(site="A"), {"level": level}, 1)
     rows = []
     for person in cohort:
         files = simulated_files(root, **person, level=level)

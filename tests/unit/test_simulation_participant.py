@@ -300,7 +300,7 @@ def test_participants_and_description(tmp_path):
         "MS02",
     ]  # a larger cohort keeps its first members
     assert participants(1, 1, "B").subject.tolist() == ["MSB01", "HCB01"]
-    describe_cohort(tmp_path, 2, 1, COARSE, 7)
+    describe_cohort(tmp_path, table.assign(site="A"), COARSE, 7)
     assert read_table(tmp_path / "participants.tsv").participant_id.tolist() == [
         "sub-MS01",
         "sub-MS02",

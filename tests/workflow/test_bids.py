@@ -14,7 +14,7 @@ from myelosketch.tables import read_table
 @pytest.fixture
 def dataset(tmp_path):
     """A folder to run in, with a dataset of two patients and two controls."""
-    describe_cohort(tmp_path / "ds", 2, 2, {}, 1)
+    describe_cohort(tmp_path / "ds", participants(2, 2).assign(site="A"), {}, 1)
     for person in participants(2, 2).to_dict("records"):
         for path in simulated_files(tmp_path / "ds", **person).values():
             touch(path)

@@ -27,7 +27,7 @@ def dataset(smoke, tmp_path):
             shutil.copy(path, tmp_path / "images")
     write_table(table, tmp_path / "cohort.tsv")
     (tmp_path / "mine.yaml").write_text(
-        yaml.safe_dump({"cohort": {"source": "table", "table": "cohort.tsv"}})
+        yaml.safe_dump({"cohort": {"source": "table", "table": "cohort.tsv", "external_sites": ["B"]}})
     )
     return tmp_path
 
@@ -64,7 +64,7 @@ def test_no_truth_is_needed_without_simulation(dataset):
     planned = jobs(dataset, configs=(SMOKE, dataset / "mine.yaml"))
     assert "simulate_participant" not in planned
     assert "measure_registration" not in planned
-    assert planned["score_scan"] == 8
+    assert planned["score_scan"] == 10
 
 
 def test_an_incomplete_scan_is_left_out_and_the_rest_runs(dataset):

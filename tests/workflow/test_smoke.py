@@ -15,6 +15,7 @@ from myelosketch.volumes import check_same_grid, load_volume, save_volume
 
 PATIENTS = [f"sub-MS0{number}" for number in range(1, 5)]
 SCANS = PATIENTS + [f"sub-HC0{number}" for number in range(1, 5)]
+EXTERNAL = ["sub-MSB01", "sub-HCB01"]
 METHODS = ("template", "ridge", "sketcher", "refiner")
 COLUMNS = {
     "voxelwise": "method scan region mae mse bias psnr ssim pearson_r n_voxels fold",
@@ -51,6 +52,23 @@ def test_every_scan_is_scored_by_every_method_and_ceiling(smoke):
     assert set(scores.scan) == set(SCANS)
 
 
+def test_an_external_site_is_scored_apart_by_models_that_never_saw_it(smoke):
+    apart = read_table(smoke / "results/evaluation/external/voxelwise.tsv")
+    assert set(apart.scan) == set(EXTERNAL)
+    assert set(apart.method) == {*METHODS, *names.CEILINGS}
+    for table in ("voxelwise", "demyelination", "lesions", "regions", "external/summary"):
+        assert len(read_table(smoke / f"results/evaluation/{table}.tsv"))
+        if "/" not in table:
+            assert not set(EXTERNAL) & set(read_table(smoke / f"results/evaluation/{table}.tsv").scan)
+    cards = sorted((smoke / "results/training").glob("fold-*/*/model.json"))
+    assert len(cards) == 3 * len(METHODS)
+    assert not [card for card in cards if any(scan in card.read_text() for scan in EXTERNAL)]
+    trained_on_all = (smoke / "results/training/fold-0/refiner/model.json").read_text()
+    assert all(scan in trained_on_all for scan in SCANS)
+    path = names.path(smoke / "results", "predicted", scan=EXTERNAL[0], method="refiner")
+    assert read_json(path.replace(".nii.gz", ".json"))["Fold"] == 0
+
+
 def test_every_prediction_comes_from_the_fold_that_held_the_scan_out(smoke):
     folds = read_table(smoke / "results/cohort/folds.tsv", numeric=("fold",)).set_index("subject").fold
     for scan in SCANS:
@@ -63,7 +81,7 @@ def test_every_prediction_comes_from_the_fold_that_held_the_scan_out(smoke):
 
 
 def test_everything_of_a_scan_lies_on_its_pet_grid(smoke):
-    for scan in SCANS:
+    for scan in SCANS + EXTERNAL:
         petref = load_volume(names.path(smoke / "results", "dvr", scan=scan))
         for key in ("mtr", "fa", "rd", "ad", "regions"):
             check_same_grid(petref, load_volume(names.path(smoke / "results", key, scan=scan)))

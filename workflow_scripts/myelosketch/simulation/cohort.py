@@ -78,6 +78,7 @@ Each modality has its own grid and its own head pose; truth/*_poses.json maps an
 Seed: {seed}
 """
 
+_COUNTED = (("patients", "MS"), ("controls", "HC"))
 CONTENTS = {
     "maps": """sub-*/anat                 MTR map (percent)
 derivatives/maps           FA, RD and AD (1e-3 mm2/s), DVR of [11C]PIB
@@ -170,14 +171,14 @@ def dataset_files(root):
     return {name: f"{root}/{file}" for name, file in _DATASET.items()}
 
 
-def describe_cohort(root, n_patients, n_controls, settings, seed):
+def describe_cohort(root, people, settings, seed):
     """Write the dataset's description, participants table, README and the list of draft BIDS names.
 
     Parameters
     ----------
     root : folder of the simulated dataset
-    n_patients, n_controls : int
-    settings : dict, kept in the description so that the dataset can be made again
+    people : DataFrame from :func:`simulated_people`: ``subject``, ``group``, ``site``
+    settings : dict of the first site, kept in the description so that the dataset can be made again
     seed : int
     """
     files = dataset_files(root)
@@ -193,11 +194,11 @@ def describe_cohort(root, n_patients, n_controls, settings, seed):
             "Settings": settings,
         },
     )
-    table = participants(n_patients, n_controls)
-    ids = [scan_name(subject) for subject in table.subject]
-    write_table(pd.DataFrame({"participant_id": ids, "group": table.group}), files["participants"])
+    table = people.assign(participant_id=[scan_name(subject) for subject in people.subject])
+    write_table(table[["participant_id", "group", "site"]], files["participants"])
     contents = CONTENTS[settings.get("level", LEVELS[0])]
-    text = README.format(n_patients=n_patients, n_controls=n_controls, seed=seed, contents=contents)
+    counts = {f"n_{name}": int((people.group == group).sum()) for name, group in _COUNTED}
+    text = README.format(**counts, seed=seed, contents=contents)
     write_text(files["readme"], text)
     write_text(files["ignore"], "*_MTRmap.*\nderivatives/\n")
 

@@ -12,7 +12,7 @@ SITES = {
     "B": {
         "lesion_load": "clinical",
         "voxel_size_mm": {"dwi": 2.5, "MTR": 1.5},
-        "mri": {"diffusion_noise": 0.06, "mtr_noise": 1.5, "mtr_offset": -1.5, "b1_range": 0.07},
+        "mri": {"diffusion_noise": 0.06, "mtr_noise": 1.5, "mtr_offset": -1.5, "b1_range": 0.1},
         "pet": {"blur_fwhm_mm": 4.5, "noise_sd": 0.05, "noise_fwhm_mm": 5.5, "gain_mean": 1.03},
     },
     # the first site's scanners ten years later: sharper and quieter PET, the same patients
