@@ -16,7 +16,7 @@ from myelosketch.simulation.cohort import (
     truth_file,
     truth_files,
 )
-from myelosketch.simulation.participant import simulate_participant
+from myelosketch.simulation.participant import TISSUE_CODES, simulate_participant
 from myelosketch.simulation.settings import DEFAULTS, complete_settings
 from myelosketch.tables import read_table
 from myelosketch.volumes import check_same_grid, load_volume
@@ -314,3 +314,27 @@ def test_names_are_patterns_when_the_subject_is_a_wildcard():
     assert truth_file("root", "{subject}", "rescan") == (
         "root/derivatives/truth/sub-{subject}/sub-{subject}_trc-PIB_meas-DVR_desc-rescan_mimap.nii.gz"
     )
+
+
+def test_the_true_warp_leads_to_the_tissue_of_the_template(dataset):
+    """Places of the participant's white matter, moved by the stored warp, lie in white matter of the template."""
+    from scipy import ndimage
+
+    from myelosketch.simulation.template import template
+
+    labels = load(dataset, "01", "tissue")
+    warp = nib.load(truth_file(dataset, "01", "warp"))
+    maps, template_affine = template()
+    hits = {}
+    for moved in (True, False):
+        where = np.argwhere(np.isin(labels.data, (TISSUE_CODES["white"], TISSUE_CODES["lesion"])))
+        world = nib.affines.apply_affine(labels.affine, where)
+        if moved:
+            at = nib.affines.apply_affine(np.linalg.inv(warp.affine), world).T
+            field = warp.get_fdata()
+            shift = [ndimage.map_coordinates(field[..., i], at, order=1, mode="nearest") for i in range(3)]
+            world = world + np.transpose(shift)
+        at = nib.affines.apply_affine(np.linalg.inv(template_affine), world).T
+        hits[moved] = (ndimage.map_coordinates(maps["white"], at, order=1) > 0.5).mean()
+    assert hits[True] > 0.9
+    assert hits[True] > hits[False] + 0.1

@@ -96,12 +96,12 @@ def load_volume(path, *, dtype=np.float32):
 
 
 def save_volume(path, data, affine, *, sidecar=None):
-    """Write a 3D image atomically, with a clean header and, if given, its JSON sidecar.
+    """Write an image atomically, with a clean header and, if given, its JSON sidecar.
 
     Parameters
     ----------
     path : str or Path, ``.nii.gz``
-    data : array (x, y, z); booleans become uint8, other integers keep their type, floats become float32
+    data : array (x, y, z) or (x, y, z, n); booleans become uint8, other integers keep their type, floats become float32
     affine : array (4, 4), voxel to world RAS, mm
     sidecar : dict, optional, written beside the image as ``.json``
     """

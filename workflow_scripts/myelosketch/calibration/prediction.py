@@ -136,8 +136,7 @@ def predict_ridge(model, person):
 def mean_of_controls(training, smoothing_mm):
     """Mean DVR of the training controls in the anatomy's world, which is near MNI152 space.
 
-    The truth stores poses, not warps: heads are laid over each other by pose alone, as in the workflow, where
-    an affine does it.
+    Heads are laid over each other by pose alone, as in the workflow, where an affine does it.
     """
     grid = template_grid()
     total, count = np.zeros(GRID_SHAPE), np.zeros(GRID_SHAPE)

@@ -75,7 +75,7 @@ def build_anatomy(group, settings, rng):
     """
     voxel = settings["voxel_size_mm"]["anatomy"]
     maps, template_affine = template()
-    shape, affine = _box_grid(voxel)
+    shape, affine = box_grid(voxel)
     displacement = _displacement(group, settings["anatomy"], rng)
     if jacobian_determinant(displacement / VELOCITY_STEP_MM).min() <= 0:
         raise InputError("simulation.anatomy.warp_sd_mm makes the anatomy fold: use a smaller value.")
@@ -95,7 +95,7 @@ def build_anatomy(group, settings, rng):
     )
 
 
-def _box_grid(voxel):
+def box_grid(voxel):
     """Grid over the box of the anatomy: shape and affine (RAS, axis aligned)."""
     shape = tuple(int(n) for n in np.ceil((BOX_HIGH - BOX_LOW) / voxel))
     affine = np.diag([voxel, voxel, voxel, 1.0])
@@ -105,7 +105,7 @@ def _box_grid(voxel):
 
 def _displacement(group, settings, rng):
     """Displacement in mm from the participant's world to the template's, on a grid of VELOCITY_STEP_MM."""
-    shape, affine = _box_grid(VELOCITY_STEP_MM)
+    shape, affine = box_grid(VELOCITY_STEP_MM)
     position = np.stack(np.meshgrid(*(np.arange(n) * VELOCITY_STEP_MM for n in shape), indexing="ij"))
     position = position + affine[:3, 3].reshape(3, 1, 1, 1)
     scale = MEAN_SCALE * np.exp(settings["brain_scale_sd"] * np.clip(rng.standard_normal(), -2.5, 2.5))
@@ -122,7 +122,7 @@ def _displacement(group, settings, rng):
 @lru_cache(maxsize=1)
 def _towards_ventricles():
     """Unit velocity that pulls template ventricles outward: strongest at their wall, gone 25 mm away."""
-    shape, affine = _box_grid(VELOCITY_STEP_MM)
+    shape, affine = box_grid(VELOCITY_STEP_MM)
     maps, template_affine = template()
     step = 2  # mm; the field is smooth
     signed = ndimage.gaussian_filter(maps["wall"][::step, ::step, ::step], 3.0 / step)

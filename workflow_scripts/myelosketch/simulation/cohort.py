@@ -46,6 +46,7 @@ _PATIENT_INPUTS = {"lesion_mask": "derivatives/lesions/{scan}/anat/{scan}_label-
 _TRUTH = {
     "poses": "{scan}_poses.json",
     "motion": "{scan}_motion.json",
+    "warp": "{scan}_from-anatomy_to-MNI152_mode-image_xfm.nii.gz",
     **{name: f"{{scan}}_trc-PIB_meas-DVR_desc-{name}_mimap.nii.gz" for name in TRUTH_MAPS},
     **{name: f"{{scan}}_space-anatomy_desc-{name}_latent.nii.gz" for name in LATENTS},
     "tissue": "{scan}_space-anatomy_desc-tissue_dseg.nii.gz",

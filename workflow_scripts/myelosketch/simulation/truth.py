@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from myelosketch.provenance import write_json
-from myelosketch.simulation.anatomy import FRACTIONS
+from myelosketch.simulation.anatomy import FRACTIONS, VELOCITY_STEP_MM, box_grid
 from myelosketch.simulation.cohort import LATENTS, TRUTH_MAPS, field_file, truth_files
 from myelosketch.simulation.latents import lesion_table
 from myelosketch.tables import write_table
@@ -48,7 +48,7 @@ def lesion_rows(body):
 
 
 def write_truth(root, subject, group, body, images):
-    """Write poses, motion, ideal DVR maps, latents, tissues and lesions; the same files at both levels.
+    """Write poses, the warp, motion, ideal DVR maps, latents, tissues and lesions; the same files at both levels.
 
     The DVR maps are ideal at both levels: blurred maps of the DVR, the second scan with the noise of
     ``pet.noise_sd`` on it, never the result of a kinetic fit.
@@ -62,6 +62,12 @@ def write_truth(root, subject, group, body, images):
     """
     truth, grids = truth_files(root, subject, group), images["grids"]
     write_json(truth["poses"], {name: grid.pose for name, grid in grids.items()})
+    sidecar = {
+        "Units": "mm",
+        "Description": "shift (RAS) of each place of the anatomy to its place in MNI152",
+    }
+    field = np.moveaxis(body["anatomy"].displacement, 0, -1)
+    save_volume(truth["warp"], field, box_grid(VELOCITY_STEP_MM)[1], sidecar=sidecar)
     series = images.get("dwi", {})
     write_json(
         truth["motion"],

@@ -1,0 +1,184 @@
+"""Where files lie: the functions that rules ask for their inputs, outputs and the library's modules."""
+
+import ast
+
+from myelosketch.cohort.refusals import scan_state
+from myelosketch.cohort.table import companions, used_files
+from myelosketch.provenance import sidecar_path
+from myelosketch.simulation.cohort import (
+    dataset_files,
+    simulated_siblings,
+    truth_file,
+    truth_files,
+)
+from myelosketch.simulation.sites import site_settings
+
+
+def train_scans(fold):
+    """Scans that the models of a fold learn from."""
+    return [scan for scan in INTERNAL if FOLD[scan] != int(fold)]
+
+
+def out(key, **entities):
+    """Path of one scan's derivative."""
+    return names.path(RESULTS, key, **entities)
+
+
+def pat(key):
+    """Path of a derivative with wildcards, for outputs."""
+    return f"{RESULTS}/{names.pattern(key)}"
+
+
+def truth(scan, which):
+    """Path of a simulated scan's truth."""
+    return truth_file(SIMULATED, names.subject_of(scan), which)
+
+
+def truth_input(which):
+    """Input function: one file of a simulated scan's truth ([] where it has none)."""
+    return lambda wildcards: truth_files(
+        SIMULATED, names.subject_of(wildcards.scan), GROUP[wildcards.scan]
+    ).get(which, [])
+
+
+def only_simulated(target, files):
+    """Files of a named target that a simulated cohort alone has; whoever asks for it without one is told."""
+    if IS_SIMULATED:
+        return files
+    refusal = WorkflowError(
+        f"cohort.source is {config['cohort']['source']}; {target} measures the simulated cohort, whose truth "
+        "is known: set cohort.source to simulate."
+    )
+    if target in sys.argv[1:]:  # said here it comes without the traceback of an input function
+        raise refusal
+
+    def refuse(wildcards):
+        raise refusal
+
+    return refuse
+
+
+def simulated_outputs(subject, group):
+    """Every image and table that one participant's simulation writes, by name; the level decides which."""
+    return (
+        simulated_files(SIMULATED, subject, group, SIMULATION_LEVEL)
+        | simulated_siblings(SIMULATED, subject, SIMULATION_LEVEL)
+        | truth_files(SIMULATED, subject, group)
+    )
+
+
+def simulated_subjects(group):
+    """Pattern of the simulated participants of a group, of all sites."""
+    return f"{group}[A-Z]?[0-9]+"
+
+
+def simulated_settings(wildcards):
+    """Settings of the simulation at the site of a simulated participant."""
+    return site_settings(SIMULATION_SETTINGS, SIMULATED_SITE[wildcards.subject])
+
+
+def scan_input(name):
+    """Input function: a file of the cohort table for the scan of the wildcards ([] where there is none)."""
+    files = dict(zip(COHORT["scan"], COHORT[name]))
+    return lambda wildcards: files[wildcards.scan] or []
+
+
+def companion_input(name, kind):
+    """Input function: a file that belongs to a raw series of the cohort table ([] where there is none)."""
+    files = dict(zip(COHORT["scan"], COHORT[name]))
+    return lambda wildcards: (
+        companions(name, files[wildcards.scan])[kind] if files[wildcards.scan] else []
+    )
+
+
+def inspected_files(wildcards):
+    """Input function: every file of a scan, with the JSON beside an image where a user's data have one."""
+    row = INSPECTED[wildcards.scan]
+    files = list(used_files(row, reference=config["maps"]["reference"]).values())
+    sidecars = [str(sidecar_path(path)) for path in files]
+    own = [path for path in sidecars if not IS_SIMULATED and Path(path).is_file()]
+    return list(dict.fromkeys(files + own))
+
+
+def inspected_state(wildcards):
+    """What identifies the files of a user's scan as they are now; simulated ones are not there yet."""
+    settings = {key: config[key] for key in ("units", "maps")}
+    return "" if IS_SIMULATED else scan_state(INSPECTED[wildcards.scan], **settings)
+
+
+def dataset_root():
+    """Folder of the user's dataset, out of which no link should lead."""
+    if IS_SIMULATED:
+        return None
+    if config["cohort"]["source"] == "table":
+        return str(Path(config["cohort"]["table"]).parent)
+    return config["cohort"]["bids"]["dataset"]
+
+
+def map_units(wildcards):
+    """Unit of each map of a scan: as declared, or our own where the workflow derives the map itself."""
+    row = INSPECTED[wildcards.scan]
+    return {
+        name: config["units"][name] if row[name] else unit for name, unit in names.UNITS.items()
+    }
+
+
+def map_input(name):
+    """Input function: a map as the cohort table gives it, or else as derived from raw images."""
+    given = dict(zip(COHORT["scan"], COHORT[name]))
+    return lambda wildcards: given[wildcards.scan] or out(DERIVED[name], scan=wildcards.scan)
+
+
+def train_controls(fold):
+    """Training scans of a fold that are controls."""
+    return [scan for scan in train_scans(fold) if GROUP[scan] == "HC"]
+
+
+def fold_files(key):
+    """Input function: a derivative of each training scan of a fold; no file of a held-out scan is an input."""
+    return lambda wildcards: [out(key, scan=scan) for scan in train_scans(wildcards.fold)]
+
+
+def control_files(key):
+    """Input function: a derivative of each training control of a fold."""
+    return lambda wildcards: [out(key, scan=scan) for scan in train_controls(wildcards.fold)]
+
+
+def network_settings(method):
+    """The part of the configuration that shapes one network method."""
+    return {key: config["training"][key] for key in (*NETWORK_SETTINGS, method)}
+
+
+def held_out_models(file):
+    """Input function: a file of every model that was trained without the scan of the wildcards."""
+    return lambda wildcards: [
+        f"{RESULTS}/training/fold-{FOLD[wildcards.scan]}/{method}/{file}" for method in MODELS_READ
+    ]
+
+
+def own_file(path):
+    """Path of a file of the workflow: the same from every working directory, or relative to it if inside."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def imports_of(path):
+    """Names of this library's modules that one of its files imports, wherever in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lines = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return [
+        name
+        for line in lines
+        if (line.module or "").startswith("myelosketch")
+        for name in (line.module, *(f"{line.module}.{alias.name}" for alias in line.names))
+    ]
+
+
+def library(*modules):
+    """Files of library modules and of all they import, so that an edit reruns just the rules it concerns."""
+    found, pending = set(), [f"myelosketch.{name}" for name in modules]
+    while pending:
+        path = LIBRARY.joinpath(*pending.pop().split(".")).with_suffix(".py")
+        if path.is_file() and path not in found:
+            found.add(path)
+            pending += imports_of(path)
+    return sorted(own_file(path) for path in found)
