@@ -101,7 +101,8 @@ def save_volume(path, data, affine, *, sidecar=None):
     Parameters
     ----------
     path : str or Path, ``.nii.gz``
-    data : array (x, y, z) or (x, y, z, n); booleans become uint8, other integers keep their type, floats become float32
+    data : array (x, y, z) or (x, y, z, n); booleans become uint8, other integers keep their type, floats become
+        float32
     affine : array (4, 4), voxel to world RAS, mm
     sidecar : dict, optional, written beside the image as ``.json``
     """
