@@ -10,7 +10,7 @@ EQUATIONS = (
     ("with free water, at b = 1 ms/µm²", "AD", "−log((1 − w) · exp(−AD_c) + w · exp(−3))"),
     ("", "RD", "−log((1 − w) · exp(−RD_c) + w · exp(−3))"),
     ("fractional anisotropy", "FA", "abs(AD − RD) / (AD ** 2 + 2 · RD ** 2) ** 0.5"),
-    ("magnetisation transfer ratio, %", "MTR", "(1 − w) · (22.7 + 12 · m + 6.8 · a)"),
+    ("magnetisation transfer ratio, %", "MTR", "(1 − w) · (23 + 12 · m + 6.8 · a)"),
     ("distribution volume ratio", "DVR", "(1 − 0.5 · w) · (1.03 + 0.26 · m)"),
     ("T1w, healthy white matter 100", "T1w", "100 · (1 − 0.08 · (1 − m) − 0.50 · (1 − a) ** 2 − 0.35 · w)"),
     (

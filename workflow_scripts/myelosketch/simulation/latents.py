@@ -77,7 +77,7 @@ def _cores(lesions, name):
 
 
 def _bounded(latents):
-    limits = {"myelin": (0, 1.4), "axons": (0, 1.2), "water": (0, 0.7), "coherence": (0.3, 2.2)}
+    limits = {"myelin": (0, 1.4), "axons": (0, 1.2), "water": (0, 0.8), "coherence": (0.3, 2.2)}
     return {name: np.clip(values, *limits[name]).astype(np.float32) for name, values in latents.items()}
 
 

@@ -24,17 +24,18 @@ class Kind:
     axons: float
     water: float
     edge: float  # share of the core's change that is left at the border
+    coherence: float = 0.83  # relative to the surroundings
     periventricular: float = 1.0  # factors on the share by place
     juxtacortical: float = 1.0
     deep: float = 1.0
 
 
 KINDS = {
-    "active": Kind(0.14, 0.62, 0.85, 0.20, 0.55),
-    "demyelinated": Kind(0.38, 0.03, 0.75, 0.12, 0.72),
-    "partly_remyelinated": Kind(0.26, 0.10, 0.80, 0.12, 0.72),
-    "remyelinated": Kind(0.12, 0.45, 0.80, 0.11, 0.72, deep=1.6),
-    "black_hole": Kind(0.10, 0.03, 0.15, 0.54, 0.72, periventricular=1.6, juxtacortical=1.3),
+    "active": Kind(0.14, 0.55, 0.85, 0.20, 0.60),
+    "demyelinated": Kind(0.38, 0.03, 0.75, 0.12, 0.78),
+    "partly_remyelinated": Kind(0.26, 0.10, 0.80, 0.12, 0.78),
+    "remyelinated": Kind(0.12, 0.38, 0.80, 0.11, 0.78, deep=1.6),
+    "black_hole": Kind(0.10, 0.03, 0.20, 0.60, 0.78, coherence=0.65, periventricular=1.6, juxtacortical=1.3),
 }
 # variation of the core between lesions of a kind, and inside a lesion (SD; water on its logarithm; ours)
 BETWEEN = {"myelin": 0.12, "axons": 0.28, "water": 0.35, "coherence": 0.32}
@@ -42,7 +43,6 @@ WITHIN = {"myelin": 0.19, "axons": 0.28, "water": 0.25}
 # myelin is lost up to the border, water gathers in the core: power of the severity for each (ours)
 PROFILE = {"myelin": 0.7, "axons": 1.0, "water": 1.4}
 WITHIN_FWHM_MM = 6.0
-LESION_COHERENCE = 0.83
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,9 @@ def _row(anatomy, kind, centre, volume, rng):
     for name in ("myelin", "axons"):
         core[name] = np.clip(getattr(KINDS[kind], name) + BETWEEN[name] * rng.standard_normal(), 0, 1.1)
     # fibres cross or splay more or less than before: coherence relative to the surroundings
-    core["coherence"] = np.clip(LESION_COHERENCE + BETWEEN["coherence"] * rng.standard_normal(), 0.35, 1.35)
-    core["water"] = min(KINDS[kind].water * np.exp(BETWEEN["water"] * rng.standard_normal()), 0.6)
+    coherence = KINDS[kind].coherence + BETWEEN["coherence"] * rng.standard_normal()
+    core["coherence"] = np.clip(coherence, 0.35, 1.35)
+    core["water"] = min(KINDS[kind].water * np.exp(BETWEEN["water"] * rng.standard_normal()), 0.7)
     x, y, z = (anatomy.affine @ [*centre, 1])[:3]
     return {
         "kind": kind,

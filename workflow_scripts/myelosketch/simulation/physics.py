@@ -79,7 +79,7 @@ def fractional_anisotropy(axial, radial):
 
 def magnetisation_transfer_ratio(myelin, axons, water):
     """MTR of white matter in percent: myelin and axons raise it, free water dilutes it."""
-    return (1 - water) * (22.7 + 12 * myelin + 6.8 * axons)
+    return (1 - water) * (23 + 12 * myelin + 6.8 * axons)
 
 
 def distribution_volume_ratio(myelin, water):

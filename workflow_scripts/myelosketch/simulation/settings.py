@@ -53,7 +53,7 @@ DEFAULTS = {
     "mt": {"snr": None},
     "frames": [15] * 4 + [30] * 4 + [60] * 3 + [120] * 2 + [300] * 12,
     "pet": {
-        "blur_fwhm_mm": 3.0,
+        "blur_fwhm_mm": 2.5,
         "noise_sd": 0.065,
         "noise_fwhm_mm": 4.0,
         "unseen_sd": 0.1,

@@ -18,7 +18,7 @@ SITES = {
     # the first site's scanners ten years later: sharper and quieter PET, the same patients
     "C": {
         "mri": {"diffusion_noise": 0.04, "mtr_noise": 1.5, "mtr_offset": 1.0},
-        "pet": {"blur_fwhm_mm": 2.5, "noise_sd": 0.05, "gain_mean": 0.98},
+        "pet": {"blur_fwhm_mm": 2.0, "noise_sd": 0.05, "gain_mean": 0.98},
     },
 }
 
