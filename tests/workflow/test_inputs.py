@@ -83,11 +83,11 @@ def test_an_incomplete_scan_is_left_out_and_the_rest_runs(dataset):
 
 def test_the_same_participant_twice(dataset):
     edit(dataset, lambda table: pd.concat([table, table.iloc[[2]]]))
-    assert "lines 4 and 10: sub-MS03 appears twice" in refusal(dataset, "-n")
+    assert "lines 4 and 12: sub-MS03 appears twice" in refusal(dataset, "-n")
 
 
 def test_too_few_participants_for_the_folds(dataset):
-    edit(dataset, lambda table: table[table.subject != "HC04"].iloc[:-2])
+    edit(dataset, lambda table: table[~table.subject.isin(["HC02", "HC03", "HC04"])])
     said = refusal(dataset, "-n")
     assert "Only 1 complete HC participants for 2 folds: lower folds.n, or add participants" in said
 
