@@ -22,8 +22,8 @@ def maps_of(myelin, axons, water, coherence=1.0):
 
 
 def test_healthy_white_matter_by_hand():
-    """m = a = c = 1, w = 0: AD 1.15, RD .52, FA .63 / sqrt(1.8633), MTR 22 + 12 + 6.8, DVR 1.03 + .26."""
-    expected = {"FA": 0.63 / 1.8633**0.5, "AD": 1.15, "RD": 0.52, "MTR": 40.8, "DVR": 1.29}
+    """m = a = c = 1, w = 0: AD 1.15, RD .52, FA .63 / sqrt(1.8633), MTR 23 + 12 + 6.8, DVR 1.03 + .26."""
+    expected = {"FA": 0.63 / 1.8633**0.5, "AD": 1.15, "RD": 0.52, "MTR": 41.8, "DVR": 1.29}
     assert maps_of(1.0, 1.0, 0.0) == pytest.approx(expected, abs=1e-6)
 
 
@@ -32,7 +32,7 @@ def test_demyelinated_voxel_by_hand():
     expected = {
         "AD": -np.log(0.9 * np.exp(-1.0493333) + 0.1 * np.exp(-3)),
         "RD": -np.log(0.9 * np.exp(-0.7783333) + 0.1 * np.exp(-3)),
-        "MTR": 0.9 * (22 + 2.4 + 5.44),
+        "MTR": 0.9 * (23 + 2.4 + 5.44),
         "DVR": 0.95 * 1.082,
     }
     result = maps_of(0.2, 0.8, 0.1, 0.5)
@@ -95,7 +95,7 @@ def test_tissues_mix_by_share_and_diffusion_as_signal():
     np.testing.assert_allclose(maps["DVR_white"], 1.29 / 2, rtol=1e-5)
     np.testing.assert_allclose(maps["FLAIR"], (100 + physics.TISSUES["csf"]["FLAIR"]) / 2, rtol=1e-5)
     csf = physics.TISSUES["csf"]
-    np.testing.assert_allclose(maps["MTR"], (40.8 + csf["MTR"]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(maps["MTR"], (41.8 + csf["MTR"]) / 2, rtol=1e-5)
     np.testing.assert_allclose(maps["DVR"], (1.29 + csf["DVR"]) / 2, rtol=1e-5)
     radial = physics.diffusivity_from_signal(maps["signal_RD"], np.ones(shape))
     np.testing.assert_allclose(radial, -np.log((np.exp(-0.52) + np.exp(-3)) / 2), rtol=1e-5)
