@@ -15,17 +15,11 @@ EVALUATION = [
 ]
 
 
-# the only scans that a fold's threshold may see
-CONTROLS = {fold: [scan for scan in train_scans(fold) if GROUP[scan] == "HC"] for fold in FOLD_IDS}
-
-
 rule fit_threshold:
     """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
     input:
-        dvr=lambda wildcards: [out("dvr", scan=scan) for scan in CONTROLS[int(wildcards.fold)]],
-        regions=lambda wildcards: [
-            out("regions", scan=scan) for scan in CONTROLS[int(wildcards.fold)]
-        ],
+        dvr=control_files("dvr"),
+        regions=control_files("regions"),
         library=library("evaluation.demyelination"),
     output:
         "results/training/fold-{fold}/threshold.json",
@@ -40,7 +34,7 @@ rule fit_threshold:
         mem_mb=2000,
         runtime=10,
     params:
-        controls=lambda wildcards: CONTROLS[int(wildcards.fold)],
+        controls=lambda wildcards: train_controls(wildcards.fold),
         reference=config["evaluation"]["reference"],
     script:
         "../workflow_scripts/fit_threshold.py"

@@ -1,6 +1,7 @@
 """Where files lie: the functions that rules ask for their inputs, outputs and the library's modules."""
 
 import ast
+from functools import cache
 
 from myelosketch.cohort.refusals import scan_state
 from myelosketch.cohort.table import companions, used_files
@@ -161,6 +162,7 @@ def own_file(path):
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
+@cache  # a module is imported by many, and every job reads the rules
 def imports_of(path):
     """Names of this library's modules that one of its files imports, wherever in it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

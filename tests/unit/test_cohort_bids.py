@@ -10,7 +10,6 @@ from bids_tree import (
     MAPS,
     SCHEMA,
     hints,
-    make_dataset,
     people,
     read,
     row,
@@ -28,15 +27,6 @@ from myelosketch.simulation.cohort import (
     simulated_siblings,
     truth_files,
 )
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder to work in, with relative paths in the messages, and a dataset of a patient 01 and a control 02."""
-    monkeypatch.chdir(tmp_path)
-    make_dataset()
-    return tmp_path
-
 
 # --- what is found
 

@@ -8,7 +8,6 @@ from bids_tree import (
     DEFAULTS,
     MAPS,
     SCHEMA,
-    make_dataset,
     people,
     read,
     refusal,
@@ -20,15 +19,6 @@ from myelosketch.cohort.bids import read_bids
 from myelosketch.cohort.config import config_problems
 from myelosketch.cohort.table import split_complete
 from myelosketch.errors import InputError
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder to work in, with relative paths in the messages, and a dataset of a patient 01 and a control 02."""
-    monkeypatch.chdir(tmp_path)
-    make_dataset()
-    return tmp_path
-
 
 # --- choices
 

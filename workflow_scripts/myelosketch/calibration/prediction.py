@@ -12,20 +12,13 @@ from myelosketch.calibration.criteria import FROM_TRUTH, ORDER
 from myelosketch.calibration.measure import transform_files
 from myelosketch.calibration.participant import stack_maps
 from myelosketch.errors import InputError
+from myelosketch.evaluation.demyelination import pooled_reference
 from myelosketch.evaluation.scoring import TABLES, ScanScorer
 from myelosketch.evaluation.summary import summarise_tables
 from myelosketch.learning.data import TrainingScan, fit_normalisation
 from myelosketch.learning.ridge import VARIANTS, RidgeModel, choose, solve, sums_of_scan
-from myelosketch.learning.template import (
-    FWHM_PER_SIGMA,
-    GRID_SHAPE,
-    GRID_VOXEL,
-    masked_mean,
-    resample,
-    template_grid,
-)
+from myelosketch.learning.template import mean_on_template_grid, resample
 from myelosketch.names import REGION_CODES
-from myelosketch.volumes import Volume
 
 SCORED = ("voxelwise", "demyelination", "lesions")
 COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n", "note")
@@ -86,17 +79,11 @@ def summarise_ladder(tables, *, bootstrap, seed, alpha):
 
 
 def healthy_reference(training, fold):
-    """Mean and SD (n - 1) of the DVR of all white-matter voxels of the training controls together.
-
-    Returns
-    -------
-    dict : ``mean``, ``sd``, ``n_voxels`` (see evaluation.demyelination.fit_threshold)
-    """
+    """Mean and SD of the DVR of all white-matter voxels of the training controls together."""
     values = [p.maps["DVR"][p.regions == REGION_CODES["nawm"]] for p in training if p.group == "HC"]
     if not values:
         raise InputError(f"Fold {fold} trains on no control: raise simulation.n_controls.")
-    pooled = np.concatenate(values).astype(float)
-    return {"mean": float(pooled.mean()), "sd": float(pooled.std(ddof=1)), "n_voxels": int(pooled.size)}
+    return pooled_reference(np.concatenate(values).astype(float))
 
 
 def fit_ridges(training, settings):
@@ -138,14 +125,13 @@ def mean_of_controls(training, smoothing_mm):
 
     Heads are laid over each other by pose alone, as in the workflow, where an affine does it.
     """
-    grid = template_grid()
-    total, count = np.zeros(GRID_SHAPE), np.zeros(GRID_SHAPE)
-    for person in (p for p in training if p.group == "HC"):
-        brain = (person.regions > 0).astype(np.float32)
-        with transform_files(np.eye(4), np.linalg.inv(person.pose)) as route:
-            total += resample(Volume(person.maps["DVR"] * brain, person.affine), grid, route)
-            count += resample(Volume(brain, person.affine), grid, route)
-    return Volume(masked_mean(total, count, smoothing_mm / FWHM_PER_SIGMA / GRID_VOXEL), grid.affine)
+
+    def scans():
+        for person in (p for p in training if p.group == "HC"):
+            with transform_files(np.eye(4), np.linalg.inv(person.pose)) as route:
+                yield person.volume("DVR"), person.regions > 0, route
+
+    return mean_on_template_grid(scans(), smoothing_mm)
 
 
 def place_template(template, person):

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
+from myelosketch.cohort.between import CONTENT_SHARE
 from myelosketch.cohort.verdicts import Finding
 
 COMPARED = ("FA", "MTR", "DVR", "mt_off", "dwi", "pet")
@@ -18,7 +19,6 @@ LEAST_FIT = 0.25
 STEP_MM = 4.0
 POINTS = 2000
 BINS = 16
-CONTENT_SHARE = 0.1
 MIN_POINTS = 500
 MIRROR = np.array([1, -1, -1, -1, 1, 1])  # of rotations about x, y, z and shifts along them
 BLUR_VOXELS = 1.5

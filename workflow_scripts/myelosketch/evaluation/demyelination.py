@@ -56,14 +56,15 @@ def fit_threshold(dvr_paths, region_paths, controls, output, *, fold, reference=
                 f"The training controls of fold {fold} ({', '.join(controls)}) have {pooled.size} "
                 "white-matter voxels with a DVR; expected at least 2: look at their region maps."
             )
-        content |= {
-            "mean": float(pooled.mean()),
-            "sd": float(pooled.std(ddof=1)),
-            "n_voxels": int(pooled.size),
-        }
+        content |= pooled_reference(pooled)
     sources = [*dvr_paths, *region_paths]
     write_json(output, provenance(sources=sources, parameters={"reference": reference}, **content))
     return content
+
+
+def pooled_reference(values):
+    """Mean and SD (n - 1) of healthy white-matter voxels, array (n,): dict ``mean``, ``sd``, ``n_voxels``."""
+    return {"mean": float(values.mean()), "sd": float(values.std(ddof=1)), "n_voxels": int(values.size)}
 
 
 def white_matter_values(dvr_path, region_path):

@@ -48,19 +48,43 @@ def fit_template(names, files, folder, *, smoothing_mm=4.0, fold=None):
         raise InputError(
             f"fold {fold} has no control among its training scans, so it has no template: add controls."
         )
-    grid = template_grid()
-    total, count = np.zeros(GRID_SHAPE), np.zeros(GRID_SHAPE)
-    for index in range(len(names)):
+    template = mean_on_template_grid(_controls(files, len(names)), smoothing_mm)
+    card = {"method": "template", "fold": fold, "smoothing_mm": smoothing_mm, "split": split_card(names)}
+    return save_model(folder, {"template": template.data, "affine": template.affine}, card)
+
+
+def _controls(files, n):
+    """DVR, brain and route of each control, one in memory at a time."""
+    for index in range(n):
         dvr, regions = load_volume(files["dvr"][index]), load_volume(files["regions"][index])
         check_same_grid(dvr, regions)
-        brain = ((regions.data > 0) & np.isfinite(dvr.data)).astype(np.float32)
         route = [files["xfm_t1w_to_mni"][index], files["xfm_t1w_to_petref"][index]]
+        yield dvr, (regions.data > 0) & np.isfinite(dvr.data), route
+
+
+def mean_on_template_grid(scans, smoothing_mm):
+    """Mean DVR of scans on the template's grid.
+
+    Parameters
+    ----------
+    scans : iterable of (dvr Volume, brain array of bool, route as in :func:`resample`)
+    smoothing_mm : FWHM of the smoothing of the mean; 0 for none
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    InputError : no voxel is covered by half a scan
+    """
+    grid = template_grid()
+    total, count = np.zeros(GRID_SHAPE), np.zeros(GRID_SHAPE)
+    for dvr, brain, route in scans:
+        brain = brain.astype(np.float32)
         total += resample(Volume(np.nan_to_num(dvr.data) * brain, dvr.affine), grid, route)
         count += resample(Volume(brain, dvr.affine), grid, route)
-    sigma = smoothing_mm / FWHM_PER_SIGMA / GRID_VOXEL
-    template = masked_mean(total, count, sigma)
-    card = {"method": "template", "fold": fold, "smoothing_mm": smoothing_mm, "split": split_card(names)}
-    return save_model(folder, {"template": template, "affine": grid.affine}, card)
+    return Volume(masked_mean(total, count, smoothing_mm / FWHM_PER_SIGMA / GRID_VOXEL), grid.affine)
 
 
 def masked_mean(total, count, sigma=0.0):
