@@ -54,3 +54,13 @@ def cohort_table():
             "group": ["MS"] * 18 + ["HC"] * 10,
         }
     )
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to work in, with relative paths in the messages, and a BIDS dataset of a patient 01 and a control 02."""
+    from bids_tree import make_dataset  # beside the unit tests, the only ones that ask for it
+
+    monkeypatch.chdir(tmp_path)
+    make_dataset()
+    return tmp_path
