@@ -58,7 +58,7 @@ def cohort_table():
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder to work in, with relative paths in the messages, and a BIDS dataset of a patient 01 and a control 02."""
+    """A folder to work in, so that messages have relative paths, with a BIDS dataset of a patient and a control."""
     from bids_tree import make_dataset  # beside the unit tests, the only ones that ask for it
 
     monkeypatch.chdir(tmp_path)
