@@ -30,6 +30,11 @@ def pat(key):
     return f"{RESULTS}/{names.pattern(key)}"
 
 
+def pat_input(key):
+    """Input function: a derivative of the scan of the wildcards, for rules whose outputs have no {folder}."""
+    return lambda wildcards: out(key, scan=wildcards.scan)
+
+
 def truth(scan, which):
     """Path of a simulated scan's truth."""
     return truth_file(SIMULATED, names.subject_of(scan), which)
@@ -80,16 +85,17 @@ def simulated_settings(wildcards):
 
 def scan_input(name):
     """Input function: a file of the cohort table for the scan of the wildcards ([] where there is none)."""
-    files = dict(zip(COHORT["scan"], COHORT[name]))
-    return lambda wildcards: files[wildcards.scan] or []
+    return lambda wildcards: INSPECTED[wildcards.scan][name] or []
 
 
 def companion_input(name, kind):
     """Input function: a file that belongs to a raw series of the cohort table ([] where there is none)."""
-    files = dict(zip(COHORT["scan"], COHORT[name]))
-    return lambda wildcards: (
-        companions(name, files[wildcards.scan])[kind] if files[wildcards.scan] else []
-    )
+
+    def companion(wildcards):
+        path = INSPECTED[wildcards.scan][name]
+        return companions(name, path)[kind] if path else []
+
+    return companion
 
 
 def inspected_files(wildcards):
@@ -126,8 +132,27 @@ def map_units(wildcards):
 
 def map_input(name):
     """Input function: a map as the cohort table gives it, or else as derived from raw images."""
-    given = dict(zip(COHORT["scan"], COHORT[name]))
-    return lambda wildcards: given[wildcards.scan] or out(DERIVED[name], scan=wildcards.scan)
+    return lambda wildcards: (
+        INSPECTED[wildcards.scan][name] or out(DERIVED[name], scan=wildcards.scan)
+    )
+
+
+def flair_input(wildcards):
+    """Input function: the FLAIR of a scan whose lesions are drawn or found on it ([] for the others)."""
+    return INSPECTED[wildcards.scan]["FLAIR"] if wildcards.scan in ON_FLAIR else []
+
+
+def early_pet(wildcards):
+    """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
+    given = INSPECTED[wildcards.scan]["DVR"]
+    return [] if given else out("pet_early", scan=wildcards.scan)
+
+
+def dwi_sidecar(wildcards):
+    """Input function: the JSON beside the diffusion images, which names their phase encoding ([] where there is none)."""
+    row = INSPECTED[wildcards.scan]
+    path = sidecar_path(row["dwi"] or row["FA"])
+    return str(path) if IS_SIMULATED or path.is_file() else []
 
 
 def train_controls(fold):

@@ -2,6 +2,10 @@
 
 TENSOR_MAPS = ("raw_fa", "raw_rd", "raw_ad", "raw_md", "raw_b0")
 GREY_MATTER = config["maps"]["reference"] == "grey_matter"
+# how images are moved; how the result is judged (quality, accept) moves nothing
+MOVING = {
+    key: value for key, value in config["registration"].items() if key not in ("quality", "accept")
+}
 
 
 rule fit_tensor:
@@ -58,6 +62,34 @@ rule compute_mtr:
         "../workflow_scripts/compute_mtr.py"
 
 
+rule average_pet:
+    """The mean of the early frames of a dynamic PET: the image of it that carries the anatomy."""
+    input:
+        admitted=ancient("results/cohort/admitted.tsv"),
+        pet=scan_input("pet"),
+        json=companion_input("pet", "json"),
+        library=library("imaging.early_frames"),
+    output:
+        pat("pet_early"),
+    log:
+        "results/logs/average_pet/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/average_pet/{folder}/{scan}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=20,
+    params:
+        window_min=config["maps"]["early_window_min"],
+        t_star_min=config["maps"]["t_star_min"],
+        motion=config["maps"]["pet_motion"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/average_pet.py"
+
+
 rule fit_dvr:
     """The dynamic PET and its reference region: the distribution volume ratio."""
     input:
@@ -85,6 +117,7 @@ rule fit_dvr:
         **{key: config["maps"][key] for key in ("t_star_min", "k2_prime", "reference")},
         model=config["maps"]["dvr_model"],
         motion=config["maps"]["pet_motion"],
+        registration=MOVING if GREY_MATTER else None,
         seed=config["seed"],
     script:
         "../workflow_scripts/fit_dvr.py"

@@ -5,13 +5,10 @@ REGION_VOLUMES = "results/evaluation/region_volumes.tsv"
 
 
 rule make_regions:
-    """Tissue and lesions as fractions of each PET voxel, then one label per voxel."""
+    """One label per PET voxel from the fractions of it that each tissue and lesions fill."""
     input:
-        tissue=pat("tissue"),
-        brain=pat("brain"),
-        lesion_mask=scan_input("lesion_mask"),
-        petref=pat("dvr"),
-        xfm_t1w_to_petref=pat("xfm_t1w_to_petref"),
+        admitted=ancient("results/registration/admitted.tsv"),
+        fractions=pat("fractions"),
         library=library("imaging.regions"),
     output:
         regions=pat("regions"),
@@ -27,8 +24,7 @@ rule make_regions:
         mem_mb=2000,
         runtime=10,
     params:
-        threshold=config["regions"]["threshold"],
-        perilesional_mm=config["regions"]["perilesional_mm"],
+        regions=config["regions"],
     script:
         "../workflow_scripts/make_regions.py"
 

@@ -3,7 +3,7 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.reporting.demyelination_figures import draw_demyelinated_percentage
+    from myelosketch.reporting.demyelination_figure import draw_demyelinated_percentage
 
     draw_demyelinated_percentage(
         snakemake.input.demyelination,

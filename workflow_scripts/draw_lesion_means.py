@@ -3,7 +3,7 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.reporting.demyelination_figures import draw_lesion_means
+    from myelosketch.reporting.lesion_figures import draw_lesion_means
 
     draw_lesion_means(
         snakemake.input.lesions,

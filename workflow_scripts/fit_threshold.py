@@ -5,11 +5,11 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.evaluation.demyelination import fit_threshold
 
+    keys = ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
     fit_threshold(
-        snakemake.input.dvr,
-        snakemake.input.regions,
+        {key: list(snakemake.input[key]) for key in keys},
         snakemake.params.controls,
-        snakemake.output[0],
+        dict(snakemake.output.items()),
         fold=int(snakemake.wildcards.fold),
-        reference=snakemake.params.reference,
+        fwhm_mm=snakemake.params.fwhm_mm,
     )

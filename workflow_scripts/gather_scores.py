@@ -3,6 +3,6 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.evaluation.gather import gather_tables
+    from myelosketch.evaluation.gather import gather_all
 
-    gather_tables(snakemake.input.tables, snakemake.output[0])
+    gather_all(snakemake.input.tables, snakemake.output)

@@ -6,9 +6,9 @@ with job(snakemake):
     from myelosketch.imaging.registration import register_scan
 
     register_scan(
-        dict(snakemake.input.items()),
+        {key: path or None for key, path in snakemake.input.items()},
         dict(snakemake.output.items()),
+        registration=snakemake.params.registration,
         units=snakemake.params.units,
         seed=snakemake.params.seed,
-        **snakemake.params.registration,
     )

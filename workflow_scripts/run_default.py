@@ -10,6 +10,7 @@ REPORT = Path("results/report.html")
 SUMMARY = Path("results/evaluation/summary.tsv")
 INTAKE = Path("results/cohort/intake.tsv")
 REFUSED = Path("results/cohort/refused.tsv")
+MISPLACED = Path("results/registration/refused.tsv")
 
 
 def main():
@@ -35,14 +36,18 @@ def main():
 
 
 def run(command):
-    """Exit status of Snakemake, run once more without the scans that the intake of the first run refused."""
-    from myelosketch.cohort.intake import goes_on
+    """Exit status of Snakemake, run again without the scans that the intake, or the registration's check, refused."""
+    from myelosketch.cohort import intake
+    from myelosketch.imaging import quality_verdicts
 
-    before = REFUSED.read_bytes() if REFUSED.is_file() else None
-    status = subprocess.run(command, check=False).returncode
-    if status and goes_on(INTAKE, REFUSED, before):
-        print("Going on without the refused scans.", file=sys.stderr)
+    for _ in range(3):  # as it is, without what the intake refused, without what lies wrong
+        refused, misplaced = (path.read_bytes() if path.is_file() else None for path in (REFUSED, MISPLACED))
         status = subprocess.run(command, check=False).returncode
+        if not status or not (
+            intake.goes_on(INTAKE, REFUSED, refused) or quality_verdicts.goes_on(MISPLACED, misplaced)
+        ):
+            break
+        print("Going on without the refused scans.", file=sys.stderr)
     return status
 
 

@@ -5,15 +5,15 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.evaluation.scoring import score_scan
 
-    files, params = snakemake.input, snakemake.params
-    keys = ("subject", "group", "fold", "k", "ks", "dvr_range", "min_lesion_mm3")
+    files, params = dict(snakemake.input.items()), snakemake.params
+    maps = [*files.pop("predictions"), *files.pop("ceilings")]
     score_scan(
-        files.dvr,
-        files.regions,
-        dict(zip(params.scored, [*files.predictions, *files.ceilings], strict=True)),
-        files.threshold,
+        # a file that a scan does not have is an empty list
+        {key: path for key, path in files.items() if path and key != "library"},
+        dict(zip(params.scored, maps, strict=True)),
         dict(zip(params.tables, snakemake.output.tables, strict=True)),
         dict(zip(params.mapped, snakemake.output.masks, strict=True)),
         scan=snakemake.wildcards.scan,
-        **{key: params[key] for key in keys},
+        settings=params.settings | {"regions": params.regions},
+        **{key: params[key] for key in ("subject", "group", "fold")},
     )

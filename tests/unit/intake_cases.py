@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from intake_scans import affine, head, rewrite, write_json
+from intake_scans import affine, head, part_of_head, rewrite, write_json
 
 
 def data(change):
@@ -314,7 +314,13 @@ MAPS_CASES = {
         "lesion_mask",
         data(lambda voxels: 0.5 * voxels),
         "not_binary",
-        "is not binary (values from 0 to 0.5): give a mask of 0 and 1, for example by a threshold on the probability map.",
+        "is not binary (values from 0 to 0.5): give a mask of 0 and 1, or a number for each lesion, for example by a threshold on the probability map.",
+    ),
+    "mask-below-0": (
+        "lesion_mask",
+        data(lambda voxels: voxels.astype(np.int16) - 1),
+        "not_binary",
+        "is not binary (values from -1 to 0)",
     ),
     "mask-empty": (
         "lesion_mask",
@@ -326,19 +332,31 @@ MAPS_CASES = {
         "lesion_mask",
         moved(6),
         "grids",
-        "does not share the grid of T1w (T1w.nii.gz; T1w and lesion_mask have affines that differ by 6 mm): resample one onto the other.",
+        "does not share the grid of T1w (T1w.nii.gz; T1w and lesion_mask have affines that differ by 6 mm): resample one onto the other, or name the image it was drawn on in lesion_space.",
     ),
     "mask-of-another-shape": (
         "lesion_mask",
         data(lambda voxels: voxels[:-1]),
         "grids",
-        "does not share the grid of T1w (T1w.nii.gz; T1w has shape (28, 32, 28) but lesion_mask has (27, 32, 28)): resample one onto the other.",
+        "does not share the grid of T1w (T1w.nii.gz; T1w has shape (28, 32, 28) but lesion_mask has (27, 32, 28)): resample one onto the other, or name the image it was drawn on in lesion_space.",
     ),
-    "mask-of-white-matter": (
+    "mask-of-half-the-white-matter": (
         "lesion_mask",
-        data(lambda voxels: head().astype(np.uint8)),
+        data(lambda voxels: part_of_head(0.3)),
         "lesion_volume",
         "% of the brain (expected at most 20%): is it a mask of lesions, and not of a tissue?",
+    ),
+    "mask-of-the-brain": (
+        "lesion_mask",
+        data(lambda voxels: head().astype(np.uint8)),
+        "not_lesions",
+        "holds 1424 mL, 102% of the brain: more than its white matter: give a mask of lesions, not of a tissue or of the brain.",
+    ),
+    "flair-elsewhere": (
+        "FLAIR",
+        moved(400),
+        "apart",
+        "lies 400 mm from the T1w in space (boxes of the content overlap by 0%)",
     ),
     "maps-on-two-grids": (
         "AD",

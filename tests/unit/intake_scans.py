@@ -32,6 +32,12 @@ def head():
     return ((grid / radius[:, None, None, None]) ** 2).sum(axis=0) <= 1
 
 
+def part_of_head(share):
+    """The lower part of the head that holds a share of its voxels, uint8."""
+    filled = np.cumsum(head(), axis=None).reshape(SHAPE, order="C") <= share * head().sum()
+    return (head() & filled).astype(np.uint8)
+
+
 def _image(generator, low, high):
     return np.where(head(), generator.uniform(low, high, SHAPE), 0).astype(np.float32)
 

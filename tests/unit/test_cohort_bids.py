@@ -42,7 +42,7 @@ def test_every_input_by_its_name(here):
         "anat/{scan}_label-brain_mask.nii.gz",
     )
     found = row(read(), "sub-01")
-    names = {name: Path(found[name]).name for name in FILE_COLUMNS}
+    names = {name: Path(found[name]).name for name in FILE_COLUMNS if found[name]}
     assert names == {
         "T1w": "sub-01_T1w.nii.gz",
         "FLAIR": "sub-01_FLAIR.nii.gz",
@@ -113,6 +113,56 @@ def test_a_filter_replaces_what_a_name_must_have(here):
     assert row(read(), "sub-01").lesion_mask is None
     found = row(read(filters={"lesion_mask": {"label": "L"}}), "sub-01").lesion_mask
     assert found.endswith("label-L_desc-T1lesion_mask.nii.gz")
+
+
+def space_of_mask(scan="sub-01", **settings):
+    found = row(read(**settings), scan)
+    return found.lesion_space, Path(found.lesion_mask).name
+
+
+@pytest.mark.parametrize(
+    ("entity", "space"),
+    [
+        ("space-T1w_", None),
+        ("space-orig_", None),
+        ("space-FLAIR_", "FLAIR"),
+        ("space-flair_", "FLAIR"),
+        ("space-dwi_", "dwi"),
+        ("space-MTR_", "MTR"),
+        ("space-MNI152NLin2009cAsym_", "MNI152"),
+    ],
+)
+def test_the_space_of_a_lesion_mask_is_in_its_name(here, entity, space):
+    (here / "ds/sub-01/anat/sub-01_label-lesion_mask.nii.gz").unlink()
+    touch("ds/sub-01", f"anat/{{scan}}_{entity}label-lesion_mask.nii.gz")
+    assert space_of_mask() == (space, f"sub-01_{entity}label-lesion_mask.nii.gz")
+
+
+def test_of_the_same_lesions_in_several_spaces_the_one_nearest_to_t1w_is_taken(here):
+    names = [
+        f"anat/{{scan}}_space-{space}_label-lesion_mask.nii.gz" for space in ("MNI152NLin6Asym", "FLAIR")
+    ]
+    touch("ds/sub-01", *names)
+    assert space_of_mask() == (None, "sub-01_label-lesion_mask.nii.gz")
+    (here / "ds/sub-01/anat/sub-01_label-lesion_mask.nii.gz").unlink()
+    assert space_of_mask() == ("FLAIR", "sub-01_space-FLAIR_label-lesion_mask.nii.gz")
+    mni = {"lesion_mask": {"space": "MNI*"}}
+    assert space_of_mask(filters=mni) == ("MNI152", "sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
+
+
+def test_a_mask_in_the_space_that_the_t1w_names_too(here):
+    (here / "ds/sub-01/anat/sub-01_T1w.nii.gz").unlink()
+    touch("ds/sub-01", "anat/{scan}_space-ACPC_T1w.nii.gz", "anat/{scan}_space-ACPC_label-lesion_mask.nii.gz")
+    filters = {"T1w": {"space": ["ACPC", None]}, "lesion_mask": {"space": "ACPC"}}
+    assert space_of_mask(filters=filters) == (None, "sub-01_space-ACPC_label-lesion_mask.nii.gz")
+
+
+def test_a_segmentation_is_taken_only_if_a_filter_names_it(here):
+    touch("ds/sub-01", "anat/{scan}_dseg.nii.gz", "anat/{scan}_desc-aseg_dseg.nii.gz")
+    assert row(read(), "sub-01").segmentation is None
+    assert hints() == []
+    found = row(read(filters={"segmentation": {"desc": "aseg"}}), "sub-01").segmentation
+    assert found.endswith("sub-01_desc-aseg_dseg.nii.gz")
 
 
 def test_the_space_called_orig_is_the_images_own(here):

@@ -131,7 +131,8 @@ def test_participants_without_group_or_folder_are_left_out(here):
         {
             "scan": "sub-03",
             "group": "MS",
-            "reason": "no T1w, lesion_mask, FA, RD, AD, MTR, DVR in the table",
+            "reason": "no T1w, lesion_mask, FA, RD, AD, MTR, DVR in the table (give one, or a FLAIR on which "
+            "lesions can be found with lesions.without_mask: flair)",
         },
     ]
 
@@ -243,3 +244,12 @@ def test_git_annex(here, repository):
     included, excluded = split_complete(read())
     assert included.scan.tolist() == ["sub-01"]
     assert excluded.reason.tolist() == ["not downloaded: T1w (datalad get ds/sub-02/anat/sub-02_T1w.nii.gz)"]
+
+
+def test_a_lesion_mask_in_a_space_that_is_not_known(here):
+    touch("ds/sub-01", "anat/{scan}_space-ACPC_label-lesion_mask.nii.gz")
+    assert refusal(filters={"lesion_mask": {"space": "ACPC"}}) == [
+        "  - ds/sub-01/anat/sub-01_space-ACPC_label-lesion_mask.nii.gz is in the space ACPC, which is not known for "
+        "lesion masks (T1w, FLAIR, dwi, MTR, MNI152, or that of the T1w): choose another one by "
+        "cohort.bids.filters.lesion_mask."
+    ]

@@ -15,10 +15,11 @@ from myelosketch.cohort.inspection import inspect_scan
 from myelosketch.cohort.intake import admit_scans, gather_intake
 from myelosketch.cohort.units import default_units
 from myelosketch.errors import InputError
-from myelosketch.imaging.registration import register_scan
+from myelosketch.imaging.registration import register_scan, register_to_t1w
 from myelosketch.provenance import read_json, sidecar_path, write_json
 from myelosketch.reporting.intake_page import write_intake_page
 from myelosketch.tables import write_table
+from myelosketch.volumes import load_volume
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts/myelosketch"
 MARKER = "JaneDoe1970"
@@ -101,18 +102,34 @@ def test_the_registration_keeps_names_to_itself(tmp_path, capfd):
     texture = gaussian_filter(np.random.default_rng(3).normal(0, 1, head().shape), 2.0)
     texture = head() * (1 + texture / np.abs(texture).max())
     inputs, scales = {}, {"t1w": 500, "FA": 0.3, "RD": 0.6e-3, "AD": 1.0e-3, "MTR": 30, "DVR": 1}
-    for name, scale in {**scales, "brain": 0}.items():
+    for name, scale in {**scales, "brain": 0, "tissue": 0}.items():
         inputs[name] = str(tmp_path / f"{name}.nii.gz")
         data = scale * texture if scale else head()
         nib.save(nib.Nifti1Image(data.astype(np.float32), affine()), inputs[name])
         mark(inputs[name])
-    outputs = {key: str(tmp_path / f"out/{key}.nii.gz") for key in ("fa", "rd", "ad", "mtr", "dvr")}
-    outputs |= {
-        key: str(tmp_path / f"out/{key}.mat")
-        for key in ("xfm_t1w_to_petref", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w")
+    inputs["lesion"] = str(tmp_path / "lesion.nii.gz")
+    nib.save(nib.Nifti1Image(0 * texture.astype(np.float32), affine()), inputs["lesion"])
+    mark(inputs["lesion"])
+    outputs = {
+        key: str(tmp_path / f"out/{key}.nii.gz") for key in ("fa", "rd", "ad", "mtr", "dvr", "fractions")
     }
-    units = {**default_units(), "RD": "mm2/s", "AD": "mm2/s"}
-    register_scan(inputs, outputs, metric="mattes", sampling=0.5, finest_mm=6.0, seed=1, units=units)
+    outputs["xfm_t1w_to_petref"] = str(tmp_path / "out/xfm_t1w_to_petref.mat")
+    to_t1w = {key: str(tmp_path / f"out/{key}.mat") for key in ("xfm_dwi_to_t1w", "xfm_mtr_to_t1w")}
+    registration = {
+        "metric": "mattes",
+        "sampling": 0.5,
+        "finest_mm": 6.0,
+        "starts": 0,
+        "dwi": "rigid",
+        "pet_fwhm_mm": 0.0,
+    }
+    settings = {
+        "registration": registration,
+        "seed": 1,
+        "units": {**default_units(), "RD": "mm2/s", "AD": "mm2/s"},
+    }
+    register_to_t1w(inputs, load_volume(inputs["t1w"]), to_t1w, **settings)
+    register_scan(inputs | to_t1w, outputs, **settings)
     assert leaks(tmp_path / "out") == []
     printed = capfd.readouterr()
     assert MARKER not in printed.out + printed.err

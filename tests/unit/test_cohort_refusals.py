@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from intake_scans import MAPS_SETTINGS, copied, head, make_maps, rewrite, write_json
+from intake_scans import MAPS_SETTINGS, copied, make_maps, part_of_head, rewrite, write_json
 
 from myelosketch.cohort.inspection import inspect_scan
 from myelosketch.cohort.intake import admit_scans, gather_intake, goes_on
@@ -73,7 +73,7 @@ def next_run(cohort, folder, **settings):
 
 
 def large_lesion(path):
-    rewrite(path, lambda voxels: head().astype(np.uint8))
+    rewrite(path, lambda voxels: part_of_head(0.3))
 
 
 def test_a_refused_scan_is_left_out_until_its_file_changes(cohort, tmp_path):

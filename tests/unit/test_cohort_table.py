@@ -7,6 +7,9 @@ from myelosketch.cohort.table import (
     COLUMNS,
     cohort_from_rows,
     companions,
+    lesion_source,
+    lesion_space,
+    needs_flair,
     read_cohort,
     split_complete,
     used_files,
@@ -90,7 +93,12 @@ def test_incomplete_scans_are_left_out_with_their_reason(tmp_path):
     assert excluded.to_dict("records") == [
         {"scan": "sub-03", "group": "HC", "reason": "no MTR in the table"},
         {"scan": "sub-04", "group": "HC", "reason": f"file does not exist: DVR ({tmp_path}/gone.nii)"},
-        {"scan": "sub-05", "group": "MS", "reason": "no lesion_mask in the table"},
+        {
+            "scan": "sub-05",
+            "group": "MS",
+            "reason": "no lesion_mask in the table (give one, or a FLAIR on which lesions can be found with "
+            "lesions.without_mask: flair)",
+        },
         {"scan": "sub-06", "group": "HC", "reason": "named in cohort.exclude"},
     ]
 
@@ -213,3 +221,70 @@ def test_a_table_needs_columns_for_maps_or_raw_images(tmp_path):
         f"  - column 'PET' is unknown (valid: {', '.join(COLUMNS)})",
         "  - column 'DVR' is missing",
     ]
+
+
+MAPS = {name: f"{name}.nii" for name in ("T1w", "FA", "RD", "AD", "MTR", "DVR")}
+
+
+def scan(**entries):
+    return cohort_from_rows([{"subject": "01", "group": "MS", **MAPS, **entries}])
+
+
+@pytest.mark.parametrize(
+    ("entries", "without_mask", "reason"),
+    [
+        ({}, "leave_out", "no lesion_mask in the table (give one, or a FLAIR on which lesions can be found with "
+         "lesions.without_mask: flair)"),
+        ({}, "flair", "no lesion_mask in the table (give one, or a FLAIR on which lesions can be found with "
+         "lesions.without_mask: flair)"),
+        ({"FLAIR": "f.nii"}, "leave_out", "no lesion_mask in the table (to find lesions on its FLAIR, set "
+         "lesions.without_mask: flair)"),
+        ({"FLAIR": "f.nii"}, "flair", None),
+        ({"lesion_mask": "l.nii"}, "leave_out", None),
+        ({"FLAIR": "f.nii", "T1w": None}, "flair", "no T1w in the table"),
+        ({"lesion_mask": "l.nii", "lesion_space": "FLAIR"}, "flair",
+         "lesion_space is FLAIR, but there is no FLAIR in the table"),
+        ({"lesion_mask": "l.nii", "lesion_space": "FLAIR", "FLAIR": "f.nii"}, "leave_out", None),
+        ({"lesion_mask": "l.nii", "lesion_space": "dwi", "FA": None}, "flair", "no FA in the table"),
+        ({"group": "HC", "lesion_space": "FLAIR"}, "flair", None),
+    ],
+)  # fmt: skip
+def test_patients_by_what_is_known_of_their_lesions(entries, without_mask, reason):
+    excluded = split_complete(scan(**entries), check_files=False, without_mask=without_mask)[1]
+    assert excluded.reason.tolist() == ([reason] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("entries", "source", "space", "flair"),
+    [
+        ({"lesion_mask": "l.nii"}, "mask", "T1w", False),
+        ({"lesion_mask": "l.nii", "FLAIR": "f.nii"}, "mask", "T1w", False),
+        ({"lesion_mask": "l.nii", "FLAIR": "f.nii", "lesion_space": "FLAIR"}, "mask", "FLAIR", True),
+        ({"lesion_mask": "l.nii", "FLAIR": "f.nii", "lesion_space": "MNI152"}, "mask", "MNI152", False),
+        ({"FLAIR": "f.nii"}, "flair", "T1w", True),
+        ({"FLAIR": "f.nii", "group": "HC"}, "none", "T1w", False),
+    ],
+)
+def test_where_lesions_come_from(entries, source, space, flair):
+    row = scan(**entries).to_dict("records")[0]
+    assert (lesion_source(row), lesion_space(row), needs_flair(row)) == (source, space, flair)
+
+
+def test_an_unknown_space(tmp_path):
+    text = HEADER.replace("DVR", "DVR\tlesion_space") + PATIENT.replace("d.nii", "d.nii\tflair")
+    assert problems(table(tmp_path, text)) == [
+        "  - line 2: lesion_space 'flair' must be one of T1w, FLAIR, dwi, MTR, MNI152, or blank for T1w"
+    ]
+    assert read_cohort(table(tmp_path, text.replace("\tflair", "\tFLAIR")))["lesion_space"].tolist() == [
+        "FLAIR"
+    ]
+    assert read_cohort(table(tmp_path, text.replace("\tflair", "\t")))["lesion_space"].tolist() == [None]
+
+
+def test_a_segmentation_that_is_named_must_exist(tmp_path):
+    for name in "tlframd":
+        (tmp_path / f"{name}.nii").touch()
+    text = HEADER.replace("DVR", "DVR\tsegmentation") + PATIENT.replace("d.nii", "d.nii\taseg.mgz")
+    assert reasons(table(tmp_path, text)) == [f"file does not exist: segmentation ({tmp_path}/aseg.mgz)"]
+    row = read_cohort(table(tmp_path, text)).to_dict("records")[0]
+    assert used_inputs(row)[:3] == ["T1w", "lesion_mask", "segmentation"]

@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from myelosketch.errors import GeometryError
-from myelosketch.imaging.itk import from_ants, pyramid, to_ants, world_matrix
+from myelosketch.imaging.itk import from_ants, shrink_factors, to_ants, world_matrix
 from myelosketch.imaging.registration_error import target_error
 from myelosketch.imaging.resampling import anti_alias, content_box, crop, resample_fraction, resample_map
+from myelosketch.imaging.transforms import write_transform as write_all_forms
+from myelosketch.imaging.transforms import write_warp
+from myelosketch.provenance import read_json
 from myelosketch.volumes import Volume
 
 
@@ -131,11 +134,82 @@ def test_only_coarser_grids_are_anti_aliased():
     assert anti_alias(data, (1, 1, 1), (3, 3, 3)).std() < 0.5 * data.std()
 
 
-def test_the_pyramid_ends_at_the_finest_level_asked_for():
-    assert pyramid((1.5, 1.5, 1.5), 3.0)["aff_shrink_factors"] == (12, 8, 4, 2)
-    assert pyramid((3.0, 3.0, 3.0), 3.0)["aff_shrink_factors"] == (6, 4, 2, 1)
-    assert pyramid((3.0, 3.0, 3.0), 3.0)["aff_smoothing_sigmas"] == (9, 6, 3, 0)
-    assert pyramid((4.0, 4.0, 4.0), 5.0)["aff_shrink_factors"] == (4, 3, 2, 1)
+def test_levels_follow_the_smallest_voxel_side():
+    assert shrink_factors((3.0, 3.0, 3.0), (12.0, 6.0, 3.0)) == (4, 2, 1)
+    assert shrink_factors((4.0, 4.0, 5.0), (12.0, 6.0, 5.0)) == (3, 2, 1)
+    assert shrink_factors((9.0, 9.0, 9.0), (3.0,)) == (1,)
+
+
+def test_a_transform_lies_on_disk_in_three_forms_that_agree(tmp_path):
+    matrix = rigid((12, -7, 20), (8, -30, 5))
+    out = tmp_path / "sub-01_from-MTR_to-T1w_mode-image_xfm.mat"
+    write_all_forms(out, matrix, record={"Kind": "Rigid"}, sources=["/a/folder/sub-01_MTRmap.nii.gz"])
+    np.testing.assert_allclose(world_matrix([out]), matrix, atol=1e-6)
+    np.testing.assert_array_equal(world_matrix([out.with_suffix(".txt")]), world_matrix([out]))
+    assert out.with_suffix(".txt").read_text().startswith("#Insight Transform File V1.0")
+    note = read_json(out.with_suffix(".json"))
+    assert (note["From"], note["To"], note["Kind"]) == ("MTR", "T1w", "Rigid")
+    assert note["Sources"] == ["sub-01_MTRmap.nii.gz"]
+    np.testing.assert_allclose(note["Matrix"], matrix)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".mat", ".txt"]
+
+
+def test_plain_ants_gives_the_same_image_from_either_form(tmp_path):
+    generator = np.random.default_rng(0)
+    moving = Volume(generator.uniform(1, 2, (20, 24, 22)).astype(np.float32), rigid((5, 9, -4), (3, -8, 2)))
+    fixed = Volume(np.zeros((18, 17, 16), np.float32), rigid((-3, 2, 8), (6, -2, 5)))
+    matrices = {"a": rigid((4, -6, 3), (1, 2, -3)), "b": rigid((-2, 5, 1), (-1, 0, 2))}
+    for name, matrix in matrices.items():
+        write_all_forms(tmp_path / f"{name}.mat", matrix)
+    ours = resample_fraction(moving, fixed, [tmp_path / "a.mat", tmp_path / "b.mat"]).data
+    assert (ours > 0).any()
+    for suffix in (".mat", ".txt"):
+        plain = ants.apply_transforms(
+            to_ants(fixed),
+            to_ants(moving),
+            transformlist=[str(tmp_path / f"{name}{suffix}") for name in "ab"],
+        )
+        np.testing.assert_allclose(plain.numpy(), ours, atol=1e-5)
+
+
+@pytest.mark.parametrize("affine", [np.eye(4), rigid((20, -35, 130), (4, 5, 6)) @ np.diag([-2.0, 2, 2, 1])])
+def test_a_displacement_moves_points_of_the_world(tmp_path, affine):
+    """The image at a point is the moving image at that point plus the displacement (RAS, mm), on any axes."""
+    shape = (16, 16, 16)
+    voxels = np.moveaxis(np.indices(shape), 0, -1).reshape(-1, 3)
+    slope = np.array([1.0, 10.0, 100.0])
+
+    def ramp(points):
+        return (points @ slope).reshape(shape).astype(np.float32)
+
+    points = voxels @ affine[:3, :3].T + affine[:3, 3]
+    shift = np.array([1.5, -2.0, 0.5])
+    write_warp(tmp_path / "warp.nii.gz", np.broadcast_to(shift, (*shape, 3)), affine)
+    moving = Volume(ramp(points), affine)
+    found = resample_fraction(moving, Volume(np.zeros(shape), affine), [tmp_path / "warp.nii.gz"]).data
+    inside = (slice(5, 11),) * 3
+    np.testing.assert_allclose(found[inside], ramp(points + shift)[inside], rtol=1e-3, atol=0.5)
+
+
+@pytest.mark.parametrize(("fwhm", "expected"), [(0.0, 3.0), (2.0, 3.0), (6.0, 6.0)])
+def test_a_map_reaches_the_resolution_asked_for(fwhm, expected):
+    """A point of one voxel, seen on a grid as fine as it needs: width of what comes out, voxels counted as 1 mm wide."""
+    fine = np.zeros((41, 41, 41), np.float32)
+    fine[20, 20, 20] = 1
+    smooth = anti_alias(fine, (1, 1, 1), np.maximum((3, 3, 3), fwhm))
+    profile = smooth.sum(axis=(1, 2))
+    width = np.sqrt((profile * (np.arange(41) - 20) ** 2).sum() / profile.sum()) * np.sqrt(8 * np.log(2))
+    assert np.hypot(width, 1) == pytest.approx(expected, rel=0.02)
+
+
+def test_smoothing_to_the_pet_keeps_the_level_of_a_map_up_to_its_edge():
+    fine = Volume(sphere(50, 1.0) * 40, np.eye(4))
+    coarse = Volume(np.zeros((17, 17, 17)), np.diag([3.0, 3.0, 3.0, 1.0]))
+    moved = resample_map(fine, coarse, [], fwhm_mm=8.0).data
+    np.testing.assert_allclose(moved[moved > 0], 40, rtol=1e-4)
+    step = Volume(np.where(np.arange(50)[:, None, None] < 25, 20, 40) * sphere(50, 1.0), np.eye(4))
+    sharp, blurred = (resample_map(step, coarse, [], fwhm_mm=fwhm).data[:, 8, 8] for fwhm in (0.0, 8.0))
+    assert np.abs(np.diff(blurred[4:12])).max() < 0.7 * np.abs(np.diff(sharp[4:12])).max()
 
 
 def test_target_error_of_a_known_move():

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from myelosketch.imaging.reference import reference_from_tissue
+from myelosketch.imaging.kinetics import reference_region
 from myelosketch.volumes import Volume, save_volume
+
+REGISTRATION = {"metric": "mattes", "sampling": 0.2, "finest_mm": 4.0, "starts": 0, "dwi": "rigid"}
 
 
 def head(voxel, shift):
@@ -24,7 +26,7 @@ def test_only_voxels_that_grey_matter_fills(tmp_path):
     save_volume(files["tissue"], tissue.astype(np.uint8), affine)
     truth, pet_affine = head(4.0, np.array([6.0, -4.0, 3.0]))
     mean = Volume(np.choose(truth, [0.0, 0.0, 10.0, 13.0]).astype(np.float32), pet_affine)
-    region = reference_from_tissue(mean, *files.values(), seed=1)
+    region = reference_region(files, mean, mean.data, "grey_matter", REGISTRATION, seed=1)
     assert region.shape == truth.shape
     assert region.sum() > 0.3 * (truth == 2).sum()
     assert (truth[region] == 2).mean() > 0.98

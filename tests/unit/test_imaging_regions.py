@@ -1,27 +1,38 @@
 """The label map: three regions that cannot overlap, a shell that belongs to none of the white ones."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from myelosketch.imaging.regions import gather_volumes, label_regions, region_volumes
+from myelosketch.errors import InputError
+from myelosketch.imaging.fractions import FRACTIONS
+from myelosketch.imaging.regions import gather_volumes, label_regions, make_regions, region_volumes
 from myelosketch.names import REGION_CODES
-from myelosketch.tables import read_table, write_table
+from myelosketch.provenance import read_json
+from myelosketch.tables import read_table
+from myelosketch.volumes import load_volume, save_volume
 
 OTHER, NAWM, LESION = (REGION_CODES[name] for name in ("other", "nawm", "lesion"))
 
 
-def labels(brain, white, lesion, perilesional_mm=3.0, threshold=0.5):
+def labels(
+    brain, white, lesion, perilesional_mm=3.0, white_erosion_mm=0.0, threshold=0.5, voxel=(2.0, 2.0, 2.0)
+):
+    """The label map alone."""
     return label_regions(
         brain=brain,
         white=white,
         lesion=lesion,
-        voxel_size=(2.0, 2.0, 2.0),
+        voxel_size=voxel,
         threshold=threshold,
         perilesional_mm=perilesional_mm,
-    )
+        white_erosion_mm=white_erosion_mm,
+    )[0]
 
 
 @pytest.fixture
@@ -57,23 +68,149 @@ def test_half_filled_voxels_belong_by_the_threshold(fractions):
     assert (labels(brain, white, lesion, threshold=0.3) == LESION).sum() == 1
 
 
+def test_erosion_keeps_white_matter_away_from_other_tissue(fractions):
+    found = labels(*fractions, white_erosion_mm=2.0)
+    assert found[2, 5, 5] == OTHER  # its neighbour, 2 mm away, is grey
+    assert found[3, 5, 5] == NAWM  # 4 mm away
+    assert found[5, 5, 5] == LESION
+
+
+def test_a_lesion_is_no_other_tissue_the_shell_alone_deals_with_it(fractions):
+    found = labels(*fractions, perilesional_mm=0, white_erosion_mm=2.0)
+    assert found[5, 5, 6] == NAWM  # 2 mm from the lesion
+
+
+def test_distances_are_between_centres_so_less_than_a_voxel_erodes_nothing(fractions):
+    np.testing.assert_array_equal(labels(*fractions, white_erosion_mm=1.9), labels(*fractions))
+    long = labels(*fractions, perilesional_mm=0, white_erosion_mm=2.0, voxel=(2.0, 2.0, 5.0))
+    assert long[2, 5, 5] == OTHER
+    assert long[5, 5, 2] == NAWM  # its grey neighbour is 5 mm away
+
+
+def test_what_lies_outside_the_brain_is_other_tissue_too():
+    full = np.ones((5, 5, 5), np.float32)
+    full[0] = 0
+    found = labels(full, full, np.zeros_like(full), white_erosion_mm=2.0)
+    assert (found[1] == OTHER).all()
+    assert (found[2:] == NAWM).all()  # the end of the image is no tissue
+
+
 @settings(deadline=None, max_examples=40)
 @given(
-    *[arrays(np.float32, (4, 4, 4), elements=st.floats(0, 1, width=32)) for _ in range(3)], st.floats(0, 8)
+    *[arrays(np.float32, (4, 4, 4), elements=st.floats(0, 1, width=32)) for _ in range(3)],
+    st.floats(0, 8),
+    st.floats(0, 8),
 )
-def test_every_voxel_has_one_known_label(brain, white, lesion, shell):
-    found = labels(brain, white, lesion, perilesional_mm=shell)
+def test_every_voxel_has_one_known_label(brain, white, lesion, shell, erosion):
+    arguments = {"brain": brain, "white": white, "lesion": lesion, "voxel_size": (2.0,) * 3, "threshold": 0.5}
+    found, moved = label_regions(**arguments, perilesional_mm=shell, white_erosion_mm=erosion)
     assert set(np.unique(found)) <= {0, OTHER, NAWM, LESION}
     np.testing.assert_array_equal(found == LESION, lesion >= 0.5)
     assert not ((found == NAWM) & (white < 0.5)).any()
+    plain, none = label_regions(**arguments, perilesional_mm=0)
+    assert none == {"perilesional": 0, "eroded": 0}
+    # nothing but white matter moves, nowhere but to other, and every voxel that moves is counted
+    changed = plain != found
+    assert (plain[changed] == NAWM).all()
+    assert (found[changed] == OTHER).all()
+    assert changed.sum() == sum(moved.values())
 
 
-def test_volumes_and_their_table(tmp_path, fractions):
-    table = region_volumes(labels(*fractions, perilesional_mm=0), voxel_volume=8.0).set_index("name")
-    assert table.n_voxels["lesion"] == 1
+@settings(deadline=None, max_examples=25)
+@given(arrays(np.float32, (5, 5, 5), elements=st.floats(0, 1, width=32)), st.floats(0, 6), st.floats(0, 6))
+def test_more_erosion_never_gives_more_white_matter(white, one, other):
+    brain, lesion = np.ones_like(white), np.zeros_like(white)
+    less, more = sorted((one, other))
+    wide, narrow = (labels(brain, white, lesion, white_erosion_mm=mm) == NAWM for mm in (less, more))
+    assert not (narrow & ~wide).any()
+
+
+def save_fractions(folder, brain, white, lesion, source="mask"):
+    """Fractions on disk as the registration writes them."""
+    volumes = {
+        "brain": brain,
+        "csf": np.zeros_like(brain),
+        "grey": brain - white,
+        "white": white,
+        "lesion": lesion,
+    }
+    path = folder / "sub-1_probseg.nii.gz"
+    sidecar = {"LabelMap": list(FRACTIONS), "LesionSource": source}
+    save_volume(
+        path, np.stack([volumes[name] for name in FRACTIONS], -1), np.diag([2.0, 2, 2, 1]), sidecar=sidecar
+    )
+    return path
+
+
+def regions_of(path, perilesional_mm=3.0, white_erosion_mm=0.0, threshold=0.5):
+    outputs = {"regions": path.with_name("regions.nii.gz"), "regions_table": path.with_name("regions.tsv")}
+    make_regions(
+        path,
+        outputs,
+        threshold=threshold,
+        perilesional_mm=perilesional_mm,
+        white_erosion_mm=white_erosion_mm,
+    )
+    return outputs
+
+
+def test_the_map_its_sidecar_and_its_table(tmp_path, fractions):
+    outputs = regions_of(save_fractions(tmp_path, *fractions, source="flair"), white_erosion_mm=2.0)
+    np.testing.assert_array_equal(
+        load_volume(outputs["regions"]).data, labels(*fractions, white_erosion_mm=2.0)
+    )
+    sidecar = read_json(tmp_path / "regions.json")
+    assert sidecar["Labels"] == {"outside": 0, **REGION_CODES}
+    assert sidecar["Parameters"] == {"threshold": 0.5, "perilesional_mm": 3.0, "white_erosion_mm": 2.0}
+    table = read_table(outputs["regions_table"], numeric=True).set_index("name")
+    assert table.n_voxels.to_dict() == {
+        "other": 9**3 - 5**3 + 18,  # without the inner white cube, with the shell
+        "nawm": 5**3 - 19,
+        "lesion": 1,
+    }
+    assert table.n_perilesional.to_dict() == {"other": 18, "nawm": 0, "lesion": 0}
+    assert table.n_eroded.to_dict() == {"other": 7**3 - 5**3, "nawm": 0, "lesion": 0}
+    assert table.volume_ml["lesion"] == pytest.approx(0.008)
+    assert set(table.lesion_source) == {"flair"}
+
+
+def test_labels_need_no_registration_library():
+    """A job of a second: importing ants would cost several."""
+    code = f"import sys; sys.path[:] = {sys.path}; import myelosketch.imaging.regions; print('ants' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_no_white_matter_left(tmp_path, fractions):
+    with pytest.raises(
+        InputError, match="no normal-appearing or healthy white matter is left .18 voxels lie around"
+    ):
+        regions_of(save_fractions(tmp_path, *fractions), white_erosion_mm=10)
+    assert not (tmp_path / "regions.nii.gz").exists()
+
+
+def test_lesions_as_large_as_the_white_matter(tmp_path, fractions):
+    brain, white, _ = fractions
+    with pytest.raises(
+        InputError, match="lesions fill 2.7 mL, 100 % of the white matter, expected at most 50 %"
+    ):
+        regions_of(save_fractions(tmp_path, brain, white, white))
+
+
+def test_images_that_do_not_meet(tmp_path, fractions):
+    nothing = np.zeros_like(fractions[0])
+    with pytest.raises(
+        InputError, match="probseg.nii.gz: no PET voxel holds brain; do the T1w image and the PET"
+    ):
+        regions_of(save_fractions(tmp_path, nothing, nothing, nothing))
+
+
+def test_volumes_of_all_scans(tmp_path, fractions):
+    table = region_volumes(labels(*fractions, perilesional_mm=0), {}, voxel_volume=8.0).set_index("name")
     assert table.volume_ml["nawm"] == pytest.approx(342 * 8 / 1000)
-    write_table(table.reset_index(), tmp_path / "a.tsv")
-    gather_volumes([tmp_path / "a.tsv"] * 2, ["sub-1", "sub-2"], ["MS", "HC"], tmp_path / "all.tsv")
+    outputs = regions_of(save_fractions(tmp_path, *fractions))
+    gather_volumes([outputs["regions_table"]] * 2, ["sub-1", "sub-2"], ["MS", "HC"], tmp_path / "all.tsv")
     gathered = read_table(tmp_path / "all.tsv", numeric=True)
     assert len(gathered) == 6
-    assert list(gathered.columns) == ["scan", "group", "region", "n_voxels", "volume_ml"]
+    columns = ["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]
+    assert list(gathered.columns) == columns

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from intake_scans import MAPS_SETTINGS, copied, head, make_maps, rewrite, row
+from intake_scans import MAPS_SETTINGS, copied, make_maps, part_of_head, rewrite, row
 
 from myelosketch.cohort.inspection import inspect_scan
 from myelosketch.cohort.intake import gather_intake
@@ -25,9 +25,7 @@ def made(tmp_path, monkeypatch):
         if seed == 2:
             rewrite(files["FA"], lambda voxels: voxels * 0)
         if seed > 2:
-            rewrite(
-                files["lesion_mask"], lambda voxels, seed=seed: np.roll(head(), seed, axis=0).astype("u1")
-            )
+            rewrite(files["lesion_mask"], lambda voxels, seed=seed: np.roll(part_of_head(0.3), seed, axis=0))
         paths.append(tmp_path / f"out/sub-0{seed}.json")
         scan = row(files, subject=f"0{seed}")
         inspect_scan(

@@ -1,12 +1,16 @@
 """A cohort simulated as scanners' signals: the workflow derives the maps, then goes the same way."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
 from workflow_run import SMOKE, jobs, snakemake
 
 from myelosketch import names
-from myelosketch.provenance import read_json
+from myelosketch.imaging.itk import world_matrix
+from myelosketch.imaging.registration_error import target_error
+from myelosketch.provenance import read_json, sidecar_path
 from myelosketch.simulation.cohort import truth_file
 from myelosketch.volumes import check_same_grid, load_volume
 
@@ -53,6 +57,22 @@ def test_the_derived_dvr_is_that_of_the_truth(derived):
     assert difference.std() < 0.15
 
 
+def test_the_t1w_image_is_registered_to_the_mean_of_early_frames(derived):
+    early = read(derived, "pet_early")
+    check_same_grid(early, read(derived, "raw_dvr"))
+    sidecar = read_json(sidecar_path(early.path))
+    starts, durations = (np.array(sidecar[key]) for key in ("FrameTimesStart", "FrameDuration"))
+    assert ((starts + durations / 2 >= 60) & (starts + durations / 2 <= 360)).all()
+    assert sidecar["Motion"]["MeanDisplacementMm"] < 1.0  # the simulated head lies still
+    poses = read_json(truth_file(derived / "results/simulated", "MS01", "poses"))
+    true = np.array(poses["T1w"]) @ np.linalg.inv(poses["pet"])
+    transform = Path(names.path(derived / "results", "xfm_t1w_to_petref", scan="sub-MS01"))
+    found = world_matrix([transform])
+    points = np.argwhere(early.data > 0) @ early.affine[:3, :3].T + early.affine[:3, 3]
+    assert target_error(found, true, points)["median_mm"] < 1.0
+    assert Path(early.path).name in transform.with_suffix(".json").read_text()
+
+
 def test_registered_maps_have_the_values_of_tissue(derived):
     maps = {key: read(derived, key).data for key in ("fa", "rd", "ad", "mtr", "dvr")}
     high = (maps["fa"] > 0.3) & (maps["dvr"] > 1.1)  # white matter, without asking for any mask
@@ -64,4 +84,4 @@ def test_registered_maps_have_the_values_of_tissue(derived):
 
 def test_a_level_of_maps_plans_no_derivation(tmp_path):
     planned = jobs(tmp_path, "registration")
-    assert not {"fit_tensor", "compute_mtr", "fit_dvr"} & set(planned)
+    assert not {"fit_tensor", "compute_mtr", "fit_dvr", "average_pet"} & set(planned)

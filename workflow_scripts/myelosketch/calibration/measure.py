@@ -74,7 +74,7 @@ def measure_participant(files, truth, output, *, subject, group, threshold, peri
             else:
                 maps[name] = resample_map(volume, pet, route).data
     shares = tissue_shares(truth, pet, np.linalg.inv(poses["pet"]))
-    regions = label_regions(
+    regions, _ = label_regions(
         brain=sum(shares[name] for name in CORE_SHARES) + shares["lesion"],
         white=shares["white"] + np.maximum(lesion, shares["lesion"]),
         lesion=lesion,

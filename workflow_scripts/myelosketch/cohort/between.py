@@ -12,44 +12,64 @@ from myelosketch.volumes import Volume, check_same_grid
 ONE_GRID = (
     ("FA", "RD"),
     ("FA", "AD"),
-    ("T1w", "FLAIR"),
-    ("T1w", "lesion_mask"),
     ("mt_off", "mt_on"),
     ("pet", "reference_mask"),
 )
 # one image takes part in the comparison of boxes for all of its acquisition
-PLACED = ("FA", "MTR", "DVR", "dwi", "mt_on", "pet")
+PLACED = ("FLAIR", "segmentation", "FA", "MTR", "DVR", "dwi", "mt_on", "pet")
+# what a lesion mask in a space is compared with: the first of these that the scan brings
+DRAWN_ON = {
+    "T1w": ("T1w",),
+    "FLAIR": ("FLAIR",),
+    "dwi": ("FA", "dwi"),
+    "MTR": ("MTR", "mt_off"),
+    "MNI152": (),
+}
+# lowest and highest corner of the brain of MNI152, with a margin, mm
+MNI_BOX_MM = np.array([[-80.0, -115.0, -80.0], [80.0, 85.0, 95.0]])
 CONTENT_SHARE = 0.1
 MIN_OVERLAP = 0.1
+# a segmentation is in the world of the T1w, only its grid may differ; other images are registered
+MIN_OVERLAP_SAME_WORLD = 0.8
 # share of the brain's voxels where AD may lie below RD: noise makes some in grey matter
 AD_BELOW_RD = 0.05
 SWAPPED = 0.5
 LESION_SHARE = 0.2
+# white matter fills less than this share of a brain, so lesions do too
+WHITE_SHARE = 0.4
 BRAIN_ML = 1400.0
 
 
-def scan_findings(volumes, sound):
+def scan_findings(volumes, sound, lesion_space="T1w"):
     """Findings about the images of a scan together.
 
     Parameters
     ----------
     volumes : dict of Volume by input name; a series is represented by one of its volumes
     sound : names whose own values were not refused: only those are compared by value
+    lesion_space : image that the lesion mask was drawn on, a key of DRAWN_ON
 
     Returns
     -------
     list of Finding
     """
     return [
-        *_grid_findings(volumes),
+        *_grid_findings(volumes, _grids(volumes, lesion_space)),
         *_overlap_findings(volumes),
+        *_template_findings(volumes, lesion_space),
         *_swap_findings({name: volumes[name] for name in sound}),
         *_lesion_findings({name: volumes[name] for name in sound}),
     ]
 
 
-def _grid_findings(volumes):
-    for first, second in ONE_GRID:
+def _grids(volumes, lesion_space):
+    """Pairs of images that must share a grid, with the image that the lesion mask was drawn on."""
+    under = next((name for name in DRAWN_ON[lesion_space] if name in volumes), None)
+    return [*ONE_GRID, *([(under, "lesion_mask")] if under else [])]
+
+
+def _grid_findings(volumes, pairs):
+    for first, second in pairs:
         if first not in volumes or second not in volumes:
             continue
         one, other = (Volume(volumes[name].data, volumes[name].affine, name) for name in (first, second))
@@ -59,7 +79,9 @@ def _grid_findings(volumes):
             what = str(error).split(": ")[0]
             yield Finding(
                 "grids", second, f"does not share the grid of {first} ({Path(volumes[first].path).name}; {what})",
-                "resample one onto the other",
+                "resample one onto the other" + (
+                    ", or name the image it was drawn on in lesion_space" if second == "lesion_mask" else ""
+                ),
             )  # fmt: skip
 
 
@@ -98,13 +120,27 @@ def _overlap_findings(volumes):
         if boxes.get(name) is None:
             continue
         share = overlap(boxes["T1w"], boxes[name])
-        if share < MIN_OVERLAP:
+        if share < (MIN_OVERLAP_SAME_WORLD if name == "segmentation" else MIN_OVERLAP):
             distance = np.linalg.norm(boxes["T1w"].mean(axis=0) - boxes[name].mean(axis=0))
             yield Finding(
                 "apart", name,
                 f"lies {distance:.0f} mm from the T1w in space (boxes of the content overlap by {share:.0%})",
                 "was its place in space lost when it was converted? Export it again",
             )  # fmt: skip
+
+
+def _template_findings(volumes, lesion_space):
+    """A mask in the template's space lies in the template's brain."""
+    if lesion_space != "MNI152" or "lesion_mask" not in volumes:
+        return
+    box = content_box_mm(volumes["lesion_mask"])
+    if box is not None and ((box[0] < MNI_BOX_MM[0]) | (box[1] > MNI_BOX_MM[1])).any():
+        low, high = (" x ".join(f"{side:.0f}" for side in corner) for corner in box)
+        yield Finding(
+            "apart", "lesion_mask",
+            f"reaches from {low} to {high} mm, beyond the brain of MNI152",
+            "is it in that space? Correct lesion_space",
+        )  # fmt: skip
 
 
 def content_box_mm(volume):
@@ -135,12 +171,16 @@ def _lesion_findings(volumes):
     if not {"T1w", "lesion_mask"} <= set(volumes):
         return
     head, mask = volumes["T1w"], volumes["lesion_mask"]
-    if head.shape != mask.shape:
-        return
     volume = np.count_nonzero(mask.data) * mask.voxel_volume / 1000
     # a T1w with skull holds more than the brain: never more than a large brain is counted
     brain = min(np.count_nonzero(head.data > 0) * head.voxel_volume / 1000, BRAIN_ML)
-    if volume > LESION_SHARE * brain:
+    if volume > WHITE_SHARE * brain:
+        yield Finding(
+            "not_lesions", "lesion_mask",
+            f"holds {volume:.0f} mL, {volume / brain:.0%} of the brain: more than its white matter",
+            "give a mask of lesions, not of a tissue or of the brain",
+        )  # fmt: skip
+    elif volume > LESION_SHARE * brain:
         yield Finding(
             "lesion_volume", "lesion_mask",
             f"holds {volume:.0f} mL of lesions, {volume / brain:.0%} of the brain "

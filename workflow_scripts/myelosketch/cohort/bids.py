@@ -9,12 +9,13 @@ from myelosketch.cohort.bids_names import (
     NAMES,
     entity,
     filter_problems,
+    mask_space,
     may_be,
     passes,
     proposal,
 )
 from myelosketch.cohort.bids_people import read_people
-from myelosketch.cohort.table import cohort_from_rows, companions, used_inputs
+from myelosketch.cohort.table import LESION_SPACES, cohort_from_rows, companions, used_inputs
 from myelosketch.errors import InputError
 from myelosketch.names import scan_name
 
@@ -53,6 +54,7 @@ def read_bids(settings, exclude=()):
     scans = _dataset_scans(indexes[0], taken)
     asked = {subject for subject, session in scans if scan_name(subject, session) not in exclude}
     people, unknown_people = read_people(settings, sorted(asked))
+    strange_spaces = _settle_mask_spaces(found)
     rows, ambiguous = _rows(found, scans, people)
     ambiguous = [item for item in ambiguous if item[0] not in exclude]
     kinds = [
@@ -62,6 +64,7 @@ def read_bids(settings, exclude=()):
         [text for name in NAMES for text in filter_problems(name, filters[name], named[name])],
         _session_problems(scans),
         unknown_people,
+        strange_spaces,
         [_choice(*item) for item in ambiguous],
     ]
     _raise_all(settings["dataset"], kinds, _advice(ambiguous))
@@ -126,6 +129,48 @@ def _by_scan(taken, present):
     return found
 
 
+def _settle_mask_spaces(found):
+    """Keep of each scan's lesion masks those in the first space of LESION_SPACES that has one.
+
+    The same lesions in several spaces are no choice to be made by the user.
+
+    Parameters
+    ----------
+    found : as from ``_by_scan``; its lesion masks are changed in place
+
+    Returns
+    -------
+    list of sentences about masks in a space that is not known
+    """
+    problems = []
+    for inputs in found.values():
+        by_space = defaultdict(list)
+        for file in inputs.get("lesion_mask", ()):
+            by_space[mask_space(file, _first(inputs, "T1w"))].append(file)
+        problems += [_strange_space(file) for file in by_space.pop(None, ())]
+        if by_space:
+            inputs["lesion_mask"] = by_space[min(by_space, key=LESION_SPACES.index)]
+    return problems
+
+
+def _first(inputs, name):
+    return inputs[name][0] if inputs.get(name) else None
+
+
+def _space_entry(inputs):
+    """Entry of the column lesion_space; blank for T1w."""
+    mask = _first(inputs, "lesion_mask")
+    space = mask_space(mask, _first(inputs, "T1w")) if mask else None
+    return None if space == "T1w" else space
+
+
+def _strange_space(file):
+    return (
+        f"{file.path} is in the space {file.entities['space']}, which is not known for lesion masks "
+        f"({', '.join(LESION_SPACES)}, or that of the T1w): choose another one by cohort.bids.filters.lesion_mask."
+    )
+
+
 def _dataset_scans(index, taken):
     """Scans that the dataset itself has, by a folder or by a file: set of (subject, session)."""
     files = {
@@ -155,7 +200,8 @@ def _rows(found, scans, people):
             ambiguous += [(scan_name(subject, session), name, inputs[name]) for name in open_ if name in used]
             files = {name: candidates[0].path for name, candidates in inputs.items() if name not in open_}
             person = people.get(subject, {"group": None, "site": None})
-            rows.append({"subject": subject, "session": session, **person, **files})
+            space = {"lesion_space": _space_entry(inputs)}
+            rows.append({"subject": subject, "session": session, **person, **space, **files})
     return rows, ambiguous
 
 

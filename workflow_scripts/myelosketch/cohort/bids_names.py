@@ -10,6 +10,7 @@ NAMES = {
     "T1w": [("T1w", {})],
     "FLAIR": [("FLAIR", {})],
     "lesion_mask": [("mask", {"label": "lesion*"}), ("roi", {"label": "lesion*"})],
+    "segmentation": [("dseg", {})],
     "FA": [("dwimap", {"param": "fa"}), ("FA", {})],
     "RD": [("dwimap", {"param": "rd"}), ("RD", {})],
     "AD": [("dwimap", {"param": "ad"}), ("AD", {})],
@@ -27,6 +28,17 @@ _PIB = {"trc": ["PIB", None]}
 DEFAULT_FILTERS = {name: {"space": ["orig", None], "part": ["mag", None]} for name in NAMES}
 DEFAULT_FILTERS["DVR"] |= _PIB
 DEFAULT_FILTERS["pet"] |= _PIB
+# spaces of a lesion mask, by the value of lesion_space in the cohort table; a name without space means T1w
+MASK_SPACES = {
+    "T1w": ["orig", "T1w", None],
+    "FLAIR": "FLAIR",
+    "dwi": "dwi",
+    "MTR": "MTR",
+    "MNI152": "MNI152*",
+}
+DEFAULT_FILTERS["lesion_mask"]["space"] = ["orig", None, "T1w", "FLAIR", "dwi", "MTR", "MNI152*"]
+# a dseg may hold anything: it is taken for a segmentation of tissue only where a filter says which one
+ONLY_BY_FILTER = ("segmentation",)
 # order in which entities are proposed as filters; all others lie between
 _FIRST, _LAST = ("desc", "run", "acq", "rec", "dir", "ce"), "folder"
 
@@ -56,11 +68,27 @@ def may_be(file, name, filters):
     name : input, a key of NAMES
     filters : dict, filters of the configuration for this input; an entity in it replaces that of NAMES
     """
+    if name in ONLY_BY_FILTER and not filters:
+        return False
     return any(
         file.suffix == suffix
         and all(accepts(want, entity(file, key)) for key, want in entities.items() if key not in filters)
         for suffix, entities in NAMES[name]
     )
+
+
+def mask_space(file, t1w=None):
+    """Space of a lesion mask by its name, a key of MASK_SPACES; None for a space that is not known.
+
+    Parameters
+    ----------
+    file : BidsFile of the mask
+    t1w : BidsFile of the scan's T1w, or None; a mask that names the same space lies in that of T1w
+    """
+    value = entity(file, "space")
+    if t1w is not None and value == entity(t1w, "space"):
+        return "T1w"
+    return next((space for space, wanted in MASK_SPACES.items() if accepts(wanted, value)), None)
 
 
 def passes(file, filters):

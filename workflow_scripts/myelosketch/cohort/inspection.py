@@ -7,7 +7,7 @@ import numpy as np
 from myelosketch.cohort import between, header, mirror, plausible, series, voxels
 from myelosketch.cohort.bids_index import leaves
 from myelosketch.cohort.refusals import scan_state
-from myelosketch.cohort.table import companions, used_inputs
+from myelosketch.cohort.table import companions, lesion_space, used_inputs
 from myelosketch.cohort.thumbnails import write_strip
 from myelosketch.cohort.units import FACTORS, default_units, stated_unit, unit_factor
 from myelosketch.cohort.verdicts import REFUSED, Finding
@@ -66,7 +66,7 @@ def inspect_files(row, *, units, maps, root=None):
     usable = {name: volume for name, volume in volumes.items() if volume is not None}
     refused = {finding.input for finding in findings if finding.verdict == REFUSED}
     sound = [name for name in usable if name not in refused]
-    findings += between.scan_findings(_in_our_units(usable, units), sound)
+    findings += between.scan_findings(_in_our_units(usable, units), sound, lesion_space(row))
     findings += mirror.mirror_findings({name: usable[name] for name in sound})
     return files, findings, volumes
 
@@ -99,8 +99,8 @@ def inspect_image(name, path, group, *, unit=None, maps=None):
 
 
 def _judge(name, path, group, unit, maps, facts):
-    is_series = name in series.SERIES
     image = header.open_nifti(name, path)
+    is_series = name in series.SERIES or (name == "segmentation" and len(image.shape) == 4)
     facts |= header.header_facts(image)
     for finding in (
         header.dimension_finding(name, image.shape, series=is_series),
@@ -122,8 +122,11 @@ def _judge(name, path, group, unit, maps, facts):
     values = voxels.value_findings(name, summary)
     if name in plausible.MASKS and not summary.n_bad:
         values = []  # a mask may be constant; what it may not be is said by its own checks
-    findings += values or _content_findings(name, volume, summary, group, unit)
-    if is_series:
+    if is_series and name == "segmentation":
+        findings += values or plausible.probability_findings(name, image.shape, summary)
+    else:
+        findings += values or _content_findings(name, volume, summary, group, unit)
+    if name in series.SERIES:
         findings += series.series_findings(name, path, image.shape[3], maps)
     return findings, volume
 

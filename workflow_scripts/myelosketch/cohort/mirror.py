@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from myelosketch.cohort.between import CONTENT_SHARE
 from myelosketch.cohort.verdicts import Finding
 
-COMPARED = ("FA", "MTR", "DVR", "mt_off", "dwi", "pet")
+COMPARED = ("FLAIR", "FA", "MTR", "DVR", "mt_off", "dwi", "pet")
 # mirrored, the image must fit better by this much (nats), and well enough to be the same head at all
 MARGIN = 0.05
 LEAST_FIT = 0.25

@@ -15,6 +15,8 @@ FA_SHARE_ABOVE_1 = 0.001
 NEGATIVE_SHARE = 0.02
 HEAD_MM = (60.0, 400.0)
 MASKS = ("lesion_mask", "reference_mask")
+TISSUES = 3
+PROBABILITY_TOLERANCE = 0.01  # interpolation overshoots
 # images that no scanner or fit makes negative; a dynamic PET and a DVR may be, by noise
 NOT_NEGATIVE = ("T1w", "FLAIR", "FA", "RD", "AD", "MTR", "mt_on", "mt_off", "dwi")
 
@@ -31,6 +33,8 @@ def image_findings(name, data, summary, group):
     """
     if name in MASKS:
         return mask_findings(name, data, group)
+    if name == "segmentation":
+        return label_findings(name, data)
     flat = flat_content_finding(name, summary)
     if flat:
         return [flat]
@@ -38,7 +42,7 @@ def image_findings(name, data, summary, group):
 
 
 def mask_findings(name, data, group):
-    """Findings about a mask: binary, not empty in a patient, none in a control."""
+    """Findings about a mask: binary (lesions may be numbered), not empty in a patient, none in a control."""
     if name == "lesion_mask" and group == "HC":
         return [
             Finding(
@@ -46,12 +50,14 @@ def mask_findings(name, data, group):
                 "leave it blank, or correct the group",
             )
         ]  # fmt: skip
-    if not np.isin(data, (0, 1)).all():
+    numbered = name == "lesion_mask"
+    if not (_are_labels(data) if numbered else np.isin(data, (0, 1)).all()):
         high = float(data.max())
+        form = "a mask of 0 and 1, or a number for each lesion" if numbered else "a mask of 0 and 1"
         return [
             Finding(
                 "not_binary", name, f"is not binary (values from {float(data.min()):.3g} to {high:.3g})",
-                "give a mask of 0 and 1, for example by a threshold on the probability map",
+                f"give {form}, for example by a threshold on the probability map",
             )
         ]  # fmt: skip
     if data.any():
@@ -61,6 +67,59 @@ def mask_findings(name, data, group):
     else:
         way_out = "draw the reference region, or set maps.reference: grey_matter"
     return [Finding("empty", name, "is empty", way_out)]
+
+
+def label_findings(name, data):
+    """Findings about a map of labels: whole numbers from 0, more than one of them besides 0."""
+    if not _are_labels(data):
+        return [
+            Finding(
+                "not_labels", name,
+                f"holds values from {float(data.min()):.3g} to {float(data.max()):.3g} that are no labels, expected "
+                "whole numbers from 0",
+                "give the label map itself, resampled (if at all) by nearest neighbour",
+            )
+        ]  # fmt: skip
+    found = np.unique(data[data > 0])
+    if found.size > 1:
+        return []
+    return [
+        Finding(
+            "not_labels", name, f"holds the label {found[0]:g} alone, expected one for each tissue",
+            "is it a mask? Give the segmentation",
+        )
+    ]  # fmt: skip
+
+
+def probability_findings(name, shape, summary):
+    """Findings about a 4D segmentation: a volume of probabilities for each of at least three tissues.
+
+    Parameters
+    ----------
+    name : input
+    shape : of the image, (x, y, z, n)
+    summary : Summary of it
+    """
+    if shape[3] < TISSUES:
+        return [
+            Finding(
+                "not_labels", name, f"has {shape[3]} volumes, expected one for each of CSF, grey and white matter",
+                "give one label map, or the probabilities of all tissues",
+            )
+        ]  # fmt: skip
+    if summary.minimum < -PROBABILITY_TOLERANCE or summary.maximum > 1 + PROBABILITY_TOLERANCE:
+        return [
+            Finding(
+                "not_labels", name,
+                f"holds values from {summary.minimum:.3g} to {summary.maximum:.3g}, expected probabilities (0 to 1)",
+                "divide by the largest, if that is certainty",
+            )
+        ]  # fmt: skip
+    return []
+
+
+def _are_labels(data):
+    return bool((data >= 0).all() and (data == np.round(data)).all())
 
 
 def negative_finding(name, data):

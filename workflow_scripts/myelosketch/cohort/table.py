@@ -15,10 +15,12 @@ ID_PATTERN = re.compile(r"[A-Za-z0-9]+")
 SOURCES = ((("FA", "RD", "AD"), ("dwi",)), (("MTR",), ("mt_on", "mt_off")), (("DVR",), ("pet",)))
 MAPS = tuple(name for maps, _ in SOURCES for name in maps)
 RAW = tuple(name for _, raw in SOURCES for name in raw)
-FILE_COLUMNS = ("T1w", "FLAIR", "lesion_mask", *MAPS, *RAW, "reference_mask")
+FILE_COLUMNS = ("T1w", "FLAIR", "lesion_mask", "segmentation", *MAPS, *RAW, "reference_mask")
 # what has to lie beside a raw series, under its name
 COMPANIONS = {"dwi": ("bval", "bvec"), "pet": ("json",)}
-COLUMNS = ("subject", "session", "group", "site", *FILE_COLUMNS)
+COLUMNS = ("subject", "session", "group", "site", "lesion_space", *FILE_COLUMNS)
+# images on which a lesion mask may have been drawn; all of a scan, but for the template
+LESION_SPACES = ("T1w", "FLAIR", "dwi", "MTR", "MNI152")
 
 
 def cohort_from_rows(rows):
@@ -40,7 +42,8 @@ def read_cohort(path):
     Parameters
     ----------
     path : str, table with at least ``subject``, ``group``, ``T1w``, ``lesion_mask`` and, of each of SOURCES, the
-        maps or a raw image; ``session``, ``site``, ``FLAIR`` and ``reference_mask`` are optional
+        maps or a raw image; ``session``, ``site``, ``FLAIR``, ``lesion_space``, ``segmentation`` and
+        ``reference_mask`` are optional
 
     Returns
     -------
@@ -105,7 +108,7 @@ def used_inputs(row, *, reference="mask"):
     -------
     list of column names that have an entry, in the order of FILE_COLUMNS
     """
-    used = ["T1w", "FLAIR", "lesion_mask"]
+    used = ["T1w", "FLAIR", "lesion_mask", "segmentation"]
     for maps, raw in SOURCES:
         used += maps if any(row.get(name) for name in maps) else raw
     if "pet" in used and reference == "mask":
@@ -122,6 +125,24 @@ def used_files(row, *, reference="mask"):
     return files | beside
 
 
+def lesion_space(row):
+    """Image that a scan's lesion mask was drawn on, one of LESION_SPACES; T1w where the table says nothing."""
+    return row.get("lesion_space") or "T1w"
+
+
+def lesion_source(row):
+    """Where a scan's lesions come from: ``mask``, ``flair`` (found on it) or ``none`` (controls)."""
+    if row.get("lesion_mask"):
+        return "mask"
+    return "flair" if row["group"] == "MS" and row.get("FLAIR") else "none"
+
+
+def needs_flair(row):
+    """Whether a scan's FLAIR has to be brought to its T1w: for a mask drawn on it, or to find lesions on it."""
+    source = lesion_source(row)
+    return source == "flair" or (source == "mask" and lesion_space(row) == "FLAIR")
+
+
 def _row_problems(table):
     problems = [] if len(table) else ["no rows: give one row per scan"]
     for number, row in enumerate(table.to_dict("records"), start=2):  # line 1 is the header
@@ -131,6 +152,11 @@ def _row_problems(table):
                 problems.append(f"line {number}: {name} {entry!r} must be letters and digits only")
         if row["group"] is not None and row["group"] not in GROUPS:  # without a group, a scan is left out
             problems.append(f"line {number}: group {row['group']!r} must be one of {', '.join(GROUPS)}")
+        if row["lesion_space"] is not None and row["lesion_space"] not in LESION_SPACES:
+            problems.append(
+                f"line {number}: lesion_space {row['lesion_space']!r} must be one of {', '.join(LESION_SPACES)}, or "
+                "blank for T1w"
+            )
     with_session = table.session.notna()
     if with_session.any() and not with_session.all():
         problems.append("some rows have a session and others none: give one to all, or to none")
@@ -148,7 +174,7 @@ def _row_problems(table):
     return problems
 
 
-def split_complete(table, *, exclude=(), check_files=True, reference="mask"):
+def split_complete(table, *, exclude=(), check_files=True, reference="mask", without_mask="leave_out"):
     """Separate the scans that have all they need from those that do not.
 
     Parameters
@@ -157,6 +183,7 @@ def split_complete(table, *, exclude=(), check_files=True, reference="mask"):
     exclude : scans (``sub-01``) left out by the configuration
     check_files : bool, also require that each file the workflow will open exists
     reference : ``mask`` or ``grey_matter`` (maps.reference)
+    without_mask : ``flair`` or ``leave_out`` (lesions.without_mask), for patients without a lesion mask
 
     Returns
     -------
@@ -173,7 +200,9 @@ def split_complete(table, *, exclude=(), check_files=True, reference="mask"):
             f"cohort.exclude names {', '.join(strangers)}, not in the cohort: use names such as {table.scan.iloc[0]}."
         )
     reasons = [
-        "named in cohort.exclude" if row["scan"] in exclude else _reason(row, check_files, reference)
+        "named in cohort.exclude"
+        if row["scan"] in exclude
+        else _reason(row, check_files, reference, without_mask)
         for row in table.to_dict("records")
     ]
     left_out = pd.Series([bool(reason) for reason in reasons], index=table.index, dtype=bool)
@@ -181,12 +210,15 @@ def split_complete(table, *, exclude=(), check_files=True, reference="mask"):
     return table[~left_out].reset_index(drop=True), excluded.reset_index(drop=True)
 
 
-def _reason(row, check_files, reference):
+def _reason(row, check_files, reference, without_mask):
     if not row["group"]:
         return "no group"
-    missing = _missing(row, reference)
+    missing = _missing(row, reference, without_mask)
     if missing:
-        return f"no {', '.join(missing)} in the table"
+        hint = f" ({_way_to_lesions(row)})" if "lesion_mask" in missing else ""
+        return f"no {', '.join(missing)} in the table{hint}"
+    if row["lesion_mask"] and lesion_space(row) == "FLAIR" and not row["FLAIR"]:
+        return "lesion_space is FLAIR, but there is no FLAIR in the table"
     files = used_files(row, reference=reference) if check_files else {}
     absent = {name: Path(path) for name, path in files.items() if not Path(path).is_file()}
     in_annex = [
@@ -199,9 +231,17 @@ def _reason(row, check_files, reference):
     return "; ".join(f"{start}: {', '.join(items)}" for start, items in parts.items() if items)
 
 
-def _missing(row, reference):
+def _way_to_lesions(row):
+    """What to do for a patient without a lesion mask."""
+    if row["FLAIR"]:
+        return "to find lesions on its FLAIR, set lesions.without_mask: flair"
+    return "give one, or a FLAIR on which lesions can be found with lesions.without_mask: flair"
+
+
+def _missing(row, reference, without_mask):
     """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images."""
-    needed = ["T1w"] + (["lesion_mask"] if row["group"] == "MS" else [])
+    on_flair = without_mask == "flair" and row["FLAIR"]
+    needed = ["T1w"] + (["lesion_mask"] if row["group"] == "MS" and not on_flair else [])
     for maps, raw in SOURCES:
         from_raw = not any(row[name] for name in maps) and any(row[name] for name in raw)
         needed += raw if from_raw else maps

@@ -20,11 +20,12 @@ def write_strip(path, volumes):
     Parameters
     ----------
     path : ``.png``
-    volumes : dict of Volume or None (an image that cannot be read: a black tile); the lesion mask is drawn on T1w
+    volumes : dict of Volume or None (an image that cannot be read: a black tile); the lesion mask is drawn on the
+        first image that shares its grid
     """
     columns = []
     for name, volume in volumes.items():
-        under = volumes.get("T1w") if name == "lesion_mask" else None
+        under = _same_grid(volume, volumes) if name == "lesion_mask" and volume else None
         columns.append(column(volume, under) if volume else blank())
     write_bytes(path, png(np.concatenate(columns or [blank()], axis=1)))
 
@@ -37,7 +38,7 @@ def column(volume, under=None):
     Parameters
     ----------
     volume : Volume
-    under : Volume, if ``volume`` is a mask to be drawn in white on it; cut where the mask is largest
+    under : Volume of the same grid, if ``volume`` is a mask to be drawn in white on it; cut where it is largest
     """
     data, sides = upright(volume)
     positive = data[data > 0]
@@ -47,15 +48,23 @@ def column(volume, under=None):
     axial = int(low[2] + AXIAL_HEIGHT * (high[2] - low[2]))
     coronal = int((low[1] + high[1]) / 2)
     top = float(np.percentile(positive[:: max(1, positive.size // MANY_VOXELS)], 99))
-    if (
-        under is not None
-        and under.shape == volume.shape
-        and np.allclose(under.affine, volume.affine, atol=1e-3)
-    ):
+    if under is not None:
         coronal, axial = (int((data > 0).sum(axis=axes).argmax()) for axes in ((0, 2), (0, 1)))
         data, top = _overlay(upright(under)[0], data > 0)
     slices = (data[:, :, axial], sides[[0, 1]]), (data[:, coronal, :], sides[[0, 2]])
     return np.concatenate([tile(part, voxel, top) for part, voxel in slices])
+
+
+def _same_grid(mask, volumes):
+    others = [volume for volume in volumes.values() if volume is not None and volume is not mask]
+    return next(
+        (
+            volume
+            for volume in others
+            if volume.shape == mask.shape and np.allclose(volume.affine, mask.affine, atol=1e-3)
+        ),
+        None,
+    )
 
 
 def _overlay(data, mask):

@@ -1,7 +1,6 @@
-"""The bridge to ANTs: our volumes as ANTs images, seeded rigid and affine registration, transforms on disk."""
+"""The bridge to ANTs: our volumes as ANTs images, and seeded linear registration from several starts."""
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import ants
 import numpy as np
 
 from myelosketch.errors import GeometryError, InputError
+from myelosketch.imaging.starts import Similarity, centre_of_mass, shrink, start_poses
+from myelosketch.imaging.transforms import save_matrix, world_matrix, write_transform
 from myelosketch.volumes import Volume
 
 # ITK reads this once, at the first filter it runs. Sums over several threads differ in their last digits, which
@@ -18,11 +19,19 @@ os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 # ITK's world is LPS, NIfTI's is RAS
 LPS = np.diag([-1.0, -1.0, 1.0])
 
-# voxel sizes of the coarse levels, mm; the configured finest one follows
-COARSE_LEVELS_MM = (18.0, 12.0, 6.0)
-ITERATIONS = (1000, 500, 250, 100)
+# the search for a start: voxels of both images, then of the level that ANTs works at, and its blur, mm
+SEARCH_VOXEL_MM = 9.0
+SEARCH = {"levels": (18.0,), "blur": (6.0,), "iterations": (100,)}
+# further starting rotations: docs/decisions/0007-registration.md has the success rates with other numbers
+STARTS = 8
+# voxel sizes of the coarse levels from the best start on, mm; the configured finest one follows
+COARSE_LEVELS_MM = (12.0, 6.0)
+ITERATIONS = (500, 250, 100)
 # both images show one head: if their centres end this far apart, the registration has failed
 MAX_CENTRE_DISTANCE_MM = 50.0
+# normalised mutual information of the result on the images of the search: heads that met had 1.15 and more, a face
+# against a brain, noise or a lump 1.04 and less
+LEAST_SIMILARITY = 1.05
 
 
 def to_ants(volume):
@@ -70,55 +79,152 @@ def make_repeatable(seed):
     ants.config.set_ants_deterministic(on=True, seed_value=int(seed) + 1)  # 0 would mean: from the clock
 
 
-def register(fixed, moving, out, *, kind, metric, sampling, finest_mm, seed):
-    """Linear registration by ANTs, started from the centres of mass; the transform is written.
+def register(
+    fixed, moving, out, *, kind, metric, sampling, finest_mm, seed, starts=STARTS, mask=None, sources=()
+):
+    """Linear registration by ANTs from the best of several starts; the transform is written in all its forms.
+
+    Every start (see ``starts.start_poses``) is followed coarsely and rigidly, by mutual information; the one whose
+    images then share most is followed to the finest level.
 
     Parameters
     ----------
     fixed, moving : ANTsImage
-    out : path, ``.mat``: what to give ``ants.apply_transforms`` to resample ``moving`` onto ``fixed``
+    out : path, ``.mat``: what to give ``ants.apply_transforms`` to resample ``moving`` onto ``fixed``; ``.txt`` and
+        ``.json`` are written beside it
     kind : "Rigid" | "Affine"
-    metric : "mattes" (mutual information) | "GC" (correlation)
+    metric : "mattes" (mutual information) | "GC" (correlation), of the levels after the start
     sampling : share of the fixed voxels that the metric looks at, 0-1
     finest_mm : voxel size of the last level; finer voxels cost minutes and gain hundredths of a millimetre
     seed : int
+    starts : number of starting rotations beside the scanner's coordinates and the centres of mass
+    mask : ANTsImage on the grid of ``fixed``, optional: where the metric looks once a start is
+        chosen (in the search it would hide how heads that lie far apart differ)
+    sources : list of paths, for the sidecar
+
+    Returns
+    -------
+    dict : what was done (as in the sidecar): settings, starts tried, start chosen, similarity
 
     Raises
     ------
-    InputError : ANTs finds no solution, or one that leaves the two heads apart
+    InputError : an image is empty, ANTs finds no solution, or one that leaves the two heads apart or shows
+        nothing that both share
     """
     make_repeatable(seed)
+    fixed, moving = (shrink(_filled(from_ants(image), out), finest_mm) for image in (fixed, moving))
+    if mask is not None:
+        mask = shrink(from_ants(mask), finest_mm)
+    coarse = [shrink(image, SEARCH_VOXEL_MM) for image in (fixed, moving)]
+    similarity = Similarity(*coarse)
+    chosen, start = _search(*coarse, similarity, starts, out)
+    levels = _levels(finest_mm)
+    matrix = _run(
+        fixed,
+        moving,
+        start,
+        mask,
+        kind=kind,
+        metric=metric,
+        sampling=sampling,
+        **levels,
+        iterations=ITERATIONS,
+    )
+    if matrix is None:
+        raise _failed(out)
+    check_centres(fixed, moving, matrix, out)
+    if similarity(matrix) < LEAST_SIMILARITY:
+        raise InputError(
+            f"The registration for {Path(out).name} found nothing that the two images share: "
+            "look at both; do they show the same head, and its brain?"
+        )
+    record = {
+        "Kind": kind,
+        "Metric": metric,
+        "Sampling": sampling,
+        "FinestMm": finest_mm,
+        "Seed": seed,
+        "StartsTried": 2 + starts,
+        "StartChosen": chosen,
+        "Similarity": round(similarity(matrix), 4),
+    }
+    write_transform(out, matrix, record=record, sources=sources)
+    return record
+
+
+def _search(fixed, moving, similarity, starts, out):
+    """Name and matrix of the best start, each followed coarsely."""
+    found = {}
+    for name, pose in start_poses(fixed, moving, starts).items():
+        matrix = _run(fixed, moving, pose, None, kind="Rigid", metric="mattes", sampling=1.0, **SEARCH)
+        if matrix is not None:
+            found[name] = (similarity(matrix), matrix)
+    if not found:
+        raise _failed(out)
+    best = max(found, key=lambda name: found[name][0])
+    return best, found[best][1]
+
+
+def _run(fixed, moving, start, mask, *, kind, metric, sampling, levels, blur, iterations):
+    """Matrix that ANTs finds from a start, or None: two images that stay apart have no metric."""
     with tempfile.TemporaryDirectory() as folder:
+        save_matrix(f"{folder}/start.mat", start)
         try:
             result = ants.registration(
-                fixed=fixed,
-                moving=moving,
+                fixed=to_ants(fixed),
+                moving=to_ants(moving),
+                mask=None if mask is None else to_ants(Volume(mask.data >= 0.5, mask.affine)),
                 type_of_transform=kind,
+                initial_transform=f"{folder}/start.mat",
                 aff_metric=metric,
                 aff_random_sampling_rate=sampling,
+                aff_iterations=iterations,
+                aff_shrink_factors=shrink_factors(fixed.voxel_size, levels),
+                aff_smoothing_sigmas=blur,
+                smoothing_in_mm=True,
                 outprefix=f"{folder}/",
-                **pyramid(fixed.spacing, finest_mm),
             )
-            transform = result["fwdtransforms"][0]
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise InputError(
-                f"The registration for {Path(out).name} failed ({str(error).splitlines()[0]}): "
-                "look at both images; do they show the same head?"
-            ) from error
-        check_centres(fixed, moving, transform, out)
-        move_into_place(transform, out)
+            return world_matrix(result["fwdtransforms"])
+        except (RuntimeError, ValueError, IndexError):
+            return None
 
 
-def check_centres(fixed, moving, transform, out):
+def _levels(finest_mm):
+    """Voxels and blur, mm, of the levels from the best start on."""
+    levels = tuple([*(max(level, finest_mm) for level in COARSE_LEVELS_MM), finest_mm])
+    # half a voxel of blur against aliasing; none at the last level, whose voxels are means already
+    return {"levels": levels, "blur": (*(level / 2 for level in levels[:-1]), 0)}
+
+
+def shrink_factors(spacing, levels):
+    """Factors by which ANTs shrinks a grid for each level.
+
+    Parameters
+    ----------
+    spacing : voxel sides of the fixed image, mm, (3,)
+    levels : voxel sizes wanted, mm
+
+    Returns
+    -------
+    tuple of int
+    """
+    return tuple(max(1, round(level / min(spacing))) for level in levels)
+
+
+def check_centres(fixed, moving, matrix, out):
     """A transform must bring the centres of both heads together, roughly.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+    matrix : array (4, 4), from points of ``fixed`` to points of ``moving``
+    out : path of the transform, for the message
 
     Raises
     ------
     InputError : they end more than MAX_CENTRE_DISTANCE_MM apart
     """
-    flip = np.array([-1.0, -1.0, 1.0])
-    matrix = world_matrix([transform])
-    centre, target = (np.asarray(image.get_center_of_mass()) * flip for image in (fixed, moving))
+    centre, target = centre_of_mass(fixed), centre_of_mass(moving)
     distance = float(np.linalg.norm(matrix[:3, :3] @ centre + matrix[:3, 3] - target))
     if distance > MAX_CENTRE_DISTANCE_MM:
         raise InputError(
@@ -127,65 +233,16 @@ def check_centres(fixed, moving, transform, out):
         )
 
 
-def pyramid(spacing, finest_mm):
-    """Resolution levels of a registration, as ANTs wants them: shrink factors of the fixed grid, blur in mm.
-
-    Parameters
-    ----------
-    spacing : voxel sides of the fixed image, mm, (3,)
-    finest_mm : voxel size of the last level, mm
-
-    Returns
-    -------
-    dict of arguments of ``ants.registration``
-    """
-    levels = [*(max(level, finest_mm) for level in COARSE_LEVELS_MM), finest_mm]
-    factors = [max(1, round(level / min(spacing))) for level in levels]
-    # half a shrunken voxel of blur against aliasing; none where nothing is shrunk
-    blur = [level / 2 if factor > 1 else 0 for level, factor in zip(levels, factors, strict=True)]
-    return {
-        "aff_iterations": ITERATIONS,
-        "aff_shrink_factors": tuple(factors),
-        "aff_smoothing_sigmas": tuple(blur),
-        "smoothing_in_mm": True,
-    }
+def _filled(volume, out):
+    if not (volume.data > 0).any():
+        raise InputError(
+            f"The registration for {Path(out).name} cannot start, because one of its two images has no value "
+            "above 0: look at both, and export the empty one again."
+        )
+    return Volume(np.nan_to_num(volume.data), volume.affine, volume.path)
 
 
-def move_into_place(source, out):
-    """Copy a finished file to its name in one step."""
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}")
-    shutil.copyfile(source, temporary)
-    temporary.replace(out)
-
-
-def world_matrix(transforms, *, inverted=None):
-    """4x4 RAS matrix that maps points of the fixed image to points of the moving image (mm).
-
-    Parameters
-    ----------
-    transforms : list of ``.mat`` paths, in the order of ``ants.apply_transforms`` (the one nearest the fixed first)
-    inverted : list of bool, optional, which of them to invert
-
-    Returns
-    -------
-    array (4, 4)
-    """
-    flip = np.diag([-1.0, -1.0, 1.0, 1.0])
-    matrix = np.eye(4)
-    for path, inverse in zip(transforms, inverted or [False] * len(transforms), strict=True):
-        step = _matrix_lps(path)
-        matrix = (np.linalg.inv(step) if inverse else step) @ matrix
-    return flip @ matrix @ flip
-
-
-def _matrix_lps(path):
-    transform = ants.read_transform(str(path))
-    parameters = np.asarray(transform.parameters, float)
-    centre = np.asarray(transform.fixed_parameters, float)
-    linear, shift = parameters[:9].reshape(3, 3), parameters[9:12]
-    matrix = np.eye(4)
-    matrix[:3, :3] = linear
-    matrix[:3, 3] = shift + centre - linear @ centre
-    return matrix
+def _failed(out):
+    return InputError(
+        f"The registration for {Path(out).name} failed: look at both images; do they show the same head?"
+    )

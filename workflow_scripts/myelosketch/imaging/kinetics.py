@@ -22,7 +22,7 @@ BASIS_STEP_MIN = 1 / 60
 MIN_REFERENCE_VOXELS = 10
 
 
-def fit_dvr(inputs, out, *, model, t_star_min, k2_prime, reference, motion, seed):
+def fit_dvr(inputs, out, *, model, t_star_min, k2_prime, reference, motion, seed, registration=None):
     """DVR map of one dynamic PET, written with its sidecar.
 
     Parameters
@@ -36,6 +36,7 @@ def fit_dvr(inputs, out, *, model, t_star_min, k2_prime, reference, motion, seed
     reference : "mask" | "grey_matter", where the reference region comes from
     motion : "none" | "check" (measured and reported) | "correct" (late frames aligned to their mean)
     seed : int, of the alignment
+    registration : dict, section of the configuration, for ``grey_matter``: how T1w is registered to the PET
 
     Raises
     ------
@@ -49,12 +50,12 @@ def fit_dvr(inputs, out, *, model, t_star_min, k2_prime, reference, motion, seed
     bad = int((~np.isfinite(series.data)).sum())
     np.nan_to_num(series.data, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     late = starts >= 60 * t_star_min
-    head = head_mask(late_mean(series.data, durations, late), HEAD_SHARE)
+    head = head_mask(frame_mean(series.data, durations, late), HEAD_SHARE)
     if not head.any():
         raise InputError(f"{inputs['pet']} shows no head in its late frames: is it the dynamic series?")
     moved = follow_motion(series.data, series.affine, durations, late, head, motion=motion, seed=seed)
-    mean = late_mean(series.data, durations, late)
-    region = reference_region(inputs, series, mean, reference, seed)
+    mean = frame_mean(series.data, durations, late)
+    region = reference_region(inputs, series, mean, reference, registration, seed)
     curve = series.data[region].mean(axis=0, dtype=np.float64)
     if not (curve[late] > 0).all():
         raise InputError(
@@ -82,12 +83,23 @@ def fit_dvr(inputs, out, *, model, t_star_min, k2_prime, reference, motion, seed
     save_volume(out, dvr, series.affine, sidecar=sidecar)
 
 
-def late_mean(data, durations, late):
-    """Mean of the late frames, weighted by their durations, float32."""
-    return np.average(data[..., late], axis=-1, weights=durations[late]).astype(np.float32)
+def frame_mean(data, durations, chosen):
+    """Mean of some frames, weighted by their durations.
+
+    Parameters
+    ----------
+    data : array (x, y, z, n)
+    durations : array (n,)
+    chosen : array (n,) of bool
+
+    Returns
+    -------
+    array (x, y, z), float32
+    """
+    return np.average(data[..., chosen], axis=-1, weights=durations[chosen]).astype(np.float32)
 
 
-def reference_region(inputs, series, mean, reference, seed):
+def reference_region(inputs, series, mean, reference, registration, seed):
     """Voxels of the PET grid whose mean is the reference curve.
 
     Returns
@@ -105,7 +117,8 @@ def reference_region(inputs, series, mean, reference, seed):
         check_same_grid(frame, mask)
         region, name = mask.data > 0, inputs["reference_mask"]
     else:
-        region = reference_from_tissue(frame, inputs["t1w"], inputs["brain"], inputs["tissue"], seed=seed)
+        anatomy = [inputs[name] for name in ("t1w", "brain", "tissue")]
+        region = reference_from_tissue(frame, *anatomy, registration=registration, seed=seed)
         name = f"The grey matter of {inputs['t1w']} on the PET grid"
     if region.sum() < MIN_REFERENCE_VOXELS:
         raise InputError(
@@ -127,7 +140,7 @@ def follow_motion(data, affine, durations, late, head, *, motion, seed):
     """
     if motion == "none":
         return {}
-    mean, frames = late_mean(data, durations, late), np.flatnonzero(late)
+    mean, frames = frame_mean(data, durations, late), np.flatnonzero(late)
     names = [f"frame {index} of the PET" for index in frames]
     if motion == "correct":
         part = data[..., frames]

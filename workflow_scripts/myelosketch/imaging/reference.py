@@ -11,19 +11,16 @@ from myelosketch.volumes import Volume, check_same_grid, load_volume
 
 # share of a PET voxel that must be grey matter: less, and white matter's binding reaches the reference (ours)
 LEAST_SHARE = 0.8
-# as for the registration of the T1w image to the DVR
-METRIC = "mattes"
-SAMPLING = 0.2
-FINEST_MM = 3.0
 
 
-def reference_from_tissue(mean, t1w, brain, tissue, *, seed):
+def reference_from_tissue(mean, t1w, brain, tissue, *, registration, seed):
     """PET voxels that grey matter fills.
 
     Parameters
     ----------
     mean : Volume, mean of the late frames
     t1w, brain, tissue : paths on the T1w grid: bias-corrected image, its brain, its tissue (TISSUE_CODES)
+    registration : dict, section ``registration`` of the configuration: how T1w is registered to the PET
     seed : int
 
     Returns
@@ -46,9 +43,7 @@ def reference_from_tissue(mean, t1w, brain, tissue, *, seed):
             to_ants(crop(anatomy, content_box(anatomy))),
             to_pet,
             kind="Rigid",
-            metric=METRIC,
-            sampling=SAMPLING,
-            finest_mm=FINEST_MM,
+            **{key: registration[key] for key in ("metric", "sampling", "finest_mm", "starts")},
             seed=seed,
         )
         grey = (labels.data == TISSUE_CODES["grey matter"]).astype(np.float32)

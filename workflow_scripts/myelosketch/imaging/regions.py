@@ -1,59 +1,63 @@
 """The three regions of the refiner's loss and of every score, as one label map on petref."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy.ndimage import distance_transform_edt
 
-from myelosketch.imaging.resampling import resample_fraction
-from myelosketch.imaging.tissue import TISSUE_CODES
+from myelosketch.errors import InputError
+from myelosketch.imaging.fractions import read_fractions, read_lesion_source
 from myelosketch.names import REGION_CODES
 from myelosketch.provenance import provenance
-from myelosketch.tables import write_table
-from myelosketch.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.tables import read_table, write_table
+from myelosketch.volumes import Volume, save_volume
+
+# a larger share of all white matter is a wrong mask, no lesion load (ours; 53 mL, the most of 30 measured, is .1)
+MOST_LESION = 0.5
 
 
-def make_regions(inputs, outputs, *, threshold, perilesional_mm):
+def make_regions(fractions, outputs, *, threshold, perilesional_mm, white_erosion_mm):
     """Write the label map of one scan and its table of volumes.
 
     Parameters
     ----------
-    inputs : dict of paths: ``tissue``, ``brain``, ``lesion_mask`` (or None), ``petref``, ``xfm_t1w_to_petref``
+    fractions : path of the tissues on petref, as ``fractions.write_fractions`` wrote them
     outputs : dict of paths: ``regions``, ``regions_table``
-    threshold : fraction of a PET voxel that a tissue must fill to own it, 0-1
-    perilesional_mm : width of the shell around lesions that counts as "other"; 0 gives the paper's regions
+    threshold, perilesional_mm, white_erosion_mm : see ``label_regions``
+
+    Raises
+    ------
+    InputError : unreadable fractions, no brain, lesions as large as the white matter, or no white matter left
     """
-    tissue, brain = load_volume(inputs["tissue"]), load_volume(inputs["brain"])
-    check_same_grid(tissue, brain)
-    petref = load_volume(inputs["petref"])
-    lesion = np.zeros(tissue.shape, np.float32)
-    if inputs["lesion_mask"]:
-        mask = load_volume(inputs["lesion_mask"])
-        check_same_grid(tissue, mask)
-        lesion = (mask.data > 0).astype(np.float32)
-
-    def fraction(data):
-        moved = resample_fraction(
-            Volume(data.astype(np.float32), tissue.affine), petref, [inputs["xfm_t1w_to_petref"]]
-        )
-        return moved.data
-
-    labels = label_regions(
-        brain=fraction(brain.data > 0),
-        white=fraction((tissue.data == TISSUE_CODES["white matter"]) | (lesion > 0)),
-        lesion=fraction(lesion),
-        voxel_size=petref.voxel_size,
+    tissue, affine = read_fractions(fractions)
+    grid = Volume(tissue["brain"], affine)
+    labels, moved = label_regions(
+        **{name: tissue[name] for name in ("brain", "white", "lesion")},
+        voxel_size=grid.voxel_size,
         threshold=threshold,
         perilesional_mm=perilesional_mm,
+        white_erosion_mm=white_erosion_mm,
     )
-    sources = [path for path in inputs.values() if path]
-    parameters = {"threshold": threshold, "perilesional_mm": perilesional_mm}
-    sidecar = provenance(sources=sources, parameters=parameters, Labels={"outside": 0, **REGION_CODES})
-    save_volume(outputs["regions"], labels, petref.affine, sidecar=sidecar)
-    write_table(region_volumes(labels, petref.voxel_volume), outputs["regions_table"])
+    table = region_volumes(labels, moved, grid.voxel_volume).assign(
+        lesion_source=read_lesion_source(fractions)
+    )
+    check_volumes(table, Path(fractions).name)
+    parameters = {
+        "threshold": threshold,
+        "perilesional_mm": perilesional_mm,
+        "white_erosion_mm": white_erosion_mm,
+    }
+    sidecar = provenance(sources=[fractions], parameters=parameters, Labels={"outside": 0, **REGION_CODES})
+    save_volume(outputs["regions"], labels, affine, sidecar=sidecar)
+    write_table(table, outputs["regions_table"])
 
 
-def label_regions(*, brain, white, lesion, voxel_size, threshold, perilesional_mm):
+def label_regions(*, brain, white, lesion, voxel_size, threshold, perilesional_mm, white_erosion_mm=0.0):
     """Label each voxel: 0 outside, 1 other, 2 normal-appearing or healthy white matter, 3 lesion.
+
+    Distances are from the centre of a voxel to the centre of the nearest voxel of the other kind, so that one smaller
+    than a voxel moves none.
 
     Parameters
     ----------
@@ -62,40 +66,107 @@ def label_regions(*, brain, white, lesion, voxel_size, threshold, perilesional_m
     threshold : fraction that owns a voxel
     perilesional_mm : white matter within this distance of a lesion voxel becomes "other" (the PET blur bleeds
         into it; our decision, docs/method.md)
+    white_erosion_mm : white matter within this distance of a voxel that is neither white matter nor lesion, in the
+        brain or outside, becomes "other" too
 
     Returns
     -------
-    array of uint8
+    labels : array of uint8
+    moved : dict of int, voxels of white matter that became "other": ``perilesional`` and, beyond those, ``eroded``
     """
-    labels = np.zeros(brain.shape, np.uint8)
     is_lesion = lesion >= threshold
-    labels[brain >= threshold] = REGION_CODES["other"]
+    labels = np.where(brain >= threshold, REGION_CODES["other"], 0).astype(np.uint8)
     labels[(white >= threshold) & (brain >= threshold)] = REGION_CODES["nawm"]
-    if is_lesion.any() and perilesional_mm > 0:
-        distance = distance_transform_edt(~is_lesion, sampling=voxel_size)
-        shell = (distance <= perilesional_mm + 1e-6) & (labels == REGION_CODES["nawm"])
-        labels[shell] = REGION_CODES["other"]
     labels[is_lesion] = REGION_CODES["lesion"]
-    return labels
+    not_white = labels < REGION_CODES["nawm"]
+    moved = {}
+    for step, source, width in (
+        ("perilesional", is_lesion, perilesional_mm),
+        ("eroded", not_white, white_erosion_mm),
+    ):
+        near = within(source, width, voxel_size) & (labels == REGION_CODES["nawm"])
+        labels[near] = REGION_CODES["other"]
+        moved[step] = int(near.sum())
+    return labels, moved
 
 
-def region_volumes(labels, voxel_volume):
-    """Voxels and millilitres per region.
+def within(mask, distance, voxel_size):
+    """Voxels whose centre lies within a distance (mm) of the centre of a voxel of the mask; none for 0.
 
     Returns
     -------
-    pandas.DataFrame : ``index``, ``name``, ``n_voxels``, ``volume_ml``
+    array of bool
     """
-    rows = [
-        {"index": code, "name": name, "n_voxels": int((labels == code).sum())}
-        for name, code in REGION_CODES.items()
-    ]
-    table = pd.DataFrame(rows)
-    return table.assign(volume_ml=table.n_voxels * voxel_volume / 1000)
+    if not (mask.any() and distance > 0):
+        return np.zeros(mask.shape, bool)
+    return distance_transform_edt(~mask, sampling=voxel_size) <= distance + 1e-6
+
+
+def region_volumes(labels, moved, voxel_volume):
+    """Voxels and millilitres per region, and how many voxels each step moved into it.
+
+    Parameters
+    ----------
+    labels, moved : see ``label_regions``
+    voxel_volume : mm³
+
+    Returns
+    -------
+    pandas.DataFrame : ``index``, ``name``, ``n_voxels``, ``volume_ml``, ``n_perilesional``, ``n_eroded``
+    """
+    rows = []
+    for name, code in REGION_CODES.items():
+        count = int((labels == code).sum())
+        gained = {f"n_{step}": number if name == "other" else 0 for step, number in moved.items()}
+        rows.append(
+            {
+                "index": code,
+                "name": name,
+                "n_voxels": count,
+                "volume_ml": count * voxel_volume / 1000,
+                **gained,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def check_volumes(table, name):
+    """A scan needs a brain, and white matter that is not all lesion.
+
+    Parameters
+    ----------
+    table : of ``region_volumes``
+    name : what the fractions are called in an error
+
+    Raises
+    ------
+    InputError : naming the likely cause
+    """
+    counts = table.set_index("name")["n_voxels"]
+    volumes = table.set_index("name")["volume_ml"]
+    shell, eroded = table["n_perilesional"].sum(), table["n_eroded"].sum()
+    if not counts.sum():
+        raise InputError(
+            f"{name}: no PET voxel holds brain; do the T1w image and the PET show the same head (look at their "
+            "registration), and is regions.threshold reachable?"
+        )
+    white = counts["nawm"] + counts["lesion"] + shell + eroded
+    if counts["lesion"] > MOST_LESION * white:
+        raise InputError(
+            f"{name}: lesions fill {volumes['lesion']:.1f} mL, {100 * counts['lesion'] / white:.0f} % of the white "
+            f"matter, expected at most {100 * MOST_LESION:.0f} %: is it the lesion mask (not a brain mask), is it 0 "
+            "outside lesions, and is lesion_space right?"
+        )
+    if not counts["nawm"]:
+        raise InputError(
+            f"{name}: no normal-appearing or healthy white matter is left ({shell} voxels lie around lesions, "
+            f"{eroded} near other tissue); lower regions.perilesional_mm, regions.white_erosion_mm or "
+            "regions.threshold."
+        )
 
 
 def gather_volumes(tables, scans, groups, out):
-    """One table of all scans' regions: scan, group, region, n_voxels, volume_ml.
+    """One table of all scans' regions: scan, group, region, n_voxels, volume_ml, lesion_source.
 
     Parameters
     ----------
@@ -103,11 +174,9 @@ def gather_volumes(tables, scans, groups, out):
     scans, groups : lists, in the same order
     out : path
     """
-    from myelosketch.tables import read_table
-
     parts = []
     for path, scan, group in zip(tables, scans, groups, strict=True):
         part = read_table(path, numeric=True).rename(columns={"name": "region"})
         parts.append(part.assign(scan=scan, group=group))
-    columns = ["scan", "group", "region", "n_voxels", "volume_ml"]
+    columns = ["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]
     write_table(pd.concat(parts, ignore_index=True)[columns], out)

@@ -12,6 +12,9 @@ from myelosketch.volumes import load_volume
 def measure_registration(scans, out):
     """Target registration error of every transform over the brain.
 
+    Only the linear transforms are measured. Where the diffusion maps were also displaced (registration.dwi
+    "deformable"), the displacement is left out, and so is the distortion it answers, which the poses do not hold.
+
     Parameters
     ----------
     scans : list of dict of paths or text: ``scan``, ``poses`` (true matrices), ``regions`` (label map on petref,

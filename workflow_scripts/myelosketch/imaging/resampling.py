@@ -59,7 +59,7 @@ def anti_alias(data, voxel_size, target_voxel_size):
     )
 
 
-def resample_map(volume, target, transforms):
+def resample_map(volume, target, transforms, *, fwhm_mm=0.0):
     """A quantitative map on another grid; voxels outside its support are 0 and do not dilute its edge.
 
     The map and its support (where it is not 0) go through the same smoothing and interpolation; their ratio is
@@ -69,27 +69,41 @@ def resample_map(volume, target, transforms):
     ----------
     volume : Volume, 0 outside the head
     target : Volume that gives the grid
-    transforms : list of ``.mat`` paths, in the order of ``ants.apply_transforms``
+    transforms : list of paths (``.mat``, ``.txt`` or a warp), in the order of ``ants.apply_transforms``
+    fwhm_mm : resolution that the map shall have, such as the PET's; 0, or less than a target voxel: the voxel's
 
     Returns
     -------
     Volume on the grid of ``target``, float32
     """
     support = (volume.data != 0).astype(np.float32)
-    weight = resample_fraction(Volume(support, volume.affine), target, transforms).data
-    values = resample_fraction(volume, target, transforms).data
+    weight = resample_fraction(Volume(support, volume.affine), target, transforms, fwhm_mm=fwhm_mm).data
+    values = resample_fraction(volume, target, transforms, fwhm_mm=fwhm_mm).data
     inside = weight >= 0.5
     data = np.divide(values, weight, out=np.zeros_like(values), where=inside)
     return Volume(data, target.affine)
 
 
-def resample_fraction(volume, target, transforms):
-    """A mask or probability on another grid, as the fraction of each target voxel it fills (see ``resample_map``)."""
-    smooth = anti_alias(volume.data, volume.voxel_size, target.voxel_size)
+def resample_fraction(volume, target, transforms, *, inverted=None, fwhm_mm=0.0):
+    """A mask or probability on another grid, as the fraction of each target voxel it fills (see ``resample_map``).
+
+    Parameters
+    ----------
+    volume, target, transforms, fwhm_mm : see ``resample_map``
+    inverted : list of bool, optional, which transforms to invert
+
+    Returns
+    -------
+    Volume on the grid of ``target``, float32
+    """
+    resolution = np.maximum(target.voxel_size, fwhm_mm)
+    smooth = anti_alias(volume.data, volume.voxel_size, resolution)
     image = ants.apply_transforms(
         fixed=to_ants(target),
         moving=to_ants(Volume(smooth, volume.affine, volume.path)),
         transformlist=[str(path) for path in transforms],
+        # said in any case, because ANTs by itself inverts a matrix that stands before a warp
+        whichtoinvert=inverted or [False] * len(transforms),
         interpolator="linear",
     )
     return Volume(from_ants(image).data.astype(np.float32), target.affine)

@@ -1,165 +1,92 @@
-"""Brain, grey matter, white matter and CSF from the T1w image, in its own space."""
+"""Grey matter, white matter and CSF of a brain, from its T1w image in its own space."""
+
+import tempfile
 
 import ants
 import numpy as np
-from scipy.ndimage import binary_closing, binary_fill_holes, gaussian_filter, label
+from scipy.ndimage import gaussian_filter
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.itk import from_ants, make_repeatable, register, to_ants
-from myelosketch.imaging.resampling import content_box, crop
-from myelosketch.provenance import provenance
-from myelosketch.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.imaging.itk import make_repeatable
+from myelosketch.volumes import Volume
 
 TISSUE_CODES = {"CSF": 1, "grey matter": 2, "white matter": 3}
-# the template brain mask, affinely placed, misses rims of a differently shaped head
-MASK_MARGIN_MM = 3.0
-# the affine only places tissue priors
-AFFINE_FINEST_MM = 4.0
+# classes of the segmentation and the tissue that each is: deep grey matter is nearly as bright as white matter, so
+# that it needs a class of its own
+CLASSES = {"csf": "CSF", "grey": "grey matter", "white": "white matter", "deep": "grey matter"}
+# the segmentation may call the core of the deep nuclei white matter (the pallidum is as bright); the place decides
+# where it is as sure as this
+SURELY_DEEP = 0.7
+# what lies beyond the placed template: fluid rather than cortex
+BEYOND = {"csf": 0.5, "grey": 0.5, "white": 0.0, "deep": 0.0}
+LEAST_TEMPLATE = 1e-3
 # width over which white-matter intensity is taken to fill a lesion
 FILL_SIGMA_MM = 6.0
+# a tissue with less than this share of the brain has not been found
+LEAST_SHARE = 0.02
 
 
-def segment_tissue(t1w, lesion_mask, outputs, *, prior_weight, iterations, smoothing, sampling, seed):
-    """Segment one T1w image: N4, affine place of the MNI152 template, lesion filling, Atropos with priors.
+def segment(t1w, brain, priors, lesion, *, prior_weight, iterations, smoothing, seed):
+    """CSF, grey and white matter of a brain: lesions filled, then Atropos with the template's probabilities.
 
     Parameters
     ----------
-    t1w : path
-    lesion_mask : path on the grid of ``t1w``, or None
-    outputs : dict with the paths ``t1w`` (bias-corrected), ``brain``, ``tissue`` (1 CSF, 2 grey, 3 white) and
-        ``xfm_t1w_to_mni``
-    prior_weight : weight of the template's tissue probabilities in Atropos, 0-1
-    iterations : int, rounds of Atropos
-    smoothing : weight of Atropos' Markov random field
-    sampling : share of voxels used by the registration metric
+    t1w : Volume, bias-corrected T1w
+    brain, lesion : arrays (x, y, z) of bool
+    priors : dict of ``place_template``
+    prior_weight, iterations, smoothing : see ``atropos``
     seed : int
+
+    Returns
+    -------
+    array (x, y, z), uint8 : TISSUE_CODES, 0 outside the brain; lesions are white matter
 
     Raises
     ------
-    InputError : no brain is found, or a tissue class stays empty
-    GeometryError : the lesion mask lies on another grid than the T1w image
+    InputError : a tissue is not found, or the image's contrast is not T1w's
     """
-    make_repeatable(seed)
-    whole = load_volume(t1w)
-    box = content_box(whole)
-    head = crop(whole, box)
-    lesion = np.zeros(head.shape, bool)
-    if lesion_mask:
-        mask = load_volume(lesion_mask)
-        check_same_grid(whole, mask)
-        lesion = mask.data[box] > 0
-    template, priors = load_template()
-    corrected = correct_bias(head)
-    settings = {"kind": "Affine", "metric": "mattes", "sampling": sampling, "seed": seed}
-    register(template, corrected, outputs["xfm_t1w_to_mni"], finest_mm=AFFINE_FINEST_MM, **settings)
-    priors = [_to_t1w(prior, corrected, outputs["xfm_t1w_to_mni"]) for prior in priors]
-    brain = brain_mask(corrected.numpy(), sum(priors), head.voxel_size)
-    filled = fill_lesions(corrected.numpy(), lesion, priors[2], brain, head.voxel_size)
-    tissue = atropos(
-        corrected.new_image_like(filled),
+    priors = _complete(priors, lesion)
+    filled = fill_lesions(t1w.data, lesion, priors["white"], brain, t1w.voxel_size)
+    labels = atropos(
+        Volume(filled, t1w.affine),
         brain,
-        priors,
+        list(priors.values()),
         weight=prior_weight,
         iterations=iterations,
         smoothing=smoothing,
+        seed=seed,
     )
-    tissue[lesion & brain] = TISSUE_CODES["white matter"]
-    empty = [name for name, code in TISSUE_CODES.items() if not (tissue == code).any()]
-    if empty:
-        raise InputError(f"{t1w}: no {empty[0]} was found; is this a T1-weighted image of a whole head?")
-    parameters = {
-        "prior_weight": prior_weight,
-        "iterations": iterations,
-        "smoothing": smoothing,
-        "seed": seed,
-    }
-    sidecar = provenance(sources=[t1w, *([lesion_mask] if lesion_mask else [])], parameters=parameters)
-    labels = {"Labels": TISSUE_CODES}
-    for key, data, extra in (
-        ("t1w", corrected.numpy(), {}),
-        ("brain", brain, {}),
-        ("tissue", tissue, labels),
-    ):
-        full = np.zeros(whole.shape, data.dtype)
-        full[box] = data
-        save_volume(outputs[key], full, whole.affine, sidecar=sidecar | extra)
+    names = list(priors)
+    codes = np.array([0, *(TISSUE_CODES[CLASSES[name]] for name in names)], np.uint8)[labels]
+    surely = (priors["deep"] > SURELY_DEEP) & (codes == TISSUE_CODES["white matter"])
+    codes[surely] = TISSUE_CODES["grey matter"]
+    codes[lesion & brain] = TISSUE_CODES["white matter"]
+    check_tissue(codes, t1w)
+    return codes
 
 
-def correct_bias(head):
-    """N4 on a scale of about 0-1000, so that no later step depends on the scanner's units.
-
-    Parameters
-    ----------
-    head : Volume, T1w
-
-    Returns
-    -------
-    ANTsImage
-    """
-    positive = head.data[head.data > 0]
-    top = np.percentile(positive, 99) if positive.size else 1.0
-    image = to_ants(Volume(np.clip(head.data, 0, None) * (1000.0 / top), head.affine, head.path))
-    # a comparison of images gives bytes, which N4 would read as floats, beyond their end
-    mask = image.new_image_like((image.numpy() > 100).astype(np.float32))
-    return ants.n4_bias_field_correction(
-        image, mask=mask, shrink_factor=4, convergence={"iters": [30, 20, 10], "tol": 1e-6}
-    )
-
-
-def load_template():
-    """MNI152 T1w (brain only) and its CSF, grey and white probabilities, 2 mm, from nilearn's wheel.
-
-    Returns
-    -------
-    template : ANTsImage
-    priors : list of ANTsImage, [CSF, grey, white]; CSF is the brain minus both (the template has none)
-    """
-    from nilearn.datasets import (
-        load_mni152_brain_mask,
-        load_mni152_gm_template,
-        load_mni152_template,
-        load_mni152_wm_template,
-    )
-
-    def load(loader):
-        image = loader(resolution=2)
-        return Volume(np.asarray(image.dataobj, np.float32), np.asarray(image.affine, float))
-
-    brain = load(load_mni152_brain_mask)
-    grey, white = load(load_mni152_gm_template), load(load_mni152_wm_template)
-    csf = Volume(np.clip(brain.data - grey.data - white.data, 0, 1), brain.affine)
-    return to_ants(load(load_mni152_template)), [to_ants(prior) for prior in (csf, grey, white)]
-
-
-def brain_mask(intensities, prior, voxel_size):
-    """Brain of a T1w image, with or without its skull: the template's brain and a margin, where there is signal.
-
-    Parameters
-    ----------
-    intensities : array (x, y, z), bias-corrected T1w
-    prior : array, the template's brain probability on the same grid
-    voxel_size : mm, (3,)
-
-    Returns
-    -------
-    array of bool, one component without holes
+def check_tissue(codes, t1w):
+    """Every tissue must be there, and be as bright beside the others as in a T1w image.
 
     Raises
     ------
-    InputError : nothing is left
+    InputError : otherwise
     """
-    core = prior > 0.5
-    if not core.any():
+    name = t1w.path or "The T1w image"
+    total = (codes > 0).sum()
+    for tissue, code in TISSUE_CODES.items():
+        share = (codes == code).sum() / max(total, 1)
+        if share < LEAST_SHARE:
+            raise InputError(
+                f"{name}: {tissue} is {100 * share:.1f} % of the brain found, expected at least "
+                f"{100 * LEAST_SHARE:g} %; is this a T1-weighted image of a whole brain?"
+            )
+    fluid, grey, white = (np.median(t1w.data[codes == code]) for code in TISSUE_CODES.values())
+    if not fluid < grey < white:
         raise InputError(
-            "The template's brain does not meet the T1w image: is its affine right, is it a head?"
+            f"{name}: the medians of CSF, grey and white matter are {fluid:.0f}, {grey:.0f} and {white:.0f}, "
+            "expected to rise; is this a T1-weighted image?"
         )
-    near = gaussian_filter(core.astype(np.float32), MASK_MARGIN_MM / voxel_size) > 0.1
-    brain = near & (intensities > 0.15 * np.median(intensities[core]))
-    brain = binary_fill_holes(binary_closing(brain, iterations=1))
-    parts, count = label(brain)
-    if count == 0:
-        raise InputError("No brain was found in the T1w image: is its affine right, is it a head?")
-    return parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
 
 
 def fill_lesions(intensities, lesion, white_prior, brain, voxel_size):
@@ -188,36 +115,54 @@ def fill_lesions(intensities, lesion, white_prior, brain, voxel_size):
     return filled
 
 
-def _to_t1w(prior, t1w, t1w_to_mni):
-    return ants.apply_transforms(
-        fixed=t1w, moving=prior, transformlist=[str(t1w_to_mni)], whichtoinvert=[True], interpolator="linear"
-    ).numpy()
-
-
-def atropos(image, brain, priors, *, weight, iterations, smoothing):
-    """Tissue of a brain by ANTs' Atropos, started from and weighted with the priors.
+def atropos(image, brain, priors, *, weight, iterations, smoothing, seed):
+    """Classes of a brain's voxels by ANTs' Atropos, started from and weighted with probabilities.
 
     Parameters
     ----------
-    image : ANTsImage, intensities
+    image : Volume, intensities
     brain : array (x, y, z) of bool
-    priors : list of arrays (x, y, z), one per tissue in the order of TISSUE_CODES
-    weight, iterations, smoothing : see ``segment_tissue``
+    priors : list of arrays (x, y, z), one per class; they sum to 1
+    weight : of the probabilities, 0 (they only start it) to 1
+    iterations : rounds
+    smoothing : weight of a voxel's neighbours (Markov random field)
+    seed : int
 
     Returns
     -------
-    array (x, y, z), uint8 : TISSUE_CODES, 0 outside the brain
+    array (x, y, z), uint8 : 1 for the first class, 0 outside the brain
     """
-    total = np.maximum(sum(priors), 1e-6)
-    images = [image.new_image_like((prior / total).astype(np.float32)) for prior in priors]
-    mask = image.new_image_like(brain.astype(np.float32))
-    result = ants.atropos(
-        a=image,
-        x=mask,
-        i=images,
-        m=f"[{smoothing},1x1x1]",
-        c=f"[{iterations},0]",
-        priorweight=weight,
-        r=0,  # a constant seed; the default is one from the clock
-    )
-    return from_ants(result["segmentation"]).data.round().astype(np.uint8)
+    make_repeatable(seed)
+    # the probabilities pass through files, which round an oblique image's place: a grid without one meets itself
+    spacing = image.voxel_size.astype(np.float32).astype(float).tolist()
+    template = ants.from_numpy(np.ascontiguousarray(image.data, np.float32), spacing=spacing)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, prior in enumerate(priors, start=1):
+            path = f"{folder}/prior{number:02d}.nii"
+            ants.image_write(template.new_image_like(np.ascontiguousarray(prior, np.float32)), path)
+        # ants leaves its files in the system's folder for temporary ones, unless that is ours
+        system, tempfile.tempdir = tempfile.tempdir, folder
+        try:
+            result = ants.atropos(
+                a=template,
+                x=template.new_image_like(brain.astype(np.float32)),
+                i=f"PriorProbabilityImages[{len(priors)},{folder}/prior%02d.nii,{weight}]",
+                m=f"[{smoothing},1x1x1]",
+                c=f"[{iterations},0]",
+                r=0,  # a constant seed; the default is one from the clock
+            )
+        finally:
+            tempfile.tempdir = system
+    return result["segmentation"].numpy().round().astype(np.uint8)
+
+
+def _complete(priors, lesion):
+    """Probabilities that sum to 1 everywhere, and are white matter's in lesions."""
+    total = sum(priors.values())
+    known = total > LEAST_TEMPLATE
+    scale = np.where(known, 1 / np.maximum(total, LEAST_TEMPLATE), 0).astype(np.float32)
+    complete = {name: np.where(known, priors[name] * scale, BEYOND[name]) for name in CLASSES}
+    return {
+        name: np.where(lesion, np.float32(name == "white"), prior).astype(np.float32)
+        for name, prior in complete.items()
+    }

@@ -1,0 +1,83 @@
+"""A wrong registration stops the run before anything learns from it; the same command goes on without its scan."""
+
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from workflow_run import SMOKE, jobs, snakemake
+
+from myelosketch import names
+from myelosketch.tables import read_table
+from myelosketch.volumes import load_volume, save_volume
+
+WRONG = "sub-MS02"
+
+
+def test_every_image_of_every_scan_is_judged(smoke):
+    table = read_table(smoke / "results/registration/qc.tsv")
+    cohort = read_table(smoke / "results/cohort/cohort.tsv")
+    assert set(table.scan) == set(cohort.scan)
+    assert set(table.modality) == {"pet", "dwi", "MTR", "MNI152"}
+    assert set(table.verdict) <= {"ok", "accepted"}
+    assert set(read_table(smoke / "results/registration/admitted.tsv").scan) == set(cohort.scan)
+    page = (smoke / "results/registration/qc.html").read_text()
+    assert all(scan in page for scan in cohort.scan)
+
+
+@pytest.fixture(scope="module")
+def with_another_pet(smoke, tmp_path_factory):
+    """A finished run in which one PET is then replaced by half of it, up to the check of its registration."""
+    copy = tmp_path_factory.mktemp("wrong") / "copy"
+    shutil.copytree(smoke, copy, symlinks=True)
+    pet = copy / f"results/simulated/derivatives/maps/{WRONG}/pet/{WRONG}_trc-PIB_meas-DVR_mimap.nii.gz"
+    volume = load_volume(pet)
+    half = np.where(np.arange(volume.shape[2]) > volume.shape[2] * 0.55, volume.data, 0)
+    save_volume(pet, half, volume.affine)
+    done = snakemake(copy, "regions", *RERUN, check=False)
+    return copy, done
+
+
+# the images count, not when the tables of the simulated participant were written
+RERUN = ("--rerun-triggers", "mtime", "params")
+
+
+def test_it_stops_the_run_with_one_sentence(with_another_pet):
+    copy, done = with_another_pet
+    assert done.returncode
+    said = done.stdout + done.stderr
+    assert f"The quality control of the registration stopped the run ({WRONG}: pet " in said
+    assert "results/registration/qc.html" in said
+    assert "Traceback" not in said
+    refused = read_table(copy / "results/registration/refused.tsv")
+    assert set(refused.scan) == {WRONG}
+    assert WRONG in (copy / "results/registration/qc.html").read_text()
+
+
+def test_the_same_command_goes_on_without_it(with_another_pet):
+    copy, _ = with_another_pet
+    snakemake(copy, "regions", *RERUN)
+    excluded = read_table(copy / "results/cohort/excluded.tsv")
+    assert excluded.reason[excluded.scan == WRONG].str.startswith("refused: pet ").all()
+    assert WRONG not in set(read_table(copy / "results/registration/admitted.tsv").scan)
+    table = read_table(copy / "results/registration/qc.tsv")
+    assert "failed" in set(table.verdict[table.scan == WRONG])  # it stays to be seen
+
+
+def test_it_is_used_where_it_is_accepted_by_name(with_another_pet, tmp_path):
+    copy, _ = with_another_pet
+    accepted = tmp_path / "accept.yaml"
+    accepted.write_text(yaml.safe_dump({"registration": {"accept": {WRONG: ["pet"]}}}))
+    planned = jobs(copy, "regions", *RERUN, configs=(SMOKE, accepted))
+    assert "gather_quality" in planned
+    assert "register_scan" not in planned
+    assert names.path("results", "regions", scan=WRONG) in str(
+        snakemake(copy, "regions", "--dry-run", *RERUN, configs=(SMOKE, accepted)).stdout
+    )
+
+
+def test_an_accepted_stranger_is_named(tmp_path):
+    config = tmp_path / "accept.yaml"
+    config.write_text(yaml.safe_dump({"registration": {"accept": {"sub-99": ["pet"]}}}))
+    done = snakemake(tmp_path, "--dry-run", configs=(SMOKE, config), check=False)
+    assert "registration.accept names sub-99, not in the cohort" in done.stdout + done.stderr

@@ -1,0 +1,10 @@
+"""Entry of the rule gather_quality."""
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.imaging.quality_verdicts import gather_quality
+
+    gather_quality(
+        snakemake.input.checks, snakemake.output[0], snakemake.params.limits, snakemake.params.accept
+    )

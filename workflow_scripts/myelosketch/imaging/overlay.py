@@ -1,0 +1,157 @@
+"""One picture per scan: its images on one grid in PET space, with the contours of the T1w's tissue on each."""
+
+import io
+
+import numpy as np
+
+from myelosketch.imaging.alignment import apply, placed, world_grid
+from myelosketch.imaging.itk import world_matrix
+from myelosketch.imaging.resampling import resample_fraction
+from myelosketch.provenance import write_bytes
+from myelosketch.volumes import Volume
+
+STEP_MM = 1.5
+# told apart by colour-blind readers, too (Okabe and Ito), and by their brightness
+BORDER, BRAIN, LESION = "#F0E442", "#56B4E9", "#D55E00"
+WIDTH_PX, DPI, GREYS = 1240, 100, 56
+# where no lesion decides: height of the axial slice within the brain, distance of the sagittal one from its middle
+AXIAL_SHARE, SAGITTAL_MM = 0.62, 14.0
+PLANES = ("axial", "coronal", "sagittal")
+WHITE = 3  # code of white matter in the tissue map
+
+
+def draw_overlay(path, head, images, chains, t1w_to_petref, *, title):
+    """Draw axial, coronal and sagittal slices of each image, with white matter, brain and lesions as contours.
+
+    Radiological convention: the participant's left is on the right of axial and coronal slices.
+
+    Parameters
+    ----------
+    path : ``.png``, at most WIDTH_PX wide
+    head : object with the Volumes ``brain``, ``tissue`` and ``lesion`` on the T1w grid and ``points`` in the brain
+    images : dict of Volume, by the text above their column
+    chains : dict: transforms from T1w to each image, [] for T1w itself, None for an image in PET space
+    t1w_to_petref : path of the transform
+    title : text
+    """
+    to_pet = np.linalg.inv(world_matrix([t1w_to_petref]))
+    grid = world_grid(apply(to_pet, head.points), STEP_MM, margin_mm=8.0)
+    shown = {}
+    for name, volume in images.items():
+        chain = [] if chains[name] is None else [t1w_to_petref, *chains[name]]
+        shown[name] = placed(volume, grid, chain)[0].data
+    masks = {
+        "brain": _share(head.brain, head.brain.data > 0, grid, t1w_to_petref),
+        "border": _share(head.tissue, head.tissue.data == WHITE, grid, t1w_to_petref),
+        "lesion": _share(head.lesion, head.lesion.data, grid, t1w_to_petref),
+    }
+    write_bytes(path, _picture(shown, masks, _slices(masks), title))
+
+
+def _share(volume, data, grid, transform):
+    """A mask of T1w space on the picture's grid, 0-1."""
+    return resample_fraction(Volume(data.astype(np.float32), volume.affine), grid, [transform]).data
+
+
+def _slices(masks):
+    """Index along x, y and z of the three slices: where lesions are largest, or else at fixed places in the brain."""
+    inside = np.argwhere(masks["brain"] > 0.5)
+    if not len(inside):
+        return [size // 2 for size in masks["brain"].shape]
+    low, high = inside.min(axis=0), inside.max(axis=0)
+    middle = (low + high) // 2
+    chosen = [
+        int(middle[0] + SAGITTAL_MM / STEP_MM),
+        int(middle[1]),
+        int(low[2] + AXIAL_SHARE * (high - low)[2]),
+    ]
+    lesion = masks["lesion"] > 0.5
+    if lesion.any():
+        chosen[1], chosen[2] = (int(lesion.sum(axis=axes).argmax()) for axes in ((0, 2), (0, 1)))
+    return chosen
+
+
+def _cut(data, axis, index):
+    """A slice as rows from top to bottom: left of the body on the right, anterior or superior up."""
+    part = np.take(data, index, axis=axis).T[::-1]
+    return part[:, ::-1]  # sagittal: anterior to the left
+
+
+def _picture(shown, masks, slices, title):
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    order = (2, 1, 0)  # axis that each plane is cut along
+    sizes = [_cut(masks["brain"], axis, slices[axis]).shape for axis in order]
+    column, heights = max(size[1] for size in sizes), [size[0] for size in sizes]
+    scale = (WIDTH_PX - 40) / (column * max(4, len(shown)))
+    height = sum(heights) * scale + 76
+    with matplotlib.rc_context({"font.size": 9, "font.family": "DejaVu Sans"}):
+        figure = Figure(figsize=(WIDTH_PX / DPI, height / DPI), dpi=DPI, facecolor="black")
+        FigureCanvasAgg(figure)
+        figure.text(0.5, 1 - 14 / height, title, color="white", ha="center", va="center", fontsize=12)
+        for row, axis in enumerate(order):
+            top = 50 + sum(heights[:row]) * scale
+            figure.text(
+                13 / WIDTH_PX, 1 - (top + heights[row] * scale / 2) / height, PLANES[row], color="white",
+                rotation=90, ha="center", va="center",
+            )  # fmt: skip
+            for place, (name, data) in enumerate(shown.items()):
+                left = 28 + place * column * scale
+                axes = figure.add_axes(
+                    (
+                        left / WIDTH_PX, 1 - (top + heights[row] * scale) / height, column * scale / WIDTH_PX,
+                        heights[row] * scale / height,
+                    )
+                )  # fmt: skip
+                _draw(axes, data, masks, axis, slices[axis])
+                if row == 0:
+                    axes.set_title(name, color="white", fontsize=11, pad=3)
+                if axis != 0:
+                    for x, letter in ((0.02, "R"), (0.98, "L")):
+                        axes.text(x, 0.5, letter, color="white", ha="center", transform=axes.transAxes)
+        legend = ((BRAIN, "brain"), (BORDER, "white–grey border"), (LESION, "lesions"))
+        for place, (colour, text) in enumerate(legend):
+            figure.text(
+                0.3 + 0.2 * place, 12 / height, f"— {text} of the T1w", color=colour, ha="center", va="center"
+            )
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", facecolor="black", metadata={"Software": None})
+    return _with_few_colours(stream)
+
+
+def _draw(axes, data, masks, axis, index):
+    inside = data[(masks["brain"] > 0.5) & (data != 0)]
+    # the darkest tissue is black and the brightest is not quite white, so that contours stand out
+    low, top = np.percentile(inside, [2, 99]) if inside.size else (0.0, 1.0)
+    low, top = max(0.0, low - 0.1 * (top - low)), top + 0.3 * (top - low)
+    part = _cut(data, axis, index)
+    axes.imshow(part, cmap="gray", vmin=low, vmax=max(top, low + 1e-6), interpolation="bilinear")
+    for name, colour, width in (("brain", BRAIN, 0.9), ("border", BORDER, 0.7), ("lesion", LESION, 1.3)):
+        mask = _cut(masks[name], axis, index)
+        if mask.max() > 0.5 > mask.min():
+            axes.contour(mask, levels=[0.5], colors=[colour], linewidths=[width])
+    if not inside.size:
+        axes.text(0.5, 0.5, "nothing here", color="white", ha="center", transform=axes.transAxes)
+    axes.set_axis_off()
+
+
+def _with_few_colours(stream):
+    """The same picture with a palette of greys and of the three colours on them: a third of the size."""
+    from PIL import Image
+
+    greys = np.repeat(np.linspace(0, 255, GREYS)[:, None], 3, axis=1)
+    under = np.linspace(0, 255, 5)[:, None]
+    inks = [
+        part * np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) + (1 - part) * under
+        for colour in (BORDER, BRAIN, LESION)
+        for part in (0.35, 0.7, 1.0)
+    ]
+    colours = np.concatenate([greys, *inks]).round().astype(np.uint8)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(colours.tobytes() + bytes(768 - colours.size))
+    small = io.BytesIO()
+    picture = Image.open(stream).convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+    picture.save(small, "png", optimize=True)
+    return small.getvalue()

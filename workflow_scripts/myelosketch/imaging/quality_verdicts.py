@@ -1,0 +1,163 @@
+"""Which registrations are right: numbers against limits, one table for the cohort, and what stops the run."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from myelosketch.cohort.refusals import COLUMNS as REFUSED_COLUMNS
+from myelosketch.cohort.refusals import read_refusals, scan_state
+from myelosketch.errors import InputError
+from myelosketch.provenance import read_json
+from myelosketch.tables import read_table, write_table
+
+OK, FAILED, ACCEPTED = "ok", "failed", "accepted"
+NUMBERS = (
+    "coverage", "overlap", "nmi", "border_contrast", "border_shift_mm", "inverse_mm", "repeat_mm", "repeat_max_mm",
+    "stretch_mm",
+)  # fmt: skip
+TABLE_COLUMNS = ["scan", "group", "modality", "verdict", "reason", *NUMBERS, "lesion_source"]
+# the template's place is affine and another brain's: it has one limit of its own for both of these
+TEMPLATE = "MNI152"
+# an image that shows skin and fat too, which shift with the sequence, may stretch this many times as much
+WHOLE_HEAD = 2.0
+CHECK = "registration"
+# what completes "<scan>: <modality> ..."; mutual information and contrast depend on a scanner's noise: shown only
+REASONS = {
+    "coverage": "shows {found:.0%} of the brain (at least {limit:.0%} expected)",
+    "overlap": "overlaps the brain by a Dice of {found:.2f} only (at least {limit:g} expected)",
+    "border_shift_mm": "has its white-grey border {found:.1f} mm off that of the T1w (at most {limit:g} mm expected)",
+    "inverse_mm": "lands {found:.1f} mm away when registered the other way round (at most {limit:g} mm expected)",
+    "repeat_mm": "lands {found:.1f} mm away when registered anew (at most {limit:g} mm expected)",
+    "stretch_mm": "fits better by {found:.1f} mm when its size and shape are free (at most {limit:g} mm expected)",
+}
+AT_LEAST = ("coverage", "overlap")
+# a head of another shape: these are wrong although the registration finds its place again
+OF_ANOTHER = ("border_shift_mm", "stretch_mm")
+
+
+def problems(row, limits):
+    """What is wrong with one modality.
+
+    Parameters
+    ----------
+    row : dict, one of ``rows`` in the JSON of ``quality.check_registration``
+    limits : dict, ``registration.quality`` of the configuration
+
+    Returns
+    -------
+    list of str, each completing "<scan>: <modality> ..."; empty if nothing is
+    """
+    if row.get("problem"):
+        return [f"cannot be judged, because {row['problem']}"]
+    found = []
+    for name, sentence in REASONS.items():
+        value, limit = row.get(name), _limit(row, name, limits)
+        if value is None or limit is None:
+            continue
+        if value < limit if name in AT_LEAST else not value <= limit:
+            found.append((name, sentence.format(found=value, limit=limit)))
+    sentences = [sentence for _, sentence in found]
+    if found and all(name in (*OF_ANOTHER, "overlap") for name, _ in found):
+        sentences[-1] += ", as an image of another participant would"
+    return sentences
+
+
+def _limit(row, name, limits):
+    """Limit of one number of a row, None if it is not judged."""
+    if row["modality"] == TEMPLATE:
+        return limits["template_mm"] if name in ("inverse_mm", "repeat_mm") else None
+    whole_head = name == "stretch_mm" and row.get("overlap") is None
+    return limits[name] * (WHOLE_HEAD if whole_head else 1)
+
+
+def gather_quality(jsons, out, limits, accept):
+    """Write the table of the quality control: one row per scan and modality.
+
+    Parameters
+    ----------
+    jsons : paths of the JSON files of ``quality.check_registration``
+    out : path of qc.tsv (TABLE_COLUMNS)
+    limits : dict, ``registration.quality`` of the configuration
+    accept : dict, ``registration.accept``: scan to names of modalities
+    """
+    rows = [
+        _row(scan, row, limits, accept)
+        for scan in (read_json(path) for path in jsons)
+        for row in scan["rows"]
+    ]
+    write_table(pd.DataFrame(rows, columns=TABLE_COLUMNS), out)
+
+
+def _row(scan, row, limits, accept):
+    found = problems(row, limits)
+    accepted = row["modality"] in accept.get(scan["scan"], ())
+    return {name: row.get(name) for name in NUMBERS} | {
+        "scan": scan["scan"],
+        "group": scan["group"],
+        "modality": row["modality"],
+        "verdict": (ACCEPTED if accepted else FAILED) if found else OK,
+        "reason": " and ".join(found) or None,
+        "lesion_source": scan["lesion_source"],
+    }
+
+
+def admit_registrations(table, page, out, refused, *, rows, units, maps, settings):
+    """Let the run go on if every registration is right or accepted, or stop it and say what is wrong.
+
+    Parameters
+    ----------
+    table : path of qc.tsv
+    page : path of its page, for the message
+    out : path of the table of admitted scans: scan, group, verdict
+    refused : path of the refused scans, written in any case: what later runs leave out from the start
+    rows : list of dict, the rows of the cohort table that the run uses
+    units, maps, settings : what the scans are judged by, see ``refusals.scan_state``
+
+    Raises
+    ------
+    InputError : one sentence with every failed registration, the page and the way out
+    """
+    judged = read_table(table)
+    judged = judged.astype(object).where(judged.notna(), None)
+    of_scan = {row["scan"]: row for row in rows}
+    judged = judged[judged.scan.isin(list(of_scan))]
+    failed = judged[judged.verdict == FAILED]
+    new = [
+        {
+            "scan": row["scan"], "group": row["group"], "input": row["modality"], "check": CHECK,
+            "reason": row["reason"],
+            "state": scan_state(of_scan[row["scan"]], units=units, maps=maps, settings=settings),
+        }
+        for row in failed.to_dict("records")
+    ]  # fmt: skip
+    # scans refused before are not used by this run, and stay refused as long as their state says so
+    earlier = [row for scan, old in read_refusals(refused).items() if scan not in of_scan for row in old]
+    write_table(pd.DataFrame(earlier + new, columns=REFUSED_COLUMNS), refused)
+    if new:
+        raise InputError(_stop(failed, page))
+    admitted = judged.groupby("scan", sort=False, as_index=False).agg(
+        {"group": "first", "verdict": lambda verdicts: ACCEPTED if (verdicts == ACCEPTED).any() else OK}
+    )
+    write_table(admitted, out)
+
+
+def _stop(failed, page):
+    what = "; ".join(f"{row.scan}: {row.modality} {row.reason}" for row in failed.itertuples())
+    by_scan = failed.groupby("scan", sort=False).modality.apply(list)
+    accept = ", ".join(f"{scan}: [{', '.join(modalities)}]" for scan, modalities in by_scan.items())
+    return (
+        f"The quality control of the registration stopped the run ({what}): look at {page}; the same command again "
+        f"goes on without {', '.join(by_scan.index)}, or accept what is right by "
+        f"registration: {{accept: {{{accept}}}}}."
+    )
+
+
+def goes_on(refused, before):
+    """Whether the same command would go on by itself: the run that failed refused scans that were not refused before.
+
+    Parameters
+    ----------
+    refused : path of the refused scans after a run that failed
+    before : content of that file before it, bytes, or None
+    """
+    return Path(refused).is_file() and Path(refused).read_bytes() != before and bool(read_refusals(refused))

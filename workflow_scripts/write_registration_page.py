@@ -1,0 +1,13 @@
+"""Entry of the rule write_registration_page."""
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.reporting.registration_page import write_registration_page
+
+    write_registration_page(
+        snakemake.output[0],
+        table=snakemake.input.table,
+        jsons=snakemake.input.checks,
+        pictures=snakemake.input.pictures,
+    )
