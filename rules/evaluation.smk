@@ -1,12 +1,25 @@
 """Floor 5: every held-out prediction and every ceiling, scored by the same code and tested."""
 
-SCORE_TABLES = ["voxelwise", "demyelination", "lesions", "regions"]
+SCORE_TABLES = ["voxelwise", "demyelination", "lesions", "regions", "roc", "calibration"]
+# what sensitivity.tsv is made of
+SCORE_TABLES += ["variants", "all_lesions"]
+SUMMARIES = ["summary", "statistics", "claims", "lesion_agreement", "patient_agreement"]
+SUMMARIES += ["comparisons", "ranks", "sensitivity"]
 SCORED = [*METHODS, *CEILINGS]
+PLACES = "results/evaluation/places.nii.gz"
+# healthy white matter of a fold's training controls: one mean and SD, and maps of both in MNI152 space
+REFERENCE = {
+    "threshold": "results/training/fold-{fold}/threshold.json",
+    "reference_mean": "results/training/fold-{fold}/white-matter_mean.nii.gz",
+    "reference_sd": "results/training/fold-{fold}/white-matter_sd.nii.gz",
+}
+REFERENCE_INPUTS = ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
+# settings of the scores of one scan; others, such as alpha, rerun only what gathers them
+SCAN_SETTINGS = ("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "lesion_sizes_mm3")
+SCAN_SETTINGS += ("periventricular_mm", "juxtacortical_mm", "sensitivity")
+LESION_TRUTH = ("lesions", "lesion_table", "poses") if IS_SIMULATED else ()
 EVALUATION = [
-    *expand("results/evaluation/{table}.tsv", table=SCORE_TABLES),
-    "results/evaluation/summary.tsv",
-    "results/evaluation/statistics.tsv",
-    "results/evaluation/claims.tsv",
+    *expand("results/evaluation/{table}.tsv", table=[*SCORE_TABLES, *SUMMARIES]),
     # scores at external sites, by models of all internal scans; never mixed with the cross-validation
     *expand(
         "results/evaluation/external/{table}.tsv",
@@ -15,14 +28,27 @@ EVALUATION = [
 ]
 
 
+def reference_of(kind):
+    """Input function: a file of the healthy reference of the fold in which the scan is held out."""
+    return lambda wildcards: REFERENCE[kind].format(fold=FOLD[wildcards.scan])
+
+
+def scan_tables(scans):
+    """Tables of scans, each scan's in the order of SCORE_TABLES."""
+    return [
+        f"results/evaluation/scans/{names.folder_of(scan)}/{scan}_{table}.tsv"
+        for scan in scans
+        for table in SCORE_TABLES
+    ]
+
+
 rule fit_threshold:
     """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
     input:
-        dvr=control_files("dvr"),
-        regions=control_files("regions"),
+        **{key: control_files(key) for key in REFERENCE_INPUTS},
         library=library("evaluation.demyelination"),
     output:
-        "results/training/fold-{fold}/threshold.json",
+        **REFERENCE,
     log:
         "results/logs/fit_threshold/{fold}.log",
     benchmark:
@@ -35,19 +61,44 @@ rule fit_threshold:
         runtime=10,
     params:
         controls=lambda wildcards: train_controls(wildcards.fold),
-        reference=config["evaluation"]["reference"],
+        fwhm_mm=config["evaluation"]["reference_fwhm_mm"],
     script:
         "../workflow_scripts/fit_threshold.py"
+
+
+rule map_places:
+    """Where the template has its lateral ventricles, deep nuclei, cerebellum and brain stem."""
+    input:
+        library=library("evaluation.places"),
+    output:
+        PLACES,
+    log:
+        "results/logs/map_places.log",
+    benchmark:
+        "results/benchmarks/map_places.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    script:
+        "../workflow_scripts/map_places.py"
 
 
 rule score_scan:
     """All methods and ceilings of one scan against its measured PET, and its demyelinated voxels."""
     input:
+        **{key: reference_of(key) for key in REFERENCE},
+        **{key: truth_input(key) for key in LESION_TRUTH},
         dvr=pat("dvr"),
         regions=pat("regions"),
+        fractions=pat("fractions"),
+        xfm_t1w_to_petref=pat("xfm_t1w_to_petref"),
+        xfm_t1w_to_mni=pat("xfm_t1w_to_mni"),
+        places=PLACES,
         predictions=expand(pat("predicted"), method=METHODS, allow_missing=True),
         ceilings=lambda wildcards: [truth(wildcards.scan, which) for which in CEILINGS],
-        threshold=lambda wildcards: f"results/training/fold-{FOLD[wildcards.scan]}/threshold.json",
         library=library("evaluation.scoring"),
     output:
         tables=expand(
@@ -71,10 +122,8 @@ rule score_scan:
         subject=lambda wildcards: names.subject_of(wildcards.scan),
         group=lambda wildcards: GROUP[wildcards.scan],
         fold=lambda wildcards: FOLD[wildcards.scan],
-        k=config["evaluation"]["k"],
-        ks=config["evaluation"]["ks"],
-        dvr_range=config["evaluation"]["dvr_range"],
-        min_lesion_mm3=config["evaluation"]["min_lesion_mm3"],
+        settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
+        regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
     script:
         "../workflow_scripts/score_scan.py"
 
@@ -82,19 +131,14 @@ rule score_scan:
 rule gather_scores:
     """The scans' tables, put together."""
     input:
-        tables=lambda wildcards: [
-            f"results/evaluation/scans/{names.folder_of(scan)}/{scan}_{wildcards.table}.tsv"
-            for scan in INTERNAL
-        ],
+        tables=scan_tables(INTERNAL),
         library=library("evaluation.gather"),
     output:
-        "results/evaluation/{table}.tsv",
+        expand("results/evaluation/{table}.tsv", table=SCORE_TABLES),
     log:
-        "results/logs/gather_scores/{table}.log",
+        "results/logs/gather_scores.log",
     benchmark:
-        "results/benchmarks/gather_scores/{table}.tsv"
-    wildcard_constraints:
-        table="|".join(SCORE_TABLES),
+        "results/benchmarks/gather_scores.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -107,90 +151,11 @@ rule gather_scores:
 
 use rule gather_scores as gather_external_scores with:
     input:
-        tables=lambda wildcards: [
-            f"results/evaluation/scans/{names.folder_of(scan)}/{scan}_{wildcards.table}.tsv"
-            for scan in EXTERNAL
-        ],
+        tables=scan_tables(EXTERNAL),
         library=library("evaluation.gather"),
     output:
-        "results/evaluation/external/{table}.tsv",
+        expand("results/evaluation/external/{table}.tsv", table=SCORE_TABLES),
     log:
-        "results/logs/gather_external_scores/{table}.log",
+        "results/logs/gather_external_scores.log",
     benchmark:
-        "results/benchmarks/gather_external_scores/{table}.tsv"
-
-
-rule summarise_scores:
-    """Means over subjects with intervals, and each method's difference to the refiner."""
-    input:
-        voxelwise="results/evaluation/voxelwise.tsv",
-        demyelination="results/evaluation/demyelination.tsv",
-        lesions="results/evaluation/lesions.tsv",
-        library=library("evaluation.summary"),
-    output:
-        summary="results/evaluation/summary.tsv",
-        sidecar="results/evaluation/summary.json",
-    log:
-        "results/logs/summarise_scores.log",
-    benchmark:
-        "results/benchmarks/summarise_scores.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        methods=SCORED,
-        k=config["evaluation"]["k"],
-        bootstrap=config["evaluation"]["bootstrap"],
-        alpha=config["evaluation"]["alpha"],
-        seed=config["seed"],
-    script:
-        "../workflow_scripts/summarise_scores.py"
-
-
-use rule summarise_scores as summarise_external_scores with:
-    input:
-        voxelwise="results/evaluation/external/voxelwise.tsv",
-        demyelination="results/evaluation/external/demyelination.tsv",
-        lesions="results/evaluation/external/lesions.tsv",
-        library=library("evaluation.summary"),
-    output:
-        summary="results/evaluation/external/summary.tsv",
-        sidecar="results/evaluation/external/summary.json",
-    log:
-        "results/logs/summarise_external_scores.log",
-    benchmark:
-        "results/benchmarks/summarise_external_scores.tsv"
-
-
-rule test_claims:
-    """The paper's claims C1 to C5, on the measured PET and on every held-out prediction."""
-    input:
-        regions="results/evaluation/regions.tsv",
-        voxelwise="results/evaluation/voxelwise.tsv",
-        demyelination="results/evaluation/demyelination.tsv",
-        library=library("evaluation.statistics"),
-    output:
-        statistics="results/evaluation/statistics.tsv",
-        claims="results/evaluation/claims.tsv",
-    log:
-        "results/logs/test_claims.log",
-    benchmark:
-        "results/benchmarks/test_claims.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        methods=METHODS,
-        k=config["evaluation"]["k"],
-        margin=config["evaluation"]["equivalence_margin"],
-        alpha=config["evaluation"]["alpha"],
-        bootstrap=config["evaluation"]["bootstrap"],
-        seed=config["seed"],
-    script:
-        "../workflow_scripts/test_claims.py"
+        "results/benchmarks/gather_external_scores.tsv"

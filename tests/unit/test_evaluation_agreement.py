@@ -67,6 +67,20 @@ def test_scores_equal_those_of_scikit_learn(truth, data):
     assert ours["pct_pred"] == pytest.approx(100 * predicted.mean())
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_dice_equals_that_of_monai(seed):
+    torch = pytest.importorskip("torch")
+    from monai.metrics import compute_dice
+
+    generator = np.random.default_rng(seed)
+    truth, predicted = generator.random((2, 6, 7, 8)) < generator.uniform(0.2, 0.8)
+    tensors = [torch.from_numpy(mask.astype(float))[None, None] for mask in (predicted, truth)]
+    counts = confusion_counts(truth, predicted)
+    ours = dice(counts["tp"], counts["fp"], counts["fn"])
+    # MONAI divides in float32; scikit-learn's F1, above, is exact
+    assert ours == pytest.approx(compute_dice(*tensors).item(), rel=1e-7)
+
+
 @settings(max_examples=80, deadline=None)
 @given(mixed_truth)
 def test_calling_every_voxel_demyelinated_gains_nothing(truth):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from evaluation_files import write_transform
 
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.evaluation.demyelination import (
@@ -13,101 +14,106 @@ from myelosketch.evaluation.demyelination import (
     score_demyelination,
     threshold_dvr,
 )
-from myelosketch.volumes import save_volume
+from myelosketch.evaluation.reference import place_reference
+from myelosketch.volumes import load_volume, save_volume
 
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
+OUTPUTS = {"threshold": "threshold.json", "reference_mean": "mean.nii.gz", "reference_sd": "sd.nii.gz"}
 
 
 @pytest.fixture
 def cohort(tmp_path):
-    """Three scans: (DVR path, region path), white matter in half of the voxels."""
+    """Three scans: (paths by key), DVR, regions; white matter in half of the voxels, all at one place of MNI152."""
+    write_transform(tmp_path / "identity.mat")
     files = []
     for number in range(3):
         generator = np.random.default_rng(number)
         dvr = generator.normal(1.27, 0.05, (6, 6, 6)).astype(np.float32)
         regions = np.ones((6, 6, 6), np.uint8)
         regions[:3] = 2
-        paths = tmp_path / f"{number}_dvr.nii.gz", tmp_path / f"{number}_regions.nii.gz"
-        save_volume(paths[0], dvr, AFFINE)
-        save_volume(paths[1], regions, AFFINE)
+        paths = {"dvr": tmp_path / f"{number}_dvr.nii.gz", "regions": tmp_path / f"{number}_regions.nii.gz"}
+        save_volume(paths["dvr"], dvr, AFFINE)
+        save_volume(paths["regions"], regions, AFFINE)
+        paths |= dict.fromkeys(("xfm_t1w_to_petref", "xfm_t1w_to_mni"), tmp_path / "identity.mat")
         files.append((paths, dvr, regions))
     return files
 
 
-def fit(cohort, output, indices):
-    paths = [cohort[i][0] for i in indices]
-    names = [f"sub-{i}" for i in indices]
-    return fit_threshold([p[0] for p in paths], [p[1] for p in paths], names, output, fold=1)
+def fit(cohort, folder, indices, fwhm_mm=10.0):
+    """Content of the threshold file; outputs go to a folder of their own."""
+    files = {key: [str(cohort[i][0][key]) for i in indices] for key in cohort[0][0]}
+    outputs = {key: folder / name for key, name in OUTPUTS.items()}
+    return fit_threshold(files, [f"sub-{i}" for i in indices], outputs, fold=1, fwhm_mm=fwhm_mm)
 
 
 def test_threshold_pools_the_white_matter_voxels_of_the_controls(cohort, tmp_path):
-    content = fit(cohort, tmp_path / "t.json", (0, 1))
+    content = fit(cohort, tmp_path, (0, 1))
     pooled = np.concatenate([dvr[regions == 2] for _, dvr, regions in cohort[:2]]).astype(float)
     assert content["mean"] == pytest.approx(pooled.mean())
     assert content["sd"] == pytest.approx(pooled.std(ddof=1))
     assert content["n_voxels"] == 216
-    written = json.loads((tmp_path / "t.json").read_text())
+    written = json.loads((tmp_path / "threshold.json").read_text())
     assert written["controls"] == ["sub-0", "sub-1"]
     assert written["fold"] == 1
-    assert threshold_dvr(read_threshold(tmp_path / "t.json"), 2) == pytest.approx(
-        pooled.mean() - 2 * pooled.std(ddof=1)
-    )
+    reference = read_threshold(tmp_path / "threshold.json")
+    assert threshold_dvr(reference, 2) == pytest.approx(pooled.mean() - 2 * pooled.std(ddof=1))
 
 
-def test_a_held_out_participant_touches_no_threshold(cohort, tmp_path):
-    before = fit(cohort, tmp_path / "before.json", (0, 1))
-    save_volume(
-        cohort[2][0][0],
-        np.random.default_rng(9).permutation(cohort[2][1].ravel()).reshape(6, 6, 6) * 3,
-        AFFINE,
-    )
-    after = fit(cohort, tmp_path / "after.json", (0, 1))
-    assert before == after
-    assert (tmp_path / "before.json").read_bytes() == (tmp_path / "after.json").read_bytes()
-    assert fit(cohort, tmp_path / "other.json", (0, 2))["mean"] != before["mean"]  # the test can fail
+def test_a_held_out_participant_touches_neither_reference(cohort, tmp_path):
+    before = fit(cohort, tmp_path / "before", (0, 1))
+    shuffled = np.random.default_rng(9).permutation(cohort[2][1].ravel()).reshape(6, 6, 6) * 3
+    save_volume(cohort[2][0]["dvr"], shuffled, AFFINE)
+    assert fit(cohort, tmp_path / "after", (0, 1)) == before
+    other = fit(cohort, tmp_path / "other", (0, 2))
+    for name in OUTPUTS.values():
+        first, second, third = ((tmp_path / run / name).read_bytes() for run in ("before", "after", "other"))
+        assert first == second
+        assert first != third  # the test can fail
+    assert other["mean"] != before["mean"]
 
 
 def test_voxels_without_a_dvr_are_left_out(cohort, tmp_path):
     paths, dvr, _ = cohort[0]
     dvr = dvr.copy()
     dvr[0] = np.nan
-    save_volume(paths[0], dvr, AFFINE)
-    assert fit(cohort, tmp_path / "t.json", (0,))["n_voxels"] == 72
+    save_volume(paths["dvr"], dvr, AFFINE)
+    assert fit(cohort, tmp_path, (0,))["n_voxels"] == 72
+    assert np.isfinite(load_volume(tmp_path / "mean.nii.gz").data).all()
 
 
-def test_a_fold_without_controls_has_a_reason_instead_of_a_threshold(tmp_path):
-    content = fit_threshold([], [], [], tmp_path / "t.json", fold=2)
+def test_a_fold_without_controls_has_a_reason_instead_of_a_threshold(tmp_path, cohort):
+    content = fit(cohort, tmp_path, ())
     assert content["note"] == "no control among the training scans of this fold"
-    reference = read_threshold(tmp_path / "t.json")
+    reference = read_threshold(tmp_path / "threshold.json")
     assert np.isnan(reference["mean"])
     rows = score_demyelination(np.array([1.0]), np.array([1.0]), reference, [1.0])
     assert rows[0]["n_lesion_voxels"] == 1
     assert np.isnan(rows[0]["dice"])
     assert np.isnan(rows[0]["tp"])
+    like = load_volume(cohort[0][0]["dvr"])
+    placed = place_reference(tmp_path / "mean.nii.gz", tmp_path / "sd.nii.gz", reference, like, cohort[0][0])
+    assert np.isnan(placed["mean"])  # and not the 0 of the empty map
 
 
 def test_controls_on_another_grid_are_an_error(cohort, tmp_path):
     moved = AFFINE.copy()
     moved[0, 3] = 1.0
-    save_volume(cohort[0][0][1], cohort[0][2], moved)
+    save_volume(cohort[0][0]["regions"], cohort[0][2], moved)
     with pytest.raises(GeometryError, match="affines that differ by 1 mm"):
-        fit(cohort, tmp_path / "t.json", (0,))
+        fit(cohort, tmp_path, (0,))
 
 
-def test_bad_settings_and_files_are_named(cohort, tmp_path):
+def test_bad_files_are_named(cohort, tmp_path):
+    save_volume(cohort[0][0]["regions"], np.zeros((6, 6, 6), np.uint8), AFFINE)
     with pytest.raises(InputError) as error:
-        fit_threshold([], [], [], tmp_path / "t.json", fold=1, reference="voxelwise")
-    assert str(error.value) == "evaluation.reference is 'voxelwise'; expected one of pooled."
-    save_volume(cohort[0][0][1], np.zeros((6, 6, 6), np.uint8), AFFINE)
-    with pytest.raises(InputError) as error:
-        fit(cohort, tmp_path / "t.json", (0,))
+        fit(cohort, tmp_path, (0,))
     assert str(error.value) == (
         "The training controls of fold 1 (sub-0) have 0 white-matter voxels with a DVR; expected at least 2: "
         "look at their region maps."
     )
-    save_volume(cohort[0][0][1], np.full((6, 6, 6), 7, np.uint8), AFFINE)
+    save_volume(cohort[0][0]["regions"], np.full((6, 6, 6), 7, np.uint8), AFFINE)
     with pytest.raises(InputError, match="holds the value 7; expected only 0"):
-        fit(cohort, tmp_path / "t.json", (0,))
+        fit(cohort, tmp_path, (0,))
     with pytest.raises(InputError) as error:
         read_threshold(tmp_path / "absent.json")
     assert str(error.value) == f"{tmp_path / 'absent.json'} does not exist: run the rule fit_threshold first."
@@ -150,3 +156,12 @@ def test_a_voxel_at_the_threshold_is_not_demyelinated_in_either_map():
     values = np.array([0.9999, 1.0, 1.0001])
     row = score_demyelination(values, values, {"mean": 1.25, "sd": 0.25}, [1.0])[0]
     assert (row["tp"], row["fp"], row["fn"], row["tn"]) == (1, 0, 0, 2)
+
+
+def test_each_voxel_has_its_own_threshold_if_the_reference_is_voxelwise():
+    reference = {"mean": np.array([1.3, 1.1, 1.3]), "sd": np.array([0.1, 0.1, 0.3])}
+    measured = np.array([1.15, 1.05, 1.15])
+    row = score_demyelination(measured, measured, reference, [1.0])[0]
+    assert row["pct_true"] == pytest.approx(100 / 3)
+    # ranked by SDs below each voxel's own healthy mean, in which the classes are apart
+    assert row["auc"] == 1

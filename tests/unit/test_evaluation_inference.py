@@ -69,7 +69,7 @@ def test_an_icc_that_cannot_be_computed_says_why(ratings, note):
 
 
 def test_equivalence_by_the_formulas_of_welch():
-    # moments of the worked example of Lakens 2017
+    # moments of the worked example of Lakens 2017, who prints t = -2.69, p = .004
     margin = 0.43 * np.sqrt((0.95**2 + 0.83**2) / 2)
     result = inference.equivalence(sample(5.25, 0.95, 95), sample(5.22, 0.83, 89), margin=margin)
     parts = np.array([0.95**2 / 95, 0.83**2 / 89])
@@ -78,6 +78,7 @@ def test_equivalence_by_the_formulas_of_welch():
     t = (0.03 - margin) / error
     assert result["statistic"] == pytest.approx(t)
     assert t == pytest.approx(-2.69, abs=0.005)
+    assert result["p"] == pytest.approx(0.004, abs=5e-4)
     assert result["p"] == pytest.approx(stats.t.cdf(t, freedom))
     assert result["ci_low"] == pytest.approx(0.03 - stats.t.ppf(0.95, freedom) * error)
 

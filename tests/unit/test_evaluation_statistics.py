@@ -115,7 +115,7 @@ def test_ceilings_are_no_part_of_the_families():
     tables = score_tables(error={"ridge": 0.02, "sketcher": 0.015, "refiner": 0.01, "rescan": 0.03})
     tests, _ = claims_of(tables)
     assert "rescan" not in set(tests["source"])
-    assert len(tests.query("claim == 'C2'")) == 4
+    assert len(tests.query("name == 'lesion_vs_nawm'")) == 4
 
 
 def test_the_order_of_rows_changes_nothing():

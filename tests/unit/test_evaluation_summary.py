@@ -36,10 +36,10 @@ def score_tables(n_patients=8, n_controls=4, sessions=(None,), quality=None, see
             for method, error in (quality or QUALITY).items():
                 shared = {"method": method, "scan": scan, "subject": f"{subject:02d}", "fold": 1}
                 for region in ("brain", "lesion", "nawm", "other"):
-                    scores = error + 0.01 * generator.uniform(size=6)
+                    scores = error + 0.01 * generator.uniform(size=7)
                     empty = region == "lesion" and not patient
                     columns = dict(
-                        zip(("mae", "mse", "bias", "psnr", "ssim", "pearson_r"), scores, strict=True)
+                        zip(("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "slope"), scores, strict=True)
                     )
                     columns = {name: np.nan if empty else value for name, value in columns.items()}
                     n_voxels = 0 if empty else 100

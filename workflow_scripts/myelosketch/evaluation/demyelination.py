@@ -14,39 +14,46 @@ import numpy as np
 from myelosketch.errors import InputError
 from myelosketch.evaluation.agreement import agreement
 from myelosketch.evaluation.masks import check_labels
+from myelosketch.evaluation.mni import petref_to_mni
+from myelosketch.evaluation.reference import GRID_AFFINE, GRID_SHAPE, local_reference, white_matter_moments
 from myelosketch.names import REGION_CODES
 from myelosketch.provenance import provenance, read_json, write_json
-from myelosketch.volumes import check_same_grid, load_volume
-
-REFERENCES = ("pooled",)
+from myelosketch.volumes import check_same_grid, load_volume, save_volume
 
 
-def fit_threshold(dvr_paths, region_paths, controls, output, *, fold, reference="pooled"):
-    """Healthy-white-matter reference of a fold, from the true PET of its training controls.
+def fit_threshold(files, controls, outputs, *, fold, fwhm_mm):
+    """Healthy-white-matter reference of a fold, from the true PET of its training controls: pooled, and per place.
 
     Parameters
     ----------
-    dvr_paths, region_paths : lists of paths, one per control scan, in the order of ``controls``
+    files : dict of lists of paths, one per control scan in the order of ``controls``: ``dvr``, ``regions``,
+        ``xfm_t1w_to_petref``, ``xfm_t1w_to_mni``
     controls : list of str, scan names
-    output : path of the JSON file
+    outputs : dict of paths: ``threshold`` (JSON), ``reference_mean`` and ``reference_sd`` (maps in MNI152 space)
     fold : int
-    reference : "pooled", mean and SD (n - 1) over the white-matter voxels of all controls together
+    fwhm_mm : width of the neighbourhood of the voxelwise reference
 
     Returns
     -------
-    dict : ``fold``, ``mean``, ``sd`` (DVR), ``n_voxels``, ``controls``, ``reference``, ``note``; mean and sd
-    are None, with the reason as ``note``, if the fold trains on no control
+    dict : ``fold``, ``mean``, ``sd`` (n - 1; DVR) over the white-matter voxels of all controls together,
+    ``n_voxels``, ``controls``, ``note``; mean and sd are None, with the reason as ``note``, and the maps 0, if the
+    fold trains on no control
 
     Raises
     ------
-    InputError : unknown reference, or no white-matter voxel with a DVR in the controls
+    InputError : no white-matter voxel with a DVR in the controls
     GeometryError : a control's DVR and regions lie on different grids
     """
-    if reference not in REFERENCES:
-        raise InputError(f"evaluation.reference is {reference!r}; expected one of {', '.join(REFERENCES)}.")
-    values = [white_matter_values(dvr, regions) for dvr, regions in zip(dvr_paths, region_paths, strict=True)]
+    values, moments = [], np.zeros((3, *GRID_SHAPE))
+    for dvr_path, region_path, *route in zip(*(files[key] for key in _PER_CONTROL), strict=True):
+        dvr, regions = _read_control(dvr_path, region_path)
+        values.append(white_matter_values(dvr, regions))
+        moments += white_matter_moments(
+            dvr, regions, petref_to_mni(dict(zip(_PER_CONTROL[2:], route, strict=True)))
+        )
     content = {"fold": int(fold), "mean": None, "sd": None, "n_voxels": 0, "controls": list(controls)}
-    content |= {"reference": reference, "note": None}
+    content["note"] = None
+    mean = sd = known = np.zeros(GRID_SHAPE)
     if not values:
         content["note"] = "no control among the training scans of this fold"
     else:
@@ -57,9 +64,26 @@ def fit_threshold(dvr_paths, region_paths, controls, output, *, fold, reference=
                 "white-matter voxels with a DVR; expected at least 2: look at their region maps."
             )
         content |= pooled_reference(pooled)
-    sources = [*dvr_paths, *region_paths]
-    write_json(output, provenance(sources=sources, parameters={"reference": reference}, **content))
+        mean, sd, known = local_reference(moments, content, fwhm_mm)
+    sources = [path for key in _PER_CONTROL for path in files[key]]
+    settings = {"sources": sources, "parameters": {"reference_fwhm_mm": fwhm_mm}}
+    write_json(outputs["threshold"], provenance(**settings, **content))
+    settings |= {"Space": "MNI152", "Units": "1", "Fold": int(fold), "KnownVoxels": int(known.sum())}
+    for name, data in (("reference_mean", mean), ("reference_sd", sd)):
+        save_volume(outputs[name], data, GRID_AFFINE, sidecar=provenance(**settings))
     return content
+
+
+_PER_CONTROL = ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
+
+
+def _read_control(dvr_path, region_path):
+    """DVR and regions of one control, checked."""
+    dvr = load_volume(dvr_path)
+    regions = load_volume(region_path, dtype=np.int16)
+    check_same_grid(dvr, regions)
+    check_labels(regions)
+    return dvr, regions
 
 
 def pooled_reference(values):
@@ -67,26 +91,8 @@ def pooled_reference(values):
     return {"mean": float(values.mean()), "sd": float(values.std(ddof=1)), "n_voxels": int(values.size)}
 
 
-def white_matter_values(dvr_path, region_path):
-    """DVR of the healthy-white-matter voxels of one control.
-
-    Parameters
-    ----------
-    dvr_path, region_path : paths
-
-    Returns
-    -------
-    float64 array (n,), finite values only
-
-    Raises
-    ------
-    InputError : the region map holds an unknown code
-    GeometryError : the two lie on different grids
-    """
-    dvr = load_volume(dvr_path)
-    regions = load_volume(region_path, dtype=np.int16)
-    check_same_grid(dvr, regions)
-    check_labels(regions)
+def white_matter_values(dvr, regions):
+    """DVR of the healthy-white-matter voxels of one control (Volumes): float64 array (n,), finite values only."""
     values = dvr.data[regions.data == REGION_CODES["nawm"]].astype(float)
     return values[np.isfinite(values)]
 
@@ -121,14 +127,19 @@ def threshold_dvr(reference, k):
 
     Parameters
     ----------
-    reference : dict with ``mean`` and ``sd``
+    reference : dict with ``mean`` and ``sd``: numbers (pooled), or arrays (voxelwise)
     k : float
 
     Returns
     -------
-    float, NaN without a reference
+    float or array, NaN without a reference
     """
     return reference["mean"] - k * reference["sd"]
+
+
+def reference_of(reference, mask):
+    """Reference of the voxels of a mask alone: ``mean`` and ``sd``, numbers or arrays (n,)."""
+    return {name: v[mask] if np.ndim(v := reference[name]) else v for name in ("mean", "sd")}
 
 
 def demyelinated_mask(dvr, lesion, threshold):
@@ -138,15 +149,13 @@ def demyelinated_mask(dvr, lesion, threshold):
     ----------
     dvr : float array (x, y, z)
     lesion : boolean array (x, y, z)
-    threshold : float, DVR; NaN marks nothing
+    threshold : float or array (x, y, z), DVR; NaN marks nothing
 
     Returns
     -------
     boolean array (x, y, z), False outside lesions
     """
-    mask = np.zeros(lesion.shape, bool)
-    mask[lesion] = dvr[lesion] < threshold
-    return mask
+    return lesion & (dvr < threshold)
 
 
 def score_demyelination(predicted, measured, reference, ks):
@@ -155,7 +164,7 @@ def score_demyelination(predicted, measured, reference, ks):
     Parameters
     ----------
     predicted, measured : float arrays (n,), DVR of the lesion voxels
-    reference : dict with ``mean`` and ``sd`` of healthy white matter
+    reference : dict with ``mean`` and ``sd`` of healthy white matter, numbers or arrays (n,)
     ks : list of float
 
     Returns
@@ -164,11 +173,28 @@ def score_demyelination(predicted, measured, reference, ks):
     reference (no training control) all but ``n_lesion_voxels`` are NaN
     """
     rows = []
+    scores = demyelination_score(predicted, reference)
     for k in ks:
         threshold = threshold_dvr(reference, k)
-        if np.isfinite(threshold):
-            scores = agreement(measured < threshold, predicted < threshold, -np.asarray(predicted))
+        if np.isfinite(threshold).all():
+            row = agreement(measured < threshold, predicted < threshold, scores)
         else:
-            scores = dict.fromkeys(agreement([], [], []), np.nan)
-        rows.append({"k": k, "n_lesion_voxels": int(np.size(measured))} | scores)
+            row = dict.fromkeys(agreement([], [], []), np.nan)
+        rows.append({"k": k, "n_lesion_voxels": int(np.size(measured))} | row)
     return rows
+
+
+def demyelination_score(dvr, reference):
+    """How far voxels lie below healthy white matter, in its SDs: orders them for ROC curves, at any k.
+
+    Parameters
+    ----------
+    dvr : float array (n,); reference : dict with ``mean`` and ``sd``, numbers or arrays (n,)
+
+    Returns
+    -------
+    float array (n,); with one reference for all voxels the order is that of the DVR itself
+    """
+    if np.ndim(reference["mean"]):
+        return (reference["mean"] - dvr) / reference["sd"]
+    return -np.asarray(dvr, float)

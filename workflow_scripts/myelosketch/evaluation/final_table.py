@@ -1,4 +1,4 @@
-"""The small table at the end of a run: for each method its lesion MAE, Dice beside trivial Dice, and MCC."""
+"""The small table at the end of a run: for each method its lesion MAE, Dice beside trivial Dice, MCC and slope."""
 
 from pathlib import Path
 
@@ -17,6 +17,7 @@ _COLUMNS = (
     ("trivial Dice", "trivial_dice", True, 2, False),
     ("Dice - trivial", "dice_minus_trivial", True, 2, True),
     ("MCC", "mcc", True, 2, True),
+    ("slope", "lesion_voxel_slope", False, 2, False),
 )
 
 
@@ -92,6 +93,7 @@ def _explanation(count, k, ceilings):
         f"Mean over {count}, each held out of its model's training; intervals by bootstrap over patients.",
         f"Demyelinated: DVR below mean - {k:g} SD of healthy white matter.",
         "Trivial Dice: every lesion voxel called demyelinated. MCC: 0 is chance, 1 is perfect.",
+        "Slope of predicted on true DVR over lesion voxels: 0 says nothing about them, 1 is perfect.",
     ]
     if ceilings:
         lines.append(

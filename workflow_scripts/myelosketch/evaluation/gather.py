@@ -6,6 +6,22 @@ from myelosketch.errors import InputError
 from myelosketch.tables import read_table, write_table
 
 
+def gather_all(paths, outputs):
+    """Every table of all scans.
+
+    Parameters
+    ----------
+    paths : list of paths, scan after scan, each scan's tables in the order of ``outputs``
+    outputs : list of paths
+
+    Raises
+    ------
+    InputError : as :func:`gather_tables`
+    """
+    for number, output in enumerate(outputs):
+        gather_tables(paths[number :: len(outputs)], output)
+
+
 def gather_tables(paths, output):
     """Concatenate tables with the same columns.
 

@@ -1,5 +1,7 @@
 """Lesions one by one: connected components of a patient's lesion voxels, and their means."""
 
+import itertools
+
 import numpy as np
 from scipy import ndimage
 
@@ -43,7 +45,7 @@ def score_lesions(predicted, measured, labels, volumes, threshold):
     ----------
     predicted, measured : float arrays (x, y, z), DVR
     labels : integer array (x, y, z) and volumes : float array (n,), of :func:`label_lesions`
-    threshold : float, DVR below which a voxel is demyelinated; NaN leaves the shares NaN
+    threshold : float or array (x, y, z), DVR below which a voxel is demyelinated; NaN leaves the shares NaN
 
     Returns
     -------
@@ -60,7 +62,7 @@ def score_lesions(predicted, measured, labels, volumes, threshold):
         return np.bincount(numbers, values[inside].astype(float), len(index) + 1)[1:] / sizes
 
     sizes = np.bincount(numbers, minlength=len(index) + 1)[1:]
-    known = np.isfinite(threshold)
+    known = np.isfinite(threshold).all()
     nothing = np.full(len(index), np.nan)
     columns = {
         "lesion": index,
@@ -71,3 +73,24 @@ def score_lesions(predicted, measured, labels, volumes, threshold):
         "pct_pred": 100 * means(predicted < threshold) if known else nothing,
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def size_class(volume, borders):
+    """Size class of a lesion, such as "300-1000 mm3".
+
+    Parameters
+    ----------
+    volume : float, mm³
+    borders : list of float, mm³, rising; a lesion at a border belongs to the larger class
+
+    Returns
+    -------
+    str
+    """
+    return size_classes(borders)[int(np.searchsorted(borders, volume * (1 + 1e-6), side="right"))]
+
+
+def size_classes(borders):
+    """Names of the size classes, the smallest first."""
+    between = [f"{low:g}-{high:g} mm3" for low, high in itertools.pairwise(borders)]
+    return [f"< {borders[0]:g} mm3", *between, f">= {borders[-1]:g} mm3"]

@@ -7,19 +7,28 @@ import pandas as pd
 
 from myelosketch.errors import InputError
 from myelosketch.evaluation import agreement, voxelwise
+from myelosketch.evaluation.curves import calibration_rows, roc_points
 from myelosketch.evaluation.demyelination import (
     demyelinated_mask,
+    demyelination_score,
     read_threshold,
+    reference_of,
     score_demyelination,
     threshold_dvr,
 )
-from myelosketch.evaluation.lesions import CONNECTIVITY, label_lesions, score_lesions
+from myelosketch.evaluation.kinds import true_kinds
+from myelosketch.evaluation.lesions import CONNECTIVITY, label_lesions, score_lesions, size_class
 from myelosketch.evaluation.masks import check_labels, check_prediction, region_masks, scorable_labels
+from myelosketch.evaluation.places import ScanPlaces
+from myelosketch.evaluation.reference import REFERENCES, place_reference
 from myelosketch.evaluation.regions import score_regions
+from myelosketch.evaluation.variants import Variants, white_matter_masks
+from myelosketch.imaging.fractions import read_fractions
 from myelosketch.provenance import provenance, read_json, sidecar_path
 from myelosketch.tables import write_table
-from myelosketch.volumes import check_same_grid, load_volume, save_volume
+from myelosketch.volumes import Volume, check_same_grid, load_volume, save_volume
 
+_LESION_MEANS = ("mean_dvr_true", "mean_dvr_pred", "pct_true", "pct_pred")
 TABLES = {
     "voxelwise": ("method", "scan", "subject", "group", "fold", "region", *voxelwise.COLUMNS),
     "demyelination": (
@@ -27,91 +36,123 @@ TABLES = {
         *("pct_true", "pct_pred", *agreement.SCORES),
     ),
     "lesions": (
-        *("method", "scan", "subject", "fold", "lesion", "volume_mm3"),
-        *("mean_dvr_true", "mean_dvr_pred", "pct_true", "pct_pred"),
+        *("method", "scan", "subject", "fold", "lesion", "volume_mm3", *_LESION_MEANS),
+        *("size", "place", "kind"),
     ),
     "regions": (
         *("method", "scan", "subject", "fold", "region", "group"),
         *("mean_dvr_true", "mean_dvr_pred", "n_voxels"),
     ),
+    "roc": ("method", "scan", "subject", "fold", "k", "fpr", "tpr"),
+    "calibration": ("method", "scan", "subject", "fold", "region", "dvr_pred", "mean_true", "n_voxels"),
+    # what sensitivity.tsv is made of
+    "variants": ("method", "scan", "subject", "group", "fold", "axis", "value", "metric", "score"),
+    "all_lesions": ("method", "scan", "subject", "fold", "lesion", "volume_mm3", *_LESION_MEANS),
 }
 # the measured PET among the masks of demyelinated voxels
 MEASURED = "pet"
 
 
-def score_scan(
-    dvr,
-    regions,
-    predictions,
-    threshold,
-    tables,
-    masks,
-    *,
-    scan,
-    subject,
-    group,
-    fold,
-    k,
-    ks,
-    dvr_range,
-    min_lesion_mm3,
-):
+def score_scan(files, predictions, tables, masks, *, scan, subject, group, fold, settings):
     """Score every prediction of one scan against its measured DVR, and map its demyelinated voxels.
 
     Parameters
     ----------
-    dvr, regions : paths of the measured DVR and of the region map
+    files : dict of paths: ``dvr`` (measured), ``regions``; of the fold in which the scan is held out ``threshold``,
+        ``reference_mean``, ``reference_sd``; for places and shells ``fractions``, ``places`` (the template's map),
+        ``xfm_t1w_to_petref``, ``xfm_t1w_to_mni``; of a simulated patient the truth's ``lesions``, ``lesion_table``
+        and ``poses``
     predictions : dict, method or ceiling -> path of its DVR map
-    threshold : path of ``threshold.json`` of the fold in which the scan is held out
     tables : dict, each name of :data:`TABLES` -> path of the TSV to write
     masks : dict, ``pet`` or a method -> path of the mask of demyelinated voxels to write
     scan, subject : str
-    group : "MS" or "HC"; ``demyelination`` and ``lesions`` hold patients only
+    group : "MS" or "HC"; tables of lesions hold patients only
     fold : int, in which the scan is held out
-    k : float, standard deviations below the healthy mean, for masks and lesions
-    ks : list of float, further values of k for ``demyelination``
-    dvr_range : (low, high), fixed range of DVR for PSNR and SSIM
-    min_lesion_mm3 : float, smaller lesions are not listed one by one
+    settings : dict of the configuration's section ``evaluation``, and ``regions`` with its ``threshold`` and
+        ``white_erosion_mm``
 
     Raises
     ------
-    InputError : a range that is not one, a prediction without a value at a brain voxel or made by a model of
+    InputError : a setting that is none, a prediction without a value at a brain voxel or made by a model of
         another fold, an unknown region code, or a threshold of another fold
     GeometryError : a map does not lie on the grid of the measured DVR
     """
-    if not dvr_range[0] < dvr_range[1]:
-        raise InputError(
-            f"evaluation.dvr_range is {list(dvr_range)}; expected a lower and then a higher DVR."
-        )
-    measured = load_volume(dvr)
-    labelled = load_volume(regions, dtype=np.int16)
+    check_settings(settings)
+    measured = load_volume(files["dvr"])
+    labelled = load_volume(files["regions"], dtype=np.int16)
     check_same_grid(measured, labelled)
     check_labels(labelled)
-    reference = read_threshold(threshold)
-    if reference.get("fold") != fold:
-        raise InputError(
-            f"{threshold} belongs to fold {reference.get('fold')} but {scan} is held out of fold {fold}: "
-            "give the threshold of the scan's own fold."
-        )
     labels = scorable_labels(labelled.data, measured.data)
+    references = read_references(files, measured, scan, fold)
     scan_scorer = ScanScorer(
-        measured, labels, reference, k=k, ks=ks, dvr_range=dvr_range, min_lesion_mm3=min_lesion_mm3
+        measured,
+        labels,
+        references[settings["reference"]],
+        **{key: settings[key] for key in ("k", "ks", "dvr_range", "min_lesion_mm3")},
+        smallest_mm3=min(settings["min_lesion_mm3"], *settings["sensitivity"]["min_lesion_mm3"]),
     )
+    fractions, affine = read_fractions(files["fractions"])
+    check_same_grid(measured, Volume(fractions["brain"], affine, str(files["fractions"])))
+    patient = group == "MS"
+    if patient:
+        scan_scorer.describe_lesions(files, fractions, affine, settings)
+    widths = settings["sensitivity"]["perilesional_mm"]
+    white_matter = white_matter_masks(fractions, measured, widths, **settings["regions"])
+    variants = Variants(measured.data, scan_scorer.lesion, references, white_matter, k=settings["k"])
     rows = {name: [] for name in TABLES}
     shared = {"scan": scan, "subject": subject, "group": group, "fold": fold}
+    sources = [files[key] for key in ("regions", "threshold")]
     if MEASURED in masks:
-        scan_scorer.save_mask(masks[MEASURED], measured, [dvr, regions, threshold])
+        scan_scorer.save_mask(masks[MEASURED], measured, [files["dvr"], *sources])
     for method, path in predictions.items():
         predicted = load_volume(path)
         check_same_grid(measured, predicted)
         check_prediction(predicted, labels, method)
         check_held_out(path, scan, fold)
-        for name, scored in scan_scorer.score(predicted.data, patient=group == "MS").items():
-            rows[name] += [{"method": method} | shared | row for row in scored]
+        scored = scan_scorer.score(predicted.data, patient=patient)
+        scored["variants"] = variants.score(predicted.data, patient=patient)
+        for name, found in scored.items():
+            rows[name] += [{"method": method} | shared | row for row in found]
         if method in masks:
-            scan_scorer.save_mask(masks[method], predicted, [path, regions, threshold])
+            scan_scorer.save_mask(masks[method], predicted, [path, *sources])
     for name, columns in TABLES.items():
         write_table(pd.DataFrame(rows[name], columns=list(columns)), tables[name])
+
+
+def check_settings(settings):
+    """Settings that a schema cannot judge.
+
+    Raises
+    ------
+    InputError : a range or borders that do not rise, or an unknown reference
+    """
+    low, high = settings["dvr_range"]
+    if not low < high:
+        raise InputError(f"evaluation.dvr_range is {[low, high]}; expected a lower and then a higher DVR.")
+    borders = list(settings["lesion_sizes_mm3"])
+    if not borders or borders != sorted(set(borders)):
+        raise InputError(f"evaluation.lesion_sizes_mm3 is {borders}; expected rising volumes in mm3.")
+    if settings["reference"] not in REFERENCES:
+        raise InputError(
+            f"evaluation.reference is {settings['reference']!r}; expected one of {', '.join(REFERENCES)}."
+        )
+
+
+def read_references(files, measured, scan, fold):
+    """Both references of healthy white matter for one scan: ``pooled`` (numbers) and ``voxelwise`` (arrays).
+
+    Raises
+    ------
+    InputError : the threshold belongs to another fold
+    """
+    pooled = read_threshold(files["threshold"])
+    if pooled.get("fold") != fold:
+        raise InputError(
+            f"{files['threshold']} belongs to fold {pooled.get('fold')} but {scan} is held out of fold {fold}: "
+            "give the threshold of the scan's own fold."
+        )
+    maps = files["reference_mean"], files["reference_sd"]
+    return {"pooled": pooled, "voxelwise": place_reference(*maps, pooled, measured, files)}
 
 
 def check_held_out(prediction, scan, fold):
@@ -149,24 +190,51 @@ class ScanScorer:
     ----------
     measured : Volume, DVR
     labels : integer array (x, y, z), region codes of the scorable voxels
-    reference : dict with ``mean`` and ``sd`` of healthy white matter
-    k, ks, dvr_range, min_lesion_mm3 : as in :func:`score_scan`
+    reference : dict with ``mean`` and ``sd`` of healthy white matter, numbers or arrays (x, y, z)
+    k, ks, dvr_range, min_lesion_mm3 : as in the configuration
+    smallest_mm3 : float, lesions of this volume on are in ``all_lesions``; by default min_lesion_mm3
     """
 
-    def __init__(self, measured, labels, reference, *, k, ks, dvr_range, min_lesion_mm3):
+    def __init__(self, measured, labels, reference, *, k, ks, dvr_range, min_lesion_mm3, smallest_mm3=None):
         self.measured = measured.data
         self.labels = labels
         self.reference = reference
-        self.k = k
-        self.ks = sorted({float(k), *map(float, ks)})
-        self.threshold = threshold_dvr(reference, k)
+        self.k = float(k)
+        self.ks = sorted({self.k, *map(float, ks)})
+        self.threshold = threshold_dvr(reference, self.k)
         self.lesion = region_masks(labels)["lesion"]
+        self.lesion_reference = reference_of(reference, self.lesion)
         self.voxelwise = voxelwise.VoxelwiseScorer(
             self.measured, labels, data_range=float(dvr_range[1]) - float(dvr_range[0])
         )
         self.lesion_labels, self.lesion_volumes = label_lesions(
-            self.lesion, voxel_volume=measured.voxel_volume, min_volume_mm3=min_lesion_mm3
+            self.lesion,
+            voxel_volume=measured.voxel_volume,
+            min_volume_mm3=min_lesion_mm3 if smallest_mm3 is None else smallest_mm3,
         )
+        # the largest lesion is number 1, so those of the minimum size come first
+        self.n_listed = int((self.lesion_volumes >= min_lesion_mm3 * (1 - 1e-6)).sum())
+        self.lesion_facts = [{}] * self.n_listed
+
+    def describe_lesions(self, files, fractions, affine, settings):
+        """Find size, place and, in a simulated patient, kind of each listed lesion.
+
+        Parameters
+        ----------
+        files, settings : as in :func:`score_scan`
+        fractions : dict of arrays (x, y, z), tissues on the scan's grid; affine : array (4, 4)
+        """
+        listed = np.where(self.lesion_labels <= self.n_listed, self.lesion_labels, 0)
+        limits = {key: settings[key] for key in ("periventricular_mm", "juxtacortical_mm")}
+        places = ScanPlaces.of_scan(fractions, affine, files).of_lesions(listed, **limits)
+        kinds = [None] * self.n_listed
+        if "lesion_table" in files:
+            kinds = true_kinds(listed, affine, files)
+        sizes = [size_class(v, settings["lesion_sizes_mm3"]) for v in self.lesion_volumes[: self.n_listed]]
+        self.lesion_facts = [
+            {"size": size, "place": place, "kind": kind}
+            for size, place, kind in zip(sizes, places, kinds, strict=True)
+        ]
 
     def score(self, predicted, *, patient):
         """Rows of every table for one predicted map.
@@ -183,14 +251,22 @@ class ScanScorer:
         rows = {
             "voxelwise": self.voxelwise.score(predicted),
             "regions": score_regions(predicted, self.measured, self.labels),
+            "calibration": calibration_rows(predicted, self.measured, self.labels),
         }
         if patient:
-            rows["demyelination"] = score_demyelination(
-                predicted[self.lesion], self.measured[self.lesion], self.reference, self.ks
+            found, true = predicted[self.lesion], self.measured[self.lesion]
+            rows["demyelination"] = score_demyelination(found, true, self.lesion_reference, self.ks)
+            curve = roc_points(
+                true < threshold_dvr(self.lesion_reference, self.k),
+                demyelination_score(found, self.lesion_reference),
             )
-            rows["lesions"] = score_lesions(
+            rows["roc"] = [{"k": self.k} | point for point in curve]
+            lesions = score_lesions(
                 predicted, self.measured, self.lesion_labels, self.lesion_volumes, self.threshold
             )
+            rows["all_lesions"] = lesions
+            facts = zip(lesions[: self.n_listed], self.lesion_facts, strict=True)
+            rows["lesions"] = [lesion | known for lesion, known in facts]
         return rows
 
     def save_mask(self, path, volume, sources):
@@ -202,12 +278,14 @@ class ScanScorer:
         volume : Volume, DVR
         sources : list of paths the mask is made from
         """
-        known = np.isfinite(self.threshold)
+        voxelwise_reference = bool(np.ndim(self.threshold))
+        known = np.isfinite(self.threshold).all()
+        shown = {name: None if np.ndim(v := self.reference[name]) else v for name in ("mean", "sd")}
         sidecar = provenance(
             sources=sources,
-            parameters={"k": self.k, "mean": self.reference["mean"], "sd": self.reference["sd"]},
+            parameters={"k": self.k, "reference": REFERENCES[voxelwise_reference], **shown},
             Labels={"0": "not demyelinated, or outside lesions", "1": "demyelinated lesion voxel"},
-            ThresholdDVR=self.threshold,
+            ThresholdDVR=None if voxelwise_reference else self.threshold,
             Fold=self.reference["fold"],
             LesionConnectivity=CONNECTIVITY,
             Note=None if known else f"no threshold, so nothing is marked: {self.reference.get('note')}",

@@ -2,7 +2,7 @@
 
 One value per subject (scans of a subject are averaged). P values are adjusted by Holm within a family: one
 claim and one kind of test, over all sources (C1, C2), sources and regions (C3), sources (C4), or methods and
-metrics (C5).
+metrics (C5). The verdict on C2 rests on the paired test; the mixed model stands beside it.
 """
 
 import numpy as np
@@ -19,8 +19,9 @@ from myelosketch.evaluation.inference import (
     icc_2_1,
     paired_difference,
 )
+from myelosketch.evaluation.mixed import region_model
 from myelosketch.evaluation.scoring import MEASURED
-from myelosketch.evaluation.summary import METRICS, REFERENCE_METHOD, read_scores, subject_values
+from myelosketch.evaluation.summary import METRIC, REFERENCE_METHOD, metric_values, read_scores
 from myelosketch.tables import write_table
 
 COLUMNS = (
@@ -30,7 +31,6 @@ COLUMNS = (
 CLAIM_COLUMNS = ("claim", "statement", "source", "verdict", "evidence")
 COMPARED = ("lesion_mae", "brain_mae", "dice", "mcc")
 WHITE_MATTER = "WM/NAWM"
-_METRIC = {metric.name: metric for metric in METRICS}
 
 
 def claim_statistics(paths, output, claims_output, *, methods, k, margin, alpha, bootstrap, seed):
@@ -82,14 +82,14 @@ def subject_means(regions):
 
     Returns
     -------
-    DataFrame : source (``pet`` or a method), subject, group, region, dvr; regions without a voxel are left
+    DataFrame : source (``pet`` or a method), subject, group, fold, region, dvr; regions without a voxel are left
         out
     """
     regions = regions[regions["n_voxels"] > 0]
     measured = regions.drop_duplicates(["scan", "region"]).assign(method=MEASURED)
     measured = measured.assign(dvr=measured["mean_dvr_true"])
     both = pd.concat([measured, regions.assign(dvr=regions["mean_dvr_pred"])])
-    keys = [both["method"].rename("source"), both["subject"], both["group"], both["region"]]
+    keys = [both["method"].rename("source"), *(both[name] for name in ("subject", "group", "fold", "region"))]
     return both["dvr"].astype(float).groupby(keys).mean().reset_index()
 
 
@@ -130,13 +130,17 @@ def white_matter_rows(means, methods, margin, alpha):
 
 
 def lesion_rows(means, methods, alpha):
-    """C2: lesions against NAWM, paired within patients."""
+    """C2: lesions against NAWM, paired within patients, and by a mixed model."""
     for source in (MEASURED, *methods):
         lesion, nawm = _pair(
             _by_subject(means, source, "lesion", "MS"), _by_subject(means, source, "nawm", "MS")
         )
         result = paired_difference(lesion, nawm, alpha=alpha)
-        yield _row("C2", "lesion_vs_nawm", source, "lesions minus NAWM, within patients", result)
+        contrast = "lesions minus NAWM, within patients"
+        yield _row("C2", "lesion_vs_nawm", source, contrast, result)
+        patients = (means["source"] == source) & (means["group"] == "MS")
+        data = means[patients & means["region"].isin(["lesion", "nawm"])]
+        yield _row("C2", "lesion_vs_nawm_mixed", source, contrast, region_model(data, alpha=alpha))
 
 
 def individual_rows(means, methods, alpha):
@@ -156,7 +160,7 @@ def individual_rows(means, methods, alpha):
 def demyelination_rows(tables, methods, k, *, draws, seed, alpha):
     """C4: demyelinated percentages, and Dice beside the Dice of calling every voxel demyelinated."""
     names = ("pct_true", "pct_bias", "dice", "dice_minus_trivial")
-    found = {name: _wide(_METRIC[name], tables, k) for name in names}
+    found = {name: metric_values(name, tables, k) for name in names}
     for method in methods:
         values = {
             name: table[method].to_numpy() if method in table else np.array([])
@@ -184,14 +188,7 @@ def demyelination_rows(tables, methods, k, *, draws, seed, alpha):
 
 def comparison_scores(tables, k):
     """Per metric of C5, the scores with subjects as rows and methods as columns."""
-    return {name: _wide(_METRIC[name], tables, k) for name in COMPARED}
-
-
-def _wide(metric, tables, k):
-    values = subject_values(metric, tables)
-    if metric.table == "demyelination":
-        values = values[np.isclose(values["k"].astype(float), k)]
-    return values.pivot(index="subject", columns="method", values="value").sort_index()
+    return {name: metric_values(name, tables, k) for name in COMPARED}
 
 
 def comparison_rows(scores, methods, alpha):
@@ -217,7 +214,7 @@ def _row_verdict(row, alpha, margin):
     if name == "mean_dice":
         return "to be read beside trivial Dice" if np.isfinite(row["estimate"]) else f"n/a: {row['note']}"
     if row["claim"] == "C5":
-        return verdicts.comparison_verdict(row, alpha, _METRIC[name.removesuffix("_vs_refiner")].better)
+        return verdicts.comparison_verdict(row, alpha, METRIC[name.removesuffix("_vs_refiner")].better)
     return verdicts.difference_verdict(row, alpha)
 
 

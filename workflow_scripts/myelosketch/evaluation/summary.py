@@ -43,6 +43,8 @@ METRICS = (
     Metric("brain_mae", "voxelwise", "mae", "brain"),
     Metric("lesion_bias", "voxelwise", "bias", "lesion", "0"),
     Metric("nawm_bias", "voxelwise", "bias", "nawm", "0"),
+    Metric("lesion_voxel_slope", "voxelwise", "slope", "lesion", "1"),
+    Metric("nawm_voxel_slope", "voxelwise", "slope", "nawm", "1"),
     Metric("lesion_pearson_r", "voxelwise", "pearson_r", "lesion", "higher"),
     Metric("brain_psnr", "voxelwise", "psnr", "brain", "higher"),
     Metric("brain_ssim", "voxelwise", "ssim", "brain", "higher"),
@@ -60,6 +62,7 @@ METRICS = (
     Metric("lesion_slope", "lesions", "slope", better="1"),
     Metric("lesion_mean_r", "lesions", "r", better="higher"),
 )
+METRIC = {metric.name: metric for metric in METRICS}
 
 
 def summarise(paths, output, sidecar, *, methods, k, bootstrap, alpha, seed):
@@ -92,7 +95,19 @@ def summarise(paths, output, sidecar, *, methods, k, bootstrap, alpha, seed):
 
 def read_scores(path):
     """A gathered table: names as text, scores as numbers."""
-    names = {"method", "scan", "subject", "group", "region"}
+    names = {
+        "method",
+        "scan",
+        "subject",
+        "group",
+        "region",
+        "size",
+        "place",
+        "kind",
+        "axis",
+        "value",
+        "metric",
+    }
     header = read_table(path)
     return read_table(path, numeric=[column for column in header.columns if column not in names])
 
@@ -157,6 +172,15 @@ def subject_values(metric, tables):
     values = values.astype(float).replace([np.inf, -np.inf], np.nan)
     keys = [table["method"], table["subject"], table["k"].astype(float)]
     return values.groupby(keys, dropna=False).mean().rename("value").reset_index()
+
+
+def metric_values(name, tables, k):
+    """Values of one metric, by its name, at one k: subjects as rows, methods as columns."""
+    metric = METRIC[name]
+    values = subject_values(metric, tables)
+    if metric.table == "demyelination":
+        values = values[np.isclose(values["k"].astype(float), k)]
+    return values.pivot(index="subject", columns="method", values="value").sort_index()
 
 
 def _mean_rows(metric, k, wide, methods, **options):

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from myelosketch.evaluation.masks import REGIONS, region_masks
 
-COLUMNS = ("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "n_voxels")
+COLUMNS = ("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "slope", "intercept", "n_voxels")
 
 # Gaussian window and constants of Wang et al. 2004 (IEEE TIP 13:600), as in MONAI: 11 voxels wide, sigma 1.5
 # voxels
@@ -30,12 +30,13 @@ def region_errors(predicted, measured, *, data_range):
     Returns
     -------
     dict : ``mae``, ``mse``, ``bias`` (mean of predicted minus measured), ``psnr`` (dB; infinite if equal),
-        ``pearson_r`` (NaN where one of the two is constant), ``n_voxels``; NaN for an empty region
+        ``pearson_r`` (NaN where one of the two is constant), ``slope`` and ``intercept`` of predicted on measured
+        by least squares (NaN where the measured DVR is constant), ``n_voxels``; NaN for an empty region
     """
     predicted = np.asarray(predicted, float)
     measured = np.asarray(measured, float)
     if measured.size == 0:
-        return dict.fromkeys(("mae", "mse", "bias", "psnr", "pearson_r"), np.nan) | {"n_voxels": 0}
+        return dict.fromkeys(set(COLUMNS) - {"ssim", "n_voxels"}, np.nan) | {"n_voxels": 0}
     difference = predicted - measured
     mse = float(np.mean(difference**2))
     return {
@@ -45,7 +46,26 @@ def region_errors(predicted, measured, *, data_range):
         "psnr": float(10 * np.log10(data_range**2 / mse)) if mse > 0 else np.inf,
         "pearson_r": pearson(predicted, measured),
         "n_voxels": int(measured.size),
-    }
+    } | regression(predicted, measured)
+
+
+def regression(predicted, measured):
+    """Least squares of predicted on measured: 1 and 0 for a perfect map, a slope near 0 for one that says nothing.
+
+    Noise of the measurement flattens the slope too; the ceiling ``rescan`` shows by how much.
+
+    Parameters
+    ----------
+    predicted, measured : float arrays (n,)
+
+    Returns
+    -------
+    dict : ``slope``, ``intercept``; NaN for fewer than two values or a constant measurement
+    """
+    if measured.size < 2 or _constant(centred := measured - measured.mean(), measured):
+        return {"slope": np.nan, "intercept": np.nan}
+    slope = float(centred @ (predicted - predicted.mean()) / (centred @ centred))
+    return {"slope": slope, "intercept": float(predicted.mean() - slope * measured.mean())}
 
 
 def pearson(first, second):

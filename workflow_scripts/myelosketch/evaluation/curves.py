@@ -1,0 +1,70 @@
+"""ROC curves and calibration, scan by scan, on grids that can be averaged over patients."""
+
+import numpy as np
+
+from myelosketch.evaluation.masks import REGIONS, region_masks
+
+FALSE_POSITIVE_RATES = np.linspace(0, 1, 51)
+BIN_WIDTH = 0.05  # DVR
+
+
+def roc_points(truth, scores):
+    """Empirical ROC curve on the fixed grid of false-positive rates.
+
+    Tied scores are passed at once, which gives the straight segment whose area counts them one half.
+
+    Parameters
+    ----------
+    truth : boolean array (n,)
+    scores : float array (n,), larger for the positive class
+
+    Returns
+    -------
+    list of dict : ``fpr`` (:data:`FALSE_POSITIVE_RATES`) and ``tpr``, the highest one reached at it; NaN where the
+        truth is of one class
+    """
+    truth = np.asarray(truth, bool)
+    positives, negatives = int(truth.sum()), int((~truth).sum())
+    if positives and negatives:
+        order = np.argsort(-np.asarray(scores, float), kind="stable")
+        ranked, hits = np.asarray(scores, float)[order], np.cumsum(truth[order])
+        last = np.append(np.diff(ranked) != 0, True)  # of its tied scores
+        tpr = np.append(0, hits[last] / positives)
+        fpr = np.append(0, (np.arange(1, truth.size + 1) - hits)[last] / negatives)
+        # of several points above one rate, numpy takes the last, which is the highest
+        values = np.interp(FALSE_POSITIVE_RATES, fpr, tpr)
+    else:
+        values = np.full(FALSE_POSITIVE_RATES.size, np.nan)
+    return [{"fpr": float(x), "tpr": float(y)} for x, y in zip(FALSE_POSITIVE_RATES, values, strict=True)]
+
+
+def calibration_rows(predicted, measured, labels):
+    """Mean measured DVR of the voxels with about one predicted DVR, per region.
+
+    Parameters
+    ----------
+    predicted, measured : float arrays (x, y, z), DVR
+    labels : integer array (x, y, z), region codes; 0 is not scored
+
+    Returns
+    -------
+    list of dict : ``region``, ``dvr_pred`` (centre of a bin of :data:`BIN_WIDTH`), ``mean_true``, ``n_voxels``;
+        only bins with a voxel
+    """
+    rows = []
+    for region, mask in zip(REGIONS, region_masks(labels).values(), strict=True):
+        # a DVR at a border, such as 1.05, must not fall below it by rounding
+        bins = np.floor(predicted[mask].astype(float) / BIN_WIDTH + 1e-6).astype(int)
+        found, index = np.unique(bins, return_inverse=True)
+        counts = np.bincount(index)
+        means = np.bincount(index, measured[mask].astype(float)) / np.maximum(counts, 1)
+        rows += [
+            {
+                "region": region,
+                "dvr_pred": (number + 0.5) * BIN_WIDTH,
+                "mean_true": mean,
+                "n_voxels": int(count),
+            }
+            for number, mean, count in zip(found, means, counts, strict=True)
+        ]
+    return rows

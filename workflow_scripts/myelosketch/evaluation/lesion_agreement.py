@@ -1,0 +1,164 @@
+"""Agreement of predicted with true mean DVR, lesion by lesion and patient by patient.
+
+Lesions of one patient resemble each other, so intervals come from a bootstrap over patients, never over lesions.
+"""
+
+import numpy as np
+import pandas as pd
+
+from myelosketch.evaluation.bootstrap import interval, line_moments, subject_draws
+from myelosketch.evaluation.inference import MIN_SUBJECTS
+from myelosketch.evaluation.lesions import size_classes
+from myelosketch.evaluation.patient_agreement import patient_agreement
+from myelosketch.evaluation.places import PLACES
+from myelosketch.evaluation.summary import read_scores
+from myelosketch.tables import write_table
+
+STATISTICS = ("pearson_r", "spearman_r", "icc", "bias", "limit_low", "limit_high")
+COLUMNS = (
+    *("method", "stratum", "level", "n_lesions", "n_patients", *STATISTICS),
+    *(f"{name}_ci_{side}" for name in STATISTICS for side in ("low", "high")),
+    "note",
+)
+# resamples held in memory at once, times lesions
+CHUNK = 4_000_000
+
+
+def lesion_agreement(lesions, *, methods, borders, draws, seed, alpha):
+    """Agreement over all lesions, and by size, place and kind.
+
+    Parameters
+    ----------
+    lesions : DataFrame, ``lesions.tsv``
+    methods : list of str
+    borders : list of float, of the size classes, mm³
+    draws, seed : int, of the bootstrap over patients; alpha : float
+
+    Returns
+    -------
+    DataFrame : :data:`COLUMNS`, one row per method, stratum (``all``, ``size``, ``place``, ``kind``) and level; below
+        three patients only counted, with a note
+    """
+    kinds = sorted(lesions["kind"].dropna().unique())
+    levels = {"size": size_classes(borders), "place": PLACES, "kind": kinds}
+    rows = []
+    for method in methods:
+        own = lesions[lesions["method"] == method].sort_values(["subject", "scan", "lesion"], kind="stable")
+        strata = [("all", "all", own)]
+        strata += [(name, level, own[own[name] == level]) for name in levels for level in levels[name]]
+        for stratum, level, chosen in strata:
+            row = {"method": method, "stratum": stratum, "level": level}
+            rows.append(row | agreement_of(chosen, draws=draws, seed=seed, alpha=alpha))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def agreement_of(lesions, *, draws, seed, alpha):
+    """Statistics of some lesions of one method, with their intervals.
+
+    Parameters
+    ----------
+    lesions : DataFrame : ``subject``, ``mean_dvr_true``, ``mean_dvr_pred``
+    draws, seed : int; alpha : float
+
+    Returns
+    -------
+    dict : the entries of :data:`COLUMNS` without method, stratum and level
+    """
+    true, predicted = (lesions[name].to_numpy(float) for name in ("mean_dvr_true", "mean_dvr_pred"))
+    subjects, patient = np.unique(lesions["subject"].astype(str), return_inverse=True)
+    n = len(subjects)
+    counts = {"n_lesions": len(lesions), "n_patients": n, "note": None}
+    if n < MIN_SUBJECTS:
+        return counts | {"note": f"fewer than {MIN_SUBJECTS} patients" if n else "no lesion"}
+    once = {
+        name: float(value[0])
+        for name, value in _statistics(true, predicted, patient, np.ones((1, n))).items()
+    }
+    resamples = subject_draws(n, draws=draws, seed=seed)
+    step = max(1, CHUNK // len(lesions))
+    parts = [_statistics(true, predicted, patient, resamples[i : i + step]) for i in range(0, draws, step)]
+    bounds = {}
+    for name in STATISTICS:
+        replicates = np.concatenate([part[name] for part in parts])
+        bounds[f"{name}_ci_low"], bounds[f"{name}_ci_high"] = interval(replicates, n, alpha)
+    if np.isnan(once["pearson_r"]):
+        counts["note"] = "the lesions' means do not vary"
+    return counts | once | bounds
+
+
+def _statistics(true, predicted, patient, draws):
+    """Every statistic in each resample; ``draws`` (draws, patients) says how often a patient is drawn."""
+    n, sx, sy, sxx, sxy, syy = (draws @ line_moments(true, predicted, patient)).T
+    # line_moments centres both: their means come back here
+    shift = predicted.mean() - true.mean()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vx, vy, cxy = sxx - sx**2 / n, syy - sy**2 / n, sxy - sx * sy / n
+        flat = 1e-12 * n
+        pearson = np.where((vx > flat) & (vy > flat), cxy / np.sqrt(vx * vy), np.nan)
+        bias = (sy - sx) / n + shift
+        spread = np.sqrt(np.clip(vx + vy - 2 * cxy, 0, None) / (n - 1))
+        # mean squares of two raters (Shrout and Fleiss 1979): rows, columns, residual
+        rows, columns, error = (vx + vy + 2 * cxy) / 2 / (n - 1), n * bias**2 / 2, spread**2 / 2
+        below = rows + error + 2 * (columns - error) / n
+        icc = np.where((rows > flat / n) & (below > 0), (rows - error) / below, np.nan)
+    limits = 1.96 * spread
+    return {
+        "pearson_r": np.clip(pearson, -1, 1),
+        "spearman_r": _spearman(true, predicted, patient, draws),
+        "icc": icc,
+        "bias": bias,
+        "limit_low": bias - limits,
+        "limit_high": bias + limits,
+    }
+
+
+def _spearman(x, y, patient, draws):
+    """Spearman correlation in each resample."""
+    weights = draws[:, patient]
+    # the mean rank is the same with and without ties
+    centre = (weights.sum(axis=1, keepdims=True) + 1) / 2
+    a, b = (ranks_of_draws(values, patient, draws) - centre for values in (x, y))
+    saa, sbb, sab = (np.einsum("dm,dm,dm->d", weights, u, v) for u, v in ((a, a), (b, b), (a, b)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((saa > 1e-9) & (sbb > 1e-9), sab / np.sqrt(saa * sbb), np.nan)
+
+
+def ranks_of_draws(values, patient, draws):
+    """Mean rank of each value among the values of the patients drawn.
+
+    A rank is a count of smaller values, patient by patient, so all resamples are one matrix product.
+
+    Parameters
+    ----------
+    values : float array (m,)
+    patient : integer array (m,), 0 to n - 1
+    draws : float array (draws, n), how often each patient is drawn
+
+    Returns
+    -------
+    float array (draws, m); that of a value whose patient is not drawn has no meaning
+    """
+    distinct, code = np.unique(values, return_inverse=True)
+    counts = np.zeros((draws.shape[1], distinct.size))
+    np.add.at(counts, (patient, code), 1)
+    below = np.cumsum(counts, axis=1) - counts / 2  # those that tie count one half
+    return draws @ below[:, code] + 0.5
+
+
+def write_agreement(paths, outputs, *, methods, borders, k, bootstrap, seed, alpha):
+    """Write ``lesion_agreement.tsv`` and ``patient_agreement.tsv``.
+
+    Parameters
+    ----------
+    paths : dict, ``lesions``, ``demyelination`` and ``regions`` -> TSV
+    outputs : dict, ``lesion_agreement`` and ``patient_agreement`` -> TSV
+    methods, borders, seed, alpha : as in :func:`lesion_agreement`; k : float; bootstrap : int, resamples
+    """
+    tables = {name: read_scores(path) for name, path in paths.items()}
+    options = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
+    by_lesion = lesion_agreement(tables["lesions"], methods=methods, borders=borders, **options)
+    write_table(by_lesion, outputs["lesion_agreement"])
+    by_patient = patient_agreement(
+        tables["demyelination"], tables["regions"], methods=methods, k=k, alpha=alpha
+    )
+    write_table(by_patient, outputs["patient_agreement"])

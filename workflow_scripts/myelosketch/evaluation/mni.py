@@ -1,0 +1,84 @@
+"""Between a scan's PET grid and MNI152 space, by the affine transforms of the registration.
+
+Read without ants, whose import would cost as much time as the scoring of a scan.
+"""
+
+import numpy as np
+import scipy.io
+from scipy import ndimage
+from scipy.io.matlab import MatReadError
+
+from myelosketch.errors import InputError
+
+# ITK's world is LPS, NIfTI's is RAS
+_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def point_matrix(path):
+    """Matrix of a linear transform file: RAS points of the fixed image to RAS points of the moving one, mm.
+
+    Parameters
+    ----------
+    path : ``.mat`` as ANTs writes it
+
+    Returns
+    -------
+    array (4, 4)
+
+    Raises
+    ------
+    InputError : absent, or not one affine transform of three dimensions
+    """
+    try:
+        content = scipy.io.loadmat(path)
+        centre = content["fixed"].ravel().astype(float)
+        (parameters,) = (values.ravel().astype(float) for key, values in content.items() if "_3_3" in key)
+        linear, shift = parameters[:9].reshape(3, 3), parameters[9:12]
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = linear, shift + centre - linear @ centre
+    except (OSError, KeyError, ValueError, NotImplementedError, MatReadError) as error:
+        raise InputError(
+            f"{path} is not an affine transform of ANTs ({error}): delete it and run its registration again."
+        ) from error
+    return _FLIP @ matrix @ _FLIP
+
+
+def petref_to_mni(files):
+    """Matrix that maps points of a scan's PET grid to MNI152 space, RAS mm.
+
+    Parameters
+    ----------
+    files : dict of paths with ``xfm_t1w_to_petref`` and ``xfm_t1w_to_mni``
+
+    Returns
+    -------
+    array (4, 4)
+    """
+    # a transform "from A to B" carries points of B to A: that is what resampling A onto B needs
+    return np.linalg.inv(point_matrix(files["xfm_t1w_to_mni"])) @ point_matrix(files["xfm_t1w_to_petref"])
+
+
+def resample(volume, shape, affine, matrix, *, order=1, outside=0.0):
+    """An image on another grid.
+
+    Parameters
+    ----------
+    volume : Volume
+    shape, affine : of the target grid
+    matrix : array (4, 4), points of the target's world to points of the volume's world
+    order : int, 0 nearest voxel, 1 linear
+    outside : value beyond the volume
+
+    Returns
+    -------
+    array of ``shape``, in the type of the volume's data
+    """
+    voxels = np.linalg.inv(volume.affine) @ matrix @ affine
+    return ndimage.affine_transform(
+        volume.data, voxels[:3, :3], voxels[:3, 3], tuple(shape), order=order, cval=outside
+    )
+
+
+def to_world(index, affine):
+    """World coordinates (n, 3), mm, of voxel indices (n, 3)."""
+    return np.asarray(index) @ affine[:3, :3].T + affine[:3, 3]

@@ -1,0 +1,175 @@
+"""Where a lesion lies: infratentorial, periventricular, juxtacortical or deep (ours).
+
+The paper names no places. A lesion is infratentorial if most of its voxels lie in the cerebellum or the brain
+stem of the template; else periventricular if it comes within a distance of the lateral ventricles; else
+juxtacortical if it comes within a distance of the cortex; else deep. Distances are measured in the scan itself,
+between the surfaces of voxels: 0 is touching. Ventricles are the scan's CSF where the template has the lateral
+ventricles, or near them; cortex is its grey matter away from ventricles and deep nuclei.
+"""
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from myelosketch.evaluation.mni import petref_to_mni, resample, to_world
+from myelosketch.provenance import provenance
+from myelosketch.volumes import load_volume, save_volume
+
+PLACES = ("periventricular", "deep", "juxtacortical", "infratentorial")
+# labels of the template's map
+CODES = {"ventricles": 1, "near ventricles": 2, "deep nuclei": 3, "infratentorial": 4}
+# ventricles widen in MS, and an affine placement leaves some millimetres
+NEAR_VENTRICLES_MM = 8.0
+AROUND_NUCLEI_MM = 4.0
+# partial volume of ventricle and white matter is segmented as a rim of grey matter
+NO_CORTEX_NEAR_VENTRICLES_MM = 8.0
+TISSUE_THRESHOLD = 0.5
+STEP = 2  # the 1 mm template is kept at 2 mm
+
+# The tentorium in MNI152, read off the template: height of its ridge in the midline at y, and its fall in mm per mm
+# to the sides. Below it, behind y = -33, is cerebellum; the box is the brain stem.
+TENTORIUM_Y = (-100.0, -75.0, -55.0, -40.0)
+TENTORIUM_Z = (-25.0, -13.0, 4.0, -4.0)
+TENTORIUM_FALL = (0.15, 0.2, 0.6, 0.6)
+CEREBELLUM_BEHIND_Y = -33.0
+BRAIN_STEM = {"half_width": 17.0, "y": (-42.0, -8.0), "below_z": -10.0}
+
+
+def infratentorial(points):
+    """Whether places of MNI152 space lie in the region of cerebellum and brain stem.
+
+    Parameters
+    ----------
+    points : three arrays x, y, z, mm, of shapes that broadcast
+
+    Returns
+    -------
+    array of bool
+    """
+    x, y, z = points
+    side = np.abs(x)
+    ridge = np.interp(y, TENTORIUM_Y, TENTORIUM_Z) - side * np.interp(y, TENTORIUM_Y, TENTORIUM_FALL)
+    front, back = BRAIN_STEM["y"][1], BRAIN_STEM["y"][0]
+    stem = (side <= BRAIN_STEM["half_width"]) & (y >= back) & (y <= front) & (z <= BRAIN_STEM["below_z"])
+    return ((y < CEREBELLUM_BEHIND_Y) & (z < ridge)) | stem
+
+
+def make_place_map(output):
+    """Write the template's map of :data:`CODES` in MNI152 space, 2 mm voxels.
+
+    Parameters
+    ----------
+    output : path, ``.nii.gz``
+    """
+    from myelosketch.simulation.template import template  # imports nilearn, which takes seconds
+
+    maps, affine = template()
+    thinned = {name: maps[name][::STEP, ::STEP, ::STEP] for name in ("ventricle", "wall", "deep")}
+    affine = affine @ np.diag([STEP, STEP, STEP, 1.0])
+    shape = thinned["wall"].shape
+    axes = [affine[i, 3] + STEP * index for i, index in enumerate(np.ogrid[tuple(map(slice, shape))])]
+    nuclei = ndimage.distance_transform_edt(thinned["deep"] < 0.1, STEP) <= AROUND_NUCLEI_MM
+    labels = np.zeros(shape, np.uint8)
+    labels[nuclei] = CODES["deep nuclei"]
+    labels[thinned["wall"] <= NEAR_VENTRICLES_MM] = CODES["near ventricles"]
+    labels[thinned["ventricle"] > 0] = CODES["ventricles"]
+    labels[infratentorial(axes)] = CODES["infratentorial"]
+    parameters = {"near_ventricles_mm": NEAR_VENTRICLES_MM, "around_nuclei_mm": AROUND_NUCLEI_MM}
+    sidecar = provenance(sources=[], parameters=parameters, Labels={"none": 0, **CODES}, Space="MNI152")
+    save_volume(output, labels, affine, sidecar=sidecar)
+
+
+class ScanPlaces:
+    """Ventricles, cortex and infratentorial region of one scan, on its PET grid.
+
+    Parameters
+    ----------
+    fractions : dict of arrays (x, y, z), 0-1, with ``csf`` and ``grey``
+    labels : integer array (x, y, z), :data:`CODES`, of the template on the same grid
+    affine : array (4, 4)
+    """
+
+    def __init__(self, fractions, labels, affine):
+        self.affine = affine
+        # touching voxels are one voxel apart
+        self.voxel = float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3))
+        self.infratentorial = labels == CODES["infratentorial"]
+        template = labels == CODES["ventricles"]
+        csf = fractions["csf"] >= TISSUE_THRESHOLD
+        found = csf & (template | (labels == CODES["near ventricles"]))
+        self.ventricles = found if (found & template).any() else template
+        cortex = (fractions["grey"] >= TISSUE_THRESHOLD) & ~self.infratentorial
+        cortex &= (labels == 0) & (self._gap(cortex, self.ventricles) > NO_CORTEX_NEAR_VENTRICLES_MM)
+        self.cortex = cortex
+
+    @classmethod
+    def of_scan(cls, fractions, affine, files):
+        """With the template's map brought to the scan.
+
+        Parameters
+        ----------
+        fractions, affine : as above
+        files : dict of paths ``places``, ``xfm_t1w_to_petref`` and ``xfm_t1w_to_mni``
+        """
+        template = load_volume(files["places"], dtype="uint8")
+        shape = fractions["csf"].shape
+        return cls(fractions, resample(template, shape, affine, petref_to_mni(files), order=0), affine)
+
+    def _gap(self, mask, target):
+        """Distance (mm) from the voxels of a mask to a target, as an array of the grid, 0 elsewhere."""
+        gaps = np.zeros(mask.shape)
+        gaps[mask] = self.gaps(np.argwhere(mask), target)
+        return gaps
+
+    def gaps(self, index, target):
+        """Distance in mm between the surfaces of voxels and of the nearest voxel of a target.
+
+        Parameters
+        ----------
+        index : integer array (n, 3)
+        target : boolean array (x, y, z)
+
+        Returns
+        -------
+        float array (n,), 0 or more; infinite where there is no target
+        """
+        if not target.any() or not len(index):
+            return np.full(len(index), np.inf)
+        surface = target & ~ndimage.binary_erosion(target)
+        tree = cKDTree(to_world(np.argwhere(surface), self.affine))
+        distance = tree.query(to_world(index, self.affine))[0]
+        return np.where(target[tuple(np.transpose(index))], 0, np.maximum(distance - self.voxel, 0))
+
+    def of_lesions(self, lesion_labels, *, periventricular_mm, juxtacortical_mm):
+        """Place of each lesion.
+
+        Parameters
+        ----------
+        lesion_labels : integer array (x, y, z), 0 outside, 1 the first lesion
+        periventricular_mm, juxtacortical_mm : distances up to which a lesion counts as such; 0 is touching
+
+        Returns
+        -------
+        list of str, one of :data:`PLACES` per lesion
+        """
+        index = np.argwhere(lesion_labels > 0)
+        if not len(index):
+            return []
+        numbers = lesion_labels[lesion_labels > 0]
+        found = range(1, int(numbers.max()) + 1)
+        share = ndimage.mean(self.infratentorial[lesion_labels > 0], numbers, found)
+        nearest = [
+            ndimage.minimum(self.gaps(index, target), numbers, found)
+            for target in (self.ventricles, self.cortex)
+        ]
+        # equal distances differ in their last digits by rotation
+        limits = (periventricular_mm + 1e-6, juxtacortical_mm + 1e-6)
+        return [_place(*lesion, limits) for lesion in zip(share, *nearest, strict=True)]
+
+
+def _place(share_infratentorial, to_ventricles, to_cortex, limits):
+    if share_infratentorial > 0.5:
+        return "infratentorial"
+    if to_ventricles <= limits[0]:
+        return "periventricular"
+    return "juxtacortical" if to_cortex <= limits[1] else "deep"
