@@ -18,7 +18,10 @@ include: "rules/regions.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/evaluation.smk"
+include: "rules/statistics.smk"
 include: "rules/figures.smk"
+include: "rules/figures_quality.smk"
+include: "rules/figures_ours.smk"
 include: "rules/reporting.smk"
 include: "rules/calibration.smk"
 
@@ -66,9 +69,10 @@ rule cohort_table:
 
 
 rule registration:
-    """Every MRI map in PET space."""
+    """Every MRI map in PET space, and the page that shows how well it lies there."""
     input:
         REGISTERED,
+        QUALITY,
 
 
 rule regions:

@@ -1,4 +1,4 @@
-"""Floor 6: the figures, from tables and stored maps only."""
+"""Floor 6: the figures, from tables and stored maps only; here those of the paper (Wei et al. 2018)."""
 
 from myelosketch.reporting.display import method_name
 
@@ -17,17 +17,32 @@ FACTS = {
 METHOD_FACTS = FACTS | {"method": SHOWN_METHOD, "method_name": method_name(SHOWN_METHOD)}
 # figure -> its category in Snakemake's own report
 CATEGORIES = {
+    "registration_quality": "Registration",
+    "registration_error": "Registration",
+    "ladder": "Prediction ladder",
+    "comparison": "Prediction ladder",
+    "roc": "Prediction ladder",
+    "calibration": "Prediction ladder",
+    "sites": "Prediction ladder",
     "fig3_qualitative": "Paper's figures",
     "fig4a_groups": "Paper's figures",
     "fig4b_individuals": "Paper's figures",
     "fig5a_demyelinated_percentage": "Paper's figures",
     "fig5b_agreement": "Paper's figures",
-    "ladder": "Prediction ladder",
-    "lesion_means": "Lesions",
+    "bland_altman": "Lesions and patients",
+    "lesion_means": "Lesions and patients",
+    "lesion_agreement": "Lesions and patients",
+    "sensitivity_k": "Sensitivity",
+    "sensitivity_reference": "Sensitivity",
+    "sensitivity_perilesional": "Sensitivity",
+    "sensitivity_lesion_size": "Sensitivity",
     "training_curves": "Training",
-    "registration_error": "Registration",
 }
-DRAWN = {"training_curves": bool(GANS), "registration_error": IS_SIMULATED}
+DRAWN = {
+    "training_curves": bool(GANS),
+    "registration_error": IS_SIMULATED,
+    "sites": bool(EXTERNAL),
+}
 FIGURE_NAMES = [name for name in CATEGORIES if DRAWN.get(name, True)]
 FIGURES = expand(
     "results/figures/{figure}.{suffix}", figure=FIGURE_NAMES, suffix=["png", "svg", "tsv"]
@@ -133,7 +148,7 @@ rule draw_demyelinated_percentage:
     """Figure 5A: share of demyelinated lesion voxels of each patient."""
     input:
         demyelination="results/evaluation/demyelination.tsv",
-        library=library("reporting.demyelination_figures"),
+        library=library("reporting.demyelination_figure"),
     output:
         **FIGURE_FILES["fig5a_demyelinated_percentage"],
     log:
@@ -185,104 +200,3 @@ rule draw_agreement:
         dpi=config["reporting"]["dpi"],
     script:
         "../workflow_scripts/draw_agreement.py"
-
-
-rule draw_ladder:
-    """Every method and ceiling: lesion MAE, Dice beside trivial Dice, MCC."""
-    input:
-        summary="results/evaluation/summary.tsv",
-        library=library("reporting.ladder_figure"),
-    output:
-        **FIGURE_FILES["ladder"],
-    log:
-        "results/logs/draw_ladder.log",
-    benchmark:
-        "results/benchmarks/draw_ladder.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        **FACTS,
-        k=config["evaluation"]["k"],
-        alpha=config["evaluation"]["alpha"],
-        dpi=config["reporting"]["dpi"],
-    script:
-        "../workflow_scripts/draw_ladder.py"
-
-
-rule draw_lesion_means:
-    """Mean DVR of each lesion, true against predicted."""
-    input:
-        lesions="results/evaluation/lesions.tsv",
-        library=library("reporting.demyelination_figures"),
-    output:
-        **FIGURE_FILES["lesion_means"],
-    log:
-        "results/logs/draw_lesion_means.log",
-    benchmark:
-        "results/benchmarks/draw_lesion_means.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        **METHOD_FACTS,
-        min_lesion_mm3=config["evaluation"]["min_lesion_mm3"],
-        dpi=config["reporting"]["dpi"],
-    script:
-        "../workflow_scripts/draw_lesion_means.py"
-
-
-rule draw_training_curves:
-    """Losses of sketcher and refiner against the epoch."""
-    input:
-        histories=expand(
-            "results/training/fold-{fold}/{method}/history.tsv", method=GANS, fold=CROSS_VALIDATION
-        ),
-        library=library("reporting.quality_figures"),
-    output:
-        **FIGURE_FILES["training_curves"],
-    log:
-        "results/logs/draw_training_curves.log",
-    benchmark:
-        "results/benchmarks/draw_training_curves.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        **FACTS,
-        dpi=config["reporting"]["dpi"],
-    script:
-        "../workflow_scripts/draw_training_curves.py"
-
-
-rule draw_registration_error:
-    """Registration error against the known pose of a simulated cohort."""
-    input:
-        registration_error="results/evaluation/registration_error.tsv",
-        library=library("reporting.quality_figures"),
-    output:
-        **FIGURE_FILES["registration_error"],
-    log:
-        "results/logs/draw_registration_error.log",
-    benchmark:
-        "results/benchmarks/draw_registration_error.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        **FACTS,
-        dpi=config["reporting"]["dpi"],
-    script:
-        "../workflow_scripts/draw_registration_error.py"

@@ -1,21 +1,107 @@
-"""Floor 6: the report."""
+"""Floor 6: the report, the patients' pages and the tables for a paper."""
 
-REPORT = ["results/report.html"]
+TEMPLATES = LIBRARY / "myelosketch/reporting"
 CAPTIONS = own_file(Path(workflow.basedir) / "rules/captions")
+# patients that have a page, those of external sites after the others
+PAGED = PATIENTS + [scan for scan in EXTERNAL if GROUP[scan] == "MS"]
+PATIENT_PAGES = expand("results/patients/{scan}.html", scan=PAGED)
+LATEX_TABLES = expand(
+    "results/tables/{table}.tex",
+    table=["ladder", "claims", "demyelination", "lesion_agreement", "statistics"],
+)
+REPORT = ["results/report.html", *PATIENT_PAGES, *LATEX_TABLES]
+REPORT_FACTS = (
+    METHOD_FACTS
+    | {key: config["evaluation"][key] for key in ("k", "alpha", "min_lesion_mm3")}
+    | {key: config["reporting"][key] for key in ("example_patient", "agreement_colours")}
+    | {"n_folds": len(CROSS_VALIDATION), "in_force": IN_FORCE}
+)
+
+
+rule write_patient_pages:
+    """A page per patient: slices through the largest lesions, true and predicted DVR, agreement, numbers."""
+    input:
+        maps=[
+            out(key, scan=scan)
+            for scan in PAGED
+            for key in ("mtr", "fa", "rd", "ad", "dvr", "regions")
+        ],
+        predicted=[
+            out("predicted", scan=scan, method=method) for scan in PAGED for method in METHODS
+        ],
+        masks=[
+            out("demyelinated", scan=scan, method=method)
+            for scan in PAGED
+            for method in ("pet", *METHODS)
+        ],
+        tables=expand(
+            "results/evaluation/{folder}{table}.tsv",
+            folder=["", "external/"] if EXTERNAL else [""],
+            table=["voxelwise", "demyelination", "lesions"],
+        ),
+        quality=QUALITY[:1],
+        templates=[own_file(TEMPLATES / f"{name}.html.j2") for name in ("macros", "patient")],
+        library=library("reporting.patient_page"),
+    output:
+        PATIENT_PAGES,
+    log:
+        "results/logs/write_patient_pages.log",
+    benchmark:
+        "results/benchmarks/write_patient_pages.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    params:
+        scans=PAGED,
+        external=EXTERNAL,
+        methods=METHODS,
+        method=SHOWN_METHOD,
+        k=config["evaluation"]["k"],
+        colours=config["reporting"]["agreement_colours"],
+        simulated=IS_SIMULATED,
+    script:
+        "../workflow_scripts/write_patient_pages.py"
+
+
+rule write_latex_tables:
+    """The main tables for a paper, as LaTeX."""
+    input:
+        tables=EVALUATION,
+        library=library("reporting.latex_tables"),
+    output:
+        LATEX_TABLES,
+    log:
+        "results/logs/write_latex_tables.log",
+    benchmark:
+        "results/benchmarks/write_latex_tables.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        facts=REPORT_FACTS,
+    script:
+        "../workflow_scripts/write_latex_tables.py"
 
 
 rule write_report:
     """One HTML file that needs no network: tables, figures, claims, versions, limits."""
     input:
         figures=expand("results/figures/{figure}.png", figure=FIGURE_NAMES),
-        tables=[*EVALUATION, REGION_VOLUMES, *REGISTRATION_ERROR],
-        cohort=expand("results/cohort/{table}.tsv", table=["cohort", "excluded", "folds"]),
+        tables=[*EVALUATION, REGION_VOLUMES, *REGISTRATION_ERROR, *QUALITY],
+        cohort=COHORT_TABLES,
         thresholds=expand("results/training/fold-{fold}/threshold.json", fold=FOLD_IDS),
+        pages=PATIENT_PAGES,
         captions=expand(f"{CAPTIONS}/{{figure}}.rst", figure=FIGURE_NAMES),
-        template=own_file(LIBRARY / "myelosketch/reporting/report.html.j2"),
+        templates=[own_file(TEMPLATES / f"{name}.html.j2") for name in ("macros", "report")],
         library=library("reporting.report"),
     output:
-        REPORT,
+        report("results/report.html", caption="captions/report.rst", category="Report"),
     log:
         "results/logs/write_report.log",
     benchmark:
@@ -27,10 +113,7 @@ rule write_report:
         mem_mb=1000,
         runtime=10,
     params:
-        facts=METHOD_FACTS
-        | {key: config["evaluation"][key] for key in ("k", "alpha", "min_lesion_mm3")}
-        | {key: config["reporting"][key] for key in ("example_patient", "agreement_colours")}
-        | {"n_folds": len(CROSS_VALIDATION)},
+        facts=REPORT_FACTS,
         config=config,
     script:
         "../workflow_scripts/write_report.py"

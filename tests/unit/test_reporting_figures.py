@@ -11,8 +11,9 @@ from matplotlib.image import imread
 
 from myelosketch.errors import InputError
 from myelosketch.reporting import (
-    demyelination_figures,
+    demyelination_figure,
     ladder_figure,
+    lesion_figures,
     quality_figures,
     regional_figures,
     style,
@@ -80,7 +81,7 @@ def builders(folder):
     """Every figure that is made from tables alone, as functions without arguments."""
     shown = {"method": "refiner", "simulated": True}
     histories = sorted(folder.glob("training/*/*/history.tsv"))
-    percentage = demyelination_figures.build_demyelinated_percentage
+    percentage = demyelination_figure.build_demyelinated_percentage
     error = folder / "registration_error.tsv"
     return {
         "groups": functools.partial(
@@ -88,9 +89,7 @@ def builders(folder):
         ),
         "individuals": functools.partial(regional_figures.build_individuals, folder / "regions.tsv", **shown),
         "percentage": functools.partial(percentage, folder / "demyelination.tsv", k=K, **shown),
-        "lesions": functools.partial(
-            demyelination_figures.build_lesion_means, folder / "lesions.tsv", **shown
-        ),
+        "lesions": functools.partial(lesion_figures.build_lesion_means, folder / "lesions.tsv", **shown),
         "ladder": functools.partial(ladder_figure.build_ladder, folder / "summary.tsv", k=K, simulated=True),
         "training": functools.partial(quality_figures.build_training_curves, histories, simulated=True),
         "registration": functools.partial(quality_figures.build_registration_error, error, simulated=True),
@@ -219,7 +218,7 @@ def test_missing_table_becomes_a_sentence(tmp_path):
 
 
 def test_empty_table_method_without_rows_and_all_missing(tables):
-    build = demyelination_figures.build_demyelinated_percentage
+    build = demyelination_figure.build_demyelinated_percentage
     path = tables / "demyelination.tsv"
     with pytest.raises(NothingToDrawError, match=r"no demyelinated percentage of U-Net, L1 at k = 1\."):
         build(path, method="unet", k=K, simulated=True)
@@ -249,7 +248,7 @@ def test_table_without_a_column_is_an_error_that_names_it(tables):
     path = tables / "lesions.tsv"
     write_table(read_table(path).drop(columns="volume_mm3"), path)
     with pytest.raises(InputError, match="lacks the column volume_mm3; found method, scan"):
-        demyelination_figures.build_lesion_means(path, method="refiner", simulated=True)
+        lesion_figures.build_lesion_means(path, method="refiner", simulated=True)
 
 
 def test_many_participants_keep_readable_ticks():

@@ -4,28 +4,21 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
+from report_run import FACTS, write_run
 
 from myelosketch.errors import InputError
-from myelosketch.provenance import write_json
-from myelosketch.reporting import ladder_figure, report, report_tables
+from myelosketch.reporting import report
 from myelosketch.reporting.captions import render_caption
-from myelosketch.reporting.catalogue import FIGURES
-from myelosketch.reporting.findings import findings
-from myelosketch.reporting.html_tables import interval, number, p_value
+from myelosketch.reporting.catalogue import FIGURES, SECTIONS
+from myelosketch.reporting.pages import cell
 from myelosketch.tables import write_table
 
 CAPTIONS = Path(__file__).parents[2] / "rules/captions"
-FACTS = {
-    "simulated": True, "n_patients": 18, "n_controls": 10, "n_folds": 3, "method": "refiner",
-    "method_name": "Refiner (Wei 2018)", "k": 1.0, "alpha": 0.05, "example_patient": "",
-    "agreement_colours": "paper", "min_lesion_mm3": 100,
-}  # fmt: skip
-SECTIONS = [
-    "At a glance", "Cohort and exclusions", "Registration and regions", "Prediction ladder",
-    "The paper's figures", "Claims", "Lesions", "Training", "Methods and versions", "Limits",
+HEADINGS = [
+    "At a glance", "Cohort and exclusions", "Registration quality", "Prediction ladder", "The paper's figures",
+    "Claims of the paper", "Lesions and patients", "Sensitivity", "Methods and versions", "Limits",
 ]  # fmt: skip
 VOID = {"meta", "img", "br", "hr", "link"}
 
@@ -60,74 +53,67 @@ class Page(HTMLParser):
             self.headings.append((tag, text + data))
 
 
-@pytest.fixture
-def run(tmp_path):
-    """Results of a small run, with one figure and a participant whose reason holds HTML."""
-    root = tmp_path / "results"
-    summary = []
-    for method, mae, gain in (("ridge", 0.08, 0.02), ("refiner", 0.09, -0.001), ("rescan", 0.05, 0.1)):
-        summary += [
-            [method, "lesion_mae", np.nan, mae, mae - 0.01, mae + 0.01, 18, mae - 0.09, -0.02, -0.001],
-            [method, "dice", 1.0, 0.78 + gain, 0.7, 0.85, 18, np.nan, np.nan, np.nan],
-            [method, "trivial_dice", 1.0, 0.78, 0.7, 0.85, 18, np.nan, np.nan, np.nan],
-            [method, "dice_minus_trivial", 1.0, gain, gain - 0.01, gain + 0.01, 18, 0, 0, 0],
-            [method, "mcc", 1.0, np.nan, np.nan, np.nan, 0, np.nan, np.nan, np.nan],
-        ]
-    columns = [
-        "method",
-        "metric",
-        "k",
-        "mean",
-        "ci_low",
-        "ci_high",
-        "n",
-        "diff_to_refiner",
-        "diff_ci_low",
-        "diff_ci_high",
-    ]
-    write_table(pd.DataFrame(summary, columns=columns), root / "evaluation/summary.tsv")
-    people = [[f"{place:02d}", "MS" if place < 4 else "HC", place % 2 + 1] for place in range(6)]
-    write_table(pd.DataFrame(people, columns=["subject", "group", "fold"]), root / "cohort/folds.tsv")
-    excluded = pd.DataFrame([["sub-09", "<script>alert(1)</script> & no MTR"]], columns=["scan", "reason"])
-    write_table(excluded, root / "cohort/excluded.tsv")
-    claims = [["C1", "NAWM does not differ", source, "holds", "p = 0.4"] for source in ("pet", "refiner")]
-    columns = ["claim", "statement", "source", "verdict", "evidence"]
-    write_table(pd.DataFrame(claims, columns=columns), root / "evaluation/claims.tsv")
-    card = {"fold": 1, "mean": 1.27, "sd": 0.08, "n_voxels": 5000, "controls": ["19", "20"]}
-    write_json(root / "training/fold-1/threshold.json", card)
-    paths = {suffix: root / f"figures/ladder.{suffix}" for suffix in ("png", "svg", "tsv")}
-    ladder_figure.draw_ladder(root / "evaluation/summary.tsv", k=1.0, simulated=True, dpi=60, **paths)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("run") / "results"
+    root.mkdir()
+    write_run(root)
+    (root / "patients").mkdir()
+    (root / "patients/sub-MS01.html").write_text("<!DOCTYPE html><title>a patient</title>")
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(run):
     config = {"seed": 2018, "cohort": {"source": "simulate", "table": "</pre><b>"}}
     report.write_report(run / "report.html", root=run, captions=CAPTIONS, config=config, facts=FACTS)
     return (run / "report.html").read_text(encoding="utf-8")
 
 
+def write(root, facts=FACTS, config=None):
+    report.write_report(root / "r.html", root=root, captions=CAPTIONS, config=config or {}, facts=facts)
+    return (root / "r.html").read_text(encoding="utf-8")
+
+
 def test_every_section_in_the_order_of_a_reader(page):
     parsed = Page(page)
-    assert [text for tag, text in parsed.headings if tag == "h2"] == SECTIONS
+    assert [text for tag, text in parsed.headings if tag == "h2"] == HEADINGS
     assert parsed.open == []
     assert [text for tag, text in parsed.headings if tag == "h1"] == [
         "Myelin predicted from MRI: report of a run on a simulated cohort"
     ]
 
 
-def test_one_file_without_network_or_scripts(page):
+def test_contents_link_to_every_section(page):
+    ids = re.findall(r'<h2 id="(\w+)">', page)
+    contents = page[page.index("<nav") : page.index("</nav>")]
+    assert re.findall(r'href="#(\w+)"', contents) == ids
+
+
+def test_one_file_without_network_or_scripts(page, run):
     parsed = Page(page)
-    assert all(address.startswith(("#", "data:image/png;base64,")) for address in parsed.addresses)
+    beside = [
+        address for address in parsed.addresses if not address.startswith(("#", "data:image/png;base64,"))
+    ]
+    assert beside
+    assert all((run / address).is_file() for address in beside)  # relative, and there
     assert not {"script", "link", "iframe", "object"} & set(parsed.tags)
     assert "http://" not in page
     assert "https://" not in page
     assert "url(" not in page
     assert "@import" not in page
+    assert "default-src 'none'" in page
     assert {address[1:] for address in parsed.addresses if address.startswith("#")} <= set(parsed.ids)
     assert len(parsed.ids) == len(set(parsed.ids))
     assert all(image["alt"] and image["width"] and image["height"] for image in parsed.images)
     assert len(parsed.images) == 1
+
+
+def test_links_to_patients_intake_and_registrations(page):
+    assert '<a href="patients/sub-MS01.html">sub-MS01</a>' in page
+    assert 'href="patients/sub-MS02.html"' not in page  # no such page was made
+    assert 'href="cohort/intake.html"' in page
+    assert 'href="registration/qc.html"' in page
 
 
 def test_values_are_escaped(page):
@@ -144,62 +130,60 @@ def test_says_simulated_first_and_what_must_not_be_concluded(page):
     assert "Seed: 2018" in page
 
 
-def test_first_table_shows_dice_beside_trivial_dice_and_ceilings_last(run):
-    view = report_tables.glance_table(run, k=1.0)
-    assert view.header == [
-        "Method", "Kind", "Lesion MAE (DVR)", "Dice", "Trivial Dice", "Dice \u2212 trivial", "MCC",
-    ]  # fmt: skip
-    assert [row[:2] for row in view.rows] == [
-        ["Ridge (linear)", "method"], ["Refiner (Wei 2018)", "method"], ["Rescan (second PET)", "ceiling"],
-    ]  # fmt: skip
-    assert view.rows[0][2:] == [
-        "0.080 (0.070 to 0.090)", "0.80 (0.70 to 0.85)", "0.78", "0.02 (0.01 to 0.03)", "n/a",
-    ]  # fmt: skip
+def test_the_first_table_is_the_one_that_shows_frauds(page):
+    first = page[page.index("<table") : page.index("</table>")]
+    columns = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', first)
+    assert columns[:3] == ["Method", "Better than trivial", "Dice"]
+    for fraud in ("all_demyelinated", "the_mean", "copied_contrast"):
+        row = re.search(rf'<th scope="row">{fraud}</th>(.*?)</tr>', first)[1]
+        assert re.findall(r"<span>([^<]*)", row)[0] == "no"
+    assert "No better than calling every lesion voxel demyelinated, by Dice or MCC" in page
 
 
-def test_findings_do_not_hide_that_the_refiner_loses(run):
-    said = findings(run, method="refiner", k=1.0)
-    assert said == [
-        "Ridge (linear) has the lowest lesion MAE of 2 methods (0.080); Refiner (Wei 2018) is not the best "
-        "by this score (0.090); difference \u22120.010 (\u22120.020 to \u22120.001).",
-        "The Dice of Refiner (Wei 2018) is not distinguishable from the trivial Dice: difference "
-        "0.00 (\u22120.01 to 0.01).",
-    ]
+def test_lesions_from_flair_are_marked(run, tmp_path):
+    table = pd.read_csv(run / "registration/qc.tsv", sep="\t", dtype=str, keep_default_na=False)
+    table.loc[table.scan == "sub-MS02", "lesion_source"] = "flair"
+    for path in run.glob("evaluation/*.tsv"):
+        (tmp_path / "evaluation").mkdir(exist_ok=True)
+        (tmp_path / "evaluation" / path.name).write_bytes(path.read_bytes())
+    write_table(table, tmp_path / "registration/qc.tsv")
+    text = write(tmp_path)
+    assert "Lesions of 1 scan were found on the FLAIR by a classical method" in text
+    assert "sub-MS02 (lesions from FLAIR)" in text
+    assert "were found on the FLAIR, not drawn by a reader; what the method missed" in text
+
+
+def test_lesions_drawn_by_a_reader_are_not_marked(page):
+    assert "FLAIR" not in re.sub(r"(?s)<table.*?</table>", "", page)
 
 
 def test_what_is_missing_is_a_sentence(page):
     assert "Not shown: the table registration_error.tsv was not made in this run." in page
-    assert "Not shown: the table demyelination.tsv was not made in this run." in page
     assert "Not shown: the rules were not benchmarked in this run." in page
-    assert page.count("Not shown: this figure is not part of this run.") == len(FIGURES) - 1
+    assert "Not shown: this figure is not part of this run, because the cohort has no external site." in page
+    assert page.count("Not shown: this figure is not part of this run") == len(FIGURES) - 1
 
 
 def test_empty_run_of_a_measured_cohort(tmp_path):
-    facts = FACTS | {"simulated": False}
-    report.write_report(tmp_path / "r.html", root=tmp_path, captions=CAPTIONS, config={}, facts=facts)
-    text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert [words for tag, words in Page(text).headings if tag == "h2"] == SECTIONS
+    text = write(tmp_path, FACTS | {"simulated": False})
+    assert [words for tag, words in Page(text).headings if tag == "h2"] == HEADINGS
     assert "simulated" not in re.sub(r"(?s)<style>.*?</style>", "", text)
     assert "because the true pose of measured images is not known" in text
 
 
-def test_nobody_left_out_and_benchmarks(run):
-    write_table(pd.DataFrame(columns=["scan", "reason"]), run / "cohort/excluded.tsv")
-    assert report_tables.excluded_table(run).missing == "No scan was left out."
-    for job, seconds in (("sub-01", 2.0), ("sub-02", 3.0)):
-        table = pd.DataFrame({"s": [seconds], "max_rss": [100 * seconds]})
-        write_table(table, run / f"benchmarks/register_scan/{job}.tsv")
-    assert report_tables.time_table(run).rows == [["register_scan", "2", "5.0", "3.0", "300"]]
+def test_a_damaged_table_is_a_sentence_too(tmp_path):
+    table = pd.DataFrame({"method": ["ridge"], "metric": ["dice"]})
+    write_table(table, tmp_path / "evaluation/summary.tsv")
+    assert "lacks the columns k, mean, ci_low, ci_high, n" in write(tmp_path)
 
 
-def test_folds_claims_and_thresholds(run):
-    assert report_tables.fold_table(run).rows == [
-        ["Fold 1", "2", "1", "3"], ["Fold 2", "2", "1", "3"], ["All", "4", "2", "6"],
-    ]  # fmt: skip
-    claims = report_tables.claims_table(run)
-    assert claims.header == ["Claim", "True PET", "Refiner (Wei 2018)"]
-    assert claims.rows == [["C1: NAWM does not differ", "holds", "holds"]]
-    assert report_tables.threshold_table(run, k=1.0).rows == [["Fold 1", "1.270", "0.080", "1.190", "2"]]
+def test_every_figure_has_a_section_of_the_report():
+    assert {figure.section for figure in FIGURES} <= set(SECTIONS)
+
+
+def test_intervals_stay_in_one_piece():
+    assert cell("0.5 (0.1 to 0.9)") == '0.5 <span class="interval">(0.1 to 0.9)</span>'
+    assert cell("<b> (by MCC)") == "&lt;b&gt; (by MCC)"
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
@@ -210,7 +194,13 @@ def test_every_figure_has_a_caption_that_states_the_cohort(figure):
     measured = render_caption(CAPTIONS / f"{figure.name}.rst", config={}, params=FACTS | {"simulated": False})
     assert "The cohort is simulated." not in measured
     if figure.section == "paper":
-        assert re.search(r"n = 1[08]", text)
+        assert re.search(r"n = [24]", text)
+
+
+def test_caption_of_the_report_itself():
+    text = render_caption(CAPTIONS / "report.rst", config={}, params={"facts": FACTS})
+    assert "4 patients and\n2 controls" in text
+    assert "The cohort is simulated." in text
 
 
 def test_caption_with_an_unknown_value_names_the_caption(tmp_path):
@@ -224,18 +214,6 @@ def test_values_in_a_caption_are_escaped(tmp_path):
     html = render_caption(tmp_path / "a.rst", config={}, params={"name": "<b>x</b>"})
     assert "<b>" not in html
     assert "&lt;b&gt;" in html
-
-
-def test_numbers_as_text():
-    assert number(-0.1234, 3) == "\u22120.123"
-    assert number(-0.0001) == "0.00"
-    assert number(None) == number(np.nan) == "n/a"
-    assert interval(0.5, np.nan, 0.7) == "0.50 (interval n/a)"
-    assert interval(np.nan, 0.1, 0.2) == "n/a"
-    assert p_value(0.00001) == "< 0.0001"
-    assert p_value(0.0312) == "0.031"
-    assert p_value(0.412) == "0.41"
-    assert p_value("n/a") == "n/a"
 
 
 def test_commit_outside_a_repository_is_none(tmp_path):

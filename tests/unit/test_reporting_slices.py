@@ -113,7 +113,12 @@ def test_agreement_figure_counts_what_the_masks_hold(run):
         assert style.cut_texts(figure) == []
     legends = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     first = data[data.scan == "sub-03"].set_index("class")
-    assert legends[0] == f"both: {first.n_voxels['both']} voxels"
+    # every class but "neither" carries a sign where it is enlarged, so that grey paper tells them apart
+    zoomed = figure.axes[1]
+    signs = {line.get_marker(): len(line.get_xdata()) for line in zoomed.get_lines()}
+    in_slice = first.n_voxels_slice
+    assert signs == {".": in_slice["both"], "x": in_slice["true_only"], "+": in_slice["predicted_only"]}
+    assert legends[0] == f"both (\u00b7): {first.n_voxels['both']} voxels"
     lesion = slices.load_canonical(names.path(run, "regions", scan="sub-03"), dtype=np.uint8)[0].data == 3
     assert first.n_voxels.sum() == lesion.sum()
     plt.close(figure)
@@ -183,6 +188,17 @@ def test_slice_goes_through_the_largest_lesion():
     assert slices.largest_lesion_slice(regions) == 2
     with pytest.raises(NothingToDrawError, match="no lesion voxel"):
         slices.largest_lesion_slice(np.ones((3, 3, 3), np.uint8))
+
+
+def test_outline_leaves_the_view_of_the_image():
+    window = slices.Window(0, (2, 8), (1, 9), (2.0, 3.0, 1.0))
+    mask = np.zeros((8, 6), bool)
+    mask[0:3, 0:2] = True  # touches the edge of the window
+    figure, axes = plt.subplots()
+    slices.show(axes, np.zeros(mask.shape), window, cmap="gray", limits=(0, 1))
+    slices.outline(axes, mask, window)
+    assert (*axes.get_xlim(), *axes.get_ylim()) == window.extent
+    plt.close(figure)
 
 
 def test_windows_stay_inside_the_grid_and_are_square():

@@ -95,7 +95,7 @@ def load_volume(path, *, dtype=np.float32):
     return Volume(data.astype(dtype, copy=False), np.asarray(image.affine, float), str(path))
 
 
-def save_volume(path, data, affine, *, sidecar=None):
+def save_volume(path, data, affine, *, sidecar=None, intent=None):
     """Write an image atomically, with a clean header and, if given, its JSON sidecar.
 
     Parameters
@@ -105,6 +105,7 @@ def save_volume(path, data, affine, *, sidecar=None):
         float32
     affine : array (4, 4), voxel to world RAS, mm
     sidecar : dict, optional, written beside the image as ``.json``
+    intent : NIfTI intent, optional: "vector" for a displacement field (x, y, z, 1, 3)
     """
     data = np.asarray(data)
     if data.dtype == bool:
@@ -115,6 +116,8 @@ def save_volume(path, data, affine, *, sidecar=None):
         data = data.astype(np.float32)
     image = nib.Nifti1Image(data, affine)
     image.header.set_xyzt_units("mm")
+    if intent:
+        image.header.set_intent(intent)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # the name of a gzip stream and its time would make equal images differ: nibabel writes neither

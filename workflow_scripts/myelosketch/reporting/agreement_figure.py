@@ -19,12 +19,13 @@ from myelosketch.reporting.slices import (
     lesion_window,
     load_canonical,
     orientation_marks,
+    outline,
     show,
 )
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
 # the brightest background grey, below which every class colour stands out
-BACKGROUND_TOP = 0.55
+BACKGROUND_TOP = 0.5
 # columns of the figure
 PATIENTS = 3
 # more voxels than this in a slice, and marks on them would hide their colours
@@ -179,14 +180,15 @@ def _draw_patient(figure, grid, column, volumes, palette):
     inside = volumes["dvr"].data[regions.data > 0]
     low, high = np.nanpercentile(inside, [2, 98])
     for row, window in enumerate((whole, zoom)):
-        axes = figure.add_subplot(grid[row, column], anchor="S" if row == 0 else "N")
+        axes = figure.add_subplot(grid[row, column], anchor="N")
         background = np.where(window.cut(regions.data) > 0, window.cut(volumes["dvr"].data), low)
         background = np.nan_to_num((background - low) / max(high - low, 1e-6))
         classes = window.cut(volumes["classes"])
         show(axes, paint_agreement(background, classes, palette), window, cmap=None, limits=(None, None))
         orientation_marks(axes, size=8)
         if row == 1:
-            _mark_disagreement(axes, classes, window)
+            outline(axes, classes >= 0, window, width=0.4)
+            _mark_classes(axes, classes, window)
     left, right, bottom, top = zoom.extent
     figure.axes[2 * column].add_patch(
         Rectangle((left, bottom), right - left, top - bottom, fill=False, edgecolor="white", linewidth=0.8)
@@ -194,11 +196,11 @@ def _draw_patient(figure, grid, column, volumes, palette):
     return whole
 
 
-def _mark_disagreement(axes, classes, window):
-    """Signs on the voxels that disagree, so that the classes are told apart in grey too (ours)."""
+def _mark_classes(axes, classes, window):
+    """A sign on every class but "neither", so that the classes are told apart in grey too (ours)."""
     if (classes >= 0).sum() > MOST_MARKS:
         return
-    for code, sign, colour in ((2, "x", "white"), (3, "+", "black")):
+    for code, sign, colour in ((0, ".", "black"), (2, "x", "white"), (3, "+", "black")):
         row, column = np.nonzero(classes == code)
         x = (window.x[0] + column + 0.5) * window.voxel_size[0]
         y = (window.y[0] + row + 0.5) * window.voxel_size[1]
@@ -206,7 +208,7 @@ def _mark_disagreement(axes, classes, window):
 
 
 def _legend(axes, counts, palette):
-    signs = {"true_only": " (\u00d7)", "predicted_only": " (+)"}
+    signs = {"both": " (\u00b7)", "true_only": " (\u00d7)", "predicted_only": " (+)"}
     handles = [
         Patch(
             facecolor=palette[name],

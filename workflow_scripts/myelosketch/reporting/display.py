@@ -29,6 +29,33 @@ SHORT_NAMES = {
     "noisefree": "Noise-free",
     "visible": "Visible",
 }
+# metrics as axis labels, with their units
+METRIC_NAMES = {
+    "lesion_mae": "Lesion MAE (DVR)",
+    "nawm_mae": "NAWM MAE (DVR)",
+    "brain_mae": "Brain MAE (DVR)",
+    "lesion_bias": "Lesion bias (DVR)",
+    "nawm_bias": "NAWM bias (DVR)",
+    "lesion_pearson_r": "Pearson r in lesions",
+    "lesion_slope": "Slope of lesion means",
+    "lesion_mean_r": "Pearson r of lesion means",
+    "lesion_icc": "ICC of lesion means",
+    "nawm_minus_hcwm": "NAWM \u2212 HC WM (DVR)",
+    "lesion_minus_nawm": "Lesions \u2212 NAWM (DVR)",
+    "brain_psnr": "PSNR (dB)",
+    "brain_ssim": "SSIM",
+    "dice": "Dice",
+    "dice_minus_trivial": "Dice \u2212 trivial Dice",
+    "dice_not_demyelinated": "Dice, not demyelinated",
+    "mcc": "MCC",
+    "kappa": "Cohen's kappa",
+    "auc": "AUC",
+    "pct_true": "Demyelinated, true PET (%)",
+    "pct_bias": "Bias of percentage (points)",
+    "pct_abs_error": "Error of percentage (points)",
+    "lesion_voxel_slope": "Slope in lesions",
+    "nawm_voxel_slope": "Slope in NAWM",
+}
 REGION_NAMES = {"brain": "Brain", "lesion": "Lesions", "nawm": "NAWM", "hcwm": "HC WM", "other": "Other"}
 
 
@@ -40,6 +67,11 @@ def method_name(method, *, short=False):
 def region_name(region):
     """Display name of a region; an unknown one keeps its own name."""
     return REGION_NAMES.get(region, str(region))
+
+
+def metric_name(metric):
+    """Axis label of a metric; an unknown one keeps its own name."""
+    return METRIC_NAMES.get(metric, str(metric).replace("_", " "))
 
 
 def cohort_words(simulated):

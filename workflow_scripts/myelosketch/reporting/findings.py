@@ -1,11 +1,14 @@
-"""What the first lines of the report say: which method is best, and whether Dice says anything."""
+"""What the report says in sentences: which method is best, whether Dice says anything, who is in."""
+
+from pathlib import Path
 
 from myelosketch import names
 from myelosketch.errors import InputError
-from myelosketch.reporting.display import method_name
+from myelosketch.reporting.display import ladder_order, method_name
 from myelosketch.reporting.html_tables import interval, number
-from myelosketch.reporting.report_tables import metric_rows, read_summary
-from myelosketch.reporting.source_tables import NothingToDrawError
+from myelosketch.reporting.intake_page import ORDER, status
+from myelosketch.reporting.report_tables import NO, better_than_trivial, metric_rows, read_summary
+from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
 
 REFERENCE = "refiner"  # the paper's method, against which summary.tsv gives differences
 
@@ -32,6 +35,7 @@ def findings(root, *, method, k):
         *_best(metric_rows(summary, "lesion_mae", None), "lesion MAE", "lowest", ascending=True),
         *_best(metric_rows(summary, "mcc", k), "MCC", "highest", ascending=False),
         *_dice(summary[summary.method == method], method, k),
+        *_no_better(summary, k),
     ]
 
 
@@ -67,3 +71,44 @@ def _dice(own, method, k):
     else:
         verdict = "is not distinguishable from"
     return [f"The Dice of {method_name(method)} {verdict} the trivial Dice: difference {told}."]
+
+
+def _no_better(summary, k):
+    """Methods that tell demyelinated voxels apart no better than calling all of them so."""
+    methods = ladder_order(summary.method)
+    judged = [method for method in methods if better_than_trivial(summary, method, k) != "n/a"]
+    bad = [method_name(method) for method in judged if better_than_trivial(summary, method, k) == NO]
+    if not bad:
+        return []
+    return [
+        f"No better than calling every lesion voxel demyelinated, by Dice or MCC: {', '.join(bad)} "
+        f"({len(bad)} of {len(judged)})."
+    ]
+
+
+def cohort_sentences(root, *, flair):
+    """Sentences about the inspection of the input files and about lesions that no reader drew.
+
+    Parameters
+    ----------
+    root : results folder
+    flair : scans whose lesions were found on their FLAIR
+
+    Returns
+    -------
+    list of str
+    """
+    said = []
+    try:
+        intake = table_to_draw(Path(root) / "cohort/intake.tsv", ("scan", "verdict", "accepted"))
+        statuses = [status(rows) for _, rows in intake.groupby("scan")]
+        counts = [f"{statuses.count(word)} {word}" for word in ORDER if word in statuses]
+        said.append(f"{len(statuses)} scans were inspected before the run: {', '.join(counts)}.")
+    except (NothingToDrawError, InputError):
+        pass
+    if flair:
+        said.append(
+            f"Lesions of {len(flair)} scan{'s' * (len(flair) > 1)} were found on the FLAIR by a classical method, "
+            f"not drawn by a reader: {', '.join(flair)}."
+        )
+    return said

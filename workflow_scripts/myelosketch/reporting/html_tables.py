@@ -6,13 +6,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from myelosketch.errors import InputError
+from myelosketch.reporting.display import method_name
 from myelosketch.reporting.source_tables import NothingToDrawError
 
 MINUS = "\u2212"
 
 
 class HtmlTable(NamedTuple):
-    """A table ready for the template: every cell is text; ``missing`` says why there are no rows."""
+    """A table ready for a page or for LaTeX: every cell is text; ``missing`` says why there are no rows."""
 
     title: str
     header: list
@@ -21,6 +22,7 @@ class HtmlTable(NamedTuple):
     missing: str = ""
     folded: bool = False  # shown closed, for long tables
     text_columns: int = 1  # columns from the left that hold words, the others hold numbers
+    links: dict | None = None  # text of a first cell -> address it links to
 
 
 def or_reason(title):
@@ -67,9 +69,34 @@ def p_value(value):
     value = pd.to_numeric(value, errors="coerce")
     if pd.isna(value):
         return "n/a"
-    return "< 0.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+    return "<\u00a00.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
 def words(value):
     """A cell of text; n/a if it is missing."""
     return "n/a" if value is None or pd.isna(value) else str(value)
+
+
+def has_notes(table):
+    """Whether a table of the run has a note in any row."""
+    return "note" in table and bool(table.note.notna().any())
+
+
+def why_missing(table, column):
+    """Sentence with the reason of each method's n/a, from the notes of a table of the run; blank without any.
+
+    Parameters
+    ----------
+    table : DataFrame with ``method``, ``column`` and, where it has notes, ``note``
+    column : the number that is missing
+    """
+    if not has_notes(table):
+        return ""
+    missing = table[table[column].isna() & table.note.notna()]
+    reasons = dict.fromkeys(f"{method_name(row.method)}: {row.note}" for row in missing.itertuples())
+    return f" n/a: {'; '.join(reasons)}." if reasons else ""
+
+
+def remark(value):
+    """A cell of notes; blank where there is none."""
+    return "" if words(value) == "n/a" else words(value)

@@ -3,13 +3,13 @@
 import functools
 
 import matplotlib.pyplot as plt
-import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from myelosketch import names
 from myelosketch.reporting import style
-from myelosketch.reporting.display import ladder_order, method_name
+from myelosketch.reporting.display import ladder_order
+from myelosketch.reporting.panels import interval_dot, line_above_ceilings, method_rows, row_without_value
 from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
 
@@ -19,9 +19,8 @@ NUMERIC = ("k", "mean", "ci_low", "ci_high", "n")
 PANELS = (
     ("lesion_mae", False, "Lesion MAE (DVR)\nlower is better"),
     ("dice", True, "Dice of demyelination\nhigher is better"),
-    ("mcc", True, "MCC of demyelination\nhigher is better"),
+    ("mcc", True, "MCC of demyelination\nhigher is better, 0 is chance"),
 )
-METHOD_COLOUR, CEILING_COLOUR = "#2f6db3", "#6b6b6b"
 
 
 def draw_ladder(summary, *, k, alpha=0.05, simulated, **files):
@@ -52,17 +51,19 @@ def build_ladder(summary, *, k, alpha=0.05, simulated):
         part = table[table.metric == metric].set_index("method")
         for place, method in enumerate(methods):
             if method in part.index:
-                _dot(axes, place, part.loc[method], ceiling=method in names.CEILINGS)
+                row = part.loc[method]
+                interval_dot(axes, place, row["mean"], row.ci_low, row.ci_high, **_look(method))
             else:
-                axes.text(0.02, place, "n/a", va="center", fontsize=8, transform=axes.get_yaxis_transform())
+                row_without_value(axes, place)
         if metric == "dice":
             _trivial(axes, table, methods)
-        _separate_ceilings(axes, methods)
+        if metric == "mcc":
+            axes.axvline(0, color=style.REFERENCE_COLOUR, linewidth=0.9, linestyle=":", zorder=0)
+        line_above_ceilings(axes, methods)
         axes.set_xlabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         style.tidy_axes(axes, grid="x")
-    panels[0].set_yticks(range(len(methods)), [method_name(method) for method in methods])
-    panels[0].set_ylim(len(methods) - 0.4, -0.6)
+    method_rows(panels[0], methods)
     figure.legend(handles=_legend(methods, alpha), loc="outside lower center", ncols=3)
     style.figure_title(figure, f"Prediction ladder, {_patients(table)}, k = {k:g}", simulated=simulated)
     return figure, table
@@ -81,11 +82,10 @@ def ladder_rows(summary, *, k):
     return table[list(COLUMNS)].reset_index(drop=True)
 
 
-def _dot(axes, place, row, *, ceiling):
-    colour = CEILING_COLOUR if ceiling else METHOD_COLOUR
-    if pd.notna(row.ci_low) and pd.notna(row.ci_high):
-        axes.plot([row.ci_low, row.ci_high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
-    axes.plot(row["mean"], place, marker="s" if ceiling else "o", color=colour, ms=6)
+def _look(method):
+    if method in names.CEILINGS:
+        return {"colour": style.CEILING_COLOUR, "marker": "s"}
+    return {"colour": style.METHOD_COLOUR, "marker": "o"}
 
 
 def _trivial(axes, table, methods):
@@ -93,13 +93,7 @@ def _trivial(axes, table, methods):
     part = table[table.metric == "trivial_dice"].set_index("method")
     for place, method in enumerate(methods):
         if method in part.index:
-            axes.plot(part.loc[method, "mean"], place, marker="|", color="black", ms=13, mew=1.8)
-
-
-def _separate_ceilings(axes, methods):
-    first = next((place for place, method in enumerate(methods) if method in names.CEILINGS), None)
-    if first:
-        axes.axhline(first - 0.5, color="#999999", linewidth=0.8)
+            axes.plot(part.loc[method, "mean"], place, marker="|", color="black", ms=17, mew=1.8)
 
 
 def _legend(methods, alpha):
@@ -108,12 +102,12 @@ def _legend(methods, alpha):
             [],
             [],
             marker="o",
-            color=METHOD_COLOUR,
+            color=style.METHOD_COLOUR,
             label=f"method, mean and {100 * (1 - alpha):g} % interval",
         )
     ]
     if any(method in names.CEILINGS for method in methods):
-        handles.append(Line2D([], [], marker="s", color=CEILING_COLOUR, label="ceiling (truth known)"))
+        handles.append(Line2D([], [], marker="s", color=style.CEILING_COLOUR, label="ceiling (truth known)"))
     trivial = {"marker": "|", "linestyle": "", "color": "black", "ms": 11, "mew": 1.8}
     return [*handles, Line2D([], [], label="trivial Dice (all demyelinated)", **trivial)]
 

@@ -148,7 +148,7 @@ def _dvr_title(name, maps, regions):
 
 
 def _region_panel(figure, axes, regions, window):
-    colours = ListedColormap(["black", "#7d7d7d", "#e8e8e8", "#d7191c"])
+    colours = ListedColormap(style.REGION_COLOURS)
     axes.imshow(
         regions,
         origin="lower",
@@ -162,7 +162,7 @@ def _region_panel(figure, axes, regions, window):
     bar = figure.colorbar(scale, ax=axes, location="bottom", aspect=14, shrink=0.9, pad=0.02)
     bar.set_ticks([0.5, 1.5, 2.5], labels=["other", "NAWM", "lesion"], fontsize=7)
     bar.ax.tick_params(length=0)
-    bar.set_label("region", fontsize=7)
+    bar.set_label("label map", fontsize=7)
 
 
 def _bar(figure, shown, axes, label):

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import MaxNLocator
 
 from myelosketch.reporting import style
 from myelosketch.reporting.display import method_name
@@ -17,7 +18,14 @@ from myelosketch.tables import read_table
 REGISTRATION_COLUMNS = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
 # columns of a history that are a clock or a setting, not a loss
 NOT_A_LOSS = re.compile(r"^(epoch|step|seconds|lr|seed|fold)$|learning_rate")
-FOLD_STYLES = ("-", "--", ":", "-.")
+LOSS_NAMES = {
+    "generator": "generator loss",
+    "l1": "L1",
+    "discriminator": "discriminator loss",
+    "adversarial": "adversarial loss",
+    "accuracy_real": "accuracy on true PET",
+    "accuracy_fake": "accuracy on predictions",
+}
 
 
 def draw_training_curves(histories, *, simulated, **files):
@@ -62,7 +70,10 @@ def build_training_curves(histories, *, simulated):
     for line, (method, names) in zip(panels, rows, strict=True):
         for axes, loss in zip(line, names, strict=False):
             _curves(axes, data[(data.method == method) & (data.loss == loss)])
-            axes.set_title(f"{method_name(method, short=True)}: {loss.replace('_', ' ')}", fontsize=8)
+            axes.set_title(
+                f"{method_name(method, short=True)}: {LOSS_NAMES.get(loss, loss.replace('_', ' '))}",
+                fontsize=8,
+            )
         for axes in line[len(names) :]:
             axes.set_axis_off()
         line[0].set_ylabel("Mean of epoch")
@@ -120,13 +131,15 @@ def build_registration_error(registration_error, *, simulated):
         "hue": "statistic",
         "order": order,
         "hue_order": ["median_mm", "p95_mm"],
-        "palette": ["#2f6db3", "#d9d9d9"],
+        "palette": [style.METHOD_COLOUR, style.PERCENTAGE_PREDICTED],
         "ax": axes,
     }
     median = {"color": "black"}
     sns.boxplot(**shared, whis=(0, 100), width=0.6, saturation=1, linewidth=0.9, medianprops=median)
-    axes.legend(axes.get_legend_handles_labels()[0], ["median over the brain", "95th percentile"], title=None)
-    labels = [f"{name} (n = {(table.modality == name).sum()} scans)" for name in order]
+    handles, _ = axes.get_legend_handles_labels()
+    axes.get_legend().remove()
+    figure.legend(handles, ["median over the brain", "95th percentile"], loc="outside lower center", ncols=2)
+    labels = [f"{_moved(name)}\nn = {(table.modality == name).sum()} scans" for name in order]
     axes.set_xticks(range(len(order)), labels)
     axes.set(xlabel="", ylabel="Target registration error (mm)")
     axes.set_ylim(bottom=0)
@@ -135,12 +148,18 @@ def build_registration_error(registration_error, *, simulated):
     return figure, data
 
 
+def _moved(modality):
+    """Which image was brought to which: a bare modality was brought to PET."""
+    moving, _, fixed = modality.partition("-to-")
+    return f"{moving} to {fixed or 'PET'}"
+
+
 def _curves(axes, data):
-    colours = sns.color_palette("viridis", n_colors=max(2, data.fold.nunique()))
     for place, (fold, part) in enumerate(data.groupby("fold", sort=True)):
+        colour, _, dashes = style.level_look(place)
         marker = "." if len(part) < 3 else None
-        dashes = FOLD_STYLES[place % len(FOLD_STYLES)]
-        axes.plot(part.epoch, part.value, dashes, color=colours[place], marker=marker, label=f"fold {fold}")
+        axes.plot(part.epoch, part.value, linestyle=dashes, color=colour, marker=marker, label=f"fold {fold}")
     axes.set_xlabel("Epoch")
     axes.ticklabel_format(axis="y", scilimits=(-2, 3))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     style.tidy_axes(axes)

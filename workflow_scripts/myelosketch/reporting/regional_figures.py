@@ -55,7 +55,7 @@ def build_groups(regions, *, method, methods, simulated):
     _boxes(main, rows_of(data, f"region mean of {method_name(method)}", method=method))
     main.set_title(method_name(method))
     main.set_ylabel("Mean DVR of participant (unitless)")
-    figure.legend(handles=_box_legend(), loc="outside lower center", ncols=4)
+    figure.legend(handles=_box_legend(), loc="outside lower center", ncols=5)
     for place, name in enumerate(others):
         row, column = divmod(place, 3)
         panel = figure.add_subplot(grid[1 + row, column], sharey=main)
@@ -180,7 +180,7 @@ def _group_brackets(axes, order):
             above = {"ha": "center", "va": "bottom", "transform": axes.get_xaxis_transform()}
             axes.text(places.mean(), 1.01, words, fontsize=8, **above)
     if order.group.nunique() > 1:
-        axes.axvline((order.group == "MS").sum() - 0.5, color="#999999", linewidth=0.8)
+        axes.axvline((order.group == "MS").sum() - 0.5, color=style.MUTED_COLOUR, linewidth=0.8)
     axes.set_xlim(-0.8, len(order) - 0.2)
 
 
@@ -192,6 +192,7 @@ def _box_legend():
         Patch(facecolor=style.GROUPS_PREDICTED, edgecolor="black", label="Predicted"),
         Line2D([], [], color="black", linestyle="-", label="median"),
         Line2D([], [], color="black", linestyle=":", label="mean"),
+        Line2D([], [], color="black", linestyle="", marker="o", ms=2.5, alpha=0.55, label="participant"),
     ]
 
 

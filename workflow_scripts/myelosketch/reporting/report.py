@@ -10,13 +10,20 @@ from pathlib import Path
 import yaml
 
 from myelosketch.provenance import software_versions, write_text
-from myelosketch.reporting import report_tables as tables
+from myelosketch.reporting import claims_tables, cohort_tables, lesion_tables, report_tables
 from myelosketch.reporting.captions import render_caption
-from myelosketch.reporting.catalogue import FIGURES
+from myelosketch.reporting.catalogue import FIGURES, SECTIONS
 from myelosketch.reporting.display import cohort_words
-from myelosketch.reporting.findings import findings
+from myelosketch.reporting.findings import cohort_sentences, findings
+from myelosketch.reporting.pages import render
 
 TEMPLATE = "report.html.j2"
+# pages that stand on their own, linked where they were made
+PAGES = ("cohort/intake.html", "registration/qc.html")
+REASONS = {
+    "registration_error": "the true pose of measured images is not known",
+    "sites": "the cohort has no external site",
+}
 
 
 def write_report(html, *, root, captions, config, facts):
@@ -25,46 +32,76 @@ def write_report(html, *, root, captions, config, facts):
     Parameters
     ----------
     html : path to write
-    root : results folder (cohort/, evaluation/, figures/, training/)
+    root : results folder (cohort/, registration/, evaluation/, figures/, patients/, training/)
     captions : folder of the captions, <figure>.rst
     config : dict, the configuration in force
     facts : dict, what captions and titles state: simulated (bool), n_patients, n_controls, n_folds (int),
         method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
         min_lesion_mm3
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    content = report_content(root, captions=captions, config=config, facts=facts)
-    write_text(html, environment.get_template(TEMPLATE).render(**content))
+    write_text(html, render(TEMPLATE, **report_content(root, captions=captions, config=config, facts=facts)))
 
 
 def report_content(root, *, captions, config, facts):
     """Everything the template shows, as text, tables and embedded images; see :func:`write_report`."""
     k, method = facts["k"], facts["method"]
-    shown = {}
+    shown = {section: [] for section in SECTIONS}
     for figure in FIGURES:
-        shown.setdefault(figure.section, []).append(_embedded(figure, root, captions, config, facts))
+        shown[figure.section].append(_embedded(figure, root, captions, config, facts))
+    flair = cohort_tables.flair_scans(root)
     return {
         "facts": facts,
         "cohort_words": cohort_words(facts["simulated"]),
+        "flair": flair,
+        "pages": [name for name in PAGES if (Path(root) / name).is_file()],
         "findings": findings(root, method=method, k=k),
-        "glance": tables.glance_table(root, k=k),
-        "external": tables.external_table(root, k=k),
-        "cohort_tables": [tables.fold_table(root), tables.excluded_table(root)],
-        "registration_tables": [tables.registration_table(root), tables.region_table(root)],
-        "claims_tables": [tables.claims_table(root), tables.evidence_table(root), tables.tests_table(root)],
-        "lesion_tables": [tables.threshold_table(root, k=k), tables.patient_table(root, method=method, k=k)],
-        "time_table": tables.time_table(root),
+        "glance": report_tables.glance_table(root, k=k),
+        "cohort_sentences": cohort_sentences(root, flair=flair),
+        "cohort_tables": [cohort_tables.fold_table(root), cohort_tables.excluded_table(root)],
+        "registration_tables": _registration_tables(root, simulated=facts["simulated"]),
+        "ladder_tables": [
+            report_tables.demyelination_table(root, k=k),
+            report_tables.comparison_table(root, method=method),
+            report_tables.rank_table(root),
+        ],
+        "external": report_tables.external_table(root, k=k),
+        "claims_tables": [
+            claims_tables.claims_table(root),
+            claims_tables.evidence_table(root),
+            claims_tables.tests_table(root),
+        ],
+        "patient_tables": _patient_tables(root, method=method, k=k, flair=flair),
+        "lesion_tables": [
+            lesion_tables.lesion_agreement_table(root),
+            lesion_tables.strata_table(root, method=method),
+            lesion_tables.patient_agreement_table(root),
+        ],
+        "sensitivity_tables": lesion_tables.sensitivity_tables(root, method=method),
+        "threshold": lesion_tables.threshold_table(root, k=k),
+        "time_table": cohort_tables.time_table(root),
         "figures": shown,
         "config_text": yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True),
         "software": [(name, number) for name, number in _software().items()],
         "seed": config.get("seed", "not given"),
         "commit": git_commit(),
     }
+
+
+def _registration_tables(root, *, simulated):
+    tables = [cohort_tables.quality_table(root)]
+    if not tables[0].missing:
+        tables.append(cohort_tables.worst_table(root))
+    if simulated:
+        tables.append(cohort_tables.registration_table(root))
+    return [*tables, cohort_tables.region_table(root)]
+
+
+def _patient_tables(root, **options):
+    tables = [lesion_tables.patient_table(root, **options)]
+    if (Path(root) / "evaluation/external/demyelination.tsv").is_file():
+        external = lesion_tables.patient_table(root, folder="evaluation/external", **options)
+        tables.append(external._replace(title=f"At external sites: {external.title}"))
+    return tables
 
 
 def git_commit(folder=None):
@@ -91,10 +128,8 @@ def _embedded(figure, root, captions, config, facts):
     path = Path(root) / "figures" / f"{figure.name}.png"
     shown = {"name": figure.name, "heading": figure.heading, "alt": figure.alt, "image": None}
     if not path.is_file():
-        reason = "Not shown: this figure is not part of this run"
-        if figure.name == "registration_error" and not facts["simulated"]:
-            reason += ", because the true pose of measured images is not known"
-        return shown | {"missing": f"{reason}."}
+        because = f", because {REASONS[figure.name]}" if figure.name in REASONS else ""
+        return shown | {"missing": f"Not shown: this figure is not part of this run{because}."}
     encoded = base64.b64encode(path.read_bytes()).decode("ascii")
     width, height = _png_size(path)
     caption = render_caption(Path(captions) / f"{figure.name}.rst", config=config, params=facts)

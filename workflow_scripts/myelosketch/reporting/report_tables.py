@@ -1,22 +1,70 @@
-"""What the report shows in tables: each function reads the run's tables and returns text, or the reason."""
+"""The ladder in tables: every method and ceiling beside what a guess would score, and the methods compared."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from myelosketch import names
-from myelosketch.provenance import read_json
-from myelosketch.reporting.display import ladder_order, method_name, region_name
-from myelosketch.reporting.html_tables import HtmlTable, interval, number, or_reason, p_value, words
-from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
+from myelosketch.reporting.display import ladder_order, method_name
+from myelosketch.reporting.html_tables import (
+    HtmlTable,
+    has_notes,
+    interval,
+    number,
+    or_reason,
+    p_value,
+    remark,
+    why_missing,
+)
+from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
 
 SUMMARY_COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
 LONG = 12  # rows above which a table is folded
+# metrics as readers see them
+METRIC_NAMES = {
+    "lesion_mae": "Lesion MAE (DVR)",
+    "nawm_mae": "NAWM MAE (DVR)",
+    "brain_mae": "Brain MAE (DVR)",
+    "lesion_bias": "Lesion bias (DVR)",
+    "nawm_bias": "NAWM bias (DVR)",
+    "lesion_slope": "Slope of lesion means",
+    "lesion_mean_r": "r of lesion means",
+    "lesion_icc": "ICC of lesion means",
+    "nawm_minus_hcwm": "NAWM \u2212 HC WM (DVR)",
+    "lesion_minus_nawm": "Lesions \u2212 NAWM (DVR)",
+    "dice": "Dice",
+    "trivial_dice": "Trivial Dice",
+    "dice_minus_trivial": "Dice \u2212 trivial",
+    "dice_not_demyelinated": "Dice, not demyelinated",
+    "mcc": "MCC",
+    "kappa": "Cohen's kappa",
+    "auc": "ROC AUC",
+    "pct_true": "True (%)",
+    "pct_bias": "Bias (points)",
+    "pct_abs_error": "Absolute error (points)",
+}
+# metrics that depend on k
+AT_K = (
+    *("dice", "trivial_dice", "dice_minus_trivial", "dice_not_demyelinated", "mcc", "kappa", "auc"),
+    *("pct_true", "pct_bias", "pct_abs_error"),
+)
+BY_BOTH, BY_MCC, BY_DICE, NO = "yes, by Dice and MCC", "by MCC only", "by Dice only", "no"
+
+
+def metric_name(metric):
+    """Display name of a metric; an unknown one keeps its own name."""
+    return METRIC_NAMES.get(metric, str(metric).replace("_", " "))
+
+
+def digits_of(metric):
+    """Decimals of a metric: DVR to 0.001, percentages to 0.1, all others to 0.01."""
+    name = metric_name(metric)
+    return 3 if "(DVR)" in name else 1 if "%" in name or "points" in name else 2
 
 
 @or_reason("Every method and ceiling")
 def glance_table(root, *, k):
-    """Lesion MAE, Dice beside trivial Dice, and MCC with intervals, ceilings last."""
+    """Each method beside what a guess would score: Dice beside trivial Dice, MCC, slope; ceilings last."""
     return _glance(read_summary(root), "Every method and ceiling", k)
 
 
@@ -24,245 +72,149 @@ def external_table(root, *, k):
     """The same at external sites, by models of all internal scans; None where the cohort has no such site."""
     if not (Path(root) / "evaluation/external/summary.tsv").is_file():
         return None
+    return _external(root, k=k)
+
+
+@or_reason("At external sites")
+def _external(root, *, k):
     return _glance(read_summary(root, "external/summary.tsv"), "At external sites", k)
 
 
 def _glance(summary, title, k):
-    methods = ladder_order(summary.method.dropna().unique())
-    cells = [
-        ("lesion_mae", None, 3, True),
-        ("dice", k, 2, True),
-        ("trivial_dice", k, 2, False),
-        ("dice_minus_trivial", k, 2, True),
-        ("mcc", k, 2, True),
+    metrics = ("dice", "trivial_dice", "dice_minus_trivial", "mcc", "lesion_slope", "lesion_mae")
+    rows = [
+        [
+            laddered_name(method),
+            better_than_trivial(summary, method, k),
+            *(_summary_cell(summary, method, metric, k) for metric in metrics),
+        ]
+        for method in ladder_order(summary.method.dropna().unique())
     ]
-    rows = []
-    for method in methods:
-        kind = "ceiling" if method in names.CEILINGS else "method"
-        rows.append([method_name(method), kind, *(_summary_cell(summary, method, *cell) for cell in cells)])
     if not rows:
         raise NothingToDrawError("summary.tsv names no method.")
-    header = ["Method", "Kind", "Lesion MAE (DVR)", "Dice", "Trivial Dice", "Dice \u2212 trivial", "MCC"]
+    header = ["Method", "Better than trivial", *map(metric_name, metrics)]
     note = (
         f"Mean over patients, with its interval by bootstrap over patients. Demyelinated: DVR below mean "
-        f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated; "
-        "a Dice not above it says nothing. MCC: 0 is chance, 1 is perfect."
+        f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated. "
+        "Better than trivial: the intervals of Dice \u2212 trivial and of MCC lie above 0. "
+        "MCC: 0 is chance, 1 is perfect. Slope of predicted on true mean DVR of the lesions: 0 says nothing about "
+        "a lesion, 1 is ideal. A low MAE alone says little: the mean of all lesions has one too."
     )
+    shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
+    note += why_missing(shown, "mean")
     return HtmlTable(title, header, rows, note, text_columns=2)
 
 
-@or_reason("Participants and folds")
-def fold_table(root):
-    """Patients and controls held out in each fold."""
-    folds = table_to_draw(Path(root) / "cohort/folds.tsv", ("subject", "group", "fold"))
-    people = folds.drop_duplicates("subject")
-    counts = people.groupby(["fold", "group"]).size().unstack(fill_value=0)
-    counts = counts.reindex(columns=["MS", "HC"], fill_value=0)
-    counts = counts.loc[sorted(counts.index, key=lambda fold: (len(fold), fold))]
+def laddered_name(method):
+    """Display name of a method in a ladder, where ceilings are called so."""
+    return f"Ceiling: {method_name(method)}" if method in names.CEILINGS else method_name(method)
+
+
+def better_than_trivial(summary, method, k):
+    """Whether a method tells demyelinated voxels apart better than calling every lesion voxel demyelinated.
+
+    Parameters
+    ----------
+    summary : table of :func:`read_summary`
+    method : str
+    k : threshold
+
+    Returns
+    -------
+    str : yes where the intervals of Dice minus trivial Dice and of MCC lie above 0, by one of them only, no, or n/a
+        where neither has an interval
+    """
+    lows = {}
+    for metric in ("dice_minus_trivial", "mcc"):
+        part = metric_rows(summary[summary.method == method], metric, k).dropna(subset=["ci_low"])
+        lows[metric] = part.ci_low.iloc[0] if len(part) else None
+    if all(low is None for low in lows.values()):
+        return "n/a"
+    by_dice, by_mcc = (low is not None and low > 0 for low in lows.values())
+    return {(True, True): BY_BOTH, (False, True): BY_MCC, (True, False): BY_DICE}.get((by_dice, by_mcc), NO)
+
+
+@or_reason("Scores of the demyelinated lesion voxels")
+def demyelination_table(root, *, k):
+    """Every score of the demyelinated voxels at k, by method."""
+    summary = read_summary(root)
+    wanted = [metric for metric in AT_K if metric != "dice_minus_trivial"]
+    metrics = [metric for metric in wanted if len(metric_rows(summary, metric, k))]
+    if not metrics:
+        raise NothingToDrawError(f"summary.tsv has no score of demyelinated voxels at k = {k:g}.")
     rows = [
         [
-            "External site" if fold == "0" else f"Fold {fold}",
-            *(str(int(n)) for n in row),
-            str(int(row.sum())),
+            laddered_name(method),
+            *(_summary_cell(summary, method, metric, k) for metric in metrics),
         ]
-        for fold, row in counts.iterrows()
+        for method in ladder_order(summary.method.dropna().unique())
     ]
-    total = counts.sum()
-    rows.append(["All", *(str(int(n)) for n in total), str(int(total.sum()))])
-    header = ["Held out in", "Patients (MS)", "Controls (HC)", "Participants"]
-    note = "Every participant is held out once; folds are by participant, never by scan."
-    if "0" in counts.index:
-        note += " No model learns from participants of an external site; they are scored apart."
-    return HtmlTable("Participants and folds", header, rows, note)
+    note = (
+        "Mean over patients, with its interval by bootstrap over patients. Percentages are shares of a patient's "
+        "lesion voxels; bias and error are predicted against true."
+    )
+    title = f"Scores of the demyelinated lesion voxels, k = {k:g}"
+    return HtmlTable(title, ["Method", *map(metric_name, metrics)], rows, note, folded=True)
 
 
-@or_reason("Left out")
-def excluded_table(root):
-    """Scans left out, and why."""
-    path = Path(root) / "cohort/excluded.tsv"
-    try:
-        excluded = table_to_draw(path, ("reason",))
-    except NothingToDrawError:
-        if not path.is_file():
-            raise
-        return HtmlTable("Left out", [], [], missing="No scan was left out.")
-    who = "scan" if "scan" in excluded else excluded.columns[0]
-    rows = [[words(name), words(reason)] for name, reason in zip(excluded[who], excluded.reason, strict=True)]
-    return HtmlTable("Left out", ["Scan", "Reason"], rows, text_columns=2, folded=len(rows) > LONG)
-
-
-@or_reason("Registration error")
-def registration_table(root):
-    """Error of registration per modality over all scans."""
-    columns = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
-    table = table_to_draw(Path(root) / "evaluation/registration_error.tsv", columns, numeric=columns[2:])
+@or_reason("Methods compared in pairs")
+def comparison_table(root, *, method):
+    """Differences between the shown method and every other, paired by subject."""
+    numeric = ("difference", "ci_low", "ci_high", "p_wilcoxon", "p_corrected", "p_adjusted")
+    numeric += ("effect_size", "n")
+    needed = ("metric", "method_a", "method_b", *numeric)
+    table = table_to_draw(Path(root) / "evaluation/comparisons.tsv", needed, numeric=numeric)
+    table = table[(table.method_a == method) | (table.method_b == method)]
+    if table.empty:
+        raise NothingToDrawError(f"there is no comparison with {method_name(method)}.")
+    noted = has_notes(table)
     rows = [
         [
-            modality,
-            str(len(part)),
-            number(part.median_mm.median()),
-            number(part.p95_mm.median()),
-            number(part.max_mm.max()),
-        ]
-        for modality, part in table.groupby("modality", sort=False)
-    ]
-    header = ["Modality", "Scans", "Median (mm)", "95th percentile (mm)", "Largest of any voxel (mm)"]
-    note = "Median over scans of each scan's median and 95th percentile; then the worst voxel of all."
-    return HtmlTable("Registration error", header, rows, note)
-
-
-@or_reason("Volume of the regions")
-def region_table(root):
-    """Volume of each region by group."""
-    table = table_to_draw(
-        Path(root) / "evaluation/region_volumes.tsv",
-        ("scan", "group", "region", "volume_ml"),
-        numeric=("volume_ml",),
-    )
-    rows = []
-    for group, region in (
-        (group, region) for group in names.GROUPS for region in ("nawm", "lesion", "other")
-    ):
-        part = table[(table.group == group) & (table.region == region)].volume_ml.dropna()
-        if len(part) and not (group == "HC" and part.max() == 0):
-            label = "Healthy WM" if (group, region) == ("HC", "nawm") else region_name(region)
-            values = [number(value, 1) for value in (part.median(), part.min(), part.max())]
-            rows.append([group, label, str(len(part)), *values])
-    header = ["Group", "Region", "Scans", "Median (mL)", "Smallest (mL)", "Largest (mL)"]
-    return HtmlTable("Volume of the regions on the PET grid", header, rows, text_columns=2)
-
-
-@or_reason("Claims of the paper")
-def claims_table(root):
-    """Verdict on each claim, in the true PET and in every prediction."""
-    table = _claims(root)
-    sources = list(dict.fromkeys(table.source))
-    rows = []
-    for claim, part in table.groupby("claim", sort=True):
-        verdict = dict(zip(part.source, part.verdict, strict=True))
-        rows.append(
-            [f"{claim}: {part.statement.iloc[0]}", *(words(verdict.get(source)) for source in sources)]
-        )
-    header = ["Claim", *(method_name(source) for source in sources)]
-    note = "Judged in the true PET and in each held-out prediction on its own; the rules are ours."
-    return HtmlTable("Claims of the paper", header, rows, note, text_columns=len(header))
-
-
-@or_reason("Evidence for the verdicts")
-def evidence_table(root):
-    """The numbers that each verdict rests on."""
-    table = _claims(root)
-    rows = [
-        [words(row.claim), method_name(row.source), words(row.verdict), words(row.evidence)]
-        for row in table.itertuples()
-    ]
-    header = ["Claim", "In", "Verdict", "Evidence"]
-    return HtmlTable("Evidence for the verdicts", header, rows, folded=True, text_columns=4)
-
-
-def _claims(root):
-    columns = ("claim", "statement", "source", "verdict", "evidence")
-    return table_to_draw(Path(root) / "evaluation/claims.tsv", columns)
-
-
-@or_reason("Statistical tests")
-def tests_table(root):
-    """All tests behind the claims."""
-    needed = (
-        "name",
-        "source",
-        "estimate",
-        "ci_low",
-        "ci_high",
-        "p",
-        "p_adjusted",
-        "effect_size",
-        "n",
-        "verdict",
-    )
-    table = table_to_draw(Path(root) / "evaluation/statistics.tsv", needed)
-    rows = []
-    for row in table.to_dict("records"):
-        told = [row[name] for name in ("claim", "contrast", "group") if name in row and pd.notna(row[name])]
-        estimate = interval(row["estimate"], row["ci_low"], row["ci_high"], 3)
-        values = [
-            p_value(row["p"]),
-            p_value(row["p_adjusted"]),
+            metric_name(row["metric"]),
+            f"{method_name(row['method_a'])} \u2212 {method_name(row['method_b'])}",
+            interval(
+                row["difference"], row["ci_low"], row["ci_high"], 1 if digits_of(row["metric"]) == 1 else 3
+            ),
+            *(p_value(row[name]) for name in ("p_wilcoxon", "p_corrected", "p_adjusted")),
             number(row["effect_size"]),
             number(row["n"], 0),
+            *([remark(row["note"])] if noted else []),
         ]
-        rows.append(
-            [
-                words(row["name"]).replace("_", " "),
-                ": ".join(told),
-                method_name(row["source"]),
-                words(row["verdict"]),
-                estimate,
-                *values,
-            ]
-        )
-    header = ["Test", "Of", "In", "Verdict", "Estimate (interval)", "p", "p, Holm", "Effect size", "n"]
-    return HtmlTable("Statistical tests", header, rows, folded=len(rows) > LONG, text_columns=4)
-
-
-@or_reason("Threshold of each fold")
-def threshold_table(root, *, k):
-    """Healthy white matter of each fold's training controls, and the threshold it gives."""
-    found = sorted(Path(root).glob("training/fold-*/threshold.json"))
-    if not found:
-        raise NothingToDrawError("no threshold.json was made in this run.")
-    rows = []
-    for path in found:
-        card = read_json(path)
-        mean, sd = (pd.to_numeric(card.get(name), errors="coerce") for name in ("mean", "sd"))
-        controls = card.get("controls") or []
-        cells = [number(mean, 3), number(sd, 3), number(mean - k * sd, 3), str(len(controls))]
-        rows.append([path.parent.name.replace("fold-", "Fold "), *cells])
-    header = ["Fold", "Mean DVR", "SD", f"Threshold (mean \u2212 {k:g} SD)", "Training controls"]
-    note = "Pooled healthy white-matter voxels of the true PET of the fold's training controls; unitless."
-    return HtmlTable("Threshold of each fold", header, rows, note)
-
-
-@or_reason("Patients")
-def patient_table(root, *, method, k):
-    """Demyelinated share and agreement of each patient."""
-    columns = ("n_lesion_voxels", "pct_true", "pct_pred", "dice", "trivial_dice", "mcc")
-    table = table_to_draw(
-        Path(root) / "evaluation/demyelination.tsv",
-        ("method", "scan", "k", *columns),
-        numeric=("k", *columns),
-    )
-    table = rows_of(table, f"score of {method_name(method)} at k = {k:g}", method=method, k=k)
-    digits = (0, 1, 1, 2, 2, 2)
-    rows = [
-        [row["scan"], *(number(row[name], places) for name, places in zip(columns, digits, strict=True))]
-        for row in table.sort_values("scan").to_dict("records")
+        for row in table.to_dict("records")
     ]
-    header = ["Patient", "Lesion voxels", "True (%)", "Predicted (%)", "Dice", "Trivial Dice", "MCC"]
-    title = f"Demyelinated lesion voxels of each patient, {method_name(method)}, k = {k:g}"
-    return HtmlTable(title, header, rows, folded=len(rows) > LONG)
+    header = ["Score", "Difference of", "Difference (interval)", "p, Wilcoxon", "p, resampled", "p, Holm"]
+    header += ["Effect size", "n", *(["Note"] if noted else [])]
+    note = (
+        "Paired by subject over all folds; the interval by bootstrap over subjects; the second p from the "
+        "corrected resampled t-test over folds. All pairs of methods: evaluation/comparisons.tsv."
+    )
+    return HtmlTable(
+        f"{method_name(method)} against every other method", header, rows, note, folded=len(rows) > LONG,
+        text_columns=2,
+    )  # fmt: skip
 
 
-@or_reason("Wall time of the rules")
-def time_table(root):
-    """Jobs, seconds and memory of each rule, where the rules were benchmarked."""
-    files = sorted(Path(root).glob("benchmarks/**/*.tsv"))
-    if not files:
-        raise NothingToDrawError("the rules were not benchmarked in this run.")
-    parts = []
-    for path in files:
-        rule = path.relative_to(Path(root) / "benchmarks").parts[0].removesuffix(".tsv")
-        part = table_to_draw(path, ("s",), numeric=("s", "max_rss"))
-        parts.append(part.assign(rule=rule))
-    table = finite_rows(pd.concat(parts), ("s",), "wall time")
-    rows = []
-    for rule, part in table.groupby("rule", sort=True):
-        memory = part.max_rss.max() if "max_rss" in part else None
-        rows.append(
-            [rule, str(len(part)), number(part.s.sum(), 1), number(part.s.max(), 1), number(memory, 0)]
-        )
-    header = ["Rule", "Jobs", "Sum (s)", "Longest (s)", "Most memory (MB)"]
-    return HtmlTable("Wall time of the rules", header, rows, folded=len(rows) > LONG)
+@or_reason("Mean ranks")
+def rank_table(root):
+    """Mean rank of every method by each metric over subjects, 1 is best."""
+    numeric = ("mean_rank", "n", "critical_difference", "friedman_p")
+    table = table_to_draw(
+        Path(root) / "evaluation/ranks.tsv", ("metric", "method", *numeric), numeric=numeric
+    )
+    metrics = list(dict.fromkeys(table.metric))
+    wide = table.pivot_table(index="method", columns="metric", values="mean_rank", dropna=False)
+    rows = [
+        [method_name(method), *(number(wide.loc[method].get(metric)) for metric in metrics)]
+        for method in ladder_order(wide.index)
+    ]
+    first = table.drop_duplicates("metric").set_index("metric")
+    for label, column, shown in (
+        ("Critical difference", "critical_difference", number),
+        ("p of the Friedman test", "friedman_p", p_value),
+    ):
+        rows.append([label, *(shown(first[column].get(metric)) for metric in metrics)])
+    note = "Ranks within each subject, 1 is best; two methods nearer than the critical difference are not told apart."
+    return HtmlTable("Mean ranks", ["Method", *map(metric_name, metrics)], rows, note)
 
 
 def read_summary(root, file="summary.tsv"):
@@ -276,13 +228,13 @@ def metric_rows(summary, metric, at_k):
     return summary[keep & ((summary.k - at_k).abs() < 1e-9) if at_k is not None else keep]
 
 
-def _summary_cell(summary, method, metric, at_k, digits, with_interval):
+def _summary_cell(summary, method, metric, k):
+    """Mean with its interval; of the trivial Dice the mean alone, because it is a bar, not a result."""
+    at_k = k if metric in AT_K else None
     part = metric_rows(summary[summary.method == method], metric, at_k)
     if part.empty:
         return "n/a"
-    row = part.iloc[0]
-    return (
-        interval(row["mean"], row.ci_low, row.ci_high, digits)
-        if with_interval
-        else number(row["mean"], digits)
-    )
+    row, digits = part.iloc[0], digits_of(metric)
+    if metric == "trivial_dice":
+        return number(row["mean"], digits)
+    return interval(row["mean"], row.ci_low, row.ci_high, digits)

@@ -114,21 +114,23 @@ def outline(axes, mask, window, *, colour="white", width=0.7):
     x = left + (np.arange(fine.shape[1]) + 0.5) * dx / 8
     y = bottom + (np.arange(fine.shape[0]) + 0.5) * dy / 8
     stroke = [effects.withStroke(linewidth=width + 0.9, foreground="black")]
+    view = axes.axis()
     axes.contour(x, y, fine, levels=[0.5], colors=[colour], linewidths=width).set(path_effects=stroke)
+    axes.axis(view)  # the contour reaches a voxel beyond the window; the image does not
 
 
 def orientation_marks(axes, *, colour="white", size=7):
-    """L and R at the sides and A at the top: left of the image is left of the participant."""
-    for x, y, mark in ((0.02, 0.5, "L"), (0.98, 0.5, "R"), (0.5, 0.98, "A")):
+    """L and R in the upper corners, clear of the brain, A between them: the image's left is the participant's."""
+    for x, mark in ((0.03, "L"), (0.97, "R"), (0.5, "A")):
         across = {"L": "left", "R": "right", "A": "center"}[mark]
         shadow = [effects.withStroke(linewidth=1.5, foreground="black")]
         axes.text(
             x,
-            y,
+            0.97,
             mark,
             transform=axes.transAxes,
             ha=across,
-            va="top" if mark == "A" else "center",
+            va="top",
             color=colour,
             fontsize=size,
             path_effects=shadow,

@@ -34,6 +34,40 @@ AGREEMENT_COLOURS = {
     },
 }
 
+# regions of the label map (Fig. 3): background, other, white matter, lesion; told apart in grey too
+REGION_COLOURS = ("black", "#8f8f8f", "#e8e8e8", "#c4121c")
+
+# ours: what is scored, what bounds it, and what is merely a reference line
+METHOD_COLOUR, CEILING_COLOUR, REFERENCE_COLOUR = "#2f6db3", "#6b6b6b", "#333333"
+MUTED_COLOUR, FAINT_COLOUR = "#888888", "#b5b5b5"  # lines and bars in the background
+EXTERNAL_COLOUR = "#e0a93b"  # scans of an external site beside METHOD_COLOUR
+NOTED_COLOUR = "#c4121c"  # what needs a look: beyond its limit, under review
+# several methods in one axes: colour, dashes and marker; colours darken from the simplest method to the last,
+# so that they are told apart without colour vision and in grey
+METHOD_LOOKS = {
+    "pet": ("#000000", (1, 0), "*"),
+    "template": ("#e0a93b", (1, 1), "v"),
+    "ridge": ("#4fa3a5", (5, 1), "^"),
+    "dnn2": ("#b9572f", (3, 1, 1, 1), "P"),
+    "unet": ("#2f6db3", (4, 2), "D"),
+    "unetroi": ("#6f2f7d", (3, 1, 1, 1, 1, 1), "X"),
+    "sketcher": ("#0f4a2c", (2, 2), "s"),
+    "refiner": ("#6e0418", (1, 0), "o"),
+    "rescan": ("#555555", (6, 2), "<"),
+    "noisefree": ("#888888", (6, 2, 1, 2), ">"),
+    "visible": ("#b0b0b0", (6, 2, 1, 2, 1, 2), "d"),
+}
+OTHER_LOOK = ("#3d3d3d", (1, 3), "h")  # a method of the user's own
+# levels of a stratum (size, place, kind) and folds, in order: colour, marker, dashes
+LEVEL_LOOKS = (
+    ("#0b2545", "o", "-"),
+    ("#2a7f9e", "s", "--"),
+    ("#c8792a", "^", ":"),
+    ("#c9b04a", "D", "-."),
+    ("#7a1f3d", "v", (0, (3, 1, 1, 1))),
+    ("#5b5b5b", "P", (0, (1, 3))),
+)
+
 DVR_CMAP = "viridis"
 MAX_WIDTH_PX = 1600  # Snakemake's own report crops wider images
 WIDTH = 8.0  # inches, of every figure
@@ -72,7 +106,35 @@ def figure_style():
 def figure_title(figure, text, *, simulated):
     """Title of a figure, always with the kind of cohort, wrapped to the figure's width."""
     words = f"{text}, {cohort_words(simulated)}"
-    figure.suptitle("\n".join(textwrap.wrap(words, int(figure.get_figwidth() * 11.5))))
+    figure.suptitle(balanced(words, int(figure.get_figwidth() * 11.5)))
+
+
+def balanced(words, width):
+    """Words in as few lines of ``width`` characters as they need, of nearly equal length; none is broken."""
+
+    def wrapped(least):
+        return textwrap.wrap(words, least, break_long_words=False, break_on_hyphens=False)
+
+    lines = wrapped(width)
+    while width > 12 and len(wrapped(width - 1)) == len(lines):
+        width -= 1
+    return "\n".join(wrapped(width))
+
+
+def method_look(method):
+    """Colour, dashes and marker of a method or ceiling in an axes that shows several."""
+    return METHOD_LOOKS.get(method, OTHER_LOOK)
+
+
+def level_look(place):
+    """Colour, marker and dashes of the n-th level of a stratum, or the n-th fold; they repeat after six."""
+    return LEVEL_LOOKS[place % len(LEVEL_LOOKS)]
+
+
+def luma(colour):
+    """Brightness of a colour once it is printed in grey (Rec. 601, as image viewers convert), 0 to 1."""
+    red, green, blue = mpl.colors.to_rgb(colour)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def tidy_axes(axes, *, grid="y"):
@@ -93,18 +155,18 @@ def participant_ticks(axes, labels):
 
 def empty_panel(axes, reason):
     """An axes without data says why, in words, instead of standing blank."""
+    width = int(axes.get_position().width * axes.figure.get_figwidth() * 11)
     axes.clear()
     axes.set_axis_off()
     axes.text(
         0.5,
         0.5,
-        "\n".join(textwrap.wrap(f"Not drawn: {reason}", 60)),
+        balanced(f"Not drawn: {reason}", max(14, min(60, width))),
         ha="center",
         va="center",
         transform=axes.transAxes,
         fontsize=9,
-        color="#555555",
-        style="normal",
+        color=REFERENCE_COLOUR,
     )
 
 

@@ -1,0 +1,278 @@
+"""The report's tables: what a reader sees first, verdicts that cannot flatter, and reasons instead of numbers."""
+
+import figure_tables
+import numpy as np
+import pandas as pd
+import pytest
+from report_run import score
+
+from myelosketch.provenance import write_json
+from myelosketch.reporting import claims_tables, cohort_tables, lesion_tables, report_tables
+from myelosketch.reporting.findings import findings
+from myelosketch.reporting.html_tables import interval, number, p_value
+from myelosketch.tables import write_table
+
+FRAUDS = ("all_demyelinated", "the_mean", "copied_contrast")
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    """Results with the scores of an honest method and of three frauds, by the evaluation's own functions."""
+    root = tmp_path_factory.mktemp("scored")
+    for name, table in score([f"MS{place:02d}" for place in range(1, 13)]).items():
+        write_table(table, root / f"evaluation/{name}.tsv")
+    return root
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Results with tables of known numbers."""
+    figure_tables.write_tables(tmp_path / "evaluation")
+    (tmp_path / "registration").mkdir()
+    (tmp_path / "evaluation/qc.tsv").rename(tmp_path / "registration/qc.tsv")
+    return tmp_path
+
+
+@pytest.fixture
+def summary(tmp_path):
+    """A summary in which the refiner does not win."""
+    rows = []
+    for method, mae, gain in (("ridge", 0.08, 0.02), ("refiner", 0.09, -0.001), ("rescan", 0.05, 0.1)):
+        rows += [
+            [method, "lesion_mae", np.nan, mae, mae - 0.01, mae + 0.01, 18, mae - 0.09, -0.02, -0.001],
+            [method, "dice", 1.0, 0.78 + gain, 0.7, 0.85, 18, np.nan, np.nan, np.nan],
+            [method, "trivial_dice", 1.0, 0.78, 0.7, 0.85, 18, np.nan, np.nan, np.nan],
+            [method, "dice_minus_trivial", 1.0, gain, gain - 0.01, gain + 0.01, 18, 0, 0, 0],
+            [method, "mcc", 1.0, np.nan, np.nan, np.nan, 0, np.nan, np.nan, np.nan],
+        ]
+    columns = "method metric k mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high"
+    write_table(pd.DataFrame(rows, columns=columns.split()), tmp_path / "evaluation/summary.tsv")
+    return tmp_path
+
+
+def cells(view, row):
+    return dict(zip(view.header, next(cells for cells in view.rows if cells[0] == row), strict=True))
+
+
+def test_frauds_look_bad_in_the_first_table(scored):
+    view = report_tables.glance_table(scored, k=1.0)
+    honest = cells(view, "Refiner (Wei 2018)")
+    assert honest["Better than trivial"] == "yes, by Dice and MCC"
+    for fraud in FRAUDS:
+        row = cells(view, fraud)
+        assert row["Better than trivial"] == "no"
+        assert float(row["Dice"].split()[0]) <= float(row["Trivial Dice"])
+    for constant in ("all_demyelinated", "the_mean"):
+        row = cells(view, constant)
+        assert row["MCC"].startswith("0.00 ")
+        assert row["Slope of lesion means"].startswith("0.00 ")
+        assert row["Dice \u2212 trivial"] == "0.00 (0.00 to 0.00)"
+
+
+def test_findings_name_the_frauds(scored):
+    said = findings(scored, method="refiner", k=1.0)
+    assert said[-1] == (
+        "No better than calling every lesion voxel demyelinated, by Dice or MCC: all_demyelinated, copied_contrast, "
+        "the_mean (3 of 4)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("dice", "mcc", "verdict"),
+    [
+        (0.01, 0.02, "yes, by Dice and MCC"),
+        (-0.01, 0.02, "by MCC only"),
+        (0.01, 0.0, "by Dice only"),
+        (0.0, 0.0, "no"),
+        (-0.5, np.nan, "no"),
+        (np.nan, np.nan, "n/a"),
+    ],
+)
+def test_better_than_trivial_asks_for_intervals_above_zero(dice, mcc, verdict):
+    rows = [
+        ["ridge", "dice_minus_trivial", 1.0, dice],
+        ["ridge", "mcc", 1.0, mcc],
+        ["ridge", "mcc", 2.0, 0.9],
+    ]
+    summary = pd.DataFrame(rows, columns=["method", "metric", "k", "ci_low"])
+    assert report_tables.better_than_trivial(summary, "ridge", 1.0) == verdict
+
+
+def test_dice_stands_beside_trivial_dice_and_ceilings_last(summary):
+    view = report_tables.glance_table(summary, k=1.0)
+    assert view.header == [
+        "Method", "Better than trivial", "Dice", "Trivial Dice", "Dice \u2212 trivial", "MCC",
+        "Slope of lesion means", "Lesion MAE (DVR)",
+    ]  # fmt: skip
+    assert [row[:2] for row in view.rows] == [
+        ["Ridge (linear)", "by Dice only"], ["Refiner (Wei 2018)", "no"],
+        ["Ceiling: Rescan (second PET)", "by Dice only"],
+    ]  # fmt: skip
+    assert view.rows[0][2:] == [
+        "0.80 (0.70 to 0.85)", "0.78", "0.02 (0.01 to 0.03)", "n/a", "n/a", "0.080 (0.070 to 0.090)",
+    ]  # fmt: skip
+
+
+def test_findings_do_not_hide_that_the_refiner_loses(summary):
+    assert findings(summary, method="refiner", k=1.0) == [
+        "Ridge (linear) has the lowest lesion MAE of 2 methods (0.080); Refiner (Wei 2018) is not the best "
+        "by this score (0.090); difference \u22120.010 (\u22120.020 to \u22120.001).",
+        "The Dice of Refiner (Wei 2018) is not distinguishable from the trivial Dice: difference "
+        "0.00 (\u22120.01 to 0.01).",
+        "No better than calling every lesion voxel demyelinated, by Dice or MCC: Refiner (Wei 2018) (1 of 2).",
+    ]
+
+
+def test_a_method_without_predictions_is_na_with_its_reason(summary):
+    path = summary / "evaluation/summary.tsv"
+    table = pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False).assign(note=np.nan)
+    absent = table[table.method == "ridge"].assign(
+        method="unet", mean=np.nan, ci_low=np.nan, ci_high=np.nan, note="no predictions of this method"
+    )
+    write_table(pd.concat([table, absent]), path)
+    view = report_tables.glance_table(summary, k=1.0)
+    assert cells(view, "U-Net, L1") == {
+        name: "n/a" if name != "Method" else "U-Net, L1" for name in view.header
+    }
+    assert view.note.endswith(" n/a: U-Net, L1: no predictions of this method.")
+
+
+def test_external_sites_have_a_table_of_their_own(made):
+    assert report_tables.external_table(made, k=1.0).title == "At external sites"
+    (made / "evaluation/external/summary.tsv").unlink()
+    assert report_tables.external_table(made, k=1.0) is None
+
+
+def test_scores_of_demyelination(scored):
+    view = report_tables.demyelination_table(scored, k=1.0)
+    assert view.header[:3] == ["Method", "Dice", "Trivial Dice"]
+    assert cells(view, "the_mean")["Cohen's kappa"] == "0.00 (0.00 to 0.00)"
+    assert report_tables.demyelination_table(scored, k=7.0).missing == (
+        "Not shown: summary.tsv has no score of demyelinated voxels at k = 7."
+    )
+
+
+def test_comparisons_hold_the_shown_method(made):
+    view = report_tables.comparison_table(made, method="refiner")
+    assert len(view.rows) == 6  # three others, two scores
+    assert view.rows[0][:3] == [
+        "Lesion MAE (DVR)", "Control-mean template \u2212 Refiner (Wei 2018)", "0.030 (0.002 to 0.050)",
+    ]  # fmt: skip
+    assert "Note" not in view.header  # no row has one
+    assert report_tables.comparison_table(made, method="unet").missing == (
+        "Not shown: there is no comparison with U-Net, L1."
+    )
+
+
+def test_ranks_by_score(made):
+    view = report_tables.rank_table(made)
+    assert view.header == ["Method", "Lesion MAE (DVR)", "MCC"]
+    assert view.rows[0] == ["Control-mean template", "4.20", "4.20"]
+    assert view.rows[-2:] == [
+        ["Critical difference", "1.90", "1.90"],
+        ["p of the Friedman test", "0.004", "0.004"],
+    ]
+
+
+def test_lesion_agreement_of_all_and_of_strata(made):
+    view = lesion_tables.lesion_agreement_table(made)
+    assert [row[0] for row in view.rows][-1] == "Ceiling: Rescan (second PET)"
+    assert view.rows[0][1:] == [
+        "12", "6", "0.40 (0.10 to 0.60)", "0.35 (0.10 to 0.60)", "0.30 (\u22120.10 to 0.60)",
+        "\u22120.020 (\u22120.050 to 0.010)", "(\u22120.200 to 0.160)",
+    ]  # fmt: skip
+    strata = lesion_tables.strata_table(made, method="refiner")
+    levels = [row[0] for row in strata.rows]
+    assert levels[:4] == [
+        "size < 300 mm\u00b3",
+        "size 300-1000 mm\u00b3",
+        "size \u2265 1000 mm\u00b3",
+        "periventricular",
+    ]
+    assert levels[-1] == "kind black hole"
+    assert cells(strata, "infratentorial")["Note"] == "fewer than 3 patients"
+    assert cells(strata, "infratentorial")["ICC"] == "n/a"
+    assert len(lesion_tables.lesion_agreement_table(made, method="refiner").rows) == len(view.rows) + len(
+        levels
+    )
+
+
+def test_patient_agreement(made):
+    view = lesion_tables.patient_agreement_table(made)
+    assert view.rows[0] == [
+        "Demyelinated share (%)", "Control-mean template", "6", "0.45 (0.10 to 0.70)", "\u22122.0 (\u22126.0 to 2.0)",
+        "(\u221220.0 to 16.0)", "0.50",
+    ]  # fmt: skip
+
+
+def test_one_table_per_choice_of_ours(made):
+    views = lesion_tables.sensitivity_tables(made, method="refiner")
+    assert [view.header[0] for view in views] == [
+        "Threshold k", "Reference of healthy white matter", "Width of the perilesional shell (mm)",
+        "Smallest lesion (mm\u00b3)",
+    ]  # fmt: skip
+    assert views[1].rows[1][0] == "voxelwise"
+    assert views[2].rows[0] == ["0", "0.450 (0.350 to 0.550)", "0.450 (0.350 to 0.550)"]
+    missing = lesion_tables.sensitivity_tables(made, method="unet")
+    assert [view.missing for view in missing] == ["Not shown: there is no sensitivity of U-Net, L1."]
+
+
+def test_verdicts_on_registrations(made):
+    view = cohort_tables.quality_table(made)
+    assert view.header == ["Modality", "Registrations", "Ok", "Accepted", "Failed"]
+    assert [row for row in view.rows if row[0] == "dwi"] == [["dwi", "6", "5", "0", "1"]]
+    worst = cohort_tables.worst_table(made)
+    assert worst.rows == [["sub-MS01", "dwi", "failed", "a new start ends 4.1 mm away"]]
+
+
+def test_without_failures_the_worst_scan_of_each_measure(made):
+    path = made / "registration/qc.tsv"
+    table = pd.read_csv(path, sep="\t", keep_default_na=False, na_values=["n/a"])
+    table = table.assign(verdict="ok", overlap=0.95)
+    table.loc[(table.scan == "sub-MS03") & (table.modality == "pet"), "overlap"] = 0.5
+    write_table(table, path)
+    rows = cohort_tables.worst_table(made).rows
+    assert ["Overlap of the brain masks", "pet", "sub-MS03", "0.500", "0.950"] in rows
+    assert not any(row[0].startswith("Shift") and row[1] == "MNI152" for row in rows)  # it has none
+
+
+def test_nobody_left_out_and_benchmarks(tmp_path):
+    write_table(pd.DataFrame(columns=["scan", "reason"]), tmp_path / "cohort/excluded.tsv")
+    assert cohort_tables.excluded_table(tmp_path).missing == "No scan was left out."
+    for job, seconds in (("sub-01", 2.0), ("sub-02", 3.0)):
+        table = pd.DataFrame({"s": [seconds], "max_rss": [100 * seconds]})
+        write_table(table, tmp_path / f"benchmarks/register_scan/{job}.tsv")
+    assert cohort_tables.time_table(tmp_path).rows == [["register_scan", "2", "5.0", "3.0", "300"]]
+
+
+def test_folds_claims_and_thresholds(tmp_path):
+    people = [[f"{place:02d}", "MS" if place < 4 else "HC", place % 2 + 1] for place in range(6)]
+    write_table(pd.DataFrame(people, columns=["subject", "group", "fold"]), tmp_path / "cohort/folds.tsv")
+    assert cohort_tables.fold_table(tmp_path).rows == [
+        ["Fold 1", "2", "1", "3"], ["Fold 2", "2", "1", "3"], ["All", "4", "2", "6"],
+    ]  # fmt: skip
+    claims = [["C1", "NAWM does not differ", source, "holds", "p = 0.4"] for source in ("pet", "refiner")]
+    claims.append(["C5", "The refined map is closer", "refiner", "not decided", "p = 0.6"])
+    columns = ["claim", "statement", "source", "verdict", "evidence"]
+    write_table(pd.DataFrame(claims, columns=columns), tmp_path / "evaluation/claims.tsv")
+    view = claims_tables.claims_table(tmp_path)
+    assert view.header == ["Claim", "True PET", "Refiner (Wei 2018)"]
+    assert view.rows == [
+        ["C1: NAWM does not differ", "holds", "holds"],
+        ["C5: The refined map is closer", "not asked", "not decided"],
+    ]
+    card = {"fold": 1, "mean": 1.27, "sd": 0.08, "n_voxels": 5000, "controls": ["19", "20"]}
+    write_json(tmp_path / "training/fold-1/threshold.json", card)
+    assert lesion_tables.threshold_table(tmp_path, k=1.0).rows == [["Fold 1", "1.270", "0.080", "1.190", "2"]]
+
+
+def test_numbers_as_text():
+    assert number(-0.1234, 3) == "\u22120.123"
+    assert number(-0.0001) == "0.00"
+    assert number(None) == number(np.nan) == "n/a"
+    assert interval(0.5, np.nan, 0.7) == "0.50 (interval n/a)"
+    assert interval(np.nan, 0.1, 0.2) == "n/a"
+    assert p_value(0.00001) == "<\u00a00.0001"
+    assert p_value(0.0312) == "0.031"
+    assert p_value(0.412) == "0.41"
+    assert p_value("n/a") == "n/a"

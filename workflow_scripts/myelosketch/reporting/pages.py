@@ -1,0 +1,35 @@
+"""Web pages from their templates: one environment, in which a cell's interval never breaks over two lines."""
+
+import re
+from pathlib import Path
+
+_INTERVAL = re.compile(r"\(([^()]+ to [^()]+|interval n/a)\)")
+
+
+def render(template, **content):
+    """HTML of a template of this folder.
+
+    Parameters
+    ----------
+    template : file name
+    content : what the template shows; everything is escaped
+
+    Returns
+    -------
+    str
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["cell"] = cell
+    return environment.get_template(template).render(**content)
+
+
+def cell(text):
+    """Text of a cell, with its interval in one piece."""
+    from markupsafe import Markup, escape
+
+    return Markup(_INTERVAL.sub(r'<span class="interval">(\1)</span>', str(escape(text))))
