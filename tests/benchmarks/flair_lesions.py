@@ -22,13 +22,11 @@ from scipy.ndimage import label
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-import ants  # noqa: E402
-
+from myelosketch.imaging.brain import brain_mask, prepare_head  # noqa: E402
 from myelosketch.imaging.flair import TOUCHING, find_lesions  # noqa: E402
-from myelosketch.imaging.itk import register  # noqa: E402
-from myelosketch.imaging.template import load_template  # noqa: E402
-from myelosketch.imaging.tissue import atropos, brain_mask, correct_bias  # noqa: E402
-from myelosketch.volumes import check_same_grid, load_volume  # noqa: E402
+from myelosketch.imaging.template import place_template  # noqa: E402
+from myelosketch.imaging.tissue import segment  # noqa: E402
+from myelosketch.volumes import Volume, check_same_grid, load_volume  # noqa: E402
 
 SMALLEST_MM3 = 30
 
@@ -85,31 +83,25 @@ def read(files):
 
 
 def segmentation_of(t1w, settings, seed):
-    """First segmentation without filled lesions, and the template's priors (affine place), on the T1w grid."""
-    head = load_volume(t1w)
-    template, probabilities = load_template()
-    corrected = correct_bias(head)
+    """First segmentation without filled lesions, and the template's priors, on the T1w grid."""
+    whole = load_volume(t1w)
+    head = prepare_head(whole)
+    place = {"bend": settings["template"], "metric": "mattes", "sampling": 0.2, "starts": 8, "seed": seed}
     with tempfile.TemporaryDirectory() as folder:
-        place = f"{folder}/t1w_to_mni.mat"
-        register(
-            template, corrected, place, kind="Affine", metric="mattes", sampling=0.2, finest_mm=4.0, seed=seed
-        )
-        priors = [
-            ants.apply_transforms(
-                fixed=corrected, moving=prior, transformlist=[place], whichtoinvert=[True]
-            ).numpy()
-            for prior in probabilities
-        ]
-    brain = brain_mask(corrected.numpy(), sum(priors), head.voxel_size)
-    tissue = atropos(
-        corrected,
-        brain,
-        priors,
-        weight=settings["prior_weight"],
-        iterations=settings["iterations"],
-        smoothing=settings["smoothing"],
-    )
-    return tissue, dict(zip(("csf", "grey", "white"), priors, strict=True))
+        only = Volume(np.where(head.inside, head.image.data, 0), head.image.affine)
+        priors = place_template(only, f"{folder}/t1w_to_mni.mat", **place)
+    inside = None if head.stripped else head.inside
+    brain = brain_mask(head.image.data, sum(priors.values()), head.image.voxel_size, inside=inside)
+    chosen = {key: settings[key] for key in ("prior_weight", "iterations", "smoothing")}
+    tissue = segment(head.image, brain, priors, np.zeros(brain.shape, bool), **chosen, seed=seed)
+
+    def on_whole(data):
+        full = np.zeros(whole.shape, data.dtype)
+        full[head.box] = data
+        return full
+
+    likely = {"csf": priors["csf"], "grey": priors["grey"] + priors["deep"], "white": priors["white"]}
+    return on_whole(tissue), {name: on_whole(prior) for name, prior in likely.items()}
 
 
 def scores(found, lesion, voxel_volume):

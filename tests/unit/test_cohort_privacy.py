@@ -141,8 +141,11 @@ def test_the_registration_keeps_names_to_itself(tmp_path, capfd):
 
 def test_images_are_written_in_one_place_with_a_header_of_our_own():
     writers = [
-        path.name
+        (path.name, line.strip())
         for path in sorted(LIBRARY.rglob("*.py"))
-        if re.search(r"nib\.save\(|to_filename\(|image_write\(|\.to_file\(", path.read_text())
+        for line in path.read_text().splitlines()
+        if re.search(r"nib\.save\(|to_filename\(|image_write\(|\.to_file\(", line)
     ]
-    assert writers == ["volumes.py"]
+    # what ANTs reads probabilities from: made of bare arrays, in a temporary folder that is gone afterwards
+    passing = "ants.image_write(template.new_image_like(np.ascontiguousarray(prior, np.float32)), path)"
+    assert [name for name, line in writers if line != passing] == ["volumes.py"]

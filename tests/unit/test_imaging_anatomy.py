@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from known_heads import moved, noisy, template_head
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter
 from test_imaging_geometry import rigid
 
 from myelosketch.errors import InputError
 from myelosketch.imaging import anatomy
 from myelosketch.imaging.tissue import TISSUE_CODES
-from myelosketch.imaging.transforms import save_matrix
+from myelosketch.imaging.transforms import save_matrix, world_matrix
 from myelosketch.provenance import read_json, sidecar_path
 from myelosketch.volumes import Volume, load_volume, save_volume
 
@@ -40,19 +40,13 @@ def place(tmp_path_factory):
     known, real = {}, anatomy.place_template
 
     def once(t1w, out, **settings):
-        if "priors" not in known:
-            known["priors"] = real(t1w, out, **settings)
-            known["matrix"] = anatomy_matrix(out)
-        save_matrix(out, known["matrix"])
-        return known["priors"]
+        if t1w.shape not in known:
+            known[t1w.shape] = real(t1w, out, **settings), world_matrix([out])
+        priors, matrix = known[t1w.shape]
+        save_matrix(out, matrix)
+        return priors
 
     return once
-
-
-def anatomy_matrix(path):
-    from myelosketch.imaging.transforms import world_matrix
-
-    return world_matrix([path])
 
 
 @pytest.fixture
@@ -180,13 +174,14 @@ def test_two_runs_write_the_same_bytes(case):
 
 def test_lesions_outside_the_brain(case):
     inputs, outputs, folder = case
-    drawn = load_volume(inputs["lesion_mask"])
-    wrong = np.zeros(drawn.shape, np.uint8)
-    wrong[:4, :4, :4] = 1
-    wrong[tuple(np.argwhere(drawn.data > 0)[0])] = 1
-    save_volume(folder / "wrong.nii.gz", wrong, drawn.affine)
-    # beyond the margin that is kept around the brain a mask is lost, within it this is said
-    with pytest.raises(InputError, match=r"wrong.nii.gz.* of lesions"):
+    t1w = load_volume(inputs["t1w"])
+    inside = t1w.data > 0.1 * t1w.data.max()
+    around = binary_dilation(inside, iterations=2) & ~inside
+    save_volume(folder / "wrong.nii.gz", around, t1w.affine)
+    with pytest.raises(
+        InputError,
+        match=r"wrong.nii.gz: [\d.]+ of its [\d.]+ mL of lesions lie in the brain of the T1w image, expected",
+    ):
         run(inputs | {"lesion_mask": str(folder / "wrong.nii.gz")}, outputs)
     assert not (folder / "out_tissue.nii.gz").exists()
 
@@ -197,6 +192,20 @@ def test_a_mask_of_the_brain_is_no_mask_of_lesions(case):
     save_volume(folder / "brain.nii.gz", t1w.data > 0.2 * t1w.data.max(), t1w.affine)
     with pytest.raises(
         InputError,
-        match=r"brain.nii.gz: its lesions \(\d+ mL\) are larger than the white matter that they leave \(\d+ mL\); is",
+        match=r"brain.nii.gz: its lesions are \d+ % of the brain, expected at most 30 %, less than white",
     ):
         run(inputs | {"lesion_mask": str(folder / "brain.nii.gz")}, outputs)
+
+
+def test_lesions_that_leave_less_white_matter_than_they_take(case):
+    inputs, outputs, folder = case
+    first, _ = run(inputs | {"lesion_mask": None, "FLAIR": None}, outputs)
+    white = first["tissue"].data == TISSUE_CODES["white matter"]
+    x = np.indices(white.shape)[0]
+    wrong = white & (x > np.quantile(x[white], 0.38))
+    save_volume(folder / "wrong.nii.gz", wrong, first["tissue"].affine)
+    with pytest.raises(
+        InputError,
+        match=r"wrong.nii.gz: its lesions \(\d+ mL\) are larger than the white matter that they leave",
+    ):
+        run(inputs | {"lesion_mask": str(folder / "wrong.nii.gz")}, outputs)

@@ -74,7 +74,9 @@ def test_fractions_nest_sum_to_the_brain_and_keep_their_volume(tmp_path, angles,
     assert (found["lesion"] <= found["white"] + 1e-5).all()
     for name, share in shares.items():
         before = share.data.sum(dtype=float) * 2.0**3
-        assert found[name].sum(dtype=float) * voxel**3 == pytest.approx(before, rel=0.02)
+        # a lesion of eight large voxels depends on where their borders fall
+        few = 0.3 * voxel**3 / before
+        assert found[name].sum(dtype=float) * voxel**3 == pytest.approx(before, rel=0.02 + few)
 
 
 def test_lesions_are_white_matter_wherever_they_lie():

@@ -193,7 +193,7 @@ def test_a_displacement_moves_points_of_the_world(tmp_path, affine):
 
 @pytest.mark.parametrize(("fwhm", "expected"), [(0.0, 3.0), (2.0, 3.0), (6.0, 6.0)])
 def test_a_map_reaches_the_resolution_asked_for(fwhm, expected):
-    """A point of one voxel, seen on a grid as fine as it needs: width of what comes out, voxels counted as 1 mm wide."""
+    """A point of one voxel, 1 mm wide: how wide it comes out."""
     fine = np.zeros((41, 41, 41), np.float32)
     fine[20, 20, 20] = 1
     smooth = anti_alias(fine, (1, 1, 1), np.maximum((3, 3, 3), fwhm))

@@ -1,5 +1,7 @@
 """The registration of a scan: every map and tissue lands on the PET grid, once, by a chain anyone can apply."""
 
+from pathlib import Path
+
 import ants
 import numpy as np
 import pytest
@@ -131,7 +133,7 @@ def test_the_early_frames_carry_the_anatomy(scan, tmp_path):
     inputs = scan | {"pet_anatomy": scan["early"]}
     register_scan(inputs, outputs, registration=REGISTRATION | {"pet_fwhm_mm": 9.0}, seed=1)
     assert read_json(tmp_path / "xfm.json")["Sources"] == ["t1w.nii.gz", "early.nii.gz"]
-    assert (tmp_path / "xfm.mat").read_bytes() != open(scan["xfm_t1w_to_petref"], "rb").read()
+    assert (tmp_path / "xfm.mat").read_bytes() != Path(scan["xfm_t1w_to_petref"]).read_bytes()
     sharp, smooth = load_volume(scan["mtr"]).data, load_volume(outputs["mtr"]).data
     both = (sharp > 0) & (smooth > 0)
     assert smooth[both].std() < 0.9 * sharp[both].std()

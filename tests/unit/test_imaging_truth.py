@@ -52,7 +52,7 @@ def blurred(volume):
         ("plain", lambda volume: volume, 0.2),
         ("noise", lambda volume: noisy(volume, 0.3, 2), 0.3),
         ("blur", blurred, 0.4),
-        ("bias field", biased, 0.4),
+        ("bias field", biased, 0.8),
         ("lesions", with_lesions, 0.3),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -118,12 +118,12 @@ def test_an_affine_finds_a_head_of_another_size(tmp_path):
 
 
 def test_more_starts_find_what_two_miss(tmp_path):
-    """A head turned almost over, as no scanner leaves it: beyond what the centres of mass alone lead back from."""
-    pose = rigid((0, 110, 0), (0, 0, 0))
+    """A head turned by 75 degrees: beyond what the centres of mass and the scanner's coordinates lead back from."""
+    pose = rigid((0, 75, 0), (0, 0, 0))
     t1w, pet = plain(np.eye(4))
     turned = Volume(pet.data, pose @ pet.affine)
-    errors = {starts: error_of(t1w, turned, pose, tmp_path, starts=starts) for starts in (0, 30)}
-    assert errors[30] < 0.2 < 10 < errors[0]
+    errors = {starts: error_of(t1w, turned, pose, tmp_path, starts=starts) for starts in (0, 8)}
+    assert errors[8] < 0.2 < 10 < errors[0]
 
 
 def test_the_metric_can_be_held_to_a_mask(tmp_path):

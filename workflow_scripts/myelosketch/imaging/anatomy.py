@@ -150,8 +150,8 @@ def _check_place(lesion, brain, t1w, name):
     share = inside / (brain.sum() * t1w.voxel_volume / 1000)
     if share > LARGEST_SHARE:
         raise InputError(
-            f"{name}: its lesions are {100 * share:.0f} % of the brain, expected at most {100 * LARGEST_SHARE:.0f} %, "
-            "which is less than white matter fills; is it a mask of lesions rather than of the brain?"
+            f"{name}: its lesions are {100 * share:.0f} % of the brain, expected at most {100 * LARGEST_SHARE:.0f} "
+            "%, less than white matter fills; is it a mask of lesions rather than of the brain?"
         )
 
 

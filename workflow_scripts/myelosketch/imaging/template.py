@@ -1,6 +1,7 @@
 """The MNI152 template and its tissue probabilities, placed in a participant's T1w image."""
 
 import tempfile
+from functools import cache
 
 import ants
 import numpy as np
@@ -36,6 +37,7 @@ LEAST_LIKENESS = 0.22
 LEAST_SCALE, LARGEST_SCALE = 0.65, 1.5
 
 
+@cache
 def load_template():
     """MNI152 T1w (brain only) and its CSF, grey and white probabilities, 2 mm, from nilearn's wheel.
 
