@@ -28,20 +28,6 @@ EVALUATION = [
 ]
 
 
-def reference_of(kind):
-    """Input function: a file of the healthy reference of the fold in which the scan is held out."""
-    return lambda wildcards: REFERENCE[kind].format(fold=FOLD[wildcards.scan])
-
-
-def scan_tables(scans):
-    """Tables of scans, each scan's in the order of SCORE_TABLES."""
-    return [
-        f"results/evaluation/scans/{names.folder_of(scan)}/{scan}_{table}.tsv"
-        for scan in scans
-        for table in SCORE_TABLES
-    ]
-
-
 rule fit_threshold:
     """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
     input:

@@ -182,6 +182,20 @@ def held_out_models(file):
     ]
 
 
+def reference_of(kind):
+    """Input function: a file of the healthy reference of the fold in which the scan is held out."""
+    return lambda wildcards: REFERENCE[kind].format(fold=FOLD[wildcards.scan])
+
+
+def scan_tables(scans):
+    """Tables of scans, each scan's in the order of SCORE_TABLES."""
+    return [
+        f"results/evaluation/scans/{names.folder_of(scan)}/{scan}_{table}.tsv"
+        for scan in scans
+        for table in SCORE_TABLES
+    ]
+
+
 def own_file(path):
     """Path of a file of the workflow: the same from every working directory, or relative to it if inside."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
