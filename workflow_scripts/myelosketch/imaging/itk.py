@@ -29,8 +29,8 @@ COARSE_LEVELS_MM = (12.0, 6.0)
 ITERATIONS = (500, 250, 100)
 # both images show one head: if their centres end this far apart, the registration has failed
 MAX_CENTRE_DISTANCE_MM = 50.0
-# normalised mutual information of the result on the images of the search: heads that met had 1.15 and more, a face
-# against a brain, noise or a lump 1.04 and less
+# normalised mutual information of the result on the images of the search: heads that met had 1.15 and more, the
+# front quarter of a brain, noise or a lump 1.04 and less
 LEAST_SIMILARITY = 1.05
 
 
