@@ -9,9 +9,7 @@ from scipy import ndimage
 from scipy.io.matlab import MatReadError
 
 from myelosketch.errors import InputError
-
-# ITK's world is LPS, NIfTI's is RAS
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
+from myelosketch.imaging.matrices import FLIP, matrix_of
 
 
 def point_matrix(path):
@@ -31,16 +29,13 @@ def point_matrix(path):
     """
     try:
         content = scipy.io.loadmat(path)
-        centre = content["fixed"].ravel().astype(float)
         (parameters,) = (values.ravel().astype(float) for key, values in content.items() if "_3_3" in key)
-        linear, shift = parameters[:9].reshape(3, 3), parameters[9:12]
-        matrix = np.eye(4)
-        matrix[:3, :3], matrix[:3, 3] = linear, shift + centre - linear @ centre
+        matrix = matrix_of(parameters, content["fixed"].ravel().astype(float))
     except (OSError, KeyError, ValueError, NotImplementedError, MatReadError) as error:
         raise InputError(
             f"{path} is not an affine transform of ANTs ({error}): delete it and run its registration again."
         ) from error
-    return _FLIP @ matrix @ _FLIP
+    return FLIP @ matrix @ FLIP
 
 
 def petref_to_mni(files):

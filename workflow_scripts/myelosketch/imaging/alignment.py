@@ -7,6 +7,7 @@ from scipy.cluster.vq import kmeans2
 from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, map_coordinates
 
 from myelosketch.imaging.itk import from_ants, to_ants
+from myelosketch.imaging.starts import shared_information
 from myelosketch.volumes import Volume
 
 # places along the normal of the border at which a map is read, mm; negative is white matter
@@ -137,12 +138,7 @@ def normalised_mutual_information(first, second):
     clipped = [np.clip(values, *np.percentile(values, [1, 99])) for values in (first, second)]
     if any(np.ptp(values) == 0 for values in clipped):
         return None
-    joint = np.histogram2d(*clipped, BINS)[0] / first.size
-
-    def entropy(share):
-        return -(share[share > 0] * np.log(share[share > 0])).sum()
-
-    return float((entropy(joint.sum(0)) + entropy(joint.sum(1))) / entropy(joint))
+    return shared_information(np.histogram2d(*clipped, BINS)[0] / first.size)
 
 
 def dice(first, second):

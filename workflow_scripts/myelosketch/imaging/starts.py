@@ -106,8 +106,13 @@ class Similarity:
         voxels = self._points @ place[:3, :3].T + place[:3, 3]
         seen = _binned(map_coordinates(self._moving.data, voxels.T, order=1, cval=0), self._top)
         joint = np.bincount(self._fixed * BINS + seen, minlength=BINS**2).reshape(BINS, BINS) / len(seen)
-        own = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
-        return float(own / max(_entropy(joint), 1e-12))
+        return shared_information(joint)
+
+
+def shared_information(joint):
+    """Normalised mutual information, (H(a) + H(b)) / H(a, b), of a joint histogram (a, b) whose shares sum to 1."""
+    own = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
+    return float(own / max(_entropy(joint), 1e-12))
 
 
 def brightest(volume):

@@ -7,11 +7,10 @@ from pathlib import Path
 import ants
 import numpy as np
 
+from myelosketch.imaging.matrices import FLIP, matrix_of
 from myelosketch.provenance import provenance, write_bytes, write_json
 from myelosketch.volumes import save_volume
 
-# ITK's world is LPS, NIfTI's is RAS
-FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 MEANING = "from a point of the fixed image (To) to the point of the moving image (From), world RAS, mm"
 
 
@@ -87,13 +86,7 @@ def world_matrix(transforms, *, inverted=None):
 
 def _matrix_lps(path):
     transform = ants.read_transform(str(path))
-    parameters = np.asarray(transform.parameters, float)
-    centre = np.asarray(transform.fixed_parameters, float)
-    linear, shift = parameters[:9].reshape(3, 3), parameters[9:12]
-    matrix = np.eye(4)
-    matrix[:3, :3] = linear
-    matrix[:3, 3] = shift + centre - linear @ centre
-    return matrix
+    return matrix_of(np.asarray(transform.parameters, float), np.asarray(transform.fixed_parameters, float))
 
 
 def _ends(out):

@@ -16,7 +16,7 @@ from myelosketch.reporting.html_tables import (
     why_missing,
     words,
 )
-from myelosketch.reporting.report_tables import LONG, digits_of, laddered_name, metric_name
+from myelosketch.reporting.report_tables import LONG, digits_of, laddered_name, metric_head
 from myelosketch.reporting.source_tables import NothingToDrawError, rows_of, table_to_draw
 
 LESION_STATISTICS = ("pearson_r", "spearman_r", "icc", "bias", "limit_low", "limit_high")
@@ -228,7 +228,7 @@ def _axis_table(axis, table, method):
         notes = "; ".join(dict.fromkeys(here.note.dropna())) if noted else ""
         rows.append([words(value), *cells, *([notes] if noted else [])])
     title = AXES.get(axis, axis)
-    header = [title, *map(metric_name, metrics), *(["Note"] if noted else [])]
+    header = [title, *map(metric_head, metrics), *(["Note"] if noted else [])]
     return HtmlTable(f"{title}, {method_name(method)}", header, rows)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from myelosketch import names
-from myelosketch.reporting.display import ladder_order, method_name
+from myelosketch.reporting.display import ladder_order, method_name, metric_name
 from myelosketch.reporting.html_tables import (
     HtmlTable,
     has_notes,
@@ -20,24 +20,11 @@ from myelosketch.reporting.source_tables import NothingToDrawError, table_to_dra
 
 SUMMARY_COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
 LONG = 12  # rows above which a table is folded
-# metrics as readers see them
-METRIC_NAMES = {
-    "lesion_mae": "Lesion MAE (DVR)",
-    "nawm_mae": "NAWM MAE (DVR)",
-    "brain_mae": "Brain MAE (DVR)",
-    "lesion_bias": "Lesion bias (DVR)",
-    "nawm_bias": "NAWM bias (DVR)",
-    "lesion_slope": "Slope of lesion means",
+# shorter names of metrics where they head a column
+HEADS = {
     "lesion_mean_r": "r of lesion means",
-    "lesion_icc": "ICC of lesion means",
-    "nawm_minus_hcwm": "NAWM \u2212 HC WM (DVR)",
-    "lesion_minus_nawm": "Lesions \u2212 NAWM (DVR)",
-    "dice": "Dice",
     "trivial_dice": "Trivial Dice",
     "dice_minus_trivial": "Dice \u2212 trivial",
-    "dice_not_demyelinated": "Dice, not demyelinated",
-    "mcc": "MCC",
-    "kappa": "Cohen's kappa",
     "auc": "ROC AUC",
     "pct_true": "True (%)",
     "pct_bias": "Bias (points)",
@@ -51,14 +38,14 @@ AT_K = (
 BY_BOTH, BY_MCC, BY_DICE, NO = "yes, by Dice and MCC", "by MCC only", "by Dice only", "no"
 
 
-def metric_name(metric):
-    """Display name of a metric; an unknown one keeps its own name."""
-    return METRIC_NAMES.get(metric, str(metric).replace("_", " "))
+def metric_head(metric):
+    """Name of a metric at the head of a column; an unknown one keeps its own name."""
+    return HEADS.get(metric) or metric_name(metric)
 
 
 def digits_of(metric):
     """Decimals of a metric: DVR to 0.001, percentages to 0.1, all others to 0.01."""
-    name = metric_name(metric)
+    name = metric_head(metric)
     return 3 if "(DVR)" in name else 1 if "%" in name or "points" in name else 2
 
 
@@ -92,7 +79,7 @@ def _glance(summary, title, k):
     ]
     if not rows:
         raise NothingToDrawError("summary.tsv names no method.")
-    header = ["Method", "Better than trivial", *map(metric_name, metrics)]
+    header = ["Method", "Better than trivial", *map(metric_head, metrics)]
     note = (
         f"Mean over patients, with its interval by bootstrap over patients. Demyelinated: DVR below mean "
         f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated. "
@@ -154,7 +141,7 @@ def demyelination_table(root, *, k):
         "lesion voxels; bias and error are predicted against true."
     )
     title = f"Scores of the demyelinated lesion voxels, k = {k:g}"
-    return HtmlTable(title, ["Method", *map(metric_name, metrics)], rows, note, folded=True)
+    return HtmlTable(title, ["Method", *map(metric_head, metrics)], rows, note, folded=True)
 
 
 @or_reason("Methods compared in pairs")
@@ -170,7 +157,7 @@ def comparison_table(root, *, method):
     noted = has_notes(table)
     rows = [
         [
-            metric_name(row["metric"]),
+            metric_head(row["metric"]),
             f"{method_name(row['method_a'])} \u2212 {method_name(row['method_b'])}",
             interval(
                 row["difference"], row["ci_low"], row["ci_high"], 1 if digits_of(row["metric"]) == 1 else 3
@@ -214,7 +201,7 @@ def rank_table(root):
     ):
         rows.append([label, *(shown(first[column].get(metric)) for metric in metrics)])
     note = "Ranks within each subject, 1 is best; two methods nearer than the critical difference are not told apart."
-    return HtmlTable("Mean ranks", ["Method", *map(metric_name, metrics)], rows, note)
+    return HtmlTable("Mean ranks", ["Method", *map(metric_head, metrics)], rows, note)
 
 
 def read_summary(root, file="summary.tsv"):
