@@ -25,12 +25,6 @@ def go_on(folder, target="regions", *, registration=None, **options):
     return snakemake(folder, target, *RERUN, configs=(SMOKE, config), **options)
 
 
-def settle(folder, **options):
-    """The intake first: what waits for it Snakemake does not check while it runs (docs/faq.md)."""
-    go_on(folder, "cohort", **options)
-    return go_on(folder, **options)
-
-
 def test_every_image_of_every_scan_is_judged(smoke):
     table = read_table(smoke / "results/registration/qc.tsv")
     cohort = read_table(smoke / "results/cohort/cohort.tsv")
@@ -51,7 +45,6 @@ def with_half_a_pet(smoke, tmp_path_factory):
     volume = load_volume(pet)
     half = np.where(np.arange(volume.shape[2]) > volume.shape[2] * 0.55, volume.data, 0)
     save_volume(pet, half, volume.affine)
-    go_on(copy, "cohort")  # the intake looks at the changed image first
     return copy, go_on(copy, check=False)
 
 
@@ -69,7 +62,7 @@ def test_it_stops_the_run_with_one_sentence(with_half_a_pet):
 
 def test_the_same_command_goes_on_without_it(with_half_a_pet):
     copy, _ = with_half_a_pet
-    settle(copy)
+    go_on(copy)
     excluded = read_table(copy / "results/cohort/excluded.tsv")
     assert excluded.reason[excluded.scan == WRONG].str.startswith("refused: pet ").all()
     assert WRONG not in set(read_table(copy / "results/registration/admitted.tsv").scan)
@@ -79,7 +72,7 @@ def test_the_same_command_goes_on_without_it(with_half_a_pet):
 
 def test_it_is_used_where_it_is_accepted_by_name(with_half_a_pet):
     copy, _ = with_half_a_pet
-    settle(copy, registration={"accept": {WRONG: ["pet"]}})
+    go_on(copy, registration={"accept": {WRONG: ["pet"]}})
     table = read_table(copy / "results/registration/admitted.tsv").set_index("scan")
     assert table.verdict[WRONG] == "accepted"
     assert (copy / names.path("results", "regions", scan=WRONG)).is_file()
