@@ -95,7 +95,7 @@ rule write_report:
         figures=expand("results/figures/{figure}.png", figure=FIGURE_NAMES),
         tables=[*EVALUATION, REGION_VOLUMES, *REGISTRATION_ERROR, *QUALITY],
         cohort=COHORT_TABLES,
-        thresholds=expand("results/training/fold-{fold}/threshold.json", fold=FOLD_IDS),
+        thresholds=expand([*REFERENCE.values()], fold=FOLD_IDS),
         pages=PATIENT_PAGES,
         captions=expand(f"{CAPTIONS}/{{figure}}.rst", figure=FIGURE_NAMES),
         templates=[own_file(TEMPLATES / f"{name}.html.j2") for name in ("macros", "report")],

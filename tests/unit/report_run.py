@@ -17,7 +17,8 @@ from myelosketch.volumes import Volume, save_volume
 FACTS = {
     "simulated": True, "n_patients": 4, "n_controls": 2, "n_folds": 2, "method": "refiner",
     "method_name": "Refiner (Wei 2018)", "k": 1.0, "alpha": 0.05, "example_patient": "",
-    "agreement_colours": "paper", "min_lesion_mm3": 100,
+    "agreement_colours": "paper", "min_lesion_mm3": 100, 
+    "in_force": {"k": 1.0, "reference": "pooled", "perilesional_mm": 3.0, "min_lesion_mm3": 100},
 }  # fmt: skip
 MEAN, SD = 1.27, 0.1  # of healthy white matter
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])

@@ -1,6 +1,7 @@
 """Our own figures: drawn is what the tables say, nothing is cut, and a poor run is no crash."""
 
 import functools
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -353,6 +354,17 @@ def test_sites_stand_beside_each_other_and_are_never_pooled(full, built):
     wanted = ladder[(ladder.method == "ridge") & (ladder.metric == "lesion_mae")]["mean"].item()
     row = data[(data.site == "internal") & (data.method == "ridge") & (data.metric == "lesion_mae")]
     assert row["mean"].item() == wanted
+
+
+def test_one_patient_at_an_external_site_is_no_interval(full, tmp_path):
+    table = read_table(full["external/summary"])
+    write_table(table.assign(n="1", ci_low="n/a", ci_high="n/a"), tmp_path / "external.tsv")
+    figure, _ = comparison_figures.build_sites(
+        full["summary"], tmp_path / "external.tsv", k=K, simulated=True
+    )
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts[1] == "external sites, n = 1 patient, no interval"
+    assert re.fullmatch(r"cross-validation, n = \d+ patients, 95 % interval", texts[0])
 
 
 def test_registration_quality_shows_limits_and_names_what_failed(full, built):

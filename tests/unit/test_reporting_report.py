@@ -136,7 +136,14 @@ def test_the_first_table_is_the_one_that_shows_frauds(page):
     assert columns[:3] == ["Method", "Better than trivial", "Dice"]
     for fraud in ("all_demyelinated", "the_mean", "copied_contrast"):
         row = re.search(rf'<th scope="row">{fraud}</th>(.*?)</tr>', first)[1]
-        assert re.findall(r"<span>([^<]*)", row)[0] == "no"
+        shown = dict(
+            zip(columns[1:], (cell.strip() for cell in re.findall(r"<span>([^<]*)", row)), strict=True)
+        )
+        assert shown["Better than trivial"] == "no"
+        assert float(shown["Dice"]) <= float(shown["Trivial Dice"])
+        if fraud != "copied_contrast":  # one value for every lesion
+            assert shown["MCC"] == shown["Slope of lesion means"] == "0.00"
+            assert float(shown["Bias (points)"]) > 10
     assert "No better than calling every lesion voxel demyelinated, by Dice or MCC" in page
 
 

@@ -45,11 +45,12 @@ def compare_methods(tables, *, methods, k, draws, seed, alpha):
             test = paired_difference(wide[first], wide[second], alpha=alpha)
             _, low, high, _ = mean_interval(difference, draws=draws, seed=seed, alpha=alpha)
             corrected, note = corrected_resampled_test(difference, folds.reindex(wide.index))
+            if test["n"] < MIN_SUBJECTS:
+                corrected, note = np.nan, None  # the test over subjects gives the reason
             row = {"metric": name, "method_a": first, "method_b": second, "difference": test["estimate"]}
             row |= {"ci_low": low, "ci_high": high, "p_wilcoxon": test["p"], "p_corrected": corrected}
-            notes = [test["note"], note] if test["n"] >= MIN_SUBJECTS else [test["note"]]
             row |= {name_: test[name_] for name_ in ("effect_size", "n")}
-            rows.append(row | {"note": "; ".join(filter(None, notes)) or None})
+            rows.append(row | {"note": "; ".join(filter(None, (test["note"], note))) or None})
     table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_adjusted"])
     table["p_adjusted"] = table.groupby("metric", sort=False)["p_wilcoxon"].transform(
         lambda p: holm(p.to_numpy(float))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from myelosketch.evaluation.inference import bland_altman, icc_2_1
+from myelosketch.evaluation.inference import MIN_SUBJECTS, bland_altman, icc_2_1
 from myelosketch.evaluation.voxelwise import pearson
 
 MEASURES = ("pct_demyelinated", "mean_dvr_lesion", "mean_dvr_nawm")
@@ -63,7 +63,9 @@ def _agreement(predicted, true, alpha):
     icc = icc_2_1(np.column_stack([predicted, true]), alpha=alpha)
     bias = bland_altman(predicted, true, alpha=alpha)
     # an ICC that is missing has a reason that a bias shares, or explains what it lacks
-    row = {"n": icc["n"], "note": icc["note"], "pearson_r": pearson(predicted, true)}
+    row = {"n": icc["n"], "note": icc["note"], "pearson_r": np.nan}
+    if icc["n"] >= MIN_SUBJECTS:  # any two points lie on a line
+        row["pearson_r"] = pearson(predicted, true)
     row |= {"icc": icc["estimate"], "bias": bias["estimate"]}
     row |= {name: bias[name] for name in ("limit_low", "limit_high")}
     for name, result in (("icc", icc), ("bias", bias)):

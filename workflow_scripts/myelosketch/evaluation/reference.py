@@ -71,6 +71,29 @@ def local_reference(moments, pooled, fwhm_mm):
     return mean, np.sqrt(variance), known
 
 
+def known_places(mean_path, sd_path, pooled):
+    """The voxelwise reference at the places where it is not the pooled one.
+
+    Parameters
+    ----------
+    mean_path, sd_path : paths of the maps in MNI152 space
+    pooled : dict with ``mean``, the value that the maps hold where nothing is known (NaN or None: nowhere known)
+
+    Returns
+    -------
+    mean, sd : arrays (n,), DVR
+
+    Raises
+    ------
+    InputError : a map is missing or cannot be read
+    """
+    mean, sd = (load_volume(path).data for path in (mean_path, sd_path))
+    if pooled["mean"] is None or not np.isfinite(pooled["mean"]):
+        return np.empty(0), np.empty(0)
+    known = mean != np.float32(pooled["mean"])
+    return mean[known], sd[known]
+
+
 def place_reference(mean_path, sd_path, pooled, like, transforms):
     """The voxelwise reference on the PET grid of a scan.
 

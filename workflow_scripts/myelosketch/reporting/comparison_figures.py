@@ -9,7 +9,13 @@ from matplotlib.lines import Line2D
 
 from myelosketch.evaluation.summary import METRICS
 from myelosketch.reporting import style
-from myelosketch.reporting.display import METRIC_NAMES, ladder_order, method_name, metric_name
+from myelosketch.reporting.display import (
+    METRIC_NAMES,
+    ladder_order,
+    method_name,
+    metric_name,
+    patients_words,
+)
 from myelosketch.reporting.panels import (
     interval_dot,
     legend_below,
@@ -236,9 +242,9 @@ def _site_legend(table, alpha):
     labels = {"internal": "cross-validation", "external": "external sites"}
     handles = []
     for site, look in SITE_LOOKS.items():
-        counts = table[table.site == site].n.dropna()
-        subjects = f"n \u2264 {counts.max():.0f}" if len(counts) else "n not given"
-        text = f"{labels[site]}, {subjects} patients, {100 * (1 - alpha):g} % interval"
+        rows = table[table.site == site]
+        level = f"{100 * (1 - alpha):g} % interval" if rows.ci_low.notna().any() else "no interval"
+        text = f"{labels[site]}, {patients_words(rows.n)}, {level}"
         handles.append(
             Line2D([], [], color=look["colour"], marker=look["marker"], ms=7, linewidth=2, label=text)
         )

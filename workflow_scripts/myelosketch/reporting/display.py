@@ -79,6 +79,20 @@ def cohort_words(simulated):
     return "simulated cohort" if simulated else "measured cohort"
 
 
+def patients_words(counts):
+    """How many patients stand behind scores, as ``n = 18 patients`` or ``n = 17 to 18 patients``.
+
+    Parameters
+    ----------
+    counts : Series of numbers of patients, NaN where a score has none
+    """
+    found = sorted({int(n) for n in counts.dropna()})
+    if not found:
+        return "n not given"
+    several = "s" if found != [1] else ""
+    return "n = " + " to ".join(dict.fromkeys((str(found[0]), str(found[-1])))) + f" patient{several}"
+
+
 def ladder_order(methods):
     """Methods from simple to refined, unknown ones after them, ceilings last."""
     known = [*names.METHODS, *names.CEILINGS]

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from myelosketch import names
 from myelosketch.reporting import style
-from myelosketch.reporting.display import ladder_order
+from myelosketch.reporting.display import ladder_order, patients_words
 from myelosketch.reporting.panels import interval_dot, line_above_ceilings, method_rows, row_without_value
 from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
@@ -65,7 +65,9 @@ def build_ladder(summary, *, k, alpha=0.05, simulated):
         style.tidy_axes(axes, grid="x")
     method_rows(panels[0], methods)
     figure.legend(handles=_legend(methods, alpha), loc="outside lower center", ncols=3)
-    style.figure_title(figure, f"Prediction ladder, {_patients(table)}, k = {k:g}", simulated=simulated)
+    style.figure_title(
+        figure, f"Prediction ladder, {patients_words(table.n)}, k = {k:g}", simulated=simulated
+    )
     return figure, table
 
 
@@ -110,10 +112,3 @@ def _legend(methods, alpha):
         handles.append(Line2D([], [], marker="s", color=style.CEILING_COLOUR, label="ceiling (truth known)"))
     trivial = {"marker": "|", "linestyle": "", "color": "black", "ms": 11, "mew": 1.8}
     return [*handles, Line2D([], [], label="trivial Dice (all demyelinated)", **trivial)]
-
-
-def _patients(table):
-    counts = sorted({int(n) for n in table.n.dropna()})
-    if not counts:
-        return "n not given"
-    return f"n = {counts[0]} patients" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} patients"

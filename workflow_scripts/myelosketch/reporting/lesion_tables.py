@@ -1,10 +1,7 @@
-"""Lesions and patients in tables: thresholds, each patient, agreement of lesion and patient means, sensitivity."""
+"""Lesions and patients in tables: each patient, agreement of lesion and patient means, sensitivity."""
 
 from pathlib import Path
 
-import pandas as pd
-
-from myelosketch.provenance import read_json
 from myelosketch.reporting.display import ladder_order, method_name
 from myelosketch.reporting.html_tables import (
     HtmlTable,
@@ -32,24 +29,6 @@ AXES = {
     "min_lesion_mm3": "Smallest lesion (mm\u00b3)",
 }
 FLAIR_MARK = "lesions from FLAIR"
-
-
-@or_reason("Threshold of each fold")
-def threshold_table(root, *, k):
-    """Healthy white matter of each fold's training controls, and the threshold it gives."""
-    found = sorted(Path(root).glob("training/fold-*/threshold.json"))
-    if not found:
-        raise NothingToDrawError("no threshold.json was made in this run.")
-    rows = []
-    for path in found:
-        card = read_json(path)
-        mean, sd = (pd.to_numeric(card.get(name), errors="coerce") for name in ("mean", "sd"))
-        controls = card.get("controls") or []
-        cells = [number(mean, 3), number(sd, 3), number(mean - k * sd, 3), str(len(controls))]
-        rows.append([path.parent.name.replace("fold-", "Fold "), *cells])
-    header = ["Fold", "Mean DVR", "SD", f"Threshold (mean \u2212 {k:g} SD)", "Training controls"]
-    note = "Pooled healthy white-matter voxels of the true PET of the fold's training controls; unitless."
-    return HtmlTable("Threshold of each fold", header, rows, note)
 
 
 @or_reason("Patients")

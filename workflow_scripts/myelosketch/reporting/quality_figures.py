@@ -17,7 +17,7 @@ from myelosketch.tables import read_table
 
 REGISTRATION_COLUMNS = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
 # columns of a history that are a clock or a setting, not a loss
-NOT_A_LOSS = re.compile(r"^(epoch|step|seconds|lr|seed|fold)$|learning_rate")
+NOT_A_LOSS = re.compile(r"^(epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb)$|learning_rate|gradient")
 LOSS_NAMES = {
     "generator": "generator loss",
     "l1": "L1",
@@ -25,6 +25,8 @@ LOSS_NAMES = {
     "adversarial": "adversarial loss",
     "accuracy_real": "accuracy on true PET",
     "accuracy_fake": "accuracy on predictions",
+    "validation_lesion_mae": "MAE in lesions, validation",
+    "validation_brain_mae": "MAE in the brain, validation",
 }
 
 

@@ -16,6 +16,7 @@ from myelosketch.reporting.catalogue import FIGURES, SECTIONS
 from myelosketch.reporting.display import cohort_words
 from myelosketch.reporting.findings import cohort_sentences, findings
 from myelosketch.reporting.pages import render
+from myelosketch.reporting.threshold_table import threshold_table
 
 TEMPLATE = "report.html.j2"
 # pages that stand on their own, linked where they were made
@@ -37,7 +38,7 @@ def write_report(html, *, root, captions, config, facts):
     config : dict, the configuration in force
     facts : dict, what captions and titles state: simulated (bool), n_patients, n_controls, n_folds (int),
         method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
-        min_lesion_mm3
+        min_lesion_mm3, in_force (dict, the value of each setting of the sensitivity, such as reference)
     """
     write_text(html, render(TEMPLATE, **report_content(root, captions=captions, config=config, facts=facts)))
 
@@ -77,7 +78,7 @@ def report_content(root, *, captions, config, facts):
             lesion_tables.patient_agreement_table(root),
         ],
         "sensitivity_tables": lesion_tables.sensitivity_tables(root, method=method),
-        "threshold": lesion_tables.threshold_table(root, k=k),
+        "threshold": threshold_table(root, k=k, reference=facts["in_force"]["reference"]),
         "time_table": cohort_tables.time_table(root),
         "figures": shown,
         "config_text": yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True),

@@ -51,7 +51,7 @@ def digits_of(metric):
 
 @or_reason("Every method and ceiling")
 def glance_table(root, *, k):
-    """Each method beside what a guess would score: Dice beside trivial Dice, MCC, slope; ceilings last."""
+    """Each method beside what a guess would score: Dice beside trivial Dice, MCC, bias, slope; ceilings last."""
     return _glance(read_summary(root), "Every method and ceiling", k)
 
 
@@ -68,7 +68,7 @@ def _external(root, *, k):
 
 
 def _glance(summary, title, k):
-    metrics = ("dice", "trivial_dice", "dice_minus_trivial", "mcc", "lesion_slope", "lesion_mae")
+    metrics = ("dice", "trivial_dice", "dice_minus_trivial", "mcc", "pct_bias", "lesion_slope", "lesion_mae")
     rows = [
         [
             laddered_name(method),
@@ -84,8 +84,9 @@ def _glance(summary, title, k):
         f"Mean over patients, with its interval by bootstrap over patients. Demyelinated: DVR below mean "
         f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated. "
         "Better than trivial: the intervals of Dice \u2212 trivial and of MCC lie above 0. "
-        "MCC: 0 is chance, 1 is perfect. Slope of predicted on true mean DVR of the lesions: 0 says nothing about "
-        "a lesion, 1 is ideal. A low MAE alone says little: the mean of all lesions has one too."
+        "MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true percentage of demyelinated lesion voxels. "
+        "Slope of predicted on true mean DVR of the lesions: 0 says nothing about a lesion, 1 is ideal. "
+        "A low MAE alone says little: the mean of all lesions has one too."
     )
     shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
     note += why_missing(shown, "mean")

@@ -1,0 +1,169 @@
+"""Cohorts that leave little to compute, from scored scans to the report: n/a with its reason, no crash, no 0."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_run import FACTS
+from scored_scan import MEAN, SD, SHAPE, Scan
+
+from myelosketch.evaluation.comparisons import write_comparisons
+from myelosketch.evaluation.gather import gather_all
+from myelosketch.evaluation.lesion_agreement import write_agreement
+from myelosketch.evaluation.scoring import TABLES
+from myelosketch.evaluation.sensitivity import summarise_sensitivity
+from myelosketch.evaluation.statistics import claim_statistics
+from myelosketch.evaluation.summary import summarise
+from myelosketch.provenance import write_json
+from myelosketch.reporting import latex_tables, report_tables
+from myelosketch.reporting.report import report_content
+from myelosketch.tables import read_table
+
+METHODS = ["ridge", "refiner"]
+SHARED = {"methods": METHODS, "bootstrap": 1000, "seed": 1, "alpha": 0.05}
+
+
+def healthy(scan):
+    """No lesion voxel is demyelinated, in no map."""
+    scan.measured[scan.lesion] = MEAN
+
+
+def equal(scan):
+    """One DVR everywhere."""
+    scan.measured[:] = MEAN - 2 * SD
+
+
+def noisy(generator, scan):
+    return scan.measured + generator.normal(0, 0.02, SHAPE)
+
+
+def evaluate(root, people, *, change=None, predict=noisy):
+    """Every table of a cohort, by the functions of the workflow.
+
+    Parameters
+    ----------
+    root : results folder
+    people : list of (group, fold)
+    change : function that changes a scan before it is scored
+    predict : function of a generator and a scan that gives the DVR predicted by both methods
+    """
+    gathered = []
+    for number, (group, fold) in enumerate(people):
+        folder = root / f"scans/{number}"
+        folder.mkdir(parents=True)
+        scan, generator = Scan(folder, seed=number), np.random.default_rng(number)
+        if change:
+            change(scan)
+        scan.dvr = scan.write("dvr", scan.measured)
+        if group == "HC":
+            scan.regions = scan.write("regions", np.where(scan.lesion, 2, scan.labels).astype(np.uint8))
+        write_json(scan.threshold, {"fold": fold, "mean": MEAN, "sd": SD, "note": None})
+        for method in METHODS:
+            scan.add(method, predict(generator, scan))
+        scan.score(group=group, fold=fold, scan=f"sub-{group}{number}")
+        gathered += scan.tables.values()
+    folder = root / "evaluation"
+    folder.mkdir()
+    scored = {name: folder / f"{name}.tsv" for name in TABLES}
+    gather_all(gathered, list(scored.values()))
+
+    def read(*wanted):
+        return {name: scored[name] for name in wanted}
+
+    def made(*wanted):
+        return {name: folder / f"{name}.tsv" for name in wanted}
+
+    summarise(
+        read("voxelwise", "demyelination", "lesions"),
+        *made("summary").values(), folder / "summary.json", k=1.0, **SHARED,
+    )  # fmt: skip
+    claim_statistics(
+        read("regions", "voxelwise", "demyelination"),
+        *made("statistics", "claims").values(), k=1.0, margin=0.05, **SHARED,
+    )  # fmt: skip
+    agreement = made("lesion_agreement", "patient_agreement")
+    write_agreement(read("lesions", "demyelination", "regions"), agreement, borders=[100], k=1.0, **SHARED)
+    write_comparisons(read("voxelwise", "demyelination"), made("comparisons", "ranks"), k=1.0, **SHARED)
+    tables = read("demyelination", "variants", "regions", "all_lesions")
+    summarise_sensitivity(tables, folder / "sensitivity.tsv", sizes=[50], **SHARED)
+    return root
+
+
+def table(root, name, **chosen):
+    """Rows of a table of the evaluation, those with the values asked for (as text)."""
+    found = read_table(root / f"evaluation/{name}.tsv")
+    for column, value in chosen.items():
+        found = found[found[column] == value]
+    return found
+
+
+def cells(root):
+    """The refiner's row of the first table of the report."""
+    view = report_tables.glance_table(root, k=1.0)
+    return dict(zip(view.header, next(row for row in view.rows if row[0].startswith("Refiner")), strict=True))
+
+
+PEOPLE = [("MS", 1), ("MS", 2), ("MS", 3), ("MS", 1), ("HC", 2), ("HC", 3), ("HC", 1)]
+
+
+def test_no_patient_with_a_demyelinated_voxel(tmp_path):
+    root = evaluate(tmp_path, PEOPLE, change=healthy)
+    row = cells(root)
+    assert [row[name] for name in ("Better than trivial", "Dice", "Trivial Dice", "MCC")] == ["n/a"] * 4
+    assert row["Bias (points)"] == "0.0 (0.0 to 0.0)"  # which is true: none in either map
+    note = table(root, "summary", method="refiner", metric="dice", k="1").note.item()
+    assert note.startswith("no value in 4 of 4 subjects (nothing demyelinated")
+    claim = table(root, "claims", claim="C4", source="refiner").iloc[0]
+    assert pd.isna(claim.verdict)
+    assert claim.evidence == "the subjects do not differ"
+
+
+def test_all_values_equal(tmp_path):
+    root = evaluate(tmp_path, PEOPLE, change=equal, predict=lambda generator, scan: scan.measured)
+    row = cells(root)
+    assert row["MCC"] == row["Slope of lesion means"] == "n/a"
+    assert row["Better than trivial"] == "no"
+    assert table(root, "claims").verdict.isna().all()
+    evidence = table(root, "claims", source="refiner").set_index("claim").evidence
+    assert evidence["C1"] == "no value varies within the groups"
+    assert evidence["C2"] == "all differences are zero"
+    agreement = table(root, "lesion_agreement", method="refiner", stratum="all")
+    assert agreement.note.item() == "the lesions' means do not vary"
+    assert agreement.pearson_r.isna().all()
+
+
+@pytest.mark.parametrize(("people", "missing"), [(PEOPLE[:4], "controls"), (PEOPLE[4:], "patients")])
+def test_one_group_is_missing(tmp_path, people, missing):
+    root = evaluate(tmp_path, people)
+    claims = table(root, "claims", source="pet").set_index("claim")
+    assert pd.isna(claims.verdict["C1"])
+    assert claims.evidence["C1"] == "one group is missing"
+    row = cells(root)
+    if missing == "controls":
+        assert row["Better than trivial"] == "yes, by Dice and MCC"
+    else:
+        assert set(row.values()) == {"Refiner (Wei 2018)", "n/a"}
+        assert set(table(root, "lesion_agreement").note) == {"no lesion"}
+        assert claims.evidence["C2"] == "no subject with both values"
+        assert (table(root, "summary", metric="mcc").note == "no subject with a value").all()
+
+
+def test_one_participant_per_fold(tmp_path):
+    root = evaluate(tmp_path, [("MS", 1), ("MS", 2), ("HC", 3)])
+    assert cells(root)["MCC"].endswith("(interval n/a)")
+    assert cells(root)["Better than trivial"] == "n/a"
+    assert table(root, "claims").verdict.isna().all()
+    patients = table(root, "patient_agreement")
+    assert patients[["icc", "pearson_r", "limit_low"]].isna().all(axis=None)  # two points lie on any line
+    assert set(patients.note) == {"fewer than 3 subjects"}
+    lesions = table(root, "comparisons", metric="lesion_mae")
+    assert lesions.note.item() == "fewer than 3 subjects"
+    assert lesions[["ci_low", "p_wilcoxon", "p_corrected"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("people", [PEOPLE[:4], PEOPLE[4:], [("MS", 1), ("MS", 2), ("HC", 3)]])
+def test_the_report_and_the_tables_for_a_paper_are_written_all_the_same(tmp_path, people):
+    root = evaluate(tmp_path, people)
+    content = report_content(root, captions=".", config={}, facts=FACTS)
+    assert content["glance"].rows
+    latex_tables.write_latex_tables(tmp_path / "tables", root=root, facts=FACTS)
+    assert len(list((tmp_path / "tables").glob("*.tex"))) == 5
