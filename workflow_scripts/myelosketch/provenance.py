@@ -1,5 +1,6 @@
 """JSON sidecars: what an output was made from, with which parameters and versions."""
 
+import functools
 import hashlib
 import json
 import math
@@ -67,6 +68,7 @@ def file_hash(path):
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+@functools.cache  # the packages' metadata is read once, not for every sidecar
 def software_versions():
     """Versions of this package and of the libraries whose numbers it uses."""
     versions = {"myelosketch": myelosketch.__version__}
