@@ -2,6 +2,7 @@
 
     python tests/benchmarks/flair_lesions.py results                      # a finished run on the simulated cohort
     python tests/benchmarks/flair_lesions.py results --real FOLDER ...    # folders as below
+    python tests/benchmarks/flair_lesions.py results --participants MS01 MS03 ...
 
 A folder of a real patient holds T1.nii.gz, FLAIR.nii.gz and lesion_consensus.nii.gz (open_ms_data, Lesjak 2017).
 T1w and FLAIR must share a grid. The constants were chosen on the patients with an even number; those with an odd one
@@ -34,6 +35,7 @@ SMALLEST_MM3 = 30
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", help="folder of a run on the simulated cohort")
+    parser.add_argument("--participants", nargs="*", help="simulated ones, such as MS01; all if not given")
     parser.add_argument("--real", nargs="*", default=[], help="folders of real patients")
     parser.add_argument("--set", nargs="*", default=[], help="other constants, such as seed_sd=3")
     arguments = parser.parse_args()
@@ -42,7 +44,8 @@ def main():
         key: float(value) for key, value in (pair.split("=") for pair in arguments.set)
     }
     rows = []
-    for name, files in [*simulated(Path(arguments.results)), *real(arguments.real)]:
+    chosen = simulated(Path(arguments.results), arguments.participants)
+    for name, files in [*chosen, *real(arguments.real)]:
         flair, lesion, grid = read(files)
         tissue, priors = segmentation_of(files["T1w"], settings["tissue"], settings["seed"])
         found = find_lesions(flair, tissue, priors, grid.voxel_size, **constants)
@@ -60,9 +63,11 @@ def part(scan):
     return "controls" if scan.startswith("sub-HC") else "real"
 
 
-def simulated(results):
+def simulated(results, participants=None):
     for folder in sorted((results / "simulated").glob("sub-*/anat")):
         scan = folder.parent.name
+        if participants is not None and scan.removeprefix("sub-") not in participants:
+            continue
         mask = results / f"simulated/derivatives/lesions/{scan}/anat/{scan}_label-lesion_mask.nii.gz"
         files = {name: folder / f"{scan}_{name}.nii.gz" for name in ("T1w", "FLAIR")}
         yield scan, files | {"mask": mask if mask.is_file() else None}

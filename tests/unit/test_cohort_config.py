@@ -64,6 +64,34 @@ def test_one_problem_one_sentence(change, sentence):
     assert config_problems(default() | change, SCHEMA) == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("change", "sentences"),
+    [
+        (
+            {"maps": {"early_window_min": [6, 1]}},
+            ["maps.early_window_min: found [6, 1], expected the first number below the last one"],
+        ),
+        (
+            {"maps": {"early_window_min": [4, 4.0]}},
+            ["maps.early_window_min: found [4, 4], expected the first number below the last one"],
+        ),
+        ({"maps": {"early_window_min": [0.5, 6]}}, []),
+        (
+            {"lesions": {"flair": {"seed_sd": 2, "grow_sd": 2.5}}},
+            ["lesions.flair.grow_sd: found 2.5, expected at most lesions.flair.seed_sd (2)"],
+        ),
+        ({"lesions": {"flair": {"seed_sd": 2, "grow_sd": 2}}}, []),
+        (
+            {"maps": {"early_window_min": ["a", 1]}},
+            ["maps.early_window_min.0: found 'a' (text), expected a number"],
+        ),
+        ({"maps": []}, ["maps: found a list, expected a section of keys"]),
+    ],
+)
+def test_numbers_in_the_wrong_order(change, sentences):
+    assert config_problems(merged(default(), change), SCHEMA) == sentences
+
+
 def test_all_problems_at_once():
     with pytest.raises(InputError) as caught:
         check_config(default() | {"sead": 1, "folds": {"n": 0}}, SCHEMA_PATH)

@@ -12,13 +12,14 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from myelosketch.errors import InputError
-from myelosketch.imaging import alignment
+from myelosketch.imaging import alignment, itk, overlay
 from myelosketch.imaging.itk import from_ants
-from myelosketch.imaging.quality import Head, as_placed, check_registration
+from myelosketch.imaging.quality import Head, as_placed, check_registration, load_maps, transforms_of
 from myelosketch.imaging.quality_verdicts import NUMBERS, problems
 from myelosketch.imaging.repeats import Answers, distances_to, register_anew
 from myelosketch.imaging.template import load_template
-from myelosketch.imaging.transforms import save_matrix
+from myelosketch.imaging.transforms import save_matrix, write_warp
+from myelosketch.names import UNITS
 from myelosketch.volumes import Volume, load_volume, save_volume
 
 LIMITS = {
@@ -247,13 +248,54 @@ def test_a_scan_of_whose_files_each_is_wrong_in_another_way(scan, tmp_path):
         save_volume(inputs[name], 0 * volume.data, volume.affine)
     off = rigid((-5, 2, 3), (-2, 4, 1)) @ rigid((0, 0, 0), (3, -4, 0))
     inputs["xfm_mtr_to_t1w"] = str(write_transform(tmp_path / "off.mat", off))
+    inputs["xfm_t1w_to_mni"] = str(write_transform(tmp_path / "mni.mat", rigid((0, 0, 0), (9, -12, 0))))
     _, wrong = check(inputs, tmp_path)
     assert re.match(r"shows [45]\d% of the brain \(at least 85% expected\)", wrong["pet"][0])
     assert wrong["dwi"] == ["cannot be judged, because it is empty or has one value only"]
     said = " and ".join(wrong["MTR"])
     assert re.search(r"lands (4\.[89]|5\.[0-3]) mm away when registered anew", said)
     assert "has its white-grey border" in said
+    assert re.search(r"lands 1[456]\.\d mm away when registered anew", " and ".join(wrong["MNI152"]))
     assert (tmp_path / "qc.png").is_file()
+
+
+def test_a_displacement_counts_as_part_of_the_place(scan, tmp_path):
+    """The matrix of the diffusion maps is 6 mm off, and the field behind it brings them back."""
+    head, dwi = Head(scan), load_maps(scan, UNITS)["dwi"]
+    off = rigid((0, 0, 0), (0, 6, 0)) @ rigid((3, -4, 2), (2, 3, -3))
+    inputs = dict(scan, xfm_dwi_to_t1w=str(write_transform(tmp_path / "off.mat", off)))
+    field = np.zeros((*dwi.shape, 3))
+    field[..., 1] = -6
+    write_warp(tmp_path / "warp.nii.gz", field, dwi.affine)
+    for warp, low, high in ((None, 2.0, 5.0), (str(tmp_path / "warp.nii.gz"), 0.0, 0.5)):
+        row = as_placed(head, dwi, *transforms_of(inputs | {"warp_dwi": warp}, "dwi"))
+        assert low <= row["border_shift_mm"] <= high
+
+
+def test_a_registration_anew_follows_one_start_and_the_free_shape_none(scan, monkeypatch):
+    """What the quality control costs: one coarse search per start, none for size and shape."""
+    calls, run = [], itk._run
+    monkeypatch.setattr(itk, "_run", lambda *images, **how: calls.append(how) or run(*images, **how))
+    settings_ = {"kind": "Rigid", "metric": "mattes", "sampling": 0.2, "seed": 1}
+    answers = register_anew(
+        Head(scan).masked, load_volume(scan["MTR"]), starts=2, with_stretch=True, settings=settings_
+    )
+    assert [how["kind"] for how in calls] == ["Rigid"] * 6 + ["Affine"]
+    assert [how["levels"] for how in calls] == [(18.0,), (12.0, 6.0)] * 3 + [(12.0, 6.0)]
+    found = distances_to(rigid((-5, 2, 3), (-2, 4, 1)), answers, Head(scan).points)
+    assert max(found.values()) < 0.6
+
+
+def test_the_slices_go_through_the_largest_lesions():
+    brain = np.random.default_rng(0).uniform(-60, 60, (4000, 3))
+    grid = alignment.world_grid(brain, 1.5)
+    few, many = np.array([[20, 30, 40.0]]), np.tile([[-10, -25, 15.0]], (9, 1))
+    plain, through = (overlay._slices(grid, brain, lesion) for lesion in (few[:0], np.vstack([few, many])))
+    middle = np.array(grid.shape) / 2
+    assert np.abs(np.array(plain[:2]) - middle[:2] - [overlay.SAGITTAL_MM / 1.5, 0]).max() <= 2
+    assert through[0] == plain[0]
+    place = (np.linalg.inv(grid.affine) @ [-10, -25, 15, 1])[:3]
+    np.testing.assert_allclose(through[1:], place[1:], atol=0.51)
 
 
 def test_an_image_that_does_not_meet_the_head(scan, tmp_path):
@@ -262,3 +304,14 @@ def test_an_image_that_does_not_meet_the_head(scan, tmp_path):
     assert problems({"modality": "pet", **row}, LIMITS) == [
         "cannot be judged, because as it is placed, it does not meet the brain"
     ]
+
+
+def test_a_plane_shows_what_ants_places_there(scan):
+    head, image = Head(scan), load_volume(scan["MTR"])
+    corner = head.grid.affine.copy()
+    corner[:3, 3] += [0, 0, 80]
+    plane = Volume(np.zeros((*head.grid.shape[:2], 1), np.float32), corner)
+    chain = [scan["xfm_t1w_to_petref"], scan["xfm_mtr_to_t1w"]]
+    ours, theirs = overlay._on_plane(image, plane, chain), alignment.values_on(image, plane, chain)
+    assert theirs.std() > 5
+    assert np.abs(ours - theirs)[theirs > 0].max() < 0.05

@@ -24,6 +24,9 @@ _LIMITS = {
     "maximum": "at most",
     "exclusiveMaximum": "less than",
 }
+# pairs that are right one by one and wrong together: the first must not exceed the second, or lie below it
+_AT_MOST = (("lesions.flair.grow_sd", "lesions.flair.seed_sd"),)
+_RISING = ("maps.early_window_min",)
 _FOUND_NAMES = {
     dict: "object",
     list: "array",
@@ -60,7 +63,38 @@ def config_problems(config, schema):
     problems = []
     for error in sorted(validator.iter_errors(config), key=lambda item: list(map(str, item.absolute_path))):
         problems.extend(_sentences(error))
-    return list(dict.fromkeys(problems))
+    return list(dict.fromkeys([*problems, *_out_of_order(config)]))
+
+
+def _out_of_order(config):
+    """Numbers in the wrong order, one sentence each; what the schema refuses by itself is left to it."""
+    problems = []
+    for key, limit in _AT_MOST:
+        value, most = _number(config, key), _number(config, limit)
+        if None not in (value, most) and value > most:
+            problems.append(f"{key}: found {value:g}, expected at most {limit} ({most:g})")
+    for key in _RISING:
+        values = _at(config, key)
+        numbers = [_as_number(value) for value in values] if isinstance(values, list) else []
+        if len(numbers) == 2 and None not in numbers and not numbers[0] < numbers[1]:
+            shown = ", ".join(f"{number:g}" for number in numbers)
+            problems.append(f"{key}: found [{shown}], expected the first number below the last one")
+    return problems
+
+
+def _at(config, key):
+    """What a configuration holds at a dotted key, None if nothing."""
+    for name in key.split("."):
+        config = config.get(name) if isinstance(config, dict) else None
+    return config
+
+
+def _number(config, key):
+    return _as_number(_at(config, key))
+
+
+def _as_number(value):
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _sentences(error):

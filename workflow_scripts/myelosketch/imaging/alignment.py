@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
-from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.ndimage import binary_dilation, gaussian_filter, map_coordinates
+from scipy.spatial import cKDTree
 
 from myelosketch.imaging.itk import from_ants, to_ants
 from myelosketch.imaging.starts import shared_information
@@ -78,7 +79,10 @@ def white_grey_border(tissue, lesion):
     white = tissue.data == WHITE
     found = white & binary_dilation(tissue.data == GREY)
     if lesion.any():
-        found &= distance_transform_edt(~lesion, sampling=sides) >= LESION_MARGIN_MM
+        near = cKDTree(np.argwhere(lesion) * sides).query(
+            np.argwhere(found) * sides, distance_upper_bound=LESION_MARGIN_MM
+        )
+        found[found] = np.isinf(near[0])
     slope = np.gradient(gaussian_filter(white.astype(np.float32), 1.5 / sides), *sides)
     normals = -np.stack([part[found] for part in slope], axis=-1)
     length = np.linalg.norm(normals, axis=1)
@@ -106,20 +110,30 @@ def placed(volume, grid, transforms, inverted=None):
     grid : Volume that gives the grid
     transforms, inverted : as for ``ants.apply_transforms``
     """
+    there = support_on(volume, grid, transforms, inverted)
+    return Volume(np.where(there, values_on(volume, grid, transforms, inverted), 0), grid.affine), there
+
+
+def values_on(volume, grid, transforms, inverted=None):
+    """Values of a map on another grid, linear, float32; see ``placed``."""
+    return _resampled(np.nan_to_num(volume.data), volume, grid, transforms, inverted, "linear")
+
+
+def support_on(volume, grid, transforms, inverted=None):
+    """Where a map has a value on another grid, bool; see ``placed``."""
+    there = (np.nan_to_num(volume.data) != 0).astype(np.float32)
+    return _resampled(there, volume, grid, transforms, inverted, "nearestNeighbor") > 0.5
+
+
+def _resampled(data, volume, grid, transforms, inverted, interpolator):
     import ants
 
-    fixed, paths = to_ants(grid), [str(path) for path in transforms]
-
-    def moved(data, interpolator):
-        image = ants.apply_transforms(
-            fixed=fixed, moving=to_ants(Volume(data, volume.affine, volume.path)), transformlist=paths,
-            whichtoinvert=inverted or [False] * len(paths), interpolator=interpolator,
-        )  # fmt: skip
-        return from_ants(image).data
-
-    values = np.nan_to_num(volume.data)
-    there = moved((values != 0).astype(np.float32), "nearestNeighbor") > 0.5
-    return Volume(np.where(there, moved(values, "linear"), 0).astype(np.float32), grid.affine), there
+    image = ants.apply_transforms(
+        fixed=to_ants(grid), moving=to_ants(Volume(data, volume.affine, volume.path)),
+        transformlist=[str(path) for path in transforms], whichtoinvert=inverted or [False] * len(transforms),
+        interpolator=interpolator,
+    )  # fmt: skip
+    return from_ants(image).data.astype(np.float32)
 
 
 def normalised_mutual_information(first, second):

@@ -111,33 +111,10 @@ def register(
     InputError : an image is empty, ANTs finds no solution, or one that leaves the two heads apart or shows
         nothing that both share
     """
-    make_repeatable(seed)
-    fixed, moving = (shrink(_filled(from_ants(image), out), finest_mm) for image in (fixed, moving))
-    if mask is not None:
-        mask = shrink(from_ants(mask), finest_mm)
-    coarse = [shrink(image, SEARCH_VOXEL_MM) for image in (fixed, moving)]
-    similarity = Similarity(*coarse)
-    chosen, start = _search(*coarse, similarity, starts, out)
-    levels = _levels(finest_mm)
-    matrix = _run(
-        fixed,
-        moving,
-        start,
-        mask,
-        kind=kind,
-        metric=metric,
-        sampling=sampling,
-        **levels,
-        iterations=ITERATIONS,
-    )
-    if matrix is None:
-        raise _failed(out)
-    check_centres(fixed, moving, matrix, out)
-    if similarity(matrix) < LEAST_SIMILARITY:
-        raise InputError(
-            f"The registration for {Path(out).name} found nothing that the two images share: "
-            "look at both; do they show the same head, and its brain?"
-        )
+    matrix, found = find_matrix(
+        from_ants(fixed), from_ants(moving), out, kind=kind, metric=metric, sampling=sampling, finest_mm=finest_mm,
+        seed=seed, starts=starts, mask=None if mask is None else from_ants(mask),
+    )  # fmt: skip
     record = {
         "Kind": kind,
         "Metric": metric,
@@ -145,17 +122,76 @@ def register(
         "FinestMm": finest_mm,
         "Seed": seed,
         "StartsTried": 2 + starts,
-        "StartChosen": chosen,
-        "Similarity": round(similarity(matrix), 4),
+        **found,
     }
     write_transform(out, matrix, record=record, sources=sources)
     return record
 
 
-def _search(fixed, moving, similarity, starts, out):
-    """Name and matrix of the best start, each followed coarsely."""
-    found = {}
-    for name, pose in start_poses(fixed, moving, starts).items():
+def find_matrix(
+    fixed,
+    moving,
+    out,
+    *,
+    kind,
+    metric,
+    sampling,
+    finest_mm,
+    seed,
+    starts=0,
+    follow=None,
+    start=None,
+    mask=None,
+):
+    """The matrix that ``register`` writes, without writing it.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+    out : path or text that messages call the registration by
+    kind, metric, sampling, finest_mm, seed, starts : see ``register``
+    follow : number of starts that are followed, those whose images share most as they stand; None: all
+    start : array (4, 4), optional, from points of ``fixed`` to points of ``moving``: the only start; none is searched
+    mask : Volume on the grid of ``fixed``, optional, see ``register``
+
+    Returns
+    -------
+    array (4, 4), from points of ``fixed`` to points of ``moving``, world RAS, mm
+    dict : ``StartChosen``, ``Similarity``
+
+    Raises
+    ------
+    InputError : see ``register``
+    """
+    make_repeatable(seed)
+    fixed, moving = (shrink(_filled(image, out), finest_mm) for image in (fixed, moving))
+    mask = None if mask is None else shrink(mask, finest_mm)
+    coarse = [shrink(image, SEARCH_VOXEL_MM) for image in (fixed, moving)]
+    similarity = Similarity(*coarse)
+    chosen = "given"
+    if start is None:
+        chosen, start = _search(*coarse, similarity, starts, follow, out)
+    matrix = _run(
+        fixed, moving, start, mask, kind=kind, metric=metric, sampling=sampling, **_levels(finest_mm)
+    )
+    if matrix is None:
+        raise _failed(out)
+    check_centres(fixed, moving, matrix, out)
+    shared = similarity(matrix)
+    if shared < LEAST_SIMILARITY:
+        raise InputError(
+            f"The registration for {Path(out).name} found nothing that the two images share: "
+            "look at both; do they show the same head, and its brain?"
+        )
+    return matrix, {"StartChosen": chosen, "Similarity": round(shared, 4)}
+
+
+def _search(fixed, moving, similarity, starts, follow, out):
+    """Name and matrix of the best start, each (or the most promising) followed coarsely."""
+    poses, found = start_poses(fixed, moving, starts), {}
+    if follow is not None:
+        poses = dict(sorted(poses.items(), key=lambda item: -similarity(item[1]))[:follow])
+    for name, pose in poses.items():
         matrix = _run(fixed, moving, pose, None, kind="Rigid", metric="mattes", sampling=1.0, **SEARCH)
         if matrix is not None:
             found[name] = (similarity(matrix), matrix)
@@ -190,10 +226,11 @@ def _run(fixed, moving, start, mask, *, kind, metric, sampling, levels, blur, it
 
 
 def _levels(finest_mm):
-    """Voxels and blur, mm, of the levels from the best start on."""
-    levels = tuple([*(max(level, finest_mm) for level in COARSE_LEVELS_MM), finest_mm])
+    """Voxels and blur, mm, and iterations of the levels from the best start on."""
+    levels = (*(level for level in COARSE_LEVELS_MM if level > finest_mm), finest_mm)
     # half a voxel of blur against aliasing; none at the last level, whose voxels are means already
-    return {"levels": levels, "blur": (*(level / 2 for level in levels[:-1]), 0)}
+    blur = (*(level / 2 for level in levels[:-1]), 0)
+    return {"levels": levels, "blur": blur, "iterations": ITERATIONS[: len(levels)]}
 
 
 def shrink_factors(spacing, levels):

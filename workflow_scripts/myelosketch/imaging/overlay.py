@@ -3,10 +3,10 @@
 import io
 
 import numpy as np
+from scipy.ndimage import affine_transform
 
-from myelosketch.imaging.alignment import apply, placed, world_grid
+from myelosketch.imaging.alignment import apply, values_on, world_grid
 from myelosketch.imaging.itk import world_matrix
-from myelosketch.imaging.resampling import resample_fraction
 from myelosketch.provenance import write_bytes
 from myelosketch.volumes import Volume
 
@@ -35,55 +35,79 @@ def draw_overlay(path, head, images, chains, t1w_to_petref, *, title):
     title : text
     """
     to_pet = np.linalg.inv(world_matrix([t1w_to_petref]))
-    grid = world_grid(apply(to_pet, head.points), STEP_MM, margin_mm=8.0)
-    shown = {}
-    for name, volume in images.items():
-        chain = [] if chains[name] is None else [t1w_to_petref, *chains[name]]
-        shown[name] = placed(volume, grid, chain)[0].data
-    masks = {
-        "brain": _share(head.brain, head.brain.data > 0, grid, t1w_to_petref),
-        "border": _share(head.tissue, head.tissue.data == WHITE, grid, t1w_to_petref),
-        "lesion": _share(head.lesion, head.lesion.data, grid, t1w_to_petref),
+    brain = apply(to_pet, head.points)
+    lesion = np.argwhere(head.lesion.data > 0.5)
+    grid = world_grid(brain, STEP_MM, margin_mm=8.0)
+    slices = _slices(grid, brain, apply(to_pet @ head.lesion.affine, lesion))
+    images = {
+        name: (volume, [] if chains[name] is None else [t1w_to_petref, *chains[name]])
+        for name, volume in images.items()
     }
-    write_bytes(path, _picture(shown, masks, _slices(masks), title))
+    masks = {
+        name: (Volume(data.astype(np.float32), head.brain.affine), [t1w_to_petref])
+        for name, data in (
+            ("brain", head.brain.data > 0),
+            ("border", head.tissue.data == WHITE),
+            ("lesion", head.lesion.data),
+        )
+    }
+    write_bytes(path, _picture(_cut(images, grid, slices), _cut(masks, grid, slices), title))
 
 
-def _share(volume, data, grid, transform):
-    """A mask of T1w space on the picture's grid, 0-1."""
-    return resample_fraction(Volume(data.astype(np.float32), volume.affine), grid, [transform]).data
+def _slices(grid, brain, lesion):
+    """Index along x, y and z of the three slices: where lesions are largest, or else at fixed places in the brain.
 
-
-def _slices(masks):
-    """Index along x, y and z of the three slices: where lesions are largest, or else at fixed places in the brain."""
-    inside = np.argwhere(masks["brain"] > 0.5)
-    if not len(inside):
-        return [size // 2 for size in masks["brain"].shape]
-    low, high = inside.min(axis=0), inside.max(axis=0)
-    middle = (low + high) // 2
-    chosen = [
-        int(middle[0] + SAGITTAL_MM / STEP_MM),
-        int(middle[1]),
-        int(low[2] + AXIAL_SHARE * (high - low)[2]),
-    ]
-    lesion = masks["lesion"] > 0.5
-    if lesion.any():
-        chosen[1], chosen[2] = (int(lesion.sum(axis=axes).argmax()) for axes in ((0, 2), (0, 1)))
+    Points (n, 3) of brain and lesions are in the world of the grid.
+    """
+    to_voxels = np.linalg.inv(grid.affine)
+    low, high = (apply(to_voxels, edge(brain, axis=0)[None])[0] for edge in (np.min, np.max))
+    middle = (low + high) / 2
+    chosen = [middle[0] + SAGITTAL_MM / STEP_MM, middle[1], low[2] + AXIAL_SHARE * (high - low)[2]]
+    chosen = [int(place) for place in chosen]
+    if len(lesion):
+        places = np.clip(np.rint(apply(to_voxels, lesion)).astype(int), 0, np.array(grid.shape) - 1)
+        chosen[1], chosen[2] = (int(np.bincount(places[:, axis]).argmax()) for axis in (1, 2))
     return chosen
 
 
-def _cut(data, axis, index):
-    """A slice as rows from top to bottom: left of the body on the right, anterior or superior up."""
-    part = np.take(data, index, axis=axis).T[::-1]
-    return part[:, ::-1]  # sagittal: anterior to the left
+def _cut(volumes, grid, slices):
+    """Each volume as its transforms place it on the slices: dict by name of three arrays, along x, y and z.
+
+    Rows from top to bottom: left of the body on the right, anterior or superior up.
+    """
+    planes = []
+    for axis, index in enumerate(slices):
+        shape, corner = list(grid.shape), [0, 0, 0, 1]
+        shape[axis], corner[axis] = 1, index
+        affine = grid.affine.copy()
+        affine[:, 3] = grid.affine @ corner
+        planes.append(Volume(np.zeros(shape, np.float32), affine))
+    # sagittal: anterior to the left
+    return {
+        name: [
+            _on_plane(volume, plane, chain).squeeze(axis).T[::-1, ::-1] for axis, plane in enumerate(planes)
+        ]
+        for name, (volume, chain) in volumes.items()
+    }
 
 
-def _picture(shown, masks, slices, title):
+def _on_plane(volume, plane, chain):
+    """Values on a grid one voxel thick; without a warp by the matrix, for ANTs would copy the volume each time."""
+    if not all(str(path).endswith(".mat") for path in chain):
+        return values_on(volume, plane, chain)
+    place = np.linalg.inv(volume.affine) @ world_matrix(chain) @ plane.affine
+    return affine_transform(
+        np.nan_to_num(volume.data), place[:3, :3], place[:3, 3], plane.shape, order=1, output=np.float32
+    )
+
+
+def _picture(shown, masks, title):
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     order = (2, 1, 0)  # axis that each plane is cut along
-    sizes = [_cut(masks["brain"], axis, slices[axis]).shape for axis in order]
+    sizes = [masks["brain"][axis].shape for axis in order]
     column, heights = max(size[1] for size in sizes), [size[0] for size in sizes]
     scale = (WIDTH_PX - 40) / (column * max(4, len(shown)))
     height = sum(heights) * scale + 76
@@ -105,7 +129,8 @@ def _picture(shown, masks, slices, title):
                         heights[row] * scale / height,
                     )
                 )  # fmt: skip
-                _draw(axes, data, masks, axis, slices[axis])
+                window = _window(data, masks["brain"])
+                _draw(axes, data[axis], {name: parts[axis] for name, parts in masks.items()}, window)
                 if row == 0:
                     axes.set_title(name, color="white", fontsize=11, pad=3)
                 if axis != 0:
@@ -121,18 +146,26 @@ def _picture(shown, masks, slices, title):
     return _with_few_colours(stream)
 
 
-def _draw(axes, data, masks, axis, index):
-    inside = data[(masks["brain"] > 0.5) & (data != 0)]
+def _window(data, brain):
+    """Darkest and brightest value of an image's slices; None if they show nothing of the brain."""
+    pairs = zip(data, brain, strict=True)
+    inside = np.concatenate([part[(mask > 0.5) & (part != 0)] for part, mask in pairs])
+    if not inside.size:
+        return None
     # the darkest tissue is black and the brightest is not quite white, so that contours stand out
-    low, top = np.percentile(inside, [2, 99]) if inside.size else (0.0, 1.0)
+    low, top = np.percentile(inside, [2, 99])
     low, top = max(0.0, low - 0.1 * (top - low)), top + 0.3 * (top - low)
-    part = _cut(data, axis, index)
-    axes.imshow(part, cmap="gray", vmin=low, vmax=max(top, low + 1e-6), interpolation="bilinear")
+    return low, max(top, low + 1e-6)
+
+
+def _draw(axes, data, masks, window):
+    low, top = window or (0.0, 1.0)
+    axes.imshow(data, cmap="gray", vmin=low, vmax=top, interpolation="bilinear")
     for name, colour, width in (("brain", BRAIN, 0.9), ("border", BORDER, 0.7), ("lesion", LESION, 1.3)):
-        mask = _cut(masks[name], axis, index)
+        mask = masks[name]
         if mask.max() > 0.5 > mask.min():
             axes.contour(mask, levels=[0.5], colors=[colour], linewidths=[width])
-    if not inside.size:
+    if window is None:
         axes.text(0.5, 0.5, "nothing here", color="white", ha="center", transform=axes.transAxes)
     axes.set_axis_off()
 

@@ -10,10 +10,14 @@ from myelosketch.imaging.itk import world_matrix
 from myelosketch.imaging.quality_verdicts import NUMBERS
 from myelosketch.imaging.registration import load_map, tensor_contrast
 from myelosketch.imaging.repeats import distances_to, register_anew
+from myelosketch.imaging.resampling import content_box, crop
+from myelosketch.imaging.starts import shrink
 from myelosketch.provenance import provenance, write_json
 from myelosketch.volumes import Volume, check_same_grid, load_volume
 
 GRID_MM = 2.0
+# what the T1w shows around the brain (brain.MARGIN_MM) lies within this; air costs as much as tissue
+BRAIN_MARGIN_MM = 12.0
 # where a free affine is asked for: another participant's image has another size and shape
 STRETCHED = ("pet", "dwi", "MTR")
 # an image whose content is this much larger than the brain shows more than the brain: no overlap of masks
@@ -80,13 +84,16 @@ class Head:
         for part in (self.brain, self.tissue, *([lesion] if lesion else [])):
             check_same_grid(self.t1w, part)
         self.lesion = lesion or Volume(np.zeros(self.t1w.shape, np.float32), self.t1w.affine)
+        box = content_box(self.brain, BRAIN_MARGIN_MM)
+        for name in ("t1w", "brain", "tissue", "lesion"):
+            setattr(self, name, crop(getattr(self, name), box))
         self.lesion_source = lesion_source(self.lesion)
         self.masked = Volume(self.t1w.data * (self.brain.data > 0), self.t1w.affine, self.t1w.path)
         self.points = alignment.brain_points(self.brain)
         self.border = alignment.white_grey_border(self.tissue, self.lesion.data > 0.1)
         grid = alignment.world_grid(self.points, GRID_MM)
-        self.grid, self.inside = grid, alignment.placed(self.brain, grid, [])[1]
-        self.values = alignment.placed(self.t1w, grid, [])[0].data
+        self.grid, self.inside = grid, alignment.support_on(self.brain, grid, [])
+        self.values = alignment.values_on(self.t1w, grid, [])
 
 
 def load_maps(inputs, units):
@@ -141,8 +148,9 @@ def _template_row(head, xfm, settings):
     """The same for the place of the MNI152 template on the T1w."""
     from nilearn.datasets import load_mni152_template
 
-    image = load_mni152_template(resolution=2)
-    template = Volume(np.asarray(image.dataobj, np.float32), np.asarray(image.affine, float))
+    # as it lies in the file, at 1 mm: nilearn's own resampling costs three times as much
+    image = load_mni152_template(resolution=1)
+    template = shrink(Volume(np.asarray(image.dataobj, np.float32), np.asarray(image.affine, float)), GRID_MM)
     row = {"modality": "MNI152", **as_placed(head, template, [xfm], [True])}
     row["border_shift_mm"] = None
     row["missing"]["border_shift_mm"] = "another brain has its borders elsewhere"

@@ -5,6 +5,7 @@ import tempfile
 import numpy as np
 
 from myelosketch.imaging.itk import register, to_ants
+from myelosketch.imaging.registration import linear_settings
 from myelosketch.imaging.resampling import content_box, crop, resample_fraction
 from myelosketch.imaging.tissue import TISSUE_CODES
 from myelosketch.volumes import Volume, check_same_grid, load_volume
@@ -43,8 +44,7 @@ def reference_from_tissue(mean, t1w, brain, tissue, *, registration, seed):
             to_ants(crop(anatomy, content_box(anatomy))),
             to_pet,
             kind="Rigid",
-            **{key: registration[key] for key in ("metric", "sampling", "finest_mm", "starts")},
-            seed=seed,
+            **linear_settings(registration, seed),
         )
         grey = (labels.data == TISSUE_CODES["grey matter"]).astype(np.float32)
         return resample_fraction(Volume(grey, labels.affine), mean, [to_pet]).data >= LEAST_SHARE

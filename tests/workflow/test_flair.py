@@ -1,0 +1,79 @@
+"""A patient with a FLAIR and no lesion mask, from the table to the regions and the check of the registration."""
+
+import shutil
+
+import pytest
+import yaml
+from workflow_run import SMOKE, snakemake
+
+from myelosketch import names
+from myelosketch.cohort.table import FILE_COLUMNS
+from myelosketch.provenance import read_json
+from myelosketch.tables import read_table, write_table
+from myelosketch.volumes import load_volume
+
+WITHOUT_MASK = "sub-MS01"
+# two of each group are what two folds need
+SCANS = (WITHOUT_MASK, "sub-MS02", "sub-HC01", "sub-HC02")
+QUALITY = "results/registration/qc.tsv"
+
+
+@pytest.fixture(scope="module")
+def folder(smoke, tmp_path_factory):
+    """A finished run on four simulated scans as a user's files, one of them without its lesion mask."""
+    here = tmp_path_factory.mktemp("flair")
+    table = read_table(smoke / "results/cohort/cohort.tsv").drop(columns="session")
+    table = table[table.scan.isin(SCANS)]
+    (here / "images").mkdir()
+    for name in FILE_COLUMNS:
+        for index, path in table[name].dropna().items():
+            copy = here / "images" / (smoke / path).name
+            shutil.copy(smoke / path, copy)
+            table.loc[index, name] = str(copy.relative_to(here))
+    table.loc[table.scan == WITHOUT_MASK, "lesion_mask"] = None
+    write_table(table.drop(columns="scan"), here / "cohort.tsv")
+    (here / "mine.yaml").write_text(
+        yaml.safe_dump(
+            {"cohort": {"source": "table", "table": "cohort.tsv"}, "lesions": {"without_mask": "flair"}}
+        )
+    )
+    volumes = names.path("results", "regions", scan=WITHOUT_MASK)
+    snakemake(here, volumes, QUALITY, configs=(SMOKE, here / "mine.yaml"))
+    return here
+
+
+def sidecar(folder, key):
+    path = str(folder / names.path("results", key, scan=WITHOUT_MASK))
+    return read_json(path.replace(".nii.gz", ".json"))
+
+
+def test_its_lesions_are_marked_wherever_they_go(folder):
+    for key in ("lesion", "tissue", "fractions"):
+        assert sidecar(folder, key)["LesionSource"] == "flair", key
+    regions = read_table(folder / names.path("results", "regions_table", scan=WITHOUT_MASK))
+    assert set(regions.lesion_source) == {"flair"}
+    assert sidecar(folder, "lesion")["LesionSpace"] == "FLAIR"
+    assert sidecar(folder, "lesion")["Sources"] == [f"{WITHOUT_MASK}_FLAIR.nii.gz"]
+    table = read_table(folder / QUALITY)
+    for scan, source in zip(SCANS, ("flair", "mask", "none", "none"), strict=True):
+        assert set(table.lesion_source[table.scan == scan]) == {source}
+
+
+def test_its_flair_is_judged_like_the_other_images_and_only_its(folder):
+    table = read_table(folder / QUALITY).set_index(["scan", "modality"])
+    assert set(table.loc[WITHOUT_MASK].index) == {"pet", "dwi", "MTR", "FLAIR", "MNI152"}
+    assert set(table.loc["sub-MS02"].index) == {"pet", "dwi", "MTR", "MNI152"}
+    row = table.loc[(WITHOUT_MASK, "FLAIR")]
+    assert row.verdict == "ok"
+    assert float(row.coverage) > 0.85
+    assert max(float(row.inverse_mm), float(row.repeat_mm)) < 2.5
+
+
+def test_the_lesions_found_lie_where_the_drawn_ones_are(smoke, folder):
+    """More of them than by chance: most of what is found, and far from all of the brain."""
+    found = load_volume(folder / names.path("results", "lesion", scan=WITHOUT_MASK)).data >= 0.5
+    drawn = load_volume(smoke / names.path("results", "lesion", scan=WITHOUT_MASK)).data >= 0.5
+    brain = load_volume(smoke / names.path("results", "brain", scan=WITHOUT_MASK)).data > 0
+    assert found.any()
+    assert (found & drawn).sum() > 0.4 * found.sum() > 5 * drawn.sum() / brain.sum() * found.sum()
+    assert found.sum() < 3 * drawn.sum()
