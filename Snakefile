@@ -24,6 +24,7 @@ include: "rules/figures_quality.smk"
 include: "rules/figures_ours.smk"
 include: "rules/reporting.smk"
 include: "rules/calibration.smk"
+include: "rules/ablations.smk"
 
 
 localrules:
@@ -38,6 +39,7 @@ localrules:
     evaluation,
     figures,
     calibration,
+    ablations,
 
 
 rule all:
@@ -111,3 +113,9 @@ rule calibration:
     """The simulated cohort measured against the literature: tables, figures and its page."""
     input:
         CALIBRATION,
+
+
+rule ablations:
+    """What each part of the method is worth: variants of its training against the configured one."""
+    input:
+        ABLATIONS,

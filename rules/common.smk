@@ -147,6 +147,8 @@ INTERNAL = [scan for scan in SCANS if FOLD[scan] != EXTERNAL_FOLD]
 EXTERNAL = [scan for scan in SCANS if FOLD[scan] == EXTERNAL_FOLD]
 PATIENTS = [scan for scan in INTERNAL if GROUP[scan] == "MS"]
 METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
+# the published method
+GANS = [name for name in METHODS if name in ("sketcher", "refiner")]
 CEILINGS = list(names.CEILINGS) if IS_SIMULATED else []
 RAW_DVR = "raw_dvr_srtm" if config["maps"]["dvr_model"] == "srtm" else "raw_dvr"
 # where a map lies that the table does not give

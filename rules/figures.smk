@@ -6,7 +6,6 @@ from myelosketch.reporting.display import method_name
 SHOWN_METHOD = config["reporting"]["method"]
 if SHOWN_METHOD not in METHODS:
     SHOWN_METHOD = METHODS[-1]
-GANS = [name for name in METHODS if name in ("sketcher", "refiner")]
 PARTICIPANTS = {names.subject_of(scan): GROUP[scan] for scan in INTERNAL}
 # stated by captions and titles
 FACTS = {

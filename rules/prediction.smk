@@ -1,9 +1,16 @@
 """Floor 4: the DVR map of every scan, predicted by the models of the fold that held it out."""
 
-from myelosketch.learning.predict import needed_models
+from myelosketch.learning.predict import needed_models, sd_path
 
-MODELS_READ = needed_models(METHODS)
+MODELS_READ = needed_models(METHODS, STARTS)
 PREDICTED = pat("predicted")
+PREDICTED_BY = {method: PREDICTED.replace("{method}", method) for method in METHODS}
+# networks only, and one draw has no deviation
+DEVIATIONS = {
+    f"{method}_sd": sd_path(path)
+    for method, path in PREDICTED_BY.items()
+    if method in STARTS and config["prediction"]["dropout_draws"] > 1
+}
 PREDICTIONS = [out("predicted", scan=scan, method=method) for scan in SCANS for method in METHODS]
 
 
@@ -20,7 +27,8 @@ rule predict_scan:
         cards=held_out_models("model.json"),
         library=library("learning.predict"),
     output:
-        **{m: PREDICTED.replace("{method}", m) for m in METHODS},
+        **PREDICTED_BY,
+        **DEVIATIONS,
     log:
         "results/logs/predict_scan/{folder}/{scan}.log",
     benchmark:
@@ -33,7 +41,7 @@ rule predict_scan:
         runtime=20,
     params:
         models=MODELS_READ,
-        window=config["prediction"]["window"],
-        overlap=config["prediction"]["overlap"],
+        methods=METHODS,
+        options=config["prediction"],
     script:
         "../workflow_scripts/predict_scan.py"

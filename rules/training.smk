@@ -1,15 +1,19 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
 from myelosketch.learning.data import TRAINING_FILES
+from myelosketch.learning.ladder import starts_of
 
 MODEL_FOLDER = "results/training/fold-{fold}"
 # what every network method reads of the configuration; each adds its own section
 NETWORK_SETTINGS = (
+    "inputs",
     "precision",
+    "validation",
     "crop",
     "batch",
     "steps_per_epoch",
     "flips",
+    "augmentation",
     "schedule",
     "ema",
     "beta1",
@@ -17,6 +21,16 @@ NETWORK_SETTINGS = (
     "generator",
     "discriminator",
 )
+STARTS = starts_of(config["training"])
+RIDGE = [f"{MODEL_FOLDER}/ridge/model.safetensors", f"{MODEL_FOLDER}/ridge/model.json"]
+# of a sketcher that starts from the ridge, and so of its refiner
+RIDGE_OF_SKETCHER = RIDGE if STARTS["sketcher"] else []
+# of the other methods, by method and fold
+RIDGE_OF = {
+    (method, str(fold)): [path.format(fold=fold) for path in RIDGE] if start else []
+    for method, start in STARTS.items()
+    for fold in FOLD_IDS
+}
 MODELS = expand(f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=FOLD_IDS, method=METHODS)
 
 
@@ -70,6 +84,7 @@ rule fit_ridge:
         scans=lambda wildcards: train_scans(wildcards.fold),
         alphas=config["training"]["ridge"]["alphas"],
         splits=config["training"]["ridge"]["splits"],
+        inputs=config["training"]["inputs"],
     script:
         "../workflow_scripts/fit_ridge.py"
 
@@ -78,6 +93,7 @@ rule train_sketcher:
     """Sketcher: cGAN from the MRI maps to the DVR map, with the L1 over the brain (Eq. 2 and 4)."""
     input:
         **{key: fold_files(key) for key in TRAINING_FILES},
+        ridge=RIDGE_OF_SKETCHER,
         library=library("learning.training"),
     output:
         weights=f"{MODEL_FOLDER}/sketcher/model.safetensors",
@@ -108,6 +124,7 @@ rule train_refiner:
         **{key: fold_files(key) for key in TRAINING_FILES},
         sketcher=f"{MODEL_FOLDER}/sketcher/model.safetensors",
         sketcher_card=f"{MODEL_FOLDER}/sketcher/model.json",
+        ridge=RIDGE_OF_SKETCHER,
         library=library("learning.training"),
     output:
         weights=f"{MODEL_FOLDER}/refiner/model.safetensors",
@@ -136,6 +153,7 @@ rule train_comparison:
     """A network without a discriminator that the sketcher and the refiner are compared with."""
     input:
         **{key: fold_files(key) for key in TRAINING_FILES},
+        ridge=lambda wildcards: RIDGE_OF[wildcards.method, wildcards.fold],
         library=library("learning.training"),
     output:
         weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",

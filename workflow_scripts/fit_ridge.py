@@ -14,5 +14,6 @@ with job(snakemake):
         Path(snakemake.output.weights).parent,
         alphas=snakemake.params.alphas,
         splits=snakemake.params.splits,
+        inputs=snakemake.params.inputs,
         fold=int(snakemake.wildcards.fold),
     )

@@ -11,9 +11,8 @@ with job(snakemake):
     predict_scan(
         dict(snakemake.input.items()),
         dict(zip(snakemake.params.models, folders, strict=True)),
-        dict(snakemake.output.items()),
-        window=snakemake.params.window,
-        overlap=snakemake.params.overlap,
+        {method: snakemake.output[method] for method in snakemake.params.methods},
+        **snakemake.params.options,
         device=snakemake.config["training"]["device"],
         threads=snakemake.threads,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.learning.crops import DVR, SUPPORT, WEIGHTS, FoldCrops, cut_around, prepare_scan
+from myelosketch.learning.crops import FoldCrops, cut_around, prepare_scan
 from myelosketch.learning.data import TRAINING_FILES, fit_normalisation, load_fold, load_maps
 from myelosketch.learning.losses import region_weights
 from myelosketch.volumes import save_volume
@@ -55,6 +55,8 @@ def tiny_settings(**changes):
         "batch": 2,
         "steps_per_epoch": 2,
         "flips": True,
+        "inputs": ["MTR", "FA", "RD", "AD"],
+        "augmentation": {"intensity_scale": 0.0, "intensity_shift": 0.0, "rotation_deg": 0.0, "zoom": 0.0},
         "schedule": "cosine",
         "ema": 0.0,
         "beta1": 0.5,
@@ -64,11 +66,12 @@ def tiny_settings(**changes):
     }
     gan = {"epochs": 2, "learning_rate": 1e-3, "discriminator_learning_rate": 1e-4, "lambda_l1": 100.0}
     regional = {"lesion_crops": 0.25, "reduction": "mean_present", "cap": None}
-    settings["sketcher"] = dict(gan)
-    settings["refiner"] = {**gan, **regional, "residual": True}
-    settings["unet"] = {"epochs": 1, "learning_rate": 1e-3, "lambda_l1": 100.0}
-    settings["unetroi"] = {**settings["unet"], **regional}
-    settings["dnn2"] = {**settings["unet"], "widths": [4, 4]}
+    settings["sketcher"] = {**gan, "start": "none", "residual": False}
+    settings["refiner"] = {**gan, **regional, "residual": True, "sketches": "in_sample", "sketch_parts": 2}
+    plain = {"epochs": 1, "learning_rate": 1e-3, "lambda_l1": 100.0}
+    settings["unet"] = {**plain, "start": "none", "residual": False}
+    settings["unetroi"] = {**plain, **regional}
+    settings["dnn2"] = {**plain, "widths": [4, 4]}
     return json.loads(json.dumps({**settings, **changes}))
 
 
@@ -192,4 +195,3 @@ def test_a_crop_larger_than_the_image_is_filled_with_zeros():
     cut = cut_around(volume, (2, 2, 2), (8, 4, 8))
     assert cut.shape == (7, 8, 4, 8)
     assert cut[0].sum() == 5 * 4 * 7
-    assert (SUPPORT, DVR, WEIGHTS) == (4, 5, 6)

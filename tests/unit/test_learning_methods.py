@@ -195,8 +195,11 @@ def test_a_fold_without_controls_has_no_template(tmp_path):
 
 
 def test_models_are_read_in_an_order_that_serves_the_refiner():
-    assert needed_models(["template", "refiner", "sketcher"]) == ["template", "sketcher", "refiner"]
-    assert needed_models(["unet"]) == ["unet"]
+    starts = {"refiner": "sketcher", "sketcher": None, "unet": None}
+    assert needed_models(["template", "refiner", "sketcher"], starts) == ["template", "sketcher", "refiner"]
+    assert needed_models(["unet"], starts) == ["unet"]
+    starts["sketcher"] = "ridge"
+    assert needed_models(["refiner", "ridge"], starts) == ["ridge", "sketcher", "refiner"]
 
 
 def test_a_prediction_is_zero_outside_the_support_and_says_what_it_is(trained, tmp_path):
@@ -268,7 +271,8 @@ def test_a_card_of_other_weights_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("entry", "value"), [("units", {"MTR": "1"}), ("input_maps", ["FA", "MTR", "RD", "AD"])]
+    ("entry", "value"),
+    [("units", {"MTR": "1"}), ("input_maps", ["FA", "MTR", "RD", "AD"]), ("input_maps", [])],
 )
 def test_a_card_of_other_maps_is_refused(tmp_path, entry, value):
     save_model(tmp_path, {"coefficients": np.ones(5)}, {"method": "ridge"})
@@ -283,7 +287,7 @@ def test_a_refiner_with_the_sketcher_of_another_fold_is_refused(trained, tmp_pat
     settings = tiny_settings()
     settings["sketcher"]["epochs"] = 1
     train_stage("sketcher", names, files, tmp_path / "other", settings=settings, seed=6, device="cpu")
-    with pytest.raises(InputError, match="was trained on the sketches of another sketcher"):
+    with pytest.raises(InputError, match="was trained on the maps of another sketcher"):
         predict_scan(
             maps_of(files), {**models, "sketcher": tmp_path / "other"}, {"refiner": tmp_path / "out.nii.gz"}
         )

@@ -4,6 +4,7 @@ import lightning.pytorch as lightning
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.plugins import MixedPrecision
 from test_learning_cohort import cohort, rewrite, tiny_settings  # noqa: F401
 
 from myelosketch.errors import InputError
@@ -22,16 +23,17 @@ def players(data, method="sketcher", **changes):
     return build(method, scans, fit_normalisation(scans), starts, tiny_settings(**changes), 5)
 
 
-def fit_steps(module, steps=1):
+def fit_steps(module, steps=1, **options):
     trainer = lightning.Trainer(
         accelerator="cpu", max_epochs=1, limit_train_batches=steps, logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False,
+        enable_progress_bar=False, enable_model_summary=False, **options,
     )  # fmt: skip
     trainer.fit(module, step_loader(module.batches))
 
 
 def test_the_discriminator_sees_maps_and_pet_and_never_the_sketch(cohort):  # noqa: F811
     module = players(cohort, "refiner")
+    torch.nn.init.normal_(module.generator.network.head.weight)  # else the prediction may be the sketch
     seen, inputs = [], []
     module.discriminator.register_forward_pre_hook(lambda _, arguments: seen.append(arguments))
     module.generator.network.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
@@ -101,6 +103,20 @@ def test_the_two_adams_have_the_rates_of_the_settings(cohort):  # noqa: F811
     assert [type(first).__name__, type(second).__name__] == ["Adam", "Adam"]
     assert (first.param_groups[0]["lr"], second.param_groups[0]["lr"]) == (5e-5, 1e-4)
     assert {id(p) for p in first.param_groups[0]["params"]} == {id(p) for p in module.generator.parameters()}
+
+
+def test_a_loss_scaler_changes_neither_losses_nor_steps(cohort):  # noqa: F811
+    """Precision 16, as on a GPU: scaled losses of two players, and norms of gradients that are not scaled."""
+    terms, weights = [], []
+    for scaler in (None, torch.amp.GradScaler("cpu", init_scale=1024)):
+        module = players(cohort)
+        plugins = [MixedPrecision("16-mixed", "cpu", scaler)] if scaler else []
+        fit_steps(module, 2, plugins=plugins)
+        terms.append(module.epoch_means())
+        weights.append(torch.cat([parameter.detach().flatten() for parameter in module.parameters()]))
+    for name, value in terms[0].items():
+        assert terms[1][name] == pytest.approx(value, rel=0.03), name
+    assert (weights[1] - weights[0]).abs().mean() < 1e-4  # Adam moved each weight by up to 1e-3
 
 
 def test_settings_that_cannot_work_are_sentences():

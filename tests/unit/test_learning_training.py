@@ -21,7 +21,7 @@ from myelosketch.tables import read_table
 UNIT = Path(__file__).parent
 
 
-def train(method, data, folder, *, settings=None, start_model=None):
+def train(method, data, folder, *, settings=None, start_model=None, **options):
     return train_stage(
         method,
         *data,
@@ -30,6 +30,7 @@ def train(method, data, folder, *, settings=None, start_model=None):
         seed=5,
         device="cpu",
         start_model=start_model,
+        **options,
     )
 
 
@@ -55,13 +56,13 @@ def test_the_same_seed_twice_gives_the_same_weights(shared, tmp_path):
 def test_a_training_stopped_after_an_epoch_resumes_to_the_same_weights(shared, tmp_path, monkeypatch):
     data, sketcher = shared
     with monkeypatch.context() as patch:
-        real = progress.LastCheckpoint.on_train_epoch_end
+        real = progress.Checkpoints.on_train_epoch_end
 
         def stop_after_the_first(self, trainer, module):
             real(self, trainer, module)
             raise KeyboardInterrupt
 
-        patch.setattr(progress.LastCheckpoint, "on_train_epoch_end", stop_after_the_first)
+        patch.setattr(progress.Checkpoints, "on_train_epoch_end", stop_after_the_first)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             train("sketcher", data, tmp_path / "killed")
     assert not (tmp_path / "killed/model.json").exists()
@@ -71,7 +72,8 @@ def test_a_training_stopped_after_an_epoch_resumes_to_the_same_weights(shared, t
     assert not (tmp_path / "killed/checkpoints").exists()
     history = read_table(tmp_path / "killed/history.tsv", numeric=True)
     whole = read_table(sketcher / "history.tsv", numeric=True)
-    assert history.drop(columns="seconds").equals(whole.drop(columns="seconds"))
+    clock = ["seconds", "peak_memory_mb"]
+    assert history.drop(columns=clock).equals(whole.drop(columns=clock))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -82,11 +84,11 @@ import os, sys
 sys.path[:0] = [{str(UNIT)!r}, {str(UNIT.parents[1] / "workflow_scripts")!r}]
 from myelosketch.learning import progress
 from test_learning_training import train
-real = progress.LastCheckpoint.on_train_epoch_end
+real = progress.Checkpoints.on_train_epoch_end
 def die(self, trainer, module):
     real(self, trainer, module)
     os.kill(os.getpid(), {int(number)})
-progress.LastCheckpoint.on_train_epoch_end = die
+progress.Checkpoints.on_train_epoch_end = die
 train("sketcher", {data!r}, {str(tmp_path / "killed")!r})
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -159,15 +161,17 @@ def test_history_has_every_term_of_every_epoch(shared):
     assert {"generator", "l1", "adversarial", "discriminator", "accuracy_real", "accuracy_fake"} <= {
         *history.columns
     }
-    assert {"learning_rate", "discriminator_learning_rate", "seconds"} <= {*history.columns}
+    assert {"learning_rate", "discriminator_learning_rate", "seconds", "peak_memory_mb"} <= {*history.columns}
+    assert (history[["generator_gradient", "discriminator_gradient"]] > 0).all().all()
+    assert history["collapsed"].tolist() == [0, 0]
+    assert history["peak_memory_mb"].between(50, 50_000).all()
     assert np.isfinite(history).all().all()
 
 
-def test_a_loss_that_is_not_finite_ends_the_training_with_the_reason(shared, tmp_path):
-    settings = tiny_settings()
-    settings["unet"] |= {"learning_rate": 1e30, "epochs": 3}
-    with pytest.raises(InputError, match="training diverged in epoch .* lower the learning rate"):
-        train("unet", shared[0], tmp_path, settings=settings)
+def test_whole_volumes_train_as_crops_do(shared, tmp_path):
+    card = train("sketcher", shared[0], tmp_path, settings=tiny_settings(crop=None, batch=1))
+    assert card["settings"]["crop"] is None
+    assert np.isfinite(read_table(tmp_path / "history.tsv", numeric=True)).all().all()
 
 
 def test_nothing_of_a_held_out_scan_changes_a_model(shared, tmp_path):
@@ -203,6 +207,8 @@ def test_the_card_says_what_the_model_is(shared):
     assert card["input_maps"] == ["MTR", "FA", "RD", "AD"]
     assert card["settings"]["generator"]["widths"] == [4, 8]
     assert card["split"]["train"] == ["sub-01", "sub-02", "sub-03", "sub-04"]
+    assert card["split"]["validation"] == []
+    assert (card["epochs"], card["best"], card["warnings"]) == (2, None, [])
     assert card["device"] == "cpu"
     assert card["precision"] == "32"
     assert {

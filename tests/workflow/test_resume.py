@@ -1,5 +1,6 @@
 """A training that is killed in the middle and started again ends where an uninterrupted one ends."""
 
+import json
 import os
 import shutil
 import signal
@@ -23,7 +24,8 @@ def untrained_copy(smoke, folder):
 
 def test_a_killed_training_resumes_to_the_same_weights(smoke, tmp_path):
     longer = tmp_path / "longer.yaml"
-    longer.write_text(yaml.safe_dump({"training": {"sketcher": {"epochs": 40}}}))
+    validation = {"participants_share": 0.3, "every_epochs": 5}
+    longer.write_text(yaml.safe_dump({"training": {"sketcher": {"epochs": 40}, "validation": validation}}))
     whole = untrained_copy(smoke, tmp_path / "whole")
     killed = untrained_copy(smoke, tmp_path / "killed")
     target = (WEIGHTS, "--rerun-triggers", "mtime")
@@ -62,6 +64,10 @@ def test_a_killed_training_resumes_to_the_same_weights(smoke, tmp_path):
     history = Path(WEIGHTS).with_name("history.tsv")
     lines = (killed / history).read_text().splitlines()
     assert len(lines) == 41  # a header and every epoch once
+    cards = [json.loads((run / Path(WEIGHTS).with_suffix(".json")).read_text()) for run in (killed, whole)]
+    assert cards[0]["best"] == cards[1]["best"]
+    assert cards[0]["best"]["epoch"] % 5 == 0
+    assert cards[0]["split"]["validation"]
 
 
 def wait_for(happened, process, seconds=120):

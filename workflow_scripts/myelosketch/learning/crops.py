@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from myelosketch.learning.augmentation import Augmentation, cut_placed
 from myelosketch.learning.losses import brain_weights, region_weights
 from myelosketch.learning.patches import padding_to_multiple
 from myelosketch.names import REGION_CODES
 
-# channels of a prepared scan after the four maps
-SUPPORT, DVR, WEIGHTS, START = 4, 5, 6, 7
+# channels of a prepared scan; the input maps follow, and after them, where there is one, the start image
+SUPPORT, DVR, WEIGHTS, MAPS = 0, 1, 2, 3
 
 
 def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=None, start=None):
@@ -25,17 +26,17 @@ def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=Non
     normalisation : Normalisation
     loss : "l1" (Eq. 4) or "weighted_l1" (Eq. 5); decides the voxel weights, taken from the whole volume
     reduction, cap : of `region_weights`
-    start : float32 array (x, y, z), DVR of the sketch, optional
+    start : float32 array (x, y, z), DVR of the sketch or the ridge, optional
 
     Returns
     -------
-    float32 array (7 or 8, x, y, z): four maps (z-scores), support, DVR, weights and, if given, the sketch
+    float32 array (channels, x, y, z): support, DVR, weights, the input maps (z-scores) and, if given, the start
     """
     if loss == "weighted_l1":
         weights = region_weights(scan.regions, reduction=reduction, cap=cap)
     else:
         weights = brain_weights(scan.regions)
-    channels = [*normalisation.standardise(scan.maps, scan.support), scan.support, scan.dvr, weights]
+    channels = [scan.support, scan.dvr, weights, *normalisation.standardise(scan.maps, scan.support)]
     if start is not None:
         channels.append(start)
     return np.stack(channels).astype(np.float32)
@@ -53,18 +54,33 @@ class FoldCrops:
     ----------
     scans : list of TrainingScan (for the centres)
     prepared : list of arrays of `prepare_scan`
+    maps : number of input maps in them
     crop : three sides in voxels, or None for whole volumes
     batch, steps : crops per step, steps per epoch
     lesion_crops : probability
     flips : mirror left and right at random (ours)
     seed : int
     multiple : whole volumes are filled up to sides divisible by this
+    augmentation : Augmentation, by default none
     """
 
     def __init__(
-        self, scans, prepared, *, crop, batch, steps, lesion_crops=0.0, flips=False, seed=0, multiple=1
+        self,
+        scans,
+        prepared,
+        *,
+        crop,
+        batch,
+        steps,
+        maps=4,
+        lesion_crops=0.0,
+        flips=False,
+        seed=0,
+        multiple=1,
+        augmentation=None,
     ):
         self.prepared, self.crop, self.batch, self.steps = prepared, crop, batch, steps
+        self.images, self.augmentation = slice(MAPS, MAPS + maps), augmentation or Augmentation()
         self.lesion_crops, self.flips, self.seed, self.multiple = lesion_crops, flips, seed, multiple
         self.brain = [np.argwhere(scan.brain).astype(np.int32) for scan in scans]
         self.lesion = [np.argwhere(scan.regions == REGION_CODES["lesion"]).astype(np.int32) for scan in scans]
@@ -76,13 +92,13 @@ class FoldCrops:
         stack = np.stack([self._cut(number, random) for number in self._turn(epoch, step)])
         tensor = torch.from_numpy(stack)
         batch = {
-            "maps": tensor[:, :SUPPORT],
+            "maps": tensor[:, self.images],
             "support": tensor[:, SUPPORT : SUPPORT + 1],
             "dvr": tensor[:, DVR : DVR + 1],
             "weights": tensor[:, WEIGHTS : WEIGHTS + 1],
         }
-        if tensor.shape[1] > START:
-            batch["start"] = tensor[:, START : START + 1]
+        if tensor.shape[1] > self.images.stop:
+            batch["start"] = tensor[:, self.images.stop :]
         return batch
 
     def _turn(self, epoch, step):
@@ -98,21 +114,33 @@ class FoldCrops:
 
     def _cut(self, number, random):
         volume = self.prepared[number]
+        sides = np.array(volume.shape[1:])
         if self.crop is None:
-            padding = [
-                (0, 0),
-                *((0, extra) for extra in padding_to_multiple(volume.shape[1:], self.multiple)),
-            ]
-            cut = np.pad(volume, padding)
+            crop = sides + padding_to_multiple(sides, self.multiple)
+            centre = sides // 2
         else:
             lesion = self.lesion[number]
             at_lesion = random.random() < self.lesion_crops and len(lesion)
             centres = lesion if at_lesion else self.brain[number]
-            cut = cut_around(volume, centres[random.integers(len(centres))], self.crop)
-            cut[WEIGHTS] *= np.prod(volume.shape[1:]) / np.prod(self.crop)
-        if self.flips and random.random() < 0.5:
-            cut = cut[:, ::-1].copy()
-        return cut
+            crop, centre = self.crop, centres[random.integers(len(centres))]
+        mirrored = self.flips and random.random() < 0.5
+        if self.augmentation.moves:
+            middle = first_voxel(centre, crop, sides) + np.asarray(crop) // 2
+            cut = cut_placed(
+                volume,
+                middle,
+                crop,
+                self.augmentation.placement(random),
+                smooth=[DVR],
+                masked=(range(MAPS, len(volume)), SUPPORT),
+                weights=WEIGHTS,
+            )
+        else:
+            cut = cut_around(volume, centre, crop)
+        if self.crop is not None:
+            cut[WEIGHTS] *= np.prod(sides) / np.prod(crop)
+        self.augmentation.brighten(cut[self.images], cut[SUPPORT], random)
+        return cut[:, ::-1].copy() if mirrored else cut
 
 
 def cut_around(volume, centre, crop):
@@ -120,13 +148,19 @@ def cut_around(volume, centre, crop):
     smaller."""
     cut = np.zeros((len(volume), *crop), volume.dtype)
     source, target = [slice(None)], [slice(None)]
-    for place, side, length in zip(centre, crop, volume.shape[1:], strict=True):
-        first = int(np.clip(place - side // 2, 0, max(length - side, 0)))
+    begins = first_voxel(centre, crop, volume.shape[1:])
+    for first, side, length in zip(begins, crop, volume.shape[1:], strict=True):
         taken = min(side, length)
         source.append(slice(first, first + taken))
         target.append(slice(0, taken))
     cut[tuple(target)] = volume[tuple(source)]
     return cut
+
+
+def first_voxel(centre, crop, sides):
+    """Voxel of the image (three indices) at the corner of a crop that stays inside it."""
+    crop = np.asarray(crop)
+    return np.clip(np.asarray(centre) - crop // 2, 0, np.maximum(np.asarray(sides) - crop, 0))
 
 
 def step_loader(crops):

@@ -47,35 +47,44 @@ class TrainingScan:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """In-brain mean and SD per map, and of the DVR, over the scans of one training fold."""
+    """In-brain mean and SD per map, and of the DVR, over the scans of one training fold.
+
+    ``inputs`` are the maps that a model sees, in the order of `INPUT_MAPS`; ``mean`` and ``sd`` have one value
+    for each. A map that is left out is no channel of anything.
+    """
 
     mean: tuple
     sd: tuple
     dvr_mean: float
     dvr_sd: float
+    inputs: tuple = INPUT_MAPS
 
     def standardise(self, maps, support):
-        """z-scores (4, x, y, z), float32; 0 outside the support."""
+        """z-scores (inputs, x, y, z), float32, of all four maps (4, x, y, z); 0 outside the support."""
         shape = (-1, 1, 1, 1)
-        scores = (maps - np.reshape(self.mean, shape)) / np.reshape(self.sd, shape)
+        chosen = maps[[INPUT_MAPS.index(name) for name in self.inputs]]
+        scores = (chosen - np.reshape(self.mean, shape)) / np.reshape(self.sd, shape)
         return (scores * support).astype(np.float32)
 
     def card(self):
         """Entry of the model card."""
         return {
-            "maps": {m: {"mean": a, "sd": b} for m, a, b in zip(INPUT_MAPS, self.mean, self.sd, strict=True)},
+            "maps": {
+                m: {"mean": a, "sd": b} for m, a, b in zip(self.inputs, self.mean, self.sd, strict=True)
+            },
             "dvr": {"mean": self.dvr_mean, "sd": self.dvr_sd},
         }
 
     @classmethod
     def from_card(cls, card):
         """The inverse of `card`."""
-        maps = [card["maps"][name] for name in INPUT_MAPS]
+        inputs = tuple(name for name in INPUT_MAPS if name in card["maps"])
         return cls(
-            tuple(entry["mean"] for entry in maps),
-            tuple(entry["sd"] for entry in maps),
+            tuple(card["maps"][name]["mean"] for name in inputs),
+            tuple(card["maps"][name]["sd"] for name in inputs),
             card["dvr"]["mean"],
             card["dvr"]["sd"],
+            inputs,
         )
 
 
@@ -182,12 +191,13 @@ def load_fold(names, files):
     return scans
 
 
-def fit_normalisation(scans):
+def fit_normalisation(scans, inputs=INPUT_MAPS):
     """Mean and SD over the brain voxels of the training scans, each voxel once (decision 12, ours).
 
     Parameters
     ----------
     scans : list of TrainingScan
+    inputs : names of the maps that the models see
 
     Returns
     -------
@@ -197,17 +207,21 @@ def fit_normalisation(scans):
     ------
     InputError : a map that is constant over all brains
     """
-    values = [np.stack([*scan.maps, scan.dvr])[:, scan.brain].astype(np.float64) for scan in scans]
+    inputs = tuple(name for name in INPUT_MAPS if name in inputs)
+    chosen = [INPUT_MAPS.index(name) for name in inputs]
+    values = [np.stack([*scan.maps[chosen], scan.dvr])[:, scan.brain].astype(np.float64) for scan in scans]
     count = sum(part.shape[1] for part in values)
     mean = sum(part.sum(axis=1) for part in values) / count
     variance = sum(((part - mean[:, None]) ** 2).sum(axis=1) for part in values) / count
-    for name, spread in zip((*INPUT_MAPS, "DVR"), variance, strict=True):
+    for name, spread in zip((*inputs, "DVR"), variance, strict=True):
         if not spread > 0:
             raise InputError(
                 f"{name} has the same value in every brain voxel of the training scans: check the maps."
             )
     sd = np.sqrt(variance)
-    return Normalisation(tuple(mean[:-1].tolist()), tuple(sd[:-1].tolist()), float(mean[-1]), float(sd[-1]))
+    return Normalisation(
+        tuple(mean[:-1].tolist()), tuple(sd[:-1].tolist()), float(mean[-1]), float(sd[-1]), inputs
+    )
 
 
 def data_hash(scans):

@@ -10,7 +10,7 @@ import torch
 from myelosketch.errors import InputError
 
 DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "32", "bf16")
+PRECISIONS = ("auto", "32", "bf16", "16")
 
 
 def choose_device(wanted):
@@ -49,16 +49,24 @@ def choose_precision(wanted, device):
 
     Parameters
     ----------
-    wanted : "auto", "32" or "bf16"
+    wanted : "auto", "32", "bf16" or "16" (float16 with a loss scaler, for GPUs without bfloat16)
     device : "cpu" or "cuda"
 
     Returns
     -------
-    "32" or "bf16"
+    "32", "bf16" or "16"
+
+    Raises
+    ------
+    InputError : another value, or "16" on a CPU
     """
     wanted = str(wanted)
     if wanted not in PRECISIONS:
         raise InputError(f"training.precision is {wanted!r}; expected one of {', '.join(PRECISIONS)}.")
+    if wanted == "16" and device == "cpu":
+        raise InputError(
+            "training.precision is 16, which is for GPUs: set it to auto, bf16 or 32, or training.device to cuda."
+        )
     if wanted != "auto":
         return wanted
     if device == "cuda":
@@ -72,3 +80,60 @@ def choose_precision(wanted, device):
 def set_threads(threads):
     """Threads of PyTorch's operators, as the rule was given them."""
     torch.set_num_threads(int(threads))
+
+
+def choose_devices(wanted, device, *, batch, crop):
+    """Number of devices of this node that share a training; each takes a part of the crops of every step.
+
+    Parameters
+    ----------
+    wanted : int, training.devices
+    device : "cpu" (then processes) or "cuda"
+    batch : crops per step, all devices together
+    crop : three sides, or None for whole volumes, of which a step has one
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError : more GPUs than there are, or crops that cannot be shared evenly
+    """
+    if device == "cuda" and wanted > torch.cuda.device_count():
+        raise InputError(
+            f"training.devices is {wanted}, but PyTorch sees {torch.cuda.device_count()} GPUs here: lower it, or "
+            "check CUDA_VISIBLE_DEVICES and the GPU request of the job."
+        )
+    if wanted > 1 and crop is None:
+        raise InputError(
+            f"training.devices is {wanted}, but a step on whole volumes (training.crop: null) has one volume, which "
+            "devices cannot share: set training.devices to 1, or give a crop."
+        )
+    if batch % wanted:
+        raise InputError(
+            f"training.batch is {batch}, which {wanted} devices (training.devices) cannot share evenly: "
+            f"use a multiple of {wanted}."
+        )
+    return wanted
+
+
+def memory_advice(batches, machine):
+    """Sentence for a GPU whose memory did not suffice.
+
+    Parameters
+    ----------
+    batches : FoldCrops
+    machine : fitting.Machine
+    """
+    gigabyte = 1e9
+    peak = torch.cuda.max_memory_allocated() / gigabyte
+    total = torch.cuda.mem_get_info()[1] / gigabyte
+    what = "whole volumes" if batches.crop is None else f"crops of {list(batches.crop)}"
+    remedies = ["a smaller training.crop" if batches.crop else "training.crop instead of whole volumes"]
+    remedies += ["a smaller training.batch"] if batches.batch > machine.devices else []
+    remedies += ["training.precision: bf16"] if machine.precision == "32" else []
+    return (
+        f"the GPU ran out of memory with {batches.batch} {what} per step in precision {machine.precision}: "
+        f"training held {peak:.1f} GB of its {total:.1f} GB and needed more; use {', or '.join(remedies)}."
+    )

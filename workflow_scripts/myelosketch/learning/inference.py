@@ -1,7 +1,8 @@
-"""Prediction with a trained network: whole volume or sliding window, dropout off, so it is deterministic."""
+"""Prediction with a trained network: whole volume or sliding window; it repeats to the bit, dropout on or off."""
 
 import numpy as np
 import torch
+from torch import nn
 
 from myelosketch.learning.data import Normalisation, bounding_box
 from myelosketch.learning.models import load_model
@@ -30,37 +31,73 @@ class NetworkModel:
         generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
         return cls(generator, normalisation, card, device)
 
-    def predict(self, maps, support, start=None, *, window=None, overlap=0.5):
-        """DVR of one scan.
+    def predict(self, maps, support, start=None, **options):
+        """DVR of one scan, float32 array (x, y, z); as `predict_with_sd`, without the SD."""
+        return self.predict_with_sd(maps, support, start, **options)[0]
+
+    def predict_with_sd(
+        self, maps, support, start=None, *, window=None, overlap=0.5, flips=False, dropout_draws=0
+    ):
+        """DVR of one scan, and how much it varies with the dropout.
 
         Parameters
         ----------
         maps : array (4, x, y, z), in the units of the cohort (not z-scores)
         support : bool array (x, y, z)
-        start : array (x, y, z), DVR of the sketch, for the refiner
+        start : array (x, y, z), DVR that the model starts from (sketch or ridge)
         window : three sides of a sliding window, or None for the whole volume at once (around the brain)
         overlap : share of a window that neighbouring windows repeat
+        flips : mean of the prediction and that of the image mirrored left to right (ours)
+        dropout_draws : 0, or the number of predictions with dropout on whose mean is taken (Gal and Ghahramani
+            2016; ours). Draw t is the same whenever it is asked for.
 
         Returns
         -------
-        float32 array (x, y, z), DVR; 0 outside the support
+        (float32 array (x, y, z), float32 array or None) : DVR, 0 outside the support; SD over the draws (n - 1),
+        None with fewer than two. A draw is the mean of its mirror images; the start image is not drawn anew.
         """
         box = bounding_box(support)
-        channels = [*self.normalisation.standardise(maps, support)[(slice(None), *box)], support[box]]
+        channels = [support[box], *self.normalisation.standardise(maps, support)[(slice(None), *box)]]
         if start is not None:
             channels.append(start[box])
         image = torch.from_numpy(np.stack(channels).astype(np.float32))[None].to(self.device)
         size = image.shape[2:]
         image = pad_end(image, padding_to_multiple(size, self.generator.network.stride))
+        passes = []
         with torch.no_grad():
-            predicted = self._forward(image) if window is None else self._slide(image, window, overlap)
-        dvr = np.zeros(support.shape, np.float32)
-        dvr[box] = predicted[0, 0, : size[0], : size[1], : size[2]].cpu().numpy()
-        return dvr
+            self._switch_dropout(bool(dropout_draws))
+            for draw in range(max(dropout_draws, 1)):
+                torch.manual_seed(draw)
+                passes.append(self._mirrored(image, flips, window, overlap))
+            self._switch_dropout(False)
+        passes = torch.stack(passes)
+
+        def whole(predicted):
+            volume = np.zeros(support.shape, np.float32)
+            volume[box] = predicted[0, 0, : size[0], : size[1], : size[2]].cpu().numpy()
+            return volume
+
+        return whole(passes.mean(dim=0)), whole(passes.std(dim=0)) if len(passes) > 1 else None
+
+    def _switch_dropout(self, on):
+        """Only the dropout layers: normalisation keeps what it has learnt."""
+        for module in self.generator.modules():
+            if isinstance(module, nn.Dropout | nn.Dropout3d):
+                module.train(on)
+
+    def _mirrored(self, image, flips, window, overlap):
+        predicted = self._pass(image, window, overlap)
+        if flips:
+            predicted = (predicted + self._pass(image.flip(2), window, overlap).flip(2)) / 2
+        return predicted
+
+    def _pass(self, image, window, overlap):
+        return self._forward(image) if window is None else self._slide(image, window, overlap)
 
     def _forward(self, image):
-        start = image[:, 5:6] if image.shape[1] > 5 else None
-        return self.generator(image[:, :4], image[:, 4:5], start)
+        last = 1 + len(self.normalisation.inputs)
+        start = image[:, last:] if image.shape[1] > last else None
+        return self.generator(image[:, 1:last], image[:, :1], start)
 
     def _slide(self, image, window, overlap):
         from monai.inferers import sliding_window_inference

@@ -8,7 +8,7 @@ class NetworkMethod:
     """A network trained by gradient descent.
 
     ``network`` generator; ``loss`` "l1" (Eq. 4) or "weighted_l1" (Eq. 5); ``adversarial`` with the patch
-    discriminator; ``start`` the method whose prediction is a further input, or None.
+    discriminator; ``start`` the method whose prediction is always a further input, or None.
     """
 
     network: str
@@ -24,3 +24,23 @@ NETWORK_METHODS = {
     "sketcher": NetworkMethod("unet", "l1", adversarial=True),
     "refiner": NetworkMethod("unet", "weighted_l1", adversarial=True, start="sketcher"),
 }
+
+
+def start_of(method, stage):
+    """The method whose prediction is a further input of ``method``, or None.
+
+    Parameters
+    ----------
+    method : name; one that is no network starts from nothing
+    stage : dict, its settings; ``start`` is "ridge" or "none" where the ladder leaves it open
+    """
+    if method not in NETWORK_METHODS:
+        return None
+    chosen = stage.get("start", "none")
+    return NETWORK_METHODS[method].start or (None if chosen == "none" else chosen)
+
+
+def starts_of(training):
+    """What every network starts from, by the section ``training`` of the configuration: dict method -> method or
+    None."""
+    return {method: start_of(method, training[method]) for method in NETWORK_METHODS}

@@ -6,13 +6,19 @@ import os
 import subprocess
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from myelosketch.cohort.plausible import TOP
 from myelosketch.errors import InputError
 from myelosketch.names import INPUT_MAPS, UNITS
 from myelosketch.provenance import file_hash, read_json, software_versions, write_json
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
+# of the card; a card without the entry is of format 1
+FORMAT = 1
+# the largest voxel of a training may exceed the largest plausible 99th percentile this many times
+SPIKES = 20
 PURPOSE = "Research only: not for clinical use."
 
 
@@ -23,7 +29,8 @@ def save_model(folder, tensors, card):
     ----------
     folder : where
     tensors : dict of numpy arrays
-    card : dict of plain values; purpose, map order, units, versions, commit and hash are added
+    card : dict of plain values; purpose, units, versions, commit and hash are added, and ``input_maps`` (all
+        four) where the card does not name those that the model sees
 
     Returns
     -------
@@ -36,8 +43,9 @@ def save_model(folder, tensors, card):
     os.replace(temporary, folder / WEIGHTS)
     card = {
         "purpose": PURPOSE,
-        **card,
+        "format": FORMAT,
         "input_maps": list(INPUT_MAPS),
+        **card,
         "units": {name: UNITS[name] for name in (*INPUT_MAPS, "DVR")},
         "software": software_versions(),
         "commit": git_commit(),
@@ -47,13 +55,14 @@ def save_model(folder, tensors, card):
     return card
 
 
-def load_model(folder, *, method=None):
+def load_model(folder, *, method=None, config_sha256=None):
     """Read a model and check that card and weights belong together.
 
     Parameters
     ----------
     folder : folder with ``model.safetensors`` and ``model.json``
     method : the method expected, optional
+    config_sha256 : hash of the configuration in use, optional; the card's must be the same
 
     Returns
     -------
@@ -61,8 +70,8 @@ def load_model(folder, *, method=None):
 
     Raises
     ------
-    InputError : a file is absent, the card does not match the weights, or it is of another method, map
-        order or units
+    InputError : a file is absent, the card does not match the weights or the configuration, the weights are
+        no safetensors, or the card is of another format, method, map order, units or range of values
     """
     folder = Path(folder)
     for name in (WEIGHTS, CARD):
@@ -71,6 +80,11 @@ def load_model(folder, *, method=None):
                 f"{folder / name} does not exist: train the model, or give the folder of a trained one."
             )
     card = read_json(folder / CARD)
+    if card.get("format", 1) != FORMAT:
+        raise InputError(
+            f"{folder / CARD} has the format {card['format']}; this version reads format {FORMAT}: use the "
+            f"version that wrote it (myelosketch {card.get('software', {}).get('myelosketch')}), or train anew."
+        )
     found = file_hash(folder / WEIGHTS)
     if card.get("weights_sha256") != found:
         raise InputError(
@@ -80,14 +94,38 @@ def load_model(folder, *, method=None):
         )
     if method is not None and card.get("method") != method:
         raise InputError(f"{folder / CARD} is a model of the method {card.get('method')}; expected {method}.")
-    if card.get("input_maps") != list(INPUT_MAPS):
+    inputs = card.get("input_maps") or []
+    if not inputs or inputs != [name for name in INPUT_MAPS if name in inputs]:
         raise InputError(
-            f"{folder / CARD} has the input maps {card.get('input_maps')}; expected {list(INPUT_MAPS)}."
+            f"{folder / CARD} has the input maps {card.get('input_maps')}; expected some or all of "
+            f"{list(INPUT_MAPS)}, in this order."
         )
     units = {name: UNITS[name] for name in (*INPUT_MAPS, "DVR")}
     if card.get("units") != units:
         raise InputError(f"{folder / CARD} has the units {card.get('units')}; expected {units}.")
-    return load_file(folder / WEIGHTS), card
+    check_value_ranges(folder / CARD, card)
+    if config_sha256 is not None and card.get("config_sha256") != config_sha256:
+        raise InputError(
+            f"{folder / CARD} was trained with the settings {str(card.get('config_sha256'))[:12]}, but the "
+            f"configuration in use is {config_sha256[:12]}: use the configuration of the model, or train anew."
+        )
+    try:
+        return load_file(folder / WEIGHTS), card
+    except SafetensorError as error:
+        raise InputError(
+            f"{folder / WEIGHTS} is not a safetensors file ({error}); nothing else is read: train anew."
+        ) from error
+
+
+def check_value_ranges(path, card):
+    """Raise InputError if a model was trained on values that its units cannot give, such as MTR in 0-1."""
+    for name, (_, largest) in card.get("value_ranges", {}).items():
+        low, high = TOP[name]
+        if not low <= largest <= SPIKES * high:
+            raise InputError(
+                f"{path} was trained on {name} up to {largest:.4g}, which cannot be in {UNITS[name]!r} (expected "
+                f"{low:g} to {SPIKES * high:g}): the maps had another unit; declare units.{name} and train anew."
+            )
 
 
 def git_commit():
@@ -105,15 +143,20 @@ def git_commit():
     return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
-def split_card(names):
-    """Entry of the card for the training scans: which, and their hash."""
-    return {"train": list(names), "sha256": text_hash(sorted(names))}
+def split_card(names, validation=()):
+    """Entry of the card for the training scans and those of the inner validation: which, and the hash of all."""
+    return {
+        "train": list(names),
+        "validation": list(validation),
+        "sha256": text_hash(sorted([*names, *validation])),
+    }
 
 
-def value_ranges(scans):
-    """Smallest and largest value per map inside the training brains: what the model has seen."""
+def value_ranges(scans, inputs=INPUT_MAPS):
+    """Smallest and largest value per input map inside the training brains: what the model has seen."""
     ranges = {}
-    for index, name in enumerate(INPUT_MAPS):
+    for name in inputs:
+        index = INPUT_MAPS.index(name)
         values = [scan.maps[index][scan.brain] for scan in scans]
         ranges[name] = [float(min(part.min() for part in values)), float(max(part.max() for part in values))]
     values = [scan.dvr[scan.brain] for scan in scans]

@@ -6,17 +6,20 @@ four stages Conv3D-BatchNorm-LeakyReLU-Downsampling, a fully connected layer and
 where the dropout sits and the kind of down- and upsampling are not given there: ours (docs/method.md).
 """
 
+from math import gcd
+
 import torch
 from monai.networks.blocks import Convolution
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from myelosketch.errors import InputError
 from myelosketch.learning.checks import HALVINGS
-from myelosketch.learning.ladder import NETWORK_METHODS
-from myelosketch.names import INPUT_MAPS
+from myelosketch.learning.ladder import NETWORK_METHODS, start_of
 
 SLOPE = 0.2
-NORMALISATIONS = {"batch": "BATCH", "instance": "INSTANCE", "none": None}
+NORMALISATIONS = {"batch": "BATCH", "instance": "INSTANCE", "group": "GROUP", "none": None}
+GROUPS = 4  # of channels, in group normalisation; fewer where the channels cannot be dealt to so many
 
 
 def convolution(channels_in, channels_out, *, normalisation, dropout=0.0, strides=1):
@@ -26,6 +29,9 @@ def convolution(channels_in, channels_out, *, normalisation, dropout=0.0, stride
             f"the normalisation of a network is {normalisation!r}; expected one of "
             f"{', '.join(NORMALISATIONS)}."
         )
+    norm = NORMALISATIONS[normalisation]
+    if normalisation == "group":
+        norm = (norm, {"num_groups": gcd(GROUPS, channels_out), "affine": True})
     return Convolution(
         3,
         channels_in,
@@ -34,7 +40,7 @@ def convolution(channels_in, channels_out, *, normalisation, dropout=0.0, stride
         kernel_size=3,
         adn_ordering="NDA",
         act=("LeakyReLU", {"negative_slope": SLOPE, "inplace": True}),
-        norm=NORMALISATIONS[normalisation],
+        norm=norm,
         dropout=dropout or None,
     )
 
@@ -49,7 +55,7 @@ class UNet3d(nn.Module):
     ----------
     channels : number of input channels
     widths : feature channels per level; n levels shrink the image by 2^(n-1)
-    normalisation : "batch", "instance" or "none"
+    normalisation : "batch", "instance", "group" or "none"
     dropout : probability
     """
 
@@ -114,9 +120,9 @@ class DNN2(nn.Module):
 class DVRModel(nn.Module):
     """A network with a linear output in DVR (ours; decision 12), zero where the MRI maps hold no tissue.
 
-    Without a start image: DVR = mean + SD x network(maps). With one (the sketch), it is a further input
-    channel, and with ``residual`` DVR = start + SD x network(maps, start) (ours, beyond the paper). Mean and
-    SD are the target's, over the brain voxels of the training scans.
+    Without a start image: DVR = mean + SD x network(maps). With one (the sketch, or the ridge's map), it is a
+    further input channel, and with ``residual`` DVR = start + SD x network(maps, start) (ours, beyond the
+    paper). Mean and SD are the target's, over the brain voxels of the training scans.
 
     Parameters
     ----------
@@ -137,9 +143,9 @@ class DVRModel(nn.Module):
 
         Parameters
         ----------
-        maps : Tensor (batch, 4, x, y, z), z-scores of MTR, FA, RD, AD
+        maps : Tensor (batch, inputs, x, y, z), z-scores of the input maps
         support : Tensor (batch, 1, x, y, z), 1 where the maps hold tissue
-        start : Tensor (batch, 1, x, y, z), DVR of the sketch, optional
+        start : Tensor (batch, 1, x, y, z), DVR of the sketch or the ridge, optional
 
         Returns
         -------
@@ -162,10 +168,11 @@ class PatchDiscriminator(nn.Module):
     channels : MRI maps + 1
     widths : feature channels of the four stages (ours)
     patch : three sides, each divisible by 16
-    normalisation : "batch" as published, or "instance", "none"
+    normalisation : "batch" as published, or "instance", "group", "none"
+    spectral : divide the weights of every layer by their largest singular value (Miyato 2018; ours)
     """
 
-    def __init__(self, channels, *, widths, patch, normalisation="batch"):
+    def __init__(self, channels, *, widths, patch, normalisation="batch", spectral=False):
         super().__init__()
         if len(widths) != HALVINGS:
             raise InputError(
@@ -179,13 +186,16 @@ class PatchDiscriminator(nn.Module):
         self.stages = nn.Sequential(*stages)
         remaining = [side // 2**HALVINGS for side in patch]
         self.classifier = nn.Linear(channels * remaining[0] * remaining[1] * remaining[2], 2)
+        if spectral:
+            for layer in [m for m in self.modules() if isinstance(m, nn.Conv3d | nn.Linear)]:
+                spectral_norm(layer)
 
     def forward(self, maps, pet):
         """Two logits per patch; their softmax is (P(fake), P(real)).
 
         Parameters
         ----------
-        maps : Tensor (patches, 4, l, w, h)
+        maps : Tensor (patches, inputs, l, w, h)
         pet : Tensor (patches, 1, l, w, h), standardised DVR, real or generated
 
         Returns
@@ -213,7 +223,7 @@ def build_generator(method, settings, normalisation):
     DVRModel
     """
     plan = NETWORK_METHODS[method]
-    channels = len(INPUT_MAPS) + (1 if plan.start else 0)
+    channels = len(normalisation.inputs) + (1 if start_of(method, settings) else 0)
     shape = {**settings["generator"]}
     if plan.network == "dnn2":
         shape["widths"] = settings["widths"]

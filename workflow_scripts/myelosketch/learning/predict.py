@@ -6,73 +6,120 @@ from pathlib import Path
 from myelosketch.errors import InputError
 from myelosketch.learning.data import load_maps
 from myelosketch.learning.ladder import NETWORK_METHODS
-from myelosketch.provenance import provenance
+from myelosketch.learning.models import CARD
+from myelosketch.learning.starts import check_same_start
+from myelosketch.provenance import provenance, read_json
 from myelosketch.volumes import save_volume
 
 TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
 
 
-def needed_models(methods):
+def needed_models(methods, starts):
     """Methods whose models a prediction by ``methods`` reads, in an order that serves each before it is asked
-    for."""
+    for.
+
+    Parameters
+    ----------
+    methods : names
+    starts : dict method -> the method that it starts from, or None (`ladder.starts_of`)
+    """
     wanted = []
     for method in methods:
-        start = NETWORK_METHODS[method].start if method in NETWORK_METHODS else None
-        wanted += [name for name in (start, method) if name and name not in wanted]
+        start = starts.get(method)
+        before = needed_models([start], starts) if start else []
+        wanted += [name for name in (*before, method) if name not in wanted]
     return wanted
 
 
-def predict_scan(files, models, outputs, *, window=None, overlap=0.5, device="auto", threads=1):
+def sd_path(path):
+    """Path of the map of the SD over dropout draws, beside a predicted DVR map."""
+    return str(path).replace("_mimap.nii.gz", "_stat-std_mimap.nii.gz")
+
+
+def predict_scan(
+    files,
+    models,
+    outputs,
+    *,
+    window=None,
+    overlap=0.5,
+    flips=False,
+    dropout_draws=0,
+    device="auto",
+    threads=1,
+):
     """Predict the DVR map of one scan by several methods.
 
-    Networks run with dropout off, so a prediction is deterministic. No mask and no PET is read.
+    A prediction repeats to the bit on CPU. No mask and no PET is read.
 
     Parameters
     ----------
     files : dict of paths: mtr, fa, rd, ad and, for the template, xfm_t1w_to_petref and xfm_t1w_to_mni
     models : dict method -> model folder; of `needed_models`
-    outputs : dict method -> path of the predicted DVR map, ``.nii.gz``
+    outputs : dict method -> path of the predicted DVR map, ``.nii.gz``; with two dropout draws or more, a network's
+        SD over them is written beside it (`sd_path`)
     window : three sides of a sliding window in voxels, or None for the whole brain at once
     overlap : share of a window that neighbouring windows repeat
+    flips, dropout_draws : see `NetworkModel.predict_with_sd`; 0 draws leave dropout off
     device, threads : as in training
 
     Raises
     ------
-    InputError : a map with values that are not finite, a card that does not match its weights, or a
-        refiner whose
-        sketcher is another one
+    InputError : a map with values that are not finite, a card that does not match its weights, or a model that
+        was trained on the maps of another sketcher or ridge
     GeometryError : maps on different grids
     """
-    missing = [method for method in needed_models(outputs) if method not in models]
+    starts = {method: start_on_card(folder) for method, folder in models.items()}
+    needed = needed_models(outputs, starts)
+    missing = [method for method in needed if method not in models]
     if missing:
         raise InputError(
             f"prediction by {', '.join(outputs)} needs the models of {', '.join(missing)}: give their "
             "folders."
         )
     maps = load_maps(files)
-    predicted, cards = {}, {}
-    for method in needed_models(outputs):
-        options = {"window": window, "overlap": overlap, "device": device, "threads": threads}
-        predicted[method], cards[method] = predict_by(
-            method, models[method], maps, files, predicted, cards, options
+    options = {"window": window, "overlap": overlap, "flips": flips, "dropout_draws": dropout_draws}
+    predicted, deviations, cards = {}, {}, {}
+    for method in needed:
+        predicted[method], deviations[method], cards[method] = predict_by(
+            method,
+            models[method],
+            maps,
+            files,
+            predicted,
+            cards,
+            options,
+            {"device": device, "threads": threads},
         )
     for method, path in outputs.items():
         card = cards[method]
-        sidecar = provenance(
-            sources=[*maps.paths, *(files[key] for key in TRANSFORMS if method == "template")],
-            parameters={"window": window, "overlap": overlap} if method in NETWORK_METHODS else {},
-            Units="1",
-            Description=f"DVR predicted by {method}; 0 where the maps hold no tissue. Research only.",
-            Method=method,
-            Fold=card.get("fold"),
-            ModelSHA256=card["weights_sha256"],
-        )
-        save_volume(path, predicted[method], maps.affine, sidecar=sidecar)
+        described = {
+            "sources": [*maps.paths, *(files[key] for key in TRANSFORMS if method == "template")],
+            "parameters": options if method in NETWORK_METHODS else {},
+            "Units": "1",
+            "Method": method,
+            "Fold": card.get("fold"),
+            "ModelSHA256": card["weights_sha256"],
+        }
+        what = f"DVR predicted by {method}; 0 where the maps hold no tissue. Research only."
+        save_volume(path, predicted[method], maps.affine, sidecar=provenance(Description=what, **described))
+        if deviations[method] is not None:
+            what = f"SD of that DVR over {dropout_draws} draws of the dropout of {method}. Research only."
+            sidecar = provenance(Description=what, **described)
+            save_volume(sd_path(path), deviations[method], maps.affine, sidecar=sidecar)
         print(f"{method}: {Path(path).name}", flush=True)
 
 
-def predict_by(method, folder, maps, files, predicted, cards, options):
-    """DVR by one method, and the card of its model.
+def start_on_card(folder):
+    """The method that the model in a folder starts from, or None; a folder without a card is judged when its model
+    is opened."""
+    card = Path(folder) / CARD
+    start = read_json(card).get("start") if card.is_file() else None
+    return start["method"] if start else None
+
+
+def predict_by(method, folder, maps, files, predicted, cards, options, machine):
+    """DVR by one method, its SD over dropout draws, and the card of its model.
 
     Parameters
     ----------
@@ -81,34 +128,29 @@ def predict_by(method, folder, maps, files, predicted, cards, options):
     maps : data.Maps
     files : dict of paths
     predicted, cards : what earlier methods gave; the refiner starts from the sketcher's
-    options : dict with window, overlap, device and threads
+    options : dict with window, overlap, flips and dropout_draws
+    machine : dict with device and threads
 
     Returns
     -------
-    (float32 array (x, y, z), dict)
+    (float32 array (x, y, z), float32 array or None, dict)
     """
     if method == "template":
         from myelosketch.learning.template import TemplateModel
 
         model = TemplateModel.load(folder)
-        return model.predict(maps, **{key: files[key] for key in TRANSFORMS}), model.card
+        return model.predict(maps, **{key: files[key] for key in TRANSFORMS}), None, model.card
     if method == "ridge":
         from myelosketch.learning.ridge import RidgeModel
 
         model = RidgeModel.load(folder)
-        return model.predict(maps.data, maps.support), model.card
+        return model.predict(maps.data, maps.support), None, model.card
     from myelosketch.learning.device import choose_device, set_threads
     from myelosketch.learning.inference import NetworkModel
 
-    set_threads(options["threads"])
-    model = NetworkModel.load(folder, method=method, device=choose_device(options["device"]))
-    start = NETWORK_METHODS[method].start
-    if start and model.card["start"]["weights_sha256"] != cards[start]["weights_sha256"]:
-        raise InputError(
-            f"the {method} in {folder} was trained on the sketches of another {start}: use both from "
-            "the same fold and run."
-        )
-    dvr = model.predict(
-        maps.data, maps.support, predicted.get(start), window=options["window"], overlap=options["overlap"]
-    )
-    return dvr, model.card
+    set_threads(machine["threads"])
+    model = NetworkModel.load(folder, method=method, device=choose_device(machine["device"]))
+    start = start_on_card(folder)
+    check_same_start(method, model.card, cards.get(start))
+    dvr, deviation = model.predict_with_sd(maps.data, maps.support, predicted.get(start), **options)
+    return dvr, deviation, model.card

@@ -1,78 +1,208 @@
-"""Lightning callbacks: the history of a training, its checkpoint, and a line of progress in the log."""
+"""Lightning callbacks: the history of a training, its checkpoints, and a line of progress in the log."""
 
 import os
+import resource
+import sys
 import time
 from pathlib import Path
 
 import lightning.pytorch as lightning
 import pandas as pd
+import torch
 
 from myelosketch.errors import InputError
 from myelosketch.tables import write_table
 
+# a discriminator that is right on this share of both kinds of patches (or wrong on it) teaches nothing ...
+COLLAPSE_ACCURACY = 0.99
+# ... if it is so in this many epochs in a row
+COLLAPSE_EPOCHS = 3
+ALWAYS_RIGHT = (
+    "the discriminator was right on every patch in epochs {first} to {last}, so it hardly guided the generator: "
+    "lower discriminator_learning_rate of this stage, or narrow training.discriminator.widths."
+)
+ALWAYS_WRONG = (
+    "the discriminator was wrong on every patch in epochs {first} to {last}, so it misguided the generator: "
+    "raise discriminator_learning_rate of this stage, or lower its learning_rate."
+)
+
 
 class History(lightning.Callback):
-    """One row per epoch: every loss term, accuracy of the discriminator, learning rates, seconds.
+    """One row per epoch: every loss term, accuracy of the discriminator, norms of the gradients, learning rates,
+    scores of the inner validation, seconds and peak memory.
 
     Written after each epoch as TSV and kept in the checkpoint, so that a resumed training has one history. A
-    loss that is not finite ends the training with the reason.
+    loss or gradient that is not finite ends the training with the reason. Stops early where the validation
+    says so.
+
+    Parameters
+    ----------
+    path : of the table
+    validation : InnerValidation or None
     """
 
-    def __init__(self, path):
-        self.path, self.rows, self.started = Path(path), [], None
+    def __init__(self, path, validation=None):
+        self.path, self.validation = Path(path), validation
+        self.rows, self.best, self.started = [], None, None
+
+    def on_train_start(self, trainer, module):
+        self._stop_if_exhausted(trainer)  # it may have been killed between its last epoch and its end
 
     def on_train_epoch_start(self, trainer, module):
         self.started = time.monotonic()
 
     def on_train_epoch_end(self, trainer, module):
         means = module.epoch_means()
-        broken = sorted(name for name, value in means.items() if value - value != 0)
-        if broken:
-            raise InputError(
-                f"training diverged in epoch {trainer.current_epoch + 1}: {', '.join(broken)} is not finite; "
-                "lower the learning rate of this stage, or set training.precision to 32."
-            )
-        rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
-        row = {"epoch": trainer.current_epoch + 1, **means, "learning_rate": rates[0]}
-        if len(rates) > 1:
-            row["discriminator_learning_rate"] = rates[1]
+        stop_if_diverged(trainer.current_epoch + 1, means)
+        row = {"epoch": trainer.current_epoch + 1, **means, **learning_rates(trainer.optimizers)}
+        if "accuracy_real" in row:
+            row["collapsed"] = int(collapse([*self.rows, row]) is not None)
+        row |= self._validate(trainer, module, row["epoch"])
         row["seconds"] = round(time.monotonic() - self.started, 2)
+        row["peak_memory_mb"] = peak_memory_mb(module.device)
         self.rows.append(row)
-        write_table(pd.DataFrame(self.rows), self.path)
-        terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
-        done = f"{row['epoch']}/{trainer.max_epochs}"
-        left = row["seconds"] * (trainer.max_epochs - row["epoch"])
-        print(
-            f"epoch {done:>9}  {progress_bar(row['epoch'], trainer.max_epochs)}  {left:5.0f} s left  {terms}",
-            flush=True,
-        )
+        if trainer.is_global_zero:
+            write_table(pd.DataFrame(self.rows), self.path)
+            print_progress(row, trainer.max_epochs)
+            if row.get("collapsed") and not self.rows[-2]["collapsed"]:
+                print(f"Warning: {collapse(self.rows)}", flush=True)
+        if trainer.logger is not None:
+            numbers = {name: value for name, value in row.items() if name != "epoch"}
+            trainer.logger.log_metrics(numbers, step=row["epoch"])
+        self._stop_if_exhausted(trainer)
 
     def state_dict(self):
-        return {"rows": self.rows}
+        return {"rows": self.rows, "best": self.best}
 
     def load_state_dict(self, state):
-        self.rows = state["rows"]
+        self.rows, self.best = state["rows"], state["best"]
+
+    def _validate(self, trainer, module, epoch):
+        """Scores of this epoch, by one process for all; notes the best one."""
+        if self.validation is None:
+            return {}
+        due = self.validation.is_due(epoch, trainer.max_epochs)
+        scores = dict.fromkeys(("validation_lesion_mae", "validation_brain_mae"), float("nan"))
+        if due and trainer.is_global_zero:
+            scores = self.validation.score(module.trained_generator(), module.device)
+        scores = trainer.strategy.broadcast(scores)
+        value = scores[self.validation.criterion]
+        if due and (self.best is None or value < self.best["value"]):
+            self.best = {"epoch": epoch, "criterion": self.validation.criterion, "value": value}
+        return scores
+
+    def _stop_if_exhausted(self, trainer):
+        if self.best and self.validation.is_exhausted(self.rows[-1]["epoch"], self.best["epoch"]):
+            trainer.should_stop = True
 
 
-class LastCheckpoint(lightning.Callback):
-    """Full state (weights, both optimisers, epoch, history) after every epoch, moved into place in one step.
+class Checkpoints(lightning.Callback):
+    """Full state (weights, optimisers, moving average, epoch, history) after every epoch, moved into place in one
+    step: `last`, and `best` after an epoch that the inner validation scored best.
 
-    Batches and dropout are functions of (seed, epoch, step), so no random state needs storing.
+    Batches and dropout are functions of (seed, epoch, step), so no random state needs storing. `best` is
+    written first: killed between the two, a training repeats the epoch from the older `last` and writes both.
+
+    Parameters
+    ----------
+    last, best : paths
+    history : History, which runs before this callback
     """
 
-    def __init__(self, path, every_epochs=1):
-        self.path, self.every = Path(path), every_epochs
+    def __init__(self, last, best, history):
+        self.last, self.best, self.history = Path(last), Path(best), history
 
     def on_train_epoch_end(self, trainer, module):
-        if (trainer.current_epoch + 1) % self.every and trainer.current_epoch + 1 < trainer.max_epochs:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".tmp")
-        trainer.save_checkpoint(temporary, weights_only=False)
-        os.replace(temporary, self.path)
+        best = self.history.best
+        if best and best["epoch"] == trainer.current_epoch + 1:
+            save_checkpoint(trainer, self.best)
+        save_checkpoint(trainer, self.last)
+
+
+def save_checkpoint(trainer, path):
+    """Write the state of a training so that ``path`` is whole or as it was, even if the machine stops."""
+    temporary = path.with_suffix(".tmp")
+    if trainer.is_global_zero:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    trainer.save_checkpoint(temporary, weights_only=False)
+    if not trainer.is_global_zero:
+        return
+    _to_disk(temporary)
+    os.replace(temporary, path)
+    _to_disk(path.parent)
+
+
+def stop_if_diverged(epoch, means):
+    """Raise InputError if a loss or gradient of an epoch is not finite."""
+    broken = sorted(name for name, value in means.items() if value - value != 0)
+    if broken:
+        raise InputError(
+            f"training diverged in epoch {epoch}: {', '.join(broken)} is not finite; "
+            "lower the learning rate of this stage, or set training.precision to 32."
+        )
+
+
+def collapse(rows):
+    """What is wrong if the discriminator is always right, or always wrong, in the last epochs of a history.
+
+    Parameters
+    ----------
+    rows : list of dicts with epoch, accuracy_real and accuracy_fake
+
+    Returns
+    -------
+    str or None : a sentence that says what to change
+    """
+    latest = rows[-COLLAPSE_EPOCHS:]
+    if len(latest) < COLLAPSE_EPOCHS or any("accuracy_real" not in row for row in latest):
+        return None
+    accuracies = [row[name] for row in latest for name in ("accuracy_real", "accuracy_fake")]
+    if min(accuracies) >= COLLAPSE_ACCURACY:
+        sentence = ALWAYS_RIGHT
+    elif max(accuracies) <= 1 - COLLAPSE_ACCURACY:
+        sentence = ALWAYS_WRONG
+    else:
+        return None
+    return sentence.format(first=latest[0]["epoch"], last=latest[-1]["epoch"])
+
+
+def warnings_of(rows):
+    """For the card: the latest sentence of `collapse` in a history, or an empty list."""
+    found = [collapse(rows[:count]) for count in range(1, len(rows) + 1)]
+    return [sentence for sentence in found if sentence][-1:]
+
+
+def learning_rates(optimizers):
+    """Columns of the history: the rate of each player's Adam."""
+    names = ("learning_rate", "discriminator_learning_rate")
+    return {name: optimizer.param_groups[0]["lr"] for name, optimizer in zip(names, optimizers, strict=False)}
+
+
+def peak_memory_mb(device):
+    """Largest memory so far, MB: what PyTorch allocated on a GPU, else what this process held."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 1e6)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+
+
+def print_progress(row, epochs):
+    """One line of the log: epoch, bar, seconds left, every number of the row."""
+    terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+    done = f"{row['epoch']}/{epochs}"
+    left = row["seconds"] * (epochs - row["epoch"])
+    print(f"epoch {done:>9}  {progress_bar(row['epoch'], epochs)}  {left:5.0f} s left  {terms}", flush=True)
 
 
 def progress_bar(done, total, width=20):
     """A bar of text that reads well in a log."""
     filled = round(width * done / max(total, 1))
     return "[" + "#" * filled + "." * (width - filled) + "]"
+
+
+def _to_disk(path):
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

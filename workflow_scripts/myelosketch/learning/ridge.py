@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from myelosketch.learning.data import Normalisation, data_hash, fit_normalisation, load_fold
 from myelosketch.learning.models import load_model, save_model, split_card, value_ranges
-from myelosketch.names import REGION_CODES, subject_of
+from myelosketch.names import INPUT_MAPS, REGION_CODES, subject_of
 
 VARIANTS = ("voxelwise", "means3")
 WEIGHTINGS = ("voxels", "regions")
@@ -24,7 +24,7 @@ def features(scores, support, variant):
 
     Parameters
     ----------
-    scores : array (4, x, y, z), z-scores
+    scores : array (inputs, x, y, z), z-scores
     support : bool array (x, y, z)
     variant : "voxelwise" or "means3"; means are over the neighbours inside the support
 
@@ -131,7 +131,15 @@ def choose(sums, subjects, *, alphas, splits):
 
 
 def fit_ridge(
-    names, files, folder, *, alphas=(1e-6, 1e-4, 1e-3, 1e-2, 1e-1), splits=4, fold=None, scans=None
+    names,
+    files,
+    folder,
+    *,
+    alphas=(1e-6, 1e-4, 1e-3, 1e-2, 1e-1),
+    splits=4,
+    fold=None,
+    scans=None,
+    inputs=INPUT_MAPS,
 ):
     """Fit the stronger of the two linear models on the training scans of a fold.
 
@@ -143,13 +151,14 @@ def fit_ridge(
     alphas, splits : see `choose`
     fold : number written into the card
     scans : list of TrainingScan already read (then ``files`` is not used)
+    inputs : names of the maps that the model sees
 
     Returns
     -------
     dict : the model card
     """
     scans = load_fold(names, files) if scans is None else scans
-    normalisation = fit_normalisation(scans)
+    normalisation = fit_normalisation(scans, inputs)
     sums = {variant: [sums_of_scan(scan, normalisation, variant) for scan in scans] for variant in VARIANTS}
     subjects = [subject_of(name) for name in names]
     choice, candidates = choose(sums, subjects, alphas=alphas, splits=min(splits, len(set(subjects))))
@@ -161,7 +170,8 @@ def fit_ridge(
         "choice": choice,
         "inner_split": candidates,
         "normalisation": normalisation.card(),
-        "value_ranges": value_ranges(scans),
+        "input_maps": list(normalisation.inputs),
+        "value_ranges": value_ranges(scans, normalisation.inputs),
         "split": split_card(names),
         "data_sha256": data_hash(scans),
     }
@@ -179,6 +189,24 @@ class RidgeModel:
         """Read a model folder written by `fit_ridge`."""
         tensors, card = load_model(folder, method="ridge")
         return cls(tensors["coefficients"], Normalisation.from_card(card["normalisation"]), card)
+
+    def fit_again(self, scans):
+        """The same choice of variant, weighting and penalty, fitted to other scans.
+
+        Parameters
+        ----------
+        scans : list of TrainingScan
+
+        Returns
+        -------
+        RidgeModel
+        """
+        choice = self.card["choice"]
+        normalisation = fit_normalisation(scans, self.normalisation.inputs)
+        sums = [sums_of_scan(scan, normalisation, choice["variant"]) for scan in scans]
+        coefficients = solve(sums, choice["alpha"], choice["weighting"])
+        card = {**self.card, "split": split_card([scan.name for scan in scans])}
+        return RidgeModel(coefficients, normalisation, card)
 
     def predict(self, maps, support):
         """DVR (x, y, z), float32, of maps (4, x, y, z) in the cohort's units; 0 outside the support."""

@@ -1,18 +1,16 @@
 """Training of one network method on one fold: from plain paths and values to a model folder that can be
 resumed."""
 
-import shutil
-import sys
 import time
-import warnings
 from pathlib import Path
 
-from myelosketch.errors import InputError
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.data import data_hash, fit_normalisation, load_fold
-from myelosketch.learning.ladder import NETWORK_METHODS
-from myelosketch.learning.models import save_model, split_card, text_hash, value_ranges
-from myelosketch.names import INPUT_MAPS
+from myelosketch.learning.fitting import Machine, finish, fit, open_checkpoint
+from myelosketch.learning.ladder import NETWORK_METHODS, start_of
+from myelosketch.learning.models import split_card, text_hash, value_ranges
+from myelosketch.learning.starts import out_of_fold_maps, start_maps
+from myelosketch.learning.validation import OFF, InnerValidation, hold_out
 
 
 def train_stage(
@@ -27,7 +25,10 @@ def train_stage(
     threads=1,
     fold=None,
     start_model=None,
+    ridge_model=None,
     scans=None,
+    devices=1,
+    tensorboard=False,
 ):
     """Train a method of `ladder.NETWORK_METHODS` on the training scans of a fold.
 
@@ -47,8 +48,12 @@ def train_stage(
     device : "auto", "cpu" or "cuda"
     threads : of PyTorch
     fold : number written into the card
-    start_model : folder of the trained sketcher, for the refiner
+    start_model : folder of the trained model that this one starts from: the sketcher, for the refiner; the ridge,
+        where the setting ``start`` says so
+    ridge_model : folder of the ridge that the refiner's sketcher starts from, where it does
     scans : list of TrainingScan already read (then ``files`` is not used)
+    devices : GPUs of this node (processes, on CPU) that share every step
+    tensorboard : write TensorBoard's files into ``folder/tensorboard``
 
     Returns
     -------
@@ -58,16 +63,36 @@ def train_stage(
     ------
     InputError : settings that cannot work, no GPU where one is asked for, unusable scans
     """
-    from myelosketch.learning.device import choose_device, choose_precision, set_threads
+    from myelosketch.learning.device import choose_device, choose_devices, choose_precision, set_threads
 
     check_settings(method, settings)
     device = choose_device(device)
+    devices = choose_devices(devices, device, batch=settings["batch"], crop=settings["crop"])
     precision = choose_precision(settings["precision"], device)
     set_threads(threads)
     scans = load_fold(names, files) if scans is None else scans
-    normalisation = fit_normalisation(scans)
-    starts, start_card = sketches(method, scans, start_model, device)
-    print(f"{method}: {len(scans)} training scans, {device}, {precision}, {threads} threads", flush=True)
+    inner = settings.get("validation", OFF)
+    trained, held = hold_out(scans, inner["participants_share"], seed)
+    normalisation = fit_normalisation(trained, settings["inputs"])
+    models = {start_of(method, settings[method]): start_model}
+    models |= {"ridge": ridge_model} if ridge_model else {}
+    starts, start_card = start_maps(method, [*trained, *held], settings[method], models, device)
+    if settings[method].get("sketches") == "out_of_fold":
+        inner_starts = out_of_fold_maps(
+            trained,
+            start_model,
+            models,
+            parts=settings[method]["sketch_parts"],
+            device=device,
+            threads=threads,
+            train=train_stage,
+        )
+        starts = [*inner_starts, *starts[len(trained) :]]
+    print(
+        f"{method}: {len(trained)} training scans, {len(held)} for validation, {devices} x {device}, {precision}, "
+        f"{threads} threads",
+        flush=True,
+    )
 
     folder = Path(folder)
     card = {
@@ -75,21 +100,29 @@ def train_stage(
         "fold": fold,
         "settings": stage_settings(method, settings),
         "normalisation": normalisation.card(),
-        "value_ranges": value_ranges(scans),
-        "split": split_card(names),
+        "input_maps": list(normalisation.inputs),
+        "value_ranges": value_ranges(trained, normalisation.inputs),
+        "split": split_card([scan.name for scan in trained], [scan.name for scan in held]),
+        "validation": inner,
         "data_sha256": data_hash(scans),
         "start": start_card,
         "seed": seed,
         "device": device,
+        "devices": devices,
         "precision": precision,
         "threads": threads,
     }
-    card["config_sha256"] = text_hash([card["settings"], seed])
-    checkpoint = open_checkpoint(folder / "checkpoints", text_hash(card))
-    module = build(method, scans, normalisation, starts, settings, seed)
+    card["config_sha256"] = text_hash([card["settings"], inner, seed])
+    checkpoints = open_checkpoint(folder / "checkpoints", text_hash(card))
+    module = build(method, trained, normalisation, starts[: len(trained)], settings, seed)
+    validation = None
+    if held:
+        schedule = {key: inner[key] for key in ("every_epochs", "patience")}
+        validation = InnerValidation(held, starts[len(trained) :], normalisation, card, **schedule)
     started = time.monotonic()
-    fit(module, settings[method]["epochs"], folder / "history.tsv", checkpoint, device, precision)
-    return finish(folder, module, card, seconds=time.monotonic() - started)
+    machine = Machine(device, precision, devices, tensorboard)
+    fit(module, settings[method]["epochs"], folder, checkpoints, machine, validation)
+    return finish(folder, module, card, checkpoints, seconds=time.monotonic() - started)
 
 
 def stage_settings(method, settings):
@@ -99,6 +132,8 @@ def stage_settings(method, settings):
         "batch",
         "steps_per_epoch",
         "flips",
+        "inputs",
+        "augmentation",
         "generator",
         "schedule",
         "ema",
@@ -119,6 +154,7 @@ def build(method, scans, normalisation, starts, settings, seed):
     """
     import torch
 
+    from myelosketch.learning.augmentation import Augmentation
     from myelosketch.learning.crops import FoldCrops, prepare_scan
     from myelosketch.learning.gan import ConditionalGAN
     from myelosketch.learning.networks import PatchDiscriminator, build_generator
@@ -129,7 +165,7 @@ def build(method, scans, normalisation, starts, settings, seed):
     discriminator, patch = None, None
     if plan.adversarial:
         patch = settings["discriminator"]["patch"]
-        discriminator = PatchDiscriminator(len(INPUT_MAPS) + 1, **settings["discriminator"])
+        discriminator = PatchDiscriminator(len(normalisation.inputs) + 1, **settings["discriminator"])
     steps = stage["epochs"] * settings["steps_per_epoch"]
     weighting = {key: stage[key] for key in ("reduction", "cap") if key in stage}
     prepared = [
@@ -142,10 +178,12 @@ def build(method, scans, normalisation, starts, settings, seed):
         crop=settings["crop"],
         batch=settings["batch"],
         steps=settings["steps_per_epoch"],
+        maps=len(normalisation.inputs),
         lesion_crops=stage.get("lesion_crops", 0.0),
         flips=settings["flips"],
         seed=seed,
         multiple=generator.network.stride,
+        augmentation=Augmentation(**settings["augmentation"]),
     )
     module = ConditionalGAN(
         generator,
@@ -163,79 +201,3 @@ def build(method, scans, normalisation, starts, settings, seed):
         seed=seed,
     ).to(memory_format=torch.channels_last_3d)
     return module
-
-
-def sketches(method, scans, start_model, device):
-    """Sketches of the training scans by the frozen sketcher (dropout off), each predicted on its whole
-    volume.
-
-    Returns
-    -------
-    (list of arrays or None, dict or None) : one per scan; the entry of the card that names the sketcher
-    """
-    start = NETWORK_METHODS[method].start
-    if start is None:
-        return [None] * len(scans), None
-    if start_model is None:
-        raise InputError(f"{method} needs a trained {start}: give its model folder.")
-    from myelosketch.learning.inference import NetworkModel
-
-    model = NetworkModel.load(start_model, method=start, device=device)
-    trained_on, wanted = set(model.card["split"]["train"]), {scan.name for scan in scans}
-    if trained_on != wanted:
-        raise InputError(
-            f"the {start} in {start_model} was trained on other scans than this {method} "
-            f"({', '.join(sorted(trained_on ^ wanted)[:3])}, ...): use the {start} of the same fold."
-        )
-    card = {"method": start, "weights_sha256": model.card["weights_sha256"]}
-    return [model.predict(scan.maps, scan.support) for scan in scans], card
-
-
-def fit(module, epochs, history, checkpoint, device, precision):
-    """Run Lightning's training loop, from the checkpoint if there is one."""
-    import lightning.pytorch as lightning
-    from lightning.pytorch.utilities.exceptions import SIGTERMException
-
-    from myelosketch.learning.crops import step_loader
-    from myelosketch.learning.progress import History, LastCheckpoint
-
-    warnings.filterwarnings("ignore", message=".*(num_workers|does not have a deterministic).*")
-    trainer = lightning.Trainer(
-        accelerator="gpu" if device == "cuda" else "cpu",
-        devices=1,
-        precision="bf16-mixed" if precision == "bf16" else "32-true",
-        max_epochs=epochs,
-        deterministic="warn",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[History(history), LastCheckpoint(checkpoint)],
-    )
-    resume = str(checkpoint) if checkpoint.is_file() else None
-    if resume:
-        print("continuing from the last finished epoch", flush=True)
-    try:
-        trainer.fit(module, step_loader(module.batches), ckpt_path=resume, weights_only=True)
-    except SIGTERMException:  # its exit status is 0; a rule must not seem to have succeeded
-        sys.exit(143)
-
-
-def open_checkpoint(folder, fingerprint):
-    """Path of this training's checkpoint; those of other settings or other data are removed."""
-    for other in folder.glob("*.ckpt") if folder.is_dir() else ():
-        if other.stem != fingerprint[:16]:
-            print(
-                "a checkpoint of other settings or data is not used: training starts at its beginning",
-                flush=True,
-            )
-            other.unlink()
-    return folder / f"{fingerprint[:16]}.ckpt"
-
-
-def finish(folder, module, card, *, seconds):
-    """Write weights and card, then drop the checkpoint."""
-    tensors = {name: value.cpu().numpy() for name, value in module.trained_generator().state_dict().items()}
-    card = save_model(folder, tensors, {**card, "seconds": round(seconds, 1)})
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return card

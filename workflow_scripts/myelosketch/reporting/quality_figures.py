@@ -17,7 +17,9 @@ from myelosketch.tables import read_table
 
 REGISTRATION_COLUMNS = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
 # columns of a history that are a clock or a setting, not a loss
-NOT_A_LOSS = re.compile(r"^(epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb)$|learning_rate|gradient")
+NOT_A_LOSS = re.compile(
+    r"^(epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb)$|learning_rate|gradient"
+)
 LOSS_NAMES = {
     "generator": "generator loss",
     "l1": "L1",

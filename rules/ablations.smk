@@ -1,0 +1,159 @@
+"""Ablations, on request: what each part of the method is worth, by variants of its training (config ablations)."""
+
+from myelosketch.learning.predict import TRANSFORMS
+
+ABLATION_FOLDER = f"{RESULTS}/ablations/{{variant}}/fold-{{fold}}"
+ABLATED_FOLDS = config["ablations"]["folds"] or CROSS_VALIDATION
+# variant -> its training and seed, and the models that it trains anew
+VARIANTS, CHANGED = {}, {}
+try:
+    VARIANTS = ablation_variants()
+    CHANGED = changed_in(VARIANTS)
+except MyelosketchError as error:
+    if "ablations" in sys.argv[1:]:  # who does not ask for them is not stopped by them
+        raise WorkflowError(str(error)) from None
+    VARIANTS = {}
+# the configured scores that a variant stands beside, and its own
+COMPARED_TABLES = ("voxelwise", "demyelination")
+# what a prediction and its scores read of a held-out scan
+ABLATION_FILES = ("mtr", "fa", "rd", "ad", "dvr", "regions", "fractions", *TRANSFORMS)
+ABLATIONS = [f"{RESULTS}/ablations/ablations.{suffix}" for suffix in ("tsv", "png", "svg")]
+
+
+# of a variant whose maps differ, and whose sketcher starts from the ridge
+use rule fit_ridge as ablate_ridge with:
+    output:
+        weights=f"{ABLATION_FOLDER}/ridge/model.safetensors",
+        card=f"{ABLATION_FOLDER}/ridge/model.json",
+    log:
+        "results/logs/ablate_ridge/{variant}_fold-{fold}.log",
+    benchmark:
+        "results/benchmarks/ablate_ridge/{variant}_fold-{fold}.tsv"
+    params:
+        scans=lambda wildcards: train_scans(wildcards.fold),
+        alphas=lambda wildcards: VARIANTS[wildcards.variant][0]["ridge"]["alphas"],
+        splits=lambda wildcards: VARIANTS[wildcards.variant][0]["ridge"]["splits"],
+        inputs=lambda wildcards: VARIANTS[wildcards.variant][0]["inputs"],
+
+
+rule train_ablation:
+    """Sketcher or refiner of a variant; what the variant does not change is the configured model."""
+    input:
+        **{key: fold_files(key) for key in TRAINING_FILES},
+        starts=ablation_starts,
+        library=library("learning.training"),
+    output:
+        weights=f"{ABLATION_FOLDER}/{{method}}/model.safetensors",
+        card=f"{ABLATION_FOLDER}/{{method}}/model.json",
+        history=f"{ABLATION_FOLDER}/{{method}}/history.tsv",
+    log:
+        "results/logs/train_ablation/{variant}_fold-{fold}_{method}.log",
+    benchmark:
+        "results/benchmarks/train_ablation/{variant}_fold-{fold}_{method}.tsv"
+    wildcard_constraints:
+        method="sketcher|refiner",
+    conda:
+        "../envs/learning.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=1,
+        mem_mb=config["training"]["mem_mb"],
+        runtime=config["training"]["runtime"],
+    params:
+        scans=lambda wildcards: train_scans(wildcards.fold),
+        settings=lambda wildcards: network_settings(
+            wildcards.method, VARIANTS[wildcards.variant][0]
+        ),
+        seed=lambda wildcards: VARIANTS[wildcards.variant][1],
+    script:
+        "../workflow_scripts/train_ablation.py"
+
+
+rule score_ablation:
+    """The held-out scans of a fold, predicted by a variant and scored; no map is kept."""
+    input:
+        **{key: ablated_files(key) for key in ABLATION_FILES},
+        **{key: path for key, path in REFERENCE.items()},
+        places=PLACES,
+        models=lambda wildcards: ablation_models(
+            wildcards.variant, wildcards.fold, scored_methods(wildcards.variant)
+        ),
+        library=library("evaluation.ablations"),
+    output:
+        **{table: f"{ABLATION_FOLDER}/{table}.tsv" for table in COMPARED_TABLES},
+    log:
+        "results/logs/score_ablation/{variant}_fold-{fold}.log",
+    benchmark:
+        "results/benchmarks/score_ablation/{variant}_fold-{fold}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        scans=lambda wildcards: [
+            {"scan": scan, "subject": names.subject_of(scan), "group": GROUP[scan]}
+            for scan in held_out(wildcards.fold)
+        ],
+        methods=lambda wildcards: scored_methods(wildcards.variant),
+        settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
+        regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
+        prediction={key: value for key, value in config["prediction"].items()},
+    script:
+        "../workflow_scripts/score_ablation.py"
+
+
+rule compare_ablations:
+    """Every variant against the configured training, paired by subject."""
+    input:
+        **{f"configured_{table}": f"results/evaluation/{table}.tsv" for table in COMPARED_TABLES},
+        tables=[path for variant in VARIANTS for path in ablation_tables(variant)],
+        cards=[path for variant in VARIANTS for path in ablation_cards(variant)],
+        library=library("evaluation.ablations"),
+    output:
+        f"{RESULTS}/ablations/ablations.tsv",
+    log:
+        "results/logs/compare_ablations.log",
+    benchmark:
+        "results/benchmarks/compare_ablations.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        **{key: config["evaluation"][key] for key in ("k", "bootstrap", "alpha")},
+        variants=list(VARIANTS),
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/compare_ablations.py"
+
+
+rule draw_ablations:
+    """Differences of every variant to the configured training, with intervals."""
+    input:
+        ablations=f"{RESULTS}/ablations/ablations.tsv",
+        library=library("reporting.ablation_figure"),
+    output:
+        png=f"{RESULTS}/ablations/ablations.png",
+        svg=f"{RESULTS}/ablations/ablations.svg",
+        tsv=f"{RESULTS}/ablations/ablations_drawn.tsv",
+    log:
+        "results/logs/draw_ablations.log",
+    benchmark:
+        "results/benchmarks/draw_ablations.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        k=config["evaluation"]["k"],
+        alpha=config["evaluation"]["alpha"],
+        dpi=config["reporting"]["dpi"],
+        simulated=IS_SIMULATED,
+    script:
+        "../workflow_scripts/draw_ablations.py"

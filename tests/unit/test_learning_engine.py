@@ -1,0 +1,182 @@
+"""What ends or warns of a training that goes wrong, and where and how it is computed."""
+
+import importlib.util
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from test_learning_cohort import tiny_settings, write_cohort
+from test_learning_training import train, weights
+
+from myelosketch.errors import InputError
+from myelosketch.learning import fitting, losses
+from myelosketch.learning.device import choose_precision, memory_advice
+from myelosketch.learning.fitting import Machine
+from myelosketch.learning.gan import ConditionalGAN
+from myelosketch.learning.models import load_model
+from myelosketch.learning.progress import collapse, warnings_of
+from myelosketch.tables import read_table
+
+GB = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_cohort(tmp_path_factory.mktemp("engine"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_with_the_reason(data, tmp_path):
+    settings = tiny_settings()
+    settings["unet"] |= {"learning_rate": 1e30, "epochs": 3}
+    with pytest.raises(
+        InputError,
+        match=r"^training diverged in epoch \d: .*l1.* is not finite; lower the learning rate of this stage, "
+        r"or set training.precision to 32.$",
+    ):
+        train("unet", data, tmp_path, settings=settings)
+    assert not (tmp_path / "model.json").exists()
+
+
+def test_a_gradient_that_is_not_finite_ends_it_too(data, tmp_path, monkeypatch):
+    """The root of 0 has a finite value and an infinite slope."""
+    real = losses.weighted_l1
+    monkeypatch.setattr(losses, "weighted_l1", lambda *given: real(*given) + (given[0].sum() * 0).sqrt())
+    with pytest.raises(InputError, match="^training diverged in epoch 1: generator_gradient is not finite"):
+        train("unet", data, tmp_path, settings=tiny_settings(steps_per_epoch=1))
+
+
+def test_a_discriminator_that_is_always_right_is_a_warning(data, tmp_path, capsys):
+    """Provoked: it learns fast, from a generator that does not learn."""
+    settings = tiny_settings(steps_per_epoch=10, schedule="constant")
+    settings["sketcher"] |= {"epochs": 8, "discriminator_learning_rate": 0.02, "learning_rate": 1e-9}
+    card = train("sketcher", data, tmp_path, settings=settings)
+    history = read_table(tmp_path / "history.tsv", numeric=True)
+    first = history["epoch"][history["collapsed"] == 1].iloc[0]
+    sentence = (
+        "the discriminator was right on every patch in epochs {} to {}, so it hardly guided the generator: "
+        "lower discriminator_learning_rate of this stage, or narrow training.discriminator.widths."
+    )
+    assert f"Warning: {sentence.format(first - 2, first)}" in capsys.readouterr().out
+    last = history["epoch"][history["collapsed"] == 1].iloc[-1]
+    assert card["warnings"] == [sentence.format(last - 2, last)]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "found"),
+    [
+        ([1.0, 0.99, 0.995], "right on every patch in epochs 1 to 3"),
+        ([0.0, 0.01, 0.0], "wrong on every patch in epochs 1 to 3"),
+        ([1.0, 0.98, 1.0], None),
+        ([1.0, 1.0], None),
+    ],
+)
+def test_collapse_takes_three_epochs_in_a_row(accuracies, found):
+    rows = [{"epoch": n, "accuracy_real": a, "accuracy_fake": a} for n, a in enumerate(accuracies, 1)]
+    assert found in collapse(rows) if found else collapse(rows) is None
+    assert len(warnings_of(rows)) == (found is not None)
+    one_sided = [{**row, "accuracy_fake": 0.5} for row in rows]
+    assert collapse(one_sided) is None
+    assert collapse([{"epoch": row["epoch"]} for row in rows]) is None  # no discriminator
+
+
+def test_killed_after_it_stopped_early_it_trains_no_further(data, tmp_path, monkeypatch):
+    from myelosketch.learning.validation import InnerValidation
+
+    scores = iter([0.3, 0.4, 0.1, 0.1])
+    monkeypatch.setattr(
+        InnerValidation,
+        "score",
+        lambda *_: {"validation_lesion_mae": next(scores), "validation_brain_mae": 1.0},
+    )
+    settings = tiny_settings(
+        validation={"participants_share": 0.3, "every_epochs": 1, "patience": 1},
+    )
+    settings["sketcher"]["epochs"] = 4
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "save_model", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train("sketcher", data, tmp_path, settings=settings)
+    card = train("sketcher", data, tmp_path, settings=settings)
+    assert (card["epochs"], card["best"]["epoch"]) == (2, 1)
+
+
+def test_16_bit_floats_are_for_gpus():
+    with pytest.raises(
+        InputError,
+        match="^training.precision is 16, which is for GPUs: set it to auto, bf16 or 32, or training.device to "
+        "cuda.$",
+    ):
+        choose_precision(16, "cpu")
+    assert choose_precision("16", "cuda") == "16"
+
+
+def test_the_norms_of_scaled_gradients_are_those_of_the_gradients():
+    """With a loss scaler the gradients are too large by its scale, and a step that overflows is skipped."""
+    player = torch.nn.Linear(2, 1, bias=False)
+    module = SimpleNamespace(trainer=SimpleNamespace(precision_plugin=SimpleNamespace()))
+    player.weight.grad = torch.tensor([[3.0, 4.0]])
+    assert float(ConditionalGAN._gradient_norm(module, player)) == 5.0
+    module.trainer.precision_plugin.scaler = SimpleNamespace(get_scale=lambda: 2.0)
+    assert float(ConditionalGAN._gradient_norm(module, player)) == 2.5
+    player.weight.grad = torch.tensor([[3.0, math.inf]])
+    assert float(ConditionalGAN._gradient_norm(module, player)) == 0.0
+
+
+@pytest.fixture
+def small_gpu(monkeypatch):
+    """A GPU of 12 GB on which training held 11 GB."""
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 11 * GB)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1 * GB, 12 * GB))
+
+
+@pytest.mark.usefixtures("small_gpu")
+def test_a_gpu_that_is_too_small_is_a_sentence_with_what_fits(data, tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(ConditionalGAN, "training_step", full)
+    with pytest.raises(
+        InputError,
+        match=r"^the GPU ran out of memory with 2 crops of \[16, 16, 16\] per step in precision 32: training held "
+        "11.0 GB of its 12.0 GB and needed more; use a smaller training.crop, or a smaller training.batch, or "
+        "training.precision: bf16.$",
+    ):
+        train("unet", data, tmp_path)
+    whole = SimpleNamespace(crop=None, batch=1)
+    assert memory_advice(whole, Machine("cuda", "bf16")).endswith(
+        "use training.crop instead of whole volumes."
+    )
+
+
+def test_tensorboard_that_is_not_installed_is_a_sentence(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        InputError,
+        match="^training.tensorboard is true, but the package tensorboard is not installed: run pip install "
+        "tensorboard, or set it to false.$",
+    ):
+        train("unet", data, tmp_path, tensorboard=True)
+
+
+def test_tensorboard_gets_every_number_and_changes_no_weight(data, tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train("unet", data, tmp_path / "plain")
+    train("unet", data, tmp_path / "logged", tensorboard=True)
+    assert weights(tmp_path / "plain") == weights(tmp_path / "logged")
+    found = reader.EventAccumulator(str(tmp_path / "logged/tensorboard"))
+    found.Reload()
+    history = read_table(tmp_path / "logged/history.tsv", numeric=True)
+    assert {*history.columns} - {"epoch"} <= {*found.Tags()["scalars"]}
+    assert [event.step for event in found.Scalars("l1")] == history["epoch"].tolist()
+    assert [event.value for event in found.Scalars("l1")] == pytest.approx(history["l1"], rel=1e-5)
+
+
+def test_a_finished_training_leaves_no_checkpoint(data, tmp_path):
+    train("unet", data, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "history.tsv",
+        "model.json",
+        "model.safetensors",
+    ]
+    assert load_model(tmp_path)[1]["epochs"] == 1

@@ -1,0 +1,90 @@
+"""Ablations: one command, what a variant leaves as it is is not trained again, and it is scored like all else."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+from workflow_run import SMOKE, snakemake
+
+from myelosketch.tables import read_table
+
+VARIANTS = {
+    "lambda_10": {"sketcher": {"lambda_l1": 10.0}, "refiner": {"lambda_l1": 10.0}},
+    "l1_refiner": {"refiner": {"cap": 1.0}},
+    "without_MTR": {"inputs": ["FA", "RD", "AD"]},
+}
+
+
+@pytest.fixture(scope="module")
+def ablated(smoke, tmp_path_factory):
+    """A finished run with ablations of fold 1, and what the command said."""
+    copy = tmp_path_factory.mktemp("ablations") / "copy"
+    shutil.copytree(smoke, copy, symlinks=True)
+    config = copy / "ablations.yaml"
+    config.write_text(
+        yaml.safe_dump({"ablations": {"folds": [1], "run": list(VARIANTS), "variants": VARIANTS}})
+    )
+    return copy, snakemake(copy, "ablations", configs=(SMOKE, config))
+
+
+def test_every_variant_stands_beside_the_configured_training(ablated):
+    copy, _ = ablated
+    table = read_table(copy / "results/ablations/ablations.tsv", numeric=["n", "mean", "configured"])
+    pairs = {
+        ("lambda_10", "sketcher"),
+        ("lambda_10", "refiner"),
+        ("l1_refiner", "refiner"),
+        ("without_MTR", "sketcher"),
+        ("without_MTR", "refiner"),
+    }
+    assert set(zip(table.variant, table.method, strict=True)) == pairs
+    held_out = read_table(copy / "results/cohort/folds.tsv")
+    patients = held_out[(held_out.fold == "1") & held_out.subject.str.startswith("MS")]
+    assert (table[table.metric == "lesion_mae"].n == len(patients)).all()
+    # the configured mean is that of the same patients in the run's own table
+    scores = read_table(copy / "results/evaluation/voxelwise.tsv", numeric=["mae"])
+    own = scores[
+        (scores.method == "refiner") & (scores.region == "lesion") & scores.subject.isin(patients.subject)
+    ]
+    rows = table[(table.metric == "lesion_mae") & (table.method == "refiner")]
+    assert rows.configured.to_numpy() == pytest.approx(own.mae.mean(), rel=1e-4)
+    assert (copy / "results/ablations/ablations.png").is_file()
+
+
+def test_what_a_variant_leaves_is_not_trained_again(ablated):
+    copy, _ = ablated
+    folder = copy / "results/ablations/l1_refiner/fold-1"
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["refiner"]
+    card = json.loads((folder / "refiner/model.json").read_text())
+    sketcher = json.loads((copy / "results/training/fold-1/sketcher/model.json").read_text())
+    assert card["start"]["weights_sha256"] == sketcher["weights_sha256"]
+    assert not (copy / "results/ablations/l1_refiner/fold-2").exists()
+
+
+def test_a_left_out_map_reaches_no_model_of_the_variant(ablated):
+    copy, _ = ablated
+    for path in (copy / "results/ablations/without_MTR/fold-1").glob("*/model.json"):
+        assert json.loads(path.read_text())["inputs"] == ["FA", "RD", "AD"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"run": ["lamda_10"]}, "ablations.run names lamda_10, no key of ablations.variants."),
+        ({"folds": [9]}, "ablations.folds is [9], but the folds are [1, 2]."),
+        ({"variants": {"bad": {"lambda": 1}}, "run": ["bad"]}, "ablations.variants.bad.lambda is no key of"),
+        (
+            {"variants": {"none": {"seed": 2018}}, "run": ["none"]},
+            "none changes neither sketcher nor refiner",
+        ),
+    ],
+)
+def test_a_variant_that_cannot_be_says_why(tmp_path, settings, sentence):
+    config = tmp_path / "ablations.yaml"
+    config.write_text(yaml.safe_dump({"ablations": settings}))
+    done = snakemake(tmp_path, "ablations", "--dry-run", configs=(SMOKE, config), check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode
+    assert sentence in said
+    assert "Traceback" not in said

@@ -1,0 +1,14 @@
+"""Entry of the rule compare_ablations."""
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.evaluation.ablations import write_ablations
+
+    write_ablations(
+        snakemake.input.tables,
+        snakemake.input.cards,
+        {table: snakemake.input[f"configured_{table}"] for table in ("voxelwise", "demyelination")},
+        snakemake.output[0],
+        **{key: snakemake.params[key] for key in ("variants", "k", "bootstrap", "seed", "alpha")},
+    )

@@ -1,0 +1,105 @@
+"""Inner validation: participants kept out of a fold's training part, to choose the epoch whose weights stay.
+
+They come from the training participants of the fold; the participants that the fold holds out for scoring are
+never read here.
+"""
+
+import copy
+
+import numpy as np
+
+from myelosketch.errors import InputError
+from myelosketch.names import REGION_CODES, subject_of
+
+# every participant trains, and the weights of the last epoch are kept
+OFF = {"participants_share": 0.0, "every_epochs": 1, "patience": 0}
+
+
+def hold_out(scans, share, seed):
+    """Split the training scans of a fold by participant; those with and without lesions are drawn separately.
+
+    Parameters
+    ----------
+    scans : list of TrainingScan
+    share : of the participants that is kept out, 0 (none) to below 1
+    seed : int; the same participants are drawn for every method of a fold
+
+    Returns
+    -------
+    (list of TrainingScan, list of TrainingScan) : trained on, kept out
+
+    Raises
+    ------
+    InputError : too few participants to train with lesions on either side
+    """
+    if not share:
+        return list(scans), []
+    patients = {subject_of(scan.name) for scan in scans if _lesion(scan).any()}
+    others = {subject_of(scan.name) for scan in scans} - patients
+    if len(patients) < 2:
+        raise InputError(
+            f"training.validation.participants_share is {share}, but the training part has {len(patients)} "
+            "participants with lesions; expected 2 or more: set it to 0, or give more patients per fold."
+        )
+    random = np.random.default_rng([seed, 3])
+    held = set()
+    for members, fewest in ((patients, 1), (others, 0)):
+        count = min(max(round(share * len(members)), fewest), len(members) - 1) if members else 0
+        held.update(random.permutation(sorted(members))[:count].tolist())
+    return (
+        [scan for scan in scans if subject_of(scan.name) not in held],
+        [scan for scan in scans if subject_of(scan.name) in held],
+    )
+
+
+class InnerValidation:
+    """Scores the generator on the scans kept out, by the code that predicts.
+
+    Parameters
+    ----------
+    scans : list of TrainingScan, not trained on
+    starts : list of arrays (x, y, z) or None, the start image of each
+    normalisation : Normalisation of the scans that are trained on
+    card : dict, the model's card, for the prediction
+    every_epochs : int
+    patience : epochs without a better score after which training stops; 0 never stops
+    """
+
+    def __init__(self, scans, starts, normalisation, card, *, every_epochs, patience):
+        self.scans, self.starts, self.normalisation, self.card = scans, starts, normalisation, card
+        self.every_epochs, self.patience = every_epochs, patience
+        lesions = any(_lesion(scan).any() for scan in scans)
+        self.criterion = "validation_lesion_mae" if lesions else "validation_brain_mae"
+
+    def is_due(self, epoch, epochs):
+        """Whether epoch (from 1) of ``epochs`` is scored; the last one always is."""
+        return epoch % self.every_epochs == 0 or epoch == epochs
+
+    def is_exhausted(self, epoch, best_epoch):
+        """Whether training should stop after this epoch."""
+        return bool(self.patience) and epoch - best_epoch >= self.patience
+
+    def score(self, generator, device):
+        """Mean over scans of the mean absolute error of the DVR, in lesions and in the brain.
+
+        Returns
+        -------
+        dict : validation_lesion_mae (NaN where no scan has a lesion), validation_brain_mae
+        """
+        from myelosketch.learning.inference import NetworkModel
+
+        model = NetworkModel(copy.deepcopy(generator), self.normalisation, self.card, device)
+        lesion, brain = [], []
+        for scan, start in zip(self.scans, self.starts, strict=True):
+            error = np.abs(model.predict(scan.maps, scan.support, start) - scan.dvr)
+            brain.append(error[scan.brain].mean())
+            if _lesion(scan).any():
+                lesion.append(error[_lesion(scan)].mean())
+        return {
+            "validation_lesion_mae": float(np.mean(lesion)) if lesion else float("nan"),
+            "validation_brain_mae": float(np.mean(brain)),
+        }
+
+
+def _lesion(scan):
+    return scan.regions == REGION_CODES["lesion"]

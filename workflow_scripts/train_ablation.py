@@ -1,0 +1,27 @@
+"""Entry of the rule train_ablation."""
+
+from pathlib import Path
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.learning.data import TRAINING_FILES
+    from myelosketch.learning.training import train_stage
+
+    method = snakemake.wildcards.method
+    starts = {Path(path).parent.name: Path(path).parent for path in snakemake.input.starts}
+    direct = starts.get("sketcher") if method == "refiner" else starts.get("ridge")
+    train_stage(
+        method,
+        snakemake.params.scans,
+        {key: list(snakemake.input[key]) for key in TRAINING_FILES},
+        Path(snakemake.output.weights).parent,
+        settings=snakemake.params.settings,
+        seed=snakemake.params.seed,
+        device=snakemake.config["training"]["device"],
+        devices=snakemake.config["training"]["devices"],
+        threads=snakemake.threads,
+        fold=int(snakemake.wildcards.fold),
+        start_model=direct,
+        ridge_model=starts.get("ridge"),
+    )
