@@ -53,6 +53,7 @@ def build_ablations(ablations, *, k, alpha=0.05, simulated):
         _rows(axes, part, variants, methods)
         axes.axvline(0, color="black", linewidth=0.9)
         axes.set_xlabel(f"{metric_name(metric)}\ndifference, {direction}")
+        axes.margins(x=0.08)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         style.tidy_axes(axes, grid="x")
     panels[0].set_yticks(range(len(variants)), [name.replace("_", " ") for name in variants])
