@@ -39,7 +39,7 @@ def template():
         )
     ]
     t1w, grey, white = (image.get_fdata(dtype=np.float32)[TEMPLATE_BOX] for image in images)
-    affine = np.asarray(images[0].affine, float)
+    affine = np.array(images[0].affine, float)  # a copy: nilearn hands out one image to all who ask
     affine[:3, 3] += [box.start for box in TEMPLATE_BOX]
     brain = t1w > 0
     csf = np.where(brain, np.clip(1 - grey - white, 0, 1), 0)  # the template has no map of it
