@@ -10,14 +10,16 @@ try:
     VARIANTS = ablation_variants()
     CHANGED = changed_in(VARIANTS)
 except MyelosketchError as error:
-    if "ablations" in sys.argv[1:]:  # who does not ask for them is not stopped by them
+    if (
+        config["ablations"]["report"] or "ablations" in sys.argv[1:]
+    ):  # who does not ask for them is not stopped by them
         raise WorkflowError(str(error)) from None
     VARIANTS = {}
 # the configured scores that a variant stands beside, and its own
 COMPARED_TABLES = ("voxelwise", "demyelination")
 # what a prediction and its scores read of a held-out scan
 ABLATION_FILES = ("mtr", "fa", "rd", "ad", "dvr", "regions", "fractions", *TRANSFORMS)
-ABLATIONS = [f"{RESULTS}/ablations/ablations.{suffix}" for suffix in ("tsv", "png", "svg")]
+ABLATIONS = [f"{RESULTS}/ablations/ablations.tsv", *FIGURE_FILES["ablations"].values()]
 
 
 # of a variant whose maps differ, and whose sketcher starts from the ridge
@@ -137,9 +139,7 @@ rule draw_ablations:
         ablations=f"{RESULTS}/ablations/ablations.tsv",
         library=library("reporting.ablation_figure"),
     output:
-        png=f"{RESULTS}/ablations/ablations.png",
-        svg=f"{RESULTS}/ablations/ablations.svg",
-        tsv=f"{RESULTS}/ablations/ablations_drawn.tsv",
+        **FIGURE_FILES["ablations"],
     log:
         "results/logs/draw_ablations.log",
     benchmark:
@@ -151,9 +151,9 @@ rule draw_ablations:
         mem_mb=1000,
         runtime=10,
     params:
+        **FACTS,
         k=config["evaluation"]["k"],
         alpha=config["evaluation"]["alpha"],
         dpi=config["reporting"]["dpi"],
-        simulated=IS_SIMULATED,
     script:
         "../workflow_scripts/draw_ablations.py"

@@ -20,7 +20,7 @@ REPORTING = ROOT / "workflow_scripts/myelosketch/reporting"
 DRAWING = sorted(
     path for path in REPORTING.glob("*.py") if "matplotlib" in path.read_text() and path.name != "style.py"
 )
-RULES = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("figures*.smk")))
+RULES = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
 FACTS = {
     "simulated": True, "n_patients": 18, "n_controls": 10, "method": "refiner", "method_name": "Refiner",
     "k": 1.0, "alpha": 0.05, "example_patient": "", "agreement_colours": "paper", "min_lesion_mm3": 100,

@@ -49,7 +49,7 @@ def test_every_variant_stands_beside_the_configured_training(ablated):
     ]
     rows = table[(table.metric == "lesion_mae") & (table.method == "refiner")]
     assert rows.configured.to_numpy() == pytest.approx(own.mae.mean(), rel=1e-4)
-    assert (copy / "results/ablations/ablations.png").is_file()
+    assert (copy / "results/figures/ablations.png").is_file()
 
 
 def test_what_a_variant_leaves_is_not_trained_again(ablated):
