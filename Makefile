@@ -15,7 +15,8 @@ run: $(READY)
 	@python workflow_scripts/run_default.py --cores $(CORES)
 
 test: $(READY) lint
-	python -m pytest
+	python -m pytest --numprocesses auto --maxprocesses 8 tests/unit
+	python -m pytest tests/workflow tests/cluster
 
 lint: $(READY)
 	ruff check .

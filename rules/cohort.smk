@@ -144,6 +144,8 @@ rule admit_scans:
         "results/logs/admit_scans.log",
     benchmark:
         "results/benchmarks/admit_scans.tsv"
+    # a refusal is the answer: sent again, it would read the workflow without the refused scan
+    retries: 0
     conda:
         "../envs/imaging.yaml"
     threads: 1

@@ -25,12 +25,14 @@ from myelosketch.errors import MyelosketchError
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.simulation.cohort import simulated_files, simulated_people
+from group_messages import say_why_groups_fail
 from rerun_checks import check_behind_ancient_inputs
 
 CONFIG_SCHEMA = Path(workflow.basedir) / "rules/schemas/config.schema.yaml"
 RESULTS = "results"
 SIMULATED = f"{RESULTS}/simulated"
 check_behind_ancient_inputs()
+say_why_groups_fail()
 # what the intake of an earlier run refused; read here, because the cohort is decided when the workflow is read
 REFUSED = f"{RESULTS}/cohort/refused.tsv"
 # and what the quality control of the registration refused, with all that it judged by

@@ -187,6 +187,8 @@ rule admit_registrations:
         "results/logs/admit_registrations.log",
     benchmark:
         "results/benchmarks/admit_registrations.tsv"
+    # a refusal is the answer: sent again, it would read the workflow without the refused scan
+    retries: 0
     conda:
         "../envs/imaging.yaml"
     threads: 1

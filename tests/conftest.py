@@ -3,10 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from workflow_run import snakemake
 
 from myelosketch.volumes import save_volume
 
 AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """Folder of a finished run of the tiny cohort, once for all tests that run the workflow."""
+    folder = tmp_path_factory.mktemp("smoke")
+    snakemake(folder)
+    return folder
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What every rule's script does around its one library call: log, threads, seeds, and errors in one sentence."""
 
 import contextlib
+import errno
 import os
 import random
 import sys
@@ -8,6 +9,9 @@ import traceback
 from pathlib import Path
 
 from myelosketch.errors import MyelosketchError
+
+# a full disk, a spent quota
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -39,10 +43,14 @@ def job(snakemake):
             os.write(console, f"Error: {error}\n".encode())
             sys.stdout.flush()
             os._exit(1)  # a traceback of Snakemake's wrapper would bury the sentence
-        except Exception:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os.write(console, f"Error: {snakemake.rule} failed unexpectedly; see {log}\n".encode())
+        except Exception as error:
+            said = f"{snakemake.rule} failed unexpectedly; see {log}"
+            if getattr(error, "errno", None) in FULL:  # then the log holds nothing either
+                said = f"{snakemake.rule} cannot write: {error}. Make room and start again: finished files are kept"
+            os.write(console, f"Error: {said}\n".encode())
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+                sys.stderr.flush()
             os._exit(1)
 
 

@@ -1,0 +1,70 @@
+"""What the Slurm profile promises without a Slurm: it knows every rule, and makes few submissions of many jobs."""
+
+import re
+
+import pytest
+import yte
+from cluster_run import PROFILE
+from workflow_run import ROOT, snakemake
+
+# they stop a run on purpose, come once, or come for a user who asks for them by name
+ALONE = {"admit_scans", "admit_registrations", "write_report", "write_cohort", "write_found"} | {
+    "describe_simulated_cohort"
+}
+TRAININGS = {"train_sketcher", "train_refiner", "train_comparison", "train_ablation"}
+
+
+@pytest.fixture(scope="module")
+def profile():
+    with PROFILE.open(encoding="utf-8") as file:
+        return yte.process_yaml(file, require_use_yte=True)
+
+
+@pytest.fixture(scope="module")
+def rules():
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
+    return set(re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) with:", text, re.MULTILINE))
+
+
+def names_of(pairs):
+    return {first or second for first, second in pairs}
+
+
+def test_every_rule_has_its_parcel_or_stays_alone_on_purpose(profile, rules):
+    assert set(profile["groups"]) | ALONE | TRAININGS == names_of(rules)
+    assert not set(profile["groups"]) & (ALONE | TRAININGS)
+    assert set(profile["group-components"]) == set(profile["groups"].values())
+
+
+def test_what_grows_names_rules_that_are_there(profile, rules):
+    assert set(profile["set-resources"]) <= names_of(rules)
+    assert set(profile["set-resources"]) >= TRAININGS
+    for asked in profile["set-resources"].values():
+        assert asked["mem_mb"].endswith("* attempt")
+        assert asked["runtime"].endswith("* attempt")
+
+
+def test_an_account_is_sent_only_where_a_site_has_set_one(tmp_path):
+    text = PROFILE.read_text(encoding="utf-8")
+    for account, asked in (("none", None), ("chair7", "chair7")):
+        own = yte.process_yaml(text.replace("account: none", f"account: {account}"), require_use_yte=True)
+        assert own["default-resources"].get("slurm_account") == asked
+
+
+def submissions(folder, configs):
+    """Submissions of a whole run, by name of the parcel or rule."""
+    done = snakemake(
+        folder, "--dry-run", "--workflow-profile", str(PROFILE.parent), "--quiet", "reason", configs=configs
+    )
+    names = re.findall(r"\] Group job (\w+)|^rule (\w+):", done.stdout + done.stderr, re.MULTILINE)
+    return [parcel or rule for parcel, rule in names if rule != "all"]
+
+
+def test_a_scan_of_the_default_cohort_costs_less_than_three_submissions(tmp_path):
+    sent = submissions(tmp_path, configs=(ROOT / "config.yaml",))
+    scans, jobs = 28, 274
+    of_scans = [name for name in sent if name in ("simulated", "inspected", "prepared", "regions", "scored")]
+    assert of_scans.count("prepared") == scans
+    assert of_scans.count("scored") == scans
+    assert len(of_scans) <= 2.5 * scans
+    assert len(sent) < jobs / 3
