@@ -25,6 +25,7 @@ include: "rules/figures_ours.smk"
 include: "rules/reporting.smk"
 include: "rules/calibration.smk"
 include: "rules/ablations.smk"
+include: "rules/resources.smk"
 
 
 localrules:
@@ -40,6 +41,7 @@ localrules:
     figures,
     calibration,
     ablations,
+    resources_table,
 
 
 rule all:
@@ -50,6 +52,7 @@ rule all:
         EVALUATION,
         FIGURES,
         REPORT,
+        PROVENANCE,
 
 
 rule simulated_cohort:
@@ -119,3 +122,9 @@ rule ablations:
     """What each part of the method is worth: variants of its training against the configured one."""
     input:
         ABLATIONS,
+
+
+rule resources_table:
+    """What the jobs of this run took, and what to ask a scheduler for."""
+    input:
+        RESOURCES_TABLE,

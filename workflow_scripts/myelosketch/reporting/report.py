@@ -83,7 +83,7 @@ def report_content(root, *, captions, config, facts):
         "time_table": cohort_tables.time_table(root),
         "figures": shown,
         "config_text": yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True),
-        "software": [(name, number) for name, number in _software().items()],
+        "software": [(name, number) for name, number in software().items()],
         "seed": config.get("seed", "not given"),
         "commit": git_commit(),
     }
@@ -146,7 +146,7 @@ def _png_size(path):
     return int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")
 
 
-def _software():
+def software():
     """Python, Snakemake and the packages that can change a number."""
     found = {"python": platform.python_version()}
     with contextlib.suppress(PackageNotFoundError):  # the environment of these rules need not hold it
