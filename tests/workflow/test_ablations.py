@@ -65,7 +65,7 @@ def test_what_a_variant_leaves_is_not_trained_again(ablated):
 def test_a_left_out_map_reaches_no_model_of_the_variant(ablated):
     copy, _ = ablated
     for path in (copy / "results/ablations/without_MTR/fold-1").glob("*/model.json"):
-        assert json.loads(path.read_text())["inputs"] == ["FA", "RD", "AD"]
+        assert json.loads(path.read_text())["input_maps"] == ["FA", "RD", "AD"]
 
 
 @pytest.mark.parametrize(
