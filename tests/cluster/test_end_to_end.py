@@ -9,6 +9,7 @@ from cluster_run import finished, site_profile
 # a busy machine takes several times as long
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2400)]
 SCAN = "sub-MS02"
+MEASURED = ["seconds", "peak_memory_mb"]  # of histories: no two runs have the same
 MADE = ("training", "evaluation", "figures", "tables", "patients", "logs", "benchmarks")
 
 
@@ -27,11 +28,11 @@ def through_slurm(slurm, smoke, tmp_path_factory):
 
 
 def tables(folder):
-    """Every table of a run, as read, but for measured times."""
+    """Every table of a run, as read, but for measured times and memory."""
     results = folder / "results"
     paths = [path for path in results.rglob("*.tsv") if "benchmarks" not in path.relative_to(results).parts]
     read = {str(path.relative_to(results)): pd.read_csv(path, sep="\t", dtype=str) for path in paths}
-    return {name: table.drop(columns="seconds", errors="ignore") for name, table in read.items()}
+    return {name: table.drop(columns=MEASURED, errors="ignore") for name, table in read.items()}
 
 
 def test_every_table_is_the_local_runs(smoke, through_slurm):
