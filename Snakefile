@@ -24,6 +24,7 @@ include: "rules/figures_quality.smk"
 include: "rules/figures_ours.smk"
 include: "rules/reporting.smk"
 include: "rules/calibration.smk"
+include: "rules/ablation_inputs.smk"
 include: "rules/ablations.smk"
 include: "rules/resources.smk"
 

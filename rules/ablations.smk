@@ -6,13 +6,13 @@ ABLATION_FOLDER = f"{RESULTS}/ablations/{{variant}}/fold-{{fold}}"
 ABLATED_FOLDS = config["ablations"]["folds"] or CROSS_VALIDATION
 # variant -> its training and seed, and the models that it trains anew
 VARIANTS, CHANGED = {}, {}
+# every job reads the workflow: who does not ask for them neither waits for their checks nor is stopped by them
+ASKED = config["ablations"]["report"] or "ablations" in sys.argv[1:]
 try:
-    VARIANTS = ablation_variants()
+    VARIANTS = ablation_variants(check=ASKED)
     CHANGED = changed_in(VARIANTS)
 except MyelosketchError as error:
-    if (
-        config["ablations"]["report"] or "ablations" in sys.argv[1:]
-    ):  # who does not ask for them is not stopped by them
+    if ASKED:
         raise WorkflowError(str(error)) from None
     VARIANTS = {}
 # the configured scores that a variant stands beside, and its own
