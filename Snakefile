@@ -10,6 +10,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/inputs.smk"
+include: "rules/parts.smk"
 include: "rules/cohort.smk"
 include: "rules/simulation.smk"
 include: "rules/maps.smk"
@@ -77,14 +78,14 @@ rule cohort_table:
 rule registration:
     """Every MRI map in PET space, and the page that shows how well it lies there."""
     input:
-        REGISTERED,
+        aligned(REGISTERED, SCANS),
         QUALITY,
 
 
 rule regions:
     """Lesion, normal-appearing white matter and other, on each PET grid."""
     input:
-        REGIONS,
+        of_parts(LABELLED, FOLD_IDS),
 
 
 rule training:
@@ -96,7 +97,7 @@ rule training:
 rule predictions:
     """The held-out DVR map of every scan by every method."""
     input:
-        PREDICTIONS,
+        of_parts(PREDICTED, FOLD_IDS),
 
 
 rule evaluation:

@@ -77,11 +77,6 @@ def ablation_starts(wildcards):
     return models[:-2]  # without the one to be trained
 
 
-def ablated_files(key):
-    """Input function: a derivative of each scan that a fold holds out."""
-    return lambda wildcards: [out(key, scan=scan) for scan in held_out(wildcards.fold)]
-
-
 def ablation_tables(variant):
     """Scores of a variant, fold after fold."""
     return [

@@ -36,14 +36,14 @@ use rule fit_ridge as ablate_ridge with:
         alphas=lambda wildcards: VARIANTS[wildcards.variant][0]["ridge"]["alphas"],
         splits=lambda wildcards: VARIANTS[wildcards.variant][0]["ridge"]["splits"],
         inputs=lambda wildcards: VARIANTS[wildcards.variant][0]["inputs"],
+        library=library("learning.ridge", "learning.packs"),
 
 
 rule train_ablation:
     """Sketcher or refiner of a variant; what the variant does not change is the configured model."""
     input:
-        **{key: fold_files(key) for key in TRAINING_FILES},
+        scans=training_parts(PACK),
         starts=ablation_starts,
-        library=library("learning.training"),
     output:
         weights=f"{ABLATION_FOLDER}/{{method}}/model.safetensors",
         card=f"{ABLATION_FOLDER}/{{method}}/model.json",
@@ -67,6 +67,7 @@ rule train_ablation:
             wildcards.method, VARIANTS[wildcards.variant][0]
         ),
         seed=lambda wildcards: VARIANTS[wildcards.variant][1],
+        library=library("learning.training", "learning.packs"),
     script:
         "../workflow_scripts/train_ablation.py"
 
@@ -74,13 +75,13 @@ rule train_ablation:
 rule score_ablation:
     """The held-out scans of a fold, predicted by a variant and scored; no map is kept."""
     input:
-        **{key: ablated_files(key) for key in ABLATION_FILES},
         **{key: path for key, path in REFERENCE.items()},
+        registered=lambda wildcards: aligned(REGISTERED, held_out(wildcards.fold)),
         places=PLACES,
+        labelled=lambda wildcards: of_parts(LABELLED, [wildcards.fold]),
         models=lambda wildcards: ablation_models(
             wildcards.variant, wildcards.fold, scored_methods(wildcards.variant)
         ),
-        library=library("evaluation.ablations"),
     output:
         **{table: f"{ABLATION_FOLDER}/{table}.tsv" for table in COMPARED_TABLES},
     log:
@@ -95,13 +96,19 @@ rule score_ablation:
         runtime=60,
     params:
         scans=lambda wildcards: [
-            {"scan": scan, "subject": names.subject_of(scan), "group": GROUP[scan]}
+            {
+                "scan": scan,
+                "subject": names.subject_of(scan),
+                "group": GROUP[scan],
+                "files": {key: out(key, scan=scan) for key in ABLATION_FILES},
+            }
             for scan in held_out(wildcards.fold)
         ],
         methods=lambda wildcards: scored_methods(wildcards.variant),
         settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
         regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
         prediction={key: value for key, value in config["prediction"].items()},
+        library=library("evaluation.ablations"),
     script:
         "../workflow_scripts/score_ablation.py"
 
@@ -112,7 +119,6 @@ rule compare_ablations:
         **{f"configured_{table}": f"results/evaluation/{table}.tsv" for table in COMPARED_TABLES},
         tables=[path for variant in VARIANTS for path in ablation_tables(variant)],
         cards=[path for variant in VARIANTS for path in ablation_cards(variant)],
-        library=library("evaluation.ablations"),
     output:
         f"{RESULTS}/ablations/ablations.tsv",
     log:
@@ -120,7 +126,7 @@ rule compare_ablations:
     benchmark:
         "results/benchmarks/compare_ablations.tsv"
     conda:
-        "../envs/statistics.yaml"
+        "../envs/learning.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -129,6 +135,7 @@ rule compare_ablations:
         **{key: config["evaluation"][key] for key in ("k", "bootstrap", "alpha")},
         variants=list(VARIANTS),
         seed=config["seed"],
+        library=library("evaluation.ablations"),
     script:
         "../workflow_scripts/compare_ablations.py"
 
@@ -137,7 +144,6 @@ rule draw_ablations:
     """Differences of every variant to the configured training, with intervals."""
     input:
         ablations=f"{RESULTS}/ablations/ablations.tsv",
-        library=library("reporting.ablation_figure"),
     output:
         **FIGURE_FILES["ablations"],
     log:
@@ -155,5 +161,6 @@ rule draw_ablations:
         k=config["evaluation"]["k"],
         alpha=config["evaluation"]["alpha"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.ablation_figure"),
     script:
         "../workflow_scripts/draw_ablations.py"

@@ -18,7 +18,6 @@ rule measure_participant:
         **{name: map_input(name) for name in DERIVED},
         **{name: scan_input(name) for name in ("T1w", "FLAIR", "lesion_mask")},
         **{f"truth_{name}": truth_input(name) for name in MEASURED_TRUTH},
-        library=library("calibration.measure"),
     output:
         MEASURED,
     log:
@@ -34,14 +33,13 @@ rule measure_participant:
     params:
         **config["regions"],
         group=lambda wildcards: GROUP[wildcards.scan],
+        library=library("calibration.measure"),
     script:
         "../workflow_scripts/measure_participant.py"
 
 
 rule survey_lesions:
     """Lesions of one more patient at 1 mm with the measured load: volumes, shapes and places."""
-    input:
-        library=library("calibration.lesion_survey", "simulation.lesions", "simulation.settings"),
     output:
         SURVEYED,
     log:
@@ -57,6 +55,7 @@ rule survey_lesions:
     params:
         settings={"anatomy": config["simulation"]["anatomy"]},
         seed=config["seed"],
+        library=library("calibration.lesion_survey", "simulation.lesions", "simulation.settings"),
     script:
         "../workflow_scripts/survey_lesions.py"
 
@@ -66,7 +65,6 @@ rule calibrate_tissue:
     input:
         participants=expand(MEASURED, scan=INTERNAL),
         lesion_tables=[truth(scan, "lesion_table") for scan in PATIENTS],
-        library=library("calibration.steps", "calibration.tissue_table", "calibration.relations"),
     output:
         tissue=f"{CALIBRATED}/tissue.tsv",
         participants=f"{CALIBRATED}/tissue_participants.tsv",
@@ -85,6 +83,7 @@ rule calibrate_tissue:
         runtime=10,
     params:
         patients=[names.subject_of(scan) for scan in PATIENTS],
+        library=library("calibration.steps", "calibration.tissue_table", "calibration.relations"),
     script:
         "../workflow_scripts/calibrate_tissue.py"
 
@@ -93,7 +92,6 @@ rule calibrate_lesions:
     """Lesions of the surveyed patients against the thirty measured ones."""
     input:
         surveyed=expand(SURVEYED, patient=SURVEY_PATIENTS),
-        library=library("calibration.steps", "calibration.lesion_targets"),
     output:
         lesions=f"{CALIBRATED}/lesions.tsv",
     log:
@@ -106,6 +104,8 @@ rule calibrate_lesions:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        library=library("calibration.steps", "calibration.lesion_targets"),
     script:
         "../workflow_scripts/calibrate_lesions.py"
 
@@ -114,7 +114,6 @@ rule calibrate_prediction:
     """The ladder on true poses: template, linear models, and what the truth itself would reach."""
     input:
         participants=expand(MEASURED, scan=INTERNAL),
-        library=library("calibration.steps", "calibration.prediction"),
     output:
         ladder=f"{CALIBRATED}/ladder.tsv",
         fitted=f"{CALIBRATED}/ladder_fits.tsv",
@@ -141,6 +140,7 @@ rule calibrate_prediction:
         bootstrap=config["evaluation"]["bootstrap"],
         seed=config["seed"],
         alpha=config["evaluation"]["alpha"],
+        library=library("calibration.steps", "calibration.prediction"),
     script:
         "../workflow_scripts/calibrate_prediction.py"
 
@@ -193,7 +193,6 @@ rule write_calibration:
         simulator=sorted(
             own_file(path) for path in (LIBRARY / "myelosketch/simulation").glob("*.py")
         ),
-        library=library("calibration.page"),
     output:
         page=f"{CALIBRATED}/simulation.md",
         criteria=f"{CALIBRATED}/criteria.tsv",
@@ -218,5 +217,6 @@ rule write_calibration:
             "alpha": config["evaluation"]["alpha"],
             "settings": SIMULATION_SETTINGS,
         },
+        library=library("calibration.page"),
     script:
         "../workflow_scripts/write_calibration.py"

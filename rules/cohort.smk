@@ -8,8 +8,9 @@ COHORT_TABLES = [
     "results/cohort/intake.html",
     "results/cohort/admitted.tsv",
 ]
-INSPECTIONS = expand("results/cohort/intake/{scan}.json", scan=INSPECTED)
-PICTURES = expand("results/cohort/intake/{scan}.png", scan=INSPECTED)
+# part -> scans; of all folds, because the intake knows none
+INSPECTED_PARTS = split_in_parts(list(INSPECTED), TOGETHER)
+INSPECTIONS = expand("results/cohort/intake/part-{part}.json", part=INSPECTED_PARTS)
 
 
 rule write_cohort:
@@ -56,39 +57,37 @@ rule write_found:
         "../workflow_scripts/write_found.py"
 
 
-rule inspect_scan:
-    """Every file of one scan opened, described and judged; pictures for the page."""
+rule inspect_scans:
+    """Every file of some scans opened, described and judged; pictures for the page."""
     input:
         files=inspected_files,
-        library=library("cohort.inspection"),
     output:
-        json="results/cohort/intake/{scan}.json",
-        png="results/cohort/intake/{scan}.png",
+        "results/cohort/intake/part-{part}.json",
     log:
-        "results/logs/inspect_scan/{scan}.log",
+        "results/logs/inspect_scans/part-{part}.log",
     benchmark:
-        "results/benchmarks/inspect_scan/{scan}.tsv"
+        "results/benchmarks/inspect_scans/part-{part}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=10,
+        runtime=20,
     params:
-        row=lambda wildcards: INSPECTED[wildcards.scan],
+        rows=lambda wildcards: [INSPECTED[scan] for scan in INSPECTED_PARTS[wildcards.part]],
+        states=lambda wildcards: [inspected_state(scan) for scan in INSPECTED_PARTS[wildcards.part]],
         units=config["units"],
         maps=config["maps"],
         root=dataset_root(),
-        state=inspected_state,
+        library=library("cohort.inspection"),
     script:
-        "../workflow_scripts/inspect_scan.py"
+        "../workflow_scripts/inspect_scans.py"
 
 
 rule gather_intake:
     """One row per scan and file, with its verdict; one image under two participants is found here."""
     input:
         inspections=INSPECTIONS,
-        library=library("cohort.intake"),
     output:
         "results/cohort/intake.tsv",
     log:
@@ -103,6 +102,7 @@ rule gather_intake:
         runtime=5,
     params:
         accept=config["cohort"]["accept"],
+        library=library("cohort.intake"),
     script:
         "../workflow_scripts/gather_intake.py"
 
@@ -113,9 +113,7 @@ rule write_intake_page:
         intake="results/cohort/intake.tsv",
         excluded="results/cohort/excluded.tsv",
         inspections=INSPECTIONS,
-        pictures=PICTURES,
         template=own_file(LIBRARY / "myelosketch/reporting/intake.html.j2"),
-        library=library("reporting.intake_page"),
     output:
         "results/cohort/intake.html",
     log:
@@ -128,6 +126,8 @@ rule write_intake_page:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        library=library("reporting.intake_page"),
     script:
         "../workflow_scripts/write_intake_page.py"
 
@@ -137,7 +137,6 @@ rule admit_scans:
     input:
         intake="results/cohort/intake.tsv",
         page="results/cohort/intake.html",
-        library=library("cohort.intake"),
     output:
         "results/cohort/admitted.tsv",
     log:
@@ -155,5 +154,6 @@ rule admit_scans:
     params:
         scans=SCANS,
         refused=REFUSED,
+        library=library("cohort.intake"),
     script:
         "../workflow_scripts/admit_scans.py"

@@ -13,10 +13,11 @@ REFERENCE = {
     "reference_mean": "results/training/fold-{fold}/white-matter_mean.nii.gz",
     "reference_sd": "results/training/fold-{fold}/white-matter_sd.nii.gz",
 }
-REFERENCE_INPUTS = ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
 # settings of the scores of one scan; others, such as alpha, rerun only what gathers them
 SCAN_SETTINGS = ("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "lesion_sizes_mm3")
 SCAN_SETTINGS += ("periventricular_mm", "juxtacortical_mm", "sensitivity")
+# what scores read of a scan, beside its label map and its predictions
+SCORED_FILES = ("dvr", "fractions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
 LESION_TRUTH = ("lesions", "lesion_table", "poses") if IS_SIMULATED else ()
 EVALUATION = [
     *expand("results/evaluation/{table}.tsv", table=[*SCORE_TABLES, *SUMMARIES]),
@@ -28,11 +29,28 @@ EVALUATION = [
 ]
 
 
+def truth_of(scan):
+    """What scores read of the truth: of a simulated scan its ceilings and, of a patient, its lesions."""
+    if not IS_SIMULATED:
+        return {}
+    known = truth_files(SIMULATED, names.subject_of(scan), GROUP[scan])
+    return {key: known[key] for key in (*CEILINGS, *LESION_TRUTH) if key in known}
+
+
+def part_tables(folds):
+    """Tables of all parts of some folds, each part's in the order of SCORE_TABLES."""
+    return [
+        path
+        for tables in zip(*(of_parts(SCORES, folds, table=table) for table in SCORE_TABLES))
+        for path in tables
+    ]
+
+
 rule fit_threshold:
     """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
     input:
-        **{key: control_files(key) for key in REFERENCE_INPUTS},
-        library=library("evaluation.demyelination"),
+        registered=registered_controls,
+        labelled=training_parts(LABELLED),
     output:
         **REFERENCE,
     log:
@@ -47,15 +65,15 @@ rule fit_threshold:
         runtime=10,
     params:
         controls=lambda wildcards: train_controls(wildcards.fold),
+        files=control_files,
         fwhm_mm=config["evaluation"]["reference_fwhm_mm"],
+        library=library("evaluation.demyelination"),
     script:
         "../workflow_scripts/fit_threshold.py"
 
 
 rule map_places:
     """Where the template has its lateral ventricles, deep nuclei, cerebellum and brain stem."""
-    input:
-        library=library("evaluation.places"),
     output:
         PLACES,
     log:
@@ -68,57 +86,68 @@ rule map_places:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        library=library("evaluation.places"),
     script:
         "../workflow_scripts/map_places.py"
 
 
-rule score_scan:
-    """All methods and ceilings of one scan against its measured PET, and its demyelinated voxels."""
+rule score_scans:
+    """All methods and ceilings of some scans against their measured PET, and their demyelinated voxels."""
     input:
-        **{key: reference_of(key) for key in REFERENCE},
-        **{key: truth_input(key) for key in LESION_TRUTH},
-        dvr=pat("dvr"),
-        regions=pat("regions"),
-        fractions=pat("fractions"),
-        xfm_t1w_to_petref=pat("xfm_t1w_to_petref"),
-        xfm_t1w_to_mni=pat("xfm_t1w_to_mni"),
+        **REFERENCE,
+        registered=registered_part,
+        truth=lambda wildcards: [
+            path for scan in part_scans(wildcards) for path in truth_of(scan).values()
+        ],
         places=PLACES,
-        predictions=expand(pat("predicted"), method=METHODS, allow_missing=True),
-        ceilings=lambda wildcards: [truth(wildcards.scan, which) for which in CEILINGS],
-        library=library("evaluation.scoring"),
+        labelled=LABELLED,
+        predicted=PREDICTED,
     output:
-        tables=expand(
-            "results/evaluation/scans/{{folder}}/{{scan}}_{table}.tsv", table=SCORE_TABLES
-        ),
-        masks=expand(pat("demyelinated"), method=["pet", *METHODS], allow_missing=True),
+        **{table: SCORES.replace("{table}", table) for table in SCORE_TABLES},
+        masks=MASKED,
     log:
-        "results/logs/score_scan/{folder}/{scan}.log",
+        f"results/logs/score_scans/{PART}.log",
     benchmark:
-        "results/benchmarks/score_scan/{folder}/{scan}.tsv"
+        f"results/benchmarks/score_scans/{PART}.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
     resources:
         mem_mb=3000,
-        runtime=15,
+        runtime=60,
     params:
-        tables=SCORE_TABLES,
-        scored=SCORED,
-        mapped=["pet", *METHODS],
-        subject=lambda wildcards: names.subject_of(wildcards.scan),
-        group=lambda wildcards: GROUP[wildcards.scan],
-        fold=lambda wildcards: FOLD[wildcards.scan],
+        scans=lambda wildcards: [
+            {
+                "scan": scan,
+                "subject": names.subject_of(scan),
+                "group": GROUP[scan],
+                "files": {
+                    **{key: out(key, scan=scan) for key in (*SCORED_FILES, "regions")},
+                    **{key: truth_of(scan)[key] for key in LESION_TRUTH if key in truth_of(scan)},
+                },
+                "predictions": {
+                    **{method: out("predicted", scan=scan, method=method) for method in METHODS},
+                    **{which: truth_of(scan)[which] for which in CEILINGS},
+                },
+                "masks": {
+                    method: out("demyelinated", scan=scan, method=method)
+                    for method in ("pet", *METHODS)
+                },
+            }
+            for scan in part_scans(wildcards)
+        ],
         settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
         regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
+        library=library("evaluation.parts"),
     script:
-        "../workflow_scripts/score_scan.py"
+        "../workflow_scripts/score_scans.py"
 
 
 rule gather_scores:
     """The scans' tables, put together."""
     input:
-        tables=scan_tables(INTERNAL),
-        library=library("evaluation.gather"),
+        tables=part_tables(CROSS_VALIDATION),
     output:
         expand("results/evaluation/{table}.tsv", table=SCORE_TABLES),
     log:
@@ -131,14 +160,15 @@ rule gather_scores:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        library=library("evaluation.gather"),
     script:
         "../workflow_scripts/gather_scores.py"
 
 
 use rule gather_scores as gather_external_scores with:
     input:
-        tables=scan_tables(EXTERNAL),
-        library=library("evaluation.gather"),
+        tables=part_tables([EXTERNAL_FOLD]),
     output:
         expand("results/evaluation/external/{table}.tsv", table=SCORE_TABLES),
     log:

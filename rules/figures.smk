@@ -65,15 +65,8 @@ rule draw_qualitative:
     """Figure 3: one patient's MRI maps, true and predicted DVR."""
     input:
         region_volumes=REGION_VOLUMES,
-        maps=[
-            out(key, scan=scan)
-            for scan in PATIENTS
-            for key in ("mtr", "fa", "rd", "ad", "dvr", "regions")
-        ],
-        predicted=[
-            out("predicted", scan=scan, method=method) for scan in PATIENTS for method in METHODS
-        ],
-        library=library("reporting.qualitative_figure"),
+        labelled=of_parts(LABELLED, CROSS_VALIDATION),
+        predicted=of_parts(PREDICTED, CROSS_VALIDATION),
     output:
         **FIGURE_FILES["fig3_qualitative"],
     log:
@@ -92,6 +85,7 @@ rule draw_qualitative:
         methods=METHODS,
         example_patient=config["reporting"]["example_patient"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.qualitative_figure"),
     script:
         "../workflow_scripts/draw_qualitative.py"
 
@@ -100,7 +94,6 @@ rule draw_groups:
     """Figure 4A: mean DVR by region of interest."""
     input:
         regions="results/evaluation/regions.tsv",
-        library=library("reporting.regional_figures"),
     output:
         **FIGURE_FILES["fig4a_groups"],
     log:
@@ -117,6 +110,7 @@ rule draw_groups:
         **METHOD_FACTS,
         methods=METHODS,
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.regional_figures"),
     script:
         "../workflow_scripts/draw_groups.py"
 
@@ -125,7 +119,6 @@ rule draw_individuals:
     """Figure 4B: mean DVR of each participant."""
     input:
         regions="results/evaluation/regions.tsv",
-        library=library("reporting.regional_figures"),
     output:
         **FIGURE_FILES["fig4b_individuals"],
     log:
@@ -141,6 +134,7 @@ rule draw_individuals:
     params:
         **METHOD_FACTS,
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.regional_figures"),
     script:
         "../workflow_scripts/draw_individuals.py"
 
@@ -149,7 +143,6 @@ rule draw_demyelinated_percentage:
     """Figure 5A: share of demyelinated lesion voxels of each patient."""
     input:
         demyelination="results/evaluation/demyelination.tsv",
-        library=library("reporting.demyelination_figure"),
     output:
         **FIGURE_FILES["fig5a_demyelinated_percentage"],
     log:
@@ -166,6 +159,7 @@ rule draw_demyelinated_percentage:
         **METHOD_FACTS,
         k=config["evaluation"]["k"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.demyelination_figure"),
     script:
         "../workflow_scripts/draw_demyelinated_percentage.py"
 
@@ -174,13 +168,7 @@ rule draw_agreement:
     """Figure 5B: lesion voxels on which true and predicted PET agree."""
     input:
         demyelination="results/evaluation/demyelination.tsv",
-        maps=[out(key, scan=scan) for scan in PATIENTS for key in ("dvr", "regions")],
-        masks=[
-            out("demyelinated", scan=scan, method=method)
-            for scan in PATIENTS
-            for method in ("pet", SHOWN_METHOD)
-        ],
-        library=library("reporting.agreement_figure"),
+        masks=of_parts(MASKED, CROSS_VALIDATION),
     output:
         **FIGURE_FILES["fig5b_agreement"],
     log:
@@ -199,5 +187,6 @@ rule draw_agreement:
         k=config["evaluation"]["k"],
         agreement_colours=config["reporting"]["agreement_colours"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.agreement_figure"),
     script:
         "../workflow_scripts/draw_agreement.py"

@@ -19,7 +19,6 @@ rule draw_ladder:
     """Every method and ceiling: lesion MAE, Dice beside trivial Dice, MCC."""
     input:
         summary="results/evaluation/summary.tsv",
-        library=library("reporting.ladder_figure"),
     output:
         **FIGURE_FILES["ladder"],
     log:
@@ -37,6 +36,7 @@ rule draw_ladder:
         k=config["evaluation"]["k"],
         alpha=config["evaluation"]["alpha"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.ladder_figure"),
     script:
         "../workflow_scripts/draw_ladder.py"
 
@@ -46,7 +46,6 @@ rule draw_comparison:
     input:
         ranks="results/evaluation/ranks.tsv",
         comparisons="results/evaluation/comparisons.tsv",
-        library=library("reporting.comparison_figures"),
     output:
         **FIGURE_FILES["comparison"],
     log:
@@ -63,6 +62,7 @@ rule draw_comparison:
         **METHOD_FACTS,
         alpha=config["evaluation"]["alpha"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.comparison_figures"),
     script:
         "../workflow_scripts/draw_comparison.py"
 
@@ -72,7 +72,6 @@ rule draw_roc:
     input:
         roc="results/evaluation/roc.tsv",
         summary="results/evaluation/summary.tsv",
-        library=library("reporting.roc_figure"),
     output:
         **FIGURE_FILES["roc"],
     log:
@@ -89,6 +88,7 @@ rule draw_roc:
         **METHOD_FACTS,
         k=config["evaluation"]["k"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.roc_figure"),
     script:
         "../workflow_scripts/draw_roc.py"
 
@@ -98,7 +98,6 @@ rule draw_calibration_curves:
     input:
         calibration="results/evaluation/calibration.tsv",
         voxelwise="results/evaluation/voxelwise.tsv",
-        library=library("reporting.calibration_figure"),
     output:
         **FIGURE_FILES["calibration"],
     log:
@@ -114,6 +113,7 @@ rule draw_calibration_curves:
     params:
         **METHOD_FACTS,
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.calibration_figure"),
     script:
         "../workflow_scripts/draw_calibration_curves.py"
 
@@ -123,7 +123,6 @@ rule draw_sites:
     input:
         summary="results/evaluation/summary.tsv",
         external="results/evaluation/external/summary.tsv",
-        library=library("reporting.comparison_figures"),
     output:
         **FIGURE_FILES["sites"],
     log:
@@ -141,6 +140,7 @@ rule draw_sites:
         k=config["evaluation"]["k"],
         alpha=config["evaluation"]["alpha"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.comparison_figures"),
     script:
         "../workflow_scripts/draw_sites.py"
 
@@ -151,7 +151,6 @@ rule draw_bland_altman:
         demyelination="results/evaluation/demyelination.tsv",
         regions="results/evaluation/regions.tsv",
         patient_agreement="results/evaluation/patient_agreement.tsv",
-        library=library("reporting.bland_altman_figure"),
     output:
         **FIGURE_FILES["bland_altman"],
     log:
@@ -169,6 +168,7 @@ rule draw_bland_altman:
         k=config["evaluation"]["k"],
         alpha=config["evaluation"]["alpha"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.bland_altman_figure"),
     script:
         "../workflow_scripts/draw_bland_altman.py"
 
@@ -177,7 +177,6 @@ rule draw_lesion_means:
     """Mean DVR of each lesion, true against predicted."""
     input:
         lesions="results/evaluation/lesions.tsv",
-        library=library("reporting.lesion_figures"),
     output:
         **FIGURE_FILES["lesion_means"],
     log:
@@ -194,6 +193,7 @@ rule draw_lesion_means:
         **METHOD_FACTS,
         min_lesion_mm3=config["evaluation"]["min_lesion_mm3"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.lesion_figures"),
     script:
         "../workflow_scripts/draw_lesion_means.py"
 
@@ -203,7 +203,6 @@ rule draw_lesion_agreement:
     input:
         lesions="results/evaluation/lesions.tsv",
         lesion_agreement="results/evaluation/lesion_agreement.tsv",
-        library=library("reporting.lesion_figures"),
     output:
         **FIGURE_FILES["lesion_agreement"],
     log:
@@ -221,6 +220,7 @@ rule draw_lesion_agreement:
         alpha=config["evaluation"]["alpha"],
         min_lesion_mm3=config["evaluation"]["min_lesion_mm3"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.lesion_figures"),
     script:
         "../workflow_scripts/draw_lesion_agreement.py"
 
@@ -229,7 +229,6 @@ rule draw_sensitivity:
     """Scores under another k, reference, perilesional width and smallest lesion: a figure each."""
     input:
         sensitivity="results/evaluation/sensitivity.tsv",
-        library=library("reporting.sensitivity_figure"),
     output:
         **{
             f"{name}_{suffix}": path
@@ -252,5 +251,6 @@ rule draw_sensitivity:
         axes=SENSITIVITY,
         in_force=IN_FORCE,
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.sensitivity_figure"),
     script:
         "../workflow_scripts/draw_sensitivity.py"

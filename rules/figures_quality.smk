@@ -5,7 +5,6 @@ rule draw_registration_quality:
     """Numbers that tell whether each registration can be believed, beside their limits."""
     input:
         qc=QUALITY[:1],
-        library=library("reporting.registration_figure"),
     output:
         **FIGURE_FILES["registration_quality"],
     log:
@@ -22,6 +21,7 @@ rule draw_registration_quality:
         **FACTS,
         limits=config["registration"]["quality"],
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.registration_figure"),
     script:
         "../workflow_scripts/draw_registration_quality.py"
 
@@ -30,7 +30,6 @@ rule draw_registration_error:
     """Registration error against the known pose of a simulated cohort."""
     input:
         registration_error="results/evaluation/registration_error.tsv",
-        library=library("reporting.quality_figures"),
     output:
         **FIGURE_FILES["registration_error"],
     log:
@@ -46,6 +45,7 @@ rule draw_registration_error:
     params:
         **FACTS,
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.quality_figures"),
     script:
         "../workflow_scripts/draw_registration_error.py"
 
@@ -56,7 +56,6 @@ rule draw_training_curves:
         histories=expand(
             "results/training/fold-{fold}/{method}/history.tsv", method=GANS, fold=CROSS_VALIDATION
         ),
-        library=library("reporting.quality_figures"),
     output:
         **FIGURE_FILES["training_curves"],
     log:
@@ -72,5 +71,6 @@ rule draw_training_curves:
     params:
         **FACTS,
         dpi=config["reporting"]["dpi"],
+        library=library("reporting.quality_figures"),
     script:
         "../workflow_scripts/draw_training_curves.py"

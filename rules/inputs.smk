@@ -1,6 +1,7 @@
 """Where files lie: the functions that rules ask for their inputs, outputs and the library's modules."""
 
-import ast
+import hashlib
+import re
 from functools import cache
 
 from myelosketch.cohort.refusals import scan_state
@@ -13,6 +14,9 @@ from myelosketch.simulation.cohort import (
     truth_files,
 )
 from myelosketch.simulation.sites import site_settings
+
+# a line of a module that imports of this library; parsing the module for it would take ten times as long
+IMPORT = re.compile(r"^[ \t]*from (myelosketch[\w.]*) import (\([^)]*\)|[^\n(]*)", re.MULTILINE)
 
 
 def train_scans(fold):
@@ -28,11 +32,6 @@ def out(key, **entities):
 def pat(key):
     """Path of a derivative with wildcards, for outputs."""
     return f"{RESULTS}/{names.pattern(key)}"
-
-
-def pat_input(key):
-    """Input function: a derivative of the scan of the wildcards, for rules whose outputs have no {folder}."""
-    return lambda wildcards: out(key, scan=wildcards.scan)
 
 
 def truth(scan, which):
@@ -99,18 +98,21 @@ def companion_input(name, kind):
 
 
 def inspected_files(wildcards):
-    """Input function: every file of a scan, with the JSON beside an image where a user's data have one."""
-    row = INSPECTED[wildcards.scan]
-    files = list(used_files(row, reference=config["maps"]["reference"]).values())
+    """Input function: every file of a part's scans, with the JSON beside an image where a user's data have one."""
+    files = [
+        path
+        for scan in INSPECTED_PARTS[wildcards.part]
+        for path in used_files(INSPECTED[scan], reference=config["maps"]["reference"]).values()
+    ]
     sidecars = [str(sidecar_path(path)) for path in files]
     own = [path for path in sidecars if not IS_SIMULATED and Path(path).is_file()]
     return list(dict.fromkeys(files + own))
 
 
-def inspected_state(wildcards):
+def inspected_state(scan):
     """What identifies the files of a user's scan as they are now; simulated ones are not there yet."""
     settings = {key: config[key] for key in ("units", "maps")}
-    return "" if IS_SIMULATED else scan_state(INSPECTED[wildcards.scan], **settings)
+    return "" if IS_SIMULATED else scan_state(INSPECTED[scan], **settings)
 
 
 def dataset_root():
@@ -122,9 +124,9 @@ def dataset_root():
     return config["cohort"]["bids"]["dataset"]
 
 
-def map_units(wildcards):
+def map_units(scan):
     """Unit of each map of a scan: as declared, or our own where the workflow derives the map itself."""
-    row = INSPECTED[wildcards.scan]
+    row = INSPECTED[scan]
     return {
         name: config["units"][name] if row[name] else unit for name, unit in names.UNITS.items()
     }
@@ -137,22 +139,20 @@ def map_input(name):
     )
 
 
-def flair_input(wildcards):
-    """Input function: the FLAIR of a scan whose lesions are drawn or found on it ([] for the others)."""
-    return INSPECTED[wildcards.scan]["FLAIR"] if wildcards.scan in ON_FLAIR else []
-
-
-def early_pet(wildcards):
-    """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
-    given = INSPECTED[wildcards.scan]["DVR"]
-    return [] if given else out("pet_early", scan=wildcards.scan)
-
-
-def dwi_sidecar(wildcards):
-    """Input function: the JSON beside the diffusion images, which names their phase encoding ([] where there is none)."""
-    row = INSPECTED[wildcards.scan]
-    path = sidecar_path(row["dwi"] or row["FA"])
-    return str(path) if IS_SIMULATED or path.is_file() else []
+def own_images(scan):
+    """What the registration reads of a scan: its own images, or maps derived from them, None where there are none."""
+    row = INSPECTED[scan]
+    sidecar = sidecar_path(row["dwi"] or row["FA"])
+    return {
+        **{name: row[name] or out(DERIVED[name], scan=scan) for name in DERIVED},
+        **{name: row[name] for name in ("T1w", "lesion_mask", "segmentation")},
+        # lesions are drawn or found on it
+        "FLAIR": row["FLAIR"] if scan in ON_FLAIR else None,
+        # the mean of early frames, where the DVR is derived from a dynamic PET
+        "pet_anatomy": None if row["DVR"] else out("pet_early", scan=scan),
+        # names the phase encoding
+        "dwi_json": str(sidecar) if DEFORMABLE and (IS_SIMULATED or sidecar.is_file()) else None,
+    }
 
 
 def train_controls(fold):
@@ -160,41 +160,10 @@ def train_controls(fold):
     return [scan for scan in train_scans(fold) if GROUP[scan] == "HC"]
 
 
-def fold_files(key):
-    """Input function: a derivative of each training scan of a fold; no file of a held-out scan is an input."""
-    return lambda wildcards: [out(key, scan=scan) for scan in train_scans(wildcards.fold)]
-
-
-def control_files(key):
-    """Input function: a derivative of each training control of a fold."""
-    return lambda wildcards: [out(key, scan=scan) for scan in train_controls(wildcards.fold)]
-
-
 def network_settings(method, training=None):
     """The part of the configuration (or of a variant's training) that shapes one network method."""
     training = training or config["training"]
     return {key: training[key] for key in (*NETWORK_SETTINGS, method)}
-
-
-def held_out_models(file):
-    """Input function: a file of every model that was trained without the scan of the wildcards."""
-    return lambda wildcards: [
-        f"{RESULTS}/training/fold-{FOLD[wildcards.scan]}/{method}/{file}" for method in MODELS_READ
-    ]
-
-
-def reference_of(kind):
-    """Input function: a file of the healthy reference of the fold in which the scan is held out."""
-    return lambda wildcards: REFERENCE[kind].format(fold=FOLD[wildcards.scan])
-
-
-def scan_tables(scans):
-    """Tables of scans, each scan's in the order of SCORE_TABLES."""
-    return [
-        f"results/evaluation/scans/{names.folder_of(scan)}/{scan}_{table}.tsv"
-        for scan in scans
-        for table in SCORE_TABLES
-    ]
 
 
 def own_file(path):
@@ -205,22 +174,27 @@ def own_file(path):
 @cache  # a module is imported by many, and every job reads the rules
 def imports_of(path):
     """Names of this library's modules that one of its files imports, wherever in it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    lines = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    found = IMPORT.findall(path.read_text(encoding="utf-8"))
     return [
         name
-        for line in lines
-        if (line.module or "").startswith("myelosketch")
-        for name in (line.module, *(f"{line.module}.{alias.name}" for alias in line.names))
+        for module, imported in found
+        for name in (module, *(f"{module}.{word}" for word in re.findall(r"\w+", imported)))
     ]
 
 
+@cache
+def file_digest(path):
+    """SHA-256 of a module's source."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def library(*modules):
-    """Files of library modules and of all they import, so that an edit reruns just the rules it concerns."""
+    """Hash of library modules and of all they import: as a parameter, so that an edit reruns the rules it concerns."""
     found, pending = set(), [f"myelosketch.{name}" for name in modules]
     while pending:
         path = LIBRARY.joinpath(*pending.pop().split(".")).with_suffix(".py")
         if path.is_file() and path not in found:
             found.add(path)
             pending += imports_of(path)
-    return sorted(own_file(path) for path in found)
+    together = "".join(file_digest(path) for path in sorted(found))
+    return hashlib.sha256(together.encode()).hexdigest()[:16]

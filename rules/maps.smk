@@ -1,6 +1,7 @@
 """Floor 3: FA, RD, AD, MTR and DVR from raw images, for the scans whose table gives no such map."""
 
 TENSOR_MAPS = ("raw_fa", "raw_rd", "raw_ad", "raw_md", "raw_b0")
+DEFORMABLE = config["registration"]["dwi"] == "deformable"
 GREY_MATTER = config["maps"]["reference"] == "grey_matter"
 # how images are moved; how the result is judged (quality, accept) moves nothing
 MOVING = {
@@ -15,7 +16,6 @@ rule fit_tensor:
         dwi=scan_input("dwi"),
         bval=companion_input("dwi", "bval"),
         bvec=companion_input("dwi", "bvec"),
-        library=library("imaging.tensor"),
     output:
         **{key: pat(key) for key in TENSOR_MAPS},
     log:
@@ -29,8 +29,11 @@ rule fit_tensor:
         mem_mb=4000,
         runtime=60,
     params:
-        **{key: config["maps"][key] for key in ("denoise", "motion", "b_max", "b0_threshold")},
-        seed=config["seed"],
+        options={
+            key: config["maps"][key] for key in ("denoise", "motion", "b_max", "b0_threshold")
+        }
+        | {"seed": config["seed"]},
+        library=library("imaging.tensor"),
     script:
         "../workflow_scripts/fit_tensor.py"
 
@@ -41,7 +44,6 @@ rule compute_mtr:
         admitted=ancient("results/cohort/admitted.tsv"),
         mt_on=scan_input("mt_on"),
         mt_off=scan_input("mt_off"),
-        library=library("imaging.mtr"),
     output:
         pat("raw_mtr"),
     log:
@@ -55,9 +57,12 @@ rule compute_mtr:
         mem_mb=2000,
         runtime=20,
     params:
-        align=config["maps"]["align_mt"],
-        noise_share=config["maps"]["mt_noise_share"],
-        seed=config["seed"],
+        options={
+            "align": config["maps"]["align_mt"],
+            "noise_share": config["maps"]["mt_noise_share"],
+            "seed": config["seed"],
+        },
+        library=library("imaging.mtr"),
     script:
         "../workflow_scripts/compute_mtr.py"
 
@@ -68,7 +73,6 @@ rule average_pet:
         admitted=ancient("results/cohort/admitted.tsv"),
         pet=scan_input("pet"),
         json=companion_input("pet", "json"),
-        library=library("imaging.early_frames"),
     output:
         pat("pet_early"),
     log:
@@ -86,6 +90,7 @@ rule average_pet:
         t_star_min=config["maps"]["t_star_min"],
         motion=config["maps"]["pet_motion"],
         seed=config["seed"],
+        library=library("imaging.early_frames"),
     script:
         "../workflow_scripts/average_pet.py"
 
@@ -97,10 +102,7 @@ rule fit_dvr:
         pet=scan_input("pet"),
         json=companion_input("pet", "json"),
         reference_mask=[] if GREY_MATTER else scan_input("reference_mask"),
-        t1w=pat("t1w") if GREY_MATTER else [],
-        brain=pat("brain") if GREY_MATTER else [],
-        tissue=pat("tissue") if GREY_MATTER else [],
-        library=library("imaging.kinetics"),
+        anatomy=lambda wildcards: aligned(PREPARED, [wildcards.scan]) if GREY_MATTER else [],
     output:
         pat(RAW_DVR),
     log:
@@ -114,10 +116,18 @@ rule fit_dvr:
         mem_mb=6000,
         runtime=60,
     params:
-        **{key: config["maps"][key] for key in ("t_star_min", "k2_prime", "reference")},
-        model=config["maps"]["dvr_model"],
-        motion=config["maps"]["pet_motion"],
-        registration=MOVING if GREY_MATTER else None,
-        seed=config["seed"],
+        options={key: config["maps"][key] for key in ("t_star_min", "k2_prime", "reference")}
+        | {
+            "model": config["maps"]["dvr_model"],
+            "motion": config["maps"]["pet_motion"],
+            "registration": MOVING if GREY_MATTER else None,
+            "seed": config["seed"],
+        },
+        anatomy=lambda wildcards: (
+            {key: out(key, scan=wildcards.scan) for key in ("t1w", "brain", "tissue")}
+            if GREY_MATTER
+            else {}
+        ),
+        library=library("imaging.kinetics"),
     script:
         "../workflow_scripts/fit_dvr.py"

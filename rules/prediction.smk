@@ -1,47 +1,37 @@
 """Floor 4: the DVR map of every scan, predicted by the models of the fold that held it out."""
 
-from myelosketch.learning.predict import needed_models, sd_path
+from myelosketch.learning.predict import needed_models
 
 MODELS_READ = needed_models(METHODS, STARTS)
-PREDICTED = pat("predicted")
-PREDICTED_BY = {method: PREDICTED.replace("{method}", method) for method in METHODS}
-# networks only, and one draw has no deviation
-DEVIATIONS = {
-    f"{method}_sd": sd_path(path)
-    for method, path in PREDICTED_BY.items()
-    if method in STARTS and config["prediction"]["dropout_draws"] > 1
-}
-PREDICTIONS = [out("predicted", scan=scan, method=method) for scan in SCANS for method in METHODS]
 
 
-rule predict_scan:
-    """The DVR map of one scan by every method; neither its PET nor its regions are inputs."""
+rule predict_scans:
+    """The DVR maps of some scans by every method, listed; neither their PET nor their regions are inputs."""
     input:
-        mtr=pat("mtr"),
-        fa=pat("fa"),
-        rd=pat("rd"),
-        ad=pat("ad"),
-        xfm_t1w_to_petref=pat("xfm_t1w_to_petref"),
-        xfm_t1w_to_mni=pat("xfm_t1w_to_mni"),
-        weights=held_out_models("model.safetensors"),
-        cards=held_out_models("model.json"),
-        library=library("learning.predict"),
+        registered=registered_part,
+        weights=expand(
+            f"{MODEL_FOLDER}/{{method}}/model.safetensors", method=MODELS_READ, allow_missing=True
+        ),
     output:
-        **PREDICTED_BY,
-        **DEVIATIONS,
+        PREDICTED,
     log:
-        "results/logs/predict_scan/{folder}/{scan}.log",
+        f"results/logs/predict_scans/{PART}.log",
     benchmark:
-        "results/benchmarks/predict_scan/{folder}/{scan}.tsv"
+        f"results/benchmarks/predict_scans/{PART}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
     resources:
         mem_mb=4000,
-        runtime=20,
+        runtime=60,
     params:
+        scans=part_scans,
         models=MODELS_READ,
         methods=METHODS,
         options=config["prediction"],
+        # a model that was put in the place of the trained one is refused
+        settings={method: network_settings(method) for method in MODELS_READ if method in STARTS},
+        seed=config["seed"],
+        library=library("learning.predict"),
     script:
-        "../workflow_scripts/predict_scan.py"
+        "../workflow_scripts/predict_scans.py"

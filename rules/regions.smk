@@ -1,39 +1,37 @@
 """Floor 3: one label map per scan on petref: other, normal-appearing or healthy white matter, lesion."""
 
-REGIONS = [out("regions", scan=scan) for scan in SCANS]
 REGION_VOLUMES = "results/evaluation/region_volumes.tsv"
 
 
-rule make_regions:
-    """One label per PET voxel from the fractions of it that each tissue and lesions fill."""
+rule label_scans:
+    """One label per PET voxel from the fractions of it that each tissue and lesions fill; recorded with volumes."""
     input:
         admitted=ancient("results/registration/admitted.tsv"),
-        fractions=pat("fractions"),
-        library=library("imaging.regions"),
+        registered=registered_part,
     output:
-        regions=pat("regions"),
-        regions_table=pat("regions_table"),
+        LABELLED,
     log:
-        "results/logs/make_regions/{folder}/{scan}.log",
+        f"results/logs/label_scans/{PART}.log",
     benchmark:
-        "results/benchmarks/make_regions/{folder}/{scan}.tsv"
+        f"results/benchmarks/label_scans/{PART}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=10,
+        runtime=20,
     params:
+        scans=part_scans,
         regions=config["regions"],
+        library=library("imaging.regions"),
     script:
-        "../workflow_scripts/make_regions.py"
+        "../workflow_scripts/label_scans.py"
 
 
 rule gather_volumes:
     """Volumes of all scans' regions in one table."""
     input:
-        tables=[out("regions_table", scan=scan) for scan in SCANS],
-        library=library("imaging.regions"),
+        records=of_parts(LABELLED, FOLD_IDS),
     output:
         REGION_VOLUMES,
     log:
@@ -47,7 +45,7 @@ rule gather_volumes:
         mem_mb=500,
         runtime=5,
     params:
-        scans=SCANS,
-        groups=[GROUP[scan] for scan in SCANS],
+        groups={scan: GROUP[scan] for scan in SCANS},
+        library=library("imaging.regions"),
     script:
         "../workflow_scripts/gather_volumes.py"

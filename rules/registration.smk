@@ -1,137 +1,118 @@
 """Floor 3: the head in T1w space, then every MRI map and every tissue on its scan's PET grid (petref)."""
 
-DEFORMABLE = config["registration"]["dwi"] == "deformable"
 WARPS = ("warp_dwi",) if DEFORMABLE else ()
 XFMS_TO_T1W = ("xfm_dwi_to_t1w", "xfm_mtr_to_t1w", *WARPS)
 XFMS = ("xfm_t1w_to_petref", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w")
 ANATOMY = ("t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni", *XFMS_TO_T1W)
 ON_PETREF = ("mtr", "fa", "rd", "ad", "dvr", "fractions")
-REGISTERED = [out(key, scan=scan) for scan in SCANS for key in XFMS + ON_PETREF]
 REGISTRATION_ERROR = ["results/evaluation/registration_error.tsv"] if IS_SIMULATED else []
-CHECKS = expand("results/registration/scans/{scan}.json", scan=REGISTERED_SCANS)
-CHECK_PICTURES = expand("results/registration/scans/{scan}.png", scan=REGISTERED_SCANS)
+# numbers and picture of the registration of a scan
+CHECK = "results/registration/scans/{scan}"
 QUALITY = [f"results/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
-MAP_INPUTS = {name: map_input(name) for name in ("FA", "RD", "AD", "MTR")}
+
+
+def anatomy_files(scan):
+    """What the preparation of a scan writes."""
+    keys = (*ANATOMY, "xfm_flair_to_t1w") if scan in ON_FLAIR else ANATOMY
+    return {key: out(key, scan=scan) for key in keys}
+
+
+def registered_files(scan):
+    """What the registration of a scan writes, its check included."""
+    check = CHECK.format(scan=scan)
+    images = {key: out(key, scan=scan) for key in ("xfm_t1w_to_petref", *ON_PETREF)}
+    return images | {"json": f"{check}.json", "png": f"{check}.png"}
+
+
+def images_of_part(*names):
+    """Input function: those images of a part's scans that they have."""
+    return lambda wildcards: [
+        path
+        for scan in ALIGNED_PARTS[wildcards.part]
+        for name, path in own_images(scan).items()
+        if name in names and path
+    ]
 
 
 rule prepare_anatomy:
     """T1w corrected and segmented, MRI maps and lesions brought to it; lesions filled first."""
     input:
-        **MAP_INPUTS,
         admitted=ancient("results/cohort/admitted.tsv"),
-        t1w=scan_input("T1w"),
-        FLAIR=flair_input,
-        lesion_mask=scan_input("lesion_mask"),
-        segmentation=scan_input("segmentation"),
-        dwi_json=dwi_sidecar if DEFORMABLE else [],
-        library=library("imaging.anatomy"),
+        images=images_of_part(
+            *("T1w", "FA", "RD", "AD", "MTR", "FLAIR", "lesion_mask", "segmentation", "dwi_json")
+        ),
     output:
-        **{key: pat(key) for key in ANATOMY},
+        PREPARED,
     log:
-        "results/logs/prepare_anatomy/{folder}/{scan}.log",
+        "results/logs/prepare_anatomy/{part}.log",
     benchmark:
-        "results/benchmarks/prepare_anatomy/{folder}/{scan}.tsv"
+        "results/benchmarks/prepare_anatomy/{part}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=3000,
-        runtime=20,
+        runtime=20 * config["scans_per_job"]["registration"],
     params:
-        lesion_space=lambda wildcards: INSPECTED[wildcards.scan]["lesion_space"] or "T1w",
+        scans=lambda wildcards: [
+            {
+                "scan": scan,
+                "inputs": own_images(scan)
+                | {"lesion_space": INSPECTED[scan]["lesion_space"] or "T1w"},
+                "outputs": anatomy_files(scan),
+                "units": map_units(scan),
+            }
+            for scan in ALIGNED_PARTS[wildcards.part]
+        ],
         tissue=config["tissue"],
         lesions=config["lesions"],
         registration=MOVING,
-        units=map_units,
         seed=config["seed"],
+        library=library("imaging.anatomy"),
     script:
         "../workflow_scripts/prepare_anatomy.py"
 
 
-# a scan whose lesions are drawn or found on its FLAIR
-use rule prepare_anatomy as prepare_anatomy_with_flair with:
-    output:
-        **{key: pat(key) for key in (*ANATOMY, "xfm_flair_to_t1w")},
-    log:
-        "results/logs/prepare_anatomy_with_flair/{folder}/{scan}.log",
-    benchmark:
-        "results/benchmarks/prepare_anatomy_with_flair/{folder}/{scan}.tsv"
-    wildcard_constraints:
-        scan="|".join(ON_FLAIR) or "none",
-
-
-ruleorder: prepare_anatomy_with_flair > prepare_anatomy
-
-
-rule register_scan:
-    """T1w to PET; then every map and every tissue resampled once onto petref."""
+rule register_scans:
+    """T1w to PET; every map and tissue resampled once onto petref; all that measured as it lies there, and drawn."""
     input:
-        **MAP_INPUTS,
-        **{key: pat(key) for key in ("t1w", "brain", "tissue", "lesion", *XFMS_TO_T1W)},
-        DVR=map_input("DVR"),
-        pet_anatomy=early_pet,
-        library=library("imaging.registration"),
+        anatomy=PREPARED,
+        images=images_of_part("FA", "RD", "AD", "MTR", "DVR", "FLAIR", "pet_anatomy"),
     output:
-        **{key: pat(key) for key in ("xfm_t1w_to_petref", *ON_PETREF)},
+        REGISTERED,
     log:
-        "results/logs/register_scan/{folder}/{scan}.log",
+        "results/logs/register_scans/{part}.log",
     benchmark:
-        "results/benchmarks/register_scan/{folder}/{scan}.tsv"
+        "results/benchmarks/register_scans/{part}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=3000,
-        runtime=20,
+        runtime=20 * config["scans_per_job"]["registration"],
     params:
-        registration=MOVING,
-        units=map_units,
-        seed=config["seed"],
-    script:
-        "../workflow_scripts/register_scan.py"
-
-
-rule check_registration:
-    """Every registration of a scan measured as it lies there, and drawn."""
-    input:
-        **MAP_INPUTS,
-        **{key: pat_input(key) for key in ("t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni")},
-        **{key: pat_input(key) for key in ("xfm_t1w_to_petref", *XFMS_TO_T1W)},
-        DVR=map_input("DVR"),
-        pet_anatomy=early_pet,
-        FLAIR=flair_input,
-        xfm_flair_to_t1w=lambda wildcards: (
-            out("xfm_flair_to_t1w", scan=wildcards.scan) if wildcards.scan in ON_FLAIR else []
-        ),
-        library=library("imaging.quality"),
-    output:
-        json="results/registration/scans/{scan}.json",
-        png="results/registration/scans/{scan}.png",
-    log:
-        "results/logs/check_registration/{scan}.log",
-    benchmark:
-        "results/benchmarks/check_registration/{scan}.tsv"
-    conda:
-        "../envs/imaging.yaml"
-    threads: 1
-    resources:
-        mem_mb=3000,
-        runtime=20,
-    params:
-        group=lambda wildcards: INSPECTED[wildcards.scan]["group"],
+        scans=lambda wildcards: [
+            {
+                "scan": scan,
+                "group": INSPECTED[scan]["group"],
+                "inputs": own_images(scan) | anatomy_files(scan),
+                "outputs": registered_files(scan),
+                "units": map_units(scan),
+            }
+            for scan in ALIGNED_PARTS[wildcards.part]
+        ],
         # the limits judge later: a changed one measures nothing anew
         registration=MOVING | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
-        units=map_units,
         seed=config["seed"],
+        library=library("imaging.registration", "imaging.quality"),
     script:
-        "../workflow_scripts/check_registration.py"
+        "../workflow_scripts/register_scans.py"
 
 
 rule gather_quality:
     """One row per scan and image: the numbers of its registration, and the verdict on it."""
     input:
-        checks=CHECKS,
-        library=library("imaging.quality_verdicts"),
+        aligned(REGISTERED, REGISTERED_SCANS),
     output:
         "results/registration/qc.tsv",
     log:
@@ -145,8 +126,10 @@ rule gather_quality:
         mem_mb=500,
         runtime=5,
     params:
+        checks=[CHECK.format(scan=scan) for scan in REGISTERED_SCANS],
         limits=config["registration"]["quality"],
         accept=config["registration"]["accept"],
+        library=library("imaging.quality_verdicts"),
     script:
         "../workflow_scripts/gather_quality.py"
 
@@ -155,10 +138,8 @@ rule write_registration_page:
     """The quality of the registration on one page, the worst scans first."""
     input:
         table="results/registration/qc.tsv",
-        checks=CHECKS,
-        pictures=CHECK_PICTURES,
+        registered=aligned(REGISTERED, REGISTERED_SCANS),
         template=own_file(LIBRARY / "myelosketch/reporting/registration.html.j2"),
-        library=library("reporting.registration_page"),
     output:
         "results/registration/qc.html",
     log:
@@ -171,6 +152,9 @@ rule write_registration_page:
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        checks=[CHECK.format(scan=scan) for scan in REGISTERED_SCANS],
+        library=library("reporting.registration_page"),
     script:
         "../workflow_scripts/write_registration_page.py"
 
@@ -180,7 +164,6 @@ rule admit_registrations:
     input:
         table="results/registration/qc.tsv",
         page="results/registration/qc.html",
-        library=library("imaging.quality_verdicts"),
     output:
         "results/registration/admitted.tsv",
     log:
@@ -201,6 +184,7 @@ rule admit_registrations:
         units=config["units"],
         maps=config["maps"],
         settings=REGISTRATION_SETTINGS,
+        library=library("imaging.quality_verdicts"),
     script:
         "../workflow_scripts/admit_registrations.py"
 
@@ -208,10 +192,9 @@ rule admit_registrations:
 rule measure_registration:
     """Error of every registration against the known poses of the simulated cohort."""
     input:
-        **{key: [out(key, scan=scan) for scan in SCANS] for key in XFMS},
+        registered=aligned(REGISTERED, SCANS),
         poses=[truth(scan, "poses") for scan in SCANS] if IS_SIMULATED else [],
-        regions=[out("regions", scan=scan) for scan in SCANS],
-        library=library("imaging.registration_error"),
+        labelled=of_parts(LABELLED, FOLD_IDS),
     output:
         "results/evaluation/registration_error.tsv",
     log:
@@ -225,6 +208,10 @@ rule measure_registration:
         mem_mb=1000,
         runtime=20,
     params:
-        scans=SCANS,
+        scans=[
+            {"scan": scan, **{key: out(key, scan=scan) for key in ("regions", *XFMS)}}
+            for scan in SCANS
+        ],
+        library=library("imaging.registration_error"),
     script:
         "../workflow_scripts/measure_registration.py"

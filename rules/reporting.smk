@@ -21,19 +21,9 @@ REPORT_FACTS = (
 rule write_patient_pages:
     """A page per patient: slices through the largest lesions, true and predicted DVR, agreement, numbers."""
     input:
-        maps=[
-            out(key, scan=scan)
-            for scan in PAGED
-            for key in ("mtr", "fa", "rd", "ad", "dvr", "regions")
-        ],
-        predicted=[
-            out("predicted", scan=scan, method=method) for scan in PAGED for method in METHODS
-        ],
-        masks=[
-            out("demyelinated", scan=scan, method=method)
-            for scan in PAGED
-            for method in ("pet", *METHODS)
-        ],
+        labelled=of_parts(LABELLED, FOLD_IDS),
+        predicted=of_parts(PREDICTED, FOLD_IDS),
+        masks=of_parts(MASKED, FOLD_IDS),
         tables=expand(
             "results/evaluation/{folder}{table}.tsv",
             folder=["", "external/"] if EXTERNAL else [""],
@@ -41,7 +31,6 @@ rule write_patient_pages:
         ),
         quality=QUALITY[:1],
         templates=[own_file(TEMPLATES / f"{name}.html.j2") for name in ("macros", "patient")],
-        library=library("reporting.patient_page"),
     output:
         PATIENT_PAGES,
     log:
@@ -62,6 +51,7 @@ rule write_patient_pages:
         k=config["evaluation"]["k"],
         colours=config["reporting"]["agreement_colours"],
         simulated=IS_SIMULATED,
+        library=library("reporting.patient_page"),
     script:
         "../workflow_scripts/write_patient_pages.py"
 
@@ -70,7 +60,6 @@ rule write_latex_tables:
     """The main tables for a paper, as LaTeX."""
     input:
         tables=EVALUATION,
-        library=library("reporting.latex_tables"),
     output:
         LATEX_TABLES,
     log:
@@ -85,6 +74,7 @@ rule write_latex_tables:
         runtime=10,
     params:
         facts=REPORT_FACTS,
+        library=library("reporting.latex_tables"),
     script:
         "../workflow_scripts/write_latex_tables.py"
 
@@ -99,7 +89,6 @@ rule write_report:
         pages=PATIENT_PAGES,
         captions=expand(f"{CAPTIONS}/{{figure}}.rst", figure=FIGURE_NAMES),
         templates=[own_file(TEMPLATES / f"{name}.html.j2") for name in ("macros", "report")],
-        library=library("reporting.report"),
     output:
         report("results/report.html", caption="captions/report.rst", category="Report"),
     log:
@@ -115,5 +104,6 @@ rule write_report:
     params:
         facts=REPORT_FACTS,
         config=config,
+        library=library("reporting.report"),
     script:
         "../workflow_scripts/write_report.py"

@@ -37,8 +37,6 @@ WORKFLOW_FILES = [
 
 rule write_resources_table:
     """Time, memory and bytes of every rule's jobs, what to ask for, and that as part of a profile."""
-    input:
-        library=library("reporting.resources"),
     output:
         table=RESOURCES_TABLE[0],
         profile=RESOURCES_TABLE[1],
@@ -57,6 +55,7 @@ rule write_resources_table:
         # benchmarks as inputs would run what made them again
         state=lambda wildcards: benchmarks_state("results/benchmarks"),
         rules=lambda wildcards: describe_rules(workflow.rules),
+        library=library("reporting.resources"),
     script:
         "../workflow_scripts/write_resources_table.py"
 
@@ -64,7 +63,6 @@ rule write_resources_table:
 rule write_provenance:
     """Configuration, versions, hashes of what went in, and of every result what it was made from."""
     input:
-        cohort_files=sorted({path for files in COHORT_FILES.values() for path in files}),
         results=[
             *COHORT_TABLES,
             *EVALUATION,
@@ -77,7 +75,6 @@ rule write_provenance:
         weights=MODELS_BEHIND,
         cards=[path.replace(".safetensors", ".json") for path in MODELS_BEHIND],
         workflow=[own_file(LIBRARY.parent / path) for path in WORKFLOW_FILES],
-        library=library("reporting.run_provenance"),
     output:
         provenance=PROVENANCE[0],
         crate=PROVENANCE[1],
@@ -97,5 +94,6 @@ rule write_provenance:
         config=config,
         cohort_files=COHORT_FILES,
         gates=["results/cohort/admitted.tsv", "results/registration/admitted.tsv"],
+        library=library("reporting.run_provenance"),
     script:
         "../workflow_scripts/write_provenance.py"

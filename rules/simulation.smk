@@ -12,8 +12,6 @@ SIMULATED_DATASET = [
 
 rule simulate_participant:
     """One simulated patient: anatomy, lesions, measured maps and their ground truth."""
-    input:
-        library=library("simulation.participant"),
     output:
         **simulated_outputs("{subject}", "MS"),
     log:
@@ -32,6 +30,7 @@ rule simulate_participant:
         group="MS",
         settings=simulated_settings,
         seed=config["seed"],
+        library=library("simulation.participant"),
     script:
         "../workflow_scripts/simulate_participant.py"
 
@@ -53,8 +52,6 @@ use rule simulate_participant as simulate_control with:
 
 rule describe_simulated_cohort:
     """Description, participants table and README of the simulated dataset."""
-    input:
-        library=library("simulation.cohort"),
     output:
         **dataset_files(SIMULATED),
     log:
@@ -71,5 +68,6 @@ rule describe_simulated_cohort:
         people=SIMULATED_PEOPLE.to_dict("records"),
         settings=SIMULATION_SETTINGS,
         seed=config["seed"],
+        library=library("simulation.cohort"),
     script:
         "../workflow_scripts/describe_simulated_cohort.py"

@@ -7,7 +7,6 @@ rule summarise_scores:
         voxelwise="results/evaluation/voxelwise.tsv",
         demyelination="results/evaluation/demyelination.tsv",
         lesions="results/evaluation/lesions.tsv",
-        library=library("evaluation.summary"),
     output:
         summary="results/evaluation/summary.tsv",
         sidecar="results/evaluation/summary.json",
@@ -27,6 +26,7 @@ rule summarise_scores:
         bootstrap=config["evaluation"]["bootstrap"],
         alpha=config["evaluation"]["alpha"],
         seed=config["seed"],
+        library=library("evaluation.summary"),
     script:
         "../workflow_scripts/summarise_scores.py"
 
@@ -36,7 +36,6 @@ use rule summarise_scores as summarise_external_scores with:
         voxelwise="results/evaluation/external/voxelwise.tsv",
         demyelination="results/evaluation/external/demyelination.tsv",
         lesions="results/evaluation/external/lesions.tsv",
-        library=library("evaluation.summary"),
     output:
         summary="results/evaluation/external/summary.tsv",
         sidecar="results/evaluation/external/summary.json",
@@ -52,7 +51,6 @@ rule test_claims:
         regions="results/evaluation/regions.tsv",
         voxelwise="results/evaluation/voxelwise.tsv",
         demyelination="results/evaluation/demyelination.tsv",
-        library=library("evaluation.statistics"),
     output:
         statistics="results/evaluation/statistics.tsv",
         claims="results/evaluation/claims.tsv",
@@ -73,6 +71,7 @@ rule test_claims:
         alpha=config["evaluation"]["alpha"],
         bootstrap=config["evaluation"]["bootstrap"],
         seed=config["seed"],
+        library=library("evaluation.statistics"),
     script:
         "../workflow_scripts/test_claims.py"
 
@@ -83,7 +82,6 @@ rule measure_agreement:
         lesions="results/evaluation/lesions.tsv",
         demyelination="results/evaluation/demyelination.tsv",
         regions="results/evaluation/regions.tsv",
-        library=library("evaluation.lesion_agreement"),
     output:
         lesion_agreement="results/evaluation/lesion_agreement.tsv",
         patient_agreement="results/evaluation/patient_agreement.tsv",
@@ -104,6 +102,7 @@ rule measure_agreement:
         bootstrap=config["evaluation"]["bootstrap"],
         alpha=config["evaluation"]["alpha"],
         seed=config["seed"],
+        library=library("evaluation.lesion_agreement"),
     script:
         "../workflow_scripts/measure_agreement.py"
 
@@ -113,7 +112,6 @@ rule compare_methods:
     input:
         voxelwise="results/evaluation/voxelwise.tsv",
         demyelination="results/evaluation/demyelination.tsv",
-        library=library("evaluation.comparisons"),
     output:
         comparisons="results/evaluation/comparisons.tsv",
         ranks="results/evaluation/ranks.tsv",
@@ -133,6 +131,7 @@ rule compare_methods:
         bootstrap=config["evaluation"]["bootstrap"],
         alpha=config["evaluation"]["alpha"],
         seed=config["seed"],
+        library=library("evaluation.comparisons"),
     script:
         "../workflow_scripts/compare_methods.py"
 
@@ -144,7 +143,6 @@ rule summarise_sensitivity:
         variants="results/evaluation/variants.tsv",
         regions="results/evaluation/regions.tsv",
         all_lesions="results/evaluation/all_lesions.tsv",
-        library=library("evaluation.sensitivity"),
     output:
         "results/evaluation/sensitivity.tsv",
     log:
@@ -163,5 +161,6 @@ rule summarise_sensitivity:
         bootstrap=config["evaluation"]["bootstrap"],
         alpha=config["evaluation"]["alpha"],
         seed=config["seed"],
+        library=library("evaluation.sensitivity"),
     script:
         "../workflow_scripts/summarise_sensitivity.py"

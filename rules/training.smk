@@ -1,6 +1,5 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
-from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.learning.ladder import starts_of
 
 MODEL_FOLDER = "results/training/fold-{fold}"
@@ -34,14 +33,35 @@ RIDGE_OF = {
 MODELS = expand(f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=FOLD_IDS, method=METHODS)
 
 
+rule pack_scans:
+    """Some scans as every training of the other folds sees them, cut to the box around the brain, in one file."""
+    input:
+        registered=registered_part,
+        labelled=LABELLED,
+    output:
+        PACK,
+    log:
+        f"results/logs/pack_scans/{PART}.log",
+    benchmark:
+        f"results/benchmarks/pack_scans/{PART}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        scans=part_scans,
+        library=library("learning.packs"),
+    script:
+        "../workflow_scripts/pack_scans.py"
+
+
 rule fit_template:
     """Mean DVR of the fold's training controls in MNI152 space."""
     input:
-        **{
-            key: control_files(key)
-            for key in ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
-        },
-        library=library("learning.template"),
+        registered=registered_controls,
+        labelled=training_parts(LABELLED),
     output:
         weights=f"{MODEL_FOLDER}/template/model.safetensors",
         card=f"{MODEL_FOLDER}/template/model.json",
@@ -57,7 +77,9 @@ rule fit_template:
         runtime=20,
     params:
         controls=lambda wildcards: train_controls(wildcards.fold),
+        files=control_files,
         smoothing_mm=config["training"]["template"]["smoothing_mm"],
+        library=library("learning.template"),
     script:
         "../workflow_scripts/fit_template.py"
 
@@ -65,8 +87,7 @@ rule fit_template:
 rule fit_ridge:
     """The stronger of two linear models of the fold's training scans, chosen on an inner split."""
     input:
-        **{key: fold_files(key) for key in TRAINING_FILES},
-        library=library("learning.ridge"),
+        scans=training_parts(PACK),
     output:
         weights=f"{MODEL_FOLDER}/ridge/model.safetensors",
         card=f"{MODEL_FOLDER}/ridge/model.json",
@@ -85,6 +106,7 @@ rule fit_ridge:
         alphas=config["training"]["ridge"]["alphas"],
         splits=config["training"]["ridge"]["splits"],
         inputs=config["training"]["inputs"],
+        library=library("learning.ridge", "learning.packs"),
     script:
         "../workflow_scripts/fit_ridge.py"
 
@@ -92,9 +114,8 @@ rule fit_ridge:
 rule train_sketcher:
     """Sketcher: cGAN from the MRI maps to the DVR map, with the L1 over the brain (Eq. 2 and 4)."""
     input:
-        **{key: fold_files(key) for key in TRAINING_FILES},
+        scans=training_parts(PACK),
         ridge=RIDGE_OF_SKETCHER,
-        library=library("learning.training"),
     output:
         weights=f"{MODEL_FOLDER}/sketcher/model.safetensors",
         card=f"{MODEL_FOLDER}/sketcher/model.json",
@@ -114,6 +135,7 @@ rule train_sketcher:
         scans=lambda wildcards: train_scans(wildcards.fold),
         settings=network_settings("sketcher"),
         seed=config["seed"],
+        library=library("learning.training", "learning.packs"),
     script:
         "../workflow_scripts/train_sketcher.py"
 
@@ -121,11 +143,10 @@ rule train_sketcher:
 rule train_refiner:
     """Refiner: cGAN from the maps and the frozen sketch, with the region-weighted L1 (Eq. 3 and 5)."""
     input:
-        **{key: fold_files(key) for key in TRAINING_FILES},
+        scans=training_parts(PACK),
         sketcher=f"{MODEL_FOLDER}/sketcher/model.safetensors",
         sketcher_card=f"{MODEL_FOLDER}/sketcher/model.json",
         ridge=RIDGE_OF_SKETCHER,
-        library=library("learning.training"),
     output:
         weights=f"{MODEL_FOLDER}/refiner/model.safetensors",
         card=f"{MODEL_FOLDER}/refiner/model.json",
@@ -145,6 +166,7 @@ rule train_refiner:
         scans=lambda wildcards: train_scans(wildcards.fold),
         settings=network_settings("refiner"),
         seed=config["seed"],
+        library=library("learning.training", "learning.packs"),
     script:
         "../workflow_scripts/train_refiner.py"
 
@@ -152,9 +174,8 @@ rule train_refiner:
 rule train_comparison:
     """A network without a discriminator that the sketcher and the refiner are compared with."""
     input:
-        **{key: fold_files(key) for key in TRAINING_FILES},
+        scans=training_parts(PACK),
         ridge=lambda wildcards: RIDGE_OF[wildcards.method, wildcards.fold],
-        library=library("learning.training"),
     output:
         weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",
         card=f"{MODEL_FOLDER}/{{method}}/model.json",
@@ -176,5 +197,6 @@ rule train_comparison:
         scans=lambda wildcards: train_scans(wildcards.fold),
         settings=lambda wildcards: network_settings(wildcards.method),
         seed=config["seed"],
+        library=library("learning.training", "learning.packs"),
     script:
         "../workflow_scripts/train_comparison.py"

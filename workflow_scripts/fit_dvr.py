@@ -5,4 +5,8 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.imaging.kinetics import fit_dvr
 
-    fit_dvr(dict(snakemake.input.items()), snakemake.output[0], **dict(snakemake.params.items()))
+    fit_dvr(
+        dict(snakemake.input.items()) | snakemake.params.anatomy,
+        snakemake.output[0],
+        **snakemake.params.options,
+    )

@@ -5,12 +5,11 @@ from pathlib import Path
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.learning.data import TRAINING_FILES
+    from myelosketch.learning.packs import read_packs
     from myelosketch.learning.ridge import fit_ridge
 
     fit_ridge(
-        snakemake.params.scans,
-        {key: list(snakemake.input[key]) for key in TRAINING_FILES},
+        read_packs(snakemake.params.scans, snakemake.input.scans),
         Path(snakemake.output.weights).parent,
         alphas=snakemake.params.alphas,
         splits=snakemake.params.splits,

@@ -9,10 +9,7 @@ with job(snakemake):
 
     fit_template(
         snakemake.params.controls,
-        {
-            key: list(snakemake.input[key])
-            for key in ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
-        },
+        snakemake.params.files,
         Path(snakemake.output.weights).parent,
         smoothing_mm=snakemake.params.smoothing_mm,
         fold=int(snakemake.wildcards.fold),

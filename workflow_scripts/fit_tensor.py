@@ -5,6 +5,4 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.imaging.tensor import fit_tensor
 
-    fit_tensor(
-        dict(snakemake.input.items()), dict(snakemake.output.items()), **dict(snakemake.params.items())
-    )
+    fit_tensor(dict(snakemake.input.items()), dict(snakemake.output.items()), **snakemake.params.options)

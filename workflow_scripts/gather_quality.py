@@ -5,6 +5,6 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.imaging.quality_verdicts import gather_quality
 
-    gather_quality(
-        snakemake.input.checks, snakemake.output[0], snakemake.params.limits, snakemake.params.accept
-    )
+    params = snakemake.params
+    jsons = [f"{check}.json" for check in params.checks]
+    gather_quality(jsons, snakemake.output[0], params.limits, params.accept)

@@ -6,7 +6,7 @@ with job(snakemake):
     from myelosketch.calibration.measure import measure_participant
     from myelosketch.names import subject_of
 
-    given = {name: path for name, path in snakemake.input.items() if path and name != "library"}
+    given = {name: path for name, path in snakemake.input.items() if path}
     truth = {name.removeprefix("truth_"): path for name, path in given.items() if name.startswith("truth_")}
     measure_participant(
         {name: path for name, path in given.items() if not name.startswith("truth_")},

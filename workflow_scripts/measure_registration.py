@@ -5,7 +5,5 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.imaging.registration_error import measure_registration
 
-    keys = ("poses", "regions", "xfm_t1w_to_petref", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w")
-    columns = [snakemake.params.scans, *(snakemake.input[key] for key in keys)]
-    rows = [dict(zip(("scan", *keys), row, strict=True)) for row in zip(*columns, strict=True)]
-    measure_registration(rows, snakemake.output[0])
+    poses = zip(snakemake.params.scans, snakemake.input.poses, strict=True)
+    measure_registration([scan | {"poses": path} for scan, path in poses], snakemake.output[0])

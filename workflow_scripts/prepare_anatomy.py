@@ -3,15 +3,7 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.imaging.anatomy import prepare_anatomy
+    from myelosketch.imaging.parts import prepare_scans
 
-    prepare_anatomy(
-        {key: path or None for key, path in snakemake.input.items()}
-        | {"lesion_space": snakemake.params.lesion_space},
-        dict(snakemake.output.items()),
-        tissue=snakemake.params.tissue,
-        lesions=snakemake.params.lesions,
-        registration=snakemake.params.registration,
-        units=snakemake.params.units,
-        seed=snakemake.params.seed,
-    )
+    settings = {key: snakemake.params[key] for key in ("tissue", "lesions", "registration", "seed")}
+    prepare_scans(snakemake.params.scans, snakemake.output[0], **settings)

@@ -5,13 +5,12 @@ from pathlib import Path
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.learning.data import TRAINING_FILES
+    from myelosketch.learning.packs import read_packs
     from myelosketch.learning.training import train_stage
 
     train_stage(
         snakemake.wildcards.method,
-        snakemake.params.scans,
-        {key: list(snakemake.input[key]) for key in TRAINING_FILES},
+        read_packs(snakemake.params.scans, snakemake.input.scans),
         Path(snakemake.output.weights).parent,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,

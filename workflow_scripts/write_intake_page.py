@@ -5,5 +5,5 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.reporting.intake_page import write_intake_page
 
-    keys = ("intake", "excluded", "inspections", "pictures")
+    keys = ("intake", "excluded", "inspections")
     write_intake_page(snakemake.output[0], **{key: snakemake.input[key] for key in keys})

@@ -4,7 +4,7 @@ import pytest
 from intake_cases import MAPS_CASES, RAW_CASES
 from intake_scans import MAPS_SETTINGS, copied, make_maps, make_raw, rewrite, row
 
-from myelosketch.cohort.inspection import inspect_scan
+from myelosketch.cohort.inspection import inspect_scans
 from myelosketch.cohort.intake import admit_scans, gather_intake
 from myelosketch.cohort.units import default_units
 from myelosketch.cohort.verdicts import CHECKS, REFUSED
@@ -31,15 +31,10 @@ def made(tmp_path_factory):
 
 def intake(folder, rows, *, units=None, accept=None, root=None):
     """Inspect and gather: (findings by scan, paths of intake.tsv and refused.tsv)."""
-    findings, paths = {}, []
-    for scan in rows:
-        json_path, png = (folder / f"out/{scan['scan']}.{kind}" for kind in ("json", "png"))
-        inspect_scan(
-            scan, json_path, png, units=units or default_units(), maps=MAPS_SETTINGS, root=root, state="s"
-        )
-        findings[scan["scan"]] = read_json(json_path)["findings"]
-        paths.append(json_path)
-    gather_intake(paths, folder / "out/intake.tsv", accept or {})
+    inspected, settings = folder / "out/inspected.json", {"units": units or default_units(), "root": root}
+    inspect_scans(rows, ["s"] * len(rows), inspected, maps=MAPS_SETTINGS, **settings)
+    findings = {scan["scan"]: scan["findings"] for scan in read_json(inspected)}
+    gather_intake([inspected], folder / "out/intake.tsv", accept or {})
     return findings, folder / "out/intake.tsv", folder / "out/refused.tsv"
 
 
@@ -92,9 +87,8 @@ def test_a_spoilt_file_has_its_sentence_and_the_others_stay_ok(
         CHECKS[check] == REFUSED
     )
     assert (f"To accept: cohort.accept: {{sub-01: [{check}]}}" in said) == (CHECKS[check] != REFUSED)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "intake.tsv", "refused.tsv", "sub-01.json", "sub-01.png", "sub-02.json", "sub-02.png",
-    ]  # fmt: skip
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == ["inspected.json", "intake.tsv", "refused.tsv"]
 
 
 def test_a_lesion_mask_in_a_control(made, tmp_path):

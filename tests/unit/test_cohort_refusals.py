@@ -10,7 +10,7 @@ import pytest
 import yaml
 from intake_scans import MAPS_SETTINGS, copied, make_maps, part_of_head, rewrite, write_json
 
-from myelosketch.cohort.inspection import inspect_scan
+from myelosketch.cohort.inspection import inspect_scans
 from myelosketch.cohort.intake import admit_scans, gather_intake, goes_on
 from myelosketch.cohort.refusals import check_accept, leave_out_refused, scan_state
 from myelosketch.cohort.table import cohort_from_rows
@@ -52,7 +52,7 @@ def run_intake(cohort, folder, accept=None, scans=None, **settings):
         paths.append(folder / f"intake/{scan['scan']}.json")
         # as for a simulated scan, whose files are not there when the workflow is read
         state = "" if scan["scan"] == "sub-02" else scan_state(scan, **SETTINGS)
-        inspect_scan(scan, paths[-1], paths[-1].with_suffix(".png"), state=state, **settings)
+        inspect_scans([scan], [state], paths[-1], **settings)
     gather_intake(paths, folder / "intake.tsv", accept or {})
     files = [folder / f"{name}.tsv" for name in ("intake", "refused", "admitted")]
     try:

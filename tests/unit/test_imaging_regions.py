@@ -9,9 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from myelosketch import names
 from myelosketch.errors import InputError
 from myelosketch.imaging.fractions import FRACTIONS
-from myelosketch.imaging.regions import gather_volumes, label_regions, make_regions, region_volumes
+from myelosketch.imaging.regions import (
+    gather_volumes,
+    label_regions,
+    label_scans,
+    make_regions,
+    region_volumes,
+)
 from myelosketch.names import REGION_CODES
 from myelosketch.provenance import read_json
 from myelosketch.tables import read_table
@@ -125,7 +132,7 @@ def test_more_erosion_never_gives_more_white_matter(white, one, other):
     assert not (narrow & ~wide).any()
 
 
-def save_fractions(folder, brain, white, lesion, source="mask"):
+def save_fractions(folder, brain, white, lesion, source="mask", path=None):
     """Fractions on disk as the registration writes them."""
     volumes = {
         "brain": brain,
@@ -134,7 +141,7 @@ def save_fractions(folder, brain, white, lesion, source="mask"):
         "white": white,
         "lesion": lesion,
     }
-    path = folder / "sub-1_probseg.nii.gz"
+    path = path or folder / "sub-1_probseg.nii.gz"
     sidecar = {"LabelMap": list(FRACTIONS), "LesionSource": source}
     save_volume(
         path, np.stack([volumes[name] for name in FRACTIONS], -1), np.diag([2.0, 2, 2, 1]), sidecar=sidecar
@@ -208,9 +215,28 @@ def test_images_that_do_not_meet(tmp_path, fractions):
 def test_volumes_of_all_scans(tmp_path, fractions):
     table = region_volumes(labels(*fractions, perilesional_mm=0), {}, voxel_volume=8.0).set_index("name")
     assert table.volume_ml["nawm"] == pytest.approx(342 * 8 / 1000)
-    outputs = regions_of(save_fractions(tmp_path, *fractions))
-    gather_volumes([outputs["regions_table"]] * 2, ["sub-1", "sub-2"], ["MS", "HC"], tmp_path / "all.tsv")
+    settings = {"threshold": 0.5, "perilesional_mm": 3.0, "white_erosion_mm": 0.0}
+    for scan in ("sub-2", "sub-1"):
+        save_fractions(tmp_path, *fractions, path=names.path(tmp_path, "fractions", scan=scan))
+        label_scans([scan], tmp_path / f"{scan}.tsv", root=tmp_path, **settings)
+        assert load_volume(names.path(tmp_path, "regions", scan=scan)).data.max() == LESION
+    records = [tmp_path / f"{scan}.tsv" for scan in ("sub-2", "sub-1")]
+    gather_volumes(records, {"sub-1": "MS", "sub-2": "HC"}, tmp_path / "all.tsv")
     gathered = read_table(tmp_path / "all.tsv", numeric=True)
     assert len(gathered) == 6
     columns = ["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]
+    assert list(gathered.scan.unique()) == ["sub-1", "sub-2"]
+    assert dict(zip(gathered.scan, gathered.group, strict=True)) == {"sub-1": "MS", "sub-2": "HC"}
     assert list(gathered.columns) == columns
+
+
+def test_all_scans_that_fail_are_told_at_once_and_the_others_are_done(tmp_path, fractions):
+    brain, white, lesion = fractions
+    for scan, mask in (("sub-1", white), ("sub-2", lesion), ("sub-3", white)):
+        save_fractions(tmp_path, brain, white, mask, path=names.path(tmp_path, "fractions", scan=scan))
+    settings = {"threshold": 0.5, "perilesional_mm": 3.0, "white_erosion_mm": 0.0}
+    with pytest.raises(InputError) as caught:
+        label_scans(["sub-1", "sub-2", "sub-3"], tmp_path / "record.tsv", root=tmp_path, **settings)
+    assert [line.split("_")[0] for line in str(caught.value).splitlines()] == ["sub-1", "sub-3"]
+    assert load_volume(names.path(tmp_path, "regions", scan="sub-2")).data.any()
+    assert not (tmp_path / "record.tsv").exists()

@@ -98,7 +98,7 @@ def test_strength_0_is_off_and_a_crop_is_a_function_of_its_place(cohort):  # noq
 def test_whole_volumes_are_moved_too_and_training_takes_it_all(cohort, tmp_path):  # noqa: F811
     strengths = {"intensity_scale": 0.1, "intensity_shift": 0.1, "rotation_deg": 5.0, "zoom": 0.05}
     settings = tiny_settings(augmentation=strengths, crop=None, batch=1)
-    card = train_stage("unet", *cohort, tmp_path, settings=settings, seed=1, device="cpu")
+    card = train_stage("unet", load_fold(*cohort), tmp_path, settings=settings, seed=1, device="cpu")
     assert card["settings"]["augmentation"] == strengths
     tensors = NetworkModel.load(tmp_path, method="unet").generator.state_dict()
     assert all(np.isfinite(tensor.numpy()).all() for tensor in tensors.values())
@@ -108,7 +108,9 @@ def test_whole_volumes_are_moved_too_and_training_takes_it_all(cohort, tmp_path)
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fold")
     data = write_cohort(folder / "data")
-    train_stage("unet", *data, folder / "unet", settings=tiny_settings(), seed=1, device="cpu", fold=1)
+    train_stage(
+        "unet", load_fold(*data), folder / "unet", settings=tiny_settings(), seed=1, device="cpu", fold=1
+    )
     return data, folder / "unet"
 
 

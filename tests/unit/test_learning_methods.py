@@ -29,7 +29,7 @@ from myelosketch.learning.ridge import (
     sums_of_scan,
 )
 from myelosketch.learning.template import TemplateModel, fit_template, masked_mean, template_grid
-from myelosketch.learning.training import train_stage
+from myelosketch.learning.training import configuration_hash, train_stage
 from myelosketch.provenance import read_json
 from myelosketch.volumes import load_volume, save_volume
 
@@ -43,13 +43,13 @@ def trained(tmp_path_factory):
     """A cohort with ridge, sketcher and refiner."""
     folder = tmp_path_factory.mktemp("fold")
     names, files = write_cohort(folder / "data")
-    fit_ridge(names, files, folder / "ridge", fold=2)
+    scans = load_fold(names, files)
+    fit_ridge(scans, folder / "ridge", fold=2)
     for method in ("sketcher", "refiner"):
         start = folder / "sketcher" if method == "refiner" else None
         train_stage(
             method,
-            names,
-            files,
+            scans,
             folder / method,
             settings=tiny_settings(),
             seed=5,
@@ -62,7 +62,7 @@ def trained(tmp_path_factory):
 
 def test_ridge_finds_a_known_linear_map(cohort, tmp_path):  # noqa: F811
     names, files = cohort
-    card = fit_ridge(names, files, tmp_path, alphas=[1e-9, 1e-3])
+    card = fit_ridge(load_fold(names, files), tmp_path, alphas=[1e-9, 1e-3])
     assert card["choice"]["variant"] == "voxelwise"
     assert card["choice"]["alpha"] == 1e-9
     maps, dvr, regions = make_arrays(9)
@@ -286,7 +286,9 @@ def test_a_refiner_with_the_sketcher_of_another_fold_is_refused(trained, tmp_pat
     names, files, models = trained
     settings = tiny_settings()
     settings["sketcher"]["epochs"] = 1
-    train_stage("sketcher", names, files, tmp_path / "other", settings=settings, seed=6, device="cpu")
+    train_stage(
+        "sketcher", load_fold(names, files), tmp_path / "other", settings=settings, seed=6, device="cpu"
+    )
     with pytest.raises(InputError, match="was trained on the maps of another sketcher"):
         predict_scan(
             maps_of(files), {**models, "sketcher": tmp_path / "other"}, {"refiner": tmp_path / "out.nii.gz"}
@@ -299,3 +301,21 @@ def test_a_model_that_is_missing_is_named(trained, tmp_path):
         InputError, match="prediction by refiner needs the models of sketcher: give their folders"
     ):
         predict_scan(maps_of(files), {"refiner": models["refiner"]}, {"refiner": tmp_path / "out.nii.gz"})
+
+
+def test_a_network_of_another_configuration_is_refused(trained, tmp_path):
+    names, files, models = trained
+    settings = tiny_settings()
+    same = {"sketcher": configuration_hash("sketcher", settings, 5)}
+    output = {"sketcher": tmp_path / "out.nii.gz"}
+    used = predict_scan(maps_of(files), models, output, device="cpu", configurations=same)
+    assert used == {"sketcher": read_json(models["sketcher"] / "model.json")["weights_sha256"]}
+    changed = {**settings, "sketcher": {**settings["sketcher"], "lambda_l1": 1.0}}
+    for other in (configuration_hash("sketcher", changed, 5), configuration_hash("sketcher", settings, 6)):
+        with pytest.raises(
+            InputError, match="was trained with the settings .*use the configuration of the model"
+        ):
+            predict_scan(maps_of(files), models, output, device="cpu", configurations={"sketcher": other})
+    # settings of another method make no difference
+    apart = {**settings, "refiner": {**settings["refiner"], "epochs": 99}}
+    assert configuration_hash("sketcher", apart, 5) == same["sketcher"]

@@ -29,13 +29,15 @@ def settings_from_ridge(**changes):
 
 
 def train(method, data, folder, settings, **starting):
-    return train_stage(method, *data, folder, settings=settings, seed=5, device="cpu", fold=1, **starting)
+    return train_stage(
+        method, load_fold(*data), folder, settings=settings, seed=5, device="cpu", fold=1, **starting
+    )
 
 
 def train_chain(folder, data, settings):
     """Ridge, a sketcher that starts from it, and its refiner: dict method -> folder."""
     models = {method: folder / method for method in CHAIN}
-    fit_ridge(*data, models["ridge"], fold=1, inputs=settings["inputs"])
+    fit_ridge(load_fold(*data), models["ridge"], fold=1, inputs=settings["inputs"])
     train("sketcher", data, models["sketcher"], settings, start_model=models["ridge"])
     train(
         "refiner",
@@ -96,7 +98,7 @@ def test_a_residual_sketcher_that_learnt_nothing_is_the_ridge(chain):
 def test_a_ridge_of_other_scans_is_refused(chain, tmp_path):
     data, models = chain
     names, files = data
-    fit_ridge(names[:3], {key: paths[:3] for key, paths in files.items()}, tmp_path / "ridge")
+    fit_ridge(load_fold(names[:3], {key: paths[:3] for key, paths in files.items()}), tmp_path / "ridge")
     with pytest.raises(InputError, match=r"the ridge in .* was trained on other scans than this sketcher"):
         train("sketcher", data, tmp_path, settings_from_ridge(), start_model=tmp_path / "ridge")
     with pytest.raises(InputError, match="unet needs a trained ridge: give its model folder"):
@@ -105,7 +107,7 @@ def test_a_ridge_of_other_scans_is_refused(chain, tmp_path):
 
 def test_another_ridge_of_the_same_scans_is_refused(chain, tmp_path):
     data, models = chain
-    fit_ridge(*data, tmp_path / "ridge", alphas=[10.0])
+    fit_ridge(load_fold(*data), tmp_path / "ridge", alphas=[10.0])
     other = {**models, "ridge": tmp_path / "ridge"}
     with pytest.raises(InputError, match="the sketcher was trained on the maps of another ridge"):
         predict_scan(maps_of(data[1]), other, {"sketcher": tmp_path / "out.nii.gz"}, device="cpu")

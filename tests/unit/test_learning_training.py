@@ -24,7 +24,7 @@ UNIT = Path(__file__).parent
 def train(method, data, folder, *, settings=None, start_model=None, **options):
     return train_stage(
         method,
-        *data,
+        load_fold(*data),
         folder,
         settings=settings or tiny_settings(),
         seed=5,

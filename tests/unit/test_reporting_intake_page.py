@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from intake_scans import MAPS_SETTINGS, copied, make_maps, part_of_head, rewrite, row
 
-from myelosketch.cohort.inspection import inspect_scan
+from myelosketch.cohort.inspection import inspect_scans
 from myelosketch.cohort.intake import gather_intake
 from myelosketch.cohort.units import default_units
 from myelosketch.reporting import intake_page
@@ -28,9 +28,7 @@ def made(tmp_path, monkeypatch):
             rewrite(files["lesion_mask"], lambda voxels, seed=seed: np.roll(part_of_head(0.3), seed, axis=0))
         paths.append(tmp_path / f"out/sub-0{seed}.json")
         scan = row(files, subject=f"0{seed}")
-        inspect_scan(
-            scan, paths[-1], paths[-1].with_suffix(".png"), units=default_units(), maps=MAPS_SETTINGS
-        )
+        inspect_scans([scan], [""], paths[-1], units=default_units(), maps=MAPS_SETTINGS)
     gather_intake(paths, tmp_path / "intake.tsv", {"sub-04": ["lesion_volume"], "all": ["apart"]})
     left_out = pd.DataFrame([["sub-05", "HC", "no MTR in the table"]], columns=["scan", "group", "reason"])
     write_table(left_out, tmp_path / "excluded.tsv")
@@ -38,7 +36,6 @@ def made(tmp_path, monkeypatch):
         "intake": tmp_path / "intake.tsv",
         "excluded": tmp_path / "excluded.tsv",
         "inspections": paths,
-        "pictures": [path.with_suffix(".png") for path in paths],
     }
 
 

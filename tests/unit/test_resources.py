@@ -21,8 +21,8 @@ HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load
 IMAGING = {"environment": "imaging", "mem_mb": 3000, "runtime": 20}
 RULES = {
     "prepare_anatomy": IMAGING,
-    "register_scan": IMAGING,
-    "make_regions": IMAGING | {"mem_mb": 100},
+    "register_scans": IMAGING,
+    "label_scans": IMAGING | {"mem_mb": 100},
     "train_refiner": {"environment": "learning", "mem_mb": 900, "runtime": 240},
     "fit_template": {"environment": "learning", "mem_mb": None, "runtime": None},
     "write_report": {"environment": "statistics", "mem_mb": 1000, "runtime": 10},
@@ -49,9 +49,12 @@ def run(tmp_path):
         save_volume(dvr, np.ones((10, 10, 5), np.float32), np.eye(4))
         lines.append(f"{scan}\t{subject}\t{group}\t{t1w}")
         folds.append(f"{subject}\t{group}\t{fold}")
-        benchmark(root, f"prepare_anatomy/{scan}/{scan}", s=30, rss=f"{400 + size}.00", cpu="20.00")
-        benchmark(root, f"register_scan/{scan}/{scan}", s="2.00", rss="200.00", out="150.00")
-        benchmark(root, f"make_regions/{scan}/{scan}", s="0.60", rss="3.00")
+        benchmark(root, f"prepare_anatomy/{scan}", s=30, rss=f"{400 + size}.00", cpu="20.00")
+        benchmark(root, f"register_scans/{scan}", s="2.00", rss="200.00", out="150.00")
+        benchmark(root, f"label_scans/fold-{fold}_part-1", s="0.60", rss="3.00")
+        record = root / f"regions/fold-{fold}_part-1.tsv"
+        known = record.read_text() if record.is_file() else "scan\tname\n"
+        write_text(record, f"{known}{scan}\tother\n{scan}\tnawm\n")
     write_text(root / "cohort/cohort.tsv", "\n".join(lines) + "\n")
     write_text(root / "cohort/folds.tsv", "\n".join(folds) + "\n")
     settings = {"crop": [8, 8, 8], "batch": 2, "steps_per_epoch": 50, "epochs": 4}
@@ -72,12 +75,15 @@ def test_requests_follow_from_the_largest_job(table):
     assert (row.jobs, row.largest_memory_mb, row.wall_seconds, row.cpu_seconds) == (3, 420, 30, 20)
     assert (row.mem_mb, row.runtime) == (600, 5)  # 1.3 x 420 = 546; 3 x 30 s is below the least
     assert table.loc["train_refiner", ["mem_mb", "runtime"]].tolist() == [1300, 60]
-    assert table.loc["register_scan", "disk_mb"] == 200
+    assert table.loc["register_scans", "disk_mb"] == 200
 
 
 def test_each_family_counts_its_own_voxels(table):
     assert table.loc["prepare_anatomy", ["per", "voxels", "grids"]].tolist() == ["T1w", 2000 / 1e6, 2]
-    assert table.loc["register_scan", ["per", "voxels", "grids"]].tolist() == ["petref", 500 / 1e6, 1]
+    assert table.loc["register_scans", ["per", "voxels", "grids"]].tolist() == ["petref", 500 / 1e6, 1]
+    # fold 2 holds two scans out: one image at a time, both worked through
+    assert table.loc["label_scans", ["per", "voxels"]].tolist() == ["petref", 500 / 1e6]
+    assert table.loc["label_scans", "worked_voxels"] == 1000 / 1e6
     # fold 1 holds 01 out, so both controls are in training
     assert table.loc["fit_template", ["per", "voxels"]].tolist() == [
         "petref of training controls",
@@ -101,28 +107,28 @@ def test_the_model_of_memory_reaches_every_job_it_rests_on(table):
 
 
 def test_memory_of_a_job_that_ended_before_it_was_looked_at_is_not_given(table):
-    for rule in ("make_regions", "write_report"):
+    for rule in ("label_scans", "write_report"):
         assert table.loc[rule, "memory_seen"] == "no"
         assert table.loc[rule, ["largest_memory_mb", "mem_mb", "cpu_seconds"]].isna().all()
         assert table.loc[rule, "runtime"] == 5
-    assert table.loc["register_scan", "memory_seen"] == "throughout"
+    assert table.loc["register_scans", "memory_seen"] == "throughout"
     assert table.loc["prepare_anatomy", "memory_seen"] == "first 15 s"
 
 
 def test_requests_are_judged_against_what_was_measured(table):
     assert table.loc["train_refiner", "memory_verdict"] == "too small"  # 900 asked, 1000 held
     assert table.loc["train_refiner", "runtime_verdict"] == "fits"  # 240 is four times 60
-    assert table.loc["register_scan", "memory_verdict"] == "wide"
+    assert table.loc["register_scans", "memory_verdict"] == "wide"
     assert table.loc["fit_template", "memory_verdict"] is None  # what it asks for is no number
-    assert table.loc["make_regions", "memory_verdict"] is None  # not measured
+    assert table.loc["label_scans", "memory_verdict"] is None  # not measured
 
 
 def test_three_files_are_written_and_say_so(run, tmp_path):
     paths = [tmp_path / f"resources.{kind}" for kind in ("tsv", "yaml", "md")]
     resources.write_resources(*paths, root=run, rules=RULES)
     asked = yaml.safe_load(paths[1].read_text())["set-resources"]
-    assert asked["register_scan"] == {"mem_mb": "300 * attempt", "runtime": "5 * attempt", "disk_mb": 200}
-    assert asked["make_regions"] == {"runtime": "5 * attempt"}
+    assert asked["register_scans"] == {"mem_mb": "300 * attempt", "runtime": "5 * attempt", "disk_mb": 200}
+    assert asked["label_scans"] == {"runtime": "5 * attempt"}
     page = paths[2].read_text()
     assert "`train_refiner` asks for memory: too small (900, suggested 1300)." in page
     assert "That is a model" in page
@@ -134,7 +140,7 @@ def test_snakemake_takes_the_block_as_part_of_a_profile(run, tmp_path):
     table = resources.resources_table(run, rules=RULES)
     (tmp_path / "profile/config.yaml").write_text(resources.profile_text(table) + "cores: 1\n")
     (tmp_path / "Snakefile").write_text(
-        "rule register_scan:\n    output: 'a'\n    resources: mem_mb=9999, runtime=99\n    shell: 'touch a'\n"
+        "rule register_scans:\n    output: 'a'\n    resources: mem_mb=9999, runtime=99\n    shell: 'touch a'\n"
     )
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--profile", "profile"]
     done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, check=True)
@@ -153,8 +159,8 @@ def test_a_run_without_benchmarks_ends_in_one_sentence(tmp_path):
 def test_deleted_images_leave_their_voxels_missing(run):
     Path(names.path(run, "dvr", scan="sub-01")).unlink()
     table = resources.resources_table(run, rules=RULES).set_index("rule")
-    assert table.loc["register_scan", "jobs"] == 3
-    assert table.loc["register_scan", "grids"] == 1
+    assert table.loc["register_scans", "jobs"] == 3
+    assert table.loc["register_scans", "grids"] == 1
 
 
 def test_the_table_is_made_anew_when_a_benchmark_changes(run):

@@ -64,7 +64,7 @@ def test_no_truth_is_needed_without_simulation(dataset):
     planned = jobs(dataset, configs=(SMOKE, dataset / "mine.yaml"))
     assert "simulate_participant" not in planned
     assert "measure_registration" not in planned
-    assert planned["score_scan"] == 10
+    assert planned["register_scans"] == 10
 
 
 def test_an_incomplete_scan_is_left_out_and_the_rest_runs(dataset):

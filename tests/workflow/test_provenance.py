@@ -79,7 +79,7 @@ def test_resources_are_read_from_the_run_and_nothing_else_is_done(smoke, tmp_pat
     assert set(jobs(smoke, "resources_table")) == {"write_resources_table", "resources_table"}
     snakemake(smoke, "resources_table")
     table = read_table(smoke / "results/resources.tsv", numeric=("jobs", "runtime")).set_index("rule")
-    assert {"prepare_anatomy", "train_refiner", "score_scan", "write_report"} <= set(table.index)
+    assert {"prepare_anatomy", "train_refiner", "score_scans", "write_report"} <= set(table.index)
     assert table.loc["prepare_anatomy", "jobs"] == 10
     assert (table.runtime >= 5).all()
     assert table.asked_mem_mb.notna().all()

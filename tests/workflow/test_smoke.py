@@ -119,11 +119,12 @@ def test_every_job_left_a_log_and_no_half_written_file(smoke):
     }
     assert {
         "prepare_anatomy",
-        "register_scan",
-        "check_registration",
+        "register_scans",
+        "label_scans",
+        "pack_scans",
         "train_refiner",
-        "predict_scan",
-        "score_scan",
+        "predict_scans",
+        "score_scans",
         "write_report",
     } <= logged
     assert [path for path in (smoke / "results").rglob(".*") if path.name != ".bidsignore"] == []
@@ -145,9 +146,9 @@ def test_deleted_figures_are_drawn_again_and_nothing_is_trained(smoke, tmp_path)
 @pytest.mark.parametrize(
     ("change", "reruns", "untouched"),
     [
-        ({"evaluation": {"k": 1.5}}, "score_scan", "predict_scan"),
-        ({"reporting": {"agreement_colours": "colourblind"}}, "draw_agreement", "score_scan"),
-        ({"regions": {"perilesional_mm": 0}}, "make_regions", "register_scan"),
+        ({"evaluation": {"k": 1.5}}, "score_scans", "predict_scans"),
+        ({"reporting": {"agreement_colours": "colourblind"}}, "draw_agreement", "score_scans"),
+        ({"regions": {"perilesional_mm": 0}}, "label_scans", "register_scans"),
         ({"training": {"refiner": {"epochs": 3}}}, "train_refiner", "train_sketcher"),
     ],
     ids=["threshold", "colours", "shell", "refiner"],
@@ -175,7 +176,7 @@ def test_a_test_participants_pet_reaches_no_model_and_no_threshold_of_its_fold(s
         for name in ("threshold.json", "white-matter_mean.nii.gz", "white-matter_sd.nii.gz")
     ]
     before = [digest(copy / path) for path in learned]
-    rules = ("fit_template", "fit_ridge", "train_sketcher", "train_refiner", "fit_threshold")
+    rules = ("pack_scans", "fit_template", "fit_ridge", "train_sketcher", "train_refiner", "fit_threshold")
     snakemake(copy, *learned, "--forcerun", *rules, "--rerun-triggers", "params")
     assert [digest(copy / path) for path in learned] == before
 

@@ -11,3 +11,25 @@ class InputError(MyelosketchError):
 
 class GeometryError(MyelosketchError):
     """Two images that must share one grid (shape and affine) do not."""
+
+
+def for_each(items, work):
+    """Call ``work`` for every item, and only then tell what failed, so that one start shows all there is to mend.
+
+    Parameters
+    ----------
+    items : iterable
+    work : function of one item
+
+    Raises
+    ------
+    InputError : the sentences of all items that failed for what was given to them
+    """
+    said = []
+    for item in items:
+        try:
+            work(item)
+        except MyelosketchError as error:
+            said.append(str(error))
+    if said:
+        raise InputError("\n".join(said))

@@ -1,5 +1,6 @@
 """Every file of one scan opened, described and judged before anything expensive starts."""
 
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from myelosketch.cohort import between, header, mirror, plausible, series, voxel
 from myelosketch.cohort.bids_index import leaves
 from myelosketch.cohort.refusals import scan_state
 from myelosketch.cohort.table import companions, lesion_space, used_inputs
-from myelosketch.cohort.thumbnails import write_strip
+from myelosketch.cohort.thumbnails import strip
 from myelosketch.cohort.units import FACTORS, default_units, stated_unit, unit_factor
 from myelosketch.cohort.verdicts import REFUSED, Finding
 from myelosketch.provenance import file_hash, write_json
@@ -18,31 +19,48 @@ from myelosketch.volumes import Volume
 WHOLE_HEAD = ("T1w", "FA", "MTR", "DVR")
 
 
-def inspect_scan(row, json, png, *, units=None, maps=None, root=None, state=""):
-    """Inspect the files of one scan; write what was found and a strip of pictures. Never fails for a bad file.
+def inspect_scans(rows, states, output, **settings):
+    """Inspect the files of several scans and write what was found as one JSON: a list, as of :func:`inspect_scan`.
+
+    Parameters
+    ----------
+    rows : list of dict, see :func:`inspect_scan`
+    states : list of str, the ``state`` of each
+    output : path to write
+    settings : the other arguments of :func:`inspect_scan`
+    """
+    found = [inspect_scan(row, state=state, **settings) for row, state in zip(rows, states, strict=True)]
+    write_json(output, found)
+
+
+def inspect_scan(row, *, units=None, maps=None, root=None, state=""):
+    """Inspect the files of one scan. Never fails for a bad file.
 
     Parameters
     ----------
     row : dict, a row of the cohort table (``scan``, ``group`` and a path or None in each of FILE_COLUMNS)
-    json, png : paths to write
     units : dict, section ``units`` of the configuration; ``names.UNITS`` if not given
     maps : dict, section ``maps`` of the configuration; needed where the scan brings raw series
     root : folder of the dataset, out of which no link may lead; None to look at no links
     state : text that identifies the files as they are judged, from ``refusals.scan_state``; made here if blank
+
+    Returns
+    -------
+    dict : plain values: ``scan``, ``group``, ``state``, ``files`` and ``findings`` (lists of dict), and a strip of
+        pictures as PNG in base64 (``picture``), one column for each name in ``columns``
     """
     units, maps = units or default_units(), maps or {}
     state = state or scan_state(row, units=units, maps=maps)
     files, findings, volumes = inspect_files(row, units=units, maps=maps, root=root)
-    write_strip(png, volumes)
-    content = {
+    return {
         "scan": row["scan"],
         "group": row["group"],
         "state": state,
         "files": files,
         "findings": [{**finding._asdict(), "verdict": finding.verdict} for finding in findings],
-        "pictures": list(volumes),
+        "picture": base64.b64encode(strip(volumes)).decode("ascii"),
+        "columns": list(volumes),
     }
-    write_json(json, content)
 
 
 def inspect_files(row, *, units, maps, root=None):

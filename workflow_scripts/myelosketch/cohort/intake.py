@@ -26,14 +26,19 @@ def gather_intake(inspections, out, accept):
 
     Parameters
     ----------
-    inspections : paths of the JSON files of ``inspection.inspect_scan``
+    inspections : paths of the JSON files of ``inspection.inspect_scans``
     out : path of intake.tsv (TABLE_COLUMNS)
     accept : dict, ``cohort.accept``: scan, or ``all``, to names of checks
     """
-    scans = [read_json(path) for path in inspections]
+    scans = read_inspections(inspections)
     add_repeated(scans)
     rows = [_row(scan, file, accept) for scan in scans for file in scan["files"]]
     write_table(pd.DataFrame(rows, columns=TABLE_COLUMNS), out)
+
+
+def read_inspections(paths):
+    """All scans of the JSON files of ``inspection.inspect_scans``, a list of dict."""
+    return [scan for path in paths for scan in read_json(path)]
 
 
 def admit_scans(intake, cohort, refused, out):
@@ -91,7 +96,7 @@ def add_repeated(scans):
 
     Parameters
     ----------
-    scans : list of dict as written by ``inspection.inspect_scan``; changed in place
+    scans : list of dict as of ``inspection.inspect_scan``; changed in place
     """
     seen = {}
     for scan in scans:

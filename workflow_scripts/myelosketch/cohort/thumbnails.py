@@ -6,20 +6,17 @@ import zlib
 import nibabel as nib
 import numpy as np
 
-from myelosketch.provenance import write_bytes
-
 TILE = 96
 # height of the axial slice within the content, from its lower end: above the eyes
 AXIAL_HEIGHT = 0.65
 MANY_VOXELS = 100_000
 
 
-def write_strip(path, volumes):
-    """Write the pictures of a scan as one PNG, a column per image, in the order of ``volumes``.
+def strip(volumes):
+    """The pictures of a scan as the bytes of one PNG, a column per image, in the order of ``volumes``.
 
     Parameters
     ----------
-    path : ``.png``
     volumes : dict of Volume or None (an image that cannot be read: a black tile); the lesion mask is drawn on the
         first image that shares its grid
     """
@@ -27,7 +24,7 @@ def write_strip(path, volumes):
     for name, volume in volumes.items():
         under = _same_grid(volume, volumes) if name == "lesion_mask" and volume else None
         columns.append(column(volume, under) if volume else blank())
-    write_bytes(path, png(np.concatenate(columns or [blank()], axis=1)))
+    return png(np.concatenate(columns or [blank()], axis=1))
 
 
 def column(volume, under=None):

@@ -8,9 +8,8 @@ import pandas as pd
 
 from myelosketch.errors import InputError
 from myelosketch.evaluation.bootstrap import mean_interval
-from myelosketch.evaluation.gather import gather_tables
 from myelosketch.evaluation.inference import holm, paired_difference
-from myelosketch.evaluation.scoring import TABLES, score_scan
+from myelosketch.evaluation.parts import score_scans
 from myelosketch.evaluation.summary import metric_values, read_scores
 from myelosketch.learning.predict import predict_scan
 from myelosketch.provenance import read_json
@@ -39,19 +38,12 @@ def score_variant(scans, models, outputs, *, methods, settings, prediction):
     prediction : dict, options of `predict_scan`
     """
     with tempfile.TemporaryDirectory() as folder:
-        parts = {name: [] for name in KEPT}
+        predicted = []
         for entry in scans:
-            own = Path(folder) / entry["scan"]
-            predicted = {method: own / f"{method}.nii.gz" for method in methods}
-            tables = {name: own / f"{name}.tsv" for name in TABLES}
-            own.mkdir()
-            predict_scan(entry["files"], models, predicted, **prediction)
-            known = {key: entry[key] for key in ("scan", "subject", "group", "fold")}
-            score_scan(entry["files"], predicted, tables, {}, settings=settings, **known)
-            for name in KEPT:
-                parts[name].append(tables[name])
-        for name in KEPT:
-            gather_tables(parts[name], outputs[name])
+            maps = {method: Path(folder) / f"{entry['scan']}_{method}.nii.gz" for method in methods}
+            predict_scan(entry["files"], models, maps, **prediction)
+            predicted.append(entry | {"predictions": maps, "masks": {}})
+        score_scans(predicted, {name: outputs[name] for name in KEPT}, settings=settings)
 
 
 def write_ablations(tables, cards, configured, output, *, variants, k, bootstrap, seed, alpha):

@@ -55,7 +55,7 @@ def check_registration(inputs, outputs, *, scan, group, registration, units=None
         for modality in maps
     ]
     rows.append(_template_row(head, inputs["xfm_t1w_to_mni"], settings))
-    sources = [path for name, path in inputs.items() if path and name != "library"]
+    sources = [path for path in inputs.values() if path]
     write_json(
         outputs["json"],
         {

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import distance_transform_edt
 
-from myelosketch.errors import InputError
+from myelosketch import names
+from myelosketch.errors import InputError, for_each
 from myelosketch.imaging.fractions import read_fractions, read_lesion_source
 from myelosketch.names import REGION_CODES
 from myelosketch.provenance import provenance
@@ -17,6 +18,33 @@ from myelosketch.volumes import Volume, save_volume
 MOST_LESION = 0.5
 
 
+def label_scans(scans, record, *, root, **settings):
+    """Write label map and volumes of several scans, and all volumes as one table.
+
+    Parameters
+    ----------
+    scans : list of names
+    record : path of the table: ``scan``, ``file``, and the columns of :func:`region_volumes` and ``lesion_source``
+    root : results folder, which holds their tissue fractions and takes the label maps
+    settings : see :func:`make_regions`
+
+    Raises
+    ------
+    InputError : what :func:`make_regions` says, of all scans that fail
+    """
+    tables = {}
+
+    def label(scan):
+        outputs = {key: names.path(root, key, scan=scan) for key in ("regions", "regions_table")}
+        fractions = names.path(root, "fractions", scan=scan)
+        tables[scan] = make_regions(fractions, outputs, **settings)
+
+    for_each(scans, label)
+    table = pd.concat(tables, names=["scan"]).reset_index("scan")
+    table["file"] = [names.path(root, "regions", scan=scan) for scan in table.scan]
+    write_table(table, record)
+
+
 def make_regions(fractions, outputs, *, threshold, perilesional_mm, white_erosion_mm):
     """Write the label map of one scan and its table of volumes.
 
@@ -25,6 +53,10 @@ def make_regions(fractions, outputs, *, threshold, perilesional_mm, white_erosio
     fractions : path of the tissues on petref, as ``fractions.write_fractions`` wrote them
     outputs : dict of paths: ``regions``, ``regions_table``
     threshold, perilesional_mm, white_erosion_mm : see ``label_regions``
+
+    Returns
+    -------
+    pandas.DataFrame : the table
 
     Raises
     ------
@@ -51,6 +83,7 @@ def make_regions(fractions, outputs, *, threshold, perilesional_mm, white_erosio
     sidecar = provenance(sources=[fractions], parameters=parameters, Labels={"outside": 0, **REGION_CODES})
     save_volume(outputs["regions"], labels, affine, sidecar=sidecar)
     write_table(table, outputs["regions_table"])
+    return table
 
 
 def label_regions(*, brain, white, lesion, voxel_size, threshold, perilesional_mm, white_erosion_mm=0.0):
@@ -165,18 +198,16 @@ def check_volumes(table, name):
         )
 
 
-def gather_volumes(tables, scans, groups, out):
+def gather_volumes(records, groups, out):
     """One table of all scans' regions: scan, group, region, n_voxels, volume_ml, lesion_source.
 
     Parameters
     ----------
-    tables : list of paths, one per scan
-    scans, groups : lists, in the same order
+    records : list of paths of tables that :func:`label_scans` wrote
+    groups : dict, scan to group; its order is that of the table
     out : path
     """
-    parts = []
-    for path, scan, group in zip(tables, scans, groups, strict=True):
-        part = read_table(path, numeric=True).rename(columns={"name": "region"})
-        parts.append(part.assign(scan=scan, group=group))
-    columns = ["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]
-    write_table(pd.concat(parts, ignore_index=True)[columns], out)
+    table = pd.concat([read_table(path, numeric=True) for path in records]).rename(columns={"name": "region"})
+    table["group"] = table.scan.map(groups)
+    table = table.set_index("scan").loc[list(groups)].reset_index()
+    write_table(table[["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]], out)

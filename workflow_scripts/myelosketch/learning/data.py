@@ -182,11 +182,20 @@ def load_fold(names, files):
         load_training_scan(name, {key: paths[index] for key, paths in files.items()})
         for index, name in enumerate(names)
     ]
+    return check_fold(scans)
+
+
+def check_fold(scans):
+    """The training scans of a fold, if there is a lesion to learn from.
+
+    Raises
+    ------
+    InputError : no lesion voxel in the whole fold
+    """
     if not any((scan.regions == REGION_CODES["lesion"]).any() for scan in scans):
         raise InputError(
-            f"none of the {len(scans)} training scans ({names[0]}, ...) has a lesion voxel in its "
-            "region map: "
-            "give lesion masks, or more patients per fold."
+            f"none of the {len(scans)} training scans ({scans[0].name}, ...) has a lesion voxel in its "
+            "region map: give lesion masks, or more patients per fold."
         )
     return scans
 

@@ -18,14 +18,14 @@ class NetworkModel:
         self.normalisation, self.card, self.device = normalisation, card, device
 
     @classmethod
-    def load(cls, folder, *, method, device="cpu"):
-        """Read a model folder written by `training.train_stage`.
+    def load(cls, folder, *, method, device="cpu", config_sha256=None):
+        """Read a model folder written by `training.train_stage`; see `models.load_model`.
 
         Raises
         ------
-        InputError : the card does not match the weights or the method
+        InputError : the card does not match the weights, the method or the configuration
         """
-        tensors, card = load_model(folder, method=method)
+        tensors, card = load_model(folder, method=method, config_sha256=config_sha256)
         normalisation = Normalisation.from_card(card["normalisation"])
         generator = build_generator(method, card["settings"], normalisation)
         generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})

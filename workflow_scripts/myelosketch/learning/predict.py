@@ -3,7 +3,9 @@ it."""
 
 from pathlib import Path
 
-from myelosketch.errors import InputError
+from myelosketch import names
+from myelosketch.cohort.parts import write_record
+from myelosketch.errors import InputError, for_each
 from myelosketch.learning.data import load_maps
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.learning.models import CARD
@@ -12,6 +14,8 @@ from myelosketch.provenance import provenance, read_json
 from myelosketch.volumes import save_volume
 
 TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
+# what a prediction reads of a scan
+PREDICTION_FILES = ("mtr", "fa", "rd", "ad", *TRANSFORMS)
 
 
 def needed_models(methods, starts):
@@ -36,6 +40,37 @@ def sd_path(path):
     return str(path).replace("_mimap.nii.gz", "_stat-std_mimap.nii.gz")
 
 
+def predict_scans(scans, models, record, *, root, methods, **options):
+    """Predict the DVR maps of several scans, and list them.
+
+    Parameters
+    ----------
+    scans : list of names
+    models : dict method -> model folder; of `needed_models`
+    record : path of their record, with ``method`` and ``model_sha256``
+    root : results folder, which holds the scans' maps and takes the predicted ones
+    methods : list of str
+    options : see `predict_scan`
+
+    Raises
+    ------
+    InputError : what `predict_scan` says, of all scans that fail
+    """
+    rows = []
+
+    def predict(scan):
+        files = {key: names.path(root, key, scan=scan) for key in PREDICTION_FILES}
+        outputs = {method: names.path(root, "predicted", scan=scan, method=method) for method in methods}
+        used = predict_scan(files, models, outputs, **options)
+        rows.extend(
+            {"scan": scan, "file": path, "method": method, "model_sha256": used[method]}
+            for method, path in outputs.items()
+        )
+
+    for_each(scans, predict)
+    write_record(record, rows)
+
+
 def predict_scan(
     files,
     models,
@@ -47,6 +82,7 @@ def predict_scan(
     dropout_draws=0,
     device="auto",
     threads=1,
+    configurations=None,
 ):
     """Predict the DVR map of one scan by several methods.
 
@@ -62,11 +98,16 @@ def predict_scan(
     overlap : share of a window that neighbouring windows repeat
     flips, dropout_draws : see `NetworkModel.predict_with_sd`; 0 draws leave dropout off
     device, threads : as in training
+    configurations : dict method -> hash of the configuration in use (`training.configuration_hash`), of networks
+
+    Returns
+    -------
+    dict : method -> SHA-256 of the weights it was predicted by
 
     Raises
     ------
-    InputError : a map with values that are not finite, a card that does not match its weights, or a model that
-        was trained on the maps of another sketcher or ridge
+    InputError : a map with values that are not finite, a card that does not match its weights or the configuration,
+        or a model that was trained on the maps of another sketcher or ridge
     GeometryError : maps on different grids
     """
     starts = {method: start_on_card(folder) for method, folder in models.items()}
@@ -89,7 +130,7 @@ def predict_scan(
             predicted,
             cards,
             options,
-            {"device": device, "threads": threads},
+            {"device": device, "threads": threads, "configurations": configurations or {}},
         )
     for method, path in outputs.items():
         card = cards[method]
@@ -108,6 +149,7 @@ def predict_scan(
             sidecar = provenance(Description=what, **described)
             save_volume(sd_path(path), deviations[method], maps.affine, sidecar=sidecar)
         print(f"{method}: {Path(path).name}", flush=True)
+    return {method: cards[method]["weights_sha256"] for method in outputs}
 
 
 def start_on_card(folder):
@@ -129,7 +171,7 @@ def predict_by(method, folder, maps, files, predicted, cards, options, machine):
     files : dict of paths
     predicted, cards : what earlier methods gave; the refiner starts from the sketcher's
     options : dict with window, overlap, flips and dropout_draws
-    machine : dict with device and threads
+    machine : dict with device, threads and configurations
 
     Returns
     -------
@@ -149,7 +191,12 @@ def predict_by(method, folder, maps, files, predicted, cards, options, machine):
     from myelosketch.learning.inference import NetworkModel
 
     set_threads(machine["threads"])
-    model = NetworkModel.load(folder, method=method, device=choose_device(machine["device"]))
+    model = NetworkModel.load(
+        folder,
+        method=method,
+        device=choose_device(machine["device"]),
+        config_sha256=machine["configurations"].get(method),
+    )
     start = start_on_card(folder)
     check_same_start(method, model.card, cards.get(start))
     dvr, deviation = model.predict_with_sd(maps.data, maps.support, predicted.get(start), **options)

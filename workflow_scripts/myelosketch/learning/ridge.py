@@ -10,7 +10,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from scipy import ndimage
 
-from myelosketch.learning.data import Normalisation, data_hash, fit_normalisation, load_fold
+from myelosketch.learning.data import Normalisation, data_hash, fit_normalisation
 from myelosketch.learning.models import load_model, save_model, split_card, value_ranges
 from myelosketch.names import INPUT_MAPS, REGION_CODES, subject_of
 
@@ -131,33 +131,29 @@ def choose(sums, subjects, *, alphas, splits):
 
 
 def fit_ridge(
-    names,
-    files,
+    scans,
     folder,
     *,
     alphas=(1e-6, 1e-4, 1e-3, 1e-2, 1e-1),
     splits=4,
     fold=None,
-    scans=None,
     inputs=INPUT_MAPS,
 ):
     """Fit the stronger of the two linear models on the training scans of a fold.
 
     Parameters
     ----------
-    names : list of training scans
-    files : dict of lists of paths (mtr, fa, rd, ad, dvr, regions)
+    scans : list of TrainingScan
     folder : where model.safetensors and model.json go
     alphas, splits : see `choose`
     fold : number written into the card
-    scans : list of TrainingScan already read (then ``files`` is not used)
     inputs : names of the maps that the model sees
 
     Returns
     -------
     dict : the model card
     """
-    scans = load_fold(names, files) if scans is None else scans
+    names = [scan.name for scan in scans]
     normalisation = fit_normalisation(scans, inputs)
     sums = {variant: [sums_of_scan(scan, normalisation, variant) for scan in scans] for variant in VARIANTS}
     subjects = [subject_of(name) for name in names]

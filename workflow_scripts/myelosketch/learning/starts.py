@@ -132,14 +132,12 @@ def out_of_fold_maps(scans, folder, models, *, parts, device, threads, train):
             ridge = inner_ridge(card, inside, models, Path(temporary) / "ridge")
             train(
                 "sketcher",
-                [scan.name for scan in inside],
-                None,
+                inside,
                 Path(temporary) / "sketcher",
                 settings={**card["settings"], "precision": card["precision"], "sketcher": card["settings"]},
                 seed=card["seed"],
                 device=device,
                 threads=threads,
-                scans=inside,
                 start_model=ridge,
             )
             sketcher = open_model("sketcher", Path(temporary) / "sketcher", device)

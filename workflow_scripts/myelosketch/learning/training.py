@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from myelosketch.learning.checks import check_settings
-from myelosketch.learning.data import data_hash, fit_normalisation, load_fold
+from myelosketch.learning.data import data_hash, fit_normalisation
 from myelosketch.learning.fitting import Machine, finish, fit, open_checkpoint
 from myelosketch.learning.ladder import NETWORK_METHODS, start_of
 from myelosketch.learning.models import split_card, text_hash, value_ranges
@@ -15,8 +15,7 @@ from myelosketch.learning.validation import OFF, InnerValidation, hold_out
 
 def train_stage(
     method,
-    names,
-    files,
+    scans,
     folder,
     *,
     settings,
@@ -26,7 +25,6 @@ def train_stage(
     fold=None,
     start_model=None,
     ridge_model=None,
-    scans=None,
     devices=1,
     tensorboard=False,
 ):
@@ -38,8 +36,7 @@ def train_stage(
     Parameters
     ----------
     method : "dnn2", "unet", "unetroi", "sketcher" or "refiner"
-    names : list of training scans; no other scan is read
-    files : dict of lists of paths (mtr, fa, rd, ad, dvr, regions), one per scan
+    scans : list of TrainingScan (`packs.read_packs`, or `data.load_fold`); no other scan is read
     folder : where model.safetensors, model.json and history.tsv go; checkpoints/ beside them until it is
         finished
     settings : the config's ``training`` section, or the part of it that this method reads (see
@@ -51,7 +48,6 @@ def train_stage(
     start_model : folder of the trained model that this one starts from: the sketcher, for the refiner; the ridge,
         where the setting ``start`` says so
     ridge_model : folder of the ridge that the refiner's sketcher starts from, where it does
-    scans : list of TrainingScan already read (then ``files`` is not used)
     devices : GPUs of this node (processes, on CPU) that share every step
     tensorboard : write TensorBoard's files into ``folder/tensorboard``
 
@@ -61,7 +57,7 @@ def train_stage(
 
     Raises
     ------
-    InputError : settings that cannot work, no GPU where one is asked for, unusable scans
+    InputError : settings that cannot work, no GPU where one is asked for
     """
     from myelosketch.learning.device import choose_device, choose_devices, choose_precision, set_threads
 
@@ -70,7 +66,6 @@ def train_stage(
     devices = choose_devices(devices, device, batch=settings["batch"], crop=settings["crop"])
     precision = choose_precision(settings["precision"], device)
     set_threads(threads)
-    scans = load_fold(names, files) if scans is None else scans
     inner = settings.get("validation", OFF)
     trained, held = hold_out(scans, inner["participants_share"], seed)
     normalisation = fit_normalisation(trained, settings["inputs"])
@@ -112,7 +107,7 @@ def train_stage(
         "precision": precision,
         "threads": threads,
     }
-    card["config_sha256"] = text_hash([card["settings"], inner, seed])
+    card["config_sha256"] = configuration_hash(method, settings, seed)
     checkpoints = open_checkpoint(folder / "checkpoints", text_hash(card))
     module = build(method, trained, normalisation, starts[: len(trained)], settings, seed)
     validation = None
@@ -123,6 +118,18 @@ def train_stage(
     machine = Machine(device, precision, devices, tensorboard)
     fit(module, settings[method]["epochs"], folder, checkpoints, machine, validation)
     return finish(folder, module, card, checkpoints, seconds=time.monotonic() - started)
+
+
+def configuration_hash(method, settings, seed):
+    """Hash of all of the configuration that shapes a model: two with the same were to become the same model.
+
+    Parameters
+    ----------
+    method : of `ladder.NETWORK_METHODS`
+    settings : the config's ``training`` section, or the part of it that this method reads
+    seed : int
+    """
+    return text_hash([stage_settings(method, settings), settings.get("validation", OFF), seed])
 
 
 def stage_settings(method, settings):

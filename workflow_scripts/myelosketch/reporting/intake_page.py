@@ -1,12 +1,11 @@
 """The page of the intake: every scan, the worst first, with pictures, what is wrong and what to do; no network."""
 
-import base64
 from pathlib import Path
 from typing import NamedTuple
 
-from myelosketch.cohort.intake import BETWEEN_ROWS
+from myelosketch.cohort.intake import BETWEEN_ROWS, read_inspections
 from myelosketch.cohort.verdicts import CHECKS, OK, REFUSALS, REFUSED, SUSPICIONS, SUSPICIOUS, ended, worst
-from myelosketch.provenance import read_json, write_text
+from myelosketch.provenance import write_text
 from myelosketch.reporting.html_tables import HtmlTable, number, words
 from myelosketch.tables import read_table
 
@@ -44,7 +43,7 @@ class Scan(NamedTuple):
     table: HtmlTable
 
 
-def write_intake_page(html, *, intake, excluded, inspections, pictures):
+def write_intake_page(html, *, intake, excluded, inspections):
     """Write the page of the intake.
 
     Parameters
@@ -52,7 +51,7 @@ def write_intake_page(html, *, intake, excluded, inspections, pictures):
     html : path to write
     intake : path of intake.tsv
     excluded : path of excluded.tsv
-    inspections, pictures : paths of the JSON and PNG files of the inspected scans, in one order
+    inspections : paths of the JSON files of ``inspection.inspect_scans``
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -60,23 +59,19 @@ def write_intake_page(html, *, intake, excluded, inspections, pictures):
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    content = page_content(intake, excluded, inspections, pictures)
+    content = page_content(intake, excluded, inspections)
     write_text(html, environment.get_template(TEMPLATE).render(**content))
 
 
-def page_content(intake, excluded, inspections, pictures):
+def page_content(intake, excluded, inspections):
     """Everything the template shows; see :func:`write_intake_page`."""
     table = read_table(intake)
     table = table.astype(object).where(table.notna(), None)
-    shown = {
-        read_json(path)["scan"]: (path, picture) for path, picture in zip(inspections, pictures, strict=True)
-    }
+    inspected = {scan["scan"]: scan for scan in read_inspections(inspections)}
     statuses = {scan: status(rows) for scan, rows in table.groupby("scan")}
     names = sorted(statuses, key=lambda scan: (ORDER.index(statuses[scan]), scan))
     scans = [
-        _scan(
-            name, statuses[name], table[table.scan == name], *shown[name], with_picture=place < MAX_PICTURES
-        )
+        _scan(inspected[name], statuses[name], table[table.scan == name], with_picture=place < MAX_PICTURES)
         for place, name in enumerate(names)
     ]
     left_out = read_table(excluded)
@@ -107,18 +102,17 @@ def status(rows):
     return ACCEPTED if verdict == OK and rows.accepted.notna().any() else verdict
 
 
-def _scan(name, verdict, rows, inspection, picture, *, with_picture):
+def _scan(inspection, verdict, rows, *, with_picture):
     problems = [problem for row in rows.to_dict("records") for problem in _problems(row)]
-    data = base64.b64encode(Path(picture).read_bytes()).decode("ascii") if with_picture else ""
     return Scan(
-        name=name,
+        name=inspection["scan"],
         group=rows.group.iloc[0],
         status=verdict,
         problems=sorted(problems, key=lambda problem: ORDER.index(problem.verdict)),
-        picture=f"data:image/png;base64,{data}" if data else "",
-        columns=read_json(inspection)["pictures"],
+        picture=f"data:image/png;base64,{inspection['picture']}" if with_picture else "",
+        columns=inspection["columns"],
         table=HtmlTable(
-            f"Files of {name}",
+            f"Files of {inspection['scan']}",
             HEADER,
             [_file_row(row) for row in rows.to_dict("records")],
             folded=True,

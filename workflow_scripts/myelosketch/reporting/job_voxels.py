@@ -15,21 +15,30 @@ PER_SCAN = {
     "T1w": (
         "simulate_participant",
         "simulate_control",
-        "inspect_scan",
         "prepare_anatomy",
-        "prepare_anatomy_with_flair",
+        "inspect_scans",
     ),
     "petref": (
-        "register_scan",
-        "check_registration",
-        "make_regions",
-        "predict_scan",
-        "score_scan",
+        "register_scans",
+        "label_scans",
+        "pack_scans",
+        "predict_scans",
+        "score_scans",
         "measure_participant",
     ),
     "dwi": ("fit_tensor",),
     "mt_on": ("compute_mtr",),
     "pet": ("average_pet", "fit_dvr"),
+}
+# of a job that works on a part of the scans: where they are listed
+RECORDS = {
+    "inspect_scans": "cohort/intake/{part}.json",
+    "prepare_anatomy": "registration/parts/{part}_anatomy.tsv",
+    "register_scans": "registration/parts/{part}.tsv",
+    "label_scans": "regions/{part}.tsv",
+    "pack_scans": "regions/{part}.tsv",
+    "predict_scans": "predictions/{part}.tsv",
+    "score_scans": "regions/{part}.tsv",
 }
 PER_FOLD = {
     "petref of training scans": ("fit_ridge", "ablate_ridge"),
@@ -52,13 +61,14 @@ def job_voxels(root, rule, job):
     Returns
     -------
     tuple : what the voxels are of (str); voxels held at a time; voxels worked through. The last two differ for a
-        training (crops of a step, and of all steps) and are missing (NaN) where the images are, or for a rule that
+        part of the scans (the largest image, and all of them) and for a training (crops of a step, and of all
+        steps), and are missing (NaN) where the images are, or for a rule that
         works on tables.
     """
     for image, rules in PER_SCAN.items():
         if rule in rules:
-            voxels = _scan_voxels(str(root), _scan(job), image)
-            return image, voxels, voxels
+            voxels = [_scan_voxels(str(root), scan, image) for scan in _scans(root, rule, job)]
+            return image, max(voxels, default=math.nan), sum(voxels) if voxels else math.nan
     for per, rules in PER_FOLD.items():
         if rule in rules:
             voxels = _fold_voxels(str(root), _fold(job), controls=per.endswith("controls"))
@@ -68,10 +78,19 @@ def job_voxels(root, rule, job):
     return OF_THE_RUN, *UNKNOWN
 
 
-def _scan(job):
-    """``sub-01`` of ``sub-01/sub-01``, and of ``01`` as the simulation names its jobs."""
+def _scans(root, rule, job):
+    """Scans of a job: those of its part's record; of ``sub-01/sub-01``, and ``01`` of the simulation, one."""
     name = job.rsplit("/", 1)[-1]
-    return name if name.startswith("sub-") else names.scan_name(name)
+    if rule not in RECORDS or name.startswith("sub-"):
+        return [name if name.startswith("sub-") else names.scan_name(name)]
+    record = Path(root) / RECORDS[rule].format(part=name)
+    if not record.is_file():
+        return []
+    return [row["scan"] for row in read_json(record)] if record.suffix == ".json" else _listed(record)
+
+
+def _listed(record):
+    return list(read_table(record).scan.unique())
 
 
 def _fold(job):

@@ -1,0 +1,78 @@
+"""Each rule's conda environment holds every package that its script imports, wherever in the library."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "workflow_scripts"
+# package, where it is not named as it is imported
+IMPORTED_AS = {"antspyx": "ants", "pyyaml": "yaml", "pillow": "PIL", "fonttools": "fontTools"}
+# packages that others of the same environment bring with them, at the version pinned in requirements.txt
+BROUGHT = {
+    "nilearn": ("sklearn", "joblib"),
+    "matplotlib": ("PIL",),
+    "antspyx": ("PIL", "matplotlib"),
+    "jinja2": ("markupsafe",),
+}
+# what the workflow itself has, in whose Python nothing of these runs
+OF_SNAKEMAKE = {"snakemake"}
+OPTIONAL = {"tensorboard"}
+ENVIRONMENT = re.compile(r'envs/(\w+)\.yaml"[\s\S]*?workflow_scripts/(\w+)\.py"')
+RULES = {
+    script: environment
+    for path in sorted((ROOT / "rules").glob("*.smk"))
+    for block in re.split(r"\n(?=rule )", path.read_text())[1:]
+    for environment, script in ENVIRONMENT.findall(block)
+}
+
+
+def packages(environment):
+    """Names that can be imported in an environment."""
+    listed = yaml.safe_load((ROOT / f"envs/{environment}.yaml").read_text())["dependencies"]
+    lines = [line for entry in listed for line in (entry["pip"] if isinstance(entry, dict) else [entry])]
+    names = [re.split("[=<>]", line)[0].lower() for line in lines]
+    brought = [name for package in names for name in BROUGHT.get(package, ())]
+    return {IMPORTED_AS.get(name, name) for name in names} | set(brought)
+
+
+def imports(path):
+    """Modules that a file imports; of a ``from`` import also what may be a module in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def foreign(script):
+    """Third-party packages behind an entry script, each with the module that imports it."""
+    pending, seen, found = [SCRIPTS / f"{script}.py"], set(), {}
+    while pending:
+        path = pending.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in imports(path):
+            top = name.split(".")[0]
+            if top == "myelosketch":
+                module = SCRIPTS.joinpath(*name.split("."))
+                pending += [p for p in (module.with_suffix(".py"), module / "__init__.py") if p.is_file()]
+            elif top not in sys.stdlib_module_names:
+                found.setdefault(top, path.name)
+    return found
+
+
+def test_every_script_has_an_environment():
+    assert len(RULES) > 50
+
+
+@pytest.mark.parametrize("script", sorted(RULES))
+def test_the_environment_of_a_rule_holds_what_its_script_imports(script):
+    known = packages(RULES[script]) | OF_SNAKEMAKE | OPTIONAL
+    assert {name: module for name, module in foreign(script).items() if name not in known} == {}

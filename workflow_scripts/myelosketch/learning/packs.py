@@ -1,0 +1,73 @@
+"""Training scans of one part of the cohort in one file, from which every training of every fold reads them."""
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from myelosketch import names
+from myelosketch.errors import InputError, for_each
+from myelosketch.learning.data import TRAINING_FILES, TrainingScan, check_fold, load_training_scan
+from myelosketch.provenance import write_bytes
+
+ARRAYS = ("maps", "support", "dvr", "regions")
+
+
+def pack_scans(scans, pack, *, root):
+    """Read scans as training sees them, check them, and write them side by side.
+
+    Maps and DVR stay float32: half precision would cost DVR its third decimal. Support and regions are bytes.
+
+    Parameters
+    ----------
+    scans : list of names
+    pack : path to write (safetensors: ``scan/maps``, ``scan/support``, ``scan/dvr``, ``scan/regions``)
+    root : results folder
+
+    Raises
+    ------
+    InputError : of all scans that cannot be trained on, see `load_training_scan`
+    """
+    tensors = {}
+
+    def read(name):
+        files = {key: names.path(root, key, scan=name) for key in TRAINING_FILES}
+        scan = load_training_scan(name, files)
+        tensors.update({f"{name}/{key}": np.ascontiguousarray(_plain(getattr(scan, key))) for key in ARRAYS})
+
+    for_each(scans, read)
+    write_bytes(pack, save(tensors))
+
+
+def read_packs(scans, packs):
+    """The training scans of a fold.
+
+    Parameters
+    ----------
+    scans : list of names, whose order is kept; no other scan of the packs is read
+    packs : list of paths that `pack_scans` wrote
+
+    Returns
+    -------
+    list of TrainingScan
+
+    Raises
+    ------
+    InputError : a scan that no pack holds, or what `data.check_fold` says
+    """
+    found, wanted = {}, set(scans)
+    for path in packs:
+        with safe_open(path, framework="np") as pack:  # mapped into memory: what is not asked for is not read
+            for name in {key.split("/")[0] for key in pack.keys()} & wanted:  # noqa: SIM118
+                arrays = {key: pack.get_tensor(f"{name}/{key}") for key in ARRAYS}
+                arrays["support"] = arrays["support"].astype(bool)
+                found[name] = TrainingScan(name, **arrays)
+    missing = [name for name in scans if name not in found]
+    if missing:
+        raise InputError(
+            f"no pack of training scans holds {', '.join(missing)}: delete results/training/scans and start again."
+        )
+    return check_fold([found[name] for name in scans])
+
+
+def _plain(array):
+    return array.astype(np.uint8) if array.dtype == bool else array
