@@ -151,10 +151,6 @@ rule draw_calibration:
         participants=expand(MEASURED, scan=INTERNAL),
         surveyed=expand(SURVEYED, patient=SURVEY_PATIENTS),
         ladder=f"{CALIBRATED}/ladder.tsv",
-        library=library(
-            "calibration.steps",
-            *(f"calibration.figure_{name}" for name in ("ladder", "lesions", "maps", "tissue")),
-        ),
     output:
         **{
             f"{name}_{suffix}": f"{CALIBRATED}/simulation/{name}.{suffix}"
@@ -175,6 +171,10 @@ rule draw_calibration:
         k=config["evaluation"]["k"],
         alpha=config["evaluation"]["alpha"],
         dpi=min(config["reporting"]["dpi"], 150),
+        library=library(
+            "calibration.steps",
+            *(f"calibration.figure_{name}" for name in ("ladder", "lesions", "maps", "tissue")),
+        ),
     script:
         "../workflow_scripts/draw_calibration.py"
 

@@ -16,8 +16,8 @@ REFERENCE = {
 # settings of the scores of one scan; others, such as alpha, rerun only what gathers them
 SCAN_SETTINGS = ("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "lesion_sizes_mm3")
 SCAN_SETTINGS += ("periventricular_mm", "juxtacortical_mm", "sensitivity")
-# what scores read of a scan, beside its label map and its predictions
-SCORED_FILES = ("dvr", "fractions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
+# what scores read of a scan, beside its predictions
+SCORED_FILES = ("dvr", "regions", "fractions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
 LESION_TRUTH = ("lesions", "lesion_table", "poses") if IS_SIMULATED else ()
 EVALUATION = [
     *expand("results/evaluation/{table}.tsv", table=[*SCORE_TABLES, *SUMMARIES]),
@@ -35,6 +35,21 @@ def truth_of(scan):
         return {}
     known = truth_files(SIMULATED, names.subject_of(scan), GROUP[scan])
     return {key: known[key] for key in (*CEILINGS, *LESION_TRUTH) if key in known}
+
+
+def scored_scan(scan):
+    """What scores need to know of a scan: its files, the maps that are scored and the masks that are written."""
+    known = truth_of(scan)
+    lesions = {key: known[key] for key in LESION_TRUTH if key in known}
+    predicted = {method: out("predicted", scan=scan, method=method) for method in METHODS}
+    return {
+        "scan": scan,
+        "subject": names.subject_of(scan),
+        "group": GROUP[scan],
+        "files": {key: out(key, scan=scan) for key in SCORED_FILES} | lesions,
+        "predictions": predicted | {which: known[which] for which in CEILINGS},
+        "masks": {name: out("demyelinated", scan=scan, method=name) for name in ("pet", *METHODS)},
+    }
 
 
 def part_tables(folds):
@@ -117,26 +132,7 @@ rule score_scans:
         mem_mb=3000,
         runtime=60,
     params:
-        scans=lambda wildcards: [
-            {
-                "scan": scan,
-                "subject": names.subject_of(scan),
-                "group": GROUP[scan],
-                "files": {
-                    **{key: out(key, scan=scan) for key in (*SCORED_FILES, "regions")},
-                    **{key: truth_of(scan)[key] for key in LESION_TRUTH if key in truth_of(scan)},
-                },
-                "predictions": {
-                    **{method: out("predicted", scan=scan, method=method) for method in METHODS},
-                    **{which: truth_of(scan)[which] for which in CEILINGS},
-                },
-                "masks": {
-                    method: out("demyelinated", scan=scan, method=method)
-                    for method in ("pet", *METHODS)
-                },
-            }
-            for scan in part_scans(wildcards)
-        ],
+        scans=lambda wildcards: [scored_scan(scan) for scan in part_scans(wildcards)],
         settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
         regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
         library=library("evaluation.parts"),

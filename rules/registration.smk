@@ -24,6 +24,27 @@ def registered_files(scan):
     return images | {"json": f"{check}.json", "png": f"{check}.png"}
 
 
+def scan_to_prepare(scan):
+    """What the preparation needs to know of a scan."""
+    return {
+        "scan": scan,
+        "inputs": own_images(scan) | {"lesion_space": INSPECTED[scan]["lesion_space"] or "T1w"},
+        "outputs": anatomy_files(scan),
+        "units": map_units(scan),
+    }
+
+
+def scan_to_register(scan):
+    """What the registration needs to know of a scan."""
+    return {
+        "scan": scan,
+        "group": INSPECTED[scan]["group"],
+        "inputs": own_images(scan) | anatomy_files(scan),
+        "outputs": registered_files(scan),
+        "units": map_units(scan),
+    }
+
+
 def images_of_part(*names):
     """Input function: those images of a part's scans that they have."""
     return lambda wildcards: [
@@ -54,16 +75,7 @@ rule prepare_anatomy:
         mem_mb=3000,
         runtime=20 * config["scans_per_job"]["registration"],
     params:
-        scans=lambda wildcards: [
-            {
-                "scan": scan,
-                "inputs": own_images(scan)
-                | {"lesion_space": INSPECTED[scan]["lesion_space"] or "T1w"},
-                "outputs": anatomy_files(scan),
-                "units": map_units(scan),
-            }
-            for scan in ALIGNED_PARTS[wildcards.part]
-        ],
+        scans=lambda wildcards: list(map(scan_to_prepare, ALIGNED_PARTS[wildcards.part])),
         tissue=config["tissue"],
         lesions=config["lesions"],
         registration=MOVING,
@@ -91,16 +103,7 @@ rule register_scans:
         mem_mb=3000,
         runtime=20 * config["scans_per_job"]["registration"],
     params:
-        scans=lambda wildcards: [
-            {
-                "scan": scan,
-                "group": INSPECTED[scan]["group"],
-                "inputs": own_images(scan) | anatomy_files(scan),
-                "outputs": registered_files(scan),
-                "units": map_units(scan),
-            }
-            for scan in ALIGNED_PARTS[wildcards.part]
-        ],
+        scans=lambda wildcards: list(map(scan_to_register, ALIGNED_PARTS[wildcards.part])),
         # the limits judge later: a changed one measures nothing anew
         registration=MOVING | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
         seed=config["seed"],

@@ -2,9 +2,8 @@
 
 A job that works on a scan for a second first starts Python and imports its libraries. For every rule that left
 benchmarks in RESULTS (of a finished run), that start is done alone, as Snakemake does it: a new Python, what its own
-wrapper imports, and the imports of the rule's entry script. CPU seconds are given (user and system, of all threads), so
-that other work on the machine matters little; the least of the repeats counts. Prints a Markdown table, the largest
-share of the run first.
+wrapper imports, and the imports of the rule's entry script. CPU seconds are given (user and system, all threads), so
+that other work on the machine matters little; the least of the repeats counts. Prints a Markdown table.
 """
 
 import argparse

@@ -55,6 +55,8 @@ def test_rules_have_one_shape(file, block):
     order = [part for part in found if part in wanted]
     assert order == [part for part in wanted if part in order]
     assert {"output", "log", "conda", "threads", "resources", "script"} <= set(found)
+    # as an input of every job it would cost the plan of a large cohort more than all images together
+    assert "library(" not in block.split("    output:")[0]
     assert f"results/logs/{name}" in block
     assert f"workflow_scripts/{name}.py" in block
     assert (ROOT / f"workflow_scripts/{name}.py").is_file()

@@ -37,8 +37,7 @@ def folder(smoke, tmp_path_factory):
             {"cohort": {"source": "table", "table": "cohort.tsv"}, "lesions": {"without_mask": "flair"}}
         )
     )
-    volumes = names.path("results", "regions", scan=WITHOUT_MASK)
-    snakemake(here, volumes, QUALITY, configs=(SMOKE, here / "mine.yaml"))
+    snakemake(here, "regions", QUALITY, configs=(SMOKE, here / "mine.yaml"))
     return here
 
 
