@@ -129,7 +129,7 @@ class Bench:
             models = {"start_model": before, "ridge_model": self.fitted / "ridge"}
             options = {"settings": training, "seed": seed, "device": "cpu", "threads": self.threads, **models}
             began = time.process_time()
-            train_stage(method, self.names, None, folder, scans=self.scans, **options)
+            train_stage(method, self.scans, folder, **options)
             (folder / "cpu.json").write_text(json.dumps(time.process_time() - began))
         return folder, json.loads((folder / "cpu.json").read_text())
 
