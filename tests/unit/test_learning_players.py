@@ -106,16 +106,19 @@ def test_the_two_adams_have_the_rates_of_the_settings(cohort):  # noqa: F811
 
 
 def test_a_loss_scaler_changes_neither_losses_nor_steps(cohort):  # noqa: F811
-    """Precision 16, as on a GPU: scaled losses of two players, and norms of gradients that are not scaled."""
+    """Precision 16, as on a GPU: scaled losses of two players, and norms of gradients that are not scaled.
+
+    Both runs compute in float16, one with a scale of 1: what float16 itself changes depends on the machine.
+    """
     terms, weights = [], []
-    for scaler in (None, torch.amp.GradScaler("cpu", init_scale=1024)):
+    for scale in (1.0, 1024.0):
         module = players(cohort)
-        plugins = [MixedPrecision("16-mixed", "cpu", scaler)] if scaler else []
-        fit_steps(module, 2, plugins=plugins)
+        scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        fit_steps(module, 2, plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
         terms.append(module.epoch_means())
         weights.append(torch.cat([parameter.detach().flatten() for parameter in module.parameters()]))
     for name, value in terms[0].items():
-        assert terms[1][name] == pytest.approx(value, rel=0.03), name
+        assert terms[1][name] == pytest.approx(value, rel=0.005), name
     assert (weights[1] - weights[0]).abs().mean() < 1e-4  # Adam moved each weight by up to 1e-3
 
 
