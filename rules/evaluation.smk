@@ -29,38 +29,6 @@ EVALUATION = [
 ]
 
 
-def truth_of(scan):
-    """What scores read of the truth: of a simulated scan its ceilings and, of a patient, its lesions."""
-    if not IS_SIMULATED:
-        return {}
-    known = truth_files(SIMULATED, names.subject_of(scan), GROUP[scan])
-    return {key: known[key] for key in (*CEILINGS, *LESION_TRUTH) if key in known}
-
-
-def scored_scan(scan):
-    """What scores need to know of a scan: its files, the maps that are scored and the masks that are written."""
-    known = truth_of(scan)
-    lesions = {key: known[key] for key in LESION_TRUTH if key in known}
-    predicted = {method: out("predicted", scan=scan, method=method) for method in METHODS}
-    return {
-        "scan": scan,
-        "subject": names.subject_of(scan),
-        "group": GROUP[scan],
-        "files": {key: out(key, scan=scan) for key in SCORED_FILES} | lesions,
-        "predictions": predicted | {which: known[which] for which in CEILINGS},
-        "masks": {name: out("demyelinated", scan=scan, method=name) for name in ("pet", *METHODS)},
-    }
-
-
-def part_tables(folds):
-    """Tables of all parts of some folds, each part's in the order of SCORE_TABLES."""
-    return [
-        path
-        for tables in zip(*(of_parts(SCORES, folds, table=table) for table in SCORE_TABLES))
-        for path in tables
-    ]
-
-
 rule fit_threshold:
     """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
     input:

@@ -74,6 +74,82 @@ def control_files(wildcards):
     return {key: [out(key, scan=scan) for scan in train_controls(wildcards.fold)] for key in keys}
 
 
+def anatomy_files(scan):
+    """What the preparation of a scan writes."""
+    keys = (*ANATOMY, "xfm_flair_to_t1w") if scan in ON_FLAIR else ANATOMY
+    return {key: out(key, scan=scan) for key in keys}
+
+
+def registered_files(scan):
+    """What the registration of a scan writes, its check included."""
+    check = CHECK.format(scan=scan)
+    images = {key: out(key, scan=scan) for key in ("xfm_t1w_to_petref", *ON_PETREF)}
+    return images | {"json": f"{check}.json", "png": f"{check}.png"}
+
+
+def scan_to_prepare(scan):
+    """What the preparation needs to know of a scan."""
+    return {
+        "scan": scan,
+        "inputs": own_images(scan) | {"lesion_space": INSPECTED[scan]["lesion_space"] or "T1w"},
+        "outputs": anatomy_files(scan),
+        "units": map_units(scan),
+    }
+
+
+def scan_to_register(scan):
+    """What the registration needs to know of a scan."""
+    return {
+        "scan": scan,
+        "group": INSPECTED[scan]["group"],
+        "inputs": own_images(scan) | anatomy_files(scan),
+        "outputs": registered_files(scan),
+        "units": map_units(scan),
+    }
+
+
+def images_of_part(*names):
+    """Input function: those images of a part's scans that they have."""
+    return lambda wildcards: [
+        path
+        for scan in ALIGNED_PARTS[wildcards.part]
+        for name, path in own_images(scan).items()
+        if name in names and path
+    ]
+
+
+def truth_of(scan):
+    """What scores read of the truth: of a simulated scan its ceilings and, of a patient, its lesions."""
+    if not IS_SIMULATED:
+        return {}
+    known = truth_files(SIMULATED, names.subject_of(scan), GROUP[scan])
+    return {key: known[key] for key in (*CEILINGS, *LESION_TRUTH) if key in known}
+
+
+def scored_scan(scan):
+    """What scores need to know of a scan: its files, the maps that are scored and the masks that are written."""
+    known = truth_of(scan)
+    lesions = {key: known[key] for key in LESION_TRUTH if key in known}
+    predicted = {method: out("predicted", scan=scan, method=method) for method in METHODS}
+    return {
+        "scan": scan,
+        "subject": names.subject_of(scan),
+        "group": GROUP[scan],
+        "files": {key: out(key, scan=scan) for key in SCORED_FILES} | lesions,
+        "predictions": predicted | {which: known[which] for which in CEILINGS},
+        "masks": {name: out("demyelinated", scan=scan, method=name) for name in ("pet", *METHODS)},
+    }
+
+
+def part_tables(folds):
+    """Tables of all parts of some folds, each part's in the order of SCORE_TABLES."""
+    return [
+        path
+        for tables in zip(*(of_parts(SCORES, folds, table=table) for table in SCORE_TABLES))
+        for path in tables
+    ]
+
+
 make_gone_files_again(
     [
         *(

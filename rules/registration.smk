@@ -11,50 +11,6 @@ CHECK = "results/registration/scans/{scan}"
 QUALITY = [f"results/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
 
 
-def anatomy_files(scan):
-    """What the preparation of a scan writes."""
-    keys = (*ANATOMY, "xfm_flair_to_t1w") if scan in ON_FLAIR else ANATOMY
-    return {key: out(key, scan=scan) for key in keys}
-
-
-def registered_files(scan):
-    """What the registration of a scan writes, its check included."""
-    check = CHECK.format(scan=scan)
-    images = {key: out(key, scan=scan) for key in ("xfm_t1w_to_petref", *ON_PETREF)}
-    return images | {"json": f"{check}.json", "png": f"{check}.png"}
-
-
-def scan_to_prepare(scan):
-    """What the preparation needs to know of a scan."""
-    return {
-        "scan": scan,
-        "inputs": own_images(scan) | {"lesion_space": INSPECTED[scan]["lesion_space"] or "T1w"},
-        "outputs": anatomy_files(scan),
-        "units": map_units(scan),
-    }
-
-
-def scan_to_register(scan):
-    """What the registration needs to know of a scan."""
-    return {
-        "scan": scan,
-        "group": INSPECTED[scan]["group"],
-        "inputs": own_images(scan) | anatomy_files(scan),
-        "outputs": registered_files(scan),
-        "units": map_units(scan),
-    }
-
-
-def images_of_part(*names):
-    """Input function: those images of a part's scans that they have."""
-    return lambda wildcards: [
-        path
-        for scan in ALIGNED_PARTS[wildcards.part]
-        for name, path in own_images(scan).items()
-        if name in names and path
-    ]
-
-
 rule prepare_anatomy:
     """T1w corrected and segmented, MRI maps and lesions brought to it; lesions filled first."""
     input:
