@@ -56,6 +56,7 @@ def tiny_settings(**changes):
         "steps_per_epoch": 2,
         "flips": True,
         "inputs": ["MTR", "FA", "RD", "AD"],
+        "members": 1,
         "augmentation": {"intensity_scale": 0.0, "intensity_shift": 0.0, "rotation_deg": 0.0, "zoom": 0.0},
         "schedule": "cosine",
         "ema": 0.0,

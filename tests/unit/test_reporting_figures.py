@@ -71,7 +71,12 @@ def tables(tmp_path):
     write_table(pd.DataFrame(errors, columns=columns), tmp_path / "registration_error.tsv")
     for fold in (1, 2):
         for method in ("sketcher", "refiner"):
-            history = {"epoch": [1, 2, 3], "l1": [3.0, 2.0, 1.0 + fold], "adversarial": [0.7, np.nan, 0.6]}
+            history = {
+                "member": [1] * 3,
+                "epoch": [1, 2, 3],
+                "l1": [3.0, 2.0, 1.0 + fold],
+                "adversarial": [0.7, np.nan, 0.6],
+            }
             history |= {"learning_rate": [1e-4] * 3, "seconds": [2.0] * 3}
             write_table(pd.DataFrame(history), tmp_path / f"training/fold-{fold}/{method}/history.tsv")
     return tmp_path

@@ -58,7 +58,9 @@ def run(tmp_path):
     write_text(root / "cohort/cohort.tsv", "\n".join(lines) + "\n")
     write_text(root / "cohort/folds.tsv", "\n".join(folds) + "\n")
     settings = {"crop": [8, 8, 8], "batch": 2, "steps_per_epoch": 50, "epochs": 4}
-    write_json(root / "training/fold-1/refiner/model.json", {"settings": settings})
+    write_json(
+        root / "training/fold-1/refiner/model.json", {"settings": settings, "members": [{"epochs": 4}]}
+    )
     benchmark(root, "train_refiner/fold-1", s="1200.00", rss="1000.00")
     benchmark(root, "fit_template/fold-1", s="2.00", rss="300.00")
     benchmark(root, "write_report", s="0.40", rss="NA", out="NA", cpu="NA")

@@ -1,4 +1,4 @@
-"""The training loop of one network: run it, find its checkpoints, keep what it gave."""
+"""The training loop of a network: run it, find its checkpoints, keep what it gave."""
 
 import contextlib
 import importlib.util
@@ -33,21 +33,68 @@ class Machine:
     tensorboard: bool = False
 
 
-def fit(module, epochs, folder, checkpoints, machine, validation=None):
+@dataclass(frozen=True)
+class Member:
+    """A trained member of a model: its seed, its weights (dict of arrays) and the history of its training."""
+
+    seed: int
+    tensors: dict
+    history: dict
+
+
+def fit_member(module, epochs, folder, fingerprint, machine, earlier, validation=None):
+    """Train one member of a model, from its checkpoint if there is one; one that is trained is only read.
+
+    Parameters
+    ----------
+    module : ConditionalGAN
+    epochs : int
+    folder : of the model
+    fingerprint : hash of all that shapes the training; a checkpoint of another one is not used
+    machine : Machine
+    earlier : list of Member, those that are trained already
+    validation : InnerValidation or None
+
+    Returns
+    -------
+    Member, with the weights of the best epoch, or of the last one without validation
+
+    Raises
+    ------
+    InputError : see `fit`
+    """
+    import torch
+
+    from myelosketch.learning.progress import History
+
+    number = len(earlier) + 1
+    checkpoints = open_checkpoint(folder / "checkpoints" / f"member-{number}", fingerprint)
+    rows = [row for member in earlier for row in member.history["rows"]]
+    history = History(folder / "history.tsv", number, rows, validation)
+    logger = tensorboard_logger(folder, number) if machine.tensorboard else False
+    fit(module, epochs, history, checkpoints, machine, logger)
+    found = torch.load(checkpoints.last, weights_only=True)["callbacks"]["History"]
+    kept = checkpoints.best if found["best"] else checkpoints.last
+    module.load_state_dict(torch.load(kept, weights_only=True, map_location="cpu")["state_dict"])
+    weights = module.trained_generator().state_dict()
+    return Member(module.seed, {name: value.cpu().numpy() for name, value in weights.items()}, found)
+
+
+def fit(module, epochs, history, checkpoints, machine, logger=False):
     """Run Lightning's training loop, from the checkpoint if there is one.
 
     Parameters
     ----------
     module : ConditionalGAN
     epochs : int
-    folder : where history.tsv and TensorBoard's files go
+    history : progress.History
     checkpoints : CheckpointFiles
     machine : Machine
-    validation : InnerValidation or None
+    logger : of Lightning, or False
 
     Raises
     ------
-    InputError : the training diverged, a GPU has too little memory, or TensorBoard is absent
+    InputError : the training diverged, or a GPU has too little memory
     """
     import lightning.pytorch as lightning
     import torch
@@ -56,10 +103,9 @@ def fit(module, epochs, folder, checkpoints, machine, validation=None):
 
     from myelosketch.learning.crops import step_loader
     from myelosketch.learning.device import memory_advice
-    from myelosketch.learning.progress import Checkpoints, History
+    from myelosketch.learning.progress import Checkpoints
 
     warnings.filterwarnings("ignore", message=".*(num_workers|does not have a deterministic).*")
-    history = History(folder / "history.tsv", validation)
     trainer = lightning.Trainer(
         accelerator="gpu" if machine.device == "cuda" else "cpu",
         devices=machine.devices,
@@ -70,7 +116,7 @@ def fit(module, epochs, folder, checkpoints, machine, validation=None):
         precision=LIGHTNING_PRECISION[machine.precision],
         max_epochs=epochs,
         deterministic="warn",
-        logger=tensorboard_logger(folder) if machine.tensorboard else False,
+        logger=logger,
         log_every_n_steps=1,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -126,8 +172,8 @@ def error_of_process(error, batches, machine):
     return InputError(sentence) if name.endswith("InputError") else error
 
 
-def tensorboard_logger(folder):
-    """Lightning's logger to TensorBoard; its files go to ``tensorboard`` beside the model.
+def tensorboard_logger(folder, number):
+    """Lightning's logger to TensorBoard for a member (from 1); its files go to ``tensorboard`` beside the model.
 
     Raises
     ------
@@ -140,11 +186,11 @@ def tensorboard_logger(folder):
         )
     from lightning.pytorch.loggers import TensorBoardLogger
 
-    return TensorBoardLogger(folder, name="tensorboard", version="")
+    return TensorBoardLogger(folder, name="tensorboard", version=f"member-{number}")
 
 
 def open_checkpoint(folder, fingerprint):
-    """Paths of this training's checkpoints; those of other settings or other data are removed.
+    """Paths of a member's checkpoints; those of other settings or other data are removed.
 
     Returns
     -------
@@ -161,28 +207,36 @@ def open_checkpoint(folder, fingerprint):
     return CheckpointFiles(folder / f"last-{key}.ckpt", folder / f"best-{key}.ckpt")
 
 
-def finish(folder, module, card, checkpoints, *, seconds):
-    """Write weights and card from the checkpoint of the best epoch, or of the last one without validation; then
-    drop the checkpoints.
+def finish(folder, card, members, *, seconds):
+    """Write weights and card of a model; then drop the checkpoints.
+
+    Parameters
+    ----------
+    folder : of the model
+    card : dict, all but what the training gave
+    members : list of Member
+    seconds : that the training took, of its last start
 
     Returns
     -------
     dict : the whole card
     """
-    import torch
-
     from myelosketch.learning.progress import warnings_of
 
-    history = torch.load(checkpoints.last, weights_only=True)["callbacks"]["History"]
-    kept = checkpoints.best if history["best"] else checkpoints.last
-    module.load_state_dict(torch.load(kept, weights_only=True, map_location="cpu")["state_dict"])
-    tensors = {name: value.cpu().numpy() for name, value in module.trained_generator().state_dict().items()}
-    facts = {
-        "epochs": len(history["rows"]),
-        "best": history["best"],
-        "warnings": warnings_of(history["rows"]),
-        "seconds": round(seconds, 1),
+    tensors = {
+        f"members.{number}.{name}": array
+        for number, member in enumerate(members)
+        for name, array in member.tensors.items()
     }
-    card = save_model(folder, tensors, {**card, **facts})
+    facts = [
+        {
+            "seed": member.seed,
+            "epochs": len(member.history["rows"]),
+            "best": member.history["best"],
+            "warnings": warnings_of(member.history["rows"]),
+        }
+        for member in members
+    ]
+    card = save_model(folder, tensors, {**card, "members": facts, "seconds": round(seconds, 1)})
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return card

@@ -5,16 +5,17 @@ import torch
 from torch import nn
 
 from myelosketch.learning.data import Normalisation, bounding_box
+from myelosketch.learning.members import MeanOfMembers
 from myelosketch.learning.models import load_model
 from myelosketch.learning.networks import build_generator
 from myelosketch.learning.patches import pad_end, padding_to_multiple
 
 
 class NetworkModel:
-    """A trained generator with what it needs to predict: `load`, then `predict`."""
+    """Trained generators of one method with what they need to predict: `load`, then `predict`."""
 
-    def __init__(self, generator, normalisation, card, device):
-        self.generator = generator.to(device).eval().requires_grad_(False)
+    def __init__(self, generators, normalisation, card, device):
+        self.generator = MeanOfMembers(generators).to(device).eval().requires_grad_(False)
         self.normalisation, self.card, self.device = normalisation, card, device
 
     @classmethod
@@ -27,9 +28,10 @@ class NetworkModel:
         """
         tensors, card = load_model(folder, method=method, config_sha256=config_sha256)
         normalisation = Normalisation.from_card(card["normalisation"])
-        generator = build_generator(method, card["settings"], normalisation)
-        generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
-        return cls(generator, normalisation, card, device)
+        members = [build_generator(method, card["settings"], normalisation) for _ in card["members"]]
+        model = cls(members, normalisation, card, device)
+        model.generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+        return model
 
     def predict(self, maps, support, start=None, **options):
         """DVR of one scan, float32 array (x, y, z); as `predict_with_sd`, without the SD."""
@@ -62,7 +64,7 @@ class NetworkModel:
             channels.append(start[box])
         image = torch.from_numpy(np.stack(channels).astype(np.float32))[None].to(self.device)
         size = image.shape[2:]
-        image = pad_end(image, padding_to_multiple(size, self.generator.network.stride))
+        image = pad_end(image, padding_to_multiple(size, self.generator.stride))
         passes = []
         with torch.no_grad():
             self._switch_dropout(bool(dropout_draws))

@@ -15,8 +15,8 @@ from myelosketch.names import INPUT_MAPS, UNITS
 from myelosketch.provenance import file_hash, read_json, software_versions, write_json
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
-# of the card; a card without the entry is of format 1
-FORMAT = 1
+# of the card and the names of the weights; a card without the entry is of format 1, which had no members
+FORMAT = 2
 # the largest voxel of a training may exceed the largest plausible 99th percentile this many times
 SPIKES = 20
 PURPOSE = "Research only: not for clinical use."
@@ -82,7 +82,7 @@ def load_model(folder, *, method=None, config_sha256=None):
     card = read_json(folder / CARD)
     if card.get("format", 1) != FORMAT:
         raise InputError(
-            f"{folder / CARD} has the format {card['format']}; this version reads format {FORMAT}: use the "
+            f"{folder / CARD} has the format {card.get('format', 1)}; this version reads format {FORMAT}: use the "
             f"version that wrote it (myelosketch {card.get('software', {}).get('myelosketch')}), or train anew."
         )
     found = file_hash(folder / WEIGHTS)

@@ -38,11 +38,13 @@ class History(lightning.Callback):
     Parameters
     ----------
     path : of the table
+    member : number of the member of the model, from 1
+    earlier : rows of the members before it
     validation : InnerValidation or None
     """
 
-    def __init__(self, path, validation=None):
-        self.path, self.validation = Path(path), validation
+    def __init__(self, path, member=1, earlier=(), validation=None):
+        self.path, self.member, self.earlier, self.validation = Path(path), member, list(earlier), validation
         self.rows, self.best, self.started = [], None, None
 
     def on_train_start(self, trainer, module):
@@ -54,7 +56,12 @@ class History(lightning.Callback):
     def on_train_epoch_end(self, trainer, module):
         means = module.epoch_means()
         stop_if_diverged(trainer.current_epoch + 1, means)
-        row = {"epoch": trainer.current_epoch + 1, **means, **learning_rates(trainer.optimizers)}
+        row = {
+            "member": self.member,
+            "epoch": trainer.current_epoch + 1,
+            **means,
+            **learning_rates(trainer.optimizers),
+        }
         if "accuracy_real" in row:
             row["collapsed"] = int(collapse([*self.rows, row]) is not None)
         row |= self._validate(trainer, module, row["epoch"])
@@ -62,12 +69,12 @@ class History(lightning.Callback):
         row["peak_memory_mb"] = peak_memory_mb(module.device)
         self.rows.append(row)
         if trainer.is_global_zero:
-            write_table(pd.DataFrame(self.rows), self.path)
+            write_table(pd.DataFrame([*self.earlier, *self.rows]), self.path)
             print_progress(row, trainer.max_epochs)
             if row.get("collapsed") and not self.rows[-2]["collapsed"]:
                 print(f"Warning: {collapse(self.rows)}", flush=True)
         if trainer.logger is not None:
-            numbers = {name: value for name, value in row.items() if name != "epoch"}
+            numbers = {name: value for name, value in row.items() if name not in ("member", "epoch")}
             trainer.logger.log_metrics(numbers, step=row["epoch"])
         self._stop_if_exhausted(trainer)
 
@@ -188,10 +195,13 @@ def peak_memory_mb(device):
 
 def print_progress(row, epochs):
     """One line of the log: epoch, bar, seconds left, every number of the row."""
-    terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
+    terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("member", "epoch"))
     done = f"{row['epoch']}/{epochs}"
     left = row["seconds"] * (epochs - row["epoch"])
-    print(f"epoch {done:>9}  {progress_bar(row['epoch'], epochs)}  {left:5.0f} s left  {terms}", flush=True)
+    print(
+        f"member {row['member']}  epoch {done:>9}  {progress_bar(row['epoch'], epochs)}  {left:5.0f} s left  {terms}",
+        flush=True,
+    )
 
 
 def progress_bar(done, total, width=20):

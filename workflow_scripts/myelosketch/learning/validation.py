@@ -88,7 +88,7 @@ class InnerValidation:
         """
         from myelosketch.learning.inference import NetworkModel
 
-        model = NetworkModel(copy.deepcopy(generator), self.normalisation, self.card, device)
+        model = NetworkModel([copy.deepcopy(generator)], self.normalisation, self.card, device)
         lesion, brain = [], []
         for scan, start in zip(self.scans, self.starts, strict=True):
             error = np.abs(model.predict(scan.maps, scan.support, start) - scan.dvr)

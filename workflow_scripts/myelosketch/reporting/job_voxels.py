@@ -138,6 +138,9 @@ def _crop_voxels(root, rule, job):
         folder = root / "training" / fold / method
     if not (folder / "model.json").is_file():
         return UNKNOWN
-    settings = read_json(folder / "model.json")["settings"]
+    card = read_json(folder / "model.json")
+    settings = card["settings"]
+    if settings["crop"] is None:  # whole volumes, which differ in size
+        return UNKNOWN
     step = float(math.prod(settings["crop"]) * settings["batch"])
-    return step, step * settings["steps_per_epoch"] * settings["epochs"]
+    return step, step * settings["steps_per_epoch"] * sum(member["epochs"] for member in card["members"])

@@ -18,7 +18,7 @@ from myelosketch.tables import read_table
 REGISTRATION_COLUMNS = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
 # columns of a history that are a clock or a setting, not a loss
 NOT_A_LOSS = re.compile(
-    r"^(epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb)$|learning_rate|gradient"
+    r"^(member|epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb)$|learning_rate|gradient"
 )
 LOSS_NAMES = {
     "generator": "generator loss",
@@ -33,7 +33,7 @@ LOSS_NAMES = {
 
 
 def draw_training_curves(histories, *, simulated, **files):
-    """Every loss of sketcher and refiner against the epoch, one line per fold.
+    """Every loss of every trained network against the epoch, one line per fold and member.
 
     Parameters
     ----------
@@ -83,12 +83,13 @@ def build_training_curves(histories, *, simulated):
         line[0].set_ylabel("Mean of epoch")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=max(1, len(labels)))
-    style.figure_title(figure, "Training curves, one line per fold", simulated=simulated)
+    lines = "one line per fold and network" if data.member.nunique() > 1 else "one line per fold"
+    style.figure_title(figure, f"Training curves, {lines}", simulated=simulated)
     return figure, data
 
 
 def training_losses(histories):
-    """All histories in one long table: method fold epoch loss value; rows without a number are left out.
+    """All histories in one long table: method fold member epoch loss value; rows without a number are left out.
 
     Raises
     ------
@@ -103,13 +104,13 @@ def training_losses(histories):
         losses = [name for name in table.select_dtypes("number") if not NOT_A_LOSS.search(name.lower())]
         if "epoch" not in table or not losses:
             continue
-        long = table.melt(id_vars="epoch", value_vars=losses, var_name="loss").dropna()
+        long = table.melt(id_vars=["member", "epoch"], value_vars=losses, var_name="loss").dropna()
         fold, method = found.groups() if found else ("n/a", path.parent.name)
         parts.append(long.assign(fold=fold, method=method))
     parts = [part for part in parts if len(part)]
     if not parts:
         raise NothingToDrawError("no history of a training was found in this run.")
-    data = pd.concat(parts)[["method", "fold", "epoch", "loss", "value"]]
+    data = pd.concat(parts)[["method", "fold", "member", "epoch", "loss", "value"]]
     order = {"sketcher": 0, "refiner": 1}
     data = data.sort_values("method", key=lambda name: name.map(order).fillna(-1), kind="stable")
     return data.reset_index(drop=True)
@@ -161,8 +162,9 @@ def _moved(modality):
 def _curves(axes, data):
     for place, (fold, part) in enumerate(data.groupby("fold", sort=True)):
         colour, _, dashes = style.level_look(place)
-        marker = "." if len(part) < 3 else None
-        axes.plot(part.epoch, part.value, linestyle=dashes, color=colour, marker=marker, label=f"fold {fold}")
+        for number, (_, line) in enumerate(part.groupby("member", sort=True)):
+            look = {"linestyle": dashes, "color": colour, "marker": "." if len(line) < 3 else None}
+            axes.plot(line.epoch, line.value, **look, label=None if number else f"fold {fold}")
     axes.set_xlabel("Epoch")
     axes.ticklabel_format(axis="y", scilimits=(-2, 3))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
