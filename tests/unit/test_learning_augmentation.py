@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from test_learning_cohort import cohort, tiny_settings, write_cohort  # noqa: F401
 
 from myelosketch.learning.augmentation import Augmentation, cut_placed
@@ -36,7 +37,7 @@ def crops_of(data, augmentation, **options):
 
 def test_a_head_that_is_not_moved_is_cut_as_without_augmentation():
     volume = ball()
-    plain = cut_around(volume, (12, 12, 12), (16, 16, 16))
+    plain = cut_around(torch.from_numpy(volume), (12, 12, 12), (16, 16, 16)).numpy()
     placed = cut_placed(volume, (12, 12, 12), (16, 16, 16), np.eye(3), **CHANNELS)
     assert placed == pytest.approx(plain, abs=1e-5)
 

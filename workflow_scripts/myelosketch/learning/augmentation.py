@@ -36,11 +36,11 @@ class Augmentation:
         return turn.as_matrix() / np.exp(random.normal(0, self.zoom))
 
     def brighten(self, maps, support, random):
-        """Change the values of maps (inputs, x, y, z), z-scores, in place; 0 outside the support stays 0."""
+        """Change the values of maps, Tensor (inputs, x, y, z), z-scores, in place; 0 outside the support stays 0."""
         if self.intensity_scale or self.intensity_shift:
             shape = (len(maps), 1, 1, 1)
-            maps *= 1 + random.normal(0, self.intensity_scale, shape)
-            maps += random.normal(0, self.intensity_shift, shape)
+            maps *= maps.new_tensor(1 + random.normal(0, self.intensity_scale, shape))
+            maps += maps.new_tensor(random.normal(0, self.intensity_shift, shape))
             maps *= support
 
 

@@ -9,12 +9,15 @@ import torch
 from torch.utils.data import DataLoader
 
 from myelosketch.learning.augmentation import Augmentation, cut_placed
+from myelosketch.learning.device import free_memory
 from myelosketch.learning.losses import brain_weights, region_weights
 from myelosketch.learning.patches import padding_to_multiple
 from myelosketch.names import REGION_CODES
 
 # channels of a prepared scan; the input maps follow, and after them, where there is one, the start image
 SUPPORT, DVR, WEIGHTS, MAPS = 0, 1, 2, 3
+# of a device's free memory that the scans of a fold may take; the rest is for the step
+FREE_SHARE = 0.25
 
 
 def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=None, start=None):
@@ -79,18 +82,27 @@ class FoldCrops:
         multiple=1,
         augmentation=None,
     ):
-        self.prepared, self.crop, self.batch, self.steps = prepared, crop, batch, steps
+        self.prepared = [torch.from_numpy(volume) for volume in prepared]
+        self.crop, self.batch, self.steps = crop, batch, steps
         self.images, self.augmentation = slice(MAPS, MAPS + maps), augmentation or Augmentation()
         self.lesion_crops, self.flips, self.seed, self.multiple = lesion_crops, flips, seed, multiple
         self.brain = [np.argwhere(scan.brain).astype(np.int32) for scan in scans]
         self.lesion = [np.argwhere(scan.regions == REGION_CODES["lesion"]).astype(np.int32) for scan in scans]
 
+    def hold_on(self, device):
+        """Keep the scans on a device, where crops are then cut, if they take at most a quarter of its free memory.
+
+        Heads that are turned or resized are cut by SciPy, so their scans stay where they are.
+        """
+        size = sum(volume.nbytes for volume in self.prepared)
+        if not self.augmentation.moves and size <= FREE_SHARE * free_memory(device):
+            self.prepared = [volume.to(device) for volume in self.prepared]
+
     def __getitem__(self, index):
-        """Batch of (epoch, step): dict of Tensors (batch, channels, x, y, z)."""
+        """Batch of (epoch, step): dict of Tensors (batch, channels, x, y, z), where the scans are held."""
         epoch, step = index
         random = np.random.default_rng([self.seed, epoch, step])
-        stack = np.stack([self._cut(number, random) for number in self._turn(epoch, step)])
-        tensor = torch.from_numpy(stack)
+        tensor = torch.stack([self._cut(number, random) for number in self._turn(epoch, step)])
         batch = {
             "maps": tensor[:, self.images],
             "support": tensor[:, SUPPORT : SUPPORT + 1],
@@ -127,7 +139,7 @@ class FoldCrops:
         if self.augmentation.moves:
             middle = first_voxel(centre, crop, sides) + np.asarray(crop) // 2
             cut = cut_placed(
-                volume,
+                volume.numpy(),
                 middle,
                 crop,
                 self.augmentation.placement(random),
@@ -135,18 +147,19 @@ class FoldCrops:
                 masked=(range(MAPS, len(volume)), SUPPORT),
                 weights=WEIGHTS,
             )
+            cut = torch.from_numpy(cut)
         else:
             cut = cut_around(volume, centre, crop)
         if self.crop is not None:
-            cut[WEIGHTS] *= np.prod(sides) / np.prod(crop)
+            cut[WEIGHTS] *= float(np.prod(sides) / np.prod(crop))
         self.augmentation.brighten(cut[self.images], cut[SUPPORT], random)
-        return cut[:, ::-1].copy() if mirrored else cut
+        return cut.flip(1) if mirrored else cut
 
 
 def cut_around(volume, centre, crop):
-    """Crop (channels, *crop) with ``centre`` near its middle, moved to stay inside; zeros where the image is
-    smaller."""
-    cut = np.zeros((len(volume), *crop), volume.dtype)
+    """Crop (channels, *crop) of a Tensor with ``centre`` near its middle, moved to stay inside; zeros where the image
+    is smaller."""
+    cut = volume.new_zeros((len(volume), *(int(side) for side in crop)))
     source, target = [slice(None)], [slice(None)]
     begins = first_voxel(centre, crop, volume.shape[1:])
     for first, side, length in zip(begins, crop, volume.shape[1:], strict=True):

@@ -118,6 +118,11 @@ def choose_devices(wanted, device, *, batch, crop):
     return wanted
 
 
+def free_memory(device):
+    """Bytes that are free on a GPU (torch.device); none elsewhere, where scans lie in memory anyway."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
 def memory_advice(batches, machine):
     """Sentence for a GPU whose memory did not suffice.
 

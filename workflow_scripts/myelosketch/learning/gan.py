@@ -78,6 +78,10 @@ class ConditionalGAN(lightning.LightningModule):
             for player, rate in zip(players, self.rates, strict=False)
         ]
 
+    def on_train_start(self):
+        """The scans of the fold go to the device of this process, where they fit."""
+        self.batches.hold_on(self.device)
+
     def on_train_epoch_start(self):
         """A new mean of every term."""
         self.sums = {}
