@@ -25,6 +25,7 @@ from myelosketch.errors import MyelosketchError
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.simulation.cohort import simulated_files, simulated_people
+from calm_scheduler import look_once_a_second
 from group_messages import say_why_groups_fail
 from rerun_checks import check_behind_ancient_inputs
 
@@ -33,6 +34,7 @@ RESULTS = "results"
 SIMULATED = f"{RESULTS}/simulated"
 check_behind_ancient_inputs()
 say_why_groups_fail()
+look_once_a_second()
 # what the intake of an earlier run refused; read here, because the cohort is decided when the workflow is read
 REFUSED = f"{RESULTS}/cohort/refused.tsv"
 # and what the quality control of the registration refused, with all that it judged by
