@@ -58,7 +58,7 @@ rule train_ablation:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]
     resources:
-        gpu=1,
+        gpu=gpus_of_a_training,
         mem_mb=config["training"]["mem_mb"],
         runtime=config["training"]["runtime"],
     params:

@@ -22,7 +22,7 @@ from myelosketch.cohort.folds import (
 from myelosketch.cohort.refusals import check_accept, leave_out_refused
 from myelosketch.cohort.table import cohort_from_rows, needs_flair, read_cohort, split_complete
 from myelosketch.errors import MyelosketchError
-from myelosketch.learning.checks import check_settings
+from myelosketch.learning.checks import check_settings, has_gpu
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.simulation.cohort import simulated_files, simulated_people
 from calm_scheduler import look_once_a_second

@@ -166,6 +166,18 @@ def network_settings(method, training=None):
     return {key: training[key] for key in (*NETWORK_SETTINGS, method)}
 
 
+def gpus_of_a_training(wildcards):
+    """GPUs that a training asks for: one, or none where this machine has none and it would train on the CPU.
+
+    Trainings that ask for none run side by side; those that do take turns on the one GPU (profiles/default).
+    """
+    device = config["training"]["device"]
+    here = (
+        workflow.local_exec and not has_gpu()
+    )  # another machine, that of a cluster, is not looked at
+    return 0 if device == "cpu" or (device == "auto" and here) else 1
+
+
 def own_file(path):
     """Path of a file of the workflow: the same from every working directory, or relative to it if inside."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

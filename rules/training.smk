@@ -129,7 +129,7 @@ rule train_sketcher:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]
     resources:
-        gpu=1,
+        gpu=gpus_of_a_training,
         mem_mb=config["training"]["mem_mb"],
         runtime=config["training"]["runtime"],
     params:
@@ -160,7 +160,7 @@ rule train_refiner:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]
     resources:
-        gpu=1,
+        gpu=gpus_of_a_training,
         mem_mb=config["training"]["mem_mb"],
         runtime=config["training"]["runtime"],
     params:
@@ -191,7 +191,7 @@ rule train_comparison:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]
     resources:
-        gpu=1,
+        gpu=gpus_of_a_training,
         mem_mb=config["training"]["mem_mb"],
         runtime=config["training"]["runtime"],
     params:

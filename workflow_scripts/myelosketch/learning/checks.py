@@ -1,9 +1,19 @@
-"""Settings that a schema cannot judge; light, because the workflow asks while it is read."""
+"""Settings that a schema cannot judge, and whether a GPU is there; light: the workflow asks while it is read."""
+
+import shutil
+from functools import cache
+from pathlib import Path
 
 from myelosketch.errors import InputError
 from myelosketch.learning.ladder import NETWORK_METHODS, start_of
 
 HALVINGS = 4  # stages of the discriminator, each halving a patch
+
+
+@cache
+def has_gpu():
+    """Whether this machine shows a GPU, without the seconds that asking PyTorch takes."""
+    return any(shutil.which(name) for name in ("nvidia-smi", "rocm-smi")) or Path("/dev/nvidia0").exists()
 
 
 def check_settings(method, settings):

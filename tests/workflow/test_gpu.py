@@ -1,0 +1,43 @@
+"""Trainings take turns on the one GPU of a machine, and run side by side where there is none."""
+
+import os
+import re
+
+import pytest
+import yaml
+from workflow_run import SMOKE, snakemake
+
+MODEL = "results/training/fold-1/sketcher/model.json"
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """Function: GPUs that a training asks for on a machine with or without one."""
+
+    def ask(device, *, gpu):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        if gpu:
+            (folder / "nvidia-smi").write_text("#!/bin/sh\n")
+            (folder / "nvidia-smi").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        config = tmp_path / "device.yaml"
+        config.write_text(yaml.safe_dump({"training": {"device": device}}))
+        plan = snakemake(tmp_path, MODEL, "--dry-run", "--quiet=reason", configs=(SMOKE, config))
+        text = plan.stdout + plan.stderr
+        return int(re.search(r"rule train_sketcher:.*?gpu=(\d)", text, re.DOTALL)[1])
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "expected"), [("auto", True, 1), ("cpu", True, 0), ("cuda", False, 1)]
+)
+def test_a_training_asks_for_the_gpu_that_it_would_use(asked, device, gpu, expected):
+    assert asked(device, gpu=gpu) == expected
+
+
+def test_without_a_gpu_it_asks_for_none(asked):
+    if os.path.exists("/dev/nvidia0"):
+        pytest.skip("this machine has a GPU")
+    assert asked("auto", gpu=False) == 0
