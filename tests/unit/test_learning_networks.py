@@ -8,7 +8,7 @@ from torch import nn
 
 from myelosketch.errors import InputError
 from myelosketch.learning.checks import check_sizes
-from myelosketch.learning.networks import DNN2, DVRModel, PatchDiscriminator, UNet3d
+from myelosketch.learning.networks import DNN2, DVRModel, MeanPool, PatchDiscriminator, UNet3d
 from myelosketch.learning.patches import (
     brain_patches,
     padding_to_multiple,
@@ -67,7 +67,7 @@ def test_depth_sets_the_stride():
 def test_the_discriminator_has_four_stages_a_fully_connected_layer_and_two_logits():
     network = PatchDiscriminator(5, widths=[2, 2, 4, 4], patch=[16, 32, 16])
     kinds = [type(module).__name__ for module in network.stages]
-    assert kinds == ["Convolution", "AvgPool3d"] * 4
+    assert kinds == ["Convolution", "MeanPool"] * 4
     order = [type(module).__name__ for module in network.stages[0].modules() if not list(module.children())]
     assert order == ["Conv3d", "BatchNorm3d", "LeakyReLU"]
     assert network(torch.randn(3, 4, 16, 32, 16), torch.randn(3, 1, 16, 32, 16)).shape == (3, 2)
@@ -163,3 +163,23 @@ def test_the_last_layer_is_not_rounded_to_bfloat16():
     assert found.dtype == torch.float32
     assert not torch.equal(found, found.to(torch.bfloat16).float())
     assert np.corrcoef(found.detach().flatten(), network(image).detach().flatten())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_mean_pooling_is_that_of_pytorch_with_its_gradient(layout):
+    image = torch.randn(2, 3, 8, 4, 6).to(memory_format=layout)
+    ours, theirs = (image.clone(memory_format=torch.preserve_format).requires_grad_() for _ in range(2))
+    pooled, expected = MeanPool()(ours), nn.AvgPool3d(2)(theirs)
+    assert torch.allclose(pooled, expected, atol=1e-6)
+    weights = torch.randn_like(expected)
+    (pooled * weights).sum().backward()
+    (expected * weights).sum().backward()
+    assert torch.allclose(ours.grad, theirs.grad, atol=1e-6)
+
+
+def test_the_last_layer_is_its_convolution():
+    network, image = UNet3d(2, widths=[4, 8], dropout=0.0), torch.randn(1, 2, 8, 8, 8)
+    seen = []
+    network.decoder[-1].register_forward_hook(lambda _, __, output: seen.append(output))
+    predicted = network(image)
+    assert torch.allclose(predicted, network.head(seen[0]), atol=1e-5)
