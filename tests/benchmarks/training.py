@@ -98,6 +98,7 @@ class TimedBatches:
 
     def __init__(self, batches, clock):
         self.cut, self.steps = clock.timed("data", batches.__getitem__), batches.steps
+        self.hold_on = batches.hold_on
 
     def __getitem__(self, index):
         return self.cut(index)
