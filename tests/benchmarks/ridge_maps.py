@@ -1,0 +1,54 @@
+"""What each MRI map is worth to the linear model: the ridge of a fold, fitted anew with one map left out.
+
+    python tests/benchmarks/ridge_maps.py RESULTS OUT --fold 1
+
+RESULTS and the scores are as in settings.py; a fit takes seconds. Prints the mean over the patients that the fold
+holds out and, for each map left out, the difference to the ridge of all four with its 95 % interval.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from settings import Bench
+
+from myelosketch.evaluation.bootstrap import mean_interval
+from myelosketch.learning.ridge import RidgeModel, fit_ridge
+from myelosketch.names import INPUT_MAPS
+
+SCORES = ("lesion_mae", "lesion_bias", "mcc", "error_to_visible", "brain_mae")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--fold", default="1")
+    arguments = parser.parse_args()
+    bench = Bench(arguments.results, arguments.out, arguments.fold, threads=1)
+    whole = scores(bench, INPUT_MAPS, arguments.out / "all")
+    print("all maps      ", "  ".join(f"{name} {whole[name].mean():.4f}" for name in SCORES))
+    for left_out in INPUT_MAPS:
+        kept = [name for name in INPUT_MAPS if name != left_out]
+        difference = scores(bench, kept, arguments.out / f"without_{left_out}") - whole
+        cells = []
+        for name in SCORES:
+            mean, low, high, _ = mean_interval(difference[name].to_numpy(), draws=10000, seed=1, alpha=0.05)
+            cells.append(f"{name} {mean:+.4f} ({low:+.4f}, {high:+.4f})")
+        print(f"without {left_out:6}", "  ".join(cells), flush=True)
+
+
+def scores(bench, inputs, folder):
+    """Scores of a ridge that sees these maps: one row per held-out patient."""
+    settings = bench.config["training"]["ridge"]
+    fit_ridge(bench.scans, folder, alphas=settings["alphas"], splits=settings["splits"], inputs=inputs)
+    ridge = RidgeModel.load(folder)
+    rows = {
+        subject: bench.scores_of(subject, ridge.predict(patient["maps"].data, patient["maps"].support))
+        for subject, patient in bench.patients.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+if __name__ == "__main__":
+    main()
