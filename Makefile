@@ -16,7 +16,7 @@ run: $(READY)
 
 test: $(READY) lint
 	python -m pytest --numprocesses auto --maxprocesses 8 tests/unit
-	python -m pytest --numprocesses 2 --dist loadgroup tests/workflow tests/cluster
+	python -m pytest tests/workflow tests/cluster
 
 lint: $(READY)
 	ruff check .

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from filelock import FileLock
 from workflow_run import snakemake
 
 from myelosketch.volumes import save_volume
@@ -11,24 +10,11 @@ from myelosketch.volumes import save_volume
 AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
 
 
-def pytest_collection_modifyitems(items):
-    """Of several processes (--dist loadgroup) one runs all tests of a file, and one all tests of a Slurm."""
-    for item in items:
-        group = "cluster" if item.path.parent.name == "cluster" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory, worker_id):
-    """Folder of a finished run of the tiny cohort, once for all tests that run the workflow, in whichever process."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "smoke"
-    finished = folder.with_suffix(".finished")
-    with FileLock(folder.with_suffix(".lock")):
-        if not finished.exists():
-            folder.mkdir(exist_ok=True)
-            snakemake(folder)
-            finished.touch()
+def smoke(tmp_path_factory):
+    """Folder of a finished run of the tiny cohort, once for all tests that run the workflow."""
+    folder = tmp_path_factory.mktemp("smoke")
+    snakemake(folder)
     return folder
 
 
