@@ -172,10 +172,9 @@ def gpus_of_a_training(wildcards):
     Trainings that ask for none run side by side; those that do take turns on the one GPU (profiles/default).
     """
     device = config["training"]["device"]
-    here = (
-        workflow.local_exec and not has_gpu()
-    )  # another machine, that of a cluster, is not looked at
-    return 0 if device == "cpu" or (device == "auto" and here) else 1
+    # the machines of a cluster cannot be looked at from here
+    on_cpu = device == "auto" and workflow.local_exec and not has_gpu()
+    return 0 if device == "cpu" or on_cpu else 1
 
 
 def own_file(path):

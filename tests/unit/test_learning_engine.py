@@ -165,7 +165,7 @@ def test_tensorboard_gets_every_number_and_changes_no_weight(data, tmp_path):
     train("unet", data, tmp_path / "plain")
     train("unet", data, tmp_path / "logged", tensorboard=True)
     assert weights(tmp_path / "plain") == weights(tmp_path / "logged")
-    found = reader.EventAccumulator(str(tmp_path / "logged/tensorboard"))
+    found = reader.EventAccumulator(str(tmp_path / "logged/tensorboard/member-1"))
     found.Reload()
     history = read_table(tmp_path / "logged/history.tsv", numeric=True)
     assert {*history.columns} - {"epoch"} <= {*found.Tags()["scalars"]}

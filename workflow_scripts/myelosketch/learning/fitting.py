@@ -61,7 +61,7 @@ def fit_member(module, epochs, folder, fingerprint, machine, earlier, validation
 
     Raises
     ------
-    InputError : see `fit`
+    InputError : see `fit`, or TensorBoard is absent
     """
     import torch
 
