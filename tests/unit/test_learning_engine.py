@@ -168,7 +168,7 @@ def test_tensorboard_gets_every_number_and_changes_no_weight(data, tmp_path):
     found = reader.EventAccumulator(str(tmp_path / "logged/tensorboard/member-1"))
     found.Reload()
     history = read_table(tmp_path / "logged/history.tsv", numeric=True)
-    assert {*history.columns} - {"epoch"} <= {*found.Tags()["scalars"]}
+    assert {*history.columns} - {"member", "epoch"} <= {*found.Tags()["scalars"]}
     assert [event.step for event in found.Scalars("l1")] == history["epoch"].tolist()
     assert [event.value for event in found.Scalars("l1")] == pytest.approx(history["l1"], rel=1e-5)
 
