@@ -151,6 +151,8 @@ INTERNAL = [scan for scan in SCANS if FOLD[scan] != EXTERNAL_FOLD]
 EXTERNAL = [scan for scan in SCANS if FOLD[scan] == EXTERNAL_FOLD]
 PATIENTS = [scan for scan in INTERNAL if GROUP[scan] == "MS"]
 METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
+# trained in epochs, with a history
+TRAINED_NETWORKS = [name for name in METHODS if name in NETWORK_METHODS]
 # the published method
 GANS = [name for name in METHODS if name in ("sketcher", "refiner")]
 CEILINGS = list(names.CEILINGS) if IS_SIMULATED else []

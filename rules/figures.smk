@@ -39,7 +39,7 @@ CATEGORIES = {
     "training_curves": "Training",
 }
 DRAWN = {
-    "training_curves": bool(GANS),
+    "training_curves": bool(TRAINED_NETWORKS),
     "registration_error": IS_SIMULATED,
     "sites": bool(EXTERNAL),
     "ablations": config["ablations"]["report"] and bool(GANS),

@@ -51,10 +51,12 @@ rule draw_registration_error:
 
 
 rule draw_training_curves:
-    """Losses of sketcher and refiner against the epoch."""
+    """Losses of every trained network against the epoch."""
     input:
         histories=expand(
-            "results/training/fold-{fold}/{method}/history.tsv", method=GANS, fold=CROSS_VALIDATION
+            "results/training/fold-{fold}/{method}/history.tsv",
+            method=TRAINED_NETWORKS,
+            fold=CROSS_VALIDATION,
         ),
     output:
         **FIGURE_FILES["training_curves"],

@@ -70,7 +70,7 @@ def tables(tmp_path):
     columns = ["scan", "modality", "median_mm", "p95_mm", "max_mm"]
     write_table(pd.DataFrame(errors, columns=columns), tmp_path / "registration_error.tsv")
     for fold in (1, 2):
-        for method in ("sketcher", "refiner"):
+        for method in ("unet", "sketcher", "refiner"):
             history = {
                 "member": [1] * 3,
                 "epoch": [1, 2, 3],
@@ -184,7 +184,7 @@ def test_ladder_shows_only_its_k_trivial_dice_and_ceilings_last(built):
 def test_training_curves_leave_out_rates_and_times(built):
     _, data = built("training")
     assert set(data.loss) == {"l1", "adversarial"}
-    assert list(dict.fromkeys(data.method)) == ["sketcher", "refiner"]
+    assert list(dict.fromkeys(data.method)) == ["unet", "sketcher", "refiner"]  # as on the ladder
     assert data.value.notna().all()
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 
+from myelosketch.names import METHODS
 from myelosketch.reporting import style
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.saving import draw
@@ -111,8 +112,8 @@ def training_losses(histories):
     if not parts:
         raise NothingToDrawError("no history of a training was found in this run.")
     data = pd.concat(parts)[["method", "fold", "member", "epoch", "loss", "value"]]
-    order = {"sketcher": 0, "refiner": 1}
-    data = data.sort_values("method", key=lambda name: name.map(order).fillna(-1), kind="stable")
+    ladder = {method: place for place, method in enumerate(METHODS)}
+    data = data.sort_values("method", key=lambda name: name.map(ladder).fillna(-1), kind="stable")
     return data.reset_index(drop=True)
 
 
