@@ -3,7 +3,7 @@
 from myelosketch.errors import InputError
 from myelosketch.learning.ladder import starts_of
 from myelosketch.learning.predict import needed_models
-from myelosketch.learning.variants import changed_models, variant_training
+from myelosketch.learning.variants import CONFIGURED, changed_models, variant_training
 
 
 def held_out(fold):
@@ -12,29 +12,32 @@ def held_out(fold):
 
 
 def ablation_variants(*, check):
-    """Training and seed of every variant of the ablations that is to run; ``check`` them like the configuration."""
+    """Training of every variant of the ablations that is to run; ``check`` them like the configuration."""
     settings = config["ablations"]
     strangers = set(settings["run"]) - set(settings["variants"])
     if strangers:
         raise InputError(f"ablations.run names {min(strangers)}, no key of ablations.variants.")
+    if CONFIGURED in settings["variants"]:
+        raise InputError(
+            f"ablations.variants.{CONFIGURED} has the name of the training as configured: give it another."
+        )
     if not set(settings["folds"]) <= set(CROSS_VALIDATION):
         raise InputError(
             f"ablations.folds is {settings['folds']}, but the folds are {CROSS_VALIDATION}."
         )
     variants = {}
     for name in settings["run"] or settings["variants"]:
-        changes = settings["variants"][name]
-        training, seed = variant_training(config["training"], config["seed"], changes, name=name)
+        training = variant_training(config["training"], settings["variants"][name], name=name)
         if check:
-            check_variant(name, training, seed)
-        variants[name] = training, seed
+            check_variant(name, training)
+        variants[name] = training
     return variants
 
 
-def check_variant(name, training, seed):
+def check_variant(name, training):
     """What the configuration would be told, told of a variant."""
     try:
-        check_config(config | {"training": training, "seed": seed}, CONFIG_SCHEMA)
+        check_config(config | {"training": training}, CONFIG_SCHEMA)
         for method in GANS:
             check_settings(method, training)
     except MyelosketchError as error:
@@ -43,10 +46,9 @@ def check_variant(name, training, seed):
 
 def changed_in(variants):
     """Models that each variant trains anew; what it leaves as configured is not trained twice."""
-    configured = config["training"], config["seed"]
     changed = {
-        name: changed_models(GANS, configured, variant, NETWORK_SETTINGS)
-        for name, variant in variants.items()
+        name: changed_models(GANS, config["training"], training, NETWORK_SETTINGS)
+        for name, training in variants.items()
     }
     same = [name for name, models in changed.items() if not models]
     if same:
@@ -62,34 +64,38 @@ def scored_methods(variant):
     return [method for method in CHANGED[variant] if method in GANS]
 
 
-def ablation_models(variant, fold, methods):
+def ablation_model(method, variant, seed, fold):
+    """Folder of a model that a variant reads from a seed: its own, or what it shares with the configured training."""
+    if method in CHANGED[variant]:
+        return f"{ABLATION_FOLDER}/{method}".format(variant=variant, seed=seed, fold=fold)
+    if method == "ridge" or int(seed) == config["seed"]:
+        return f"{MODEL_FOLDER}/{method}".format(fold=fold)
+    return ablation_model(method, CONFIGURED, seed, fold)
+
+
+def ablation_models(variant, seed, fold, methods):
     """Weights and cards of all models that a prediction by ``methods`` of a variant reads."""
-    needed = needed_models(methods, starts_of(VARIANTS[variant][0]))
-    own = ABLATION_FOLDER.format(variant=variant, fold=fold)
-    configured = MODEL_FOLDER.format(fold=fold)
-    folders = [f"{own if name in CHANGED[variant] else configured}/{name}" for name in needed]
+    needed = needed_models(methods, starts_of(VARIANTS[variant]))
+    folders = [ablation_model(method, variant, seed, fold) for method in needed]
     return [f"{folder}/model.{kind}" for folder in folders for kind in ("safetensors", "json")]
 
 
 def ablation_starts(wildcards):
     """Input function: the models that a model of a variant starts from."""
-    models = ablation_models(wildcards.variant, wildcards.fold, [wildcards.method])
+    models = ablation_models(wildcards.variant, wildcards.seed, wildcards.fold, [wildcards.method])
     return models[:-2]  # without the one to be trained
 
 
-def ablation_tables(variant):
-    """Scores of a variant, fold after fold."""
+def ablation_files(pattern, **options):
+    """Files below the folders of all variants, seeds and compared folds."""
     return [
-        f"{ABLATION_FOLDER}/{table}.tsv".format(variant=variant, fold=fold)
-        for fold in ABLATED_FOLDS
-        for table in COMPARED_TABLES
-    ]
-
-
-def ablation_cards(variant):
-    """Cards of the scored models of a variant, fold after fold."""
-    return [
-        f"{ABLATION_FOLDER}/{method}/model.json".format(variant=variant, fold=fold)
-        for fold in ABLATED_FOLDS
-        for method in scored_methods(variant)
+        path
+        for variant, seed in ABLATION_RUNS
+        for path in expand(
+            f"{ABLATION_FOLDER}/{pattern}",
+            variant=variant,
+            seed=seed,
+            fold=ABLATED_FOLDS,
+            **{key: choose(variant) for key, choose in options.items()},
+        )
     ]

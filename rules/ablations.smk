@@ -1,10 +1,11 @@
 """Ablations, on request: what each part of the method is worth, by variants of its training (config ablations)."""
 
-from myelosketch.learning.predict import TRANSFORMS
+from myelosketch.learning.predict import TRANSFORMS, needed_models
 
-ABLATION_FOLDER = f"{RESULTS}/ablations/{{variant}}/fold-{{fold}}"
+ABLATION_FOLDER = f"{RESULTS}/ablations/{{variant}}/seed-{{seed}}/fold-{{fold}}"
 ABLATED_FOLDS = config["ablations"]["folds"] or CROSS_VALIDATION
-# variant -> its training and seed, and the models that it trains anew
+ABLATION_SEEDS = list(dict.fromkeys([config["seed"], *config["ablations"]["seeds"]]))
+# variant -> its training, and the models that it trains anew
 VARIANTS, CHANGED = {}, {}
 # every job reads the workflow: who does not ask for them neither waits for their checks nor is stopped by them
 ASKED = config["ablations"]["report"] or "ablations" in sys.argv[1:]
@@ -15,6 +16,16 @@ except MyelosketchError as error:
     if ASKED:
         raise WorkflowError(str(error)) from None
     VARIANTS = {}
+VARIANTS = {CONFIGURED: config["training"]} | VARIANTS
+# from a further seed every network is another one
+CHANGED[CONFIGURED] = [name for name in needed_models(GANS, STARTS) if name != "ridge"]
+# what is trained for the ablations: pairs of variant and seed
+ABLATION_RUNS = [
+    (variant, seed)
+    for seed in ABLATION_SEEDS
+    for variant in VARIANTS
+    if (variant, seed) != (CONFIGURED, config["seed"])
+]
 # the configured scores that a variant stands beside, and its own
 COMPARED_TABLES = ("voxelwise", "demyelination")
 # what a prediction and its scores read of a held-out scan
@@ -28,14 +39,14 @@ use rule fit_ridge as ablate_ridge with:
         weights=f"{ABLATION_FOLDER}/ridge/model.safetensors",
         card=f"{ABLATION_FOLDER}/ridge/model.json",
     log:
-        "results/logs/ablate_ridge/{variant}_fold-{fold}.log",
+        "results/logs/ablate_ridge/{variant}_seed-{seed}_fold-{fold}.log",
     benchmark:
-        "results/benchmarks/ablate_ridge/{variant}_fold-{fold}.tsv"
+        "results/benchmarks/ablate_ridge/{variant}_seed-{seed}_fold-{fold}.tsv"
     params:
         scans=lambda wildcards: train_scans(wildcards.fold),
-        alphas=lambda wildcards: VARIANTS[wildcards.variant][0]["ridge"]["alphas"],
-        splits=lambda wildcards: VARIANTS[wildcards.variant][0]["ridge"]["splits"],
-        inputs=lambda wildcards: VARIANTS[wildcards.variant][0]["inputs"],
+        alphas=lambda wildcards: VARIANTS[wildcards.variant]["ridge"]["alphas"],
+        splits=lambda wildcards: VARIANTS[wildcards.variant]["ridge"]["splits"],
+        inputs=lambda wildcards: VARIANTS[wildcards.variant]["inputs"],
         library=library("learning.ridge", "learning.packs"),
 
 
@@ -49,9 +60,9 @@ rule train_ablation:
         card=f"{ABLATION_FOLDER}/{{method}}/model.json",
         history=f"{ABLATION_FOLDER}/{{method}}/history.tsv",
     log:
-        "results/logs/train_ablation/{variant}_fold-{fold}_{method}.log",
+        "results/logs/train_ablation/{variant}_seed-{seed}_fold-{fold}_{method}.log",
     benchmark:
-        "results/benchmarks/train_ablation/{variant}_fold-{fold}_{method}.tsv"
+        "results/benchmarks/train_ablation/{variant}_seed-{seed}_fold-{fold}_{method}.tsv"
     wildcard_constraints:
         method="sketcher|refiner",
     conda:
@@ -63,10 +74,8 @@ rule train_ablation:
         runtime=config["training"]["runtime"],
     params:
         scans=lambda wildcards: train_scans(wildcards.fold),
-        settings=lambda wildcards: network_settings(
-            wildcards.method, VARIANTS[wildcards.variant][0]
-        ),
-        seed=lambda wildcards: VARIANTS[wildcards.variant][1],
+        settings=lambda wildcards: network_settings(wildcards.method, VARIANTS[wildcards.variant]),
+        seed=lambda wildcards: int(wildcards.seed),
         library=library("learning.training", "learning.packs"),
     script:
         "../workflow_scripts/train_ablation.py"
@@ -80,14 +89,17 @@ rule score_ablation:
         places=PLACES,
         labelled=lambda wildcards: of_parts(LABELLED, [wildcards.fold]),
         models=lambda wildcards: ablation_models(
-            wildcards.variant, wildcards.fold, scored_methods(wildcards.variant)
+            wildcards.variant,
+            wildcards.seed,
+            wildcards.fold,
+            scored_methods(wildcards.variant),
         ),
     output:
         **{table: f"{ABLATION_FOLDER}/{table}.tsv" for table in COMPARED_TABLES},
     log:
-        "results/logs/score_ablation/{variant}_fold-{fold}.log",
+        "results/logs/score_ablation/{variant}_seed-{seed}_fold-{fold}.log",
     benchmark:
-        "results/benchmarks/score_ablation/{variant}_fold-{fold}.tsv"
+        "results/benchmarks/score_ablation/{variant}_seed-{seed}_fold-{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -114,11 +126,11 @@ rule score_ablation:
 
 
 rule compare_ablations:
-    """Every variant against the configured training, paired by subject."""
+    """Every variant against the configured training, means over seeds, paired by subject."""
     input:
         **{f"configured_{table}": f"results/evaluation/{table}.tsv" for table in COMPARED_TABLES},
-        tables=[path for variant in VARIANTS for path in ablation_tables(variant)],
-        cards=[path for variant in VARIANTS for path in ablation_cards(variant)],
+        tables=ablation_files("{table}.tsv", table=lambda variant: COMPARED_TABLES),
+        cards=ablation_files("{method}/model.json", method=scored_methods),
     output:
         f"{RESULTS}/ablations/ablations.tsv",
     log:
@@ -133,7 +145,6 @@ rule compare_ablations:
         runtime=10,
     params:
         **{key: config["evaluation"][key] for key in ("k", "bootstrap", "alpha")},
-        variants=list(VARIANTS),
         seed=config["seed"],
         library=library("evaluation.ablations"),
     script:

@@ -166,5 +166,7 @@ wildcard_constraints:
     folder=names.FOLDER_PATTERN,
     subject="[A-Za-z0-9]+",
     fold="[0-9]+",
+    variant="[A-Za-z][A-Za-z0-9_]*",
+    seed="[0-9]+",
     part=f"[0-9]+|{names.SCAN_PATTERN}",
     method="|".join(names.METHODS + names.CEILINGS + ("pet",)),

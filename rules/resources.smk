@@ -22,10 +22,9 @@ COHORT_FILES = {
 MODELS_BEHIND = [
     *MODELS,
     *(
-        f"{ABLATION_FOLDER}/{method}/model.safetensors".format(variant=variant, fold=fold)
-        for variant in (VARIANTS if config["ablations"]["report"] else ())
-        for fold in ABLATED_FOLDS
-        for method in CHANGED[variant]
+        ablation_files("{method}/model.safetensors", method=CHANGED.get)
+        if config["ablations"]["report"]
+        else ()
     ),
 ]
 # what the run was defined by, the Snakefile first

@@ -10,5 +10,5 @@ with job(snakemake):
         snakemake.input.cards,
         {table: snakemake.input[f"configured_{table}"] for table in ("voxelwise", "demyelination")},
         snakemake.output[0],
-        **{key: snakemake.params[key] for key in ("variants", "k", "bootstrap", "seed", "alpha")},
+        **{key: snakemake.params[key] for key in ("k", "bootstrap", "seed", "alpha")},
     )

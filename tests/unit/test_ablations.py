@@ -6,12 +6,13 @@ import pytest
 from matplotlib import pyplot as plt
 
 from myelosketch.errors import InputError
-from myelosketch.evaluation.ablations import COLUMNS, compare_variants
+from myelosketch.evaluation.ablations import COLUMNS, compare_variants, write_ablations
 from myelosketch.evaluation.scoring import TABLES
 from myelosketch.learning.variants import variant_training
+from myelosketch.provenance import write_json
 from myelosketch.reporting.ablation_figure import build_ablations
 from myelosketch.reporting.source_tables import NothingToDrawError
-from myelosketch.tables import write_table
+from myelosketch.tables import read_table, write_table
 
 TRAINING = {"batch": 4, "refiner": {"lambda_l1": 100.0, "epochs": 4}, "crop": [32, 32, 32]}
 OPTIONS = {"k": 1.0, "draws": 2000, "seed": 3, "alpha": 0.05}
@@ -32,34 +33,37 @@ def scores(error, *, subjects=range(8), methods=("sketcher", "refiner")):
     return {name: pd.DataFrame(rows, columns=list(TABLES[name])) for name, rows in found.items()}
 
 
+def seeds(*errors, **options):
+    """Scores from the seeds 3, 4, ..., one error each."""
+    return {number: scores(error, **options) for number, error in enumerate(errors, 3)}
+
+
 def test_a_variant_changes_only_what_it_says():
-    changed, seed = variant_training(TRAINING, 2018, {"refiner": {"lambda_l1": 10.0}}, name="weak")
+    changed = variant_training(TRAINING, {"refiner": {"lambda_l1": 10.0}}, name="weak")
     assert changed == TRAINING | {"refiner": {"lambda_l1": 10.0, "epochs": 4}}
-    assert seed == 2018
     assert TRAINING["refiner"]["lambda_l1"] == 100.0
-    same, seed = variant_training(TRAINING, 2018, {"seed": 7}, name="seed")
-    assert (same, seed) == (TRAINING, 7)
 
 
 def test_a_key_that_training_lacks_is_named():
     with pytest.raises(
         InputError, match=r"^ablations\.variants\.weak\.refiner\.lambda is no key of training; "
     ):
-        variant_training(TRAINING, 1, {"refiner": {"lambda": 10.0}}, name="weak")
+        variant_training(TRAINING, {"refiner": {"lambda": 10.0}}, name="weak")
 
 
 def test_variants_are_compared_within_subjects():
-    variants = {"worse": scores(0.2), "same": scores(0.1), "few": scores(0.2, subjects=range(4))}
+    variants = {"worse": seeds(0.2), "same": seeds(0.1), "few": seeds(0.2, subjects=range(4))}
     seconds = {("worse", "refiner"): 60.0}
-    table = compare_variants(variants, scores(0.1), seconds, **OPTIONS)
+    table = compare_variants({"configured": seeds(0.1)} | variants, seconds, **OPTIONS)
     assert list(table.columns) == list(COLUMNS)
+    assert set(table.variant) == set(variants)  # of one seed, the configured training has no row
     row = table.set_index(["variant", "method", "metric"])
     mae = row.loc[("worse", "refiner", "lesion_mae")]
     # the subjects' own part cancels: no interval is left of the difference, though the mean has a wide one
     assert mae.difference == pytest.approx(0.1)
     assert (mae.diff_ci_low, mae.diff_ci_high) == pytest.approx((0.1, 0.1))
     assert mae.ci_high - mae.ci_low > 0.02
-    assert (mae.n, mae.seconds) == (8, 60.0)
+    assert (mae.n, mae.n_seeds, mae.seconds) == (8, 1, 60.0)
     assert row.loc[("worse", "refiner", "mcc")].difference == pytest.approx(-0.1)
     assert row.loc[("worse", "refiner", "pct_bias")].difference == pytest.approx(10)
     assert row.loc[("same", "refiner", "lesion_mae")].difference == pytest.approx(0)
@@ -70,19 +74,59 @@ def test_variants_are_compared_within_subjects():
     assert (family.p_adjusted.dropna() >= family.p_wilcoxon.dropna()).all()
 
 
+def test_a_score_is_the_mean_over_seeds_and_each_seed_is_compared_with_itself():
+    configured = {3: scores(0.1, subjects=range(12))} | {4: scores(0.2), 5: scores(0.3)}
+    table = compare_variants({"configured": configured, "v": seeds(0.1, 0.3, 0.2)}, {}, **OPTIONS)
+    row = table[table.metric == "lesion_mae"].set_index(["variant", "method"])
+    variant, own = row.loc[("v", "refiner")], row.loc[("configured", "refiner")]
+    assert variant.difference == pytest.approx(0.0)
+    assert (variant.seed_low, variant.seed_high) == pytest.approx((-0.1, 0.1))
+    assert (variant.n, variant.n_seeds, own.n) == (8, 3, 8)  # subjects that all seeds scored
+    assert own["mean"] == pytest.approx(0.2 + 0.035)
+    assert (own.difference, own.seed_low, own.seed_high) == pytest.approx((0.0, -0.1, 0.1))
+    assert np.isnan(own.p_wilcoxon)
+
+
+def test_scores_are_read_seed_by_seed_and_only_compared_folds_count(tmp_path):
+    configured = {}
+    for name, table in scores(0.1, subjects=range(10)).items():
+        configured[name] = tmp_path / f"{name}.tsv"
+        write_table(table, configured[name])
+    tables, cards = [], []
+    for variant, of_seed, error in (("v", 3, 0.2), ("configured", 4, 0.2), ("v", 4, 0.4)):
+        folder = tmp_path / f"ablations/{variant}/seed-{of_seed}/fold-1"
+        for name, table in scores(error).items():
+            tables.append(folder / f"{name}.tsv")
+            tables[-1].parent.mkdir(parents=True, exist_ok=True)
+            write_table(table, tables[-1])
+        for method in ("sketcher", "refiner"):
+            cards.append(folder / method / "model.json")
+            write_json(cards[-1], {"seconds": 30.0})
+    options = {"k": 1.0, "bootstrap": 2000, "seed": 3, "alpha": 0.05}
+    write_ablations(tables, cards, configured, tmp_path / "ablations.tsv", **options)
+    table = read_table(tmp_path / "ablations.tsv", numeric=("difference", "seconds", "n"))
+    row = table.set_index(["variant", "method", "metric"]).loc[("v", "refiner", "lesion_mae")]
+    assert row.difference == pytest.approx(0.15)
+    assert (row.n, row.seconds) == (8, 60.0)
+    assert list(dict.fromkeys(table.variant)) == ["configured", "v"]
+
+
 def test_a_method_that_was_not_run_is_named():
+    given = {"configured": seeds(0.1, methods=("sketcher",)), "v": seeds(0.1)}
     with pytest.raises(InputError, match=r"scores refiner, which the configured run does not: add it to"):
-        compare_variants({"v": scores(0.1)}, scores(0.1, methods=("sketcher",)), {}, **OPTIONS)
+        compare_variants(given, {}, **OPTIONS)
 
 
 def test_the_figure_shows_what_was_compared(tmp_path):
-    table = compare_variants({"no_mtr": scores(0.2), "seed_7": scores(0.1)}, scores(0.1), {}, **OPTIONS)
-    write_table(table, tmp_path / "ablations.tsv")
+    given = {"configured": seeds(0.1, 0.12), "no_mtr": seeds(0.2, 0.22), "lambda_10": seeds(0.1, 0.14)}
+    write_table(compare_variants(given, {}, **OPTIONS), tmp_path / "ablations.tsv")
     figure, drawn = build_ablations(tmp_path / "ablations.tsv", k=1.0, simulated=True)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == ["no mtr", "seed 7"]
-    shown = drawn.set_index(["variant", "method", "metric"]).difference
-    assert shown["no_mtr", "refiner", "lesion_mae"] == pytest.approx(0.1)
+    assert labels == ["as configured", "no mtr", "lambda 10"]
+    shown = drawn.set_index(["variant", "method", "metric"])
+    assert shown.difference["no_mtr", "refiner", "lesion_mae"] == pytest.approx(0.1)
+    assert "lowest and highest of 2 seeds" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "2 seeds" in " ".join(figure.get_suptitle().split())
     plt.close(figure)
 
 

@@ -10,7 +10,6 @@ from workflow_run import SMOKE, snakemake
 from myelosketch.tables import read_table
 
 VARIANTS = {
-    "lambda_10": {"sketcher": {"lambda_l1": 10.0}, "refiner": {"lambda_l1": 10.0}},
     "l1_refiner": {"refiner": {"cap": 1.0}},
     "without_MTR": {"inputs": ["FA", "RD", "AD"]},
 }
@@ -23,7 +22,9 @@ def ablated(smoke, tmp_path_factory):
     shutil.copytree(smoke, copy, symlinks=True)
     config = copy / "ablations.yaml"
     config.write_text(
-        yaml.safe_dump({"ablations": {"folds": [1], "run": list(VARIANTS), "variants": VARIANTS}})
+        yaml.safe_dump(
+            {"ablations": {"folds": [1], "seeds": [7], "run": list(VARIANTS), "variants": VARIANTS}}
+        )
     )
     return copy, snakemake(copy, "ablations", configs=(SMOKE, config))
 
@@ -32,8 +33,8 @@ def test_every_variant_stands_beside_the_configured_training(ablated):
     copy, _ = ablated
     table = read_table(copy / "results/ablations/ablations.tsv", numeric=["n", "mean", "configured"])
     pairs = {
-        ("lambda_10", "sketcher"),
-        ("lambda_10", "refiner"),
+        ("configured", "sketcher"),
+        ("configured", "refiner"),
         ("l1_refiner", "refiner"),
         ("without_MTR", "sketcher"),
         ("without_MTR", "refiner"),
@@ -42,29 +43,36 @@ def test_every_variant_stands_beside_the_configured_training(ablated):
     held_out = read_table(copy / "results/cohort/folds.tsv")
     patients = held_out[(held_out.fold == "1") & held_out.subject.str.startswith("MS")]
     assert (table[table.metric == "lesion_mae"].n == len(patients)).all()
-    # the configured mean is that of the same patients in the run's own table
-    scores = read_table(copy / "results/evaluation/voxelwise.tsv", numeric=["mae"])
-    own = scores[
-        (scores.method == "refiner") & (scores.region == "lesion") & scores.subject.isin(patients.subject)
-    ]
+    # the configured mean is that of the same patients in the run's own table, and of the other seed's
+    means = []
+    for folder in ("evaluation", "ablations/configured/seed-7/fold-1"):
+        scores = read_table(copy / f"results/{folder}/voxelwise.tsv", numeric=["mae"])
+        lesions = scores[(scores.method == "refiner") & (scores.region == "lesion")]
+        means.append(lesions.mae[lesions.subject.isin(patients.subject)].mean())
     rows = table[(table.metric == "lesion_mae") & (table.method == "refiner")]
-    assert rows.configured.to_numpy() == pytest.approx(own.mae.mean(), rel=1e-4)
+    assert rows.configured.to_numpy() == pytest.approx(sum(means) / 2, rel=1e-4)
+    assert means[0] != means[1]
     assert (copy / "results/figures/ablations.png").is_file()
 
 
 def test_what_a_variant_leaves_is_not_trained_again(ablated):
     copy, _ = ablated
-    folder = copy / "results/ablations/l1_refiner/fold-1"
-    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["refiner"]
-    card = json.loads((folder / "refiner/model.json").read_text())
-    sketcher = json.loads((copy / "results/training/fold-1/sketcher/model.json").read_text())
-    assert card["start"]["weights_sha256"] == sketcher["weights_sha256"]
-    assert not (copy / "results/ablations/l1_refiner/fold-2").exists()
+    results = copy / "results"
+    # of the configured seed and of another one
+    starts = {2018: "training/fold-1", 7: "ablations/configured/seed-7/fold-1"}
+    for seed, start in starts.items():
+        folder = results / f"ablations/l1_refiner/seed-{seed}/fold-1"
+        assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["refiner"]
+        card = json.loads((folder / "refiner/model.json").read_text())
+        sketcher = json.loads((results / start / "sketcher/model.json").read_text())
+        assert card["start"]["weights_sha256"] == sketcher["weights_sha256"]
+        assert card["seed"] == sketcher["seed"] == seed
+    assert not list(results.glob("ablations/l1_refiner/*/fold-2"))
 
 
 def test_a_left_out_map_reaches_no_model_of_the_variant(ablated):
     copy, _ = ablated
-    for path in (copy / "results/ablations/without_MTR/fold-1").glob("*/model.json"):
+    for path in (copy / "results/ablations/without_MTR").glob("*/fold-1/*/model.json"):
         assert json.loads(path.read_text())["input_maps"] == ["FA", "RD", "AD"]
 
 
@@ -75,8 +83,12 @@ def test_a_left_out_map_reaches_no_model_of_the_variant(ablated):
         ({"folds": [9]}, "ablations.folds is [9], but the folds are [1, 2]."),
         ({"variants": {"bad": {"lambda": 1}}, "run": ["bad"]}, "ablations.variants.bad.lambda is no key of"),
         (
-            {"variants": {"none": {"seed": 2018}}, "run": ["none"]},
+            {"variants": {"none": {"batch": 2}}, "run": ["none"]},
             "none changes neither sketcher nor refiner",
+        ),
+        (
+            {"variants": {"configured": {"batch": 4}}},
+            "ablations.variants.configured has the name of the training as configured",
         ),
     ],
 )

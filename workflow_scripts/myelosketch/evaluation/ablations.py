@@ -12,15 +12,16 @@ from myelosketch.evaluation.inference import holm, paired_difference
 from myelosketch.evaluation.parts import score_scans
 from myelosketch.evaluation.summary import metric_values, read_scores
 from myelosketch.learning.predict import predict_scan
+from myelosketch.learning.variants import CONFIGURED
 from myelosketch.provenance import read_json
 from myelosketch.tables import write_table
 
 KEPT = ("voxelwise", "demyelination")
 COMPARED = ("lesion_mae", "mcc", "dice_minus_trivial", "pct_bias")
 COLUMNS = (
-    *("variant", "method", "metric", "mean", "ci_low", "ci_high", "n"),
-    *("configured", "difference", "diff_ci_low", "diff_ci_high", "p_wilcoxon", "p_adjusted"),
-    *("seconds", "note"),
+    *("variant", "method", "metric", "mean", "ci_low", "ci_high", "n", "n_seeds"),
+    *("configured", "difference", "diff_ci_low", "diff_ci_high", "seed_low", "seed_high"),
+    *("p_wilcoxon", "p_adjusted", "seconds", "note"),
 )
 
 
@@ -46,88 +47,128 @@ def score_variant(scans, models, outputs, *, methods, settings, prediction):
         score_scans(predicted, {name: outputs[name] for name in KEPT}, settings=settings)
 
 
-def write_ablations(tables, cards, configured, output, *, variants, k, bootstrap, seed, alpha):
+def write_ablations(tables, cards, configured, output, *, k, bootstrap, seed, alpha):
     """Write ``ablations.tsv`` from the scores of all variants.
 
     Parameters
     ----------
-    tables : list of paths, ``VARIANT/fold-N/TABLE.tsv`` of every variant, fold and table of `score_variant`
-    cards : list of paths, ``VARIANT/fold-N/METHOD/model.json``
+    tables : list of paths, ``VARIANT/seed-S/fold-N/TABLE.tsv`` of every variant, seed, fold and table of
+        `score_variant`, in the order of the rows; the variant `CONFIGURED` has the further seeds
+    cards : list of paths, ``VARIANT/seed-S/fold-N/METHOD/model.json``
     configured : dict, ``voxelwise`` and ``demyelination`` -> TSV of the configured training, all scans
     output : path
-    variants : list of str, in the order of the rows
     k : float, threshold of the demyelination scores
-    bootstrap, seed : int; alpha : float
+    bootstrap : int; seed : int, the configured one, of the bootstrap too; alpha : float
     """
     parts, seconds = {}, {}
     for path in map(Path, tables):
-        parts.setdefault(path.parts[-3], {}).setdefault(path.stem, []).append(read_scores(path))
+        variant, of_seed = path.parts[-4], int(path.parts[-3].removeprefix("seed-"))
+        found = parts.setdefault(variant, {}).setdefault(of_seed, {})
+        found.setdefault(path.stem, []).append(read_scores(path))
     for path in map(Path, cards):
-        key = path.parts[-4], path.parts[-2]
+        key = path.parts[-5], path.parts[-2]
         seconds[key] = seconds.get(key, 0) + read_json(path)["seconds"]
     scores = {
-        variant: {table: pd.concat(rows, ignore_index=True) for table, rows in parts[variant].items()}
-        for variant in variants
+        variant: {
+            of_seed: {table: pd.concat(rows, ignore_index=True) for table, rows in found.items()}
+            for of_seed, found in seeds.items()
+        }
+        for variant, seeds in parts.items()
     }
-    given = {table: read_scores(path) for table, path in configured.items()}
-    options = {"k": k, "draws": bootstrap, "seed": seed, "alpha": alpha}
-    write_table(compare_variants(scores, given, seconds, **options), output)
+    given = {seed: {table: read_scores(path) for table, path in configured.items()}}
+    scores = {CONFIGURED: given | scores.pop(CONFIGURED, {})} | scores
+    write_table(compare_variants(scores, seconds, k=k, draws=bootstrap, seed=seed, alpha=alpha), output)
 
 
-def compare_variants(variants, configured, seconds, *, k, draws, seed, alpha):
-    """Means of every variant and their differences to the configured training.
+def compare_variants(scores, seconds, *, k, draws, seed, alpha):
+    """Means of every variant over seeds and subjects, and their differences to the configured training.
 
     Parameters
     ----------
-    variants : dict, variant -> dict of DataFrame, ``voxelwise`` and ``demyelination``; their ``method`` says which
-        model of the variant was scored
-    configured : dict of DataFrame, the same of the configured training; only subjects that a variant scored count
+    scores : dict, variant -> seed -> dict of DataFrame, ``voxelwise`` and ``demyelination``; their ``method`` says
+        which model was scored. `CONFIGURED` has every seed of the others; only subjects that they scored count
     seconds : dict, (variant, method) -> training time
     k, alpha : float; draws, seed : int, of the bootstrap over subjects
 
     Returns
     -------
-    DataFrame : :data:`COLUMNS`; ``difference`` is variant minus configured, its interval is the bootstrap's, and
-        ``p_adjusted`` is Wilcoxon's p adjusted by Holm over the variants of a method and metric
+    DataFrame : :data:`COLUMNS`. A subject's score is the mean over seeds. ``difference`` is variant minus configured,
+        its interval is the bootstrap's over subjects, ``seed_low`` and ``seed_high`` are the lowest and highest
+        difference of one seed alone, both trained from it; of `CONFIGURED`, listed if it has several seeds, they are
+        those of a seed to the mean of all. ``p_adjusted`` is Wilcoxon's p adjusted by Holm over the variants of a
+        method and metric
 
     Raises
     ------
     InputError : a method of a variant that the configured run did not score
     """
-    known = set(configured["voxelwise"].method)
+    options = {"draws": draws, "seed": seed, "alpha": alpha}
     rows = []
     for metric in COMPARED:
-        reference = metric_values(metric, configured, k)
-        for variant, tables in variants.items():
-            values = metric_values(metric, tables, k)
-            for method in tables["voxelwise"].method.unique():
-                if method not in known:
+        values = {
+            variant: {number: metric_values(metric, tables, k) for number, tables in seeds.items()}
+            for variant, seeds in scores.items()
+        }
+        reference = values.pop(CONFIGURED)
+        if len(reference) > 1:
+            scored = next(reversed(reference.values()))  # of the compared folds only
+            for method in scored:
+                frame = _by_seed(reference, method).reindex(scored.index)
+                row = {"variant": CONFIGURED, "method": method, "metric": metric}
+                rows.append(row | _spread(frame, **options))
+        for variant, seeds in values.items():
+            for method in _methods(scores[variant]):
+                if method not in _methods(scores[CONFIGURED]):
                     raise InputError(
                         f"The ablation {variant} scores {method}, which the configured run does not: "
                         "add it to training.methods."
                     )
+                pair = _by_seed(seeds, method), _by_seed(reference, method)
                 row = {"variant": variant, "method": method, "metric": metric}
-                row["seconds"] = seconds.get((variant, method), np.nan)
-                pair = _column(values, method), _column(reference, method)
-                rows.append(row | _difference(*pair, draws=draws, seed=seed, alpha=alpha))
-    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_adjusted"])
+                rows.append(row | _difference(*pair, **options))
+    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("p_adjusted", "seconds")])
+    table["seconds"] = [seconds.get(key, np.nan) for key in zip(table.variant, table.method, strict=True)]
     adjusted = table.groupby(["method", "metric"], sort=False)["p_wilcoxon"]
     table["p_adjusted"] = adjusted.transform(lambda p: holm(p.to_numpy(float)))
     return table[list(COLUMNS)]
 
 
-def _column(values, method):
-    return values[method].astype(float) if method in values else pd.Series(dtype=float)
+def _methods(seeds):
+    return next(iter(seeds.values()))["voxelwise"].method.unique()
 
 
-def _difference(values, reference, **options):
-    reference = reference.reindex(values.index)
-    mean, low, high, n = mean_interval(values, **options)
-    difference, diff_low, diff_high, _ = mean_interval(values - reference, **options)
-    test = paired_difference(values, reference, alpha=options["alpha"])
+def _by_seed(values, method):
+    """Scores of a method: a row per subject, a column per seed."""
+    empty = pd.Series(dtype=float)
+    return pd.DataFrame(
+        {seed: found[method].astype(float) if method in found else empty for seed, found in values.items()}
+    )
+
+
+def _spread(frame, **options):
+    """The configured training, which is its own reference: how far its seeds lie from their mean."""
+    scores = frame.mean(axis=1, skipna=False)
+    mean, low, high, n = mean_interval(scores, **options)
+    of_seeds = frame[scores.notna()].mean() - mean
     return {
-        **{"mean": mean, "ci_low": low, "ci_high": high, "n": n},
-        **{"configured": float(reference[values.notna()].mean()), "difference": difference},
+        **{"mean": mean, "ci_low": low, "ci_high": high, "n": n, "n_seeds": frame.shape[1]},
+        **{"configured": mean, "difference": 0.0},
+        **{"seed_low": of_seeds.min(), "seed_high": of_seeds.max()},
+    }
+
+
+def _difference(frame, reference, **options):
+    """A variant against the configured training, from the same seeds."""
+    reference = reference.reindex(index=frame.index, columns=frame.columns)
+    values, given = frame.mean(axis=1, skipna=False), reference.mean(axis=1, skipna=False)
+    mean, low, high, n = mean_interval(values, **options)
+    difference, diff_low, diff_high, _ = mean_interval(values - given, **options)
+    of_seeds = (frame - reference)[(values - given).notna()].mean()
+    test = paired_difference(values, given, alpha=options["alpha"])
+    return {
+        **{"mean": mean, "ci_low": low, "ci_high": high, "n": n, "n_seeds": frame.shape[1]},
+        **{"configured": float(given[values.notna()].mean()), "difference": difference},
         **{"diff_ci_low": diff_low, "diff_ci_high": diff_high},
+        **{"seed_low": of_seeds.min(), "seed_high": of_seeds.max()},
         **{"p_wilcoxon": test["p"], "note": test["note"]},
     }

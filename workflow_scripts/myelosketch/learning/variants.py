@@ -5,43 +5,41 @@ import copy
 from myelosketch.errors import InputError
 from myelosketch.learning.ladder import start_of
 
+# name, among variants, of the training as it is configured
+CONFIGURED = "configured"
 
-def variant_training(training, seed, changes, *, name):
-    """The section ``training`` and the seed of a variant.
+
+def variant_training(training, changes, *, name):
+    """The section ``training`` of a variant.
 
     Parameters
     ----------
     training : dict, the configuration's section
-    seed : int, the configuration's
-    changes : dict, keys of ``training`` as deep as needed, and ``seed``; what it does not say is taken from training
+    changes : dict, keys of ``training`` as deep as needed; what it does not say is taken from training
     name : of the variant, for messages
 
     Returns
     -------
-    (dict, int)
+    dict
 
     Raises
     ------
     InputError : a key that ``training`` does not have
     """
-    changes = dict(changes)
-    seed = int(changes.pop("seed", seed))
-    return _merged(training, changes, f"ablations.variants.{name}"), seed
+    return _merged(training, changes, f"ablations.variants.{name}")
 
 
-def model_settings(method, training, seed, shared):
-    """All that shapes a model: two with the same are the same model.
+def model_settings(method, training, shared):
+    """All that shapes a model beside its seed: two with the same are the same model.
 
     Parameters
     ----------
     method : "ridge" or a network
     training : dict, the section of the configuration
-    seed : int
     shared : names of the keys of ``training`` that every network reads
     """
-    if method == "ridge":  # no seed: its inner split is fixed
-        return {key: training[key] for key in ("inputs", "ridge")}
-    return {key: training[key] for key in (*shared, method)} | {"seed": seed}
+    keys = ("inputs", "ridge") if method == "ridge" else (*shared, method)
+    return {key: training[key] for key in keys}
 
 
 def changed_models(methods, configured, variant, shared):
@@ -50,7 +48,7 @@ def changed_models(methods, configured, variant, shared):
     Parameters
     ----------
     methods : names
-    configured, variant : (training, seed), as of `variant_training`
+    configured, variant : dict, section ``training`` of each
     shared : see `model_settings`
 
     Returns
@@ -59,9 +57,9 @@ def changed_models(methods, configured, variant, shared):
     """
     changed = []
     for method in methods:
-        start = start_of(method, variant[0][method])
+        start = start_of(method, variant[method])
         before = changed_models([start], configured, variant, shared) if start else []
-        own = model_settings(method, *variant, shared) != model_settings(method, *configured, shared)
+        own = model_settings(method, variant, shared) != model_settings(method, configured, shared)
         changed += [name for name in (*before, *([method] if own or before else [])) if name not in changed]
     return changed
 

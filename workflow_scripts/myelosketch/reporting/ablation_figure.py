@@ -6,13 +6,17 @@ import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from myelosketch.learning.variants import CONFIGURED
 from myelosketch.reporting import style
 from myelosketch.reporting.display import ladder_order, method_name, metric_name
 from myelosketch.reporting.panels import interval_dot, legend_below, row_without_value
 from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import finite_rows, table_to_draw
 
-NUMERIC = ("n", "configured", "difference", "diff_ci_low", "diff_ci_high")
+NUMERIC = (
+    *("n", "n_seeds", "configured", "difference", "diff_ci_low", "diff_ci_high"),
+    *("seed_low", "seed_high"),
+)
 COLUMNS = ("variant", "method", "metric", *NUMERIC)
 # metric, which way is better
 PANELS = (
@@ -21,11 +25,12 @@ PANELS = (
     ("dice_minus_trivial", "right is better"),
 )
 ROW = 0.36
-METHOD_STEP = 0.26
+METHOD_STEP = 0.32
+SEED_RANGE = {"linewidth": 0.7, "marker": "|", "markersize": 6, "zorder": 1}
 
 
 def draw_ablations(ablations, *, k, alpha=0.05, simulated, **files):
-    """Differences of every variant to the configured training, with intervals, one row per variant.
+    """Differences of every variant to the configured training, with intervals and the range of seeds, one row each.
 
     Parameters
     ----------
@@ -56,12 +61,15 @@ def build_ablations(ablations, *, k, alpha=0.05, simulated):
         axes.margins(x=0.08)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         style.tidy_axes(axes, grid="x")
-    panels[0].set_yticks(range(len(variants)), [name.replace("_", " ") for name in variants])
+    labels = ["as configured" if name == CONFIGURED else name.replace("_", " ") for name in variants]
+    panels[0].set_yticks(range(len(variants)), labels)
     panels[0].set_ylim(len(variants) - 0.4, -0.6)
-    legend_below(figure, _legend(methods, alpha), ncols=2)
+    n_seeds = int(table.n_seeds.max())
+    legend_below(figure, _legend(methods, alpha, n_seeds), ncols=2)
     counts = sorted({int(n) for n in table.n})
     n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
-    title = f"Variants minus the configured training, {n} patients, k = {k:g}"
+    seeds = f"{n_seeds} seeds, " if n_seeds > 1 else ""
+    title = f"Variants minus the configured training, {seeds}{n} patients, k = {k:g}"
     style.figure_title(figure, title, simulated=simulated)
     return figure, table.reset_index(drop=True)
 
@@ -78,12 +86,17 @@ def _rows(axes, part, variants, methods):
             spot = place + (order - (len(shown) - 1) / 2) * METHOD_STEP
             look = {"colour": colour[0], "marker": colour[2]}
             interval_dot(axes, spot, row.difference, row.diff_ci_low, row.diff_ci_high, **look)
+            if row.n_seeds > 1:
+                axes.plot([row.seed_low, row.seed_high], [spot, spot], color=colour[0], **SEED_RANGE)
 
 
-def _legend(methods, alpha):
+def _legend(methods, alpha, n_seeds):
     handles = []
     for method in methods:
         colour, _, marker = style.method_look(method)
         label = f"{method_name(method)}, mean and {100 * (1 - alpha):g} % interval"
         handles.append(Line2D([], [], marker=marker, color=colour, label=label))
+    if n_seeds > 1:
+        label = f"lowest and highest of {n_seeds} seeds"
+        handles.append(Line2D([], [], color="black", label=label, **SEED_RANGE))
     return [*handles, Line2D([], [], color="black", linewidth=0.9, label="as configured")]

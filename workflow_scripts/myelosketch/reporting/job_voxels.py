@@ -130,9 +130,9 @@ def _fold_voxels(root, fold, *, controls):
 def _crop_voxels(root, rule, job):
     """Voxels of the crops of one step, and of all steps, by the model's card."""
     fold = f"fold-{_fold(job)}"
-    if rule == "train_ablation":  # <variant>_fold-<fold>_<method>
-        variant, method = re.fullmatch(r"(.+)_fold-\d+_(\w+)", job).groups()
-        folder = root / "ablations" / variant / fold / method
+    if rule == "train_ablation":  # <variant>_seed-<seed>_fold-<fold>_<method>
+        variant, seed, method = re.fullmatch(r"(.+)_(seed-\d+)_fold-\d+_(\w+)", job).groups()
+        folder = root / "ablations" / variant / seed / fold / method
     else:
         method = job.split("_", 1)[1] if rule == "train_comparison" else rule.removeprefix("train_")
         folder = root / "training" / fold / method
