@@ -124,6 +124,20 @@ def test_findings_do_not_hide_that_the_refiner_loses(summary):
     ]
 
 
+@pytest.mark.parametrize(("high", "tie"), [(0.01, True), (-0.01, False)])
+def test_findings_name_who_ties_with_the_best_refiner(tmp_path, high, tie):
+    columns = ["method", "metric", "k", "mean", "ci_low", "ci_high", "n"]
+    columns += ["diff_to_refiner", "diff_ci_low", "diff_ci_high", "note"]
+    rows = [
+        ["ridge", "mcc", 1.0, 0.14, 0.1, 0.2, 18, -0.02, -0.05, high, np.nan],
+        ["refiner", "mcc", 1.0, 0.16, 0.1, 0.2, 18, 0.0, 0.0, 0.0, np.nan],
+    ]
+    write_table(pd.DataFrame(rows, columns=columns), tmp_path / "evaluation/summary.tsv")
+    said = findings(tmp_path, method="refiner", k=1.0)
+    ending = "; the difference to Ridge (linear) may be chance." if tie else "."
+    assert said[0] == f"Refiner (Wei 2018) has the highest MCC of 2 methods (0.160){ending}"
+
+
 def test_a_method_without_predictions_is_na_with_its_reason(summary):
     path = summary / "evaluation/summary.tsv"
     table = pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False).assign(note=np.nan)

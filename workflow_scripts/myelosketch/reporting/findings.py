@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from myelosketch import names
 from myelosketch.errors import InputError
 from myelosketch.reporting.display import ladder_order, method_name
@@ -40,7 +42,7 @@ def findings(root, *, method, k):
 
 
 def _best(part, metric, word, *, ascending):
-    """Who is best by one metric, and, where that is not the refiner, how far the refiner is from it."""
+    """Who is best by one metric; who ties with the refiner, if it is that, or else how far the refiner is from it."""
     part = part.dropna(subset=["mean"]).sort_values("mean", ascending=ascending, kind="stable")
     if len(part) < 2:
         return []
@@ -48,13 +50,25 @@ def _best(part, metric, word, *, ascending):
     value = number(best["mean"], 3)
     said = f"{method_name(best.method)} has the {word} {metric} of {len(part)} methods ({value})"
     own = part[part.method == REFERENCE]
-    if best.method == REFERENCE or own.empty:
+    if own.empty:
         return [f"{said}."]
+    if best.method == REFERENCE:
+        return [f"{said}{_ties(part)}."]
     said += f"; {method_name(REFERENCE)} is not the best by this score ({number(own['mean'].iloc[0], 3)})"
     if "diff_to_refiner" in part:
         cells = [best.get(name) for name in ("diff_to_refiner", "diff_ci_low", "diff_ci_high")]
         said += f"; difference {interval(*cells, 3)}"
     return [f"{said}."]
+
+
+def _ties(part):
+    """Methods whose difference to the refiner has an interval with 0."""
+    if "diff_to_refiner" not in part:
+        return ""
+    low, high = (pd.to_numeric(part[name], errors="coerce") for name in ("diff_ci_low", "diff_ci_high"))
+    others = part[(part.method != REFERENCE) & (low <= 0) & (high >= 0)]
+    tied = [method_name(method) for method in ladder_order(others.method)]
+    return f"; the difference to {', '.join(tied)} may be chance" if tied else ""
 
 
 def _dice(own, method, k):
