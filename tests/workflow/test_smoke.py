@@ -201,7 +201,7 @@ def test_the_same_seed_gives_the_same_cohort(smoke, tmp_path):
 def test_the_same_seed_gives_the_same_models_and_tables(smoke, tmp_path):
     """From registered maps on; that maps come out the same each time is tested with scans that share a job."""
     copy = copy_of(smoke, tmp_path)
-    for made in ("training", "evaluation"):
+    for made in ("training", "predictions", "evaluation"):
         shutil.rmtree(copy / "results" / made)
     snakemake(copy, "evaluation")
     first, second = smoke / "results", copy / "results"
