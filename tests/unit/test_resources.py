@@ -58,10 +58,11 @@ def run(tmp_path):
     write_text(root / "cohort/cohort.tsv", "\n".join(lines) + "\n")
     write_text(root / "cohort/folds.tsv", "\n".join(folds) + "\n")
     settings = {"crop": [8, 8, 8], "batch": 2, "steps_per_epoch": 50, "epochs": 4}
-    write_json(
-        root / "training/fold-1/refiner/model.json", {"settings": settings, "members": [{"epochs": 4}]}
-    )
+    card = {"settings": settings, "members": [{"epochs": 4}]}
+    write_json(root / "training/fold-1/refiner/model.json", card)
+    write_json(root / "ablations/some_variant/seed-7/fold-1/refiner/model.json", card)
     benchmark(root, "train_refiner/fold-1", s="1200.00", rss="1000.00")
+    benchmark(root, "train_ablation/some_variant_seed-7_fold-1_refiner", s="600.00", rss="900.00")
     benchmark(root, "fit_template/fold-1", s="2.00", rss="300.00")
     benchmark(root, "write_report", s="0.40", rss="NA", out="NA", cpu="NA")
     return root
@@ -91,9 +92,10 @@ def test_each_family_counts_its_own_voxels(table):
         "petref of training controls",
         1000 / 1e6,
     ]
-    training = table.loc["train_refiner"]
-    assert (training.per, training.voxels) == ("crops of a step", 1024 / 1e6)
-    assert training.worked_voxels == pytest.approx(1024 * 200 / 1e6)
+    for rule in ("train_refiner", "train_ablation"):
+        training = table.loc[rule]
+        assert (training.per, training.voxels) == ("crops of a step", 1024 / 1e6)
+        assert training.worked_voxels == pytest.approx(1024 * 200 / 1e6)
     assert table.loc["write_report", "per"] == "run"
     assert np.isnan(table.loc["write_report", "voxels"])
 
