@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 # configuration, and the box around a brain of 136 x 172 x 142 mm on that voxel size
 CASES = {
     "default": ("config.yaml", (45, 57, 47)),
+    "smoke": ("configs/smoke.yaml", (27, 34, 28)),
     "2mm": ("configs/paper.yaml", (68, 86, 71)),
     "1.22mm": ("configs/paper.yaml", (111, 141, 116)),
 }

@@ -31,7 +31,7 @@ from myelosketch.learning.fitting import LIGHTNING_PRECISION
 from myelosketch.learning.patches import brain_patches, with_brain
 from myelosketch.learning.progress import peak_memory_mb
 
-DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
+DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
 
 
 def main():

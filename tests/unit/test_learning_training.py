@@ -109,12 +109,6 @@ def test_a_checkpoint_of_other_settings_is_not_used(shared, tmp_path, capsys):
     assert weights(tmp_path / "new") == weights(sketcher)
 
 
-def test_bfloat16_repeats_too(shared, tmp_path):
-    for name in ("first", "second"):
-        train("unet", shared[0], tmp_path / name, settings=tiny_settings(precision="bf16"))
-    assert weights(tmp_path / "first") == weights(tmp_path / "second")
-
-
 @pytest.mark.parametrize("method", ["dnn2", "unet", "unetroi"])
 def test_the_comparisons_are_trained_by_the_same_call(shared, tmp_path, method):
     card = train(method, shared[0], tmp_path)

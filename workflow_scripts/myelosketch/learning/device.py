@@ -10,7 +10,7 @@ import torch
 from myelosketch.errors import InputError
 
 DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "32", "bf16", "16")
+PRECISIONS = ("auto", "32")
 
 
 def choose_device(wanted):
@@ -43,38 +43,26 @@ def choose_device(wanted):
 def choose_precision(wanted, device):
     """Precision of the convolutions; weights, losses, last layers and optimisers are always float32.
 
-    "auto" takes bfloat16 where the hardware multiplies it natively (a GPU of compute capability 8, a CPU with
-    AMX or AVX-512 BF16), else float32. On a Xeon with AMX the convolutions are then three to four times
-    faster, a whole step of both players 1.9 times (ours).
+    A CPU always computes in float32: PyTorch's bfloat16 gradients are wrong on some CPUs (docs/decisions/0014).
 
     Parameters
     ----------
-    wanted : "auto", "32", "bf16" or "16" (float16 with a loss scaler, for GPUs without bfloat16)
+    wanted : "auto" (bfloat16 on a GPU that multiplies it natively, compute capability 8; else float32) or "32"
     device : "cpu" or "cuda"
 
     Returns
     -------
-    "32", "bf16" or "16"
+    "32" or "bf16"
 
     Raises
     ------
-    InputError : another value, or "16" on a CPU
+    InputError : another value
     """
     wanted = str(wanted)
     if wanted not in PRECISIONS:
         raise InputError(f"training.precision is {wanted!r}; expected one of {', '.join(PRECISIONS)}.")
-    if wanted == "16" and device == "cpu":
-        raise InputError(
-            "training.precision is 16, which is for GPUs: set it to auto, bf16 or 32, or training.device to cuda."
-        )
-    if wanted != "auto":
-        return wanted
-    if device == "cuda":
-        native = torch.cuda.get_device_capability()[0] >= 8
-    else:
-        features = torch.cpu.get_capabilities()
-        native = features.get("amx_bf16", False) or features.get("avx512_bf16", False)
-    return "bf16" if native else "32"
+    native = device == "cuda" and torch.cuda.get_device_capability()[0] >= 8
+    return "bf16" if native and wanted == "auto" else "32"
 
 
 def set_threads(threads):
@@ -137,7 +125,7 @@ def memory_advice(batches, machine):
     what = "whole volumes" if batches.crop is None else f"crops of {list(batches.crop)}"
     remedies = ["a smaller training.crop" if batches.crop else "training.crop instead of whole volumes"]
     remedies += ["a smaller training.batch"] if batches.batch > machine.devices else []
-    remedies += ["training.precision: bf16"] if machine.precision == "32" else []
+    remedies += ["training.precision: auto"] if choose_precision("auto", "cuda") != machine.precision else []
     return (
         f"the GPU ran out of memory with {batches.batch} {what} per step in precision {machine.precision}: "
         f"training held {peak:.1f} GB of its {total:.1f} GB and needed more; use {', or '.join(remedies)}."

@@ -11,7 +11,7 @@ from pathlib import Path
 from myelosketch.errors import InputError
 from myelosketch.learning.models import save_model
 
-LIGHTNING_PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+LIGHTNING_PRECISION = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class CheckpointFiles:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how a training is computed: ``device`` "cpu" or "cuda", ``precision`` "32", "bf16" or "16",
+    """Where and how a training is computed: ``device`` "cpu" or "cuda", ``precision`` "32" or "bf16",
     ``devices`` of the node, and whether TensorBoard's files are written beside the model."""
 
     device: str

@@ -11,7 +11,9 @@ import lightning.pytorch as lightning
 import numpy as np
 import torch
 
+from myelosketch.errors import InputError
 from myelosketch.learning import losses
+from myelosketch.learning.nonfinite import explain
 from myelosketch.learning.patches import brain_patches, with_brain
 
 SCHEDULES = ("constant", "cosine")
@@ -28,6 +30,7 @@ class ConditionalGAN(lightning.LightningModule):
     generator : DVRModel
     discriminator : PatchDiscriminator or None (then the L1 is the whole loss)
     batches : FoldCrops
+    method : of `ladder.NETWORK_METHODS`, for messages
     patch : three sides
     adversarial : kind of adversarial loss, see `losses.generator_loss`
     lambda_l1 : weight of the L1 in Eq. 6
@@ -45,6 +48,7 @@ class ConditionalGAN(lightning.LightningModule):
         discriminator,
         batches,
         *,
+        method="sketcher",
         patch=None,
         adversarial="nonsaturating",
         lambda_l1=100.0,
@@ -59,7 +63,7 @@ class ConditionalGAN(lightning.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator, self.patch = generator, discriminator, patch
-        self.batches = batches
+        self.batches, self.method = batches, method
         self.adversarial, self.lambda_l1, self.beta1 = adversarial, lambda_l1, beta1
         self.rates = [learning_rate, discriminator_learning_rate]
         self.schedule, self.steps, self.seed = schedule, steps, seed
@@ -72,11 +76,23 @@ class ConditionalGAN(lightning.LightningModule):
 
     def configure_optimizers(self):
         """One Adam per player."""
-        players = [player for player in (self.generator, self.discriminator) if player is not None]
         return [
             torch.optim.Adam(player.parameters(), lr=rate, betas=(self.beta1, 0.999))
-            for player, rate in zip(players, self.rates, strict=False)
+            for player, rate in zip(self.players().values(), self.rates, strict=False)
         ]
+
+    def players(self):
+        """The networks by name: generator and, where there is one, discriminator."""
+        both = {"generator": self.generator, "discriminator": self.discriminator}
+        return {name: player for name, player in both.items() if player is not None}
+
+    def play(self, batch):
+        """Give a batch to both players, as the generator's step does, and learn nothing."""
+        predicted = self.generator(batch["maps"], batch["support"], batch.get("start"))
+        if self.discriminator is not None:
+            keep = with_brain(batch["support"], self.patch)
+            fake = self._patches(predicted, batch["support"], keep)
+            self.discriminator(brain_patches(batch["maps"], keep, self.patch), fake)
 
     def on_train_start(self):
         """The scans of the fold go to the device of this process, where they fit."""
@@ -91,6 +107,10 @@ class ConditionalGAN(lightning.LightningModule):
 
         Batch and dropout are functions of (seed, epoch, step) and, for dropout, of the process, so a resumed
         training needs no stored random state.
+
+        Raises
+        ------
+        InputError : a loss or gradient that is not finite; no weight has followed it
         """
         rank = [self.global_rank] if self.global_rank else []
         stream = np.random.SeedSequence([self.seed, 2, self.current_epoch, index, *rank]).generate_state(1)
@@ -107,14 +127,14 @@ class ConditionalGAN(lightning.LightningModule):
             maps = brain_patches(batch["maps"], keep, self.patch)
             fake = self._patches(predicted, batch["support"], keep)
             share = self._share_of_patches(len(maps))
-            terms |= self._step_discriminator(optimizers[1], batch, keep, maps, fake.detach(), share)
+            terms |= self._step_discriminator(optimizers[1], batch, keep, maps, fake.detach(), share, index)
             self.discriminator.requires_grad_(False)
             logits = self.discriminator(maps, fake)
             terms["adversarial"] = share * losses.generator_loss(logits, self.adversarial)
             total = total + terms["adversarial"]
         optimizers[0].zero_grad()
         self.manual_backward(total)
-        terms["generator_gradient"] = self._gradient_norm(self.generator)
+        terms["generator_gradient"] = self._gradient_norm("generator", total, batch, index)
         optimizers[0].step()
         if self.discriminator is not None:
             self.discriminator.requires_grad_(True)
@@ -148,13 +168,13 @@ class ConditionalGAN(lightning.LightningModule):
         counts = torch.tensor(float(count), device=self.device)
         return count / float(self.trainer.strategy.reduce(counts, reduce_op="mean"))
 
-    def _step_discriminator(self, optimizer, batch, keep, maps, fake, share):
+    def _step_discriminator(self, optimizer, batch, keep, maps, fake, share, index):
         real = self._patches(batch["dvr"], batch["support"], keep)
         real_logits, fake_logits = self.discriminator(maps, real), self.discriminator(maps, fake)
         loss = share * losses.discriminator_loss(real_logits, fake_logits, self.adversarial)
         optimizer.zero_grad()
         self.manual_backward(loss)
-        norm = self._gradient_norm(self.discriminator)
+        norm = self._gradient_norm("discriminator", loss, batch, index)
         optimizer.step()
         return {
             "discriminator": loss,
@@ -163,13 +183,16 @@ class ConditionalGAN(lightning.LightningModule):
             "discriminator_gradient": norm,
         }
 
-    def _gradient_norm(self, player):
-        """L2 norm of a player's gradient. A loss scaler skips steps that overflow, so they count as 0 there."""
-        norm = torch.nn.utils.get_total_norm([p.grad for p in player.parameters() if p.grad is not None])
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        if scaler is None:
-            return norm
-        return torch.where(norm.isfinite(), norm, torch.zeros_like(norm)) / scaler.get_scale()
+    def _gradient_norm(self, player, loss, batch, index):
+        """L2 norm of a player's gradient; an InputError if it or the loss is not finite."""
+        gradients = [value.grad for value in self.players()[player].parameters() if value.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not (loss.detach() + norm).isfinite():
+            step = f"step {index + 1} of epoch {self.current_epoch + 1}"
+            half = "bf16" in str(self.trainer.precision)
+            precision = torch.bfloat16 if half else torch.float32
+            raise InputError(explain(self, batch, player=player, step=step, precision=precision))
+        return norm
 
     def _patches(self, dvr, support, keep):
         """PET as the discriminator sees it: standardised, and zero where the maps hold no tissue."""

@@ -222,7 +222,7 @@ class PatchDiscriminator(nn.Module):
         """
         features = self.stages(torch.cat([maps, pet], dim=1)).flatten(1)
         with _full_precision(features):
-            return self.classifier(features.float())
+            return self.classifier(features.to(self.classifier.weight.dtype))
 
 
 NETWORKS = {"unet": UNet3d, "dnn2": DNN2}
@@ -259,7 +259,7 @@ def _head(layer, image):
     """A 1x1x1 convolution in float32, as the product over the channels that it is: its gradient then keeps the
     channels-last order in memory, which that of the convolution does not."""
     with _full_precision(image):
-        channels_last = image.float().movedim(1, -1)
+        channels_last = image.to(layer.weight.dtype).movedim(1, -1)
         return functional.linear(channels_last, layer.weight.flatten(1), layer.bias).movedim(-1, 1)
 
 

@@ -10,7 +10,6 @@ import lightning.pytorch as lightning
 import pandas as pd
 import torch
 
-from myelosketch.errors import InputError
 from myelosketch.tables import write_table
 
 # a discriminator that is right on this share of both kinds of patches (or wrong on it) teaches nothing ...
@@ -31,9 +30,8 @@ class History(lightning.Callback):
     """One row per epoch: every loss term, accuracy of the discriminator, norms of the gradients, learning rates,
     scores of the inner validation, seconds and peak memory.
 
-    Written after each epoch as TSV and kept in the checkpoint, so that a resumed training has one history. A
-    loss or gradient that is not finite ends the training with the reason. Stops early where the validation
-    says so.
+    Written after each epoch as TSV and kept in the checkpoint, so that a resumed training has one history. Stops
+    early where the validation says so.
 
     Parameters
     ----------
@@ -55,7 +53,6 @@ class History(lightning.Callback):
 
     def on_train_epoch_end(self, trainer, module):
         means = module.epoch_means()
-        stop_if_diverged(trainer.current_epoch + 1, means)
         row = {
             "member": self.member,
             "epoch": trainer.current_epoch + 1,
@@ -137,16 +134,6 @@ def save_checkpoint(trainer, path):
     _to_disk(temporary)
     os.replace(temporary, path)
     _to_disk(path.parent)
-
-
-def stop_if_diverged(epoch, means):
-    """Raise InputError if a loss or gradient of an epoch is not finite."""
-    broken = sorted(name for name, value in means.items() if value - value != 0)
-    if broken:
-        raise InputError(
-            f"training diverged in epoch {epoch}: {', '.join(broken)} is not finite; "
-            "lower the learning rate of this stage, or set training.precision to 32."
-        )
 
 
 def collapse(rows):

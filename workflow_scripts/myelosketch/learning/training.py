@@ -201,6 +201,7 @@ def build(method, scans, normalisation, starts, settings, seed):
         generator,
         discriminator,
         crops,
+        method=method,
         patch=patch,
         adversarial=settings["adversarial"],
         lambda_l1=stage["lambda_l1"],

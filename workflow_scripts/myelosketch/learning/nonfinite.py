@@ -1,0 +1,89 @@
+"""Why a training step gave numbers that are not finite: its weights diverged, or the arithmetic is at fault."""
+
+import torch
+
+# overflow of float32 or bfloat16 (3e38) needs numbers far beyond this one in a network of about ten layers
+ORDINARY_WEIGHT = 1e4
+OTHER_ARITHMETIC = {
+    (
+        "cpu",
+        torch.float32,
+    ): "run the same command with ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2 in the environment",
+    ("cuda", torch.bfloat16): "set training.precision to 32",
+    ("cuda", torch.float32): "set training.device to cpu, or use another GPU",
+}
+
+
+def explain(module, batch, *, player, step, precision):
+    """Sentence for a step whose loss or gradient is not finite; the step has changed no weight yet.
+
+    Weights that have grown out of all proportion say that the training diverged. Ordinary weights cannot lead to an
+    overflow, so a kernel of PyTorch has computed something wrong.
+
+    Parameters
+    ----------
+    module : ConditionalGAN
+    batch : dict of Tensors, the step's
+    player : "generator" or "discriminator", whose loss or gradient is not finite
+    step : str, such as "step 3 of epoch 1"
+    precision : torch.dtype of the convolutions
+
+    Returns
+    -------
+    str
+    """
+    weights = {name: largest_weight(network) for name, network in module.players().items()}
+    grown = max(weights, key=weights.get)
+    if not weights[grown] <= ORDINARY_WEIGHT:
+        rate = "learning_rate" if grown == "generator" else "discriminator_learning_rate"
+        return (
+            f"training diverged in {step}: weights of the {grown} have grown to {weights[grown]:.1g}. "
+            f"Lower training.{module.method}.{rate}."
+        )
+    layer = first_layer(module, batch, player)
+    device = module.device.type
+    other = OTHER_ARITHMETIC[device, precision]
+    where = torch.backends.cpu.get_cpu_capability() if device == "cpu" else torch.cuda.get_device_name()
+    return (
+        f"the {player} of {module.method} is not finite in {step}, although no weight is above "
+        f"{weights[grown]:.2g}: the arithmetic is at fault, not your data or settings. First layer: {layer}; "
+        f"PyTorch {torch.__version__}, {device} ({where}), {str(precision).removeprefix('torch.')}. Please report "
+        f"this message (CONTRIBUTING.md says how). To go on meanwhile, {other}: it uses other "
+        "kernels, and training continues from its last epoch."
+    )
+
+
+def largest_weight(network):
+    """Largest absolute weight, nan if one is not a number."""
+    return float(torch.stack([value.detach().abs().max() for value in network.parameters()]).max())
+
+
+def first_layer(module, batch, player):
+    """Name of the first layer, in the order of computation, whose output or gradient is not finite."""
+    return first_in_forward(module, batch) or first_in_backward(module, player) or "none when it was repeated"
+
+
+def first_in_forward(module, batch):
+    """The layer whose output is the first that is not finite when the step's batch is given to both players again."""
+    bad = []
+
+    def look(name):
+        return lambda *call: None if call[-1].isfinite().all() else bad.append(name)
+
+    layers = [(name, layer) for name, layer in module.named_modules() if not list(layer.children())]
+    hooks = [layer.register_forward_hook(look(name)) for name, layer in layers]
+    with torch.no_grad():
+        module.play(batch)
+    for hook in hooks:
+        hook.remove()
+    return bad[0] if bad else None
+
+
+def first_in_backward(module, player):
+    """The layer nearest to a player's output of those with a gradient that is not finite."""
+    bad = [
+        name.rpartition(".")[0]
+        for name, value in module.players()[player].named_parameters(prefix=player)
+        if value.grad is not None and not value.grad.isfinite().all()
+    ]
+    return f"{bad[-1]} (its gradient)" if bad else None
