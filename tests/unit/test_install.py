@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from collections import namedtuple
 from pathlib import Path
@@ -102,6 +101,14 @@ def test_too_little_space(monkeypatch):
         "make room there, then type make again."
     )
     install.check_space("/project/.venv", 1.2)
+
+
+def test_the_environment_that_is_made_anew_leaves_its_space_first(tmp_path, monkeypatch):
+    (tmp_path / ".venv").mkdir()
+    there = []
+    monkeypatch.setattr(install, "check_space", lambda folder, _: there.append(Path(folder).exists()))
+    sentence(install.make_anew, shutil.which("false"), str(tmp_path / ".venv"))
+    assert there == [False]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +220,7 @@ esac
     return str(folder)
 
 
-def test_make_installs_over_what_an_interrupted_installation_left(project):
+def test_make_installs_over_what_an_interrupted_installation_left(project, tmp_path):
     left = project / ".venv/lib/python3.11/site-packages/tiny-1.0.dist-info"
     left.mkdir(parents=True)
     (project / ".venv/bin").mkdir()
@@ -228,13 +235,15 @@ def test_make_installs_over_what_an_interrupted_installation_left(project):
 
     (project / ".venv/bin/python").unlink()
     (project / ".venv/bin/python").symlink_to("/nowhere/python3.11")
-    again = make(project, f"PYTHON={sys._base_executable}", **settings)
-    assert again.stdout.startswith(f"{sys._base_executable} makes the environment .venv.\n")
+    named = tmp_path / "my Pythons/python"
+    named.parent.mkdir()
+    named.symlink_to(sys._base_executable)
+    again = make(project, f"PYTHON={named}", **settings)
+    assert again.stdout.startswith(f"{named} makes the environment .venv.\n")
     subprocess.run([project / ".venv/bin/python", "-c", "import tiny"], check=True)
 
 
 def test_make_without_a_network(project):
-    start = time.monotonic()
     failed = make(
         project,
         f"PYTHON={sys._base_executable}",
@@ -247,7 +256,7 @@ def test_make_without_a_network(project):
         "and pip's settings (python3 -m pip config list), then type make again."
     )
     assert len(failed.stderr.splitlines()) == 2  # make's own last word
-    assert time.monotonic() - start < 90
+    assert (project / ".venv/install.log").read_text().count("Retrying") == 1
 
 
 def test_make_without_any_python(project, tmp_path):
