@@ -1,11 +1,14 @@
 # make run: the whole protocol on the default cohort, and its report. make test: lint and all tests.
 # make calibration: the simulated cohort measured, and docs/simulation.md written anew.
-# All create what they need; nothing but Python >= 3.11 and make has to be there.
+# All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
 
-PYTHON ?= $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3,$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+# the Python of the environment; envs/install.py chooses where none is named
+PYTHON ?=
 CORES ?= all
 VENV := .venv
 READY := $(VENV)/.installed
+# An environment whose Python is gone, or whose folder was moved, is made anew.
+$(shell test -x "$$(cat $(READY) 2>/dev/null)/bin/python" || rm -f $(READY))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
@@ -32,12 +35,15 @@ calibration: $(READY)
 
 environment: $(READY)
 
+# Any Python reads envs/install.py, which takes a suitable one or says what is missing.
 $(READY): requirements.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found: install it, or name it with make PYTHON=/path/to/python3"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	python -m pip install --quiet --upgrade pip
-	python -m pip install --quiet --requirement requirements.txt
-	@touch $(READY)
+	@for name in "$(PYTHON)" python3 python3.13 python3.12 python3.11 python3.14; do \
+		if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null; then \
+			exec "$$name" envs/install.py $(VENV) "$(PYTHON)"; \
+		fi; \
+	done; \
+	echo "Python 3.11, 3.12 or 3.13 is needed, and no Python was found:" \
+		"install one of the three, or name one with make PYTHON=/path/to/python3.13." >&2; exit 1
 
 clean:
 	rm -rf $(VENV) .snakemake

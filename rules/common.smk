@@ -22,6 +22,7 @@ from myelosketch.cohort.folds import (
 from myelosketch.cohort.refusals import check_accept, leave_out_refused
 from myelosketch.cohort.table import cohort_from_rows, needs_flair, read_cohort, split_complete
 from myelosketch.errors import MyelosketchError
+from myelosketch.interpreter import without_spaces
 from myelosketch.learning.checks import check_settings, has_gpu
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.simulation.cohort import simulated_files, simulated_people
@@ -29,6 +30,7 @@ from calm_scheduler import look_once_a_second
 from group_messages import say_why_groups_fail
 from rerun_checks import check_behind_ancient_inputs
 
+sys.executable = without_spaces(sys.executable)
 CONFIG_SCHEMA = Path(workflow.basedir) / "rules/schemas/config.schema.yaml"
 RESULTS = "results"
 SIMULATED = f"{RESULTS}/simulated"

@@ -1,0 +1,22 @@
+"""The path of the Python that runs the scripts of the rules."""
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+
+def without_spaces(executable: str) -> str:
+    """Give a path to the same Python that holds no white space.
+
+    Snakemake writes this path unquoted into the command of every script (snakemake #2645), so no script runs where a
+    folder above the environment has a space in its name. A link in the temporary folder, which is there until the
+    process ends, leads to the environment.
+    """
+    if not any(character.isspace() for character in executable):
+        return executable
+    folder = Path(tempfile.mkdtemp(prefix="python-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    environment = Path(executable).parents[1]
+    (folder / "environment").symlink_to(environment)
+    return str(folder / "environment" / Path(executable).relative_to(environment))
