@@ -24,7 +24,7 @@ from myelosketch.tables import read_table
 ROOT = Path(__file__).parents[2]
 # of ATen, oneDNN and OpenBLAS
 INSTRUCTION_SETS = {
-    "none older than the machine's": {},
+    "native": {},
     "AVX2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell"},
     "SSE4.1": {
         "ATEN_CPU_CAPABILITY": "default",
