@@ -10,7 +10,6 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/inputs.smk"
-include: "rules/parts.smk"
 include: "rules/cohort.smk"
 include: "rules/simulation.smk"
 include: "rules/maps.smk"
@@ -78,14 +77,14 @@ rule cohort_table:
 rule registration:
     """Every MRI map in PET space, and the page that shows how well it lies there."""
     input:
-        aligned(REGISTERED, SCANS),
+        all_of(SCANS, *ON_PETREF),
         QUALITY,
 
 
 rule regions:
     """Lesion, normal-appearing white matter and other, on each PET grid."""
     input:
-        of_parts(LABELLED, FOLD_IDS),
+        all_of(SCANS, "regions"),
 
 
 rule training:
@@ -97,7 +96,7 @@ rule training:
 rule predictions:
     """The held-out DVR map of every scan by every method."""
     input:
-        of_parts(PREDICTED, FOLD_IDS),
+        all_of(SCANS, "predicted"),
 
 
 rule evaluation:

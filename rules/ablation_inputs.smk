@@ -6,11 +6,6 @@ from myelosketch.learning.predict import needed_models
 from myelosketch.learning.variants import CONFIGURED, changed_models, variant_training
 
 
-def held_out(fold):
-    """Scans that a fold holds out."""
-    return [scan for scan in INTERNAL if FOLD[scan] == int(fold)]
-
-
 def ablation_variants(*, check):
     """Training of every variant of the ablations that is to run; ``check`` them like the configuration."""
     settings = config["ablations"]

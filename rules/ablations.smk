@@ -53,7 +53,7 @@ use rule fit_ridge as ablate_ridge with:
 rule train_ablation:
     """Sketcher or refiner of a variant; what the variant does not change is the configured model."""
     input:
-        scans=training_parts(PACK),
+        scans=training_packs,
         starts=ablation_starts,
     output:
         weights=f"{ABLATION_FOLDER}/{{method}}/model.safetensors",
@@ -85,9 +85,8 @@ rule score_ablation:
     """The held-out scans of a fold, predicted by a variant and scored; no map is kept."""
     input:
         **{key: path for key, path in REFERENCE.items()},
-        registered=lambda wildcards: aligned(REGISTERED, held_out(wildcards.fold)),
+        images=lambda wildcards: all_of(held_out(wildcards.fold), *ABLATION_FILES),
         places=PLACES,
-        labelled=lambda wildcards: of_parts(LABELLED, [wildcards.fold]),
         models=lambda wildcards: ablation_models(
             wildcards.variant,
             wildcards.seed,
@@ -112,7 +111,7 @@ rule score_ablation:
                 "scan": scan,
                 "subject": names.subject_of(scan),
                 "group": GROUP[scan],
-                "files": {key: out(key, scan=scan) for key in ABLATION_FILES},
+                "files": {key: derivative(key, scan) for key in ABLATION_FILES},
             }
             for scan in held_out(wildcards.fold)
         ],

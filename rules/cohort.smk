@@ -8,9 +8,7 @@ COHORT_TABLES = [
     "results/cohort/intake.html",
     "results/cohort/admitted.tsv",
 ]
-# part -> scans; of all folds, because the intake knows none
-INSPECTED_PARTS = split_in_parts(list(INSPECTED), TOGETHER)
-INSPECTIONS = expand("results/cohort/intake/part-{part}.json", part=INSPECTED_PARTS)
+INSPECTIONS = expand("results/cohort/intake/{scan}.json", scan=INSPECTED)
 
 
 rule write_cohort:
@@ -57,16 +55,16 @@ rule write_found:
         "../workflow_scripts/write_found.py"
 
 
-rule inspect_scans:
-    """Every file of some scans opened, described and judged; pictures for the page."""
+rule inspect_scan:
+    """Every file of a scan opened, described and judged; a picture for the page."""
     input:
         files=inspected_files,
     output:
-        "results/cohort/intake/part-{part}.json",
+        "results/cohort/intake/{scan}.json",
     log:
-        "results/logs/inspect_scans/part-{part}.log",
+        "results/logs/inspect_scan/{scan}.log",
     benchmark:
-        "results/benchmarks/inspect_scans/part-{part}.tsv"
+        "results/benchmarks/inspect_scan/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -74,14 +72,14 @@ rule inspect_scans:
         mem_mb=2000,
         runtime=20,
     params:
-        rows=lambda wildcards: [INSPECTED[scan] for scan in INSPECTED_PARTS[wildcards.part]],
-        states=lambda wildcards: [inspected_state(scan) for scan in INSPECTED_PARTS[wildcards.part]],
+        row=lambda wildcards: INSPECTED[wildcards.scan],
+        state=lambda wildcards: inspected_state(wildcards.scan),
         units=config["units"],
         maps=config["maps"],
         root=dataset_root(),
         library=library("cohort.inspection"),
     script:
-        "../workflow_scripts/inspect_scans.py"
+        "../workflow_scripts/inspect_scan.py"
 
 
 rule gather_intake:

@@ -170,5 +170,4 @@ wildcard_constraints:
     fold="[0-9]+",
     variant="[A-Za-z][A-Za-z0-9_]*",
     seed="[0-9]+",
-    part=f"[0-9]+|{names.SCAN_PATTERN}",
     method="|".join(names.METHODS + names.CEILINGS + ("pet",)),

@@ -19,6 +19,11 @@ SCAN_SETTINGS += ("periventricular_mm", "juxtacortical_mm", "sensitivity")
 # what scores read of a scan, beside its predictions
 SCORED_FILES = ("dvr", "regions", "fractions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
 LESION_TRUTH = ("lesions", "lesion_table", "poses") if IS_SIMULATED else ()
+# all tables of a scan in one file: one input for each scan is what many scans can afford
+SCORES = "results/evaluation/scans/{folder}/{scan}.json"
+MASKS = {
+    f"mask_{method}": derivative("demyelinated", method=method) for method in ("pet", *METHODS)
+}
 EVALUATION = [
     *expand("results/evaluation/{table}.tsv", table=[*SCORE_TABLES, *SUMMARIES]),
     # scores at external sites, by models of all internal scans; never mixed with the cross-validation
@@ -29,11 +34,28 @@ EVALUATION = [
 ]
 
 
+def reference_input(wildcards):
+    """Input function: healthy white matter as the fold that holds a scan out knows it."""
+    return {key: path.format(fold=FOLD[wildcards.scan]) for key, path in REFERENCE.items()}
+
+
+def truth_of(wildcards):
+    """Input function: of a simulated scan's truth its ceilings and, of a patient, its lesions."""
+    if not IS_SIMULATED:
+        return {}
+    known = truth_files(SIMULATED, names.subject_of(wildcards.scan), GROUP[wildcards.scan])
+    return {key: known[key] for key in (*CEILINGS, *LESION_TRUTH) if key in known}
+
+
+def scores_of(scans):
+    """Scores of some scans."""
+    return [SCORES.format(folder=names.folder_of(scan), scan=scan) for scan in scans]
+
+
 rule fit_threshold:
     """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
     input:
-        registered=registered_controls,
-        labelled=training_parts(LABELLED),
+        unpack(control_files),
     output:
         **REFERENCE,
     log:
@@ -48,7 +70,6 @@ rule fit_threshold:
         runtime=10,
     params:
         controls=lambda wildcards: train_controls(wildcards.fold),
-        files=control_files,
         fwhm_mm=config["evaluation"]["reference_fwhm_mm"],
         library=library("evaluation.demyelination"),
     script:
@@ -75,45 +96,49 @@ rule map_places:
         "../workflow_scripts/map_places.py"
 
 
-rule score_scans:
-    """All methods and ceilings of some scans against their measured PET, and their demyelinated voxels."""
+rule score_scan:
+    """All methods and ceilings of a scan against its measured PET, and its demyelinated voxels."""
     input:
-        **REFERENCE,
-        registered=registered_part,
-        truth=lambda wildcards: [
-            path for scan in part_scans(wildcards) for path in truth_of(scan).values()
-        ],
+        unpack(reference_input),
+        unpack(truth_of),
+        **derivatives(*SCORED_FILES),
+        **PREDICTED,
+        # they say by the model of which fold
+        sidecars=companions_of(PREDICTED.values()),
         places=PLACES,
-        labelled=LABELLED,
-        predicted=PREDICTED,
     output:
-        **{table: SCORES.replace("{table}", table) for table in SCORE_TABLES},
-        masks=MASKED,
+        **MASKS,
+        scores=SCORES,
+        companions=companions_of(MASKS.values()),
     log:
-        f"results/logs/score_scans/{PART}.log",
+        "results/logs/score_scan/{folder}/{scan}.log",
     benchmark:
-        f"results/benchmarks/score_scans/{PART}.tsv"
+        "results/benchmarks/score_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=2000,
+        runtime=20,
     params:
-        scans=lambda wildcards: [scored_scan(scan) for scan in part_scans(wildcards)],
+        subject=lambda wildcards: names.subject_of(wildcards.scan),
+        group=lambda wildcards: GROUP[wildcards.scan],
+        fold=lambda wildcards: FOLD[wildcards.scan],
+        scored=SCORED,
+        masked=list(MASKS),
         settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
         regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
-        library=library("evaluation.parts"),
+        library=library("evaluation.scoring"),
     script:
-        "../workflow_scripts/score_scans.py"
+        "../workflow_scripts/score_scan.py"
 
 
 rule gather_scores:
-    """The scans' tables, put together."""
+    """The scans' scores, table by table."""
     input:
-        tables=part_tables(CROSS_VALIDATION),
+        scores_of(INTERNAL),
     output:
-        expand("results/evaluation/{table}.tsv", table=SCORE_TABLES),
+        **{table: f"results/evaluation/{table}.tsv" for table in SCORE_TABLES},
     log:
         "results/logs/gather_scores.log",
     benchmark:
@@ -132,9 +157,9 @@ rule gather_scores:
 
 use rule gather_scores as gather_external_scores with:
     input:
-        tables=part_tables([EXTERNAL_FOLD]),
+        scores_of(EXTERNAL),
     output:
-        expand("results/evaluation/external/{table}.tsv", table=SCORE_TABLES),
+        **{table: f"results/evaluation/external/{table}.tsv" for table in SCORE_TABLES},
     log:
         "results/logs/gather_external_scores.log",
     benchmark:

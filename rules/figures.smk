@@ -65,8 +65,7 @@ rule draw_qualitative:
     """Figure 3: one patient's MRI maps, true and predicted DVR."""
     input:
         region_volumes=REGION_VOLUMES,
-        labelled=of_parts(LABELLED, CROSS_VALIDATION),
-        predicted=of_parts(PREDICTED, CROSS_VALIDATION),
+        images=all_of(PATIENTS, "mtr", "fa", "rd", "ad", "dvr", "regions", "predicted"),
     output:
         **FIGURE_FILES["fig3_qualitative"],
     log:
@@ -168,7 +167,7 @@ rule draw_agreement:
     """Figure 5B: lesion voxels on which true and predicted PET agree."""
     input:
         demyelination="results/evaluation/demyelination.tsv",
-        masks=of_parts(MASKED, CROSS_VALIDATION),
+        images=all_of(PATIENTS, "dvr", "regions", "demyelinated"),
     output:
         **FIGURE_FILES["fig5b_agreement"],
     log:

@@ -24,14 +24,38 @@ def train_scans(fold):
     return [scan for scan in INTERNAL if FOLD[scan] != int(fold)]
 
 
-def out(key, **entities):
-    """Path of one scan's derivative."""
-    return names.path(RESULTS, key, **entities)
+def derivative(key, scan=None, **entities):
+    """Path of a derivative of a scan, or without one its pattern, with the wildcards {folder} and {scan}."""
+    if scan:
+        return names.path(RESULTS, key, scan=scan, **entities)
+    pattern = f"{RESULTS}/{names.pattern(key)}"
+    return pattern.replace("{method}", entities["method"]) if entities else pattern
 
 
-def pat(key):
-    """Path of a derivative with wildcards, for outputs."""
-    return f"{RESULTS}/{names.pattern(key)}"
+def derivatives(*keys):
+    """Patterns of some derivatives of a scan, by key."""
+    return {key: derivative(key) for key in keys}
+
+
+def companions_of(paths):
+    """What is written beside some derivatives: JSON sidecars, and transforms as text."""
+    return [companion for path in paths for companion in names.companions(path)]
+
+
+def of_scans(scans, *keys):
+    """Derivatives of some scans, by key one path per scan."""
+    return {key: [derivative(key, scan) for scan in scans] for key in keys}
+
+
+def all_of(scans, *keys):
+    """Derivatives of some scans in one list; those that each method has, of all methods."""
+    methods = {"predicted": METHODS, "demyelinated": ["pet", *METHODS]}
+    return [
+        derivative(key, scan, **entities)
+        for scan in scans
+        for key in keys
+        for entities in ([{"method": name} for name in methods[key]] if key in methods else [{}])
+    ]
 
 
 def truth(scan, which):
@@ -98,12 +122,10 @@ def companion_input(name, kind):
 
 
 def inspected_files(wildcards):
-    """Input function: every file of a part's scans, with the JSON beside an image where a user's data have one."""
-    files = [
-        path
-        for scan in INSPECTED_PARTS[wildcards.part]
-        for path in used_files(INSPECTED[scan], reference=config["maps"]["reference"]).values()
-    ]
+    """Input function: every file of a scan, with the JSON beside an image where a user's data have one."""
+    files = list(
+        used_files(INSPECTED[wildcards.scan], reference=config["maps"]["reference"]).values()
+    )
     sidecars = [str(sidecar_path(path)) for path in files]
     own = [path for path in sidecars if not IS_SIMULATED and Path(path).is_file()]
     return list(dict.fromkeys(files + own))
@@ -135,24 +157,51 @@ def map_units(scan):
 def map_input(name):
     """Input function: a map as the cohort table gives it, or else as derived from raw images."""
     return lambda wildcards: (
-        INSPECTED[wildcards.scan][name] or out(DERIVED[name], scan=wildcards.scan)
+        INSPECTED[wildcards.scan][name] or derivative(DERIVED[name], wildcards.scan)
     )
 
 
-def own_images(scan):
-    """What the registration reads of a scan: its own images, or maps derived from them, None where there are none."""
-    row = INSPECTED[scan]
+def flair_input(wildcards):
+    """Input function: the FLAIR of a scan whose lesions are drawn, or found, on it."""
+    return INSPECTED[wildcards.scan]["FLAIR"] if wildcards.scan in ON_FLAIR else []
+
+
+def pet_anatomy_input(wildcards):
+    """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
+    return [] if INSPECTED[wildcards.scan]["DVR"] else derivative("pet_early", wildcards.scan)
+
+
+def phase_encoding_input(wildcards):
+    """Input function: the JSON that names the phase encoding of a scan's diffusion images, where it is needed."""
+    row = INSPECTED[wildcards.scan]
     sidecar = sidecar_path(row["dwi"] or row["FA"])
-    return {
-        **{name: row[name] or out(DERIVED[name], scan=scan) for name in DERIVED},
-        **{name: row[name] for name in ("T1w", "lesion_mask", "segmentation")},
-        # lesions are drawn or found on it
-        "FLAIR": row["FLAIR"] if scan in ON_FLAIR else None,
-        # the mean of early frames, where the DVR is derived from a dynamic PET
-        "pet_anatomy": None if row["DVR"] else out("pet_early", scan=scan),
-        # names the phase encoding
-        "dwi_json": str(sidecar) if DEFORMABLE and (IS_SIMULATED or sidecar.is_file()) else None,
-    }
+    return str(sidecar) if DEFORMABLE and (IS_SIMULATED or sidecar.is_file()) else []
+
+
+def flair_transform_input(wildcards):
+    """Input function: the transform of the FLAIR, where there is one."""
+    return derivative("xfm_flair_to_t1w", wildcards.scan) if wildcards.scan in ON_FLAIR else []
+
+
+def control_files(wildcards):
+    """Input function: the files of a fold's training controls, each kind as one list."""
+    keys = ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
+    return of_scans(train_controls(wildcards.fold), *keys)
+
+
+def files_to_pack(wildcards):
+    """Input function: what a training reads of the scans that a fold holds out, each kind as one list."""
+    return of_scans(held_out(wildcards.fold), *TRAINING_FILES)
+
+
+def held_out(fold):
+    """Scans that a fold holds out."""
+    return [scan for scan in SCANS if FOLD[scan] == int(fold)]
+
+
+def training_packs(wildcards):
+    """Input function: packs of the folds that a fold's models learn from; of no scan that it holds out."""
+    return [PACK.format(fold=fold) for fold in CROSS_VALIDATION if fold != int(wildcards.fold)]
 
 
 def train_controls(fold):

@@ -4,7 +4,7 @@ TENSOR_MAPS = ("raw_fa", "raw_rd", "raw_ad", "raw_md", "raw_b0")
 DEFORMABLE = config["registration"]["dwi"] == "deformable"
 GREY_MATTER = config["maps"]["reference"] == "grey_matter"
 # how images are moved; how the result is judged (quality, accept) moves nothing
-MOVING = {
+REGISTRATION_METHOD = {
     key: value for key, value in config["registration"].items() if key not in ("quality", "accept")
 }
 
@@ -17,7 +17,8 @@ rule fit_tensor:
         bval=companion_input("dwi", "bval"),
         bvec=companion_input("dwi", "bvec"),
     output:
-        **{key: pat(key) for key in TENSOR_MAPS},
+        **derivatives(*TENSOR_MAPS),
+        companions=companions_of(derivatives(*TENSOR_MAPS).values()),
     log:
         "results/logs/fit_tensor/{folder}/{scan}.log",
     benchmark:
@@ -45,7 +46,8 @@ rule compute_mtr:
         mt_on=scan_input("mt_on"),
         mt_off=scan_input("mt_off"),
     output:
-        pat("raw_mtr"),
+        map=derivative("raw_mtr"),
+        companions=companions_of([derivative("raw_mtr")]),
     log:
         "results/logs/compute_mtr/{folder}/{scan}.log",
     benchmark:
@@ -74,7 +76,8 @@ rule average_pet:
         pet=scan_input("pet"),
         json=companion_input("pet", "json"),
     output:
-        pat("pet_early"),
+        map=derivative("pet_early"),
+        companions=companions_of([derivative("pet_early")]),
     log:
         "results/logs/average_pet/{folder}/{scan}.log",
     benchmark:
@@ -98,13 +101,14 @@ rule average_pet:
 rule fit_dvr:
     """The dynamic PET and its reference region: the distribution volume ratio."""
     input:
+        **(derivatives("t1w", "brain", "tissue") if GREY_MATTER else {}),
         admitted=ancient("results/cohort/admitted.tsv"),
         pet=scan_input("pet"),
         json=companion_input("pet", "json"),
         reference_mask=[] if GREY_MATTER else scan_input("reference_mask"),
-        anatomy=lambda wildcards: aligned(PREPARED, [wildcards.scan]) if GREY_MATTER else [],
     output:
-        pat(RAW_DVR),
+        map=derivative(RAW_DVR),
+        companions=companions_of([derivative(RAW_DVR)]),
     log:
         "results/logs/fit_dvr/{folder}/{scan}.log",
     benchmark:
@@ -120,14 +124,9 @@ rule fit_dvr:
         | {
             "model": config["maps"]["dvr_model"],
             "motion": config["maps"]["pet_motion"],
-            "registration": MOVING if GREY_MATTER else None,
+            "registration": REGISTRATION_METHOD if GREY_MATTER else None,
             "seed": config["seed"],
         },
-        anatomy=lambda wildcards: (
-            {key: out(key, scan=wildcards.scan) for key in ("t1w", "brain", "tissue")}
-            if GREY_MATTER
-            else {}
-        ),
         library=library("imaging.kinetics"),
     script:
         "../workflow_scripts/fit_dvr.py"

@@ -1,31 +1,39 @@
 """Floor 4: the DVR map of every scan, predicted by the models of the fold that held it out."""
 
-from myelosketch.learning.predict import needed_models
+from myelosketch.learning.predict import PREDICTION_FILES, needed_models
 
 MODELS_READ = needed_models(METHODS, STARTS)
 
 
-rule predict_scans:
-    """The DVR maps of some scans by every method, listed; neither their PET nor their regions are inputs."""
+PREDICTED = {method: derivative("predicted", method=method) for method in METHODS}
+
+
+rule predict_scan:
+    """The DVR map of a scan by every method; neither its PET nor its regions are inputs."""
     input:
-        registered=registered_part,
-        weights=expand(
-            f"{MODEL_FOLDER}/{{method}}/model.safetensors", method=MODELS_READ, allow_missing=True
+        **derivatives(*PREDICTION_FILES),
+        weights=lambda wildcards: expand(
+            f"{MODEL_FOLDER}/{{method}}/model.safetensors",
+            fold=FOLD[wildcards.scan],
+            method=MODELS_READ,
+        ),
+        cards=lambda wildcards: expand(
+            f"{MODEL_FOLDER}/{{method}}/model.json", fold=FOLD[wildcards.scan], method=MODELS_READ
         ),
     output:
-        PREDICTED,
+        **PREDICTED,
+        companions=companions_of(PREDICTED.values()),
     log:
-        f"results/logs/predict_scans/{PART}.log",
+        "results/logs/predict_scan/{folder}/{scan}.log",
     benchmark:
-        f"results/benchmarks/predict_scans/{PART}.tsv"
+        "results/benchmarks/predict_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
     resources:
         mem_mb=4000,
-        runtime=60,
+        runtime=20,
     params:
-        scans=part_scans,
         models=MODELS_READ,
         methods=METHODS,
         options=config["prediction"],
@@ -34,4 +42,4 @@ rule predict_scans:
         seed=config["seed"],
         library=library("learning.predict"),
     script:
-        "../workflow_scripts/predict_scans.py"
+        "../workflow_scripts/predict_scan.py"

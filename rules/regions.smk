@@ -3,17 +3,19 @@
 REGION_VOLUMES = "results/evaluation/region_volumes.tsv"
 
 
-rule label_scans:
-    """One label per PET voxel from the fractions of it that each tissue and lesions fill; recorded with volumes."""
+rule label_scan:
+    """One label per PET voxel from the fractions of it that each tissue and lesions fill, and the regions' volumes."""
     input:
         admitted=ancient("results/registration/admitted.tsv"),
-        registered=registered_part,
+        fractions=derivative("fractions"),
+        sidecar=names.companions(derivative("fractions")),
     output:
-        LABELLED,
+        **derivatives("regions", "regions_table"),
+        companions=names.companions(derivative("regions")),
     log:
-        f"results/logs/label_scans/{PART}.log",
+        "results/logs/label_scan/{folder}/{scan}.log",
     benchmark:
-        f"results/benchmarks/label_scans/{PART}.tsv"
+        "results/benchmarks/label_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -21,17 +23,16 @@ rule label_scans:
         mem_mb=2000,
         runtime=20,
     params:
-        scans=part_scans,
         regions=config["regions"],
         library=library("imaging.regions"),
     script:
-        "../workflow_scripts/label_scans.py"
+        "../workflow_scripts/label_scan.py"
 
 
 rule gather_volumes:
     """Volumes of all scans' regions in one table."""
     input:
-        records=of_parts(LABELLED, FOLD_IDS),
+        all_of(SCANS, "regions_table"),
     output:
         REGION_VOLUMES,
     log:

@@ -7,7 +7,21 @@ ANATOMY = ("t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni", *XFMS_TO_T1W)
 ON_PETREF = ("mtr", "fa", "rd", "ad", "dvr", "fractions")
 REGISTRATION_ERROR = ["results/evaluation/registration_error.tsv"] if IS_SIMULATED else []
 # numbers and picture of the registration of a scan
-CHECK = "results/registration/scans/{scan}"
+CHECK = "results/registration/scans/{folder}/{scan}"
+CHECKS = {
+    kind: [
+        f"{CHECK}.{kind}".format(folder=names.folder_of(scan), scan=scan)
+        for scan in REGISTERED_SCANS
+    ]
+    for kind in ("json", "png")
+}
+
+
+def only(scans):
+    """Wildcard constraint that some scans match; of none, one that nothing matches."""
+    return "|".join(scans) or "(?!)"
+
+
 QUALITY = [f"results/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
 
 
@@ -15,63 +29,98 @@ rule prepare_anatomy:
     """T1w corrected and segmented, MRI maps and lesions brought to it; lesions filled first."""
     input:
         admitted=ancient("results/cohort/admitted.tsv"),
-        images=images_of_part(
-            *("T1w", "FA", "RD", "AD", "MTR", "FLAIR", "lesion_mask", "segmentation", "dwi_json")
-        ),
+        t1w=scan_input("T1w"),
+        FA=map_input("FA"),
+        RD=map_input("RD"),
+        AD=map_input("AD"),
+        MTR=map_input("MTR"),
+        FLAIR=flair_input,
+        lesion_mask=scan_input("lesion_mask"),
+        segmentation=scan_input("segmentation"),
+        dwi_json=phase_encoding_input,
     output:
-        PREPARED,
+        **derivatives(*ANATOMY),
+        companions=companions_of(derivatives(*ANATOMY).values()),
     log:
-        "results/logs/prepare_anatomy/{part}.log",
+        "results/logs/prepare_anatomy/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/prepare_anatomy/{part}.tsv"
+        "results/benchmarks/prepare_anatomy/{folder}/{scan}.tsv"
+    wildcard_constraints:
+        scan=only(scan for scan in INSPECTED if scan not in ON_FLAIR),
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=3000,
-        runtime=20 * config["scans_per_job"]["registration"],
+        runtime=20,
     params:
-        scans=lambda wildcards: list(map(scan_to_prepare, ALIGNED_PARTS[wildcards.part])),
+        lesion_space=lambda wildcards: INSPECTED[wildcards.scan]["lesion_space"] or "T1w",
+        units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
         lesions=config["lesions"],
-        registration=MOVING,
+        registration=REGISTRATION_METHOD,
         seed=config["seed"],
         library=library("imaging.anatomy"),
     script:
         "../workflow_scripts/prepare_anatomy.py"
 
 
-rule register_scans:
+use rule prepare_anatomy as prepare_anatomy_with_flair with:
+    output:
+        **derivatives(*ANATOMY, "xfm_flair_to_t1w"),
+        companions=companions_of(derivatives(*ANATOMY, "xfm_flair_to_t1w").values()),
+    log:
+        "results/logs/prepare_anatomy_with_flair/{folder}/{scan}.log",
+    benchmark:
+        "results/benchmarks/prepare_anatomy_with_flair/{folder}/{scan}.tsv"
+    wildcard_constraints:
+        scan=only(ON_FLAIR),
+
+
+rule register_scan:
     """T1w to PET; every map and tissue resampled once onto petref; all that measured as it lies there, and drawn."""
     input:
-        anatomy=PREPARED,
-        images=images_of_part("FA", "RD", "AD", "MTR", "DVR", "FLAIR", "pet_anatomy"),
+        **derivatives(*ANATOMY),
+        lesion_sidecar=names.companions(derivative("lesion")),
+        xfm_flair_to_t1w=flair_transform_input,
+        FA=map_input("FA"),
+        RD=map_input("RD"),
+        AD=map_input("AD"),
+        MTR=map_input("MTR"),
+        DVR=map_input("DVR"),
+        FLAIR=flair_input,
+        pet_anatomy=pet_anatomy_input,
     output:
-        REGISTERED,
+        **derivatives("xfm_t1w_to_petref", *ON_PETREF),
+        json=f"{CHECK}.json",
+        png=f"{CHECK}.png",
+        companions=companions_of(derivatives("xfm_t1w_to_petref", *ON_PETREF).values()),
     log:
-        "results/logs/register_scans/{part}.log",
+        "results/logs/register_scan/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/register_scans/{part}.tsv"
+        "results/benchmarks/register_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=3000,
-        runtime=20 * config["scans_per_job"]["registration"],
+        runtime=20,
     params:
-        scans=lambda wildcards: list(map(scan_to_register, ALIGNED_PARTS[wildcards.part])),
+        group=lambda wildcards: INSPECTED[wildcards.scan]["group"],
+        units=lambda wildcards: map_units(wildcards.scan),
         # the limits judge later: a changed one measures nothing anew
-        registration=MOVING | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
+        registration=REGISTRATION_METHOD
+        | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
         seed=config["seed"],
         library=library("imaging.registration", "imaging.quality"),
     script:
-        "../workflow_scripts/register_scans.py"
+        "../workflow_scripts/register_scan.py"
 
 
 rule gather_quality:
     """One row per scan and image: the numbers of its registration, and the verdict on it."""
     input:
-        aligned(REGISTERED, REGISTERED_SCANS),
+        CHECKS["json"],
     output:
         "results/registration/qc.tsv",
     log:
@@ -85,7 +134,6 @@ rule gather_quality:
         mem_mb=500,
         runtime=5,
     params:
-        checks=[CHECK.format(scan=scan) for scan in REGISTERED_SCANS],
         limits=config["registration"]["quality"],
         accept=config["registration"]["accept"],
         library=library("imaging.quality_verdicts"),
@@ -96,8 +144,8 @@ rule gather_quality:
 rule write_registration_page:
     """The quality of the registration on one page, the worst scans first."""
     input:
+        **CHECKS,
         table="results/registration/qc.tsv",
-        registered=aligned(REGISTERED, REGISTERED_SCANS),
         template=own_file(LIBRARY / "myelosketch/reporting/registration.html.j2"),
     output:
         "results/registration/qc.html",
@@ -112,7 +160,6 @@ rule write_registration_page:
         mem_mb=1000,
         runtime=5,
     params:
-        checks=[CHECK.format(scan=scan) for scan in REGISTERED_SCANS],
         library=library("reporting.registration_page"),
     script:
         "../workflow_scripts/write_registration_page.py"
@@ -151,9 +198,8 @@ rule admit_registrations:
 rule measure_registration:
     """Error of every registration against the known poses of the simulated cohort."""
     input:
-        registered=aligned(REGISTERED, SCANS),
+        **of_scans(SCANS, "regions", *XFMS),
         poses=[truth(scan, "poses") for scan in SCANS] if IS_SIMULATED else [],
-        labelled=of_parts(LABELLED, FOLD_IDS),
     output:
         "results/evaluation/registration_error.tsv",
     log:
@@ -167,10 +213,7 @@ rule measure_registration:
         mem_mb=1000,
         runtime=20,
     params:
-        scans=[
-            {"scan": scan, **{key: out(key, scan=scan) for key in ("regions", *XFMS)}}
-            for scan in SCANS
-        ],
+        scans=SCANS,
         library=library("imaging.registration_error"),
     script:
         "../workflow_scripts/measure_registration.py"

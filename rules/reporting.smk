@@ -21,9 +21,10 @@ REPORT_FACTS = (
 rule write_patient_pages:
     """A page per patient: slices through the largest lesions, true and predicted DVR, agreement, numbers."""
     input:
-        labelled=of_parts(LABELLED, FOLD_IDS),
-        predicted=of_parts(PREDICTED, FOLD_IDS),
-        masks=of_parts(MASKED, FOLD_IDS),
+        images=all_of(
+            PAGED,
+            *("mtr", "fa", "rd", "ad", "dvr", "regions", "predicted", "demyelinated"),
+        ),
         tables=expand(
             "results/evaluation/{folder}{table}.tsv",
             folder=["", "external/"] if EXTERNAL else [""],

@@ -1,8 +1,10 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
+from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.learning.ladder import starts_of
 
 MODEL_FOLDER = "results/training/fold-{fold}"
+PACK = "results/training/scans/fold-{fold}.safetensors"
 # what every network method reads of the configuration; each adds its own section
 NETWORK_SETTINGS = (
     "inputs",
@@ -34,17 +36,16 @@ RIDGE_OF = {
 MODELS = expand(f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=FOLD_IDS, method=METHODS)
 
 
-rule pack_scans:
-    """Some scans as every training of the other folds sees them, cut to the box around the brain, in one file."""
+rule pack_fold:
+    """The scans that a fold holds out as every training of the other folds sees them, cut to the brain, in one file."""
     input:
-        registered=registered_part,
-        labelled=LABELLED,
+        unpack(files_to_pack),
     output:
         PACK,
     log:
-        f"results/logs/pack_scans/{PART}.log",
+        "results/logs/pack_fold/{fold}.log",
     benchmark:
-        f"results/benchmarks/pack_scans/{PART}.tsv"
+        "results/benchmarks/pack_fold/{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -52,17 +53,16 @@ rule pack_scans:
         mem_mb=2000,
         runtime=20,
     params:
-        scans=part_scans,
+        scans=lambda wildcards: held_out(wildcards.fold),
         library=library("learning.packs"),
     script:
-        "../workflow_scripts/pack_scans.py"
+        "../workflow_scripts/pack_fold.py"
 
 
 rule fit_template:
     """Mean DVR of the fold's training controls in MNI152 space."""
     input:
-        registered=registered_controls,
-        labelled=training_parts(LABELLED),
+        unpack(control_files),
     output:
         weights=f"{MODEL_FOLDER}/template/model.safetensors",
         card=f"{MODEL_FOLDER}/template/model.json",
@@ -78,7 +78,6 @@ rule fit_template:
         runtime=20,
     params:
         controls=lambda wildcards: train_controls(wildcards.fold),
-        files=control_files,
         smoothing_mm=config["training"]["template"]["smoothing_mm"],
         library=library("learning.template"),
     script:
@@ -88,7 +87,7 @@ rule fit_template:
 rule fit_ridge:
     """The stronger of two linear models of the fold's training scans, chosen on an inner split."""
     input:
-        scans=training_parts(PACK),
+        scans=training_packs,
     output:
         weights=f"{MODEL_FOLDER}/ridge/model.safetensors",
         card=f"{MODEL_FOLDER}/ridge/model.json",
@@ -115,7 +114,7 @@ rule fit_ridge:
 rule train_sketcher:
     """Sketcher: cGAN from the MRI maps to the DVR map, with the L1 over the brain (Eq. 2 and 4)."""
     input:
-        scans=training_parts(PACK),
+        scans=training_packs,
         ridge=RIDGE_OF_SKETCHER,
     output:
         weights=f"{MODEL_FOLDER}/sketcher/model.safetensors",
@@ -144,7 +143,7 @@ rule train_sketcher:
 rule train_refiner:
     """Refiner: cGAN from the maps and the frozen sketch, with the region-weighted L1 (Eq. 3 and 5)."""
     input:
-        scans=training_parts(PACK),
+        scans=training_packs,
         sketcher=f"{MODEL_FOLDER}/sketcher/model.safetensors",
         sketcher_card=f"{MODEL_FOLDER}/sketcher/model.json",
         ridge=RIDGE_OF_SKETCHER,
@@ -175,7 +174,7 @@ rule train_refiner:
 rule train_comparison:
     """A network without a discriminator that the sketcher and the refiner are compared with."""
     input:
-        scans=training_parts(PACK),
+        scans=training_packs,
         ridge=lambda wildcards: RIDGE_OF[wildcards.method, wildcards.fold],
     output:
         weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",

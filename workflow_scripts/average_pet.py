@@ -7,7 +7,7 @@ with job(snakemake):
 
     average_early_frames(
         {"pet": snakemake.input.pet, "json": snakemake.input.json},
-        snakemake.output[0],
+        snakemake.output.map,
         window_min=snakemake.params.window_min,
         t_star_min=snakemake.params.t_star_min,
         motion=snakemake.params.motion,

@@ -6,5 +6,5 @@ with job(snakemake):
     from myelosketch.imaging.mtr import compute_mtr
 
     compute_mtr(
-        snakemake.input.mt_on, snakemake.input.mt_off, snakemake.output[0], **snakemake.params.options
+        snakemake.input.mt_on, snakemake.input.mt_off, snakemake.output.map, **snakemake.params.options
     )

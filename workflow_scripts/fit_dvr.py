@@ -6,7 +6,7 @@ with job(snakemake):
     from myelosketch.imaging.kinetics import fit_dvr
 
     fit_dvr(
-        dict(snakemake.input.items()) | snakemake.params.anatomy,
-        snakemake.output[0],
+        dict(snakemake.input.items()),
+        snakemake.output.map,
         **snakemake.params.options,
     )

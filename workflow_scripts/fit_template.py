@@ -9,7 +9,7 @@ with job(snakemake):
 
     fit_template(
         snakemake.params.controls,
-        snakemake.params.files,
+        dict(snakemake.input.items()),
         Path(snakemake.output.weights).parent,
         smoothing_mm=snakemake.params.smoothing_mm,
         fold=int(snakemake.wildcards.fold),

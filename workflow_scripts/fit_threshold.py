@@ -6,7 +6,7 @@ with job(snakemake):
     from myelosketch.evaluation.demyelination import fit_threshold
 
     fit_threshold(
-        snakemake.params.files,
+        dict(snakemake.input.items()),
         snakemake.params.controls,
         dict(snakemake.output.items()),
         fold=int(snakemake.wildcards.fold),

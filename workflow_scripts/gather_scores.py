@@ -3,6 +3,6 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.evaluation.gather import gather_all
+    from myelosketch.evaluation.gather import gather_scores
 
-    gather_all(snakemake.input.tables, snakemake.output)
+    gather_scores(snakemake.input, dict(snakemake.output.items()))

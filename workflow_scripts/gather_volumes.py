@@ -5,4 +5,4 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.imaging.regions import gather_volumes
 
-    gather_volumes(snakemake.input.records, snakemake.params.groups, snakemake.output[0])
+    gather_volumes(snakemake.input, snakemake.params.groups, snakemake.output[0])

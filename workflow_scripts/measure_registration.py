@@ -5,5 +5,9 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.imaging.registration_error import measure_registration
 
-    poses = zip(snakemake.params.scans, snakemake.input.poses, strict=True)
-    measure_registration([scan | {"poses": path} for scan, path in poses], snakemake.output[0])
+    files = {name: list(paths) for name, paths in snakemake.input.items()}
+    scans = [dict(zip(files, paths, strict=True)) for paths in zip(*files.values(), strict=True)]
+    measure_registration(
+        [{"scan": scan, **paths} for scan, paths in zip(snakemake.params.scans, scans, strict=True)],
+        snakemake.output[0],
+    )

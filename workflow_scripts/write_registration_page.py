@@ -8,6 +8,6 @@ with job(snakemake):
     write_registration_page(
         snakemake.output[0],
         table=snakemake.input.table,
-        jsons=[f"{check}.json" for check in snakemake.params.checks],
-        pictures=[f"{check}.png" for check in snakemake.params.checks],
+        jsons=snakemake.input.json,
+        pictures=snakemake.input.png,
     )

@@ -51,6 +51,10 @@ _FILES = {
 }
 
 
+# beside an image or a transform: what it was made from; beside a transform also itself as text that ITK reads
+_COMPANIONS = {".nii.gz": (".json",), ".mat": (".json", ".txt")}
+
+
 def scan_name(subject, session=None):
     """``sub-01`` or ``sub-01_ses-02``: the name every file of a scan begins with."""
     return f"sub-{subject}_ses-{session}" if session else f"sub-{subject}"
@@ -69,6 +73,23 @@ def subject_of(scan):
 def pattern(key):
     """Path of a derivative below the results folder, with the wildcards {folder}, {scan} and, for some, {method}."""
     return _DERIVATIVES + _FILES[key]
+
+
+def companions(path):
+    """Paths of the files that are written with a derivative, beside it.
+
+    Parameters
+    ----------
+    path : str, of a derivative; it may hold wildcards
+
+    Returns
+    -------
+    list of str
+    """
+    for suffix, others in _COMPANIONS.items():
+        if path.endswith(suffix):
+            return [path.removesuffix(suffix) + other for other in others]
+    return []
 
 
 def path(root, key, *, scan, **entities):

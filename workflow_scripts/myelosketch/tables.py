@@ -15,7 +15,7 @@ def read_table(path, *, numeric=()):
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path, or a text stream that holds a TSV
     numeric : names of columns to convert to numbers, or True for every column that is wholly numeric
 
     Returns
@@ -26,10 +26,12 @@ def read_table(path, *, numeric=()):
     ------
     InputError : absent, empty or malformed table, or text where a number belongs
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"The table {path} does not exist: correct its path.")
-    separator = "," if path.suffix.lower() == ".csv" else "\t"
+    separator = "\t"
+    if not hasattr(path, "read"):
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"The table {path} does not exist: correct its path.")
+        separator = "," if path.suffix.lower() == ".csv" else "\t"
     try:
         table = pd.read_csv(
             path,

@@ -12,25 +12,11 @@ from myelosketch.cohort.table import companions, lesion_space, used_inputs
 from myelosketch.cohort.thumbnails import strip
 from myelosketch.cohort.units import FACTORS, default_units, stated_unit, unit_factor
 from myelosketch.cohort.verdicts import REFUSED, Finding
-from myelosketch.provenance import file_hash, write_json
+from myelosketch.provenance import file_hash
 from myelosketch.volumes import Volume
 
 # images whose content must have the size of a head
 WHOLE_HEAD = ("T1w", "FA", "MTR", "DVR")
-
-
-def inspect_scans(rows, states, output, **settings):
-    """Inspect the files of several scans and write what was found as one JSON: a list, as of :func:`inspect_scan`.
-
-    Parameters
-    ----------
-    rows : list of dict, see :func:`inspect_scan`
-    states : list of str, the ``state`` of each
-    output : path to write
-    settings : the other arguments of :func:`inspect_scan`
-    """
-    found = [inspect_scan(row, state=state, **settings) for row, state in zip(rows, states, strict=True)]
-    write_json(output, found)
 
 
 def inspect_scan(row, *, units=None, maps=None, root=None, state=""):

@@ -26,7 +26,7 @@ def gather_intake(inspections, out, accept):
 
     Parameters
     ----------
-    inspections : paths of the JSON files of ``inspection.inspect_scans``
+    inspections : paths of the JSON files of ``inspection.inspect_scan``
     out : path of intake.tsv (TABLE_COLUMNS)
     accept : dict, ``cohort.accept``: scan, or ``all``, to names of checks
     """
@@ -37,8 +37,8 @@ def gather_intake(inspections, out, accept):
 
 
 def read_inspections(paths):
-    """All scans of the JSON files of ``inspection.inspect_scans``, a list of dict."""
-    return [scan for path in paths for scan in read_json(path)]
+    """All scans of the JSON files of ``inspection.inspect_scan``, a list of dict."""
+    return [read_json(path) for path in paths]
 
 
 def admit_scans(intake, cohort, refused, out):

@@ -8,8 +8,9 @@ import pandas as pd
 
 from myelosketch.errors import InputError
 from myelosketch.evaluation.bootstrap import mean_interval
+from myelosketch.evaluation.gather import gather_tables
 from myelosketch.evaluation.inference import holm, paired_difference
-from myelosketch.evaluation.parts import score_scans
+from myelosketch.evaluation.scoring import TABLES, score_scan
 from myelosketch.evaluation.summary import metric_values, read_scores
 from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.variants import CONFIGURED
@@ -39,12 +40,16 @@ def score_variant(scans, models, outputs, *, methods, settings, prediction):
     prediction : dict, options of `predict_scan`
     """
     with tempfile.TemporaryDirectory() as folder:
-        predicted = []
+        scored = {}
         for entry in scans:
-            maps = {method: Path(folder) / f"{entry['scan']}_{method}.nii.gz" for method in methods}
+            of_scan = Path(folder) / entry["scan"]
+            of_scan.mkdir()
+            maps = {method: of_scan / f"{method}.nii.gz" for method in methods}
             predict_scan(entry["files"], models, maps, **prediction)
-            predicted.append(entry | {"predictions": maps, "masks": {}})
-        score_scans(predicted, {name: outputs[name] for name in KEPT}, settings=settings)
+            scored[entry["scan"]] = {name: of_scan / f"{name}.tsv" for name in TABLES}
+            score_scan(predictions=maps, masks={}, tables=scored[entry["scan"]], settings=settings, **entry)
+        for name in KEPT:
+            gather_tables({scan: tables[name] for scan, tables in scored.items()}, outputs[name])
 
 
 def write_ablations(tables, cards, configured, output, *, k, bootstrap, seed, alpha):

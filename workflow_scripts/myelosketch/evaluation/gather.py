@@ -1,33 +1,59 @@
-"""The tables of single scans put together, one row after the other, digits untouched."""
+"""The tables of a scan in one file, and those of all scans put together, digits untouched."""
+
+import contextlib
+import io
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 
 from myelosketch.errors import InputError
+from myelosketch.provenance import read_json, write_json
 from myelosketch.tables import read_table, write_table
 
 
-def gather_all(paths, outputs):
+@contextlib.contextmanager
+def as_one_file(names, output):
+    """Paths for the tables of a scan, which become one JSON file: name of the table to its TSV as text.
+
+    Parameters
+    ----------
+    names : of the tables
+    output : path
+
+    Yields
+    ------
+    dict : name to the path to write
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: Path(folder) / f"{name}.tsv" for name in names}
+        yield paths
+        write_json(output, {name: path.read_text(encoding="utf-8") for name, path in paths.items()})
+
+
+def gather_scores(files, outputs):
     """Every table of all scans.
 
     Parameters
     ----------
-    paths : list of paths, scan after scan, each scan's tables in the order of ``outputs``
-    outputs : list of paths
+    files : list of paths that `as_one_file` wrote
+    outputs : dict, name of a table to the path to write
 
     Raises
     ------
-    InputError : as :func:`gather_tables`
+    InputError : no file given, or two tables with different columns
     """
-    for number, output in enumerate(outputs):
-        gather_tables(paths[number :: len(outputs)], output)
+    scans = {path: read_json(path) for path in files}
+    for name, output in outputs.items():
+        gather_tables({path: io.StringIO(tables[name]) for path, tables in scans.items()}, output)
 
 
-def gather_tables(paths, output):
+def gather_tables(sources, output):
     """Concatenate tables with the same columns.
 
     Parameters
     ----------
-    paths : list of paths, TSV; a table may hold a header only
+    sources : dict, name for messages to what `read_table` reads; a table may hold a header only
     output : path
 
     Returns
@@ -38,15 +64,16 @@ def gather_tables(paths, output):
     ------
     InputError : no table given, or two tables with different columns
     """
-    if not paths:
+    if not sources:
         raise InputError(f"There is no scan to gather into {output}: see excluded.tsv for the reasons.")
-    tables = [read_table(path) for path in paths]
-    for path, table in zip(paths, tables, strict=True):
-        if list(table.columns) != list(tables[0].columns):
+    tables = {name: read_table(source) for name, source in sources.items()}
+    first, expected = next(iter(tables.items()))
+    for name, table in tables.items():
+        if list(table.columns) != list(expected.columns):
             raise InputError(
-                f"{path} has the columns {', '.join(table.columns)}; expected those of {paths[0]}, "
-                f"{', '.join(tables[0].columns)}: delete it and run again."
+                f"{name} has the columns {', '.join(table.columns)}; expected those of {first}, "
+                f"{', '.join(expected.columns)}: delete it and run again."
             )
-    gathered = pd.concat(tables, ignore_index=True)
+    gathered = pd.concat(list(tables.values()), ignore_index=True)
     write_table(gathered, output)
     return gathered

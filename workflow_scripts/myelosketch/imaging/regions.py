@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import distance_transform_edt
 
-from myelosketch import names
-from myelosketch.errors import InputError, for_each
+from myelosketch.errors import InputError
 from myelosketch.imaging.fractions import read_fractions, read_lesion_source
 from myelosketch.names import REGION_CODES
 from myelosketch.provenance import provenance
@@ -16,33 +15,6 @@ from myelosketch.volumes import Volume, save_volume
 
 # a larger share of all white matter is a wrong mask, no lesion load (ours; 53 mL, the most of 30 measured, is .1)
 MOST_LESION = 0.5
-
-
-def label_scans(scans, record, *, root, **settings):
-    """Write label map and volumes of several scans, and all volumes as one table.
-
-    Parameters
-    ----------
-    scans : list of names
-    record : path of the table: ``scan``, ``file``, and the columns of :func:`region_volumes` and ``lesion_source``
-    root : results folder, which holds their tissue fractions and takes the label maps
-    settings : see :func:`make_regions`
-
-    Raises
-    ------
-    InputError : what :func:`make_regions` says, of all scans that fail
-    """
-    tables = {}
-
-    def label(scan):
-        outputs = {key: names.path(root, key, scan=scan) for key in ("regions", "regions_table")}
-        fractions = names.path(root, "fractions", scan=scan)
-        tables[scan] = make_regions(fractions, outputs, **settings)
-
-    for_each(scans, label)
-    table = pd.concat(tables, names=["scan"]).reset_index("scan")
-    table["file"] = [names.path(root, "regions", scan=scan) for scan in table.scan]
-    write_table(table, record)
 
 
 def make_regions(fractions, outputs, *, threshold, perilesional_mm, white_erosion_mm):
@@ -198,16 +170,18 @@ def check_volumes(table, name):
         )
 
 
-def gather_volumes(records, groups, out):
+def gather_volumes(paths, groups, out):
     """One table of all scans' regions: scan, group, region, n_voxels, volume_ml, lesion_source.
 
     Parameters
     ----------
-    records : list of paths of tables that :func:`label_scans` wrote
-    groups : dict, scan to group; its order is that of the table
+    paths : list of paths of the tables of :func:`make_regions`, one per scan
+    groups : dict, scan to group, in the order of the paths
     out : path
     """
-    table = pd.concat([read_table(path, numeric=True) for path in records]).rename(columns={"name": "region"})
-    table["group"] = table.scan.map(groups)
-    table = table.set_index("scan").loc[list(groups)].reset_index()
+    tables = [
+        read_table(path, numeric=True).assign(scan=scan, group=group)
+        for path, (scan, group) in zip(paths, groups.items(), strict=True)
+    ]
+    table = pd.concat(tables, ignore_index=True).rename(columns={"name": "region"})
     write_table(table[["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]], out)

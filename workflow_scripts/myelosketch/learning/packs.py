@@ -4,7 +4,6 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from myelosketch import names
 from myelosketch.errors import InputError, for_each
 from myelosketch.learning.data import TRAINING_FILES, TrainingScan, check_fold, load_training_scan
 from myelosketch.provenance import write_bytes
@@ -12,7 +11,7 @@ from myelosketch.provenance import write_bytes
 ARRAYS = ("maps", "support", "dvr", "regions")
 
 
-def pack_scans(scans, pack, *, root):
+def pack_scans(scans, files, pack):
     """Read scans as training sees them, check them, and write them side by side.
 
     Maps and DVR stay float32: half precision would cost DVR its third decimal. Support and regions are bytes.
@@ -20,8 +19,8 @@ def pack_scans(scans, pack, *, root):
     Parameters
     ----------
     scans : list of names
+    files : dict of lists of paths, one per scan in the order of ``scans``; keys of `data.TRAINING_FILES`
     pack : path to write (safetensors: ``scan/maps``, ``scan/support``, ``scan/dvr``, ``scan/regions``)
-    root : results folder
 
     Raises
     ------
@@ -29,12 +28,12 @@ def pack_scans(scans, pack, *, root):
     """
     tensors = {}
 
-    def read(name):
-        files = {key: names.path(root, key, scan=name) for key in TRAINING_FILES}
-        scan = load_training_scan(name, files)
+    def read(number):
+        name = scans[number]
+        scan = load_training_scan(name, {key: files[key][number] for key in TRAINING_FILES})
         tensors.update({f"{name}/{key}": np.ascontiguousarray(_plain(getattr(scan, key))) for key in ARRAYS})
 
-    for_each(scans, read)
+    for_each(range(len(scans)), read)
     write_bytes(pack, save(tensors))
 
 

@@ -3,9 +3,7 @@ it."""
 
 from pathlib import Path
 
-from myelosketch import names
-from myelosketch.cohort.parts import write_record
-from myelosketch.errors import InputError, for_each
+from myelosketch.errors import InputError
 from myelosketch.learning.data import load_maps
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.learning.models import CARD
@@ -38,37 +36,6 @@ def needed_models(methods, starts):
 def sd_path(path):
     """Path of the map of the SD over dropout draws, beside a predicted DVR map."""
     return str(path).replace("_mimap.nii.gz", "_stat-std_mimap.nii.gz")
-
-
-def predict_scans(scans, models, record, *, root, methods, **options):
-    """Predict the DVR maps of several scans, and list them.
-
-    Parameters
-    ----------
-    scans : list of names
-    models : dict method -> model folder; of `needed_models`
-    record : path of their record, with ``method`` and ``model_sha256``
-    root : results folder, which holds the scans' maps and takes the predicted ones
-    methods : list of str
-    options : see `predict_scan`
-
-    Raises
-    ------
-    InputError : what `predict_scan` says, of all scans that fail
-    """
-    rows = []
-
-    def predict(scan):
-        files = {key: names.path(root, key, scan=scan) for key in PREDICTION_FILES}
-        outputs = {method: names.path(root, "predicted", scan=scan, method=method) for method in methods}
-        used = predict_scan(files, models, outputs, **options)
-        rows.extend(
-            {"scan": scan, "file": path, "method": method, "model_sha256": used[method]}
-            for method, path in outputs.items()
-        )
-
-    for_each(scans, predict)
-    write_record(record, rows)
 
 
 def predict_scan(

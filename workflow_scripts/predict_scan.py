@@ -1,21 +1,19 @@
-"""Entry of the rule predict_scans."""
+"""Entry of the rule predict_scan."""
 
 from pathlib import Path
 
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.learning.predict import predict_scans
+    from myelosketch.learning.predict import PREDICTION_FILES, predict_scan
     from myelosketch.learning.training import configuration_hash
 
     params = snakemake.params
     folders = [Path(path).parent for path in snakemake.input.weights]
-    predict_scans(
-        params.scans,
+    predict_scan(
+        {key: snakemake.input[key] for key in PREDICTION_FILES},
         dict(zip(params.models, folders, strict=True)),
-        snakemake.output[0],
-        root="results",
-        methods=params.methods,
+        {method: snakemake.output[method] for method in params.methods},
         **params.options,
         device=snakemake.config["training"]["device"],
         threads=snakemake.threads,

@@ -1,0 +1,19 @@
+"""Entry of the rule register_scan."""
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.imaging.quality import check_registration
+    from myelosketch.imaging.registration import register_scan
+
+    settings = {key: snakemake.params[key] for key in ("registration", "units", "seed")}
+    images = {name: path or None for name, path in snakemake.input.items()}
+    outputs = dict(snakemake.output.items())
+    register_scan(images, outputs, **settings)
+    check_registration(
+        images | {"xfm_t1w_to_petref": outputs["xfm_t1w_to_petref"]},
+        outputs,
+        scan=snakemake.wildcards.scan,
+        group=snakemake.params.group,
+        **settings,
+    )
