@@ -8,7 +8,10 @@ COHORT_TABLES = [
     "results/cohort/intake.html",
     "results/cohort/admitted.tsv",
 ]
-INSPECTIONS = expand("results/cohort/intake/{scan}.json", scan=INSPECTED)
+# what the intake of raw images judges by
+INSPECTED_BY = ("b_max", "b0_threshold", "t_star_min", "reference")
+INSPECTION = "results/cohort/intake/{scan}.json"
+INSPECTIONS = expand(INSPECTION, scan=SCANS)
 
 
 rule write_cohort:
@@ -60,7 +63,7 @@ rule inspect_scan:
     input:
         files=inspected_files,
     output:
-        "results/cohort/intake/{scan}.json",
+        INSPECTION,
     log:
         "results/logs/inspect_scan/{scan}.log",
     benchmark:
@@ -72,10 +75,9 @@ rule inspect_scan:
         mem_mb=2000,
         runtime=20,
     params:
-        row=lambda wildcards: INSPECTED[wildcards.scan],
-        state=lambda wildcards: inspected_state(wildcards.scan),
+        row=lambda wildcards: ROWS[wildcards.scan],
         units=config["units"],
-        maps=config["maps"],
+        maps={key: config["maps"][key] for key in INSPECTED_BY},
         root=dataset_root(),
         library=library("cohort.inspection"),
     script:
@@ -131,7 +133,7 @@ rule write_intake_page:
 
 
 rule admit_scans:
-    """Stop, once the page is there, if a scan is refused or suspicious; all heavy jobs wait for this."""
+    """Say which scans are refused or suspicious, once the page is there; each stops before its own first heavy job."""
     input:
         intake="results/cohort/intake.tsv",
         page="results/cohort/intake.html",
@@ -141,7 +143,7 @@ rule admit_scans:
         "results/logs/admit_scans.log",
     benchmark:
         "results/benchmarks/admit_scans.tsv"
-    # a refusal is the answer: sent again, it would read the workflow without the refused scan
+    # a refusal is the answer, also when it is asked again
     retries: 0
     conda:
         "../envs/imaging.yaml"
@@ -150,8 +152,6 @@ rule admit_scans:
         mem_mb=500,
         runtime=5,
     params:
-        scans=SCANS,
-        refused=REFUSED,
         library=library("cohort.intake"),
     script:
         "../workflow_scripts/admit_scans.py"

@@ -19,8 +19,8 @@ from myelosketch.cohort.folds import (
     split_external,
     with_external,
 )
-from myelosketch.cohort.refusals import check_accept, leave_out_refused
 from myelosketch.cohort.table import cohort_from_rows, needs_flair, read_cohort, split_complete
+from myelosketch.cohort.verdicts import check_accept
 from myelosketch.errors import MyelosketchError
 from myelosketch.interpreter import without_spaces
 from myelosketch.learning.checks import check_settings, has_gpu
@@ -28,19 +28,13 @@ from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.simulation.cohort import simulated_files, simulated_people
 from calm_scheduler import look_once_a_second
 from group_messages import say_why_groups_fail
-from rerun_checks import check_behind_ancient_inputs
 
 sys.executable = without_spaces(sys.executable)
 CONFIG_SCHEMA = Path(workflow.basedir) / "rules/schemas/config.schema.yaml"
 RESULTS = "results"
 SIMULATED = f"{RESULTS}/simulated"
-check_behind_ancient_inputs()
 say_why_groups_fail()
 look_once_a_second()
-# what the intake of an earlier run refused; read here, because the cohort is decided when the workflow is read
-REFUSED = f"{RESULTS}/cohort/refused.tsv"
-# and what the quality control of the registration refused, with all that it judged by
-MISPLACED_TABLE = f"{RESULTS}/registration/refused.tsv"
 try:
     check_config(config, CONFIG_SCHEMA)
     for method in NETWORK_METHODS:
@@ -60,15 +54,6 @@ SIMULATION_SETTINGS = {
 SIMULATION_LEVEL = config["simulation"]["level"]
 SIMULATED_PEOPLE = simulated_people(config["simulation"])
 SIMULATED_SITE = dict(zip(SIMULATED_PEOPLE["subject"], SIMULATED_PEOPLE["site"]))
-
-
-# all that a registration is judged by: a refusal holds until one of these, or a file of the scan, changes
-REGISTRATION_SETTINGS = {
-    **config["registration"],
-    "tissue": config["tissue"],
-    "lesions": config["lesions"],
-    "seed": config["seed"],
-}
 
 
 def external_sites():
@@ -99,9 +84,8 @@ def load_table():
 
 
 def load_cohort():
-    """Scans that can be run, those left out, those refused earlier (by intake, by registration), and the folds."""
+    """Scans that can be run, those left out, and the folds: all that follows from configuration and table."""
     settings = config["cohort"]
-    judged_by = {"units": config["units"], "maps": config["maps"]}
     included, excluded = split_complete(
         FOUND,
         exclude=settings["exclude"],
@@ -110,12 +94,8 @@ def load_cohort():
         without_mask=config["lesions"]["without_mask"],
     )
     check_accept(settings["accept"], FOUND["scan"])
-    included, excluded, refused = leave_out_refused(included, excluded, REFUSED, **judged_by)
     check_accept(
         config["registration"]["accept"], FOUND["scan"], key="registration.accept", also=()
-    )
-    included, excluded, misplaced = leave_out_refused(
-        included, excluded, MISPLACED_TABLE, settings=REGISTRATION_SETTINGS, **judged_by
     )
     for row in excluded.to_dict("records"):  # before the folds: it says why there may be too few
         logger.warning(f"Left out: {row['scan']} ({row['reason']})")
@@ -124,26 +104,20 @@ def load_cohort():
         folds = read_folds(config["folds"]["file"], internal)
     else:
         folds = assign_folds(internal, config["folds"]["n"], config["seed"])
-    return included, excluded, refused, misplaced, with_external(folds, external)
+    return included, excluded, with_external(folds, external)
 
 
 try:
     FOUND = load_table()
-    COHORT, EXCLUDED, REFUSED_EARLIER, MISPLACED, FOLDS = load_cohort()
+    COHORT, EXCLUDED, FOLDS = load_cohort()
 except MyelosketchError as error:
     raise WorkflowError(str(error)) from None
 
 SCANS = COHORT["scan"].tolist()
-# scans whose registration is judged, and every scan that has its files: those refused earlier stay on the pages
-REGISTERED_SCANS = [*SCANS, *MISPLACED["scan"]]
-INSPECTED = {
-    row["scan"]: row
-    for part in (COHORT, MISPLACED, REFUSED_EARLIER)
-    for row in part.to_dict("records")
-}
+ROWS = {row["scan"]: row for row in COHORT.to_dict("records")}
 GROUP = dict(zip(COHORT["scan"], COHORT["group"]))
 # scans whose lesions are drawn, or have to be found, on their FLAIR
-ON_FLAIR = {scan for scan, row in INSPECTED.items() if needs_flair(row)}
+ON_FLAIR = {scan for scan, row in ROWS.items() if needs_flair(row)}
 FOLD_OF_SUBJECT = dict(zip(FOLDS["subject"], FOLDS["fold"].astype(int)))
 FOLD = {scan: FOLD_OF_SUBJECT[names.subject_of(scan)] for scan in SCANS}
 FOLD_IDS = sorted(set(FOLD.values()))

@@ -1,11 +1,7 @@
 """Where files lie: the functions that rules ask for their inputs, outputs and the library's modules."""
 
-import hashlib
-import re
-from functools import cache
-
-from myelosketch.cohort.refusals import scan_state
 from myelosketch.cohort.table import companions, used_files
+from myelosketch.modules import hash_of as library
 from myelosketch.provenance import sidecar_path
 from myelosketch.simulation.cohort import (
     dataset_files,
@@ -14,9 +10,6 @@ from myelosketch.simulation.cohort import (
     truth_files,
 )
 from myelosketch.simulation.sites import site_settings
-
-# a line of a module that imports of this library; parsing the module for it would take ten times as long
-IMPORT = re.compile(r"^[ \t]*from (myelosketch[\w.]*) import (\([^)]*\)|[^\n(]*)", re.MULTILINE)
 
 
 def train_scans(fold):
@@ -108,14 +101,14 @@ def simulated_settings(wildcards):
 
 def scan_input(name):
     """Input function: a file of the cohort table for the scan of the wildcards ([] where there is none)."""
-    return lambda wildcards: INSPECTED[wildcards.scan][name] or []
+    return lambda wildcards: ROWS[wildcards.scan][name] or []
 
 
 def companion_input(name, kind):
     """Input function: a file that belongs to a raw series of the cohort table ([] where there is none)."""
 
     def companion(wildcards):
-        path = INSPECTED[wildcards.scan][name]
+        path = ROWS[wildcards.scan][name]
         return companions(name, path)[kind] if path else []
 
     return companion
@@ -123,18 +116,10 @@ def companion_input(name, kind):
 
 def inspected_files(wildcards):
     """Input function: every file of a scan, with the JSON beside an image where a user's data have one."""
-    files = list(
-        used_files(INSPECTED[wildcards.scan], reference=config["maps"]["reference"]).values()
-    )
+    files = list(used_files(ROWS[wildcards.scan], reference=config["maps"]["reference"]).values())
     sidecars = [str(sidecar_path(path)) for path in files]
     own = [path for path in sidecars if not IS_SIMULATED and Path(path).is_file()]
     return list(dict.fromkeys(files + own))
-
-
-def inspected_state(scan):
-    """What identifies the files of a user's scan as they are now; simulated ones are not there yet."""
-    settings = {key: config[key] for key in ("units", "maps")}
-    return "" if IS_SIMULATED else scan_state(INSPECTED[scan], **settings)
 
 
 def dataset_root():
@@ -148,7 +133,7 @@ def dataset_root():
 
 def map_units(scan):
     """Unit of each map of a scan: as declared, or our own where the workflow derives the map itself."""
-    row = INSPECTED[scan]
+    row = ROWS[scan]
     return {
         name: config["units"][name] if row[name] else unit for name, unit in names.UNITS.items()
     }
@@ -157,23 +142,23 @@ def map_units(scan):
 def map_input(name):
     """Input function: a map as the cohort table gives it, or else as derived from raw images."""
     return lambda wildcards: (
-        INSPECTED[wildcards.scan][name] or derivative(DERIVED[name], wildcards.scan)
+        ROWS[wildcards.scan][name] or derivative(DERIVED[name], wildcards.scan)
     )
 
 
 def flair_input(wildcards):
     """Input function: the FLAIR of a scan whose lesions are drawn, or found, on it."""
-    return INSPECTED[wildcards.scan]["FLAIR"] if wildcards.scan in ON_FLAIR else []
+    return ROWS[wildcards.scan]["FLAIR"] if wildcards.scan in ON_FLAIR else []
 
 
 def pet_anatomy_input(wildcards):
     """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
-    return [] if INSPECTED[wildcards.scan]["DVR"] else derivative("pet_early", wildcards.scan)
+    return [] if ROWS[wildcards.scan]["DVR"] else derivative("pet_early", wildcards.scan)
 
 
 def phase_encoding_input(wildcards):
     """Input function: the JSON that names the phase encoding of a scan's diffusion images, where it is needed."""
-    row = INSPECTED[wildcards.scan]
+    row = ROWS[wildcards.scan]
     sidecar = sidecar_path(row["dwi"] or row["FA"])
     return str(sidecar) if DEFORMABLE and (IS_SIMULATED or sidecar.is_file()) else []
 
@@ -229,32 +214,3 @@ def gpus_of_a_training(wildcards):
 def own_file(path):
     """Path of a file of the workflow: the same from every working directory, or relative to it if inside."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-@cache  # a module is imported by many, and every job reads the rules
-def imports_of(path):
-    """Names of this library's modules that one of its files imports, wherever in it."""
-    found = IMPORT.findall(path.read_text(encoding="utf-8"))
-    return [
-        name
-        for module, imported in found
-        for name in (module, *(f"{module}.{word}" for word in re.findall(r"\w+", imported)))
-    ]
-
-
-@cache
-def file_digest(path):
-    """SHA-256 of a module's source."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def library(*modules):
-    """Hash of library modules and of all they import: as a parameter, so that an edit reruns the rules it concerns."""
-    found, pending = set(), [f"myelosketch.{name}" for name in modules]
-    while pending:
-        path = LIBRARY.joinpath(*pending.pop().split(".")).with_suffix(".py")
-        if path.is_file() and path not in found:
-            found.add(path)
-            pending += imports_of(path)
-    together = "".join(file_digest(path) for path in sorted(found))
-    return hashlib.sha256(together.encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ REGISTRATION_METHOD = {
 rule fit_tensor:
     """Diffusion images denoised, aligned and fitted: FA, RD, AD, MD and the mean image without weighting."""
     input:
-        admitted=ancient("results/cohort/admitted.tsv"),
+        inspection=INSPECTION,
         dwi=scan_input("dwi"),
         bval=companion_input("dwi", "bval"),
         bvec=companion_input("dwi", "bvec"),
@@ -42,7 +42,7 @@ rule fit_tensor:
 rule compute_mtr:
     """The images with and without the saturation pulse, aligned, and their ratio in percent."""
     input:
-        admitted=ancient("results/cohort/admitted.tsv"),
+        inspection=INSPECTION,
         mt_on=scan_input("mt_on"),
         mt_off=scan_input("mt_off"),
     output:
@@ -72,7 +72,7 @@ rule compute_mtr:
 rule average_pet:
     """The mean of the early frames of a dynamic PET: the image of it that carries the anatomy."""
     input:
-        admitted=ancient("results/cohort/admitted.tsv"),
+        inspection=INSPECTION,
         pet=scan_input("pet"),
         json=companion_input("pet", "json"),
     output:
@@ -102,7 +102,7 @@ rule fit_dvr:
     """The dynamic PET and its reference region: the distribution volume ratio."""
     input:
         **(derivatives("t1w", "brain", "tissue") if GREY_MATTER else {}),
-        admitted=ancient("results/cohort/admitted.tsv"),
+        inspection=INSPECTION,
         pet=scan_input("pet"),
         json=companion_input("pet", "json"),
         reference_mask=[] if GREY_MATTER else scan_input("reference_mask"),

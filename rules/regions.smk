@@ -6,7 +6,6 @@ REGION_VOLUMES = "results/evaluation/region_volumes.tsv"
 rule label_scan:
     """One label per PET voxel from the fractions of it that each tissue and lesions fill, and the regions' volumes."""
     input:
-        admitted=ancient("results/registration/admitted.tsv"),
         fractions=derivative("fractions"),
         sidecar=names.companions(derivative("fractions")),
     output:

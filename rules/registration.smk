@@ -8,13 +8,11 @@ ON_PETREF = ("mtr", "fa", "rd", "ad", "dvr", "fractions")
 REGISTRATION_ERROR = ["results/evaluation/registration_error.tsv"] if IS_SIMULATED else []
 # numbers and picture of the registration of a scan
 CHECK = "results/registration/scans/{folder}/{scan}"
-CHECKS = {
-    kind: [
-        f"{CHECK}.{kind}".format(folder=names.folder_of(scan), scan=scan)
-        for scan in REGISTERED_SCANS
-    ]
-    for kind in ("json", "png")
-}
+
+
+def checks_of(scans, kind):
+    """Numbers (json) or pictures (png) of the registration of some scans."""
+    return [f"{CHECK}.{kind}".format(folder=names.folder_of(scan), scan=scan) for scan in scans]
 
 
 def only(scans):
@@ -28,7 +26,7 @@ QUALITY = [f"results/registration/{file}" for file in ("qc.tsv", "qc.html", "adm
 rule prepare_anatomy:
     """T1w corrected and segmented, MRI maps and lesions brought to it; lesions filled first."""
     input:
-        admitted=ancient("results/cohort/admitted.tsv"),
+        inspection=INSPECTION,
         t1w=scan_input("T1w"),
         FA=map_input("FA"),
         RD=map_input("RD"),
@@ -46,7 +44,7 @@ rule prepare_anatomy:
     benchmark:
         "results/benchmarks/prepare_anatomy/{folder}/{scan}.tsv"
     wildcard_constraints:
-        scan=only(scan for scan in INSPECTED if scan not in ON_FLAIR),
+        scan=only(scan for scan in SCANS if scan not in ON_FLAIR),
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -54,7 +52,7 @@ rule prepare_anatomy:
         mem_mb=3000,
         runtime=20,
     params:
-        lesion_space=lambda wildcards: INSPECTED[wildcards.scan]["lesion_space"] or "T1w",
+        lesion_space=lambda wildcards: ROWS[wildcards.scan]["lesion_space"] or "T1w",
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
         lesions=config["lesions"],
@@ -106,7 +104,7 @@ rule register_scan:
         mem_mb=3000,
         runtime=20,
     params:
-        group=lambda wildcards: INSPECTED[wildcards.scan]["group"],
+        group=lambda wildcards: ROWS[wildcards.scan]["group"],
         units=lambda wildcards: map_units(wildcards.scan),
         # the limits judge later: a changed one measures nothing anew
         registration=REGISTRATION_METHOD
@@ -120,7 +118,7 @@ rule register_scan:
 rule gather_quality:
     """One row per scan and image: the numbers of its registration, and the verdict on it."""
     input:
-        CHECKS["json"],
+        checks_of(SCANS, "json"),
     output:
         "results/registration/qc.tsv",
     log:
@@ -144,7 +142,8 @@ rule gather_quality:
 rule write_registration_page:
     """The quality of the registration on one page, the worst scans first."""
     input:
-        **CHECKS,
+        json=checks_of(SCANS, "json"),
+        png=checks_of(SCANS, "png"),
         table="results/registration/qc.tsv",
         template=own_file(LIBRARY / "myelosketch/reporting/registration.html.j2"),
     output:
@@ -166,7 +165,7 @@ rule write_registration_page:
 
 
 rule admit_registrations:
-    """Stop, once the page is there, if a registration failed; regions and learning wait for this."""
+    """Say which registrations failed, once the page is there; nothing learns from one (pack_fold)."""
     input:
         table="results/registration/qc.tsv",
         page="results/registration/qc.html",
@@ -176,7 +175,7 @@ rule admit_registrations:
         "results/logs/admit_registrations.log",
     benchmark:
         "results/benchmarks/admit_registrations.tsv"
-    # a refusal is the answer: sent again, it would read the workflow without the refused scan
+    # a refusal is the answer, also when it is asked again
     retries: 0
     conda:
         "../envs/imaging.yaml"
@@ -185,11 +184,6 @@ rule admit_registrations:
         mem_mb=500,
         runtime=5,
     params:
-        rows=COHORT.to_dict("records"),
-        refused=MISPLACED_TABLE,
-        units=config["units"],
-        maps=config["maps"],
-        settings=REGISTRATION_SETTINGS,
         library=library("imaging.quality_verdicts"),
     script:
         "../workflow_scripts/admit_registrations.py"

@@ -14,7 +14,7 @@ COHORT_FILES = {
     scan: sorted(
         simulated_outputs(names.subject_of(scan), GROUP[scan]).values()
         if IS_SIMULATED
-        else used_files(INSPECTED[scan], reference=config["maps"]["reference"]).values()
+        else used_files(ROWS[scan], reference=config["maps"]["reference"]).values()
     )
     for scan in SCANS
 }

@@ -40,6 +40,7 @@ rule pack_fold:
     """The scans that a fold holds out as every training of the other folds sees them, cut to the brain, in one file."""
     input:
         unpack(files_to_pack),
+        checks=lambda wildcards: checks_of(held_out(wildcards.fold), "json"),
     output:
         PACK,
     log:
@@ -54,7 +55,7 @@ rule pack_fold:
         runtime=20,
     params:
         scans=lambda wildcards: held_out(wildcards.fold),
-        library=library("learning.packs"),
+        library=library("learning.packs", "imaging.quality_verdicts"),
     script:
         "../workflow_scripts/pack_fold.py"
 

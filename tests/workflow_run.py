@@ -9,14 +9,14 @@ ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "configs/smoke.yaml"
 
 
-def snakemake(folder, *arguments, configs=(SMOKE,), check=True, **options):
+def snakemake(folder, *arguments, configs=(SMOKE,), check=True, project=ROOT, **options):
     """Run the workflow in ``folder`` as a user would; its result with output as text."""
     command = [
         sys.executable,
-        *("-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+        *("-m", "snakemake", "--snakefile", str(project / "Snakefile")),
         # --configfile takes every word up to the next option, so it must not stand before the targets
         *("--configfile", *map(str, configs)),
-        *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2"),
+        *("--workflow-profile", str(project / "profiles/default"), "--cores", "2"),
         *arguments,
     ]
     environment = {**os.environ, "PYTHONPATH": "", "COLUMNS": "300"}

@@ -5,4 +5,4 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.cohort.intake import admit_scans
 
-    admit_scans(snakemake.input.intake, snakemake.params.scans, snakemake.params.refused, snakemake.output[0])
+    admit_scans(snakemake.input.intake, snakemake.output[0])

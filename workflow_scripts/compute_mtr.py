@@ -3,8 +3,11 @@
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.cohort.intake import refuse_scan
     from myelosketch.imaging.mtr import compute_mtr
 
+    # read from the configuration, not a parameter: what was done with an accepted scan is not done again
+    refuse_scan(snakemake.input.inspection, snakemake.config["cohort"]["accept"])
     compute_mtr(
         snakemake.input.mt_on, snakemake.input.mt_off, snakemake.output.map, **snakemake.params.options
     )

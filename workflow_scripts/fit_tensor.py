@@ -3,6 +3,9 @@
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.cohort.intake import refuse_scan
     from myelosketch.imaging.tensor import fit_tensor
 
+    # read from the configuration, not a parameter: what was done with an accepted scan is not done again
+    refuse_scan(snakemake.input.inspection, snakemake.config["cohort"]["accept"])
     fit_tensor(dict(snakemake.input.items()), dict(snakemake.output.items()), **snakemake.params.options)

@@ -7,5 +7,5 @@ with job(snakemake):
     from myelosketch.provenance import write_json
 
     params = snakemake.params
-    settings = {key: params[key] for key in ("state", "units", "maps", "root")}
+    settings = {key: params[key] for key in ("units", "maps", "root")}
     write_json(snakemake.output[0], inspect_scan(params.row, **settings))

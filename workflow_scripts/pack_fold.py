@@ -3,6 +3,10 @@
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.imaging.quality_verdicts import refuse_registrations
     from myelosketch.learning.packs import pack_scans
 
+    # read from the configuration, not parameters: another limit trains nothing again that it lets pass
+    registration = snakemake.config["registration"]
+    refuse_registrations(snakemake.input.checks, registration["quality"], registration["accept"])
     pack_scans(snakemake.params.scans, dict(snakemake.input.items()), snakemake.output[0])

@@ -3,10 +3,13 @@
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.cohort.intake import refuse_scan
     from myelosketch.imaging.anatomy import prepare_anatomy
 
+    # read from the configuration, not a parameter: what was done with an accepted scan is not done again
+    refuse_scan(snakemake.input.inspection, snakemake.config["cohort"]["accept"])
     params = snakemake.params
-    images = {name: path or None for name, path in snakemake.input.items() if name != "admitted"}
+    images = {name: path or None for name, path in snakemake.input.items() if name != "inspection"}
     prepare_anatomy(
         images | {"lesion_space": params.lesion_space},
         dict(snakemake.output.items()),

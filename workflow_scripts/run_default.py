@@ -8,9 +8,6 @@ from pathlib import Path
 
 REPORT = Path("results/report.html")
 SUMMARY = Path("results/evaluation/summary.tsv")
-INTAKE = Path("results/cohort/intake.tsv")
-REFUSED = Path("results/cohort/refused.tsv")
-MISPLACED = Path("results/registration/refused.tsv")
 
 
 def main():
@@ -19,7 +16,8 @@ def main():
     parser.add_argument("--cores", default="all", help="how many cores Snakemake may use")
     start = time.monotonic()
     before = REPORT.stat().st_mtime if REPORT.is_file() else None
-    status = run(["snakemake", "--cores", parser.parse_args().cores])
+    command = ["snakemake", "--cores", parser.parse_args().cores]
+    status = subprocess.run(command, check=False).returncode
     if status:
         print(
             "The run did not finish; what is done is kept, and make run continues from there.",
@@ -33,22 +31,6 @@ def main():
         print("\nNothing to do: all results are up to date.")
     print(f"\n{final_table(SUMMARY)}\n\nReport: {REPORT.resolve()}\nWall time: {minutes} min {seconds} s")
     return 0
-
-
-def run(command):
-    """Exit status of Snakemake, run again without the scans that the intake, or the registration's check, refused."""
-    from myelosketch.cohort import intake
-    from myelosketch.imaging import quality_verdicts
-
-    for _ in range(3):  # as it is, without what the intake refused, without what lies wrong
-        refused, misplaced = (path.read_bytes() if path.is_file() else None for path in (REFUSED, MISPLACED))
-        status = subprocess.run(command, check=False).returncode
-        if not status or not (
-            intake.goes_on(INTAKE, REFUSED, refused) or quality_verdicts.goes_on(MISPLACED, misplaced)
-        ):
-            break
-        print("Going on without the refused scans.", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

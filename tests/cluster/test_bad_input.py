@@ -61,7 +61,7 @@ def test_where_slurm_does_not_answer_the_next_start_goes_on(slurm, tmp_path):
 
 
 def test_a_refusal_is_not_sent_again(slurm, smoke, tmp_path):
-    """A second attempt would read the workflow without the refused scan, and let the rest through."""
+    """A second attempt would give the same answer."""
     copy = tmp_path / "run"
     shutil.copytree(smoke, copy, symlinks=True)
     table = read_table(copy / "results/registration/qc.tsv", numeric=("repeat_mm",))
@@ -72,7 +72,7 @@ def test_a_refusal_is_not_sent_again(slurm, smoke, tmp_path):
     arguments = ("--rerun-triggers", "mtime", "params", "--", "results/registration/admitted.tsv")
     with Run(slurm, copy, site_profile(tmp_path / "profile"), *arguments, configs=(SMOKE, config)) as run:
         assert run.wait() != 0
-    assert f"The quality control of the registration stopped the run ({worst.index[-1]}: " in run.said
+    assert f"The quality control of the registration failed ({worst.index[-1]}: " in run.said
     assert len(run.submitted) == 2  # table and page, then the gate
     assert not (copy / "results/registration/admitted.tsv").exists()
 

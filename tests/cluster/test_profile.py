@@ -65,6 +65,5 @@ def test_a_scan_of_the_default_cohort_costs_less_than_three_submissions(tmp_path
     scans = 28
     of_scans = [name for name in sent if name in ("simulated", "inspected", "prepared", "labelled", "scored")]
     assert of_scans.count("prepared") == scans
-    assert of_scans.count("scored") == 3  # a fold's scans are one part
     assert len(of_scans) <= 1.5 * scans
     assert len(sent) <= 3 * scans

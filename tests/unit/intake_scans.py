@@ -7,7 +7,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from myelosketch.cohort.inspection import inspect_scan
 from myelosketch.cohort.table import cohort_from_rows
+from myelosketch.provenance import write_json as write_facts
 from myelosketch.volumes import save_volume
 
 VOXEL = 6.0
@@ -124,3 +126,11 @@ def _save_series(folder, name, volumes):
     image.header.set_xyzt_units("mm", "sec")
     nib.save(image, path)
     return path
+
+
+def inspected(rows, folder, **settings):
+    """The JSON files of the inspection of some scans, each as its job writes it."""
+    paths = [Path(folder) / f"intake/{scan['scan']}.json" for scan in rows]
+    for path, scan in zip(paths, rows, strict=True):
+        write_facts(path, inspect_scan(scan, maps=MAPS_SETTINGS, **settings))
+    return paths

@@ -2,14 +2,12 @@
 
 import pytest
 from intake_cases import MAPS_CASES, RAW_CASES
-from intake_scans import MAPS_SETTINGS, copied, make_maps, make_raw, rewrite, row
+from intake_scans import copied, inspected, make_maps, make_raw, rewrite, row
 
-from myelosketch.cohort.inspection import inspect_scans
-from myelosketch.cohort.intake import admit_scans, gather_intake
+from myelosketch.cohort.intake import admit_scans, gather_intake, read_inspections, refuse_scan
 from myelosketch.cohort.units import default_units
 from myelosketch.cohort.verdicts import CHECKS, REFUSED
 from myelosketch.errors import InputError
-from myelosketch.provenance import read_json
 from myelosketch.tables import read_table
 
 
@@ -30,20 +28,19 @@ def made(tmp_path_factory):
 
 
 def intake(folder, rows, *, units=None, accept=None, root=None):
-    """Inspect and gather: (findings by scan, paths of intake.tsv and refused.tsv)."""
-    inspected, settings = folder / "out/inspected.json", {"units": units or default_units(), "root": root}
-    inspect_scans(rows, ["s"] * len(rows), inspected, maps=MAPS_SETTINGS, **settings)
-    findings = {scan["scan"]: scan["findings"] for scan in read_json(inspected)}
-    gather_intake([inspected], folder / "out/intake.tsv", accept or {})
-    return findings, folder / "out/intake.tsv", folder / "out/refused.tsv"
+    """Inspect and gather: (findings by scan, path of intake.tsv)."""
+    paths = inspected(rows, folder / "out", units=units or default_units(), root=root)
+    findings = {scan["scan"]: scan["findings"] for scan in read_inspections(paths)}
+    gather_intake(paths, folder / "out/intake.tsv", accept or {})
+    return findings, folder / "out/intake.tsv"
 
 
 def message(folder, rows, **options):
-    """What stops the run; it must stop."""
-    _, table, refused = intake(folder, rows, **options)
+    """What is said of the cohort; it must not be admitted."""
+    _, table = intake(folder, rows, **options)
     admitted = folder / "out/admitted.tsv"
     with pytest.raises(InputError) as caught:
-        admit_scans(table, [scan["scan"] for scan in rows], refused, admitted)
+        admit_scans(table, admitted)
     assert not admitted.exists()
     return str(caught.value)
 
@@ -54,11 +51,10 @@ CASES = [("maps", *case) for case in MAPS_CASES.values()] + [("raw", *case) for 
 @pytest.mark.parametrize("kind", ["maps", "raw"])
 def test_good_scans_pass(made, tmp_path, kind):
     rows = [row(files, subject=f"0{number}") for number, files in enumerate(made[kind], start=1)]
-    findings, table, refused = intake(tmp_path, rows)
+    findings, table = intake(tmp_path, rows)
     assert findings == {"sub-01": [], "sub-02": []}
-    admit_scans(table, ["sub-01", "sub-02"], refused, tmp_path / "out/admitted.tsv")
+    admit_scans(table, tmp_path / "out/admitted.tsv")
     assert read_table(tmp_path / "out/admitted.tsv").verdict.tolist() == ["ok", "ok"]
-    assert read_table(refused).empty
 
 
 @pytest.mark.parametrize(
@@ -83,12 +79,16 @@ def test_a_spoilt_file_has_its_sentence_and_the_others_stay_ok(
     assert set(bad.scan) == {"sub-01"}
     assert set(" | ".join(bad.check).split(" | ")) == {check}
     assert bad.verdict.tolist() == [CHECKS[check]] * len(bad)
-    assert ("Run the same command again: it goes on without them (sub-01)" in said) == (
+    assert ("this line of the configuration: cohort: {exclude: [sub-01]}." in said) == (
         CHECKS[check] == REFUSED
     )
-    assert (f"To accept: cohort.accept: {{sub-01: [{check}]}}" in said) == (CHECKS[check] != REFUSED)
+    assert (f"To accept: cohort: {{accept: {{sub-01: [{check}]}}}}" in said) == (CHECKS[check] != REFUSED)
     left = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert left == ["inspected.json", "intake.tsv", "refused.tsv"]
+    assert left == ["intake", "intake.tsv"]
+    with pytest.raises(InputError) as caught:  # its own first job says the same
+        refuse_scan(tmp_path / "out/intake/sub-01.json", {})
+    assert str(caught.value) == said
+    refuse_scan(tmp_path / "out/intake/sub-02.json", {})
 
 
 def test_a_lesion_mask_in_a_control(made, tmp_path):

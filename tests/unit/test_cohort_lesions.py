@@ -5,7 +5,6 @@ import pytest
 from intake_scans import SHAPE, affine, copied, head, make_maps, part_of_head, rewrite, row
 
 from myelosketch.cohort.inspection import inspect_files
-from myelosketch.cohort.refusals import scan_state
 from myelosketch.cohort.units import default_units
 from myelosketch.volumes import save_volume
 
@@ -80,13 +79,6 @@ def test_too_large_a_mask_in_another_space(files):
     rewrite(files["lesion_mask"], lambda voxels: part_of_head(0.8))
     (finding,) = findings(files, lesion_space="FLAIR")
     assert finding[:2] == ("not_lesions", "lesion_mask")
-
-
-def test_the_space_is_part_of_what_a_scan_is_judged_by(files):
-    states = {
-        scan_state(row(files, lesion_space=space), units={}, maps={}) for space in (None, "FLAIR", "dwi")
-    }
-    assert len(states) == 3
 
 
 def labels():

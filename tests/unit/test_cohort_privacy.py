@@ -8,10 +8,9 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from intake_scans import MAPS_SETTINGS, affine, head, make_maps, make_raw, row
+from intake_scans import affine, head, inspected, make_maps, make_raw, row
 from scipy.ndimage import gaussian_filter
 
-from myelosketch.cohort.inspection import inspect_scans
 from myelosketch.cohort.intake import admit_scans, gather_intake
 from myelosketch.cohort.units import default_units
 from myelosketch.errors import InputError
@@ -76,17 +75,15 @@ def test_the_intake_keeps_names_to_itself(dataset, tmp_path, capfd, monkeypatch,
         Path(dataset[0]["FA"]).write_bytes(Path(dataset[0]["FA"]).read_bytes()[:2000])
         (Path(dataset[1]["pet"]).parent / "pet.json").write_text(f'{{"PatientName": "{MARKER}"')
         (Path(dataset[1]["dwi"]).parent / "dwi.bval").write_text(f"{MARKER} 0 0")
-    inspected = [out / "inspected.json"]
-    settings = {"units": default_units(), "maps": MAPS_SETTINGS, "root": str(tmp_path)}
-    inspect_scans(dataset, [""] * len(dataset), *inspected, **settings)
-    gather_intake(inspected, out / "intake.tsv", {})
+    inspections = inspected(dataset, out, units=default_units(), root=str(tmp_path))
+    gather_intake(inspections, out / "intake.tsv", {})
     write_table(pd.DataFrame([], columns=["scan", "group", "reason"]), out / "excluded.tsv")
     write_intake_page(
-        out / "intake.html", intake=out / "intake.tsv", excluded=out / "excluded.tsv", inspections=inspected,
+        out / "intake.html", intake=out / "intake.tsv", excluded=out / "excluded.tsv", inspections=inspections,
     )  # fmt: skip
     said = ""
     try:
-        admit_scans(out / "intake.tsv", ["sub-01", "sub-02"], out / "refused.tsv", out / "admitted.tsv")
+        admit_scans(out / "intake.tsv", out / "admitted.tsv")
     except InputError as error:
         said = str(error)
     assert bool(said) == spoilt

@@ -7,7 +7,7 @@ from report_run import FACTS
 from scored_scan import MEAN, SD, SHAPE, Scan
 
 from myelosketch.evaluation.comparisons import write_comparisons
-from myelosketch.evaluation.gather import gather_all
+from myelosketch.evaluation.gather import gather_tables
 from myelosketch.evaluation.lesion_agreement import write_agreement
 from myelosketch.evaluation.scoring import TABLES
 from myelosketch.evaluation.sensitivity import summarise_sensitivity
@@ -60,11 +60,12 @@ def evaluate(root, people, *, change=None, predict=noisy):
         for method in METHODS:
             scan.add(method, predict(generator, scan))
         scan.score(group=group, fold=fold, scan=f"sub-{group}{number}")
-        gathered += scan.tables.values()
+        gathered.append(scan.tables)
     folder = root / "evaluation"
     folder.mkdir()
     scored = {name: folder / f"{name}.tsv" for name in TABLES}
-    gather_all(gathered, list(scored.values()))
+    for name, path in scored.items():
+        gather_tables({tables[name]: tables[name] for tables in gathered}, path)
 
     def read(*wanted):
         return {name: scored[name] for name in wanted}

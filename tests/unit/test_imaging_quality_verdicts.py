@@ -1,21 +1,18 @@
-"""From numbers to verdicts: limits, the table, the run that stops once, and who is back in when."""
+"""From numbers to verdicts: limits, the table, and what is refused until it is excluded or accepted."""
 
-import pandas as pd
 import pytest
 import yaml
 from test_cohort_refusals import ROOT, SCHEMA
 
-from myelosketch.cohort.refusals import check_accept, leave_out_refused
-from myelosketch.cohort.table import cohort_from_rows
-from myelosketch.cohort.units import default_units
+from myelosketch.cohort.verdicts import check_accept
 from myelosketch.errors import InputError
 from myelosketch.imaging.quality_verdicts import (
     NUMBERS,
     TABLE_COLUMNS,
     admit_registrations,
     gather_quality,
-    goes_on,
     problems,
+    refuse_registrations,
 )
 from myelosketch.provenance import write_json
 from myelosketch.tables import read_table
@@ -87,70 +84,40 @@ def test_the_table_has_a_row_per_scan_and_modality(tmp_path):
     assert "registered anew" in table.reason[1]
 
 
-@pytest.fixture
-def cohort(tmp_path):
-    """Two scans with a file each."""
-    for name in ("a", "b"):
-        (tmp_path / f"{name}.nii.gz").write_bytes(b"1")
-    return cohort_from_rows(
-        [
-            {"subject": f"0{number}", "group": "MS", "T1w": str(tmp_path / f"{name}.nii.gz")}
-            for number, name in ((1, "a"), (2, "b"))
-        ]
-    )
-
-
-def settings_of(accept=None, **quality):
-    return {**CONFIG, "quality": {**LIMITS, **quality}, "accept": accept or {}}
-
-
-def run(cohort, folder, scans, settings):
-    """One run of the gate on what is not refused; the message that stopped it, or an empty string."""
-    judged = {"units": default_units(), "maps": {}, "settings": settings}
-    nobody = pd.DataFrame(columns=["scan", "group", "reason"])
-    inside, out, _ = leave_out_refused(cohort, nobody, folder / "refused.tsv", **judged)
-    paths = write_scans(folder, {scan: scans[scan] for scan in inside.scan})
-    gather_quality(paths, folder / "qc.tsv", settings["quality"], settings["accept"])
-    try:
-        admit_registrations(
-            folder / "qc.tsv", "results/registration/qc.html", folder / "admitted.tsv", folder / "refused.tsv",
-            rows=inside.to_dict("records"), **judged,
-        )  # fmt: skip
-    except InputError as error:
-        return str(error)
-    return f"without {out.reason.tolist()}" if len(out) else ""
-
-
-def test_the_run_stops_once_and_goes_on_without_the_scan(cohort, tmp_path):
+def test_a_failed_registration_is_refused_with_the_line_that_settles_it(tmp_path):
     scans = {"sub-01": [row(), row("dwi")], "sub-02": [row(repeat_mm=5), row("dwi", coverage=0.4)]}
-    assert not goes_on(tmp_path / "refused.tsv", None)
-    assert run(cohort, tmp_path, scans, settings_of()) == (
-        "The quality control of the registration stopped the run (sub-02: pet lands 5.0 mm away when registered anew "
-        "(at most 2.5 mm expected); sub-02: dwi shows 40% of the brain (at least 85% expected)): look at "
-        "results/registration/qc.html; the same command again goes on without sub-02, or accept what is right by "
-        "registration: {accept: {sub-02: [pet, dwi]}}."
+    paths = write_scans(tmp_path, scans)
+    gather_quality(paths, tmp_path / "qc.tsv", LIMITS, {})
+    said = (
+        "The quality control of the registration failed (sub-02: pet lands 5.0 mm away when registered anew (at most "
+        "2.5 mm expected); sub-02: dwi shows 40% of the brain (at least 85% expected)): look at the pictures in "
+        "results/registration/scans. Leave the scans out by this line of the configuration: cohort: {exclude: "
+        "[sub-02]}; or accept what is right by registration: {accept: {sub-02: [pet, dwi]}}. Then the same command "
+        "goes on."
     )
-    assert goes_on(tmp_path / "refused.tsv", None)
-    without = [
-        "refused: pet lands 5.0 mm away when registered anew (at most 2.5 mm expected)",
-    ]
-    for _ in range(3):  # and stays out, although the table of the quality control no longer holds it
-        assert run(cohort, tmp_path, scans, settings_of()) == f"without {without}"
-    admitted = read_table(tmp_path / "admitted.tsv")
-    assert (admitted.scan.tolist(), admitted.verdict.tolist()) == (["sub-01"], ["ok"])
+    for refuse in (
+        lambda: admit_registrations(tmp_path / "qc.tsv", tmp_path / "admitted.tsv"),
+        lambda: refuse_registrations(paths, LIMITS, {"sub-02": ["pet"]} | {"sub-01": ["dwi"]}),
+    ):
+        with pytest.raises(InputError) as caught:
+            refuse()
+        assert "sub-02: dwi shows 40%" in str(caught.value)
+        assert "sub-01" not in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        refuse_registrations(paths, LIMITS, {})
+    assert str(caught.value) == said
+    assert not (tmp_path / "admitted.tsv").exists()
+    refuse_registrations(paths[:1], LIMITS, {})
 
 
-def test_a_changed_file_limit_or_acceptance_gives_a_new_chance(cohort, tmp_path):
-    scans = {"sub-01": [row()], "sub-02": [row(repeat_mm=5)]}
-    assert run(cohort, tmp_path, scans, settings_of())
-    assert run(cohort, tmp_path, scans, settings_of(repeat_mm=6)) == ""
-    assert run(cohort, tmp_path, scans, settings_of())
-    assert run(cohort, tmp_path, scans, settings_of({"sub-01": ["pet"]})).startswith("without")
-    assert run(cohort, tmp_path, scans, settings_of({"sub-02": ["pet"]})) == ""
+def test_what_is_accepted_is_admitted(tmp_path):
+    paths = write_scans(tmp_path, {"sub-01": [row()], "sub-02": [row(repeat_mm=5)]})
+    accept = {"sub-02": ["pet"]}
+    refuse_registrations(paths, LIMITS, accept)
+    refuse_registrations(paths, LIMITS | {"repeat_mm": 6}, {})
+    gather_quality(paths, tmp_path / "qc.tsv", LIMITS, accept)
+    admit_registrations(tmp_path / "qc.tsv", tmp_path / "admitted.tsv")
     assert read_table(tmp_path / "admitted.tsv").verdict.tolist() == ["ok", "accepted"]
-    assert run(cohort, tmp_path, scans, settings_of()).startswith("The quality control")
-    (tmp_path / "b.nii.gz").write_bytes(b"another")
-    assert run(cohort, tmp_path, {**scans, "sub-02": [row()]}, settings_of()) == ""
 
 
 def test_accepting_a_stranger():

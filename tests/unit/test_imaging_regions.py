@@ -15,7 +15,6 @@ from myelosketch.imaging.fractions import FRACTIONS
 from myelosketch.imaging.regions import (
     gather_volumes,
     label_regions,
-    label_scans,
     make_regions,
     region_volumes,
 )
@@ -217,26 +216,16 @@ def test_volumes_of_all_scans(tmp_path, fractions):
     assert table.volume_ml["nawm"] == pytest.approx(342 * 8 / 1000)
     settings = {"threshold": 0.5, "perilesional_mm": 3.0, "white_erosion_mm": 0.0}
     for scan in ("sub-2", "sub-1"):
-        save_fractions(tmp_path, *fractions, path=names.path(tmp_path, "fractions", scan=scan))
-        label_scans([scan], tmp_path / f"{scan}.tsv", root=tmp_path, **settings)
-        assert load_volume(names.path(tmp_path, "regions", scan=scan)).data.max() == LESION
-    records = [tmp_path / f"{scan}.tsv" for scan in ("sub-2", "sub-1")]
-    gather_volumes(records, {"sub-1": "MS", "sub-2": "HC"}, tmp_path / "all.tsv")
+        path = names.path(tmp_path, "fractions", scan=scan)
+        save_fractions(tmp_path, *fractions, path=path)
+        outputs = {key: names.path(tmp_path, key, scan=scan) for key in ("regions", "regions_table")}
+        make_regions(path, outputs, **settings)
+        assert load_volume(outputs["regions"]).data.max() == LESION
+    tables = [names.path(tmp_path, "regions_table", scan=scan) for scan in ("sub-1", "sub-2")]
+    gather_volumes(tables, {"sub-1": "MS", "sub-2": "HC"}, tmp_path / "all.tsv")
     gathered = read_table(tmp_path / "all.tsv", numeric=True)
     assert len(gathered) == 6
     columns = ["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]
     assert list(gathered.scan.unique()) == ["sub-1", "sub-2"]
     assert dict(zip(gathered.scan, gathered.group, strict=True)) == {"sub-1": "MS", "sub-2": "HC"}
     assert list(gathered.columns) == columns
-
-
-def test_all_scans_that_fail_are_told_at_once_and_the_others_are_done(tmp_path, fractions):
-    brain, white, lesion = fractions
-    for scan, mask in (("sub-1", white), ("sub-2", lesion), ("sub-3", white)):
-        save_fractions(tmp_path, brain, white, mask, path=names.path(tmp_path, "fractions", scan=scan))
-    settings = {"threshold": 0.5, "perilesional_mm": 3.0, "white_erosion_mm": 0.0}
-    with pytest.raises(InputError) as caught:
-        label_scans(["sub-1", "sub-2", "sub-3"], tmp_path / "record.tsv", root=tmp_path, **settings)
-    assert [line.split("_")[0] for line in str(caught.value).splitlines()] == ["sub-1", "sub-3"]
-    assert load_volume(names.path(tmp_path, "regions", scan="sub-2")).data.any()
-    assert not (tmp_path / "record.tsv").exists()

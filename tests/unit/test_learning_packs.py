@@ -1,4 +1,4 @@
-"""Packs: what training reads of a part is what it would read from the images, and no other scan's."""
+"""Packs: what training reads of a fold is what it would read from the images, and no other scan's."""
 
 import shutil
 from pathlib import Path
@@ -27,12 +27,17 @@ def results(tmp_path_factory):
     return root, scans, load_fold(scans, files)
 
 
+def files_of(root, scans):
+    """What a pack is made from, each kind as one list."""
+    return {key: [names.path(root, key, scan=scan) for scan in scans] for key in TRAINING_FILES}
+
+
 @pytest.fixture(scope="module")
 def packs(results):
     root, scans, _ = results
-    paths = [root / f"{part}.safetensors" for part in (1, 2)]
-    for path, part in zip(paths, (scans[::2], scans[1::2]), strict=True):
-        pack_scans(part, path, root=root)
+    paths = [root / f"{fold}.safetensors" for fold in (1, 2)]
+    for path, fold in zip(paths, (scans[::2], scans[1::2]), strict=True):
+        pack_scans(fold, files_of(root, fold), path)
     return paths
 
 
@@ -77,6 +82,6 @@ def test_every_scan_that_cannot_be_trained_on_is_named_at_once(results, tmp_path
         data = np.where(image.get_fdata() > 0, np.nan, 0).astype(np.float32)
         nib.save(nib.Nifti1Image(data, image.affine), path)
     with pytest.raises(InputError) as caught:
-        pack_scans(scans, tmp_path / "pack.safetensors", root=copy)
+        pack_scans(scans, files_of(copy, scans), tmp_path / "pack.safetensors")
     assert [line.count("not finite") for line in str(caught.value).splitlines()] == [1, 1]
     assert not (tmp_path / "pack.safetensors").exists()

@@ -5,9 +5,8 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from intake_scans import MAPS_SETTINGS, copied, make_maps, part_of_head, rewrite, row
+from intake_scans import copied, inspected, make_maps, part_of_head, rewrite, row
 
-from myelosketch.cohort.inspection import inspect_scans
 from myelosketch.cohort.intake import gather_intake
 from myelosketch.cohort.units import default_units
 from myelosketch.reporting import intake_page
@@ -26,9 +25,7 @@ def made(tmp_path, monkeypatch):
             rewrite(files["FA"], lambda voxels: voxels * 0)
         if seed > 2:
             rewrite(files["lesion_mask"], lambda voxels, seed=seed: np.roll(part_of_head(0.3), seed, axis=0))
-        paths.append(tmp_path / f"out/sub-0{seed}.json")
-        scan = row(files, subject=f"0{seed}")
-        inspect_scans([scan], [""], paths[-1], units=default_units(), maps=MAPS_SETTINGS)
+        paths += inspected([row(files, subject=f"0{seed}")], tmp_path / "out", units=default_units())
     gather_intake(paths, tmp_path / "intake.tsv", {"sub-04": ["lesion_volume"], "all": ["apart"]})
     left_out = pd.DataFrame([["sub-05", "HC", "no MTR in the table"]], columns=["scan", "group", "reason"])
     write_table(left_out, tmp_path / "excluded.tsv")

@@ -55,7 +55,7 @@ def test_the_table_found_can_be_used_instead(dataset):
     found = jobs(dataset, "registration", "regions", configs=(SMOKE, dataset / "mine.yaml"))
     (dataset / "mine.yaml").write_text(yaml.safe_dump({"cohort": {"source": "table", "table": str(table)}}))
     assert jobs(dataset, "registration", "regions", configs=(SMOKE, dataset / "mine.yaml")) == found
-    assert found["register_scans"] == 4
+    assert found["register_scan"] == 4
 
 
 def test_a_choice_is_asked_for_and_the_answer_taken(dataset):
@@ -64,7 +64,7 @@ def test_a_choice_is_asked_for_and_the_answer_taken(dataset):
     assert "sub-HC01: T1w may be ds/sub-HC01/anat/sub-HC01_T1w.nii.gz or " in said
     assert "      T1w: {run: null}  # or {run: 2}" in said
     configure(dataset, filters={"T1w": {"run": None}})
-    assert jobs(dataset, "regions", configs=(SMOKE, dataset / "mine.yaml"))["register_scans"] == 4
+    assert jobs(dataset, "regions", configs=(SMOKE, dataset / "mine.yaml"))["register_scan"] == 4
 
 
 def test_who_is_left_out_is_said_even_if_too_few_remain(dataset):

@@ -67,7 +67,7 @@ def test_no_truth_is_needed_without_simulation(dataset):
     planned = jobs(dataset, configs=(SMOKE, dataset / "mine.yaml"))
     assert "simulate_participant" not in planned
     assert "measure_registration" not in planned
-    assert planned["register_scans"] == 10
+    assert planned["register_scan"] == 10
 
 
 def test_an_incomplete_scan_is_left_out_and_the_rest_runs(dataset):
@@ -130,35 +130,45 @@ def test_a_section_that_is_no_section(dataset):
     ],
     ids=["truncated", "not an image", "nan", "other grid"],
 )
-def test_a_bad_file_stops_the_run_before_anything_expensive(dataset, spoil, sentence):
+def test_a_bad_file_stops_its_scan_before_anything_expensive(dataset, spoil, sentence):
     path = dataset / "images/sub-MS02_model-tensor_param-rd_dwimap.nii.gz"
     spoil(path)
-    said = refusal(dataset, "registration")
-    assert "The intake stopped the run" in said
+    said = refusal(dataset, "cohort", prepared("sub-MS02"))
+    assert said.count("Error: The intake found what must be settled") == 2  # of the scan itself, and of all
     assert f"  - sub-MS02: RD (images/{path.name}) " in said
     assert sentence in said
-    assert "Run the same command again: it goes on without them (sub-MS02)" in said
+    assert "this line of the configuration: cohort: {exclude: [sub-MS02]}." in said
     assert not (dataset / "results/derivatives").exists()
     page = (dataset / "results/cohort/intake.html").read_text()
     assert page.index('id="sub-MS02"') < page.index('id="sub-HC01"')
 
 
-def test_the_same_command_again_goes_on_without_the_refused_scans(dataset):
+def prepared(scan):
+    """The first file of a scan that takes long to make."""
+    return names.path("results", "t1w", scan=scan)
+
+
+def test_the_others_go_on_without_a_refused_scan_and_the_line_that_is_said_settles_it(dataset):
     path = dataset / "images/sub-MS02_model-tensor_param-rd_dwimap.nii.gz"
     good = path.read_bytes()
     path.write_bytes(good[:2000])
-    refusal(dataset, "cohort")
-    done = run(dataset, "cohort")
-    assert "Left out: sub-MS02 (refused: RD is truncated or damaged" in done.stdout + done.stderr
+    wanted = ("cohort", prepared("sub-HC01"))
+    said = refusal(dataset, *wanted, prepared("sub-MS02"))
+    assert "sub-MS02: RD" in said
+    assert (dataset / prepared("sub-HC01")).is_file()
+    config = yaml.safe_load((dataset / "mine.yaml").read_text())
+    config["cohort"]["exclude"] = ["sub-MS02"]
+    (dataset / "mine.yaml").write_text(yaml.safe_dump(config))
+    assert "prepare_anatomy" not in jobs(dataset, *wanted, configs=(SMOKE, dataset / "mine.yaml"))
+    run(dataset, *wanted)
     cohort = dataset / "results/cohort"
     assert "sub-MS02" not in read_table(cohort / "admitted.tsv").scan.tolist()
     assert read_table(cohort / "excluded.tsv").scan.tolist() == ["sub-MS02"]
-    assert 'class="scan refused" id="sub-MS02"' in (cohort / "intake.html").read_text()
-    assert jobs(dataset, "cohort", configs=(SMOKE, dataset / "mine.yaml")) == {}
-    path.write_bytes(good)  # a corrected file is judged anew, and its scan is back
+    del config["cohort"]["exclude"]
+    (dataset / "mine.yaml").write_text(yaml.safe_dump(config))
+    path.write_bytes(good)  # a corrected file
     run(dataset, "cohort")
     assert "sub-MS02" in read_table(cohort / "admitted.tsv").scan.tolist()
-    assert read_table(cohort / "excluded.tsv").empty
 
 
 def test_a_suspicion_needs_an_entry(dataset):
@@ -170,7 +180,7 @@ def test_a_suspicion_needs_an_entry(dataset):
     for _ in range(2):
         said = refusal(dataset, "cohort")
         assert "sub-MS03: lesion_mask (images/" in said
-        assert "To accept: cohort.accept: {sub-MS03: [lesion_volume]}" in said
+        assert "To accept: cohort: {accept: {sub-MS03: [lesion_volume]}}" in said
     config = yaml.safe_load((dataset / "mine.yaml").read_text())
     config["cohort"]["accept"] = {"sub-MS03": ["lesion_volume"]}
     (dataset / "mine.yaml").write_text(yaml.safe_dump(config))

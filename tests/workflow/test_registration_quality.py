@@ -1,4 +1,4 @@
-"""A wrong registration stops the run before anything learns from it; the same command goes on without its scan."""
+"""Nothing learns from a wrong registration, until its scan is left out or accepted."""
 
 import shutil
 
@@ -18,11 +18,16 @@ LET_PASS = {"cohort": {"accept": {WRONG: ["head_size"]}}}
 RERUN = ("--rerun-triggers", "mtime", "params")
 
 
-def go_on(folder, target="regions", *, registration=None, **options):
-    """Run as far as a target with the intake's suspicion accepted, and what else ``registration`` accepts."""
+PACKS = [f"results/training/scans/fold-{fold}.safetensors" for fold in (1, 2)]
+
+
+def go_on(folder, *, settings=None, **options):
+    """Run up to what trainings read with the intake's suspicion accepted, and further settings."""
     config = folder / "let_pass.yaml"
-    config.write_text(yaml.safe_dump(LET_PASS | ({"registration": registration} if registration else {})))
-    return snakemake(folder, target, *RERUN, configs=(SMOKE, config), **options)
+    config.write_text(yaml.safe_dump(LET_PASS))
+    more = folder / "more.yaml"
+    more.write_text(yaml.safe_dump(settings or {}))
+    return snakemake(folder, "registration", *PACKS, *RERUN, configs=(SMOKE, config, more), **options)
 
 
 def test_every_image_of_every_scan_is_judged(smoke):
@@ -48,31 +53,31 @@ def with_half_a_pet(smoke, tmp_path_factory):
     return copy, go_on(copy, check=False)
 
 
-def test_it_stops_the_run_with_one_sentence(with_half_a_pet):
+def test_it_is_refused_with_the_line_that_settles_it(with_half_a_pet):
     copy, done = with_half_a_pet
     assert done.returncode
     said = done.stdout + done.stderr
-    assert f"The quality control of the registration stopped the run ({WRONG}: pet " in said
-    assert "results/registration/qc.html" in said
+    assert f"The quality control of the registration failed ({WRONG}: pet " in said
+    assert (
+        f"cohort: {{exclude: [{WRONG}]}}; or accept what is right by registration: {{accept: {{{WRONG}: ["
+        in said
+    )
     assert "Traceback" not in said
-    refused = read_table(copy / "results/registration/refused.tsv")
-    assert set(refused.scan) == {WRONG}
+    assert sum((copy / path).is_file() for path in PACKS) == 1  # its own fold is not packed
     assert WRONG in (copy / "results/registration/qc.html").read_text()
 
 
-def test_the_same_command_goes_on_without_it(with_half_a_pet):
+def test_it_is_left_out_by_that_line(with_half_a_pet):
     copy, _ = with_half_a_pet
-    go_on(copy)
+    go_on(copy, settings={"cohort": {"exclude": [WRONG], "accept": {}}})
     excluded = read_table(copy / "results/cohort/excluded.tsv")
-    assert excluded.reason[excluded.scan == WRONG].str.startswith("refused: pet ").all()
+    assert excluded.scan.tolist() == [WRONG]
     assert WRONG not in set(read_table(copy / "results/registration/admitted.tsv").scan)
-    table = read_table(copy / "results/registration/qc.tsv")
-    assert "failed" in set(table.verdict[table.scan == WRONG])  # it stays to be seen
 
 
 def test_it_is_used_where_it_is_accepted_by_name(with_half_a_pet):
     copy, _ = with_half_a_pet
-    go_on(copy, registration={"accept": {WRONG: ["pet"]}})
+    go_on(copy, settings={"registration": {"accept": {WRONG: ["pet"]}}})
     table = read_table(copy / "results/registration/admitted.tsv").set_index("scan")
     assert table.verdict[WRONG] == "accepted"
     assert (copy / names.path("results", "regions", scan=WRONG)).is_file()

@@ -1,74 +1,86 @@
-"""One start runs all that has to run again, also behind a job that others merely wait for."""
+"""What runs again after a change, from dry runs of a finished run: no more than the change concerns."""
 
-import subprocess
-import sys
+import shutil
 
 import pytest
-from workflow_run import ROOT
+import yaml
+from workflow_run import ROOT, SMOKE, jobs
 
-SNAKEFILE = """
-import sys
-sys.path.insert(0, "{library}")
-{mend}
+from myelosketch.tables import read_table
 
-rule all:
-    input: "learned.txt"
-
-rule gate:
-    input: "image.txt"
-    output: "admitted.txt"
-    shell: "cp {{input}} {{output}}"
-
-rule learn:
-    input: ancient("admitted.txt")
-    output: "model.txt"
-    params: value=config["value"]
-    shell: "echo {{params.value}} > {{output}}"
-
-rule report:
-    input: "model.txt"
-    output: "learned.txt"
-    shell: "cp {{input}} {{output}}"
-"""
-MEND = """
-from rerun_checks import check_behind_ancient_inputs
-check_behind_ancient_inputs()
-check_behind_ancient_inputs()  # twice is once
-"""
+IMAGING = {"prepare_anatomy", "register_scan", "label_scan"}
+LEARNING = {"fit_template", "fit_ridge", "train_sketcher", "train_refiner", "fit_threshold"}
 
 
-@pytest.fixture
-def start(tmp_path):
-    """Function: run the small workflow with a value, mended or not; what was learned then."""
-    (tmp_path / "image.txt").write_text("first")
-
-    def run(value, *, mend=True):
-        text = SNAKEFILE.format(library=ROOT / "workflow_scripts", mend=MEND if mend else "")
-        (tmp_path / "Snakefile").write_text(text)
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--config", f"value={value}"]
-        done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, check=True)
-        said = done.stdout + done.stderr
-        ran = {name for name in ("gate", "learn", "report") if f"rule {name}:" in said}
-        return ran, (tmp_path / "learned.txt").read_text().strip()
-
-    return run
+def planned(folder, tmp_path, **settings):
+    """Rules and numbers of jobs of a dry run with other settings."""
+    path = tmp_path / "changed.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return jobs(folder, configs=(SMOKE, path))
 
 
-def test_what_waits_for_a_job_that_runs_again_is_asked_for_its_own_reasons(start, tmp_path):
-    assert start("one") == ({"gate", "learn", "report"}, "one")
-    (tmp_path / "image.txt").write_text("second")
-    assert start("two") == ({"gate", "learn", "report"}, "two")
+def some(found, names):
+    """The numbers of jobs of some rules."""
+    return {name: found.get(name, 0) for name in names}
 
 
-def test_what_only_waits_is_left_alone(start, tmp_path):
-    start("one")
-    (tmp_path / "image.txt").write_text("second")
-    assert start("one") == ({"gate"}, "one")
-    assert start("one") == (set(), "one")
+def test_one_scan_more_runs_its_own_jobs_and_what_learns_from_it(smoke, tmp_path):
+    """It learns where another fold holds it out: the model of that fold is left alone, two of three run again
+    (the third is that of all internal scans, for the external site)."""
+    found = planned(smoke, tmp_path, simulation={"n_controls": 5})
+    assert some(found, {"inspect_scan", "pack_fold", *IMAGING}) == dict.fromkeys(
+        ("inspect_scan", "pack_fold", *IMAGING), 1
+    )
+    assert some(found, LEARNING) == dict.fromkeys(LEARNING, 2)
 
 
-def test_snakemake_alone_would_forget(start, tmp_path):
-    """Where this fails, Snakemake has mended it: then rerun_checks.py can go."""
-    start("one", mend=False)
-    (tmp_path / "image.txt").write_text("second")
-    assert start("two", mend=False) == ({"gate"}, "one")
+def test_one_changed_image_runs_its_scan_and_what_learns_from_it(smoke, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(smoke, copy, symlinks=True)
+    folds = read_table(copy / "results/cohort/folds.tsv")
+    scan = f"sub-{folds.subject[folds.fold == '1'].iloc[0]}"
+    image = next((copy / "results/simulated").glob(f"**/{scan}_*MTRmap.nii.gz"))
+    image.write_bytes(image.read_bytes()[:2000])
+    found = jobs(copy, "--rerun-triggers", "mtime")
+    assert some(found, {"inspect_scan", "pack_fold", *IMAGING}) == dict.fromkeys(
+        ("inspect_scan", "pack_fold", *IMAGING), 1
+    )
+    assert found["train_sketcher"] == 2
+
+
+def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
+    found = planned(smoke, tmp_path, cohort={"exclude": ["sub-HC01"]})
+    assert not {"inspect_scan", *IMAGING} & set(found)
+    assert found["train_sketcher"] >= 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "runs", "never"),
+    [
+        (
+            {"registration": {"quality": {"repeat_mm": 2.6}}},
+            {"gather_quality", "admit_registrations"},
+            LEARNING,
+        ),
+        ({"evaluation": {"k": 1.5}}, {"score_scan", "gather_scores"}, {*LEARNING, "predict_scan"}),
+        ({"reporting": {"agreement_colours": "colourblind"}}, {"draw_agreement"}, {"gather_scores"}),
+    ],
+    ids=["limit", "k", "colour"],
+)
+def test_a_setting_runs_what_it_concerns(smoke, tmp_path, settings, runs, never):
+    found = set(planned(smoke, tmp_path, **settings))
+    assert runs <= found
+    assert not found & (never | IMAGING)
+
+
+def test_a_mended_docstring_runs_nothing_and_a_changed_line_what_uses_it(smoke, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".*", "results"), symlinks=True)
+    module = project / "workflow_scripts/myelosketch/evaluation/agreement.py"
+    text = module.read_text()
+    module.write_text(text.replace('"""', '"""Mended. ', 1) + "\n# a comment\n")
+    assert not jobs(smoke, project=project)
+    module.write_text(text + "\nMORE = 1\n")
+    found = set(jobs(smoke, project=project))
+    assert "score_scan" in found
+    assert not found & {"train_sketcher", *IMAGING}

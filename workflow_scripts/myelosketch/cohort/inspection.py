@@ -7,7 +7,6 @@ import numpy as np
 
 from myelosketch.cohort import between, header, mirror, plausible, series, voxels
 from myelosketch.cohort.bids_index import leaves
-from myelosketch.cohort.refusals import scan_state
 from myelosketch.cohort.table import companions, lesion_space, used_inputs
 from myelosketch.cohort.thumbnails import strip
 from myelosketch.cohort.units import FACTORS, default_units, stated_unit, unit_factor
@@ -19,7 +18,7 @@ from myelosketch.volumes import Volume
 WHOLE_HEAD = ("T1w", "FA", "MTR", "DVR")
 
 
-def inspect_scan(row, *, units=None, maps=None, root=None, state=""):
+def inspect_scan(row, *, units=None, maps=None, root=None):
     """Inspect the files of one scan. Never fails for a bad file.
 
     Parameters
@@ -28,20 +27,17 @@ def inspect_scan(row, *, units=None, maps=None, root=None, state=""):
     units : dict, section ``units`` of the configuration; ``names.UNITS`` if not given
     maps : dict, section ``maps`` of the configuration; needed where the scan brings raw series
     root : folder of the dataset, out of which no link may lead; None to look at no links
-    state : text that identifies the files as they are judged, from ``refusals.scan_state``; made here if blank
 
     Returns
     -------
-    dict : plain values: ``scan``, ``group``, ``state``, ``files`` and ``findings`` (lists of dict), and a strip of
+    dict : plain values: ``scan``, ``group``, ``files`` and ``findings`` (lists of dict), and a strip of
         pictures as PNG in base64 (``picture``), one column for each name in ``columns``
     """
     units, maps = units or default_units(), maps or {}
-    state = state or scan_state(row, units=units, maps=maps)
     files, findings, volumes = inspect_files(row, units=units, maps=maps, root=root)
     return {
         "scan": row["scan"],
         "group": row["group"],
-        "state": state,
         "files": files,
         "findings": [{**finding._asdict(), "verdict": finding.verdict} for finding in findings],
         "picture": base64.b64encode(strip(volumes)).decode("ascii"),
@@ -163,7 +159,7 @@ def _file_facts(name, path):
     path = Path(path)
     facts = {"input": name, "file": str(path), "readable": False}
     if path.is_file():
-        facts |= {"size": path.stat().st_size, "mtime_ns": path.stat().st_mtime_ns, "sha256": file_hash(path)}
+        facts |= {"size": path.stat().st_size, "sha256": file_hash(path)}
         facts["readable"] = name.split(" of ")[-1] != name  # text beside a series; images say so once read
     return facts
 

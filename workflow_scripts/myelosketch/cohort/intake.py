@@ -1,10 +1,7 @@
-"""All inspected scans together: one table, what stops the run, and who is left out from the next run on."""
-
-from pathlib import Path
+"""What the intake says: of one scan before its first job, and of all of them in one table."""
 
 import pandas as pd
 
-from myelosketch.cohort.refusals import COLUMNS as REFUSED_COLUMNS
 from myelosketch.cohort.verdicts import REFUSED, SUSPICIOUS, Finding, is_accepted, sentence, worst
 from myelosketch.errors import InputError
 from myelosketch.provenance import read_json
@@ -16,7 +13,7 @@ FACTS = (
 )  # fmt: skip
 TABLE_COLUMNS = [
     "scan", "group", "input", "file", "verdict", "check", "accepted", "reason", "way_out", "readable",
-    *FACTS, "size", "mtime_ns", "sha256", "with", "state",
+    *FACTS, "size", "sha256",
 ]  # fmt: skip
 BETWEEN_ROWS = " | "
 
@@ -41,14 +38,31 @@ def read_inspections(paths):
     return [read_json(path) for path in paths]
 
 
-def admit_scans(intake, cohort, refused, out):
-    """Let the run go on with a cohort whose scans are all ok or accepted, or say at once what stops it.
+def refuse_scan(inspection, accept):
+    """Stop the first job of a scan that is refused, or suspicious and not accepted.
+
+    Parameters
+    ----------
+    inspection : path of the JSON file of ``inspection.inspect_scan``
+    accept : dict, ``cohort.accept``
+
+    Raises
+    ------
+    InputError : every finding of the scan, and the way out
+    """
+    scan = read_json(inspection)
+    table = pd.DataFrame([_row(scan, file, accept) for file in scan["files"]], columns=TABLE_COLUMNS)
+    stop = _stops(table)
+    if stop:
+        raise InputError(stop)
+
+
+def admit_scans(intake, out):
+    """Say what is wrong with the cohort, or that every scan of it is ok or accepted.
 
     Parameters
     ----------
     intake : path of intake.tsv
-    cohort : scans that the run is about to use
-    refused : path of refused.tsv, written in any case: what later runs leave out from the start
     out : path of the table of admitted scans: scan, group, verdict, accepted
 
     Raises
@@ -57,10 +71,7 @@ def admit_scans(intake, cohort, refused, out):
     """
     table = read_table(intake)
     table = table.astype(object).where(table.notna(), None)
-    bad = table[table.verdict == REFUSED]
-    write_table(bad.reindex(columns=REFUSED_COLUMNS), refused)
-    inside = table[table.scan.isin(list(cohort))]
-    stop = _stops(inside)
+    stop = _stops(table)
     if stop:
         raise InputError(stop)
     verdicts = [
@@ -70,25 +81,9 @@ def admit_scans(intake, cohort, refused, out):
             "verdict": worst(rows.verdict),
             "accepted": BETWEEN_ROWS.join(sorted({entry for entry in rows.accepted if entry})) or None,
         }
-        for scan, rows in inside.groupby("scan", sort=False)
+        for scan, rows in table.groupby("scan", sort=False)
     ]
     write_table(pd.DataFrame(verdicts, columns=["scan", "group", "verdict", "accepted"]), out)
-
-
-def goes_on(intake, refused, before):
-    """Whether the same command would go on by itself: scans were newly refused, and no suspicion is open.
-
-    Parameters
-    ----------
-    intake, refused : paths of intake.tsv and refused.tsv after a run that failed
-    before : content of refused.tsv before it, bytes, or None
-    """
-    intake, refused = Path(intake), Path(refused)
-    if not (intake.is_file() and refused.is_file()) or refused.read_bytes() == before:
-        return False
-    table = read_table(intake)
-    out = set(read_table(refused).scan)
-    return bool(out) and not ((table.verdict == SUSPICIOUS) & ~table.scan.isin(out)).any()
 
 
 def add_repeated(scans):
@@ -119,14 +114,14 @@ def _same_image(name, other):
         "same_file", name, f"is the same image as that of {other}",
         f"correct the table, or leave one of them out with cohort.exclude: [{other}]",
     )  # fmt: skip
-    return {**finding._asdict(), "verdict": finding.verdict, "with": other}
+    return {**finding._asdict(), "verdict": finding.verdict}
 
 
 def _same_t1w(name, other):
     finding = Finding(
         "same_session", name, f"is the same image as that of {other}", "was a session's own T1w not exported?"
     )
-    return {**finding._asdict(), "verdict": finding.verdict, "with": other}
+    return {**finding._asdict(), "verdict": finding.verdict}
 
 
 def _subject(scan):
@@ -139,20 +134,15 @@ def _row(scan, file, accept):
     found.sort(key=lambda entry: entry["verdict"] != REFUSED)
     accepted = [entry["check"] for entry in found if is_accepted(entry["check"], scan["scan"], accept)]
     standing = [entry for entry in found if entry["check"] not in accepted]
-    row = {
-        key: _text(file.get(key))
-        for key in (*FACTS, "input", "file", "readable", "size", "mtime_ns", "sha256")
-    }
+    row = {key: _text(file.get(key)) for key in (*FACTS, "input", "file", "readable", "size", "sha256")}
     return row | {
         "scan": scan["scan"],
         "group": scan["group"],
-        "state": scan["state"],
         "verdict": worst(entry["verdict"] for entry in standing),
         "check": BETWEEN_ROWS.join(entry["check"] for entry in found) or None,
         "accepted": BETWEEN_ROWS.join(accepted) or None,
         "reason": BETWEEN_ROWS.join(entry["reason"] for entry in found) or None,
         "way_out": BETWEEN_ROWS.join(entry["way_out"] for entry in found) or None,
-        "with": next((entry["with"] for entry in found if entry.get("with")), None),
     }
 
 
@@ -167,7 +157,7 @@ def _stops(table):
     open_rows = table[(table.verdict == SUSPICIOUS) & ~table.scan.isin(gone)]
     if not gone and open_rows.empty:
         return ""
-    lines = ["The intake stopped the run; results/cohort/intake.html shows every scan."]
+    lines = ["The intake found what must be settled; results/cohort/intake.html shows every scan."]
     if gone:
         lines.append(f"Refused ({_count(gone)}):")
         lines += _sentences(refused, lambda check, scan: "")
@@ -175,14 +165,12 @@ def _stops(table):
         doubtful = list(dict.fromkeys(open_rows.scan))
         lines.append(f"Suspicious ({_count(doubtful)}); accept what is right, correct or exclude the rest:")
         lines += _sentences(
-            open_rows, lambda check, scan: f" To accept: cohort.accept: {{{scan}: [{check}]}}"
+            open_rows, lambda check, scan: f" To accept: cohort: {{accept: {{{scan}: [{check}]}}}}"
         )
     if gone:
-        first = "" if open_rows.empty else "When the suspicions are settled, "
-        start = "Run" if not first else "run"
         lines.append(
-            f"{first}{start} the same command again: it goes on without them ({', '.join(gone)}); "
-            "or correct the files."
+            "Correct the files, or leave the scans out, with this line of the configuration: "
+            f"cohort: {{exclude: [{', '.join(gone)}]}}. Then the same command goes on."
         )
     return "\n".join(lines)
 

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from myelosketch.errors import InputError
+
 OK, SUSPICIOUS, REFUSED = "ok", "suspicious", "refused"
 
 # a refused scan is left out; nothing accepts it, because the workflow could not use the file as it is
@@ -68,6 +70,28 @@ def is_accepted(check, scan, accept):
     """Whether the configuration accepts a suspicion: ``cohort.accept`` by scan, or under ``all``."""
     named = {*accept.get(scan, ()), *accept.get("all", ())}
     return CHECKS[check] == SUSPICIOUS and check in named
+
+
+def check_accept(accept, scans, *, key="cohort.accept", also=("all",)):
+    """A setting that accepts findings may name scans of the cohort only.
+
+    Parameters
+    ----------
+    accept : dict, scan to what is accepted
+    scans : names of the cohort's scans
+    key : name of the setting, for the message
+    also : names beside scans that the setting knows
+
+    Raises
+    ------
+    InputError : naming the strangers
+    """
+    strangers = sorted(set(accept) - set(scans) - set(also))
+    if strangers:
+        raise InputError(
+            f"{key} names {', '.join(strangers)}, not in the cohort: use names such as "
+            f"{' or '.join([min(scans, default='sub-01'), *also])}."
+        )
 
 
 def worst(verdicts):

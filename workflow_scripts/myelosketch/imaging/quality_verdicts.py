@@ -1,11 +1,7 @@
 """Which registrations are right: numbers against limits, one table for the cohort, and what stops the run."""
 
-from pathlib import Path
-
 import pandas as pd
 
-from myelosketch.cohort.refusals import COLUMNS as REFUSED_COLUMNS
-from myelosketch.cohort.refusals import read_refusals, scan_state
 from myelosketch.errors import InputError
 from myelosketch.provenance import read_json
 from myelosketch.tables import read_table, write_table
@@ -20,7 +16,6 @@ TABLE_COLUMNS = ["scan", "group", "modality", "verdict", "reason", *NUMBERS, "le
 TEMPLATE = "MNI152"
 # an image that shows skin and fat too, which shift with the sequence, may stretch this many times as much
 WHOLE_HEAD = 2.0
-CHECK = "registration"
 # what completes "<scan>: <modality> ..."; mutual information and contrast depend on a scanner's noise: shown only
 REASONS = {
     "coverage": "shows {found:.0%} of the brain (at least {limit:.0%} expected)",
@@ -80,12 +75,31 @@ def gather_quality(jsons, out, limits, accept):
     limits : dict, ``registration.quality`` of the configuration
     accept : dict, ``registration.accept``: scan to names of modalities
     """
+    write_table(judge(jsons, limits, accept), out)
+
+
+def judge(jsons, limits, accept):
+    """The table of `gather_quality`: pandas.DataFrame."""
     rows = [
         _row(scan, row, limits, accept)
         for scan in (read_json(path) for path in jsons)
         for row in scan["rows"]
     ]
-    write_table(pd.DataFrame(rows, columns=TABLE_COLUMNS), out)
+    return pd.DataFrame(rows, columns=TABLE_COLUMNS)
+
+
+def refuse_registrations(jsons, limits, accept):
+    """Let nothing learn from a scan whose registration failed and is not accepted.
+
+    Parameters
+    ----------
+    jsons, limits, accept : as of `gather_quality`
+
+    Raises
+    ------
+    InputError : every failed registration, and the way out
+    """
+    _stop_if_failed(judge(jsons, limits, accept))
 
 
 def _row(scan, row, limits, accept):
@@ -101,63 +115,37 @@ def _row(scan, row, limits, accept):
     }
 
 
-def admit_registrations(table, page, out, refused, *, rows, units, maps, settings):
-    """Let the run go on if every registration is right or accepted, or stop it and say what is wrong.
+def admit_registrations(table, out):
+    """Say which registrations failed, or that every one is right or accepted.
 
     Parameters
     ----------
     table : path of qc.tsv
-    page : path of its page, for the message
     out : path of the table of admitted scans: scan, group, verdict
-    refused : path of the refused scans, written in any case: what later runs leave out from the start
-    rows : list of dict, the rows of the cohort table that the run uses
-    units, maps, settings : what the scans are judged by, see ``refusals.scan_state``
 
     Raises
     ------
-    InputError : one sentence with every failed registration, the page and the way out
+    InputError : every failed registration, and the way out
     """
     judged = read_table(table)
     judged = judged.astype(object).where(judged.notna(), None)
-    of_scan = {row["scan"]: row for row in rows}
-    judged = judged[judged.scan.isin(list(of_scan))]
-    failed = judged[judged.verdict == FAILED]
-    new = [
-        {
-            "scan": row["scan"], "group": row["group"], "input": row["modality"], "check": CHECK,
-            "reason": row["reason"],
-            "state": scan_state(of_scan[row["scan"]], units=units, maps=maps, settings=settings),
-        }
-        for row in failed.to_dict("records")
-    ]  # fmt: skip
-    # scans refused before are not used by this run, and stay refused as long as their state says so
-    earlier = [row for scan, old in read_refusals(refused).items() if scan not in of_scan for row in old]
-    write_table(pd.DataFrame(earlier + new, columns=REFUSED_COLUMNS), refused)
-    if new:
-        raise InputError(_stop(failed, page))
+    _stop_if_failed(judged)
     admitted = judged.groupby("scan", sort=False, as_index=False).agg(
         {"group": "first", "verdict": lambda verdicts: ACCEPTED if (verdicts == ACCEPTED).any() else OK}
     )
     write_table(admitted, out)
 
 
-def _stop(failed, page):
+def _stop_if_failed(judged):
+    failed = judged[judged.verdict == FAILED]
+    if failed.empty:
+        return
     what = "; ".join(f"{row.scan}: {row.modality} {row.reason}" for row in failed.itertuples())
     by_scan = failed.groupby("scan", sort=False).modality.apply(list)
     accept = ", ".join(f"{scan}: [{', '.join(modalities)}]" for scan, modalities in by_scan.items())
-    return (
-        f"The quality control of the registration stopped the run ({what}): look at {page}; the same command again "
-        f"goes on without {', '.join(by_scan.index)}, or accept what is right by "
-        f"registration: {{accept: {{{accept}}}}}."
+    raise InputError(
+        f"The quality control of the registration failed ({what}): look at the pictures in "
+        "results/registration/scans. Leave the scans out by this line of the configuration: "
+        f"cohort: {{exclude: [{', '.join(by_scan.index)}]}}; or accept what is right by "
+        f"registration: {{accept: {{{accept}}}}}. Then the same command goes on."
     )
-
-
-def goes_on(refused, before):
-    """Whether the same command would go on by itself: the run that failed refused scans that were not refused before.
-
-    Parameters
-    ----------
-    refused : path of the refused scans after a run that failed
-    before : content of that file before it, bytes, or None
-    """
-    return Path(refused).is_file() and Path(refused).read_bytes() != before and bool(read_refusals(refused))

@@ -1,0 +1,55 @@
+"""Which modules of the library a rule computes with, as one hash: an edit reruns the rules that it concerns."""
+
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# imports are found by their lines: parsing every module would take ten times as long, in every job's process
+IMPORT = re.compile(r"^[ \t]*from (myelosketch[\w.]*) import (\([^)]*\)|[^\n(]*)", re.MULTILINE)
+# a text that stands alone at the beginning of a line is a docstring, a line that begins with # a comment
+UNREAD = re.compile(r'^[ \t]*(?:"""(?:[^"\\]|\\.|"(?!""))*"""|#[^\n]*)[ \t]*\n', re.MULTILINE)
+
+
+def hash_of(*modules):
+    """Hash of library modules and of all they import, blind to docstrings and comments.
+
+    Parameters
+    ----------
+    modules : names below ``myelosketch``, such as "imaging.anatomy"
+
+    Returns
+    -------
+    str, 16 hexadecimal digits
+    """
+    found, pending = set(), [f"myelosketch.{name}" for name in modules]
+    while pending:
+        path = ROOT.joinpath(*pending.pop().split(".")).with_suffix(".py")
+        if path not in found and path.is_file():
+            found.add(path)
+            pending += imports_of(path)
+    together = "".join(digest(path) for path in sorted(found))
+    return hashlib.sha256(together.encode()).hexdigest()[:16]
+
+
+@cache  # a module is imported by many
+def imports_of(path):
+    """Names of this library's modules that one of its files imports, wherever in it."""
+    found = IMPORT.findall(path.read_text(encoding="utf-8"))
+    return [
+        name
+        for module, imported in found
+        for name in (module, *(f"{module}.{word}" for word in re.findall(r"\w+", imported)))
+    ]
+
+
+@cache
+def digest(path):
+    """SHA-256 of what a module does."""
+    return hashlib.sha256(without_comments(path.read_text(encoding="utf-8")).encode()).hexdigest()
+
+
+def without_comments(text):
+    """The text of a module without docstrings and without lines that are comments."""
+    return UNREAD.sub("", text)
