@@ -13,7 +13,6 @@ NETWORK_SETTINGS = (
     "batch",
     "steps_per_epoch",
     "flips",
-    "augmentation",
     "schedule",
     "ema",
     "beta1",

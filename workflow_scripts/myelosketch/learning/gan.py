@@ -171,7 +171,7 @@ class ConditionalGAN(lightning.LightningModule):
     def _step_discriminator(self, optimizer, batch, keep, maps, fake, share, index):
         real = self._patches(batch["dvr"], batch["support"], keep)
         real_logits, fake_logits = self.discriminator(maps, real), self.discriminator(maps, fake)
-        loss = share * losses.discriminator_loss(real_logits, fake_logits, self.adversarial)
+        loss = share * losses.discriminator_loss(real_logits, fake_logits)
         optimizer.zero_grad()
         self.manual_backward(loss)
         norm = self._gradient_norm("discriminator", loss, batch, index)

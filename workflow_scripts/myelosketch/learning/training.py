@@ -145,7 +145,6 @@ def stage_settings(method, settings):
         "flips",
         "inputs",
         "members",
-        "augmentation",
         "generator",
         "schedule",
         "ema",
@@ -166,7 +165,6 @@ def build(method, scans, normalisation, starts, settings, seed):
     """
     import torch
 
-    from myelosketch.learning.augmentation import Augmentation
     from myelosketch.learning.crops import FoldCrops, prepare_scan
     from myelosketch.learning.gan import ConditionalGAN
     from myelosketch.learning.networks import PatchDiscriminator, build_generator
@@ -195,7 +193,6 @@ def build(method, scans, normalisation, starts, settings, seed):
         flips=settings["flips"],
         seed=seed,
         multiple=generator.network.stride,
-        augmentation=Augmentation(**settings["augmentation"]),
     )
     module = ConditionalGAN(
         generator,
