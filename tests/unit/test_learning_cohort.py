@@ -63,8 +63,8 @@ def tiny_settings(**changes):
         "ema": 0.0,
         "beta1": 0.5,
         "adversarial": "nonsaturating",
-        "generator": {"widths": [4, 8], "normalisation": "batch", "dropout": 0.5},
-        "discriminator": {"widths": [2, 2, 4, 4], "patch": [16, 16, 16], "normalisation": "batch"},
+        "generator": {"widths": [4, 8], "dropout": 0.5},
+        "discriminator": {"widths": [2, 2, 4, 4], "patch": [16, 16, 16]},
     }
     gan = {"epochs": 2, "learning_rate": 1e-3, "discriminator_learning_rate": 1e-4, "lambda_l1": 100.0}
     regional = {"lesion_crops": 0.25, "reduction": "mean_present", "cap": None}
