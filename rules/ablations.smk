@@ -119,7 +119,7 @@ rule score_ablation:
         methods=lambda wildcards: scored_methods(wildcards.variant),
         settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
         regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
-        prediction={key: value for key, value in config["prediction"].items()},
+        prediction=config["prediction"],
         library=library("evaluation.ablations"),
     script:
         "../workflow_scripts/score_ablation.py"

@@ -16,7 +16,6 @@ from test_learning_cohort import (  # noqa: F401
 
 from myelosketch.errors import InputError
 from myelosketch.learning.data import fit_normalisation, load_fold
-from myelosketch.learning.inference import NetworkModel
 from myelosketch.learning.models import load_model, save_model
 from myelosketch.learning.predict import needed_models, predict_scan
 from myelosketch.learning.ridge import (
@@ -225,18 +224,6 @@ def test_a_prediction_repeats_and_needs_neither_pet_nor_regions(trained, tmp_pat
     for name in ("a", "b"):
         predict_scan(maps_of(files), models, {"refiner": tmp_path / f"{name}.nii.gz"}, device="cpu")
     assert (load_volume(tmp_path / "a.nii.gz").data == load_volume(tmp_path / "b.nii.gz").data).all()
-
-
-def test_a_sliding_window_agrees_with_the_whole_volume_where_its_context_suffices(trained):
-    names, files, models = trained
-    model = NetworkModel.load(models["sketcher"], method="sketcher")
-    scan = load_fold(names, files)[0]
-    whole = model.predict(scan.maps, scan.support)
-    slid = model.predict(scan.maps, scan.support, window=[16, 16, 16], overlap=0.5)
-    assert slid.shape == whole.shape
-    assert np.corrcoef(slid[scan.support], whole[scan.support])[0, 1] > 0.9
-    same = model.predict(scan.maps, scan.support, window=[64, 64, 64])
-    assert np.abs(same - whole).max() < 0.05
 
 
 def test_a_map_that_is_not_finite_is_refused(trained, tmp_path):
