@@ -18,7 +18,6 @@ with job(snakemake):
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         device=snakemake.config["training"]["device"],
-        devices=snakemake.config["training"]["devices"],
         threads=snakemake.threads,
         fold=int(snakemake.wildcards.fold),
         start_model=direct,

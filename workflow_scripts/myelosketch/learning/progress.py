@@ -65,14 +65,10 @@ class History(lightning.Callback):
         row["seconds"] = round(time.monotonic() - self.started, 2)
         row["peak_memory_mb"] = peak_memory_mb(module.device)
         self.rows.append(row)
-        if trainer.is_global_zero:
-            write_table(pd.DataFrame([*self.earlier, *self.rows]), self.path)
-            print_progress(row, trainer.max_epochs)
-            if row.get("collapsed") and not self.rows[-2]["collapsed"]:
-                print(f"Warning: {collapse(self.rows)}", flush=True)
-        if trainer.logger is not None:
-            numbers = {name: value for name, value in row.items() if name not in ("member", "epoch")}
-            trainer.logger.log_metrics(numbers, step=row["epoch"])
+        write_table(pd.DataFrame([*self.earlier, *self.rows]), self.path)
+        print_progress(row, trainer.max_epochs)
+        if row.get("collapsed") and not self.rows[-2]["collapsed"]:
+            print(f"Warning: {collapse(self.rows)}", flush=True)
         self._stop_if_exhausted(trainer)
 
     def state_dict(self):
@@ -82,16 +78,14 @@ class History(lightning.Callback):
         self.rows, self.best = state["rows"], state["best"]
 
     def _validate(self, trainer, module, epoch):
-        """Scores of this epoch, by one process for all; notes the best one."""
+        """Scores of this epoch; notes the best one."""
         if self.validation is None:
             return {}
-        due = self.validation.is_due(epoch, trainer.max_epochs)
-        scores = dict.fromkeys(("validation_lesion_mae", "validation_brain_mae"), float("nan"))
-        if due and trainer.is_global_zero:
-            scores = self.validation.score(module.trained_generator(), module.device)
-        scores = trainer.strategy.broadcast(scores)
+        if not self.validation.is_due(epoch, trainer.max_epochs):
+            return dict.fromkeys(("validation_lesion_mae", "validation_brain_mae"), float("nan"))
+        scores = self.validation.score(module.trained_generator(), module.device)
         value = scores[self.validation.criterion]
-        if due and (self.best is None or value < self.best["value"]):
+        if self.best is None or value < self.best["value"]:
             self.best = {"epoch": epoch, "criterion": self.validation.criterion, "value": value}
         return scores
 
@@ -126,11 +120,8 @@ class Checkpoints(lightning.Callback):
 def save_checkpoint(trainer, path):
     """Write the state of a training so that ``path`` is whole or as it was, even if the machine stops."""
     temporary = path.with_suffix(".tmp")
-    if trainer.is_global_zero:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     trainer.save_checkpoint(temporary, weights_only=False)
-    if not trainer.is_global_zero:
-        return
     _to_disk(temporary)
     os.replace(temporary, path)
     _to_disk(path.parent)

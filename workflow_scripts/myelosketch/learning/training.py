@@ -6,7 +6,7 @@ from pathlib import Path
 
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.data import data_hash, fit_normalisation
-from myelosketch.learning.fitting import Machine, finish, fit_member
+from myelosketch.learning.fitting import finish, fit_member
 from myelosketch.learning.ladder import NETWORK_METHODS, start_of
 from myelosketch.learning.models import split_card, text_hash, value_ranges
 from myelosketch.learning.starts import out_of_fold_maps, start_maps
@@ -25,8 +25,6 @@ def train_stage(
     fold=None,
     start_model=None,
     ridge_model=None,
-    devices=1,
-    tensorboard=False,
 ):
     """Train a method of `ladder.NETWORK_METHODS` on the training scans of a fold.
 
@@ -49,8 +47,6 @@ def train_stage(
     start_model : folder of the trained model that this one starts from: the sketcher, for the refiner; the ridge,
         where the setting ``start`` says so
     ridge_model : folder of the ridge that the refiner's sketcher starts from, where it does
-    devices : GPUs of this node (processes, on CPU) that share every step
-    tensorboard : write TensorBoard's files into ``folder/tensorboard``
 
     Returns
     -------
@@ -60,12 +56,11 @@ def train_stage(
     ------
     InputError : settings that cannot work, no GPU where one is asked for
     """
-    from myelosketch.learning.device import choose_device, choose_devices, choose_precision, set_threads
+    from myelosketch.learning.device import choose_device, choose_precision, set_threads
     from myelosketch.learning.members import member_seeds
 
     check_settings(method, settings)
     device = choose_device(device)
-    devices = choose_devices(devices, device, batch=settings["batch"], crop=settings["crop"])
     precision = choose_precision(settings["precision"], device)
     set_threads(threads)
     inner = settings.get("validation", OFF)
@@ -86,7 +81,7 @@ def train_stage(
         )
         starts = [*inner_starts, *starts[len(trained) :]]
     print(
-        f"{method}: {len(trained)} training scans, {len(held)} for validation, {devices} x {device}, {precision}, "
+        f"{method}: {len(trained)} training scans, {len(held)} for validation, {device}, {precision}, "
         f"{threads} threads",
         flush=True,
     )
@@ -105,7 +100,6 @@ def train_stage(
         "start": start_card,
         "seed": seed,
         "device": device,
-        "devices": devices,
         "precision": precision,
         "threads": threads,
     }
@@ -115,12 +109,13 @@ def train_stage(
         schedule = {key: inner[key] for key in ("every_epochs", "patience")}
         validation = InnerValidation(held, starts[len(trained) :], normalisation, card, **schedule)
     started = time.monotonic()
-    machine = Machine(device, precision, devices, tensorboard)
     members = []
     for member_seed in member_seeds(seed, settings["members"]):
         module = build(method, trained, normalisation, starts[: len(trained)], settings, member_seed)
         epochs = settings[method]["epochs"]
-        members.append(fit_member(module, epochs, folder, text_hash(card), machine, members, validation))
+        members.append(
+            fit_member(module, epochs, folder, text_hash(card), device, precision, members, validation)
+        )
     return finish(folder, card, members, seconds=time.monotonic() - started)
 
 
