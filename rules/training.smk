@@ -6,7 +6,6 @@ MODEL_FOLDER = "results/training/fold-{fold}"
 # what every network method reads of the configuration; each adds its own section
 NETWORK_SETTINGS = (
     "inputs",
-    "members",
     "precision",
     "validation",
     "crop",

@@ -64,7 +64,7 @@ def networks(case, device):
     scans = synthetic_scans(CASES[case][1])
     normalisation = fit_normalisation(scans, settings_of(case)["inputs"])
     pair = [
-        NetworkModel([module_of(case, method).generator], normalisation, {}, device)
+        NetworkModel(module_of(case, method).generator, normalisation, {}, device)
         for method in ("sketcher", "refiner")
     ]
     return *pair, scans[0]

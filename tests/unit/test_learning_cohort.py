@@ -58,7 +58,6 @@ def tiny_settings(**changes):
         "steps_per_epoch": 2,
         "flips": True,
         "inputs": ["MTR", "FA", "RD", "AD"],
-        "members": 1,
         "schedule": "cosine",
         "ema": 0.0,
         "beta1": 0.5,

@@ -91,7 +91,7 @@ def test_a_discriminator_that_is_always_right_is_a_warning(data, tmp_path, capsy
     )
     assert f"Warning: {sentence.format(first - 2, first)}" in capsys.readouterr().out
     last = history["epoch"][history["collapsed"] == 1].iloc[-1]
-    assert card["members"][0]["warnings"] == [sentence.format(last - 2, last)]
+    assert card["warnings"] == [sentence.format(last - 2, last)]
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,7 @@ def test_killed_after_it_stopped_early_it_trains_no_further(data, tmp_path, monk
         with pytest.raises(ZeroDivisionError):
             train("sketcher", data, tmp_path, settings=settings)
     card = train("sketcher", data, tmp_path, settings=settings)
-    member = card["members"][0]
-    assert (member["epochs"], member["best"]["epoch"]) == (2, 1)
+    assert (card["epochs"], card["best"]["epoch"]) == (2, 1)
 
 
 @pytest.fixture
@@ -166,4 +165,4 @@ def test_a_finished_training_leaves_no_checkpoint(data, tmp_path):
         "model.json",
         "model.safetensors",
     ]
-    assert load_model(tmp_path)[1]["members"][0]["epochs"] == 1
+    assert load_model(tmp_path)[1]["epochs"] == 1

@@ -88,8 +88,8 @@ def test_a_prediction_chains_ridge_sketcher_and_refiner(chain, tmp_path):
 def test_a_residual_sketcher_that_learnt_nothing_is_the_ridge(chain):
     (names, files), models = chain
     model = NetworkModel.load(models["sketcher"], method="sketcher")
-    model.generator.members[0].network.head.weight.zero_()
-    model.generator.members[0].network.head.bias.zero_()
+    model.generator.network.head.weight.zero_()
+    model.generator.network.head.bias.zero_()
     scan = load_fold(names, files)[0]
     ridge = RidgeModel.load(models["ridge"]).predict(scan.maps, scan.support)
     assert model.predict(scan.maps, scan.support, ridge) == pytest.approx(ridge, abs=1e-5)
@@ -191,7 +191,7 @@ def test_a_map_that_is_left_out_is_no_channel_of_anything(tmp_path):
         assert card["input_maps"] == ["MTR", "RD"]
         assert list(card["normalisation"]["maps"]) == ["MTR", "RD"]
     assert (
-        load_model(models["sketcher"])[0]["members.0.network.encoder.0.0.conv.weight"].shape[1] == 3
+        load_model(models["sketcher"])[0]["network.encoder.0.0.conv.weight"].shape[1] == 3
     )  # maps and ridge
     scan = load_fold(*data)[0]
     outputs = {method: tmp_path / f"{method}.nii.gz" for method in CHAIN}

@@ -20,17 +20,8 @@ class CheckpointFiles:
     best: Path
 
 
-@dataclass(frozen=True)
-class Member:
-    """A trained member of a model: its seed, its weights (dict of arrays) and the history of its training."""
-
-    seed: int
-    tensors: dict
-    history: dict
-
-
-def fit_member(module, epochs, folder, fingerprint, device, precision, earlier, validation=None):
-    """Train one member of a model, from its checkpoint if there is one; one that is trained is only read.
+def fit(module, epochs, folder, fingerprint, *, device, precision, validation=None):
+    """Train a network, from its checkpoint if there is one; one that is trained is only read.
 
     Parameters
     ----------
@@ -40,34 +31,30 @@ def fit_member(module, epochs, folder, fingerprint, device, precision, earlier, 
     fingerprint : hash of all that shapes the training; a checkpoint of another one is not used
     device : "cpu" or "cuda"
     precision : "32" or "bf16"
-    earlier : list of Member, those that are trained already
     validation : InnerValidation or None
 
     Returns
     -------
-    Member, with the weights of the best epoch, or of the last one without validation
+    (dict of arrays, History) : the weights of the best epoch, or of the last one without validation
 
     Raises
     ------
-    InputError : see `fit`
+    InputError : see `run`
     """
     import torch
 
     from myelosketch.learning.progress import History
 
-    number = len(earlier) + 1
-    checkpoints = open_checkpoint(folder / "checkpoints" / f"member-{number}", fingerprint)
-    rows = [row for member in earlier for row in member.history["rows"]]
-    history = History(folder / "history.tsv", number, rows, validation)
-    fit(module, epochs, history, checkpoints, device, precision)
-    found = torch.load(checkpoints.last, weights_only=True)["callbacks"]["History"]
-    kept = checkpoints.best if found["best"] else checkpoints.last
+    checkpoints = open_checkpoint(folder / "checkpoints", fingerprint)
+    history = History(folder / "history.tsv", validation)
+    run(module, epochs, history, checkpoints, device=device, precision=precision)
+    kept = checkpoints.best if history.best else checkpoints.last
     module.load_state_dict(torch.load(kept, weights_only=True, map_location="cpu")["state_dict"])
     weights = module.trained_generator().state_dict()
-    return Member(module.seed, {name: value.cpu().numpy() for name, value in weights.items()}, found)
+    return {name: value.cpu().numpy() for name, value in weights.items()}, history
 
 
-def fit(module, epochs, history, checkpoints, device, precision):
+def run(module, epochs, history, checkpoints, *, device, precision):
     """Run Lightning's training loop, from the checkpoint if there is one.
 
     Parameters
@@ -118,7 +105,7 @@ def fit(module, epochs, history, checkpoints, device, precision):
 
 
 def open_checkpoint(folder, fingerprint):
-    """Paths of a member's checkpoints; those of other settings or other data are removed.
+    """Paths of a training's checkpoints; those of other settings or other data are removed.
 
     Returns
     -------
@@ -135,14 +122,15 @@ def open_checkpoint(folder, fingerprint):
     return CheckpointFiles(folder / f"last-{key}.ckpt", folder / f"best-{key}.ckpt")
 
 
-def finish(folder, card, members, *, seconds):
+def finish(folder, card, tensors, history, *, seconds):
     """Write weights and card of a model; then drop the checkpoints.
 
     Parameters
     ----------
     folder : of the model
     card : dict, all but what the training gave
-    members : list of Member
+    tensors : dict of arrays, the weights
+    history : progress.History
     seconds : that the training took, of its last start
 
     Returns
@@ -151,20 +139,12 @@ def finish(folder, card, members, *, seconds):
     """
     from myelosketch.learning.progress import warnings_of
 
-    tensors = {
-        f"members.{number}.{name}": array
-        for number, member in enumerate(members)
-        for name, array in member.tensors.items()
+    found = {
+        "epochs": len(history.rows),
+        "best": history.best,
+        "warnings": warnings_of(history.rows),
+        "seconds": round(seconds, 1),
     }
-    facts = [
-        {
-            "seed": member.seed,
-            "epochs": len(member.history["rows"]),
-            "best": member.history["best"],
-            "warnings": warnings_of(member.history["rows"]),
-        }
-        for member in members
-    ]
-    card = save_model(folder, tensors, {**card, "members": facts, "seconds": round(seconds, 1)})
+    card = save_model(folder, tensors, card | found)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return card

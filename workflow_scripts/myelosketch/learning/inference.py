@@ -4,17 +4,16 @@ import numpy as np
 import torch
 
 from myelosketch.learning.data import Normalisation, bounding_box
-from myelosketch.learning.members import MeanOfMembers
 from myelosketch.learning.models import load_model
 from myelosketch.learning.networks import build_generator
 from myelosketch.learning.patches import pad_end, padding_to_multiple
 
 
 class NetworkModel:
-    """Trained generators of one method with what they need to predict: `load`, then `predict`."""
+    """A trained generator with what it needs to predict: `load`, then `predict`."""
 
-    def __init__(self, generators, normalisation, card, device):
-        self.generator = MeanOfMembers(generators).to(device).eval().requires_grad_(False)
+    def __init__(self, generator, normalisation, card, device):
+        self.generator = generator.to(device).eval().requires_grad_(False)
         self.normalisation, self.card, self.device = normalisation, card, device
 
     @classmethod
@@ -27,10 +26,9 @@ class NetworkModel:
         """
         tensors, card = load_model(folder, method=method, config_sha256=config_sha256)
         normalisation = Normalisation.from_card(card["normalisation"])
-        members = [build_generator(method, card["settings"], normalisation) for _ in card["members"]]
-        model = cls(members, normalisation, card, device)
-        model.generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
-        return model
+        generator = build_generator(method, card["settings"], normalisation)
+        generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+        return cls(generator, normalisation, card, device)
 
     def predict(self, maps, support, start=None, *, flips=False):
         """DVR of one scan.
@@ -52,14 +50,14 @@ class NetworkModel:
             channels.append(start[box])
         image = torch.from_numpy(np.stack(channels).astype(np.float32))[None].to(self.device)
         size = image.shape[2:]
-        image = pad_end(image, padding_to_multiple(size, self.generator.stride))
+        image = pad_end(image, padding_to_multiple(size, self.generator.network.stride))
         with torch.no_grad():
             predicted = self._forward(image)
             if flips:
                 predicted = (predicted + self._forward(image.flip(2)).flip(2)) / 2
-        volume = np.zeros(support.shape, np.float32)
-        volume[box] = predicted[0, 0, : size[0], : size[1], : size[2]].cpu().numpy()
-        return volume
+        dvr = np.zeros(support.shape, np.float32)
+        dvr[support] = predicted[0, 0, : size[0], : size[1], : size[2]].cpu().numpy()[support[box]]
+        return dvr
 
     def _forward(self, image):
         last = 1 + len(self.normalisation.inputs)

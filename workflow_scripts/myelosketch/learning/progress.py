@@ -36,13 +36,11 @@ class History(lightning.Callback):
     Parameters
     ----------
     path : of the table
-    member : number of the member of the model, from 1
-    earlier : rows of the members before it
     validation : InnerValidation or None
     """
 
-    def __init__(self, path, member=1, earlier=(), validation=None):
-        self.path, self.member, self.earlier, self.validation = Path(path), member, list(earlier), validation
+    def __init__(self, path, validation=None):
+        self.path, self.validation = Path(path), validation
         self.rows, self.best, self.started = [], None, None
 
     def on_train_start(self, trainer, module):
@@ -54,7 +52,6 @@ class History(lightning.Callback):
     def on_train_epoch_end(self, trainer, module):
         means = module.epoch_means()
         row = {
-            "member": self.member,
             "epoch": trainer.current_epoch + 1,
             **means,
             **learning_rates(trainer.optimizers),
@@ -65,7 +62,7 @@ class History(lightning.Callback):
         row["seconds"] = round(time.monotonic() - self.started, 2)
         row["peak_memory_mb"] = peak_memory_mb(module.device)
         self.rows.append(row)
-        write_table(pd.DataFrame([*self.earlier, *self.rows]), self.path)
+        write_table(pd.DataFrame(self.rows), self.path)
         print_progress(row, trainer.max_epochs)
         if row.get("collapsed") and not self.rows[-2]["collapsed"]:
             print(f"Warning: {collapse(self.rows)}", flush=True)
@@ -173,11 +170,11 @@ def peak_memory_mb(device):
 
 def print_progress(row, epochs):
     """One line of the log: epoch, bar, seconds left, every number of the row."""
-    terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("member", "epoch"))
+    terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
     done = f"{row['epoch']}/{epochs}"
     left = row["seconds"] * (epochs - row["epoch"])
     print(
-        f"member {row['member']}  epoch {done:>9}  {progress_bar(row['epoch'], epochs)}  {left:5.0f} s left  {terms}",
+        f"epoch {done:>9}  {progress_bar(row['epoch'], epochs)}  {left:5.0f} s left  {terms}",
         flush=True,
     )
 

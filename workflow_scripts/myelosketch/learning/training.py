@@ -6,7 +6,7 @@ from pathlib import Path
 
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.data import data_hash, fit_normalisation
-from myelosketch.learning.fitting import finish, fit_member
+from myelosketch.learning.fitting import finish, fit
 from myelosketch.learning.ladder import NETWORK_METHODS, start_of
 from myelosketch.learning.models import split_card, text_hash, value_ranges
 from myelosketch.learning.starts import out_of_fold_maps, start_maps
@@ -28,9 +28,8 @@ def train_stage(
 ):
     """Train a method of `ladder.NETWORK_METHODS` on the training scans of a fold.
 
-    With ``settings["members"]`` above 1, so many networks are trained one after the other, alike but for their
-    seeds; the model is the mean of their predictions. A training that was killed and is started again with the same
-    arguments continues from its last epoch, and ends with the same weights to the bit as an uninterrupted one on CPU.
+    A training that was killed and is started again with the same arguments continues from its last epoch, and ends
+    with the same weights to the bit as an uninterrupted one on CPU.
 
     Parameters
     ----------
@@ -57,7 +56,6 @@ def train_stage(
     InputError : settings that cannot work, no GPU where one is asked for
     """
     from myelosketch.learning.device import choose_device, choose_precision, set_threads
-    from myelosketch.learning.members import member_seeds
 
     check_settings(method, settings)
     device = choose_device(device)
@@ -109,14 +107,17 @@ def train_stage(
         schedule = {key: inner[key] for key in ("every_epochs", "patience")}
         validation = InnerValidation(held, starts[len(trained) :], normalisation, card, **schedule)
     started = time.monotonic()
-    members = []
-    for member_seed in member_seeds(seed, settings["members"]):
-        module = build(method, trained, normalisation, starts[: len(trained)], settings, member_seed)
-        epochs = settings[method]["epochs"]
-        members.append(
-            fit_member(module, epochs, folder, text_hash(card), device, precision, members, validation)
-        )
-    return finish(folder, card, members, seconds=time.monotonic() - started)
+    module = build(method, trained, normalisation, starts[: len(trained)], settings, seed)
+    tensors, history = fit(
+        module,
+        settings[method]["epochs"],
+        folder,
+        text_hash(card),
+        device=device,
+        precision=precision,
+        validation=validation,
+    )
+    return finish(folder, card, tensors, history, seconds=time.monotonic() - started)
 
 
 def configuration_hash(method, settings, seed):
@@ -139,7 +140,6 @@ def stage_settings(method, settings):
         "steps_per_epoch",
         "flips",
         "inputs",
-        "members",
         "generator",
         "schedule",
         "ema",
@@ -152,7 +152,7 @@ def stage_settings(method, settings):
 
 
 def build(method, scans, normalisation, starts, settings, seed):
-    """Networks, losses and batches of one member of a method.
+    """Networks, losses and batches of a method.
 
     Returns
     -------

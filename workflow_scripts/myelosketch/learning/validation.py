@@ -43,9 +43,9 @@ def hold_out(scans, share, seed):
         )
     random = np.random.default_rng([seed, 3])
     held = set()
-    for members, fewest in ((patients, 1), (others, 0)):
-        count = min(max(round(share * len(members)), fewest), len(members) - 1) if members else 0
-        held.update(random.permutation(sorted(members))[:count].tolist())
+    for group, fewest in ((patients, 1), (others, 0)):
+        count = min(max(round(share * len(group)), fewest), len(group) - 1) if group else 0
+        held.update(random.permutation(sorted(group))[:count].tolist())
     return (
         [scan for scan in scans if subject_of(scan.name) not in held],
         [scan for scan in scans if subject_of(scan.name) in held],
@@ -88,7 +88,7 @@ class InnerValidation:
         """
         from myelosketch.learning.inference import NetworkModel
 
-        model = NetworkModel([copy.deepcopy(generator)], self.normalisation, self.card, device)
+        model = NetworkModel(copy.deepcopy(generator), self.normalisation, self.card, device)
         lesion, brain = [], []
         for scan, start in zip(self.scans, self.starts, strict=True):
             error = np.abs(model.predict(scan.maps, scan.support, start) - scan.dvr)

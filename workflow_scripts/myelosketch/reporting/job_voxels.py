@@ -143,4 +143,4 @@ def _crop_voxels(root, rule, job):
     if settings["crop"] is None:  # whole volumes, which differ in size
         return UNKNOWN
     step = float(math.prod(settings["crop"]) * settings["batch"])
-    return step, step * settings["steps_per_epoch"] * sum(member["epochs"] for member in card["members"])
+    return step, step * settings["steps_per_epoch"] * card["epochs"]
