@@ -1,7 +1,5 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
-from myelosketch.learning.ladder import starts_of
-
 MODEL_FOLDER = "results/training/fold-{fold}"
 # what every network method reads of the configuration; each adds its own section
 NETWORK_SETTINGS = (
@@ -19,16 +17,6 @@ NETWORK_SETTINGS = (
     "generator",
     "discriminator",
 )
-STARTS = starts_of(config["training"])
-RIDGE = [f"{MODEL_FOLDER}/ridge/model.safetensors", f"{MODEL_FOLDER}/ridge/model.json"]
-# of a sketcher that starts from the ridge, and so of its refiner
-RIDGE_OF_SKETCHER = RIDGE if STARTS["sketcher"] else []
-# of the other methods, by method and fold
-RIDGE_OF = {
-    (method, str(fold)): [path.format(fold=fold) for path in RIDGE] if start else []
-    for method, start in STARTS.items()
-    for fold in FOLD_IDS
-}
 MODELS = expand(f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=FOLD_IDS, method=METHODS)
 
 
@@ -114,7 +102,6 @@ rule train_sketcher:
     """Sketcher: cGAN from the MRI maps to the DVR map, with the L1 over the brain (Eq. 2 and 4)."""
     input:
         scans=training_parts(PACK),
-        ridge=RIDGE_OF_SKETCHER,
     output:
         weights=f"{MODEL_FOLDER}/sketcher/model.safetensors",
         card=f"{MODEL_FOLDER}/sketcher/model.json",
@@ -145,7 +132,6 @@ rule train_refiner:
         scans=training_parts(PACK),
         sketcher=f"{MODEL_FOLDER}/sketcher/model.safetensors",
         sketcher_card=f"{MODEL_FOLDER}/sketcher/model.json",
-        ridge=RIDGE_OF_SKETCHER,
     output:
         weights=f"{MODEL_FOLDER}/refiner/model.safetensors",
         card=f"{MODEL_FOLDER}/refiner/model.json",
@@ -174,7 +160,6 @@ rule train_comparison:
     """A network without a discriminator that the sketcher and the refiner are compared with."""
     input:
         scans=training_parts(PACK),
-        ridge=lambda wildcards: RIDGE_OF[wildcards.method, wildcards.fold],
     output:
         weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",
         card=f"{MODEL_FOLDER}/{{method}}/model.json",

@@ -17,5 +17,4 @@ with job(snakemake):
         device=snakemake.config["training"]["device"],  # where, not what: a change need not train anew
         threads=snakemake.threads,
         fold=int(snakemake.wildcards.fold),
-        start_model=Path(snakemake.input.ridge[0]).parent if snakemake.input.ridge else None,
     )

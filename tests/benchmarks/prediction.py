@@ -24,7 +24,6 @@ from learning_work import CASES, machine_rates, module_of, settings_of, spent, s
 from myelosketch.learning.data import fit_normalisation
 from myelosketch.learning.device import choose_device, set_threads
 from myelosketch.learning.inference import NetworkModel
-from myelosketch.learning.ladder import start_of
 from myelosketch.learning.progress import peak_memory_mb
 
 
@@ -73,10 +72,9 @@ def networks(case, device):
 def measured(case, args, device):
     """Seconds of a scan through both networks, and the peak memory."""
     sketcher, refiner, scan = networks(case, device)
-    before = start_of("sketcher", settings_of(case)["sketcher"]) and scan.dvr
 
     def both():
-        sketch = sketcher.predict(scan.maps, scan.support, before)
+        sketch = sketcher.predict(scan.maps, scan.support)
         refiner.predict(scan.maps, scan.support, sketch)
 
     both()
@@ -90,10 +88,9 @@ def floor(case, args, device):
     product, copy = machine_rates(device, torch.float32)
     sketcher, refiner, scan = networks(case, device)
     players = (sketcher.generator, refiner.generator)
-    before = start_of("sketcher", settings_of(case)["sketcher"]) and scan.dvr
 
     def both():
-        sketcher.predict(scan.maps, scan.support, before)
+        sketcher.predict(scan.maps, scan.support)
         refiner.predict(scan.maps, scan.support, scan.dvr)
 
     flops, moved = work_of(both, players, 4)

@@ -67,10 +67,10 @@ def tiny_settings(**changes):
     }
     gan = {"epochs": 2, "learning_rate": 1e-3, "discriminator_learning_rate": 1e-4, "lambda_l1": 100.0}
     regional = {"lesion_crops": 0.25, "reduction": "mean_present", "cap": None}
-    settings["sketcher"] = {**gan, "start": "none", "residual": False}
-    settings["refiner"] = {**gan, **regional, "residual": True, "sketches": "in_sample", "sketch_parts": 2}
+    settings["sketcher"] = gan
+    settings["refiner"] = {**gan, **regional, "residual": True}
     plain = {"epochs": 1, "learning_rate": 1e-3, "lambda_l1": 100.0}
-    settings["unet"] = {**plain, "start": "none", "residual": False}
+    settings["unet"] = plain
     settings["unetroi"] = {**plain, **regional}
     settings["dnn2"] = {**plain, "widths": [4, 4]}
     return json.loads(json.dumps({**settings, **changes}))

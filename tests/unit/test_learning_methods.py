@@ -17,7 +17,7 @@ from test_learning_cohort import (  # noqa: F401
 from myelosketch.errors import InputError
 from myelosketch.learning.data import fit_normalisation, load_fold
 from myelosketch.learning.models import load_model, save_model
-from myelosketch.learning.predict import needed_models, predict_scan
+from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.ridge import (
     RidgeModel,
     choose,
@@ -45,7 +45,6 @@ def trained(tmp_path_factory):
     scans = load_fold(names, files)
     fit_ridge(scans, folder / "ridge", fold=2)
     for method in ("sketcher", "refiner"):
-        start = folder / "sketcher" if method == "refiner" else None
         train_stage(
             method,
             scans,
@@ -54,7 +53,7 @@ def trained(tmp_path_factory):
             seed=5,
             device="cpu",
             fold=2,
-            start_model=start,
+            sketcher=folder / "sketcher" if method == "refiner" else None,
         )
     return names, files, {method: folder / method for method in ("ridge", "sketcher", "refiner")}
 
@@ -191,14 +190,6 @@ def test_the_mean_of_controls_has_no_dark_edge():
 def test_a_fold_without_controls_has_no_template(tmp_path):
     with pytest.raises(InputError, match="fold 2 has no control among its training scans"):
         fit_template([], {}, tmp_path, fold=2)
-
-
-def test_models_are_read_in_an_order_that_serves_the_refiner():
-    starts = {"refiner": "sketcher", "sketcher": None, "unet": None}
-    assert needed_models(["template", "refiner", "sketcher"], starts) == ["template", "sketcher", "refiner"]
-    assert needed_models(["unet"], starts) == ["unet"]
-    starts["sketcher"] = "ridge"
-    assert needed_models(["refiner", "ridge"], starts) == ["ridge", "sketcher", "refiner"]
 
 
 def test_a_prediction_is_zero_outside_the_support_and_says_what_it_is(trained, tmp_path):

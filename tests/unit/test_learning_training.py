@@ -21,7 +21,7 @@ from myelosketch.tables import read_table
 UNIT = Path(__file__).parent
 
 
-def train(method, data, folder, *, settings=None, start_model=None, **options):
+def train(method, data, folder, *, settings=None, sketcher=None, **options):
     return train_stage(
         method,
         load_fold(*data),
@@ -29,7 +29,7 @@ def train(method, data, folder, *, settings=None, start_model=None, **options):
         settings=settings or tiny_settings(),
         seed=5,
         device="cpu",
-        start_model=start_model,
+        sketcher=sketcher,
         **options,
     )
 
@@ -119,9 +119,9 @@ def test_the_comparisons_are_trained_by_the_same_call(shared, tmp_path, method):
 def test_the_refiner_leaves_the_sketcher_as_it_was(shared, tmp_path):
     data, sketcher = shared
     before = weights(sketcher)
-    card = train("refiner", data, tmp_path, start_model=sketcher)
+    card = train("refiner", data, tmp_path, sketcher=sketcher)
     assert weights(sketcher) == before
-    assert card["start"]["weights_sha256"] == load_model(sketcher)[1]["weights_sha256"]
+    assert card["sketcher_sha256"] == load_model(sketcher)[1]["weights_sha256"]
 
 
 def test_sketches_are_made_with_dropout_off(shared):
@@ -139,7 +139,7 @@ def test_a_refiner_needs_the_sketcher_of_its_own_fold(shared, tmp_path):
         train("refiner", (names, files), tmp_path)
     fewer = (names[:3], {key: paths[:3] for key, paths in files.items()})
     with pytest.raises(InputError, match=r"was trained on other scans than this refiner \(sub-04"):
-        train("refiner", fewer, tmp_path, start_model=sketcher)
+        train("refiner", fewer, tmp_path, sketcher=sketcher)
 
 
 def test_a_moving_average_is_kept_where_one_is_asked_for(shared, tmp_path):

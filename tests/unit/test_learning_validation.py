@@ -151,7 +151,7 @@ def test_training_stops_when_nothing_gets_better(data, tmp_path, monkeypatch):
 
 
 def test_the_refiner_is_validated_on_the_same_participants(data, whole, tmp_path):
-    card = train("refiner", data, tmp_path, settings=validated(), start_model=whole)
+    card = train("refiner", data, tmp_path, settings=validated(), sketcher=whole)
     assert card["split"] == load_model(whole)[1]["split"]
 
 

@@ -51,12 +51,12 @@ def test_a_killed_training_resumes_to_the_same_weights(smoke, tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(lambda: any(Path(killed / CHECKPOINTS).glob("*/*")), process)
+    wait_for(lambda: any(Path(killed / CHECKPOINTS).glob("*.ckpt")), process)
     time.sleep(1)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (killed / WEIGHTS).exists()
-    assert any((killed / CHECKPOINTS).glob("*/*"))
+    assert any((killed / CHECKPOINTS).glob("*.ckpt"))
 
     snakemake(killed, "--unlock", configs=(SMOKE, longer))
     snakemake(killed, *target, configs=(SMOKE, longer))

@@ -13,13 +13,13 @@ from myelosketch.learning.losses import brain_weights, region_weights
 from myelosketch.learning.patches import padding_to_multiple
 from myelosketch.names import REGION_CODES
 
-# channels of a prepared scan; the input maps follow, and after them, where there is one, the start image
+# channels of a prepared scan; the input maps follow, and after them, for a refiner, the sketch
 SUPPORT, DVR, WEIGHTS, MAPS = 0, 1, 2, 3
 # of a device's free memory that the scans of a fold may take; the rest is for the step
 FREE_SHARE = 0.25
 
 
-def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=None, start=None):
+def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=None, sketch=None):
     """Everything a crop is cut from, in one array.
 
     Parameters
@@ -28,19 +28,19 @@ def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=Non
     normalisation : Normalisation
     loss : "l1" (Eq. 4) or "weighted_l1" (Eq. 5); decides the voxel weights, taken from the whole volume
     reduction, cap : of `region_weights`
-    start : float32 array (x, y, z), DVR of the sketch or the ridge, optional
+    sketch : float32 array (x, y, z), DVR, optional
 
     Returns
     -------
-    float32 array (channels, x, y, z): support, DVR, weights, the input maps (z-scores) and, if given, the start
+    float32 array (channels, x, y, z): support, DVR, weights, the input maps (z-scores) and, if given, the sketch
     """
     if loss == "weighted_l1":
         weights = region_weights(scan.regions, reduction=reduction, cap=cap)
     else:
         weights = brain_weights(scan.regions)
     channels = [scan.support, scan.dvr, weights, *normalisation.standardise(scan.maps, scan.support)]
-    if start is not None:
-        channels.append(start)
+    if sketch is not None:
+        channels.append(sketch)
     return np.stack(channels).astype(np.float32)
 
 
@@ -104,7 +104,7 @@ class FoldCrops:
             "weights": tensor[:, WEIGHTS : WEIGHTS + 1],
         }
         if tensor.shape[1] > self.images.stop:
-            batch["start"] = tensor[:, self.images.stop :]
+            batch["sketch"] = tensor[:, self.images.stop :]
         return batch
 
     def _turn(self, epoch, step):

@@ -87,7 +87,7 @@ class ConditionalGAN(lightning.LightningModule):
 
     def play(self, batch):
         """Give a batch to both players, as the generator's step does, and learn nothing."""
-        predicted = self.generator(batch["maps"], batch["support"], batch.get("start"))
+        predicted = self.generator(batch["maps"], batch["support"], batch.get("sketch"))
         if self.discriminator is not None:
             keep = with_brain(batch["support"], self.patch)
             fake = self._patches(predicted, batch["support"], keep)
@@ -117,7 +117,7 @@ class ConditionalGAN(lightning.LightningModule):
         optimizers = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
         self._set_rates(optimizers, self.current_epoch * self.trainer.num_training_batches + index)
-        predicted = self.generator(batch["maps"], batch["support"], batch.get("start"))
+        predicted = self.generator(batch["maps"], batch["support"], batch.get("sketch"))
         terms = {"l1": losses.weighted_l1(predicted, batch["dvr"], batch["weights"])}
         total = self.lambda_l1 * terms["l1"]
         if self.discriminator is not None:

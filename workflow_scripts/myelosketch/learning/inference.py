@@ -30,14 +30,14 @@ class NetworkModel:
         generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
         return cls(generator, normalisation, card, device)
 
-    def predict(self, maps, support, start=None, *, flips=False):
+    def predict(self, maps, support, sketch=None, *, flips=False):
         """DVR of one scan.
 
         Parameters
         ----------
         maps : array (4, x, y, z), in the units of the cohort (not z-scores)
         support : bool array (x, y, z)
-        start : array (x, y, z), DVR that the model starts from (sketch or ridge)
+        sketch : array (x, y, z), DVR, for a refiner
         flips : mean of the prediction and that of the image mirrored left to right (ours)
 
         Returns
@@ -46,8 +46,8 @@ class NetworkModel:
         """
         box = bounding_box(support)
         channels = [support[box], *self.normalisation.standardise(maps, support)[(slice(None), *box)]]
-        if start is not None:
-            channels.append(start[box])
+        if sketch is not None:
+            channels.append(sketch[box])
         image = torch.from_numpy(np.stack(channels).astype(np.float32))[None].to(self.device)
         size = image.shape[2:]
         image = pad_end(image, padding_to_multiple(size, self.generator.network.stride))
@@ -61,5 +61,5 @@ class NetworkModel:
 
     def _forward(self, image):
         last = 1 + len(self.normalisation.inputs)
-        start = image[:, last:] if image.shape[1] > last else None
-        return self.generator(image[:, 1:last], image[:, :1], start)
+        sketch = image[:, last:] if image.shape[1] > last else None
+        return self.generator(image[:, 1:last], image[:, :1], sketch)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from myelosketch.errors import InputError
 from myelosketch.learning.checks import HALVINGS
-from myelosketch.learning.ladder import NETWORK_METHODS, start_of
+from myelosketch.learning.ladder import NETWORK_METHODS
 
 SLOPE = 0.2
 
@@ -106,15 +106,15 @@ class DNN2(nn.Module):
 class DVRModel(nn.Module):
     """A network with a linear output in DVR (ours; decision 12), zero where the MRI maps hold no tissue.
 
-    Without a start image: DVR = mean + SD x network(maps). With one (the sketch, or the ridge's map), it is a
-    further input channel, and with ``residual`` DVR = start + SD x network(maps, start) (ours, beyond the
-    paper). Mean and SD are the target's, over the brain voxels of the training scans.
+    Without a sketch: DVR = mean + SD x network(maps). With one, it is a further input channel, and with ``residual``
+    DVR = sketch + SD x network(maps, sketch) (ours, beyond the paper). Mean and SD are the target's, over the brain
+    voxels of the training scans.
 
     Parameters
     ----------
     network : module with ``stride`` that maps (batch, channels, ...) to (batch, 1, ...)
     mean, sd : DVR of the training scans
-    residual : predict a correction of the start image
+    residual : predict a correction of the sketch
     """
 
     def __init__(self, network, *, mean, sd, residual=False):
@@ -124,21 +124,21 @@ class DVRModel(nn.Module):
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.register_buffer("sd", torch.tensor(float(sd)))
 
-    def forward(self, maps, support, start=None):
+    def forward(self, maps, support, sketch=None):
         """Predicted DVR.
 
         Parameters
         ----------
         maps : Tensor (batch, inputs, x, y, z), z-scores of the input maps
         support : Tensor (batch, 1, x, y, z), 1 where the maps hold tissue
-        start : Tensor (batch, 1, x, y, z), DVR of the sketch or the ridge, optional
+        sketch : Tensor (batch, 1, x, y, z), DVR, for a refiner
 
         Returns
         -------
         Tensor (batch, 1, x, y, z), float32, DVR
         """
-        image = maps if start is None else torch.cat([maps, self.standardise(start) * support], dim=1)
-        origin = start if self.residual else self.mean
+        image = maps if sketch is None else torch.cat([maps, self.standardise(sketch) * support], dim=1)
+        origin = sketch if self.residual else self.mean
         return (origin + self.sd * self.network(image)) * support
 
     def standardise(self, dvr):
@@ -222,7 +222,7 @@ def build_generator(method, settings, normalisation):
     DVRModel
     """
     plan = NETWORK_METHODS[method]
-    channels = len(normalisation.inputs) + (1 if start_of(method, settings) else 0)
+    channels = len(normalisation.inputs) + (1 if plan.refines else 0)
     shape = settings["generator"]
     if plan.network == "dnn2":
         shape = shape | {"widths": settings["widths"]}

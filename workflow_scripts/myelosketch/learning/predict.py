@@ -7,32 +7,13 @@ from myelosketch import names
 from myelosketch.cohort.parts import write_record
 from myelosketch.errors import InputError, for_each
 from myelosketch.learning.data import load_maps
-from myelosketch.learning.ladder import NETWORK_METHODS
-from myelosketch.learning.models import CARD
-from myelosketch.learning.starts import check_same_start
-from myelosketch.provenance import provenance, read_json
+from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
+from myelosketch.provenance import provenance
 from myelosketch.volumes import save_volume
 
 TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
 # what a prediction reads of a scan
 PREDICTION_FILES = ("mtr", "fa", "rd", "ad", *TRANSFORMS)
-
-
-def needed_models(methods, starts):
-    """Methods whose models a prediction by ``methods`` reads, in an order that serves each before it is asked
-    for.
-
-    Parameters
-    ----------
-    methods : names
-    starts : dict method -> the method that it starts from, or None (`ladder.starts_of`)
-    """
-    wanted = []
-    for method in methods:
-        start = starts.get(method)
-        before = needed_models([start], starts) if start else []
-        wanted += [name for name in (*before, method) if name not in wanted]
-    return wanted
 
 
 def predict_scans(scans, models, record, *, root, methods, **options):
@@ -66,16 +47,7 @@ def predict_scans(scans, models, record, *, root, methods, **options):
     write_record(record, rows)
 
 
-def predict_scan(
-    files,
-    models,
-    outputs,
-    *,
-    flips=False,
-    device="auto",
-    threads=1,
-    configurations=None,
-):
+def predict_scan(files, models, outputs, *, flips=False, device="auto", threads=1, configurations=None):
     """Predict the DVR map of one scan by several methods.
 
     A prediction repeats to the bit on CPU. No mask and no PET is read.
@@ -96,11 +68,10 @@ def predict_scan(
     Raises
     ------
     InputError : a map with values that are not finite, a card that does not match its weights or the configuration,
-        or a model that was trained on the maps of another sketcher or ridge
+        or a refiner that was trained on the maps of another sketcher
     GeometryError : maps on different grids
     """
-    starts = {method: start_on_card(folder) for method, folder in models.items()}
-    needed = needed_models(outputs, starts)
+    needed = needed_models(outputs)
     missing = [method for method in needed if method not in models]
     if missing:
         raise InputError(
@@ -108,16 +79,19 @@ def predict_scan(
             "folders."
         )
     maps = load_maps(files)
-    options = {
-        "flips": flips,
-        "device": device,
-        "threads": threads,
-        "configurations": configurations or {},
-    }
     predicted, cards = {}, {}
     for method in needed:
         predicted[method], cards[method] = predict_by(
-            method, models[method], maps, files, predicted, cards, **options
+            method,
+            models[method],
+            maps,
+            files,
+            predicted,
+            cards,
+            flips=flips,
+            device=device,
+            threads=threads,
+            configurations=configurations or {},
         )
     for method, path in outputs.items():
         card = cards[method]
@@ -135,14 +109,6 @@ def predict_scan(
     return {method: cards[method]["weights_sha256"] for method in outputs}
 
 
-def start_on_card(folder):
-    """The method that the model in a folder starts from, or None; a folder without a card is judged when its model
-    is opened."""
-    card = Path(folder) / CARD
-    start = read_json(card).get("start") if card.is_file() else None
-    return start["method"] if start else None
-
-
 def predict_by(method, folder, maps, files, predicted, cards, *, flips, device, threads, configurations):
     """DVR by one method, and the card of its model.
 
@@ -158,6 +124,10 @@ def predict_by(method, folder, maps, files, predicted, cards, *, flips, device, 
     Returns
     -------
     (float32 array (x, y, z), dict)
+
+    Raises
+    ------
+    InputError : a refiner with another sketcher than the one that it started from in training
     """
     if method == "template":
         from myelosketch.learning.template import TemplateModel
@@ -173,12 +143,13 @@ def predict_by(method, folder, maps, files, predicted, cards, *, flips, device, 
     from myelosketch.learning.inference import NetworkModel
 
     set_threads(threads)
-    model = NetworkModel.load(
-        folder,
-        method=method,
-        device=choose_device(device),
-        config_sha256=configurations.get(method),
-    )
-    start = start_on_card(folder)
-    check_same_start(method, model.card, cards.get(start))
-    return model.predict(maps.data, maps.support, predicted.get(start), flips=flips), model.card
+    wanted = configurations.get(method)
+    model = NetworkModel.load(folder, method=method, device=choose_device(device), config_sha256=wanted)
+    sketch = None
+    if NETWORK_METHODS[method].refines:
+        sketch = predicted["sketcher"]
+        if model.card["sketcher_sha256"] != cards["sketcher"]["weights_sha256"]:
+            raise InputError(
+                "the refiner was trained on the maps of another sketcher: use both from the same fold and run."
+            )
+    return model.predict(maps.data, maps.support, sketch, flips=flips), model.card

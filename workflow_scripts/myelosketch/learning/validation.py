@@ -58,15 +58,15 @@ class InnerValidation:
     Parameters
     ----------
     scans : list of TrainingScan, not trained on
-    starts : list of arrays (x, y, z) or None, the start image of each
+    sketches : list of arrays (x, y, z), or of None where no refiner is trained
     normalisation : Normalisation of the scans that are trained on
     card : dict, the model's card, for the prediction
     every_epochs : int
     patience : epochs without a better score after which training stops; 0 never stops
     """
 
-    def __init__(self, scans, starts, normalisation, card, *, every_epochs, patience):
-        self.scans, self.starts, self.normalisation, self.card = scans, starts, normalisation, card
+    def __init__(self, scans, sketches, normalisation, card, *, every_epochs, patience):
+        self.scans, self.sketches, self.normalisation, self.card = scans, sketches, normalisation, card
         self.every_epochs, self.patience = every_epochs, patience
         lesions = any(_lesion(scan).any() for scan in scans)
         self.criterion = "validation_lesion_mae" if lesions else "validation_brain_mae"
@@ -90,8 +90,8 @@ class InnerValidation:
 
         model = NetworkModel(copy.deepcopy(generator), self.normalisation, self.card, device)
         lesion, brain = [], []
-        for scan, start in zip(self.scans, self.starts, strict=True):
-            error = np.abs(model.predict(scan.maps, scan.support, start) - scan.dvr)
+        for scan, sketch in zip(self.scans, self.sketches, strict=True):
+            error = np.abs(model.predict(scan.maps, scan.support, sketch) - scan.dvr)
             brain.append(error[scan.brain].mean())
             if _lesion(scan).any():
                 lesion.append(error[_lesion(scan)].mean())

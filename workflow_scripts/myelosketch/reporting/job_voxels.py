@@ -41,7 +41,7 @@ RECORDS = {
     "score_scans": "regions/{part}.tsv",
 }
 PER_FOLD = {
-    "petref of training scans": ("fit_ridge", "ablate_ridge"),
+    "petref of training scans": ("fit_ridge",),
     "petref of training controls": ("fit_template", "fit_threshold"),
 }
 PER_CROP = ("train_sketcher", "train_refiner", "train_comparison", "train_ablation")
