@@ -50,12 +50,8 @@ class History(lightning.Callback):
         self.started = time.monotonic()
 
     def on_train_epoch_end(self, trainer, module):
-        means = module.epoch_means()
-        row = {
-            "epoch": trainer.current_epoch + 1,
-            **means,
-            **learning_rates(trainer.optimizers),
-        }
+        rates = learning_rates(trainer.optimizers)
+        row = {"epoch": trainer.current_epoch + 1, **module.epoch_means(), **rates}
         if "accuracy_real" in row:
             row["collapsed"] = int(collapse([*self.rows, row]) is not None)
         row |= self._validate(trainer, module, row["epoch"])
