@@ -1,8 +1,7 @@
 """What the rules of the ablations ask: their variants, the models these train anew, and where files lie."""
 
 from myelosketch.errors import InputError
-from myelosketch.learning.ladder import starts_of
-from myelosketch.learning.predict import needed_models
+from myelosketch.learning.ladder import needed_models
 from myelosketch.learning.variants import CONFIGURED, changed_models, variant_training
 
 
@@ -63,20 +62,19 @@ def ablation_model(method, variant, seed, fold):
     """Folder of a model that a variant reads from a seed: its own, or what it shares with the configured training."""
     if method in CHANGED[variant]:
         return f"{ABLATION_FOLDER}/{method}".format(variant=variant, seed=seed, fold=fold)
-    if method == "ridge" or int(seed) == config["seed"]:
+    if int(seed) == config["seed"]:
         return f"{MODEL_FOLDER}/{method}".format(fold=fold)
     return ablation_model(method, CONFIGURED, seed, fold)
 
 
 def ablation_models(variant, seed, fold, methods):
     """Weights and cards of all models that a prediction by ``methods`` of a variant reads."""
-    needed = needed_models(methods, starts_of(VARIANTS[variant]))
-    folders = [ablation_model(method, variant, seed, fold) for method in needed]
+    folders = [ablation_model(method, variant, seed, fold) for method in needed_models(methods)]
     return [f"{folder}/model.{kind}" for folder in folders for kind in ("safetensors", "json")]
 
 
-def ablation_starts(wildcards):
-    """Input function: the models that a model of a variant starts from."""
+def ablation_sketcher(wildcards):
+    """Input function: weights and card of the sketcher that a refiner of a variant starts from."""
     models = ablation_models(wildcards.variant, wildcards.seed, wildcards.fold, [wildcards.method])
     return models[:-2]  # without the one to be trained
 

@@ -1,6 +1,7 @@
 """Ablations, on request: what each part of the method is worth, by variants of its training (config ablations)."""
 
-from myelosketch.learning.predict import TRANSFORMS, needed_models
+from myelosketch.learning.ladder import needed_models
+from myelosketch.learning.predict import TRANSFORMS
 
 ABLATION_FOLDER = f"{RESULTS}/ablations/{{variant}}/seed-{{seed}}/fold-{{fold}}"
 ABLATED_FOLDS = config["ablations"]["folds"] or CROSS_VALIDATION
@@ -18,7 +19,7 @@ except MyelosketchError as error:
     VARIANTS = {}
 VARIANTS = {CONFIGURED: config["training"]} | VARIANTS
 # from a further seed every network is another one
-CHANGED[CONFIGURED] = [name for name in needed_models(GANS, STARTS) if name != "ridge"]
+CHANGED[CONFIGURED] = needed_models(GANS)
 # what is trained for the ablations: pairs of variant and seed
 ABLATION_RUNS = [
     (variant, seed)
@@ -33,28 +34,11 @@ ABLATION_FILES = ("mtr", "fa", "rd", "ad", "dvr", "regions", "fractions", *TRANS
 ABLATIONS = [f"{RESULTS}/ablations/ablations.tsv", *FIGURE_FILES["ablations"].values()]
 
 
-# of a variant whose maps differ, and whose sketcher starts from the ridge
-use rule fit_ridge as ablate_ridge with:
-    output:
-        weights=f"{ABLATION_FOLDER}/ridge/model.safetensors",
-        card=f"{ABLATION_FOLDER}/ridge/model.json",
-    log:
-        "results/logs/ablate_ridge/{variant}_seed-{seed}_fold-{fold}.log",
-    benchmark:
-        "results/benchmarks/ablate_ridge/{variant}_seed-{seed}_fold-{fold}.tsv"
-    params:
-        scans=lambda wildcards: train_scans(wildcards.fold),
-        alphas=lambda wildcards: VARIANTS[wildcards.variant]["ridge"]["alphas"],
-        splits=lambda wildcards: VARIANTS[wildcards.variant]["ridge"]["splits"],
-        inputs=lambda wildcards: VARIANTS[wildcards.variant]["inputs"],
-        library=library("learning.ridge", "learning.packs"),
-
-
 rule train_ablation:
     """Sketcher or refiner of a variant; what the variant does not change is the configured model."""
     input:
         scans=training_packs,
-        starts=ablation_starts,
+        sketcher=ablation_sketcher,
     output:
         weights=f"{ABLATION_FOLDER}/{{method}}/model.safetensors",
         card=f"{ABLATION_FOLDER}/{{method}}/model.json",
@@ -118,7 +102,7 @@ rule score_ablation:
         methods=lambda wildcards: scored_methods(wildcards.variant),
         settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
         regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
-        prediction={key: value for key, value in config["prediction"].items()},
+        prediction=config["prediction"],
         library=library("evaluation.ablations"),
     script:
         "../workflow_scripts/score_ablation.py"

@@ -1,8 +1,9 @@
 """Floor 4: the DVR map of every scan, predicted by the models of the fold that held it out."""
 
-from myelosketch.learning.predict import PREDICTION_FILES, needed_models
+from myelosketch.learning.ladder import needed_models
+from myelosketch.learning.predict import PREDICTION_FILES
 
-MODELS_READ = needed_models(METHODS, STARTS)
+MODELS_READ = needed_models(METHODS)
 
 
 PREDICTED = {method: derivative("predicted", method=method) for method in METHODS}
@@ -38,7 +39,9 @@ rule predict_scan:
         methods=METHODS,
         options=config["prediction"],
         # a model that was put in the place of the trained one is refused
-        settings={method: network_settings(method) for method in MODELS_READ if method in STARTS},
+        settings={
+            method: network_settings(method) for method in MODELS_READ if method in NETWORK_METHODS
+        },
         seed=config["seed"],
         library=library("learning.predict"),
     script:

@@ -1,21 +1,18 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
 from myelosketch.learning.data import TRAINING_FILES
-from myelosketch.learning.ladder import starts_of
 
 MODEL_FOLDER = "results/training/fold-{fold}"
 PACK = "results/training/scans/fold-{fold}.safetensors"
 # what every network method reads of the configuration; each adds its own section
 NETWORK_SETTINGS = (
     "inputs",
-    "members",
     "precision",
     "validation",
     "crop",
     "batch",
     "steps_per_epoch",
     "flips",
-    "augmentation",
     "schedule",
     "ema",
     "beta1",
@@ -23,16 +20,6 @@ NETWORK_SETTINGS = (
     "generator",
     "discriminator",
 )
-STARTS = starts_of(config["training"])
-RIDGE = [f"{MODEL_FOLDER}/ridge/model.safetensors", f"{MODEL_FOLDER}/ridge/model.json"]
-# of a sketcher that starts from the ridge, and so of its refiner
-RIDGE_OF_SKETCHER = RIDGE if STARTS["sketcher"] else []
-# of the other methods, by method and fold
-RIDGE_OF = {
-    (method, str(fold)): [path.format(fold=fold) for path in RIDGE] if start else []
-    for method, start in STARTS.items()
-    for fold in FOLD_IDS
-}
 MODELS = expand(f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=FOLD_IDS, method=METHODS)
 
 
@@ -116,7 +103,6 @@ rule train_sketcher:
     """Sketcher: cGAN from the MRI maps to the DVR map, with the L1 over the brain (Eq. 2 and 4)."""
     input:
         scans=training_packs,
-        ridge=RIDGE_OF_SKETCHER,
     output:
         weights=f"{MODEL_FOLDER}/sketcher/model.safetensors",
         card=f"{MODEL_FOLDER}/sketcher/model.json",
@@ -147,7 +133,6 @@ rule train_refiner:
         scans=training_packs,
         sketcher=f"{MODEL_FOLDER}/sketcher/model.safetensors",
         sketcher_card=f"{MODEL_FOLDER}/sketcher/model.json",
-        ridge=RIDGE_OF_SKETCHER,
     output:
         weights=f"{MODEL_FOLDER}/refiner/model.safetensors",
         card=f"{MODEL_FOLDER}/refiner/model.json",
@@ -176,7 +161,6 @@ rule train_comparison:
     """A network without a discriminator that the sketcher and the refiner are compared with."""
     input:
         scans=training_packs,
-        ridge=lambda wildcards: RIDGE_OF[wildcards.method, wildcards.fold],
     output:
         weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",
         card=f"{MODEL_FOLDER}/{{method}}/model.json",

@@ -8,19 +8,14 @@ with job(snakemake):
     from myelosketch.learning.packs import read_packs
     from myelosketch.learning.training import train_stage
 
-    method = snakemake.wildcards.method
-    starts = {Path(path).parent.name: Path(path).parent for path in snakemake.input.starts}
-    direct = starts.get("sketcher") if method == "refiner" else starts.get("ridge")
     train_stage(
-        method,
+        snakemake.wildcards.method,
         read_packs(snakemake.params.scans, snakemake.input.scans),
         Path(snakemake.output.weights).parent,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         device=snakemake.config["training"]["device"],
-        devices=snakemake.config["training"]["devices"],
         threads=snakemake.threads,
         fold=int(snakemake.wildcards.fold),
-        start_model=direct,
-        ridge_model=starts.get("ridge"),
+        sketcher=Path(snakemake.input.sketcher[0]).parent if snakemake.input.sketcher else None,
     )

@@ -15,9 +15,6 @@ with job(snakemake):
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         device=snakemake.config["training"]["device"],  # where, not what: a change need not train anew
-        devices=snakemake.config["training"]["devices"],
-        tensorboard=snakemake.config["training"]["tensorboard"],
         threads=snakemake.threads,
         fold=int(snakemake.wildcards.fold),
-        start_model=Path(snakemake.input.ridge[0]).parent if snakemake.input.ridge else None,
     )

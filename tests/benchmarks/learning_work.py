@@ -9,7 +9,7 @@ import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from myelosketch.learning.data import TrainingScan, fit_normalisation
-from myelosketch.learning.ladder import start_of
+from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.learning.training import build
 
 ROOT = Path(__file__).parents[2]
@@ -49,8 +49,8 @@ def module_of(case, method="sketcher", **changes):
     settings = settings_of(case) | changes
     scans = synthetic_scans(CASES[case][1])
     normalisation = fit_normalisation(scans, settings["inputs"])
-    starts = [scan.dvr if start_of(method, settings[method]) else None for scan in scans]
-    return build(method, scans, normalisation, starts, settings, seed=1)
+    sketches = [scan.dvr if NETWORK_METHODS[method].refines else None for scan in scans]
+    return build(method, scans, normalisation, sketches, settings, seed=1)
 
 
 def machine_rates(device, dtype):

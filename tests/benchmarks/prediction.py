@@ -1,12 +1,11 @@
-"""What it costs to predict a scan, and how near a sliding window comes to the whole volume.
+"""What it costs to predict a scan.
 
-    python tests/benchmarks/prediction.py [--cases default 2mm] [--threads 2] [--window 64 64 64] [--results DIR]
+    python tests/benchmarks/prediction.py [--cases default 2mm] [--threads 2]
 
 A synthetic scan goes through sketcher and refiner (untrained: times do not depend on the weights), as predict_scan
 does after reading the files: standardised, cut to its box, in float32. ``floor`` is the larger of the FLOPs at the
-rate of a matrix product and the bytes of the convolutions at the rate of a copy (CPU seconds, on CPU). Each way has
-a process of its own, so that the peak memory is its own. With ``--results`` of a finished run (sketchers that start
-from no ridge), the window is also compared with the whole volume on one held-out scan per fold.
+rate of a matrix product and the bytes of the convolutions at the rate of a copy (CPU seconds, on CPU). Each has a
+process of its own, so that the peak memory is its own.
 """
 
 import argparse
@@ -19,27 +18,22 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
 
-import numpy as np
 import torch
 from learning_work import CASES, machine_rates, module_of, settings_of, spent, synthetic_scans, work_of
 
-from myelosketch.learning.data import fit_normalisation, load_maps
+from myelosketch.learning.data import fit_normalisation
 from myelosketch.learning.device import choose_device, set_threads
 from myelosketch.learning.inference import NetworkModel
-from myelosketch.learning.ladder import start_of
 from myelosketch.learning.progress import peak_memory_mb
 
 
 def main():
-    """Print seconds, memory and agreement per case."""
+    """Print seconds and memory per case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", default=["default", "2mm"], choices=list(CASES))
-    parser.add_argument("--window", type=int, nargs=3, default=[64, 64, 64])
-    parser.add_argument("--overlap", type=float, default=0.5)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--results", type=Path)
     parser.add_argument("--worker", nargs=2, metavar=("WAY", "CASE"))
     args = parser.parse_args()
     if args.worker:
@@ -49,8 +43,6 @@ def main():
         return
     for case in args.cases:
         report(case, {way: in_a_process(way, case) for way in WAYS}, choose_device(args.device))
-    if args.results:
-        agreement(args.results, args.window, args.overlap)
 
 
 def in_a_process(way, case):
@@ -71,20 +63,19 @@ def networks(case, device):
     scans = synthetic_scans(CASES[case][1])
     normalisation = fit_normalisation(scans, settings_of(case)["inputs"])
     pair = [
-        NetworkModel([module_of(case, method).generator], normalisation, {}, device)
+        NetworkModel(module_of(case, method).generator, normalisation, {}, device)
         for method in ("sketcher", "refiner")
     ]
     return *pair, scans[0]
 
 
-def predict(case, args, device, **options):
+def measured(case, args, device):
     """Seconds of a scan through both networks, and the peak memory."""
     sketcher, refiner, scan = networks(case, device)
-    before = start_of("sketcher", settings_of(case)["sketcher"]) and scan.dvr
 
     def both():
-        sketch = sketcher.predict(scan.maps, scan.support, before, **options)
-        refiner.predict(scan.maps, scan.support, sketch, **options)
+        sketch = sketcher.predict(scan.maps, scan.support)
+        refiner.predict(scan.maps, scan.support, sketch)
 
     both()
     runs = [spent(both, device) for _ in range(args.repeats)]
@@ -92,67 +83,33 @@ def predict(case, args, device, **options):
     return seconds | {"peak_mb": peak_memory_mb(torch.device(device))}
 
 
-def whole(case, args, device):
-    """The whole brain at once."""
-    return predict(case, args, device)
-
-
-def sliding(case, args, device):
-    """A window that slides over the brain."""
-    return predict(case, args, device, window=args.window, overlap=args.overlap)
-
-
 def floor(case, args, device):
     """Seconds that the machine's measured rates allow at best."""
     product, copy = machine_rates(device, torch.float32)
     sketcher, refiner, scan = networks(case, device)
     players = (sketcher.generator, refiner.generator)
-    before = start_of("sketcher", settings_of(case)["sketcher"]) and scan.dvr
 
     def both():
-        sketcher.predict(scan.maps, scan.support, before)
+        sketcher.predict(scan.maps, scan.support)
         refiner.predict(scan.maps, scan.support, scan.dvr)
 
     flops, moved = work_of(both, players, 4)
     return {"seconds": max(flops / product, moved / copy), "flops": flops, "bytes": moved}
 
 
-WAYS = {"whole": whole, "sliding": sliding, "floor": floor}
+WAYS = {"measured": measured, "floor": floor}
 
 
 def report(case, found, device):
-    """Print the seconds of each way."""
+    """Print the seconds, measured and at best."""
     print(f"\n{case}: sketcher and refiner of one scan, box of {CASES[case][1]} voxels")
-    for way in ("whole", "sliding"):
-        row = found[way]
-        print(f"  {way:8} {row['wall_s']:6.2f} s (CPU {row['cpu_s']:.2f} s), peak {row['peak_mb']:.0f} MB")
-    least = found["floor"]
+    row, least = found["measured"], found["floor"]
+    print(f"  measured {row['wall_s']:6.2f} s (CPU {row['cpu_s']:.2f} s), peak {row['peak_mb']:.0f} MB")
     clock = "wall_s" if device == "cuda" else "cpu_s"
     print(
         f"  floor    {least['seconds']:6.2f} s: {least['flops'] / 1e9:.0f} GFLOP, {least['bytes'] / 1e9:.2f} GB; "
-        f"whole / floor {found['whole'][clock] / least['seconds']:.1f}"
+        f"measured / floor {row[clock] / least['seconds']:.1f}"
     )
-
-
-def agreement(results, window, overlap):
-    """Print how far a sliding window is from the whole volume, with the sketchers of a finished run."""
-    from myelosketch.names import path
-    from myelosketch.tables import read_table
-
-    folds = read_table(results / "cohort/folds.tsv")
-    for folder in sorted((results / "training").glob("fold-*/sketcher")):
-        model = NetworkModel.load(folder, method="sketcher")
-        fold = folder.parent.name.removeprefix("fold-")
-        subject = folds.subject[folds.fold == fold].iloc[0]
-        names = ("mtr", "fa", "rd", "ad")
-        maps = load_maps({key: path(results, key, scan=f"sub-{subject}") for key in names})
-        at_once = model.predict(maps.data, maps.support)
-        slid = model.predict(maps.data, maps.support, window=window, overlap=overlap)
-        apart = np.abs(slid - at_once)[maps.support]
-        print(
-            f"sub-{subject}: |window - whole| mean {apart.mean():.4f}, 99 % {np.percentile(apart, 99):.4f}, "
-            f"largest {apart.max():.4f} DVR; SD of the map {at_once[maps.support].std():.4f}"
-        )
 
 
 if __name__ == "__main__":

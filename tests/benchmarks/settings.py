@@ -34,7 +34,7 @@ from myelosketch.evaluation.bootstrap import interval, subject_draws  # noqa: E4
 from myelosketch.evaluation.demyelination import read_threshold, score_demyelination  # noqa: E402
 from myelosketch.learning.data import TRAINING_FILES, load_fold, load_maps  # noqa: E402
 from myelosketch.learning.inference import NetworkModel  # noqa: E402
-from myelosketch.learning.ladder import start_of  # noqa: E402
+from myelosketch.learning.ladder import NETWORK_METHODS  # noqa: E402
 from myelosketch.learning.models import text_hash  # noqa: E402
 from myelosketch.learning.ridge import RidgeModel  # noqa: E402
 from myelosketch.learning.template import TemplateModel  # noqa: E402
@@ -110,7 +110,7 @@ class Bench:
 
     def run(self, name, seed, changes):
         """Train what is not there yet, predict, score."""
-        training, _ = variant_training(self.config["training"], seed, changes.get("training", {}), name=name)
+        training = variant_training(self.config["training"], changes.get("training", {}), name=name)
         options = self.config["prediction"] | changes.get("prediction", {})
         for method in changes.get("methods", ["sketcher", "refiner"]):
             if (name, seed, method) not in self.scored:
@@ -119,29 +119,24 @@ class Bench:
 
     def model(self, method, training, seed):
         """Folder of a method's model, trained if need be, and the CPU seconds that took."""
-        if method == "ridge":
-            return self.fitted / "ridge", 0.0
-        start = start_of(method, training[method])
-        before = self.model(start, training, seed)[0] if start else None
-        shaped_by = [method, stage_settings(method, training), training["precision"], seed, str(before)]
+        refines = NETWORK_METHODS[method].refines
+        sketcher = self.model("sketcher", training, seed)[0] if refines else None
+        shaped_by = [method, stage_settings(method, training), training["precision"], seed, str(sketcher)]
         folder = self.out / "models" / f"{method}-{text_hash(shaped_by)[:12]}"
         if not (folder / "cpu.json").is_file():
-            models = {"start_model": before, "ridge_model": self.fitted / "ridge"}
-            options = {"settings": training, "seed": seed, "device": "cpu", "threads": self.threads, **models}
+            options = {"settings": training, "seed": seed, "device": "cpu", "threads": self.threads}
             began = time.process_time()
-            train_stage(method, self.scans, folder, **options)
+            train_stage(method, self.scans, folder, sketcher=sketcher, **options)
             (folder / "cpu.json").write_text(json.dumps(time.process_time() - began))
         return folder, json.loads((folder / "cpu.json").read_text())
 
     def predict(self, method, training, seed, options):
         """Subject -> DVR."""
-        if method == "ridge":
-            return self.references()["ridge"]
-        start = start_of(method, training[method])
-        before = self.predict(start, training, seed, options) if start else {}
+        refines = NETWORK_METHODS[method].refines
+        sketches = self.predict("sketcher", training, seed, options) if refines else {}
         model = NetworkModel.load(self.model(method, training, seed)[0], method=method)
         maps = {s: patient["maps"] for s, patient in self.patients.items()}
-        return {s: model.predict(m.data, m.support, before.get(s), **options) for s, m in maps.items()}
+        return {s: model.predict(m.data, m.support, sketches.get(s), **options) for s, m in maps.items()}
 
     def score(self, key, predicted, seconds):
         """Append the scores of a method, (variant, seed, method)."""

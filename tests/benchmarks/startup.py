@@ -21,7 +21,7 @@ from myelosketch.reporting.resources import read_jobs  # noqa: E402
 # what Snakemake's wrapper of a script imports before it (snakemake.script.PythonScript)
 WRAPPER = "import sys, pickle\nfrom snakemake import script\n"
 # rules that share an entry script with another one
-SAME_ENTRY = {"simulate_control": "simulate_participant", "ablate_ridge": "fit_ridge"}
+SAME_ENTRY = {"simulate_control": "simulate_participant"}
 
 
 def main():

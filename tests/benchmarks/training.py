@@ -164,7 +164,7 @@ def plain_step(module, batch, clock):
     play = clock.timed("discriminator", play)
 
     def step():
-        predicted = generator(batch["maps"], batch["support"], batch.get("start"))
+        predicted = generator(batch["maps"], batch["support"], batch.get("sketch"))
         fake = patches(predicted)
         play(fake)
         discriminator.requires_grad_(False)

@@ -56,7 +56,7 @@ def training_under_way(slurm, folder, seen):
     seen["running"].append(len(running))
     for job in running:
         fold = job["comment"].rpartition("_")[2]
-        begun = any((folder / MODEL.format(fold) / "checkpoints").glob("*/*.ckpt"))
+        begun = any((folder / MODEL.format(fold) / "checkpoints").glob("*.ckpt"))
         if begun and fold not in {one["fold"] for one in seen["ended"].values()}:
             seen["now"] = job["id"], fold
             return True

@@ -21,7 +21,6 @@ BROUGHT = {
 }
 # what the workflow itself has, in whose Python nothing of these runs
 OF_SNAKEMAKE = {"snakemake"}
-OPTIONAL = {"tensorboard"}
 ENVIRONMENT = re.compile(r'envs/(\w+)\.yaml"[\s\S]*?workflow_scripts/(\w+)\.py"')
 RULES = {
     script: environment
@@ -74,5 +73,5 @@ def test_every_script_has_an_environment():
 
 @pytest.mark.parametrize("script", sorted(RULES))
 def test_the_environment_of_a_rule_holds_what_its_script_imports(script):
-    known = packages(RULES[script]) | OF_SNAKEMAKE | OPTIONAL
+    known = packages(RULES[script]) | OF_SNAKEMAKE
     assert {name: module for name, module in foreign(script).items() if name not in known} == {}

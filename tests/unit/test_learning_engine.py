@@ -1,6 +1,5 @@
 """What ends or warns of a training that goes wrong, and where and how it is computed."""
 
-import importlib.util
 import math
 import re
 from types import SimpleNamespace
@@ -8,12 +7,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from test_learning_cohort import tiny_settings, write_cohort
-from test_learning_training import train, weights
+from test_learning_training import train
 
 from myelosketch.errors import InputError
 from myelosketch.learning import fitting, training
 from myelosketch.learning.device import memory_advice
-from myelosketch.learning.fitting import Machine
 from myelosketch.learning.gan import ConditionalGAN
 from myelosketch.learning.models import load_model
 from myelosketch.learning.progress import collapse, warnings_of
@@ -93,7 +91,7 @@ def test_a_discriminator_that_is_always_right_is_a_warning(data, tmp_path, capsy
     )
     assert f"Warning: {sentence.format(first - 2, first)}" in capsys.readouterr().out
     last = history["epoch"][history["collapsed"] == 1].iloc[-1]
-    assert card["members"][0]["warnings"] == [sentence.format(last - 2, last)]
+    assert card["warnings"] == [sentence.format(last - 2, last)]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +130,7 @@ def test_killed_after_it_stopped_early_it_trains_no_further(data, tmp_path, monk
         with pytest.raises(ZeroDivisionError):
             train("sketcher", data, tmp_path, settings=settings)
     card = train("sketcher", data, tmp_path, settings=settings)
-    member = card["members"][0]
-    assert (member["epochs"], member["best"]["epoch"]) == (2, 1)
+    assert (card["epochs"], card["best"]["epoch"]) == (2, 1)
 
 
 @pytest.fixture
@@ -158,32 +155,7 @@ def test_a_gpu_that_is_too_small_is_a_sentence_with_what_fits(data, tmp_path, mo
     ):
         train("unet", data, tmp_path)
     whole = SimpleNamespace(crop=None, batch=1)
-    assert memory_advice(whole, Machine("cuda", "bf16")).endswith(
-        "use training.crop instead of whole volumes."
-    )
-
-
-def test_tensorboard_that_is_not_installed_is_a_sentence(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        InputError,
-        match="^training.tensorboard is true, but the package tensorboard is not installed: run pip install "
-        "tensorboard, or set it to false.$",
-    ):
-        train("unet", data, tmp_path, tensorboard=True)
-
-
-def test_tensorboard_gets_every_number_and_changes_no_weight(data, tmp_path):
-    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    train("unet", data, tmp_path / "plain")
-    train("unet", data, tmp_path / "logged", tensorboard=True)
-    assert weights(tmp_path / "plain") == weights(tmp_path / "logged")
-    found = reader.EventAccumulator(str(tmp_path / "logged/tensorboard/member-1"))
-    found.Reload()
-    history = read_table(tmp_path / "logged/history.tsv", numeric=True)
-    assert {*history.columns} - {"member", "epoch"} <= {*found.Tags()["scalars"]}
-    assert [event.step for event in found.Scalars("l1")] == history["epoch"].tolist()
-    assert [event.value for event in found.Scalars("l1")] == pytest.approx(history["l1"], rel=1e-5)
+    assert memory_advice(whole, "bf16").endswith("use training.crop instead of whole volumes.")
 
 
 def test_a_finished_training_leaves_no_checkpoint(data, tmp_path):
@@ -193,4 +165,4 @@ def test_a_finished_training_leaves_no_checkpoint(data, tmp_path):
         "model.json",
         "model.safetensors",
     ]
-    assert load_model(tmp_path)[1]["members"][0]["epochs"] == 1
+    assert load_model(tmp_path)[1]["epochs"] == 1

@@ -16,9 +16,8 @@ from test_learning_cohort import (  # noqa: F401
 
 from myelosketch.errors import InputError
 from myelosketch.learning.data import fit_normalisation, load_fold
-from myelosketch.learning.inference import NetworkModel
 from myelosketch.learning.models import load_model, save_model
-from myelosketch.learning.predict import needed_models, predict_scan
+from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.ridge import (
     RidgeModel,
     choose,
@@ -46,7 +45,6 @@ def trained(tmp_path_factory):
     scans = load_fold(names, files)
     fit_ridge(scans, folder / "ridge", fold=2)
     for method in ("sketcher", "refiner"):
-        start = folder / "sketcher" if method == "refiner" else None
         train_stage(
             method,
             scans,
@@ -55,7 +53,7 @@ def trained(tmp_path_factory):
             seed=5,
             device="cpu",
             fold=2,
-            start_model=start,
+            sketcher=folder / "sketcher" if method == "refiner" else None,
         )
     return names, files, {method: folder / method for method in ("ridge", "sketcher", "refiner")}
 
@@ -194,14 +192,6 @@ def test_a_fold_without_controls_has_no_template(tmp_path):
         fit_template([], {}, tmp_path, fold=2)
 
 
-def test_models_are_read_in_an_order_that_serves_the_refiner():
-    starts = {"refiner": "sketcher", "sketcher": None, "unet": None}
-    assert needed_models(["template", "refiner", "sketcher"], starts) == ["template", "sketcher", "refiner"]
-    assert needed_models(["unet"], starts) == ["unet"]
-    starts["sketcher"] = "ridge"
-    assert needed_models(["refiner", "ridge"], starts) == ["ridge", "sketcher", "refiner"]
-
-
 def test_a_prediction_is_zero_outside_the_support_and_says_what_it_is(trained, tmp_path):
     names, files, models = trained
     outputs = {method: tmp_path / f"{method}.nii.gz" for method in models}
@@ -225,18 +215,6 @@ def test_a_prediction_repeats_and_needs_neither_pet_nor_regions(trained, tmp_pat
     for name in ("a", "b"):
         predict_scan(maps_of(files), models, {"refiner": tmp_path / f"{name}.nii.gz"}, device="cpu")
     assert (load_volume(tmp_path / "a.nii.gz").data == load_volume(tmp_path / "b.nii.gz").data).all()
-
-
-def test_a_sliding_window_agrees_with_the_whole_volume_where_its_context_suffices(trained):
-    names, files, models = trained
-    model = NetworkModel.load(models["sketcher"], method="sketcher")
-    scan = load_fold(names, files)[0]
-    whole = model.predict(scan.maps, scan.support)
-    slid = model.predict(scan.maps, scan.support, window=[16, 16, 16], overlap=0.5)
-    assert slid.shape == whole.shape
-    assert np.corrcoef(slid[scan.support], whole[scan.support])[0, 1] > 0.9
-    same = model.predict(scan.maps, scan.support, window=[64, 64, 64])
-    assert np.abs(same - whole).max() < 0.05
 
 
 def test_a_map_that_is_not_finite_is_refused(trained, tmp_path):

@@ -34,10 +34,10 @@ def refused(folder, sentence, **expected):
 
 
 def test_a_card_of_another_format(model):
-    change(model, format=3, software={"myelosketch": "9.1"})
+    change(model, format=4, software={"myelosketch": "9.1"})
     refused(
         model,
-        "{card} has the format 3; this version reads format 2: use the version that wrote it "
+        "{card} has the format 4; this version reads format 3: use the version that wrote it "
         "(myelosketch 9.1), or train anew.",
     )
 
@@ -46,7 +46,7 @@ def test_a_card_from_before_formats_had_numbers_is_of_format_1(model):
     card = read_json(model / "model.json")
     del card["format"]
     (model / "model.json").write_text(json.dumps(card))
-    refused(model, "{card} has the format 1; this version reads format 2: use the version that wrote it")
+    refused(model, "{card} has the format 1; this version reads format 3: use the version that wrote it")
 
 
 def test_weights_that_changed_by_one_byte(model):

@@ -19,7 +19,7 @@ from myelosketch.learning.patches import (
 
 def small_unet(channels=4, **changes):
     torch.manual_seed(0)
-    return UNet3d(channels, **{"widths": [4, 8], "normalisation": "batch", "dropout": 0.5, **changes})
+    return UNet3d(channels, **{"widths": [4, 8], "dropout": 0.5, **changes})
 
 
 def test_every_convolution_is_3x3x3_with_leaky_relu_of_slope_02():
@@ -31,31 +31,13 @@ def test_every_convolution_is_3x3x3_with_leaky_relu_of_slope_02():
 
 
 def test_dropout_is_the_only_noise_and_is_off_at_prediction():
-    network, image = small_unet(normalisation="none"), torch.randn(1, 4, 8, 8, 8)
+    network, image = small_unet(), torch.randn(1, 4, 8, 8, 8)
     assert {m.p for m in network.modules() if isinstance(m, nn.Dropout)} == {0.5}
     assert not torch.equal(network(image), network(image))
     network.eval()
     assert torch.equal(network(image), network(image))
-    silent = small_unet(normalisation="none", dropout=0.0)
+    silent = small_unet(dropout=0.0)
     assert torch.equal(silent(image), silent(image))
-
-
-@pytest.mark.parametrize(
-    ("normalisation", "kind"),
-    [("batch", nn.BatchNorm3d), ("instance", nn.InstanceNorm3d), ("group", nn.GroupNorm)],
-)
-def test_normalisation_is_a_setting(normalisation, kind):
-    assert any(isinstance(module, kind) for module in small_unet(normalisation=normalisation).modules())
-
-
-def test_no_normalisation_is_a_setting_and_an_unknown_one_is_a_sentence():
-    norms = (nn.BatchNorm3d, nn.InstanceNorm3d, nn.GroupNorm)
-    assert not any(isinstance(module, norms) for module in small_unet(normalisation="none").modules())
-    with pytest.raises(
-        InputError,
-        match="normalisation of a network is 'layer'; expected one of batch, instance, group, none",
-    ):
-        small_unet(normalisation="layer")
 
 
 def test_depth_sets_the_stride():
@@ -73,30 +55,6 @@ def test_the_discriminator_has_four_stages_a_fully_connected_layer_and_two_logit
     assert network(torch.randn(3, 4, 16, 32, 16), torch.randn(3, 1, 16, 32, 16)).shape == (3, 2)
     with pytest.raises(InputError, match="has 3 values; the published discriminator has 4 stages"):
         PatchDiscriminator(5, widths=[2, 2, 4], patch=[16, 16, 16])
-
-
-def test_groups_of_channels_are_four_or_fewer_and_each_channel_has_its_scale():
-    norms = [
-        m for m in small_unet(widths=[4, 6], normalisation="group").modules() if isinstance(m, nn.GroupNorm)
-    ]
-    assert {(norm.num_channels, norm.num_groups) for norm in norms} == {(4, 4), (6, 2)}
-    assert all(norm.affine for norm in norms)
-
-
-def test_spectral_normalisation_bounds_every_layer_of_the_discriminator():
-    torch.manual_seed(0)
-    make = lambda spectral: PatchDiscriminator(5, widths=[2, 2, 4, 4], patch=[16, 16, 16], spectral=spectral)  # noqa: E731
-    maps, pet = torch.randn(3, 4, 16, 16, 16), torch.randn(3, 1, 16, 16, 16)
-
-    def norms(network):
-        for _ in range(30):  # one step of the power iteration per pass in training
-            network(maps, pet)
-        layers = [m for m in network.modules() if isinstance(m, nn.Conv3d | nn.Linear)]
-        assert len(layers) == 5
-        return [torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() for layer in layers]
-
-    assert norms(make(True)) == pytest.approx([1] * 5, abs=0.05)
-    assert norms(make(False)) != pytest.approx([1] * 5, abs=0.05)
 
 
 def test_patches_tile_the_image_without_overlap():
@@ -157,7 +115,7 @@ def test_a_residual_refiner_starts_from_the_sketch(residual, expected):
 
 
 def test_the_last_layer_is_not_rounded_to_bfloat16():
-    network, image = small_unet(normalisation="none").eval(), torch.randn(1, 4, 8, 8, 8)
+    network, image = small_unet().eval(), torch.randn(1, 4, 8, 8, 8)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = network(image)
     assert found.dtype == torch.float32

@@ -18,8 +18,8 @@ from myelosketch.names import INPUT_MAPS
 def players(data, method="sketcher", **changes):
     """The two players of a method, ready to train."""
     scans = load_fold(*data)
-    starts = [scan.dvr * 0 + 1 if method == "refiner" else None for scan in scans]
-    return build(method, scans, fit_normalisation(scans), starts, tiny_settings(**changes), 5)
+    sketches = [scan.dvr * 0 + 1 if method == "refiner" else None for scan in scans]
+    return build(method, scans, fit_normalisation(scans), sketches, tiny_settings(**changes), 5)
 
 
 def fit_steps(module, steps=1, **options):

@@ -21,7 +21,7 @@ from myelosketch.tables import read_table
 UNIT = Path(__file__).parent
 
 
-def train(method, data, folder, *, settings=None, start_model=None, **options):
+def train(method, data, folder, *, settings=None, sketcher=None, **options):
     return train_stage(
         method,
         load_fold(*data),
@@ -29,7 +29,7 @@ def train(method, data, folder, *, settings=None, start_model=None, **options):
         settings=settings or tiny_settings(),
         seed=5,
         device="cpu",
-        start_model=start_model,
+        sketcher=sketcher,
         **options,
     )
 
@@ -66,7 +66,7 @@ def test_a_training_stopped_after_an_epoch_resumes_to_the_same_weights(shared, t
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             train("sketcher", data, tmp_path / "killed")
     assert not (tmp_path / "killed/model.json").exists()
-    assert len(list((tmp_path / "killed/checkpoints/member-1").glob("*.ckpt"))) == 1
+    assert len(list((tmp_path / "killed/checkpoints").glob("*.ckpt"))) == 1
     train("sketcher", data, tmp_path / "killed")
     assert weights(tmp_path / "killed") == weights(sketcher)
     assert not (tmp_path / "killed/checkpoints").exists()
@@ -101,7 +101,7 @@ train("sketcher", {data!r}, {str(tmp_path / "killed")!r})
 
 def test_a_checkpoint_of_other_settings_is_not_used(shared, tmp_path, capsys):
     data, sketcher = shared
-    stale = tmp_path / "new/checkpoints/member-1/0123456789abcdef.ckpt"
+    stale = tmp_path / "new/checkpoints/0123456789abcdef.ckpt"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"of another training")
     train("sketcher", data, tmp_path / "new")
@@ -119,9 +119,9 @@ def test_the_comparisons_are_trained_by_the_same_call(shared, tmp_path, method):
 def test_the_refiner_leaves_the_sketcher_as_it_was(shared, tmp_path):
     data, sketcher = shared
     before = weights(sketcher)
-    card = train("refiner", data, tmp_path, start_model=sketcher)
+    card = train("refiner", data, tmp_path, sketcher=sketcher)
     assert weights(sketcher) == before
-    assert card["start"]["weights_sha256"] == load_model(sketcher)[1]["weights_sha256"]
+    assert card["sketcher_sha256"] == load_model(sketcher)[1]["weights_sha256"]
 
 
 def test_sketches_are_made_with_dropout_off(shared):
@@ -139,7 +139,7 @@ def test_a_refiner_needs_the_sketcher_of_its_own_fold(shared, tmp_path):
         train("refiner", (names, files), tmp_path)
     fewer = (names[:3], {key: paths[:3] for key, paths in files.items()})
     with pytest.raises(InputError, match=r"was trained on other scans than this refiner \(sub-04"):
-        train("refiner", fewer, tmp_path, start_model=sketcher)
+        train("refiner", fewer, tmp_path, sketcher=sketcher)
 
 
 def test_a_moving_average_is_kept_where_one_is_asked_for(shared, tmp_path):
@@ -202,7 +202,8 @@ def test_the_card_says_what_the_model_is(shared):
     assert card["settings"]["generator"]["widths"] == [4, 8]
     assert card["split"]["train"] == ["sub-01", "sub-02", "sub-03", "sub-04"]
     assert card["split"]["validation"] == []
-    assert card["members"] == [{"seed": 5, "epochs": 2, "best": None, "warnings": []}]
+    found = {key: card[key] for key in ("seed", "epochs", "best", "warnings")}
+    assert found == {"seed": 5, "epochs": 2, "best": None, "warnings": []}
     assert card["device"] == "cpu"
     assert card["precision"] == "32"
     assert {

@@ -81,11 +81,9 @@ def test_the_card_and_history_say_what_was_validated(data, whole):
     assert card["normalisation"] == fit_normalisation(trained).card()  # of the training part alone
     history = read_table(whole / "history.tsv", numeric=True)
     best = history["validation_lesion_mae"].idxmin()
-    assert card["members"][0]["best"]["epoch"] == history["epoch"][best]
-    assert card["members"][0]["best"]["criterion"] == "validation_lesion_mae"
-    assert card["members"][0]["best"]["value"] == pytest.approx(
-        history["validation_lesion_mae"][best], rel=1e-5
-    )
+    assert card["best"]["epoch"] == history["epoch"][best]
+    assert card["best"]["criterion"] == "validation_lesion_mae"
+    assert card["best"]["value"] == pytest.approx(history["validation_lesion_mae"][best], rel=1e-5)
     assert np.isfinite(history["validation_brain_mae"]).all()
 
 
@@ -98,10 +96,8 @@ def test_the_weights_kept_are_those_of_the_best_epoch(data, whole, tmp_path):
     validation = InnerValidation(
         held, [None] * 2, model.normalisation, model.card, every_epochs=1, patience=0
     )
-    scores = validation.score(model.generator.members[0], "cpu")
-    assert scores["validation_lesion_mae"] == pytest.approx(
-        model.card["members"][0]["best"]["value"], rel=1e-6
-    )
+    scores = validation.score(model.generator, "cpu")
+    assert scores["validation_lesion_mae"] == pytest.approx(model.card["best"]["value"], rel=1e-6)
 
 
 def test_validation_changes_nothing_but_which_epoch_is_kept(data, whole, tmp_path):
@@ -150,12 +146,12 @@ def test_training_stops_when_nothing_gets_better(data, tmp_path, monkeypatch):
         lambda *_: {"validation_lesion_mae": next(scores), "validation_brain_mae": 1.0},
     )
     card = train("sketcher", data, tmp_path, settings=validated(epochs=6, patience=2))
-    assert card["members"][0]["epochs"] == 4
-    assert card["members"][0]["best"] == {"epoch": 2, "criterion": "validation_lesion_mae", "value": 0.3}
+    assert card["epochs"] == 4
+    assert card["best"] == {"epoch": 2, "criterion": "validation_lesion_mae", "value": 0.3}
 
 
 def test_the_refiner_is_validated_on_the_same_participants(data, whole, tmp_path):
-    card = train("refiner", data, tmp_path, settings=validated(), start_model=whole)
+    card = train("refiner", data, tmp_path, settings=validated(), sketcher=whole)
     assert card["split"] == load_model(whole)[1]["split"]
 
 

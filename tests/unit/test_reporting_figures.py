@@ -72,7 +72,6 @@ def tables(tmp_path):
     for fold in (1, 2):
         for method in ("unet", "sketcher", "refiner"):
             history = {
-                "member": [1] * 3,
                 "epoch": [1, 2, 3],
                 "l1": [3.0, 2.0, 1.0 + fold],
                 "adversarial": [0.7, np.nan, 0.6],
@@ -188,17 +187,13 @@ def test_training_curves_leave_out_rates_and_times(built):
     assert data.value.notna().all()
 
 
-def test_members_are_lines_of_their_own_under_one_name(tables, built):
-    for path in tables.glob("training/*/*/history.tsv"):
-        rows = pd.read_csv(path, sep="\t")
-        write_table(pd.concat([rows, rows.assign(member=2, l1=rows.l1 + 0.5)]), path)
-    figure, data = built("training")
-    assert set(data.member) == {1, 2}
+def test_training_curves_have_a_line_per_fold(built):
+    figure, _ = built("training")
     lines = figure.axes[0].get_lines()
-    assert [len(line.get_xdata()) for line in lines] == [3] * 4  # two folds of two members
+    assert [len(line.get_xdata()) for line in lines] == [3] * 2
     assert len({line.get_color() for line in lines}) == 2
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["fold 1", "fold 2"]
-    assert "one line per fold and network" in figure.get_suptitle()
+    assert "one line per fold" in figure.get_suptitle()
 
 
 @pytest.mark.parametrize(("dpi", "width"), [(200, 1600), (900, 1600), (60, 480)])

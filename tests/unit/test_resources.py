@@ -58,7 +58,7 @@ def run(tmp_path):
     write_text(root / "cohort/cohort.tsv", "\n".join(lines) + "\n")
     write_text(root / "cohort/folds.tsv", "\n".join(folds) + "\n")
     settings = {"crop": [8, 8, 8], "batch": 2, "steps_per_epoch": 50, "epochs": 4}
-    card = {"settings": settings, "members": [{"epochs": 4}]}
+    card = {"settings": settings, "epochs": 4}
     write_json(root / "training/fold-1/refiner/model.json", card)
     write_json(root / "ablations/some_variant/seed-7/fold-1/refiner/model.json", card)
     benchmark(root, "train_refiner/fold-1", s="1200.00", rss="1000.00")

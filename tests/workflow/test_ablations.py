@@ -59,13 +59,13 @@ def test_what_a_variant_leaves_is_not_trained_again(ablated):
     copy, _ = ablated
     results = copy / "results"
     # of the configured seed and of another one
-    starts = {2018: "training/fold-1", 7: "ablations/configured/seed-7/fold-1"}
-    for seed, start in starts.items():
+    shared = {2018: "training/fold-1", 7: "ablations/configured/seed-7/fold-1"}
+    for seed, models in shared.items():
         folder = results / f"ablations/l1_refiner/seed-{seed}/fold-1"
         assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["refiner"]
         card = json.loads((folder / "refiner/model.json").read_text())
-        sketcher = json.loads((results / start / "sketcher/model.json").read_text())
-        assert card["start"]["weights_sha256"] == sketcher["weights_sha256"]
+        sketcher = json.loads((results / models / "sketcher/model.json").read_text())
+        assert card["sketcher_sha256"] == sketcher["weights_sha256"]
         assert card["seed"] == sketcher["seed"] == seed
     assert not list(results.glob("ablations/l1_refiner/*/fold-2"))
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from myelosketch.errors import InputError
-from myelosketch.learning.ladder import NETWORK_METHODS, start_of
+from myelosketch.learning.ladder import NETWORK_METHODS
 
 HALVINGS = 4  # stages of the discriminator, each halving a patch
 
@@ -32,11 +32,6 @@ def check_settings(method, settings):
     for key in ("learning_rate", *(["discriminator_learning_rate"] if plan.adversarial else [])):
         if not stage[key] > 0:
             raise InputError(f"training.{method}.{key} is {stage[key]}; expected a number above 0.")
-    if stage.get("residual") and start_of(method, stage) is None:
-        raise InputError(
-            f"training.{method}.residual is true, but {method} starts from nothing that it could correct: set "
-            f"training.{method}.start to ridge, or residual to false."
-        )
     if settings["crop"] is None and settings["batch"] > 1:
         raise InputError(
             f"training.batch is {settings['batch']} with whole volumes, which differ in size: "

@@ -8,19 +8,18 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from myelosketch.learning.augmentation import Augmentation, cut_placed
 from myelosketch.learning.device import free_memory
 from myelosketch.learning.losses import brain_weights, region_weights
 from myelosketch.learning.patches import padding_to_multiple
 from myelosketch.names import REGION_CODES
 
-# channels of a prepared scan; the input maps follow, and after them, where there is one, the start image
+# channels of a prepared scan; the input maps follow, and after them, for a refiner, the sketch
 SUPPORT, DVR, WEIGHTS, MAPS = 0, 1, 2, 3
 # of a device's free memory that the scans of a fold may take; the rest is for the step
 FREE_SHARE = 0.25
 
 
-def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=None, start=None):
+def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=None, sketch=None):
     """Everything a crop is cut from, in one array.
 
     Parameters
@@ -29,19 +28,19 @@ def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=Non
     normalisation : Normalisation
     loss : "l1" (Eq. 4) or "weighted_l1" (Eq. 5); decides the voxel weights, taken from the whole volume
     reduction, cap : of `region_weights`
-    start : float32 array (x, y, z), DVR of the sketch or the ridge, optional
+    sketch : float32 array (x, y, z), DVR, optional
 
     Returns
     -------
-    float32 array (channels, x, y, z): support, DVR, weights, the input maps (z-scores) and, if given, the start
+    float32 array (channels, x, y, z): support, DVR, weights, the input maps (z-scores) and, if given, the sketch
     """
     if loss == "weighted_l1":
         weights = region_weights(scan.regions, reduction=reduction, cap=cap)
     else:
         weights = brain_weights(scan.regions)
     channels = [scan.support, scan.dvr, weights, *normalisation.standardise(scan.maps, scan.support)]
-    if start is not None:
-        channels.append(start)
+    if sketch is not None:
+        channels.append(sketch)
     return np.stack(channels).astype(np.float32)
 
 
@@ -64,7 +63,6 @@ class FoldCrops:
     flips : mirror left and right at random (ours)
     seed : int
     multiple : whole volumes are filled up to sides divisible by this
-    augmentation : Augmentation, by default none
     """
 
     def __init__(
@@ -80,22 +78,18 @@ class FoldCrops:
         flips=False,
         seed=0,
         multiple=1,
-        augmentation=None,
     ):
         self.prepared = [torch.from_numpy(volume) for volume in prepared]
         self.crop, self.batch, self.steps = crop, batch, steps
-        self.images, self.augmentation = slice(MAPS, MAPS + maps), augmentation or Augmentation()
+        self.images = slice(MAPS, MAPS + maps)
         self.lesion_crops, self.flips, self.seed, self.multiple = lesion_crops, flips, seed, multiple
         self.brain = [np.argwhere(scan.brain).astype(np.int32) for scan in scans]
         self.lesion = [np.argwhere(scan.regions == REGION_CODES["lesion"]).astype(np.int32) for scan in scans]
 
     def hold_on(self, device):
-        """Keep the scans on a device, where crops are then cut, if they take at most a quarter of its free memory.
-
-        Heads that are turned or resized are cut by SciPy, so their scans stay where they are.
-        """
+        """Keep the scans on a device, where crops are then cut, if they take at most a quarter of its free memory."""
         size = sum(volume.nbytes for volume in self.prepared)
-        if not self.augmentation.moves and size <= FREE_SHARE * free_memory(device):
+        if size <= FREE_SHARE * free_memory(device):
             self.prepared = [volume.to(device) for volume in self.prepared]
 
     def __getitem__(self, index):
@@ -110,7 +104,7 @@ class FoldCrops:
             "weights": tensor[:, WEIGHTS : WEIGHTS + 1],
         }
         if tensor.shape[1] > self.images.stop:
-            batch["start"] = tensor[:, self.images.stop :]
+            batch["sketch"] = tensor[:, self.images.stop :]
         return batch
 
     def _turn(self, epoch, step):
@@ -136,23 +130,9 @@ class FoldCrops:
             centres = lesion if at_lesion else self.brain[number]
             crop, centre = self.crop, centres[random.integers(len(centres))]
         mirrored = self.flips and random.random() < 0.5
-        if self.augmentation.moves:
-            middle = first_voxel(centre, crop, sides) + np.asarray(crop) // 2
-            cut = cut_placed(
-                volume.numpy(),
-                middle,
-                crop,
-                self.augmentation.placement(random),
-                smooth=[DVR],
-                masked=(range(MAPS, len(volume)), SUPPORT),
-                weights=WEIGHTS,
-            )
-            cut = torch.from_numpy(cut)
-        else:
-            cut = cut_around(volume, centre, crop)
+        cut = cut_around(volume, centre, crop)
         if self.crop is not None:
             cut[WEIGHTS] *= float(np.prod(sides) / np.prod(crop))
-        self.augmentation.brighten(cut[self.images], cut[SUPPORT], random)
         return cut.flip(1) if mirrored else cut
 
 
@@ -161,19 +141,12 @@ def cut_around(volume, centre, crop):
     is smaller."""
     cut = volume.new_zeros((len(volume), *(int(side) for side in crop)))
     source, target = [slice(None)], [slice(None)]
-    begins = first_voxel(centre, crop, volume.shape[1:])
-    for first, side, length in zip(begins, crop, volume.shape[1:], strict=True):
-        taken = min(side, length)
+    for middle, side, length in zip(centre, crop, volume.shape[1:], strict=True):
+        first, taken = min(max(middle - side // 2, 0), max(length - side, 0)), min(side, length)
         source.append(slice(first, first + taken))
         target.append(slice(0, taken))
     cut[tuple(target)] = volume[tuple(source)]
     return cut
-
-
-def first_voxel(centre, crop, sides):
-    """Voxel of the image (three indices) at the corner of a crop that stays inside it."""
-    crop = np.asarray(crop)
-    return np.clip(np.asarray(centre) - crop // 2, 0, np.maximum(np.asarray(sides) - crop, 0))
 
 
 def step_loader(crops):

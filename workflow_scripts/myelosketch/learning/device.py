@@ -70,63 +70,27 @@ def set_threads(threads):
     torch.set_num_threads(int(threads))
 
 
-def choose_devices(wanted, device, *, batch, crop):
-    """Number of devices of this node that share a training; each takes a part of the crops of every step.
-
-    Parameters
-    ----------
-    wanted : int, training.devices
-    device : "cpu" (then processes) or "cuda"
-    batch : crops per step, all devices together
-    crop : three sides, or None for whole volumes, of which a step has one
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    InputError : more GPUs than there are, or crops that cannot be shared evenly
-    """
-    if device == "cuda" and wanted > torch.cuda.device_count():
-        raise InputError(
-            f"training.devices is {wanted}, but PyTorch sees {torch.cuda.device_count()} GPUs here: lower it, or "
-            "check CUDA_VISIBLE_DEVICES and the GPU request of the job."
-        )
-    if wanted > 1 and crop is None:
-        raise InputError(
-            f"training.devices is {wanted}, but a step on whole volumes (training.crop: null) has one volume, which "
-            "devices cannot share: set training.devices to 1, or give a crop."
-        )
-    if batch % wanted:
-        raise InputError(
-            f"training.batch is {batch}, which {wanted} devices (training.devices) cannot share evenly: "
-            f"use a multiple of {wanted}."
-        )
-    return wanted
-
-
 def free_memory(device):
     """Bytes that are free on a GPU (torch.device); none elsewhere, where scans lie in memory anyway."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
-def memory_advice(batches, machine):
+def memory_advice(batches, precision):
     """Sentence for a GPU whose memory did not suffice.
 
     Parameters
     ----------
     batches : FoldCrops
-    machine : fitting.Machine
+    precision : "32" or "bf16"
     """
     gigabyte = 1e9
     peak = torch.cuda.max_memory_allocated() / gigabyte
     total = torch.cuda.mem_get_info()[1] / gigabyte
     what = "whole volumes" if batches.crop is None else f"crops of {list(batches.crop)}"
     remedies = ["a smaller training.crop" if batches.crop else "training.crop instead of whole volumes"]
-    remedies += ["a smaller training.batch"] if batches.batch > machine.devices else []
-    remedies += ["training.precision: auto"] if choose_precision("auto", "cuda") != machine.precision else []
+    remedies += ["a smaller training.batch"] if batches.batch > 1 else []
+    remedies += ["training.precision: auto"] if choose_precision("auto", "cuda") != precision else []
     return (
-        f"the GPU ran out of memory with {batches.batch} {what} per step in precision {machine.precision}: "
+        f"the GPU ran out of memory with {batches.batch} {what} per step in precision {precision}: "
         f"training held {peak:.1f} GB of its {total:.1f} GB and needed more; use {', or '.join(remedies)}."
     )

@@ -4,7 +4,6 @@ Also trains the networks without a discriminator that the paper's method is comp
 data and budget, with the L1 alone.
 """
 
-import functools
 import math
 
 import lightning.pytorch as lightning
@@ -69,7 +68,7 @@ class ConditionalGAN(lightning.LightningModule):
         self.schedule, self.steps, self.seed = schedule, steps, seed
         self.average = None
         if ema:
-            averaging = functools.partial(_moving_average, ema)  # sent to the process of each device
+            averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(ema)
             self.average = torch.optim.swa_utils.AveragedModel(generator, multi_avg_fn=averaging)
             self.average.requires_grad_(False)
         self.sums = {}
@@ -88,14 +87,14 @@ class ConditionalGAN(lightning.LightningModule):
 
     def play(self, batch):
         """Give a batch to both players, as the generator's step does, and learn nothing."""
-        predicted = self.generator(batch["maps"], batch["support"], batch.get("start"))
+        predicted = self.generator(batch["maps"], batch["support"], batch.get("sketch"))
         if self.discriminator is not None:
             keep = with_brain(batch["support"], self.patch)
             fake = self._patches(predicted, batch["support"], keep)
             self.discriminator(brain_patches(batch["maps"], keep, self.patch), fake)
 
     def on_train_start(self):
-        """The scans of the fold go to the device of this process, where they fit."""
+        """The scans of the fold go to the device, where they fit."""
         self.batches.hold_on(self.device)
 
     def on_train_epoch_start(self):
@@ -105,32 +104,30 @@ class ConditionalGAN(lightning.LightningModule):
     def training_step(self, step, index):
         """One step of the discriminator, then one of the generator, on the same generated PET.
 
-        Batch and dropout are functions of (seed, epoch, step) and, for dropout, of the process, so a resumed
-        training needs no stored random state.
+        Batch and dropout are functions of (seed, epoch, step), so a resumed training needs no stored random state.
 
         Raises
         ------
         InputError : a loss or gradient that is not finite; no weight has followed it
         """
-        rank = [self.global_rank] if self.global_rank else []
-        stream = np.random.SeedSequence([self.seed, 2, self.current_epoch, index, *rank]).generate_state(1)
+        stream = np.random.SeedSequence([self.seed, 2, self.current_epoch, index]).generate_state(1)
         torch.manual_seed(int(stream[0]))
-        batch = self._share_of_batch(self.batches[self.current_epoch, index])
+        cut = self.batches[self.current_epoch, index]
+        batch = {name: tensor.to(self.device) for name, tensor in cut.items()}
         optimizers = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
         self._set_rates(optimizers, self.current_epoch * self.trainer.num_training_batches + index)
-        predicted = self.generator(batch["maps"], batch["support"], batch.get("start"))
+        predicted = self.generator(batch["maps"], batch["support"], batch.get("sketch"))
         terms = {"l1": losses.weighted_l1(predicted, batch["dvr"], batch["weights"])}
         total = self.lambda_l1 * terms["l1"]
         if self.discriminator is not None:
             keep = with_brain(batch["support"], self.patch)
             maps = brain_patches(batch["maps"], keep, self.patch)
             fake = self._patches(predicted, batch["support"], keep)
-            share = self._share_of_patches(len(maps))
-            terms |= self._step_discriminator(optimizers[1], batch, keep, maps, fake.detach(), share, index)
+            terms |= self._step_discriminator(optimizers[1], batch, keep, maps, fake.detach(), index)
             self.discriminator.requires_grad_(False)
             logits = self.discriminator(maps, fake)
-            terms["adversarial"] = share * losses.generator_loss(logits, self.adversarial)
+            terms["adversarial"] = losses.generator_loss(logits, self.adversarial)
             total = total + terms["adversarial"]
         optimizers[0].zero_grad()
         self.manual_backward(total)
@@ -147,39 +144,22 @@ class ConditionalGAN(lightning.LightningModule):
         return self.generator if self.average is None else self.average.module
 
     def epoch_means(self):
-        """Means of every term over the steps of the epoch and over the processes, as floats."""
+        """Means of every term over the steps of the epoch, as floats."""
         count = self.sums.get("count", 1)
-        reduce = self.trainer.strategy.reduce
-        return {
-            name: float(reduce(value, reduce_op="mean")) / count
-            for name, value in self.sums.items()
-            if name != "count"
-        }
+        return {name: float(value) / count for name, value in self.sums.items() if name != "count"}
 
-    def _share_of_batch(self, batch):
-        """This process's part of the crops of a step, on its device; every process cuts the same crops."""
-        parts, part = self.trainer.world_size, self.global_rank
-        return {name: tensor.chunk(parts)[part].to(self.device) for name, tensor in batch.items()}
-
-    def _share_of_patches(self, count):
-        """Factor that turns the mean of processes' means into the mean over the patches of all of them."""
-        if self.trainer.world_size == 1:
-            return 1.0
-        counts = torch.tensor(float(count), device=self.device)
-        return count / float(self.trainer.strategy.reduce(counts, reduce_op="mean"))
-
-    def _step_discriminator(self, optimizer, batch, keep, maps, fake, share, index):
+    def _step_discriminator(self, optimizer, batch, keep, maps, fake, index):
         real = self._patches(batch["dvr"], batch["support"], keep)
         real_logits, fake_logits = self.discriminator(maps, real), self.discriminator(maps, fake)
-        loss = share * losses.discriminator_loss(real_logits, fake_logits, self.adversarial)
+        loss = losses.discriminator_loss(real_logits, fake_logits)
         optimizer.zero_grad()
         self.manual_backward(loss)
         norm = self._gradient_norm("discriminator", loss, batch, index)
         optimizer.step()
         return {
             "discriminator": loss,
-            "accuracy_real": share * losses.accuracy(real_logits, losses.REAL),
-            "accuracy_fake": share * losses.accuracy(fake_logits, losses.FAKE),
+            "accuracy_real": losses.accuracy(real_logits, losses.REAL),
+            "accuracy_fake": losses.accuracy(fake_logits, losses.FAKE),
             "discriminator_gradient": norm,
         }
 
@@ -211,7 +191,3 @@ class ConditionalGAN(lightning.LightningModule):
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach()
         self.sums["count"] = self.sums.get("count", 0) + 1
-
-
-def _moving_average(decay, averaged, current, steps):
-    torch.optim.swa_utils.get_ema_multi_avg_fn(decay)(averaged, current, steps)

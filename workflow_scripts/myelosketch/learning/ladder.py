@@ -8,13 +8,13 @@ class NetworkMethod:
     """A network trained by gradient descent.
 
     ``network`` generator; ``loss`` "l1" (Eq. 4) or "weighted_l1" (Eq. 5); ``adversarial`` with the patch
-    discriminator; ``start`` the method whose prediction is always a further input, or None.
+    discriminator; ``refines`` where the sketcher's map is a further input.
     """
 
     network: str
     loss: str
     adversarial: bool
-    start: str | None = None
+    refines: bool = False
 
 
 NETWORK_METHODS = {
@@ -22,25 +22,25 @@ NETWORK_METHODS = {
     "unet": NetworkMethod("unet", "l1", adversarial=False),
     "unetroi": NetworkMethod("unet", "weighted_l1", adversarial=False),
     "sketcher": NetworkMethod("unet", "l1", adversarial=True),
-    "refiner": NetworkMethod("unet", "weighted_l1", adversarial=True, start="sketcher"),
+    "refiner": NetworkMethod("unet", "weighted_l1", adversarial=True, refines=True),
 }
 
 
-def start_of(method, stage):
-    """The method whose prediction is a further input of ``method``, or None.
+def needed_models(methods):
+    """Methods whose models a prediction by ``methods`` reads, each before it is asked for: a refiner starts from the
+    map of its sketcher.
 
     Parameters
     ----------
-    method : name; one that is no network starts from nothing
-    stage : dict, its settings; ``start`` is "ridge" or "none" where the ladder leaves it open
+    methods : names
+
+    Returns
+    -------
+    list of str
     """
-    if method not in NETWORK_METHODS:
-        return None
-    chosen = stage.get("start", "none")
-    return NETWORK_METHODS[method].start or (None if chosen == "none" else chosen)
-
-
-def starts_of(training):
-    """What every network starts from, by the section ``training`` of the configuration: dict method -> method or
-    None."""
-    return {method: start_of(method, training[method]) for method in NETWORK_METHODS}
+    wanted = []
+    for method in methods:
+        network = NETWORK_METHODS.get(method)
+        before = ["sketcher"] if network and network.refines else []
+        wanted += [name for name in (*before, method) if name not in wanted]
+    return wanted

@@ -12,7 +12,7 @@ from torch.nn import functional
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.names import REGION_CODES
 
-ADVERSARIAL = ("nonsaturating", "saturating", "leastsquares")
+ADVERSARIAL = ("nonsaturating", "saturating")
 REDUCTIONS = ("mean_present", "sum")
 REAL, FAKE = 1, 0
 
@@ -99,7 +99,7 @@ def weighted_l1(predicted, measured, weights):
     return (weights * (predicted.float() - measured).abs()).sum() / len(predicted)
 
 
-def discriminator_loss(real_logits, fake_logits, kind="nonsaturating"):
+def discriminator_loss(real_logits, fake_logits):
     """What the discriminator minimises: -E[log D(real)] - E[log(1 - D(fake))], mean over patches.
 
     The sign between the terms is + in the value function, as in every GAN; as printed (Eq. 1-3) the value is
@@ -108,15 +108,11 @@ def discriminator_loss(real_logits, fake_logits, kind="nonsaturating"):
     Parameters
     ----------
     real_logits, fake_logits : Tensor (patches, 2), one logit for fake (0) and one for real (1)
-    kind : "nonsaturating" and "saturating" share this cross-entropy; "leastsquares" (Mao 2017) is an
-        option of ours
 
     Returns
     -------
     Tensor, scalar
     """
-    if kind == "leastsquares":
-        return 0.5 * ((_score(real_logits) - 1) ** 2).mean() + 0.5 * (_score(fake_logits) ** 2).mean()
     return _cross_entropy(real_logits, REAL) + _cross_entropy(fake_logits, FAKE)
 
 
@@ -126,16 +122,13 @@ def generator_loss(fake_logits, kind="nonsaturating"):
     Parameters
     ----------
     fake_logits : Tensor (patches, 2)
-    kind : "nonsaturating" -E[log D(fake)] (Goodfellow 2014, our default); "saturating" E[log(1 -
-        D(fake))], the
-        published minimax game with the sign of decision 1; "leastsquares"
+    kind : "nonsaturating" -E[log D(fake)] (Goodfellow 2014, our default), or "saturating" E[log(1 - D(fake))],
+        the published minimax game with the sign of decision 1
 
     Returns
     -------
     Tensor, scalar
     """
-    if kind == "leastsquares":
-        return 0.5 * ((_score(fake_logits) - 1) ** 2).mean()
     if kind == "saturating":
         return -_cross_entropy(fake_logits, FAKE)
     return _cross_entropy(fake_logits, REAL)
@@ -149,8 +142,3 @@ def accuracy(logits, label):
 def _cross_entropy(logits, label):
     target = torch.full((len(logits),), label, dtype=torch.long, device=logits.device)
     return functional.cross_entropy(logits.float(), target)
-
-
-def _score(logits):
-    """Softmax over two logits is the sigmoid of their difference; this is that difference."""
-    return logits[:, REAL].float() - logits[:, FAKE].float()

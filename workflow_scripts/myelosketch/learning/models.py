@@ -15,8 +15,8 @@ from myelosketch.names import INPUT_MAPS, UNITS
 from myelosketch.provenance import file_hash, read_json, software_versions, write_json
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
-# of the card and the names of the weights; a card without the entry is of format 1, which had no members
-FORMAT = 2
+# of the card and the names of the weights; a card without the entry is of format 1
+FORMAT = 3
 # the largest voxel of a training may exceed the largest plausible 99th percentile this many times
 SPIKES = 20
 PURPOSE = "Research only: not for clinical use."

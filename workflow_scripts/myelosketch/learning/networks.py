@@ -6,33 +6,20 @@ four stages Conv3D-BatchNorm-LeakyReLU-Downsampling, a fully connected layer and
 where the dropout sits and the kind of down- and upsampling are not given there: ours (docs/method.md).
 """
 
-from math import gcd
-
 import torch
 from monai.networks.blocks import Convolution
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
 
 from myelosketch.errors import InputError
 from myelosketch.learning.checks import HALVINGS
-from myelosketch.learning.ladder import NETWORK_METHODS, start_of
+from myelosketch.learning.ladder import NETWORK_METHODS
 
 SLOPE = 0.2
-NORMALISATIONS = {"batch": "BATCH", "instance": "INSTANCE", "group": "GROUP", "none": None}
-GROUPS = 4  # of channels, in group normalisation; fewer where the channels cannot be dealt to so many
 
 
-def convolution(channels_in, channels_out, *, normalisation, dropout=0.0, strides=1):
-    """3x3x3 convolution, normalisation, dropout, LeakyReLU (a MONAI block)."""
-    if normalisation not in NORMALISATIONS:
-        raise InputError(
-            f"the normalisation of a network is {normalisation!r}; expected one of "
-            f"{', '.join(NORMALISATIONS)}."
-        )
-    norm = NORMALISATIONS[normalisation]
-    if normalisation == "group":
-        norm = (norm, {"num_groups": gcd(GROUPS, channels_out), "affine": True})
+def convolution(channels_in, channels_out, *, dropout=0.0, strides=1):
+    """3x3x3 convolution, batch normalisation, dropout, LeakyReLU (a MONAI block)."""
     return Convolution(
         3,
         channels_in,
@@ -41,7 +28,7 @@ def convolution(channels_in, channels_out, *, normalisation, dropout=0.0, stride
         kernel_size=3,
         adn_ordering="NDA",
         act=("LeakyReLU", {"negative_slope": SLOPE, "inplace": True}),
-        norm=norm,
+        norm="BATCH",
         dropout=dropout or None,
     )
 
@@ -56,21 +43,19 @@ class UNet3d(nn.Module):
     ----------
     channels : number of input channels
     widths : feature channels per level; n levels shrink the image by 2^(n-1)
-    normalisation : "batch", "instance", "group" or "none"
     dropout : probability
     """
 
-    def __init__(self, channels, *, widths, normalisation="batch", dropout=0.5):
+    def __init__(self, channels, *, widths, dropout=0.5):
         super().__init__()
         self.stride = 2 ** (len(widths) - 1)
-        common = {"normalisation": normalisation}
         self.encoder = nn.ModuleList()
         for level, width in enumerate(widths):
             deepest = level > 0 and level == len(widths) - 1
             self.encoder.append(
                 nn.Sequential(
-                    convolution(channels, width, strides=2 if level else 1, **common),
-                    convolution(width, width, dropout=dropout if deepest else 0.0, **common),
+                    convolution(channels, width, strides=2 if level else 1),
+                    convolution(width, width, dropout=dropout if deepest else 0.0),
                 )
             )
             channels = width
@@ -79,8 +64,8 @@ class UNet3d(nn.Module):
             width = widths[level]
             self.decoder.append(
                 nn.Sequential(
-                    convolution(channels + width, width, dropout=dropout if level else 0.0, **common),
-                    convolution(width, width, **common),
+                    convolution(channels + width, width, dropout=dropout if level else 0.0),
+                    convolution(width, width),
                 )
             )
             channels = width
@@ -104,12 +89,12 @@ class DNN2(nn.Module):
 
     stride = 1
 
-    def __init__(self, channels, *, widths, normalisation="batch", dropout=0.0):
+    def __init__(self, channels, *, widths, dropout=0.0):
         super().__init__()
         first, second = widths
         self.hidden = nn.Sequential(
-            convolution(channels, first, normalisation=normalisation),
-            convolution(first, second, normalisation=normalisation, dropout=dropout),
+            convolution(channels, first),
+            convolution(first, second, dropout=dropout),
         )
         self.head = nn.Conv3d(second, 1, kernel_size=1)
 
@@ -121,15 +106,15 @@ class DNN2(nn.Module):
 class DVRModel(nn.Module):
     """A network with a linear output in DVR (ours; decision 12), zero where the MRI maps hold no tissue.
 
-    Without a start image: DVR = mean + SD x network(maps). With one (the sketch, or the ridge's map), it is a
-    further input channel, and with ``residual`` DVR = start + SD x network(maps, start) (ours, beyond the
-    paper). Mean and SD are the target's, over the brain voxels of the training scans.
+    Without a sketch: DVR = mean + SD x network(maps). With one, it is a further input channel, and with ``residual``
+    DVR = sketch + SD x network(maps, sketch) (ours, beyond the paper). Mean and SD are the target's, over the brain
+    voxels of the training scans.
 
     Parameters
     ----------
     network : module with ``stride`` that maps (batch, channels, ...) to (batch, 1, ...)
     mean, sd : DVR of the training scans
-    residual : predict a correction of the start image
+    residual : predict a correction of the sketch
     """
 
     def __init__(self, network, *, mean, sd, residual=False):
@@ -139,21 +124,21 @@ class DVRModel(nn.Module):
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.register_buffer("sd", torch.tensor(float(sd)))
 
-    def forward(self, maps, support, start=None):
+    def forward(self, maps, support, sketch=None):
         """Predicted DVR.
 
         Parameters
         ----------
         maps : Tensor (batch, inputs, x, y, z), z-scores of the input maps
         support : Tensor (batch, 1, x, y, z), 1 where the maps hold tissue
-        start : Tensor (batch, 1, x, y, z), DVR of the sketch or the ridge, optional
+        sketch : Tensor (batch, 1, x, y, z), DVR, for a refiner
 
         Returns
         -------
         Tensor (batch, 1, x, y, z), float32, DVR
         """
-        image = maps if start is None else torch.cat([maps, self.standardise(start) * support], dim=1)
-        origin = start if self.residual else self.mean
+        image = maps if sketch is None else torch.cat([maps, self.standardise(sketch) * support], dim=1)
+        origin = sketch if self.residual else self.mean
         return (origin + self.sd * self.network(image)) * support
 
     def standardise(self, dvr):
@@ -186,11 +171,9 @@ class PatchDiscriminator(nn.Module):
     channels : MRI maps + 1
     widths : feature channels of the four stages (ours)
     patch : three sides, each divisible by 16
-    normalisation : "batch" as published, or "instance", "group", "none"
-    spectral : divide the weights of every layer by their largest singular value (Miyato 2018; ours)
     """
 
-    def __init__(self, channels, *, widths, patch, normalisation="batch", spectral=False):
+    def __init__(self, channels, *, widths, patch):
         super().__init__()
         if len(widths) != HALVINGS:
             raise InputError(
@@ -199,14 +182,11 @@ class PatchDiscriminator(nn.Module):
             )
         stages = []
         for width in widths:
-            stages += [convolution(channels, width, normalisation=normalisation), MeanPool()]
+            stages += [convolution(channels, width), MeanPool()]
             channels = width
         self.stages = nn.Sequential(*stages)
         remaining = [side // 2**HALVINGS for side in patch]
         self.classifier = nn.Linear(channels * remaining[0] * remaining[1] * remaining[2], 2)
-        if spectral:
-            for layer in [m for m in self.modules() if isinstance(m, nn.Conv3d | nn.Linear)]:
-                spectral_norm(layer)
 
     def forward(self, maps, pet):
         """Two logits per patch; their softmax is (P(fake), P(real)).
@@ -242,10 +222,10 @@ def build_generator(method, settings, normalisation):
     DVRModel
     """
     plan = NETWORK_METHODS[method]
-    channels = len(normalisation.inputs) + (1 if start_of(method, settings) else 0)
-    shape = {**settings["generator"]}
+    channels = len(normalisation.inputs) + (1 if plan.refines else 0)
+    shape = settings["generator"]
     if plan.network == "dnn2":
-        shape["widths"] = settings["widths"]
+        shape = shape | {"widths": settings["widths"]}
     network = NETWORKS[plan.network](channels, **shape)
     return DVRModel(
         network,

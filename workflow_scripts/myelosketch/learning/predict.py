@@ -5,10 +5,8 @@ from pathlib import Path
 
 from myelosketch.errors import InputError
 from myelosketch.learning.data import load_maps
-from myelosketch.learning.ladder import NETWORK_METHODS
-from myelosketch.learning.models import CARD
-from myelosketch.learning.starts import check_same_start
-from myelosketch.provenance import provenance, read_json
+from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
+from myelosketch.provenance import provenance
 from myelosketch.volumes import save_volume
 
 TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
@@ -16,41 +14,7 @@ TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
 PREDICTION_FILES = ("mtr", "fa", "rd", "ad", *TRANSFORMS)
 
 
-def needed_models(methods, starts):
-    """Methods whose models a prediction by ``methods`` reads, in an order that serves each before it is asked
-    for.
-
-    Parameters
-    ----------
-    methods : names
-    starts : dict method -> the method that it starts from, or None (`ladder.starts_of`)
-    """
-    wanted = []
-    for method in methods:
-        start = starts.get(method)
-        before = needed_models([start], starts) if start else []
-        wanted += [name for name in (*before, method) if name not in wanted]
-    return wanted
-
-
-def sd_path(path):
-    """Path of the map of the SD over dropout draws, beside a predicted DVR map."""
-    return str(path).replace("_mimap.nii.gz", "_stat-std_mimap.nii.gz")
-
-
-def predict_scan(
-    files,
-    models,
-    outputs,
-    *,
-    window=None,
-    overlap=0.5,
-    flips=False,
-    dropout_draws=0,
-    device="auto",
-    threads=1,
-    configurations=None,
-):
+def predict_scan(files, models, outputs, *, flips=False, device="auto", threads=1, configurations=None):
     """Predict the DVR map of one scan by several methods.
 
     A prediction repeats to the bit on CPU. No mask and no PET is read.
@@ -59,11 +23,8 @@ def predict_scan(
     ----------
     files : dict of paths: mtr, fa, rd, ad and, for the template, xfm_t1w_to_petref and xfm_t1w_to_mni
     models : dict method -> model folder; of `needed_models`
-    outputs : dict method -> path of the predicted DVR map, ``.nii.gz``; with two dropout draws or more, a network's
-        SD over them is written beside it (`sd_path`)
-    window : three sides of a sliding window in voxels, or None for the whole brain at once
-    overlap : share of a window that neighbouring windows repeat
-    flips, dropout_draws : see `NetworkModel.predict_with_sd`; 0 draws leave dropout off
+    outputs : dict method -> path of the predicted DVR map, ``.nii.gz``
+    flips : see `NetworkModel.predict`
     device, threads : as in training
     configurations : dict method -> hash of the configuration in use (`training.configuration_hash`), of networks
 
@@ -74,11 +35,10 @@ def predict_scan(
     Raises
     ------
     InputError : a map with values that are not finite, a card that does not match its weights or the configuration,
-        or a model that was trained on the maps of another sketcher or ridge
+        or a refiner that was trained on the maps of another sketcher
     GeometryError : maps on different grids
     """
-    starts = {method: start_on_card(folder) for method, folder in models.items()}
-    needed = needed_models(outputs, starts)
+    needed = needed_models(outputs)
     missing = [method for method in needed if method not in models]
     if missing:
         raise InputError(
@@ -86,49 +46,38 @@ def predict_scan(
             "folders."
         )
     maps = load_maps(files)
-    options = {"window": window, "overlap": overlap, "flips": flips, "dropout_draws": dropout_draws}
-    predicted, deviations, cards = {}, {}, {}
+    predicted, cards = {}, {}
     for method in needed:
-        predicted[method], deviations[method], cards[method] = predict_by(
+        predicted[method], cards[method] = predict_by(
             method,
             models[method],
             maps,
             files,
             predicted,
             cards,
-            options,
-            {"device": device, "threads": threads, "configurations": configurations or {}},
+            flips=flips,
+            device=device,
+            threads=threads,
+            configurations=configurations or {},
         )
     for method, path in outputs.items():
         card = cards[method]
-        described = {
-            "sources": [*maps.paths, *(files[key] for key in TRANSFORMS if method == "template")],
-            "parameters": options if method in NETWORK_METHODS else {},
-            "Units": "1",
-            "Method": method,
-            "Fold": card.get("fold"),
-            "ModelSHA256": card["weights_sha256"],
-        }
-        what = f"DVR predicted by {method}; 0 where the maps hold no tissue. Research only."
-        save_volume(path, predicted[method], maps.affine, sidecar=provenance(Description=what, **described))
-        if deviations[method] is not None:
-            what = f"SD of that DVR over {dropout_draws} draws of the dropout of {method}. Research only."
-            sidecar = provenance(Description=what, **described)
-            save_volume(sd_path(path), deviations[method], maps.affine, sidecar=sidecar)
+        sidecar = provenance(
+            Description=f"DVR predicted by {method}; 0 where the maps hold no tissue. Research only.",
+            sources=[*maps.paths, *(files[key] for key in TRANSFORMS if method == "template")],
+            parameters={"flips": flips} if method in NETWORK_METHODS else {},
+            Units="1",
+            Method=method,
+            Fold=card.get("fold"),
+            ModelSHA256=card["weights_sha256"],
+        )
+        save_volume(path, predicted[method], maps.affine, sidecar=sidecar)
         print(f"{method}: {Path(path).name}", flush=True)
     return {method: cards[method]["weights_sha256"] for method in outputs}
 
 
-def start_on_card(folder):
-    """The method that the model in a folder starts from, or None; a folder without a card is judged when its model
-    is opened."""
-    card = Path(folder) / CARD
-    start = read_json(card).get("start") if card.is_file() else None
-    return start["method"] if start else None
-
-
-def predict_by(method, folder, maps, files, predicted, cards, options, machine):
-    """DVR by one method, its SD over dropout draws, and the card of its model.
+def predict_by(method, folder, maps, files, predicted, cards, *, flips, device, threads, configurations):
+    """DVR by one method, and the card of its model.
 
     Parameters
     ----------
@@ -137,34 +86,37 @@ def predict_by(method, folder, maps, files, predicted, cards, options, machine):
     maps : data.Maps
     files : dict of paths
     predicted, cards : what earlier methods gave; the refiner starts from the sketcher's
-    options : dict with window, overlap, flips and dropout_draws
-    machine : dict with device, threads and configurations
+    flips, device, threads, configurations : see `predict_scan`
 
     Returns
     -------
-    (float32 array (x, y, z), float32 array or None, dict)
+    (float32 array (x, y, z), dict)
+
+    Raises
+    ------
+    InputError : a refiner with another sketcher than the one that it started from in training
     """
     if method == "template":
         from myelosketch.learning.template import TemplateModel
 
         model = TemplateModel.load(folder)
-        return model.predict(maps, **{key: files[key] for key in TRANSFORMS}), None, model.card
+        return model.predict(maps, **{key: files[key] for key in TRANSFORMS}), model.card
     if method == "ridge":
         from myelosketch.learning.ridge import RidgeModel
 
         model = RidgeModel.load(folder)
-        return model.predict(maps.data, maps.support), None, model.card
+        return model.predict(maps.data, maps.support), model.card
     from myelosketch.learning.device import choose_device, set_threads
     from myelosketch.learning.inference import NetworkModel
 
-    set_threads(machine["threads"])
-    model = NetworkModel.load(
-        folder,
-        method=method,
-        device=choose_device(machine["device"]),
-        config_sha256=machine["configurations"].get(method),
-    )
-    start = start_on_card(folder)
-    check_same_start(method, model.card, cards.get(start))
-    dvr, deviation = model.predict_with_sd(maps.data, maps.support, predicted.get(start), **options)
-    return dvr, deviation, model.card
+    set_threads(threads)
+    wanted = configurations.get(method)
+    model = NetworkModel.load(folder, method=method, device=choose_device(device), config_sha256=wanted)
+    sketch = None
+    if NETWORK_METHODS[method].refines:
+        sketch = predicted["sketcher"]
+        if model.card["sketcher_sha256"] != cards["sketcher"]["weights_sha256"]:
+            raise InputError(
+                "the refiner was trained on the maps of another sketcher: use both from the same fold and run."
+            )
+    return model.predict(maps.data, maps.support, sketch, flips=flips), model.card

@@ -36,13 +36,11 @@ class History(lightning.Callback):
     Parameters
     ----------
     path : of the table
-    member : number of the member of the model, from 1
-    earlier : rows of the members before it
     validation : InnerValidation or None
     """
 
-    def __init__(self, path, member=1, earlier=(), validation=None):
-        self.path, self.member, self.earlier, self.validation = Path(path), member, list(earlier), validation
+    def __init__(self, path, validation=None):
+        self.path, self.validation = Path(path), validation
         self.rows, self.best, self.started = [], None, None
 
     def on_train_start(self, trainer, module):
@@ -52,27 +50,18 @@ class History(lightning.Callback):
         self.started = time.monotonic()
 
     def on_train_epoch_end(self, trainer, module):
-        means = module.epoch_means()
-        row = {
-            "member": self.member,
-            "epoch": trainer.current_epoch + 1,
-            **means,
-            **learning_rates(trainer.optimizers),
-        }
+        rates = learning_rates(trainer.optimizers)
+        row = {"epoch": trainer.current_epoch + 1, **module.epoch_means(), **rates}
         if "accuracy_real" in row:
             row["collapsed"] = int(collapse([*self.rows, row]) is not None)
         row |= self._validate(trainer, module, row["epoch"])
         row["seconds"] = round(time.monotonic() - self.started, 2)
         row["peak_memory_mb"] = peak_memory_mb(module.device)
         self.rows.append(row)
-        if trainer.is_global_zero:
-            write_table(pd.DataFrame([*self.earlier, *self.rows]), self.path)
-            print_progress(row, trainer.max_epochs)
-            if row.get("collapsed") and not self.rows[-2]["collapsed"]:
-                print(f"Warning: {collapse(self.rows)}", flush=True)
-        if trainer.logger is not None:
-            numbers = {name: value for name, value in row.items() if name not in ("member", "epoch")}
-            trainer.logger.log_metrics(numbers, step=row["epoch"])
+        write_table(pd.DataFrame(self.rows), self.path)
+        print_progress(row, trainer.max_epochs)
+        if row.get("collapsed") and not self.rows[-2]["collapsed"]:
+            print(f"Warning: {collapse(self.rows)}", flush=True)
         self._stop_if_exhausted(trainer)
 
     def state_dict(self):
@@ -82,16 +71,14 @@ class History(lightning.Callback):
         self.rows, self.best = state["rows"], state["best"]
 
     def _validate(self, trainer, module, epoch):
-        """Scores of this epoch, by one process for all; notes the best one."""
+        """Scores of this epoch; notes the best one."""
         if self.validation is None:
             return {}
-        due = self.validation.is_due(epoch, trainer.max_epochs)
-        scores = dict.fromkeys(("validation_lesion_mae", "validation_brain_mae"), float("nan"))
-        if due and trainer.is_global_zero:
-            scores = self.validation.score(module.trained_generator(), module.device)
-        scores = trainer.strategy.broadcast(scores)
+        if not self.validation.is_due(epoch, trainer.max_epochs):
+            return dict.fromkeys(("validation_lesion_mae", "validation_brain_mae"), float("nan"))
+        scores = self.validation.score(module.trained_generator(), module.device)
         value = scores[self.validation.criterion]
-        if due and (self.best is None or value < self.best["value"]):
+        if self.best is None or value < self.best["value"]:
             self.best = {"epoch": epoch, "criterion": self.validation.criterion, "value": value}
         return scores
 
@@ -126,11 +113,8 @@ class Checkpoints(lightning.Callback):
 def save_checkpoint(trainer, path):
     """Write the state of a training so that ``path`` is whole or as it was, even if the machine stops."""
     temporary = path.with_suffix(".tmp")
-    if trainer.is_global_zero:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     trainer.save_checkpoint(temporary, weights_only=False)
-    if not trainer.is_global_zero:
-        return
     _to_disk(temporary)
     os.replace(temporary, path)
     _to_disk(path.parent)
@@ -182,11 +166,11 @@ def peak_memory_mb(device):
 
 def print_progress(row, epochs):
     """One line of the log: epoch, bar, seconds left, every number of the row."""
-    terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("member", "epoch"))
+    terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
     done = f"{row['epoch']}/{epochs}"
     left = row["seconds"] * (epochs - row["epoch"])
     print(
-        f"member {row['member']}  epoch {done:>9}  {progress_bar(row['epoch'], epochs)}  {left:5.0f} s left  {terms}",
+        f"epoch {done:>9}  {progress_bar(row['epoch'], epochs)}  {left:5.0f} s left  {terms}",
         flush=True,
     )
 

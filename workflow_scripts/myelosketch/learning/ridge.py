@@ -186,24 +186,6 @@ class RidgeModel:
         tensors, card = load_model(folder, method="ridge")
         return cls(tensors["coefficients"], Normalisation.from_card(card["normalisation"]), card)
 
-    def fit_again(self, scans):
-        """The same choice of variant, weighting and penalty, fitted to other scans.
-
-        Parameters
-        ----------
-        scans : list of TrainingScan
-
-        Returns
-        -------
-        RidgeModel
-        """
-        choice = self.card["choice"]
-        normalisation = fit_normalisation(scans, self.normalisation.inputs)
-        sums = [sums_of_scan(scan, normalisation, choice["variant"]) for scan in scans]
-        coefficients = solve(sums, choice["alpha"], choice["weighting"])
-        card = {**self.card, "split": split_card([scan.name for scan in scans])}
-        return RidgeModel(coefficients, normalisation, card)
-
     def predict(self, maps, support):
         """DVR (x, y, z), float32, of maps (4, x, y, z) in the cohort's units; 0 outside the support."""
         rows = features(

@@ -6,33 +6,18 @@ from pathlib import Path
 
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.data import data_hash, fit_normalisation
-from myelosketch.learning.fitting import Machine, finish, fit_member
-from myelosketch.learning.ladder import NETWORK_METHODS, start_of
+from myelosketch.learning.fitting import finish, fit
+from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.learning.models import split_card, text_hash, value_ranges
-from myelosketch.learning.starts import out_of_fold_maps, start_maps
+from myelosketch.learning.sketches import sketch_scans
 from myelosketch.learning.validation import OFF, InnerValidation, hold_out
 
 
-def train_stage(
-    method,
-    scans,
-    folder,
-    *,
-    settings,
-    seed,
-    device="auto",
-    threads=1,
-    fold=None,
-    start_model=None,
-    ridge_model=None,
-    devices=1,
-    tensorboard=False,
-):
+def train_stage(method, scans, folder, *, settings, seed, device="auto", threads=1, fold=None, sketcher=None):
     """Train a method of `ladder.NETWORK_METHODS` on the training scans of a fold.
 
-    With ``settings["members"]`` above 1, so many networks are trained one after the other, alike but for their
-    seeds; the model is the mean of their predictions. A training that was killed and is started again with the same
-    arguments continues from its last epoch, and ends with the same weights to the bit as an uninterrupted one on CPU.
+    A training that was killed and is started again with the same arguments continues from its last epoch, and ends
+    with the same weights to the bit as an uninterrupted one on CPU.
 
     Parameters
     ----------
@@ -46,11 +31,7 @@ def train_stage(
     device : "auto", "cpu" or "cuda"
     threads : of PyTorch
     fold : number written into the card
-    start_model : folder of the trained model that this one starts from: the sketcher, for the refiner; the ridge,
-        where the setting ``start`` says so
-    ridge_model : folder of the ridge that the refiner's sketcher starts from, where it does
-    devices : GPUs of this node (processes, on CPU) that share every step
-    tensorboard : write TensorBoard's files into ``folder/tensorboard``
+    sketcher : folder of the fold's trained sketcher, for the refiner
 
     Returns
     -------
@@ -60,33 +41,21 @@ def train_stage(
     ------
     InputError : settings that cannot work, no GPU where one is asked for
     """
-    from myelosketch.learning.device import choose_device, choose_devices, choose_precision, set_threads
-    from myelosketch.learning.members import member_seeds
+    from myelosketch.learning.device import choose_device, choose_precision, set_threads
 
     check_settings(method, settings)
     device = choose_device(device)
-    devices = choose_devices(devices, device, batch=settings["batch"], crop=settings["crop"])
     precision = choose_precision(settings["precision"], device)
     set_threads(threads)
     inner = settings.get("validation", OFF)
     trained, held = hold_out(scans, inner["participants_share"], seed)
     normalisation = fit_normalisation(trained, settings["inputs"])
-    models = {start_of(method, settings[method]): start_model}
-    models |= {"ridge": ridge_model} if ridge_model else {}
-    starts, start_card = start_maps(method, [*trained, *held], settings[method], models, device)
-    if settings[method].get("sketches") == "out_of_fold":
-        inner_starts = out_of_fold_maps(
-            trained,
-            start_model,
-            models,
-            parts=settings[method]["sketch_parts"],
-            device=device,
-            threads=threads,
-            train=train_stage,
-        )
-        starts = [*inner_starts, *starts[len(trained) :]]
+    everyone = [*trained, *held]
+    sketches, sketcher_sha256 = [None] * len(everyone), None
+    if NETWORK_METHODS[method].refines:
+        sketches, sketcher_sha256 = sketch_scans(everyone, sketcher, device)
     print(
-        f"{method}: {len(trained)} training scans, {len(held)} for validation, {devices} x {device}, {precision}, "
+        f"{method}: {len(trained)} training scans, {len(held)} for validation, {device}, {precision}, "
         f"{threads} threads",
         flush=True,
     )
@@ -102,10 +71,9 @@ def train_stage(
         "split": split_card([scan.name for scan in trained], [scan.name for scan in held]),
         "validation": inner,
         "data_sha256": data_hash(scans),
-        "start": start_card,
+        "sketcher_sha256": sketcher_sha256,
         "seed": seed,
         "device": device,
-        "devices": devices,
         "precision": precision,
         "threads": threads,
     }
@@ -113,15 +81,19 @@ def train_stage(
     validation = None
     if held:
         schedule = {key: inner[key] for key in ("every_epochs", "patience")}
-        validation = InnerValidation(held, starts[len(trained) :], normalisation, card, **schedule)
+        validation = InnerValidation(held, sketches[len(trained) :], normalisation, card, **schedule)
     started = time.monotonic()
-    machine = Machine(device, precision, devices, tensorboard)
-    members = []
-    for member_seed in member_seeds(seed, settings["members"]):
-        module = build(method, trained, normalisation, starts[: len(trained)], settings, member_seed)
-        epochs = settings[method]["epochs"]
-        members.append(fit_member(module, epochs, folder, text_hash(card), machine, members, validation))
-    return finish(folder, card, members, seconds=time.monotonic() - started)
+    module = build(method, trained, normalisation, sketches[: len(trained)], settings, seed)
+    tensors, history = fit(
+        module,
+        settings[method]["epochs"],
+        folder,
+        text_hash(card),
+        device=device,
+        precision=precision,
+        validation=validation,
+    )
+    return finish(folder, card, tensors, history, seconds=time.monotonic() - started)
 
 
 def configuration_hash(method, settings, seed):
@@ -138,27 +110,15 @@ def configuration_hash(method, settings, seed):
 
 def stage_settings(method, settings):
     """The settings that shape this method's weights, flat enough for the card."""
-    keys = (
-        "crop",
-        "batch",
-        "steps_per_epoch",
-        "flips",
-        "inputs",
-        "members",
-        "augmentation",
-        "generator",
-        "schedule",
-        "ema",
-        "beta1",
-    )
+    keys = ("crop", "batch", "steps_per_epoch", "flips", "inputs", "generator", "schedule", "ema", "beta1")
     shared = {key: settings[key] for key in keys}
     if NETWORK_METHODS[method].adversarial:
         shared |= {"discriminator": settings["discriminator"], "adversarial": settings["adversarial"]}
     return {**shared, **settings[method]}
 
 
-def build(method, scans, normalisation, starts, settings, seed):
-    """Networks, losses and batches of one member of a method.
+def build(method, scans, normalisation, sketches, settings, seed):
+    """Networks, losses and batches of a method.
 
     Returns
     -------
@@ -166,7 +126,6 @@ def build(method, scans, normalisation, starts, settings, seed):
     """
     import torch
 
-    from myelosketch.learning.augmentation import Augmentation
     from myelosketch.learning.crops import FoldCrops, prepare_scan
     from myelosketch.learning.gan import ConditionalGAN
     from myelosketch.learning.networks import PatchDiscriminator, build_generator
@@ -181,8 +140,8 @@ def build(method, scans, normalisation, starts, settings, seed):
     steps = stage["epochs"] * settings["steps_per_epoch"]
     weighting = {key: stage[key] for key in ("reduction", "cap") if key in stage}
     prepared = [
-        prepare_scan(scan, normalisation, loss=plan.loss, start=start, **weighting)
-        for scan, start in zip(scans, starts, strict=True)
+        prepare_scan(scan, normalisation, loss=plan.loss, sketch=sketch, **weighting)
+        for scan, sketch in zip(scans, sketches, strict=True)
     ]
     crops = FoldCrops(
         scans,
@@ -195,7 +154,6 @@ def build(method, scans, normalisation, starts, settings, seed):
         flips=settings["flips"],
         seed=seed,
         multiple=generator.network.stride,
-        augmentation=Augmentation(**settings["augmentation"]),
     )
     module = ConditionalGAN(
         generator,

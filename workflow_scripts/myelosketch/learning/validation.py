@@ -43,9 +43,9 @@ def hold_out(scans, share, seed):
         )
     random = np.random.default_rng([seed, 3])
     held = set()
-    for members, fewest in ((patients, 1), (others, 0)):
-        count = min(max(round(share * len(members)), fewest), len(members) - 1) if members else 0
-        held.update(random.permutation(sorted(members))[:count].tolist())
+    for group, fewest in ((patients, 1), (others, 0)):
+        count = min(max(round(share * len(group)), fewest), len(group) - 1) if group else 0
+        held.update(random.permutation(sorted(group))[:count].tolist())
     return (
         [scan for scan in scans if subject_of(scan.name) not in held],
         [scan for scan in scans if subject_of(scan.name) in held],
@@ -58,15 +58,15 @@ class InnerValidation:
     Parameters
     ----------
     scans : list of TrainingScan, not trained on
-    starts : list of arrays (x, y, z) or None, the start image of each
+    sketches : list of arrays (x, y, z), or of None where no refiner is trained
     normalisation : Normalisation of the scans that are trained on
     card : dict, the model's card, for the prediction
     every_epochs : int
     patience : epochs without a better score after which training stops; 0 never stops
     """
 
-    def __init__(self, scans, starts, normalisation, card, *, every_epochs, patience):
-        self.scans, self.starts, self.normalisation, self.card = scans, starts, normalisation, card
+    def __init__(self, scans, sketches, normalisation, card, *, every_epochs, patience):
+        self.scans, self.sketches, self.normalisation, self.card = scans, sketches, normalisation, card
         self.every_epochs, self.patience = every_epochs, patience
         lesions = any(_lesion(scan).any() for scan in scans)
         self.criterion = "validation_lesion_mae" if lesions else "validation_brain_mae"
@@ -88,10 +88,10 @@ class InnerValidation:
         """
         from myelosketch.learning.inference import NetworkModel
 
-        model = NetworkModel([copy.deepcopy(generator)], self.normalisation, self.card, device)
+        model = NetworkModel(copy.deepcopy(generator), self.normalisation, self.card, device)
         lesion, brain = [], []
-        for scan, start in zip(self.scans, self.starts, strict=True):
-            error = np.abs(model.predict(scan.maps, scan.support, start) - scan.dvr)
+        for scan, sketch in zip(self.scans, self.sketches, strict=True):
+            error = np.abs(model.predict(scan.maps, scan.support, sketch) - scan.dvr)
             brain.append(error[scan.brain].mean())
             if _lesion(scan).any():
                 lesion.append(error[_lesion(scan)].mean())

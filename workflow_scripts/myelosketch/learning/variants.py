@@ -3,7 +3,7 @@
 import copy
 
 from myelosketch.errors import InputError
-from myelosketch.learning.ladder import start_of
+from myelosketch.learning.ladder import needed_models
 
 # name, among variants, of the training as it is configured
 CONFIGURED = "configured"
@@ -29,39 +29,24 @@ def variant_training(training, changes, *, name):
     return _merged(training, changes, f"ablations.variants.{name}")
 
 
-def model_settings(method, training, shared):
-    """All that shapes a model beside its seed: two with the same are the same model.
-
-    Parameters
-    ----------
-    method : "ridge" or a network
-    training : dict, the section of the configuration
-    shared : names of the keys of ``training`` that every network reads
-    """
-    keys = ("inputs", "ridge") if method == "ridge" else (*shared, method)
-    return {key: training[key] for key in keys}
-
-
 def changed_models(methods, configured, variant, shared):
-    """Those of ``methods`` that a variant must train anew: their settings differ, or those of what they start from.
+    """Networks that a variant must train anew: their settings differ, or those of the sketcher they start from.
 
     Parameters
     ----------
-    methods : names
+    methods : names of networks that are scored
     configured, variant : dict, section ``training`` of each
-    shared : see `model_settings`
+    shared : names of the keys of ``training`` that every network reads
 
     Returns
     -------
-    list of str, what a model starts from before it
+    list of str, a sketcher before its refiner
     """
-    changed = []
-    for method in methods:
-        start = start_of(method, variant[method])
-        before = changed_models([start], configured, variant, shared) if start else []
-        own = model_settings(method, variant, shared) != model_settings(method, configured, shared)
-        changed += [name for name in (*before, *([method] if own or before else [])) if name not in changed]
-    return changed
+
+    def differs(method):
+        return any(configured[key] != variant[key] for key in (*shared, method))
+
+    return [name for name in needed_models(methods) if any(map(differs, needed_models([name])))]
 
 
 def _merged(settings, changes, where):

@@ -41,7 +41,7 @@ RECORDS = {
     "score_scans": "regions/{part}.tsv",
 }
 PER_FOLD = {
-    "petref of training scans": ("fit_ridge", "ablate_ridge"),
+    "petref of training scans": ("fit_ridge",),
     "petref of training controls": ("fit_template", "fit_threshold"),
 }
 PER_CROP = ("train_sketcher", "train_refiner", "train_comparison", "train_ablation")
@@ -143,4 +143,4 @@ def _crop_voxels(root, rule, job):
     if settings["crop"] is None:  # whole volumes, which differ in size
         return UNKNOWN
     step = float(math.prod(settings["crop"]) * settings["batch"])
-    return step, step * settings["steps_per_epoch"] * sum(member["epochs"] for member in card["members"])
+    return step, step * settings["steps_per_epoch"] * card["epochs"]

@@ -19,7 +19,7 @@ from myelosketch.tables import read_table
 REGISTRATION_COLUMNS = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
 # columns of a history that are a clock or a setting, not a loss
 NOT_A_LOSS = re.compile(
-    r"^(member|epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb)$|learning_rate|gradient"
+    r"^(epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb)$|learning_rate|gradient"
 )
 LOSS_NAMES = {
     "generator": "generator loss",
@@ -34,7 +34,7 @@ LOSS_NAMES = {
 
 
 def draw_training_curves(histories, *, simulated, **files):
-    """Every loss of every trained network against the epoch, one line per fold and member.
+    """Every loss of every trained network against the epoch, one line per fold.
 
     Parameters
     ----------
@@ -84,13 +84,12 @@ def build_training_curves(histories, *, simulated):
         line[0].set_ylabel("Mean of epoch")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=max(1, len(labels)))
-    lines = "one line per fold and network" if data.member.nunique() > 1 else "one line per fold"
-    style.figure_title(figure, f"Training curves, {lines}", simulated=simulated)
+    style.figure_title(figure, "Training curves, one line per fold", simulated=simulated)
     return figure, data
 
 
 def training_losses(histories):
-    """All histories in one long table: method fold member epoch loss value; rows without a number are left out.
+    """All histories in one long table: method fold epoch loss value; rows without a number are left out.
 
     Raises
     ------
@@ -105,13 +104,13 @@ def training_losses(histories):
         losses = [name for name in table.select_dtypes("number") if not NOT_A_LOSS.search(name.lower())]
         if "epoch" not in table or not losses:
             continue
-        long = table.melt(id_vars=["member", "epoch"], value_vars=losses, var_name="loss").dropna()
+        long = table.melt(id_vars="epoch", value_vars=losses, var_name="loss").dropna()
         fold, method = found.groups() if found else ("n/a", path.parent.name)
         parts.append(long.assign(fold=fold, method=method))
     parts = [part for part in parts if len(part)]
     if not parts:
         raise NothingToDrawError("no history of a training was found in this run.")
-    data = pd.concat(parts)[["method", "fold", "member", "epoch", "loss", "value"]]
+    data = pd.concat(parts)[["method", "fold", "epoch", "loss", "value"]]
     ladder = {method: place for place, method in enumerate(METHODS)}
     data = data.sort_values("method", key=lambda name: name.map(ladder).fillna(-1), kind="stable")
     return data.reset_index(drop=True)
@@ -163,9 +162,8 @@ def _moved(modality):
 def _curves(axes, data):
     for place, (fold, part) in enumerate(data.groupby("fold", sort=True)):
         colour, _, dashes = style.level_look(place)
-        for number, (_, line) in enumerate(part.groupby("member", sort=True)):
-            look = {"linestyle": dashes, "color": colour, "marker": "." if len(line) < 3 else None}
-            axes.plot(line.epoch, line.value, **look, label=None if number else f"fold {fold}")
+        look = {"linestyle": dashes, "color": colour, "marker": "." if len(part) < 3 else None}
+        axes.plot(part.epoch, part.value, **look, label=f"fold {fold}")
     axes.set_xlabel("Epoch")
     axes.ticklabel_format(axis="y", scilimits=(-2, 3))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
