@@ -43,7 +43,6 @@ localrules:
     figures,
     calibration,
     ablations,
-    resources_table,
 
 
 rule all:
@@ -124,9 +123,3 @@ rule ablations:
     """What each part of the method is worth: variants of its training against the configured one."""
     input:
         ABLATIONS,
-
-
-rule resources_table:
-    """What the jobs of this run took, and what to ask a scheduler for."""
-    input:
-        RESOURCES_TABLE,

@@ -1,13 +1,10 @@
-"""What a run took, on request, and, at its end, what it was made from."""
+"""What a run was made from, at its end."""
 
 import os
 import shlex
 
-from myelosketch.reporting.resources import benchmarks_state, describe_rules
-
 # for the provenance of the run; jobs inherit it
 os.environ.setdefault("MYELOSKETCH_COMMAND", shlex.join(["snakemake", *sys.argv[1:]]))
-RESOURCES_TABLE = [f"{RESULTS}/resources.{kind}" for kind in ("tsv", "yaml", "md")]
 PROVENANCE = [f"{RESULTS}/provenance.json", f"{RESULTS}/ro-crate-metadata.json"]
 # scan -> its files; of a simulated one also its truth
 COHORT_FILES = {
@@ -32,31 +29,6 @@ WORKFLOW_FILES = [
     "Snakefile",
     *(f"rules/{path.name}" for path in sorted((LIBRARY.parent / "rules").glob("*.smk"))),
 ]
-
-
-rule write_resources_table:
-    """Time, memory and bytes of every rule's jobs, what to ask for, and that as part of a profile."""
-    output:
-        table=RESOURCES_TABLE[0],
-        profile=RESOURCES_TABLE[1],
-        page=RESOURCES_TABLE[2],
-    log:
-        "results/logs/write_resources_table.log",
-    benchmark:
-        "results/benchmarks/write_resources_table.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        # benchmarks as inputs would run what made them again
-        state=lambda wildcards: benchmarks_state("results/benchmarks"),
-        rules=lambda wildcards: describe_rules(workflow.rules),
-        library=library("reporting.resources"),
-    script:
-        "../workflow_scripts/write_resources_table.py"
 
 
 rule write_provenance:

@@ -166,7 +166,6 @@ def test_lesions_drawn_by_a_reader_are_not_marked(page):
 
 def test_what_is_missing_is_a_sentence(page):
     assert "Not shown: the table registration_error.tsv was not made in this run." in page
-    assert "Not shown: the rules were not benchmarked in this run." in page
     assert "Not shown: this figure is not part of this run, because the cohort has no external site." in page
     assert page.count("Not shown: this figure is not part of this run") == len(FIGURES) - 1
 

@@ -80,7 +80,6 @@ def report_content(root, *, captions, config, facts):
         ],
         "sensitivity_tables": lesion_tables.sensitivity_tables(root, method=method),
         "threshold": threshold_table(root, k=k, reference=facts["in_force"]["reference"]),
-        "time_table": cohort_tables.time_table(root),
         "figures": shown,
         "config_text": yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True),
         "software": [(name, number) for name, number in software().items()],
