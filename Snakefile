@@ -27,7 +27,6 @@ include: "rules/reporting.smk"
 include: "rules/calibration.smk"
 include: "rules/ablation_inputs.smk"
 include: "rules/ablations.smk"
-include: "rules/resources.smk"
 
 
 localrules:
@@ -53,7 +52,6 @@ rule all:
         EVALUATION,
         FIGURES,
         REPORT,
-        PROVENANCE,
 
 
 rule simulated_cohort:
