@@ -26,8 +26,6 @@ from myelosketch.interpreter import without_spaces
 from myelosketch.learning.checks import check_settings, has_gpu
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.simulation.cohort import simulated_files, simulated_people
-from calm_scheduler import look_once_a_second
-from group_messages import say_why_groups_fail
 from rerun_checks import check_behind_ancient_inputs
 
 sys.executable = without_spaces(sys.executable)
@@ -35,8 +33,6 @@ CONFIG_SCHEMA = Path(workflow.basedir) / "rules/schemas/config.schema.yaml"
 RESULTS = "results"
 SIMULATED = f"{RESULTS}/simulated"
 check_behind_ancient_inputs()
-say_why_groups_fail()
-look_once_a_second()
 # what the intake of an earlier run refused; read here, because the cohort is decided when the workflow is read
 REFUSED = f"{RESULTS}/cohort/refused.tsv"
 # and what the quality control of the registration refused, with all that it judged by
