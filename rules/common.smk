@@ -58,11 +58,13 @@ SIMULATED_PEOPLE = simulated_people(config["simulation"])
 SIMULATED_SITE = dict(zip(SIMULATED_PEOPLE["subject"], SIMULATED_PEOPLE["site"]))
 
 
+# how lesions are found; who is left out without a mask changes no preparation
+FOUND_ON_FLAIR = {"flair": config["lesions"]["flair"]}
 # all that a registration is judged by: a refusal holds until one of these, or a file of the scan, changes
 REGISTRATION_SETTINGS = {
     **config["registration"],
     "tissue": config["tissue"],
-    "lesions": config["lesions"],
+    "lesions": FOUND_ON_FLAIR,
     "seed": config["seed"],
 }
 

@@ -33,7 +33,7 @@ rule prepare_anatomy:
     params:
         scans=lambda wildcards: list(map(scan_to_prepare, ALIGNED_PARTS[wildcards.part])),
         tissue=config["tissue"],
-        lesions=config["lesions"],
+        lesions=FOUND_ON_FLAIR,
         registration=MOVING,
         seed=config["seed"],
         library=library("imaging.anatomy"),
