@@ -26,7 +26,6 @@ include: "rules/reporting.smk"
 include: "rules/calibration.smk"
 include: "rules/ablation_inputs.smk"
 include: "rules/ablations.smk"
-include: "rules/resources.smk"
 
 
 localrules:
@@ -42,7 +41,6 @@ localrules:
     figures,
     calibration,
     ablations,
-    resources_table,
 
 
 rule all:
@@ -53,7 +51,6 @@ rule all:
         EVALUATION,
         FIGURES,
         REPORT,
-        PROVENANCE,
 
 
 rule simulated_cohort:
@@ -123,9 +120,3 @@ rule ablations:
     """What each part of the method is worth: variants of its training against the configured one."""
     input:
         ABLATIONS,
-
-
-rule resources_table:
-    """What the jobs of this run took, and what to ask a scheduler for."""
-    input:
-        RESOURCES_TABLE,

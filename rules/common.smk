@@ -26,15 +26,11 @@ from myelosketch.interpreter import without_spaces
 from myelosketch.learning.checks import check_settings, has_gpu
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.simulation.cohort import simulated_files, simulated_people
-from calm_scheduler import look_once_a_second
-from group_messages import say_why_groups_fail
 
 sys.executable = without_spaces(sys.executable)
 CONFIG_SCHEMA = Path(workflow.basedir) / "rules/schemas/config.schema.yaml"
 RESULTS = "results"
 SIMULATED = f"{RESULTS}/simulated"
-say_why_groups_fail()
-look_once_a_second()
 try:
     check_config(config, CONFIG_SCHEMA)
     for method in NETWORK_METHODS:
@@ -54,6 +50,10 @@ SIMULATION_SETTINGS = {
 SIMULATION_LEVEL = config["simulation"]["level"]
 SIMULATED_PEOPLE = simulated_people(config["simulation"])
 SIMULATED_SITE = dict(zip(SIMULATED_PEOPLE["subject"], SIMULATED_PEOPLE["site"]))
+
+
+# how lesions are found; who is left out without a mask changes no preparation
+FOUND_ON_FLAIR = {"flair": config["lesions"]["flair"]}
 
 
 def external_sites():

@@ -64,20 +64,15 @@ def truth_input(which):
 
 
 def only_simulated(target, files):
-    """Files of a named target that a simulated cohort alone has; whoever asks for it without one is told."""
-    if IS_SIMULATED:
-        return files
-    refusal = WorkflowError(
-        f"cohort.source is {config['cohort']['source']}; {target} measures the simulated cohort, whose truth "
-        "is known: set cohort.source to simulate."
-    )
-    if target in sys.argv[1:]:  # said here it comes without the traceback of an input function
-        raise refusal
+    """Files of a named target that a simulated cohort alone has, or else an input function that refuses it."""
 
     def refuse(wildcards):
-        raise refusal
+        raise WorkflowError(
+            f"cohort.source is {config['cohort']['source']}; {target} measures the simulated cohort, whose truth "
+            "is known: set cohort.source to simulate."
+        )
 
-    return refuse
+    return files if IS_SIMULATED else refuse
 
 
 def simulated_outputs(subject, group):

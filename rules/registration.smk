@@ -55,7 +55,7 @@ rule prepare_anatomy:
         lesion_space=lambda wildcards: ROWS[wildcards.scan]["lesion_space"] or "T1w",
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
-        lesions=config["lesions"],
+        lesions=FOUND_ON_FLAIR,
         registration=REGISTRATION_METHOD,
         seed=config["seed"],
         library=library("imaging.anatomy"),

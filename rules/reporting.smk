@@ -1,5 +1,7 @@
 """Floor 6: the report, the patients' pages and the tables for a paper."""
 
+from myelosketch.reporting.run_provenance import config_hash
+
 TEMPLATES = LIBRARY / "myelosketch/reporting"
 CAPTIONS = own_file(Path(workflow.basedir) / "rules/captions")
 # patients that have a page, those of external sites after the others
@@ -10,6 +12,7 @@ LATEX_TABLES = expand(
     table=["ladder", "claims", "demyelination", "lesion_agreement", "statistics"],
 )
 REPORT = ["results/report.html", *PATIENT_PAGES, *LATEX_TABLES]
+PROVENANCE = f"{RESULTS}/provenance.json"
 REPORT_FACTS = (
     METHOD_FACTS
     | {key: config["evaluation"][key] for key in ("k", "alpha", "min_lesion_mm3")}
@@ -80,6 +83,32 @@ rule write_latex_tables:
         "../workflow_scripts/write_latex_tables.py"
 
 
+rule write_provenance:
+    """What the results were made with: settings, versions, seed and commit."""
+    input:
+        # written again whenever results are
+        results=[*COHORT_TABLES, *EVALUATION],
+        figures=expand("results/figures/{figure}.png", figure=FIGURE_NAMES),
+    output:
+        PROVENANCE,
+    log:
+        "results/logs/write_provenance.log",
+    benchmark:
+        "results/benchmarks/write_provenance.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        # the script takes the settings themselves from Snakemake
+        config_sha256=config_hash(config),
+        library=library("reporting.run_provenance"),
+    script:
+        "../workflow_scripts/write_provenance.py"
+
+
 rule write_report:
     """One HTML file that needs no network: tables, figures, claims, versions, limits."""
     input:
@@ -88,6 +117,7 @@ rule write_report:
         cohort=COHORT_TABLES,
         thresholds=expand([*REFERENCE.values()], fold=FOLD_IDS),
         pages=PATIENT_PAGES,
+        provenance=PROVENANCE,
         captions=expand(f"{CAPTIONS}/{{figure}}.rst", figure=FIGURE_NAMES),
         templates=[own_file(TEMPLATES / f"{name}.html.j2") for name in ("macros", "report")],
     output:
@@ -104,7 +134,6 @@ rule write_report:
         runtime=10,
     params:
         facts=REPORT_FACTS,
-        config=config,
         library=library("reporting.report"),
     script:
         "../workflow_scripts/write_report.py"

@@ -13,11 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
-sys.path.insert(0, str(SCRIPTS))
-
-from myelosketch.reporting.resources import read_jobs  # noqa: E402
-
 # what Snakemake's wrapper of a script imports before it (snakemake.script.PythonScript)
 WRAPPER = "import sys, pickle\nfrom snakemake import script\n"
 # rules that share an entry script with another one
@@ -30,7 +28,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     jobs = read_jobs(options.results / "benchmarks")
-    jobs["cpu"] = jobs.cpu_time.fillna(jobs.s)  # too short to be looked at: its wall clock
+    # Snakemake hardly looks at a job of less than a second: its wall clock
+    jobs["cpu"] = jobs.cpu_time.where(jobs.s >= 1).fillna(jobs.s)
     table = jobs.groupby("rule").agg(jobs=("cpu", "size"), cpu=("cpu", "sum")).reset_index()
     starts = {entry: start_cpu(entry, options.repeats) for entry in sorted(set(map(entry_of, table.rule)))}
     table["start"] = [starts[entry_of(rule)] for rule in table.rule]
@@ -45,6 +44,14 @@ def main():
     total = table[["jobs", "starting", "cpu"]].sum()
     share = 100 * total.starting / total.cpu
     print(f"| all | {total.jobs:.0f} | {total.starting:.0f} in all | {total.cpu:.0f} | **{share:.0f} %** |")
+
+
+def read_jobs(folder):
+    """Benchmarks of all jobs, with the rule of each."""
+    paths = sorted(folder.rglob("*.tsv"))
+    tables = [pd.read_csv(path, sep="\t", na_values="-") for path in paths]
+    rules = [path.relative_to(folder).with_suffix("").parts[0] for path in paths]
+    return pd.concat(table.assign(rule=rule) for rule, table in zip(rules, tables, strict=True))
 
 
 def entry_of(rule):

@@ -27,9 +27,8 @@ def refused(slurm, folder, profile, *arguments, **options):
     return run
 
 
-@pytest.mark.parametrize("target", [COHORT, PARTICIPANT])
-def test_an_unknown_partition_is_named_for_one_job_and_for_a_parcel(slurm, tmp_path, target):
-    run = refused(slurm, tmp_path / "run", site_profile(tmp_path / "profile", NOWHERE), "--", target)
+def test_an_unknown_partition_is_named_for_a_job_that_goes_alone(slurm, tmp_path):
+    run = refused(slurm, tmp_path / "run", site_profile(tmp_path / "profile", NOWHERE), "--", COHORT)
     assert "sbatch: error: invalid partition specified: nowhere" in run.said
     assert run.submitted == []
 

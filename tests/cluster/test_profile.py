@@ -8,8 +8,9 @@ from cluster_run import PROFILE
 from workflow_run import ROOT, snakemake
 
 # they stop a run on purpose, come once, or come for a user who asks for them by name
-ALONE = {"admit_scans", "admit_registrations", "write_report", "write_cohort", "write_found"} | {
-    *("describe_simulated_cohort", "write_provenance", "write_resources_table")
+ALONE = {
+    *("admit_scans", "admit_registrations", "write_report", "write_cohort", "write_found"),
+    *("describe_simulated_cohort", "write_provenance"),
 }
 TRAININGS = {"train_sketcher", "train_refiner", "train_comparison", "train_ablation"}
 

@@ -20,6 +20,10 @@ FACTS = {
     "agreement_colours": "paper", "min_lesion_mm3": 100, 
     "in_force": {"k": 1.0, "reference": "pooled", "perilesional_mm": 3.0, "min_lesion_mm3": 100},
 }  # fmt: skip
+# what provenance.json holds
+PROVENANCE = {
+    "seed": 2018, "commit": None, "software": {"python": "3.11.2", "numpy": "2.3.5"}, "config": {"seed": 2018},
+}  # fmt: skip
 MEAN, SD = 1.27, 0.1  # of healthy white matter
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 SHAPE = (16, 18, 14)

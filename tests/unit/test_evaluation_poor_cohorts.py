@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from report_run import FACTS
+from report_run import FACTS, PROVENANCE
 from scored_scan import MEAN, SD, SHAPE, Scan
 
 from myelosketch.evaluation.comparisons import write_comparisons
@@ -164,7 +164,7 @@ def test_one_participant_per_fold(tmp_path):
 @pytest.mark.parametrize("people", [PEOPLE[:4], PEOPLE[4:], [("MS", 1), ("MS", 2), ("HC", 3)]])
 def test_the_report_and_the_tables_for_a_paper_are_written_all_the_same(tmp_path, people):
     root = evaluate(tmp_path, people)
-    content = report_content(root, captions=".", config={}, facts=FACTS)
+    content = report_content(root, captions=".", provenance=PROVENANCE, facts=FACTS)
     assert content["glance"].rows
     latex_tables.write_latex_tables(tmp_path / "tables", root=root, facts=FACTS)
     assert len(list((tmp_path / "tables").glob("*.tex"))) == 5

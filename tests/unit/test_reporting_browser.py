@@ -2,7 +2,7 @@
 
 import browser
 import pytest
-from report_run import FACTS, write_maps, write_run
+from report_run import FACTS, PROVENANCE, write_maps, write_run
 from test_reporting_report import CAPTIONS, HEADINGS
 
 from myelosketch.reporting.patient_page import write_patient_pages
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     write_maps(root, "sub-MS01", 0, METHODS)
     options = {"methods": METHODS, "method": "refiner", "k": 1.0, "colours": "paper", "simulated": True}
     write_patient_pages({"sub-MS01": root / "patients/sub-MS01.html"}, root=root, **options)
-    write_report(root / "report.html", root=root, captions=CAPTIONS, config={"seed": 1}, facts=FACTS)
+    write_report(root / "report.html", root=root, captions=CAPTIONS, provenance=PROVENANCE, facts=FACTS)
     return root
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from report_run import FACTS, write_run
+from report_run import FACTS, PROVENANCE, write_run
 
 from myelosketch.errors import InputError
 from myelosketch.reporting import report
@@ -66,13 +66,12 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(run):
     config = {"seed": 2018, "cohort": {"source": "simulate", "table": "</pre><b>"}}
-    report.write_report(run / "report.html", root=run, captions=CAPTIONS, config=config, facts=FACTS)
-    return (run / "report.html").read_text(encoding="utf-8")
+    return write(run, provenance=PROVENANCE | {"config": config}, name="report.html")
 
 
-def write(root, facts=FACTS, config=None):
-    report.write_report(root / "r.html", root=root, captions=CAPTIONS, config=config or {}, facts=facts)
-    return (root / "r.html").read_text(encoding="utf-8")
+def write(root, facts=FACTS, provenance=PROVENANCE, name="r.html"):
+    report.write_report(root / name, root=root, captions=CAPTIONS, provenance=provenance, facts=facts)
+    return (root / name).read_text(encoding="utf-8")
 
 
 def test_every_section_in_the_order_of_a_reader(page):
@@ -128,6 +127,7 @@ def test_says_simulated_first_and_what_must_not_be_concluded(page):
     assert "must not be set beside the paper" in page
     assert "For research only." in page
     assert "Seed: 2018" in page
+    assert "<li>numpy 2.3.5</li>" in page
 
 
 def test_the_first_table_is_the_one_that_shows_frauds(page):
@@ -166,7 +166,6 @@ def test_lesions_drawn_by_a_reader_are_not_marked(page):
 
 def test_what_is_missing_is_a_sentence(page):
     assert "Not shown: the table registration_error.tsv was not made in this run." in page
-    assert "Not shown: the rules were not benchmarked in this run." in page
     assert "Not shown: this figure is not part of this run, because the cohort has no external site." in page
     assert page.count("Not shown: this figure is not part of this run") == len(FIGURES) - 1
 
@@ -195,17 +194,17 @@ def test_intervals_stay_in_one_piece():
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 def test_every_figure_has_a_caption_that_states_the_cohort(figure):
-    text = render_caption(CAPTIONS / f"{figure.name}.rst", config={}, params=FACTS)
+    text = render_caption(CAPTIONS / f"{figure.name}.rst", params=FACTS)
     assert "The cohort is simulated." in text
     assert "system-message" not in text
-    measured = render_caption(CAPTIONS / f"{figure.name}.rst", config={}, params=FACTS | {"simulated": False})
+    measured = render_caption(CAPTIONS / f"{figure.name}.rst", params=FACTS | {"simulated": False})
     assert "The cohort is simulated." not in measured
     if figure.section == "paper":
         assert re.search(r"n = [24]", text)
 
 
 def test_caption_of_the_report_itself():
-    text = render_caption(CAPTIONS / "report.rst", config={}, params={"facts": FACTS})
+    text = render_caption(CAPTIONS / "report.rst", params={"facts": FACTS})
     assert "4 patients and\n2 controls" in text
     assert "The cohort is simulated." in text
 
@@ -213,15 +212,11 @@ def test_caption_of_the_report_itself():
 def test_caption_with_an_unknown_value_names_the_caption(tmp_path):
     (tmp_path / "bad.rst").write_text("{{ snakemake.params.nothing }}")
     with pytest.raises(InputError, match=r"The caption bad\.rst cannot be rendered"):
-        render_caption(tmp_path / "bad.rst", config={}, params={})
+        render_caption(tmp_path / "bad.rst", params={})
 
 
 def test_values_in_a_caption_are_escaped(tmp_path):
     (tmp_path / "a.rst").write_text("{{ snakemake.params.name }}")
-    html = render_caption(tmp_path / "a.rst", config={}, params={"name": "<b>x</b>"})
+    html = render_caption(tmp_path / "a.rst", params={"name": "<b>x</b>"})
     assert "<b>" not in html
     assert "&lt;b&gt;" in html
-
-
-def test_commit_outside_a_repository_is_none(tmp_path):
-    assert report.git_commit(tmp_path) is None

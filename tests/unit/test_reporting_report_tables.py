@@ -251,13 +251,9 @@ def test_without_failures_the_worst_scan_of_each_measure(made):
     assert not any(row[0].startswith("Shift") and row[1] == "MNI152" for row in rows)  # it has none
 
 
-def test_nobody_left_out_and_benchmarks(tmp_path):
+def test_nobody_left_out(tmp_path):
     write_table(pd.DataFrame(columns=["scan", "reason"]), tmp_path / "cohort/excluded.tsv")
     assert cohort_tables.excluded_table(tmp_path).missing == "No scan was left out."
-    for job, seconds in (("sub-01", 2.0), ("sub-02", 3.0)):
-        table = pd.DataFrame({"s": [seconds], "max_rss": [100 * seconds]})
-        write_table(table, tmp_path / f"benchmarks/register_scan/{job}.tsv")
-    assert cohort_tables.time_table(tmp_path).rows == [["register_scan", "2", "5.0", "3.0", "300"]]
 
 
 def test_folds_and_claims(tmp_path):

@@ -32,13 +32,16 @@ def folder(smoke, tmp_path_factory):
             table.loc[index, name] = str(copy.relative_to(here))
     table.loc[table.scan == WITHOUT_MASK, "lesion_mask"] = None
     write_table(table.drop(columns="scan"), here / "cohort.tsv")
-    (here / "mine.yaml").write_text(
-        yaml.safe_dump(
-            {"cohort": {"source": "table", "table": "cohort.tsv"}, "lesions": {"without_mask": "flair"}}
-        )
-    )
-    snakemake(here, "regions", QUALITY, configs=(SMOKE, here / "mine.yaml"))
+    (here / "mine.yaml").write_text(yaml.safe_dump({"cohort": {"source": "table", "table": "cohort.tsv"}}))
+    (here / "found.yaml").write_text(yaml.safe_dump({"lesions": {"without_mask": "flair"}}))
+    snakemake(here, "regions", QUALITY, configs=(SMOKE, here / "mine.yaml", here / "found.yaml"))
     return here
+
+
+def test_without_being_told_to_find_lesions_the_patient_is_left_out(folder):
+    done = snakemake(folder, "regions", "--dry-run", configs=(SMOKE, folder / "mine.yaml"), check=False)
+    reason = "no lesion_mask in the table (to find lesions on its FLAIR, set lesions.without_mask: flair)"
+    assert f"Left out: {WITHOUT_MASK} ({reason})" in done.stdout + done.stderr
 
 
 def sidecar(folder, key):

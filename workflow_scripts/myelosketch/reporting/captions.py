@@ -6,13 +6,13 @@ from types import SimpleNamespace
 from myelosketch.errors import InputError
 
 
-def render_caption(path, *, config, params):
+def render_caption(path, *, params):
     """HTML of a caption (reStructuredText with jinja, as Snakemake's report reads it).
 
     Parameters
     ----------
     path : .rst
-    config, params : what the text may use, as ``snakemake.config[...]`` and ``snakemake.params....``
+    params : dict, what the text may use, as ``snakemake.params....``
 
     Returns
     -------
@@ -28,7 +28,7 @@ def render_caption(path, *, config, params):
     from jinja2 import Environment, StrictUndefined, TemplateError
 
     path = Path(path)
-    job = SimpleNamespace(config=config, params=SimpleNamespace(**params))
+    job = SimpleNamespace(params=SimpleNamespace(**params))
     settings = {"file_insertion_enabled": False, "raw_enabled": False, "halt_level": 2, "report_level": 5}
     try:
         environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)

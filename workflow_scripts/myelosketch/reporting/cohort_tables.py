@@ -1,4 +1,4 @@
-"""Who is in, how well the images were registered, and what the run cost, in tables."""
+"""Who is in, and how well the images were registered, in tables."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from myelosketch import names
 from myelosketch.reporting.display import region_name
 from myelosketch.reporting.html_tables import HtmlTable, number, or_reason, words
 from myelosketch.reporting.report_tables import LONG
-from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
+from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
 
 QUALITY = "registration/qc.tsv"
 # measures of registration/qc.tsv: words, whether a high value is bad, digits
@@ -164,25 +164,3 @@ def region_table(root):
             rows.append([group, label, str(len(part)), *values])
     header = ["Group", "Region", "Scans", "Median (mL)", "Smallest (mL)", "Largest (mL)"]
     return HtmlTable("Volume of the regions on the PET grid", header, rows, text_columns=2)
-
-
-@or_reason("Wall time of the rules")
-def time_table(root):
-    """Jobs, seconds and memory of each rule, where the rules were benchmarked."""
-    files = sorted(Path(root).glob("benchmarks/**/*.tsv"))
-    if not files:
-        raise NothingToDrawError("the rules were not benchmarked in this run.")
-    parts = []
-    for path in files:
-        rule = path.relative_to(Path(root) / "benchmarks").parts[0].removesuffix(".tsv")
-        part = table_to_draw(path, ("s",), numeric=("s", "max_rss"))
-        parts.append(part.assign(rule=rule))
-    table = finite_rows(pd.concat(parts), ("s",), "wall time")
-    rows = []
-    for rule, part in table.groupby("rule", sort=True):
-        memory = part.max_rss.max() if "max_rss" in part else None
-        rows.append(
-            [rule, str(len(part)), number(part.s.sum(), 1), number(part.s.max(), 1), number(memory, 0)]
-        )
-    header = ["Rule", "Jobs", "Sum (s)", "Longest (s)", "Most memory (MB)"]
-    return HtmlTable("Wall time of the rules", header, rows, folded=len(rows) > LONG)

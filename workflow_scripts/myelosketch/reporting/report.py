@@ -1,15 +1,11 @@
 """The report: one HTML file that needs no network, in the order in which a reader asks."""
 
 import base64
-import contextlib
-import platform
-import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import yaml
 
-from myelosketch.provenance import software_versions, write_text
+from myelosketch.provenance import write_text
 from myelosketch.reporting import claims_tables, cohort_tables, lesion_tables, report_tables
 from myelosketch.reporting.captions import render_caption
 from myelosketch.reporting.catalogue import FIGURES, SECTIONS
@@ -28,7 +24,7 @@ REASONS = {
 }
 
 
-def write_report(html, *, root, captions, config, facts):
+def write_report(html, *, root, captions, provenance, facts):
     """Write the report of a run from its tables and figures; whatever is missing is said in a sentence.
 
     Parameters
@@ -36,20 +32,21 @@ def write_report(html, *, root, captions, config, facts):
     html : path to write
     root : results folder (cohort/, registration/, evaluation/, figures/, patients/, training/)
     captions : folder of the captions, <figure>.rst
-    config : dict, the configuration in force
+    provenance : dict, what the run was made with, as in provenance.json (run_provenance.py)
     facts : dict, what captions and titles state: simulated (bool), n_patients, n_controls, n_folds (int),
         method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
         min_lesion_mm3, in_force (dict, the value of each setting of the sensitivity, such as reference)
     """
-    write_text(html, render(TEMPLATE, **report_content(root, captions=captions, config=config, facts=facts)))
+    content = report_content(root, captions=captions, provenance=provenance, facts=facts)
+    write_text(html, render(TEMPLATE, **content))
 
 
-def report_content(root, *, captions, config, facts):
+def report_content(root, *, captions, provenance, facts):
     """Everything the template shows, as text, tables and embedded images; see :func:`write_report`."""
     k, method = facts["k"], facts["method"]
     shown = {section: [] for section in SECTIONS}
     for figure in FIGURES:
-        shown[figure.section].append(_embedded(figure, root, captions, config, facts))
+        shown[figure.section].append(_embedded(figure, root, captions, facts))
     flair = cohort_tables.flair_scans(root)
     return {
         "facts": facts,
@@ -80,12 +77,11 @@ def report_content(root, *, captions, config, facts):
         ],
         "sensitivity_tables": lesion_tables.sensitivity_tables(root, method=method),
         "threshold": threshold_table(root, k=k, reference=facts["in_force"]["reference"]),
-        "time_table": cohort_tables.time_table(root),
         "figures": shown,
-        "config_text": yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True),
-        "software": [(name, number) for name, number in software().items()],
-        "seed": config.get("seed", "not given"),
-        "commit": git_commit(),
+        "config_text": yaml.safe_dump(provenance["config"], sort_keys=False, allow_unicode=True),
+        "software": list(provenance["software"].items()),
+        "seed": provenance["seed"],
+        "commit": provenance["commit"],
     }
 
 
@@ -106,26 +102,7 @@ def _patient_tables(root, **options):
     return tables
 
 
-def git_commit(folder=None):
-    """Commit of the workflow's repository, and whether files differ from it; None outside a repository."""
-    folder = Path(folder or Path(__file__).parent)
-    command = [
-        "git",
-        "-C",
-        str(folder),
-        "describe",
-        "--always",
-        "--dirty=, with uncommitted changes",
-        "--abbrev=40",
-    ]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip() or None
-
-
-def _embedded(figure, root, captions, config, facts):
+def _embedded(figure, root, captions, facts):
     """A figure as data URI with its caption, or the sentence that it was not made."""
     path = Path(root) / "figures" / f"{figure.name}.png"
     shown = {"name": figure.name, "heading": figure.heading, "alt": figure.alt, "image": None}
@@ -134,7 +111,7 @@ def _embedded(figure, root, captions, config, facts):
         return shown | {"missing": f"Not shown: this figure is not part of this run{because}."}
     encoded = base64.b64encode(path.read_bytes()).decode("ascii")
     width, height = _png_size(path)
-    caption = render_caption(Path(captions) / f"{figure.name}.rst", config=config, params=facts)
+    caption = render_caption(Path(captions) / f"{figure.name}.rst", params=facts)
     return shown | {
         "image": f"data:image/png;base64,{encoded}", "width": width, "height": height, "caption": caption,
     }  # fmt: skip
@@ -144,20 +121,3 @@ def _png_size(path):
     """Width and height of a PNG, from its first chunk."""
     head = path.read_bytes()[16:24]
     return int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")
-
-
-def software():
-    """Python, Snakemake and the packages that can change a number."""
-    found = {"python": platform.python_version()}
-    with contextlib.suppress(PackageNotFoundError):  # the environment of these rules need not hold it
-        found["snakemake"] = version("snakemake")
-    return found | software_versions()
-
-
-def _plain(value):
-    """The configuration as plain Python, for YAML."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
