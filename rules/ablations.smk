@@ -8,15 +8,15 @@ ABLATED_FOLDS = config["ablations"]["folds"] or CROSS_VALIDATION
 ABLATION_SEEDS = list(dict.fromkeys([config["seed"], *config["ablations"]["seeds"]]))
 # variant -> its training, and the models that it trains anew
 VARIANTS, CHANGED = {}, {}
-# every job reads the workflow: who does not ask for them neither waits for their checks nor is stopped by them
-ASKED = config["ablations"]["report"] or "ablations" in sys.argv[1:]
+# what is wrong with them stops those who ask for them, nobody else
+WRONG_ABLATIONS = ""
 try:
-    VARIANTS = ablation_variants(check=ASKED)
+    VARIANTS = ablation_variants()
     CHANGED = changed_in(VARIANTS)
 except MyelosketchError as error:
-    if ASKED:
-        raise WorkflowError(str(error)) from None
-    VARIANTS = {}
+    WRONG_ABLATIONS, VARIANTS = str(error), {}
+    if config["ablations"]["report"]:
+        raise WorkflowError(WRONG_ABLATIONS) from None
 VARIANTS = {CONFIGURED: config["training"]} | VARIANTS
 # from a further seed every network is another one
 CHANGED[CONFIGURED] = needed_models(GANS)
@@ -31,11 +31,21 @@ ABLATION_RUNS = [
 COMPARED_TABLES = ("voxelwise", "demyelination")
 # what a prediction and its scores read of a held-out scan
 ABLATION_FILES = ("mtr", "fa", "rd", "ad", "dvr", "regions", "fractions", *TRANSFORMS)
-ABLATIONS = [f"{RESULTS}/ablations/ablations.tsv", *FIGURE_FILES["ablations"].values()]
 
 
-rule train_ablation:
-    """Sketcher or refiner of a variant; what the variant does not change is the configured model."""
+def ablations_input(wildcards):
+    """Input function: the table and the figure, once every variant has been checked like the configuration."""
+    try:
+        for name, training in VARIANTS.items():
+            check_variant(name, training)
+    except MyelosketchError as error:
+        raise WorkflowError(str(error)) from None
+    if WRONG_ABLATIONS:
+        raise WorkflowError(WRONG_ABLATIONS)
+    return [f"{RESULTS}/ablations/ablations.tsv", *FIGURE_FILES["ablations"].values()]
+
+
+use rule train_network as train_ablation with:
     input:
         scans=training_packs,
         sketcher=ablation_sketcher,
@@ -49,20 +59,11 @@ rule train_ablation:
         "results/benchmarks/train_ablation/{variant}_seed-{seed}_fold-{fold}_{method}.tsv"
     wildcard_constraints:
         method="sketcher|refiner",
-    conda:
-        "../envs/learning.yaml"
-    threads: config["training"]["threads"]
-    resources:
-        gpu=gpus_of_a_training,
-        mem_mb=config["training"]["mem_mb"],
-        runtime=config["training"]["runtime"],
     params:
         scans=lambda wildcards: train_scans(wildcards.fold),
         settings=lambda wildcards: network_settings(wildcards.method, VARIANTS[wildcards.variant]),
         seed=lambda wildcards: int(wildcards.seed),
         library=library("learning.training", "learning.packs"),
-    script:
-        "../workflow_scripts/train_ablation.py"
 
 
 rule score_ablation:

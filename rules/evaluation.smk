@@ -56,6 +56,7 @@ rule fit_threshold:
     """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
     input:
         unpack(control_files),
+        checks=lambda wildcards: checks_of(train_controls(wildcards.fold), "json"),
     output:
         **REFERENCE,
     log:
@@ -71,7 +72,7 @@ rule fit_threshold:
     params:
         controls=lambda wildcards: train_controls(wildcards.fold),
         fwhm_mm=config["evaluation"]["reference_fwhm_mm"],
-        library=library("evaluation.demyelination"),
+        library=library("evaluation.demyelination", "imaging.quality_verdicts"),
     script:
         "../workflow_scripts/fit_threshold.py"
 

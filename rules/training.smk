@@ -51,6 +51,7 @@ rule fit_template:
     """Mean DVR of the fold's training controls in MNI152 space."""
     input:
         unpack(control_files),
+        checks=lambda wildcards: checks_of(train_controls(wildcards.fold), "json"),
     output:
         weights=f"{MODEL_FOLDER}/template/model.safetensors",
         card=f"{MODEL_FOLDER}/template/model.json",
@@ -67,7 +68,7 @@ rule fit_template:
     params:
         controls=lambda wildcards: train_controls(wildcards.fold),
         smoothing_mm=config["training"]["template"]["smoothing_mm"],
-        library=library("learning.template"),
+        library=library("learning.template", "imaging.quality_verdicts"),
     script:
         "../workflow_scripts/fit_template.py"
 
@@ -99,78 +100,26 @@ rule fit_ridge:
         "../workflow_scripts/fit_ridge.py"
 
 
-rule train_sketcher:
-    """Sketcher: cGAN from the MRI maps to the DVR map, with the L1 over the brain (Eq. 2 and 4)."""
+rule train_network:
+    """A network: the two players of the sketcher or the refiner, or one that they are compared with."""
     input:
         scans=training_packs,
-    output:
-        weights=f"{MODEL_FOLDER}/sketcher/model.safetensors",
-        card=f"{MODEL_FOLDER}/sketcher/model.json",
-        history=f"{MODEL_FOLDER}/sketcher/history.tsv",
-    log:
-        "results/logs/train_sketcher/fold-{fold}.log",
-    benchmark:
-        "results/benchmarks/train_sketcher/fold-{fold}.tsv"
-    conda:
-        "../envs/learning.yaml"
-    threads: config["training"]["threads"]
-    resources:
-        gpu=gpus_of_a_training,
-        mem_mb=config["training"]["mem_mb"],
-        runtime=config["training"]["runtime"],
-    params:
-        scans=lambda wildcards: train_scans(wildcards.fold),
-        settings=network_settings("sketcher"),
-        seed=config["seed"],
-        library=library("learning.training", "learning.packs"),
-    script:
-        "../workflow_scripts/train_sketcher.py"
-
-
-rule train_refiner:
-    """Refiner: cGAN from the maps and the frozen sketch, with the region-weighted L1 (Eq. 3 and 5)."""
-    input:
-        scans=training_packs,
-        sketcher=f"{MODEL_FOLDER}/sketcher/model.safetensors",
-        sketcher_card=f"{MODEL_FOLDER}/sketcher/model.json",
-    output:
-        weights=f"{MODEL_FOLDER}/refiner/model.safetensors",
-        card=f"{MODEL_FOLDER}/refiner/model.json",
-        history=f"{MODEL_FOLDER}/refiner/history.tsv",
-    log:
-        "results/logs/train_refiner/fold-{fold}.log",
-    benchmark:
-        "results/benchmarks/train_refiner/fold-{fold}.tsv"
-    conda:
-        "../envs/learning.yaml"
-    threads: config["training"]["threads"]
-    resources:
-        gpu=gpus_of_a_training,
-        mem_mb=config["training"]["mem_mb"],
-        runtime=config["training"]["runtime"],
-    params:
-        scans=lambda wildcards: train_scans(wildcards.fold),
-        settings=network_settings("refiner"),
-        seed=config["seed"],
-        library=library("learning.training", "learning.packs"),
-    script:
-        "../workflow_scripts/train_refiner.py"
-
-
-rule train_comparison:
-    """A network without a discriminator that the sketcher and the refiner are compared with."""
-    input:
-        scans=training_packs,
+        # the refiner starts from the frozen sketcher (Eq. 3)
+        sketcher=lambda wildcards: (
+            [f"{MODEL_FOLDER}/sketcher/model.{kind}" for kind in ("safetensors", "json")]
+            if wildcards.method == "refiner"
+            else []
+        ),
     output:
         weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",
         card=f"{MODEL_FOLDER}/{{method}}/model.json",
         history=f"{MODEL_FOLDER}/{{method}}/history.tsv",
     log:
-        "results/logs/train_comparison/fold-{fold}_{method}.log",
+        "results/logs/train_network/fold-{fold}_{method}.log",
     benchmark:
-        "results/benchmarks/train_comparison/fold-{fold}_{method}.tsv"
+        "results/benchmarks/train_network/fold-{fold}_{method}.tsv"
     wildcard_constraints:
-        method="dnn2|unet|unetroi",
+        method="|".join(NETWORK_METHODS),
     conda:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]
@@ -184,4 +133,4 @@ rule train_comparison:
         seed=config["seed"],
         library=library("learning.training", "learning.packs"),
     script:
-        "../workflow_scripts/train_comparison.py"
+        "../workflow_scripts/train_network.py"

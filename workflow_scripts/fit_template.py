@@ -5,8 +5,11 @@ from pathlib import Path
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.imaging.quality_verdicts import refuse_registrations
     from myelosketch.learning.template import fit_template
 
+    registration = snakemake.config["registration"]  # no parameter, as for pack_fold
+    refuse_registrations(snakemake.input.checks, registration["quality"], registration["accept"])
     fit_template(
         snakemake.params.controls,
         dict(snakemake.input.items()),

@@ -55,7 +55,7 @@ def training_under_way(slurm, folder, seen):
     running = [job for job in slurm.jobs(states="RUNNING") if job["partition"] == "accelerated"]
     seen["running"].append(len(running))
     for job in running:
-        fold = job["comment"].rpartition("_")[2]
+        fold = next(part for part in job["comment"].split("_") if part.isdigit())
         begun = any((folder / MODEL.format(fold) / "checkpoints").glob("*.ckpt"))
         if begun and fold not in {one["fold"] for one in seen["ended"].values()}:
             seen["now"] = job["id"], fold
@@ -93,7 +93,7 @@ def test_a_requeued_training_goes_on_as_the_same_job(slurm, trained):
 
 def check_went_on(whole, ended, fold):
     """The training continued from its checkpoint, and ended where one that was never ended ends."""
-    said = (ended / f"results/logs/train_sketcher/fold-{fold}.log").read_text()
+    said = (ended / f"results/logs/train_network/fold-{fold}_sketcher.log").read_text()
     assert "continuing from the last finished epoch" in said
     weights = [(folder / MODEL.format(fold) / "model.safetensors").read_bytes() for folder in (whole, ended)]
     assert weights[0] == weights[1]

@@ -12,7 +12,7 @@ ALONE = {
     *("admit_scans", "admit_registrations", "write_report", "write_cohort", "write_found"),
     *("describe_simulated_cohort", "write_provenance"),
 }
-TRAININGS = {"train_sketcher", "train_refiner", "train_comparison", "train_ablation"}
+TRAININGS = {"train_network", "train_ablation"}
 
 
 @pytest.fixture(scope="module")

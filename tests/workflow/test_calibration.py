@@ -19,7 +19,7 @@ def test_each_participant_is_measured_once_and_each_patient_surveyed_once(tmp_pa
         "write_calibration",
     )
     assert {name: planned[name] for name in once} == dict.fromkeys(once, 1)
-    assert "train_refiner" not in planned
+    assert "train_network" not in planned
 
 
 def test_a_users_cohort_has_no_truth_to_calibrate(tmp_path):

@@ -25,7 +25,7 @@ def asked(tmp_path, monkeypatch):
         config.write_text(yaml.safe_dump({"training": {"device": device}}))
         plan = snakemake(tmp_path, MODEL, "--dry-run", "--quiet=reason", configs=(SMOKE, config))
         text = plan.stdout + plan.stderr
-        return int(re.search(r"rule train_sketcher:.*?gpu=(\d)", text, re.DOTALL)[1])
+        return int(re.search(r"rule train_network:.*?gpu=(\d)", text, re.DOTALL)[1])
 
     return ask
 

@@ -9,7 +9,7 @@ from workflow_run import ROOT, SMOKE, jobs
 from myelosketch.tables import read_table
 
 IMAGING = {"prepare_anatomy", "register_scan", "label_scan"}
-LEARNING = {"fit_template", "fit_ridge", "train_sketcher", "train_refiner", "fit_threshold"}
+LEARNING = {"fit_template", "fit_ridge", "fit_threshold", "train_network"}
 
 
 def planned(folder, tmp_path, **settings):
@@ -31,7 +31,7 @@ def test_one_scan_more_runs_its_own_jobs_and_what_learns_from_it(smoke, tmp_path
     assert some(found, {"inspect_scan", "pack_fold", *IMAGING}) == dict.fromkeys(
         ("inspect_scan", "pack_fold", *IMAGING), 1
     )
-    assert some(found, LEARNING) == dict.fromkeys(LEARNING, 2)
+    assert some(found, LEARNING) == dict.fromkeys(LEARNING, 2) | {"train_network": 4}
 
 
 def test_one_changed_image_runs_its_scan_and_what_learns_from_it(smoke, tmp_path):
@@ -45,13 +45,13 @@ def test_one_changed_image_runs_its_scan_and_what_learns_from_it(smoke, tmp_path
     assert some(found, {"inspect_scan", "pack_fold", *IMAGING}) == dict.fromkeys(
         ("inspect_scan", "pack_fold", *IMAGING), 1
     )
-    assert found["train_sketcher"] == 2
+    assert found["train_network"] == 4
 
 
 def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
     found = planned(smoke, tmp_path, cohort={"exclude": ["sub-HC01"]})
     assert not {"inspect_scan", *IMAGING} & set(found)
-    assert found["train_sketcher"] >= 2
+    assert found["train_network"] >= 4
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_a_mended_docstring_runs_nothing_and_a_changed_line_what_uses_it(smoke, 
     module.write_text(text + "\nMORE = 1\n")
     found = set(jobs(smoke, project=project))
     assert "score_scan" in found
-    assert not found & {"train_sketcher", *IMAGING}
+    assert not found & {"train_network", *IMAGING}

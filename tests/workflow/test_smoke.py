@@ -122,7 +122,7 @@ def test_every_job_left_a_log_and_no_half_written_file(smoke):
         "register_scan",
         "label_scan",
         "pack_fold",
-        "train_refiner",
+        "train_network",
         "predict_scan",
         "score_scan",
         "write_report",
@@ -162,7 +162,7 @@ def test_deleted_figures_are_drawn_again_and_nothing_is_trained(smoke, tmp_path)
         ({"evaluation": {"k": 1.5}}, "score_scan", "predict_scan"),
         ({"reporting": {"agreement_colours": "colourblind"}}, "draw_agreement", "score_scan"),
         ({"regions": {"perilesional_mm": 0}}, "label_scan", "register_scan"),
-        ({"training": {"refiner": {"epochs": 3}}}, "train_refiner", "train_sketcher"),
+        ({"training": {"refiner": {"epochs": 3}}}, "train_network", "fit_ridge"),
     ],
     ids=["threshold", "colours", "shell", "refiner"],
 )
@@ -189,7 +189,7 @@ def test_a_test_participants_pet_reaches_no_model_and_no_threshold_of_its_fold(s
         for name in ("threshold.json", "white-matter_mean.nii.gz", "white-matter_sd.nii.gz")
     ]
     before = [digest(copy / path) for path in learned]
-    rules = ("pack_fold", "fit_template", "fit_ridge", "train_sketcher", "train_refiner", "fit_threshold")
+    rules = ("pack_fold", "fit_template", "fit_ridge", "train_network", "fit_threshold")
     snakemake(copy, *learned, "--forcerun", *rules, "--rerun-triggers", "params")
     assert [digest(copy / path) for path in learned] == before
 

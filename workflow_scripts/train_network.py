@@ -1,4 +1,4 @@
-"""Entry of the rule train_sketcher."""
+"""Entry of the rules train_network and train_ablation."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ with job(snakemake):
     from myelosketch.learning.training import train_stage
 
     train_stage(
-        "sketcher",
+        snakemake.wildcards.method,
         read_packs(snakemake.params.scans, snakemake.input.scans),
         Path(snakemake.output.weights).parent,
         settings=snakemake.params.settings,
@@ -17,4 +17,5 @@ with job(snakemake):
         device=snakemake.config["training"]["device"],  # where, not what: a change need not train anew
         threads=snakemake.threads,
         fold=int(snakemake.wildcards.fold),
+        sketcher=Path(snakemake.input.sketcher[0]).parent if snakemake.input.sketcher else None,
     )
