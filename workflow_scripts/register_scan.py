@@ -7,7 +7,7 @@ with job(snakemake):
     from myelosketch.imaging.registration import register_scan
 
     settings = {key: snakemake.params[key] for key in ("registration", "units", "seed")}
-    images = {name: path or None for name, path in snakemake.input.items()}
+    images = {name: path or None for name, path in snakemake.input.items() if name != "lesion_sidecar"}
     outputs = dict(snakemake.output.items())
     register_scan(images, outputs, **settings)
     check_registration(
