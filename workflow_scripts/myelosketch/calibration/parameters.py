@@ -35,12 +35,6 @@ def parameters_section(config):
     )
 
 
-def section_of(page):
-    """The parameter section of a page, as :func:`parameters_section` gives it; "" if it has none."""
-    found = re.search(re.escape(START) + ".*?" + re.escape(END), page, re.DOTALL)
-    return found[0] if found else ""
-
-
 def settings_table(config):
     """Every setting of the section ``simulation``: key, default, accepted range, meaning."""
     from myelosketch.simulation.settings import BOUNDS, DEFAULTS

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from myelosketch.errors import InputError
 from myelosketch.names import INPUT_MAPS
@@ -80,8 +79,3 @@ def load_participant(path):
 def stack_maps(person):
     """The four MRI maps (4, x, y, z) in the order of INPUT_MAPS."""
     return np.stack([person.maps[name] for name in INPUT_MAPS])
-
-
-def people_table(people):
-    """subject, group: one row per participant."""
-    return pd.DataFrame({"subject": [p.subject for p in people], "group": [p.group for p in people]})
