@@ -22,6 +22,8 @@ import pandas as pd
 from myelosketch.tables import read_table
 
 ROOT = Path(__file__).parents[2]
+# by how much the mean DVR that is predicted in a region or a lesion may differ
+TOLERANCE = 0.002
 # of ATen, oneDNN and OpenBLAS
 INSTRUCTION_SETS = {
     "native": {},

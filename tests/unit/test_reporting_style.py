@@ -128,9 +128,9 @@ def test_every_figure_has_a_rule_a_caption_and_a_heading():
 @pytest.mark.parametrize("figure", [figure.name for figure in FIGURES])
 def test_captions_say_units_n_and_that_the_cohort_is_simulated(figure):
     path = ROOT / f"rules/captions/{figure}.rst"
-    html = render_caption(path, config={}, params=FACTS)
+    html = render_caption(path, params=FACTS)
     assert "The cohort is simulated." in html
-    assert "simulated.</strong>" not in render_caption(path, config={}, params=FACTS | {"simulated": False})
+    assert "simulated.</strong>" not in render_caption(path, params=FACTS | {"simulated": False})
     assert not re.search(r"snakemake|\{\{|%\}", html)
     text = re.sub(r"<[^>]+>", "", html)
     assert re.search(r"unitless|mm|percentage|unit of the score|k = 1|MCC", text)
@@ -145,5 +145,5 @@ def test_captions_say_units_n_and_that_the_cohort_is_simulated(figure):
     ("roc", "k = 1"),
 ])  # fmt: skip
 def test_captions_state_the_settings_in_force(figure, words):
-    html = render_caption(ROOT / f"rules/captions/{figure}.rst", config={}, params=FACTS)
+    html = render_caption(ROOT / f"rules/captions/{figure}.rst", params=FACTS)
     assert words in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
