@@ -119,4 +119,4 @@ rule calibration:
 rule ablations:
     """What each part of the method is worth: variants of its training against the configured one."""
     input:
-        ablations_input,
+        ABLATIONS,

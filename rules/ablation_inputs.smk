@@ -6,7 +6,7 @@ from myelosketch.learning.variants import CONFIGURED, changed_models, variant_tr
 
 
 def ablation_variants():
-    """Training of every variant of the ablations that is to run."""
+    """Training of every variant of the ablations that is to run, checked like the configuration."""
     settings = config["ablations"]
     strangers = set(settings["run"]) - set(settings["variants"])
     if strangers:
@@ -22,6 +22,7 @@ def ablation_variants():
     variants = {}
     for name in settings["run"] or settings["variants"]:
         variants[name] = variant_training(config["training"], settings["variants"][name], name=name)
+        check_variant(name, variants[name])
     return variants
 
 

@@ -1,6 +1,7 @@
 """The configuration against its schema: every problem at once, each in one line."""
 
 import difflib
+import functools
 import re
 from pathlib import Path
 
@@ -49,12 +50,17 @@ def check_config(config, schema_path):
     ------
     InputError : one line per problem: key path, what was found, what is expected, nearest valid key for a typo
     """
-    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
-    problems = config_problems(config, schema)
+    problems = config_problems(config, read_schema(schema_path))
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise InputError(f"The configuration has {count}:\n{lines}\nconfig.yaml explains every key.")
+
+
+@functools.cache  # every variant of the ablations is checked too
+def read_schema(path):
+    """The JSON schema in a YAML file, dict."""
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
 
 
 def config_problems(config, schema):
