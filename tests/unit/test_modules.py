@@ -21,9 +21,9 @@ def code(text):
 
 
 def replaced(found):
-    """A pass in the place of a docstring, nothing in that of a comment."""
+    """A pass in the place of a docstring, nothing in that of a comment or a blank line."""
     indent = re.match(r"[ \t]*", found[0])[0]
-    return "\n" if found[0].lstrip().startswith("#") else f"{indent}pass\n"
+    return f"{indent}pass\n" if found[0].lstrip().startswith('"') else "\n"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(modules.ROOT)))
@@ -34,7 +34,7 @@ def test_what_is_left_out_is_docstrings_and_comments_and_all_of_the_code_is_left
 
 def test_the_hash_knows_code_from_words():
     text = '"""Module."""\n\n\ndef add(a, b):\n    """Add."""\n    # two numbers\n    return a + b\n'
-    same = '"""Another."""\n\n\ndef add(a, b):\n    """Add\n\n    two "numbers"."""\n    return a + b\n'
+    same = '"""Another."""\n\n\ndef add(a, b):\n    """Add\n\n    two "numbers"."""\n\n    return a + b\n'
     assert modules.without_comments(text) == modules.without_comments(same)
     assert modules.without_comments(text) != modules.without_comments(same.replace("a + b", "a - b"))
     assert modules.without_comments('X = """a\nb"""\n') == 'X = """a\nb"""\n'

@@ -15,7 +15,7 @@ WRONG = "sub-MS02"
 # the intake finds half a head suspicious; its user lets it pass
 LET_PASS = {"cohort": {"accept": {WRONG: ["head_size"]}}}
 # the images count, not when the tables of the simulated participant were written
-RERUN = ("--rerun-triggers", "mtime", "params")
+RERUN = ("--rerun-triggers", "mtime", "params", "input")
 
 
 PACKS = [f"results/training/scans/fold-{fold}.safetensors" for fold in (1, 2)]

@@ -8,8 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # imports are found by their lines: parsing every module would take ten times as long, in every job's process
 IMPORT = re.compile(r"^[ \t]*from (myelosketch[\w.]*) import (\([^)]*\)|[^\n(]*)", re.MULTILINE)
-# a text that stands alone at the beginning of a line is a docstring, a line that begins with # a comment
-UNREAD = re.compile(r'^[ \t]*(?:"""(?:[^"\\]|\\.|"(?!""))*"""|#[^\n]*)[ \t]*\n', re.MULTILINE)
+# a text that stands alone at the beginning of a line is a docstring, a line that begins with # a comment; blank lines too
+UNREAD = re.compile(r'^[ \t]*(?:"""(?:[^"\\]|\\.|"(?!""))*"""|#[^\n]*)?[ \t]*\n', re.MULTILINE)
 
 
 def hash_of(*modules):
@@ -51,5 +51,5 @@ def digest(path):
 
 
 def without_comments(text):
-    """The text of a module without docstrings and without lines that are comments."""
+    """The text of a module without docstrings, blank lines and lines that are comments."""
     return UNREAD.sub("", text)
