@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # imports are found by their lines: parsing every module would take ten times as long, in every job's process
 IMPORT = re.compile(r"^[ \t]*from (myelosketch[\w.]*) import (\([^)]*\)|[^\n(]*)", re.MULTILINE)
-# a text that stands alone at the beginning of a line is a docstring, a line that begins with # a comment; blank lines too
+# docstrings (a text that stands alone at the beginning of a line), lines that are comments, and blank lines
 UNREAD = re.compile(r'^[ \t]*(?:"""(?:[^"\\]|\\.|"(?!""))*"""|#[^\n]*)?[ \t]*\n', re.MULTILINE)
 
 
