@@ -59,6 +59,7 @@ rule fit_threshold:
         checks=lambda wildcards: checks_of(train_controls(wildcards.fold), "json"),
     output:
         **REFERENCE,
+        companions=companions_of(REFERENCE.values()),
     log:
         "results/logs/fit_threshold/{fold}.log",
     benchmark:
@@ -81,6 +82,7 @@ rule map_places:
     """Where the template has its lateral ventricles, deep nuclei, cerebellum and brain stem."""
     output:
         PLACES,
+        companions=companions_of([PLACES]),
     log:
         "results/logs/map_places.log",
     benchmark:

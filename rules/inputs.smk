@@ -84,6 +84,12 @@ def simulated_outputs(subject, group):
     )
 
 
+def simulated_companions(subject, group):
+    """The JSON sidecars of a participant's simulated images that are no inputs of their own."""
+    outputs = simulated_outputs(subject, group).values()
+    return [path for path in companions_of(outputs) if path not in outputs]
+
+
 def simulated_subjects(group):
     """Pattern of the simulated participants of a group, of all sites."""
     return f"{group}[A-Z]?[0-9]+"

@@ -14,6 +14,7 @@ rule simulate_participant:
     """One simulated patient: anatomy, lesions, measured maps and their ground truth."""
     output:
         **simulated_outputs("{subject}", "MS"),
+        companions=simulated_companions("{subject}", "MS"),
     log:
         "results/logs/simulate_participant/{subject}.log",
     benchmark:
@@ -38,6 +39,7 @@ rule simulate_participant:
 use rule simulate_participant as simulate_control with:
     output:
         **simulated_outputs("{subject}", "HC"),
+        companions=simulated_companions("{subject}", "HC"),
     log:
         "results/logs/simulate_control/{subject}.log",
     benchmark:

@@ -148,6 +148,20 @@ def test_a_map_is_asked_for_by_its_path_and_a_deleted_one_is_made_again(smoke, t
     assert digest(copy / predicted) == whole
 
 
+def test_all_output_can_be_deleted_and_touched(smoke, tmp_path):
+    """Logs and benchmarks stay: Snakemake does not count them as output."""
+    copy = copy_of(smoke, tmp_path)
+    snakemake(copy, "--touch")
+    assert jobs(copy) == {}
+    snakemake(copy, "--delete-all-output")
+    left = {
+        path.relative_to(copy / "results").parts[0]
+        for path in (copy / "results").rglob("*")
+        if path.is_file()
+    }
+    assert left == {"logs", "benchmarks"}
+
+
 def test_deleted_figures_are_drawn_again_and_nothing_is_trained(smoke, tmp_path):
     copy = copy_of(smoke, tmp_path)
     shutil.rmtree(copy / "results/figures")
