@@ -34,24 +34,6 @@ EVALUATION = [
 ]
 
 
-def reference_input(wildcards):
-    """Input function: healthy white matter as the fold that holds a scan out knows it."""
-    return {key: path.format(fold=FOLD[wildcards.scan]) for key, path in REFERENCE.items()}
-
-
-def truth_of(wildcards):
-    """Input function: of a simulated scan's truth its ceilings and, of a patient, its lesions."""
-    if not IS_SIMULATED:
-        return {}
-    known = truth_files(SIMULATED, names.subject_of(wildcards.scan), GROUP[wildcards.scan])
-    return {key: known[key] for key in (*CEILINGS, *LESION_TRUTH) if key in known}
-
-
-def scores_of(scans):
-    """Scores of some scans."""
-    return [SCORES.format(folder=names.folder_of(scan), scan=scan) for scan in scans]
-
-
 rule fit_threshold:
     """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
     input:

@@ -215,3 +215,31 @@ def gpus_of_a_training(wildcards):
 def own_file(path):
     """Path of a file of the workflow: the same from every working directory, or relative to it if inside."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def checks_of(scans, kind):
+    """Numbers (json) or pictures (png) of the registration of some scans."""
+    return [f"{CHECK}.{kind}".format(folder=names.folder_of(scan), scan=scan) for scan in scans]
+
+
+def only(scans):
+    """Wildcard constraint that some scans match; of none, one that nothing matches."""
+    return "|".join(scans) or "(?!)"
+
+
+def reference_input(wildcards):
+    """Input function: healthy white matter as the fold that holds a scan out knows it."""
+    return {key: path.format(fold=FOLD[wildcards.scan]) for key, path in REFERENCE.items()}
+
+
+def truth_of(wildcards):
+    """Input function: of a simulated scan's truth its ceilings and, of a patient, its lesions."""
+    if not IS_SIMULATED:
+        return {}
+    known = truth_files(SIMULATED, names.subject_of(wildcards.scan), GROUP[wildcards.scan])
+    return {key: known[key] for key in (*CEILINGS, *LESION_TRUTH) if key in known}
+
+
+def scores_of(scans):
+    """Scores of some scans."""
+    return [SCORES.format(folder=names.folder_of(scan), scan=scan) for scan in scans]

@@ -10,16 +10,6 @@ REGISTRATION_ERROR = ["results/evaluation/registration_error.tsv"] if IS_SIMULAT
 CHECK = "results/registration/scans/{folder}/{scan}"
 
 
-def checks_of(scans, kind):
-    """Numbers (json) or pictures (png) of the registration of some scans."""
-    return [f"{CHECK}.{kind}".format(folder=names.folder_of(scan), scan=scan) for scan in scans]
-
-
-def only(scans):
-    """Wildcard constraint that some scans match; of none, one that nothing matches."""
-    return "|".join(scans) or "(?!)"
-
-
 QUALITY = [f"results/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
 
 
