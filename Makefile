@@ -7,7 +7,7 @@ PYTHON ?=
 CORES ?= all
 VENV := .venv
 READY := $(VENV)/.installed
-# An environment whose Python is gone, or whose folder was moved, is made anew.
+# An environment whose Python is gone, or whose folder was moved, is made again.
 $(shell test -x "$$(cat $(READY) 2>/dev/null)/bin/python" || rm -f $(READY))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1

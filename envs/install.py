@@ -211,7 +211,7 @@ def main(folder, wanted=""):
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted: make begins the installation anew.", file=sys.stderr)
+        print("Interrupted: type make again to start the installation again.", file=sys.stderr)
         return 130
 
 

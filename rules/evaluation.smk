@@ -41,7 +41,7 @@ rule fit_threshold:
         checks=lambda wildcards: checks_of(train_controls(wildcards.fold), "json"),
     output:
         **REFERENCE,
-        companions=companions_of(REFERENCE.values()),
+        written_beside=beside(REFERENCE.values()),
     log:
         "results/logs/fit_threshold/{fold}.log",
     benchmark:
@@ -64,7 +64,7 @@ rule map_places:
     """Where the template has its lateral ventricles, deep nuclei, cerebellum and brain stem."""
     output:
         PLACES,
-        companions=companions_of([PLACES]),
+        written_beside=beside([PLACES]),
     log:
         "results/logs/map_places.log",
     benchmark:
@@ -89,12 +89,12 @@ rule score_scan:
         **derivatives(*SCORED_FILES),
         **PREDICTED,
         # they say by the model of which fold
-        sidecars=companions_of(PREDICTED.values()),
+        sidecars=beside(PREDICTED.values()),
         places=PLACES,
     output:
         **MASKS,
         scores=SCORES,
-        companions=companions_of(MASKS.values()),
+        written_beside=beside(MASKS.values()),
     log:
         "results/logs/score_scan/{folder}/{scan}.log",
     benchmark:

@@ -30,9 +30,9 @@ def derivatives(*keys):
     return {key: derivative(key) for key in keys}
 
 
-def companions_of(paths):
+def beside(paths):
     """What is written beside some derivatives: JSON sidecars, and transforms as text."""
-    return [companion for path in paths for companion in names.companions(path)]
+    return [other for path in paths for other in names.written_beside(path)]
 
 
 def of_scans(scans, *keys):
@@ -84,10 +84,10 @@ def simulated_outputs(subject, group):
     )
 
 
-def simulated_companions(subject, group):
+def simulated_beside(subject, group):
     """The JSON sidecars of a participant's simulated images that are no inputs of their own."""
     outputs = simulated_outputs(subject, group).values()
-    return [path for path in companions_of(outputs) if path not in outputs]
+    return [path for path in beside(outputs) if path not in outputs]
 
 
 def simulated_subjects(group):

@@ -18,7 +18,7 @@ rule fit_tensor:
         bvec=companion_input("dwi", "bvec"),
     output:
         **derivatives(*TENSOR_MAPS),
-        companions=companions_of(derivatives(*TENSOR_MAPS).values()),
+        written_beside=beside(derivatives(*TENSOR_MAPS).values()),
     log:
         "results/logs/fit_tensor/{folder}/{scan}.log",
     benchmark:
@@ -47,7 +47,7 @@ rule compute_mtr:
         mt_off=scan_input("mt_off"),
     output:
         map=derivative("raw_mtr"),
-        companions=companions_of([derivative("raw_mtr")]),
+        written_beside=beside([derivative("raw_mtr")]),
     log:
         "results/logs/compute_mtr/{folder}/{scan}.log",
     benchmark:
@@ -77,7 +77,7 @@ rule average_pet:
         json=companion_input("pet", "json"),
     output:
         map=derivative("pet_early"),
-        companions=companions_of([derivative("pet_early")]),
+        written_beside=beside([derivative("pet_early")]),
     log:
         "results/logs/average_pet/{folder}/{scan}.log",
     benchmark:
@@ -108,7 +108,7 @@ rule fit_dvr:
         reference_mask=[] if GREY_MATTER else scan_input("reference_mask"),
     output:
         map=derivative(RAW_DVR),
-        companions=companions_of([derivative(RAW_DVR)]),
+        written_beside=beside([derivative(RAW_DVR)]),
     log:
         "results/logs/fit_dvr/{folder}/{scan}.log",
     benchmark:

@@ -23,7 +23,7 @@ rule predict_scan:
         ),
     output:
         **PREDICTED,
-        companions=companions_of(PREDICTED.values()),
+        written_beside=beside(PREDICTED.values()),
     log:
         "results/logs/predict_scan/{folder}/{scan}.log",
     benchmark:

@@ -7,10 +7,10 @@ rule label_scan:
     """One label per PET voxel from the fractions of it that each tissue and lesions fill, and the regions' volumes."""
     input:
         fractions=derivative("fractions"),
-        sidecar=names.companions(derivative("fractions")),
+        sidecar=names.written_beside(derivative("fractions")),
     output:
         **derivatives("regions", "regions_table"),
-        companions=names.companions(derivative("regions")),
+        written_beside=names.written_beside(derivative("regions")),
     log:
         "results/logs/label_scan/{folder}/{scan}.log",
     benchmark:

@@ -28,7 +28,7 @@ rule prepare_anatomy:
         dwi_json=phase_encoding_input,
     output:
         **derivatives(*ANATOMY),
-        companions=companions_of(derivatives(*ANATOMY).values()),
+        written_beside=beside(derivatives(*ANATOMY).values()),
     log:
         "results/logs/prepare_anatomy/{folder}/{scan}.log",
     benchmark:
@@ -56,7 +56,7 @@ rule prepare_anatomy:
 use rule prepare_anatomy as prepare_anatomy_with_flair with:
     output:
         **derivatives(*ANATOMY, "xfm_flair_to_t1w"),
-        companions=companions_of(derivatives(*ANATOMY, "xfm_flair_to_t1w").values()),
+        written_beside=beside(derivatives(*ANATOMY, "xfm_flair_to_t1w").values()),
     log:
         "results/logs/prepare_anatomy_with_flair/{folder}/{scan}.log",
     benchmark:
@@ -69,7 +69,7 @@ rule register_scan:
     """T1w to PET; every map and tissue resampled once onto petref; all that measured as it lies there, and drawn."""
     input:
         **derivatives(*ANATOMY),
-        lesion_sidecar=names.companions(derivative("lesion")),
+        lesion_sidecar=names.written_beside(derivative("lesion")),
         xfm_flair_to_t1w=flair_transform_input,
         FA=map_input("FA"),
         RD=map_input("RD"),
@@ -82,7 +82,7 @@ rule register_scan:
         **derivatives("xfm_t1w_to_petref", *ON_PETREF),
         json=f"{CHECK}.json",
         png=f"{CHECK}.png",
-        companions=companions_of(derivatives("xfm_t1w_to_petref", *ON_PETREF).values()),
+        written_beside=beside(derivatives("xfm_t1w_to_petref", *ON_PETREF).values()),
     log:
         "results/logs/register_scan/{folder}/{scan}.log",
     benchmark:

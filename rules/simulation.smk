@@ -14,7 +14,7 @@ rule simulate_participant:
     """One simulated patient: anatomy, lesions, measured maps and their ground truth."""
     output:
         **simulated_outputs("{subject}", "MS"),
-        companions=simulated_companions("{subject}", "MS"),
+        written_beside=simulated_beside("{subject}", "MS"),
     log:
         "results/logs/simulate_participant/{subject}.log",
     benchmark:
@@ -39,7 +39,7 @@ rule simulate_participant:
 use rule simulate_participant as simulate_control with:
     output:
         **simulated_outputs("{subject}", "HC"),
-        companions=simulated_companions("{subject}", "HC"),
+        written_beside=simulated_beside("{subject}", "HC"),
     log:
         "results/logs/simulate_control/{subject}.log",
     benchmark:

@@ -78,13 +78,13 @@ def test_a_setting_runs_what_it_concerns(smoke, tmp_path, settings, runs, never)
     assert not found & (never | IMAGING)
 
 
-def test_a_mended_docstring_runs_nothing_and_a_changed_line_what_uses_it(smoke, tmp_path):
+def test_a_changed_docstring_runs_nothing_and_a_changed_line_what_uses_it(smoke, tmp_path):
     project = tmp_path / "project"
     shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".*", "results"), symlinks=True)
     module = project / "workflow_scripts/myelosketch/evaluation/agreement.py"
     text = module.read_text()
     before = jobs(smoke, project=project)  # templates lie elsewhere, so pages are written again
-    module.write_text(text.replace('"""', '"""Mended. ', 1) + "\n# a comment\n")
+    module.write_text(text.replace('"""', '"""Changed. ', 1) + "\n# a comment\n")
     assert jobs(smoke, project=project) == before
     assert "score_scan" not in before
     module.write_text(text + "\nMORE = 1\n")

@@ -52,7 +52,7 @@ _FILES = {
 
 
 # beside an image or a transform: what it was made from; beside a transform also itself as text that ITK reads
-_COMPANIONS = {".nii.gz": (".json",), ".mat": (".json", ".txt")}
+_BESIDE = {".nii.gz": (".json",), ".mat": (".json", ".txt")}
 
 
 def scan_name(subject, session=None):
@@ -75,7 +75,7 @@ def pattern(key):
     return _DERIVATIVES + _FILES[key]
 
 
-def companions(path):
+def written_beside(path):
     """Paths of the files that are written with a derivative, beside it.
 
     Parameters
@@ -86,7 +86,7 @@ def companions(path):
     -------
     list of str
     """
-    for suffix, others in _COMPANIONS.items():
+    for suffix, others in _BESIDE.items():
         if path.endswith(suffix):
             return [path.removesuffix(suffix) + other for other in others]
     return []
