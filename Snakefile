@@ -1,11 +1,13 @@
 """myelosketch: myelin (PIB PET DVR) predicted from MRI by sketcher-refiner GANs, from images to report."""
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.12")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
+configfile: Path(workflow.current_basedir) / "config.yaml"
 
 
 include: "rules/common.smk"
@@ -18,14 +20,8 @@ include: "rules/regions.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/evaluation.smk"
-include: "rules/statistics.smk"
 include: "rules/figures.smk"
-include: "rules/figures_quality.smk"
-include: "rules/figures_ours.smk"
 include: "rules/reporting.smk"
-include: "rules/calibration.smk"
-include: "rules/ablation_inputs.smk"
-include: "rules/ablations.smk"
 
 
 localrules:
@@ -39,8 +35,6 @@ localrules:
     predictions,
     evaluation,
     figures,
-    calibration,
-    ablations,
 
 
 rule all:
@@ -49,7 +43,7 @@ rule all:
     input:
         COHORT_TABLES,
         EVALUATION,
-        FIGURES,
+        expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),
         REPORT,
 
 
@@ -68,20 +62,20 @@ rule cohort:
 rule cohort_table:
     """The table of every scan found, to look at, edit and use with cohort.source: table."""
     input:
-        "results/cohort/found.tsv",
+        "<results>/cohort/found.tsv",
 
 
 rule registration:
     """Every MRI map in PET space, and the page that shows how well it lies there."""
     input:
-        all_of(SCANS, *ON_PETREF),
+        all_of(COHORT.scans, *ON_PETREF),
         QUALITY,
 
 
 rule regions:
     """Lesion, normal-appearing white matter and other, on each PET grid."""
     input:
-        all_of(SCANS, "regions"),
+        all_of(COHORT.scans, "regions"),
 
 
 rule training:
@@ -93,7 +87,7 @@ rule training:
 rule predictions:
     """The held-out DVR map of every scan by every method."""
     input:
-        all_of(SCANS, "predicted"),
+        all_of(COHORT.scans, "predicted"),
 
 
 rule evaluation:
@@ -107,16 +101,4 @@ rule evaluation:
 rule figures:
     """All figures, from tables and stored maps only."""
     input:
-        FIGURES,
-
-
-rule calibration:
-    """The simulated cohort measured against the literature: tables, figures and its page."""
-    input:
-        CALIBRATION,
-
-
-rule ablations:
-    """What each part of the method is worth: variants of its training against the configured one."""
-    input:
-        ABLATIONS,
+        expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),

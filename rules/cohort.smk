@@ -1,29 +1,22 @@
 """Floor 1: who is in, who is left out, the folds, and whether each file is what it should be."""
 
-COHORT_TABLES = [
-    "results/cohort/cohort.tsv",
-    "results/cohort/excluded.tsv",
-    "results/cohort/folds.tsv",
-    "results/cohort/intake.tsv",
-    "results/cohort/intake.html",
-    "results/cohort/admitted.tsv",
-]
-# what the intake of raw images judges by
-INSPECTED_BY = ("b_max", "b0_threshold", "t_star_min", "reference")
-INSPECTION = "results/cohort/intake/{scan}.json"
-INSPECTIONS = expand(INSPECTION, scan=SCANS)
+COHORT_TABLES = expand(
+    f"{RESULTS}/cohort/{{file}}",
+    file=["cohort.tsv", "excluded.tsv", "folds.tsv", "intake.tsv", "intake.html", "admitted.tsv"],
+)
+INSPECTION = f"{RESULTS}/cohort/intake/{{scan}}.json"
 
 
 rule write_cohort:
     """The cohort, the exclusions and the folds, as decided when the workflow was read."""
     output:
-        cohort="results/cohort/cohort.tsv",
-        excluded="results/cohort/excluded.tsv",
-        folds="results/cohort/folds.tsv",
+        cohort="<results>/cohort/cohort.tsv",
+        excluded="<results>/cohort/excluded.tsv",
+        folds="<results>/cohort/folds.tsv",
     log:
-        "results/logs/write_cohort.log",
+        "<results>/logs/write_cohort.log",
     benchmark:
-        "results/benchmarks/write_cohort.tsv"
+        "<results>/benchmarks/write_cohort.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -31,9 +24,9 @@ rule write_cohort:
         mem_mb=500,
         runtime=5,
     params:
-        cohort=COHORT.to_dict("records"),
-        excluded=EXCLUDED.to_dict("records"),
-        folds=FOLDS.to_dict("records"),
+        cohort=COHORT.included.to_dict("records"),
+        excluded=COHORT.excluded.to_dict("records"),
+        folds=COHORT.folds.to_dict("records"),
     script:
         "../workflow_scripts/write_cohort.py"
 
@@ -41,11 +34,11 @@ rule write_cohort:
 rule write_found:
     """Every scan found, complete or not: a table to look at, edit and use with cohort.source: table."""
     output:
-        "results/cohort/found.tsv",
+        "<results>/cohort/found.tsv",
     log:
-        "results/logs/write_found.log",
+        "<results>/logs/write_found.log",
     benchmark:
-        "results/benchmarks/write_found.tsv"
+        "<results>/benchmarks/write_found.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -53,7 +46,7 @@ rule write_found:
         mem_mb=500,
         runtime=5,
     params:
-        rows=FOUND.to_dict("records"),
+        rows=COHORT.found.to_dict("records"),
     script:
         "../workflow_scripts/write_found.py"
 
@@ -61,13 +54,13 @@ rule write_found:
 rule inspect_scan:
     """Every file of a scan opened, described and judged; a picture for the page."""
     input:
-        files=inspected_files,
+        unpack(inspected_files),
     output:
         INSPECTION,
     log:
-        "results/logs/inspect_scan/{scan}.log",
+        "<results>/logs/inspect_scan/{scan}.log",
     benchmark:
-        "results/benchmarks/inspect_scan/{scan}.tsv"
+        "<results>/benchmarks/inspect_scan/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -75,9 +68,12 @@ rule inspect_scan:
         mem_mb=2000,
         runtime=20,
     params:
-        row=lambda wildcards: ROWS[wildcards.scan],
+        scan=lambda wildcards: facts_of(wildcards.scan),
         units=config["units"],
-        maps={key: config["maps"][key] for key in INSPECTED_BY},
+        maps={
+            key: config["maps"][key]
+            for key in ("b_max", "b0_threshold", "t_star_min", "reference")
+        },
         root=dataset_root(),
         library=library("cohort.inspection"),
     script:
@@ -87,13 +83,13 @@ rule inspect_scan:
 rule gather_intake:
     """One row per scan and file, with its verdict; one image under two participants is found here."""
     input:
-        inspections=INSPECTIONS,
+        inspections=expand(INSPECTION, scan=COHORT.scans),
     output:
-        "results/cohort/intake.tsv",
+        "<results>/cohort/intake.tsv",
     log:
-        "results/logs/gather_intake.log",
+        "<results>/logs/gather_intake.log",
     benchmark:
-        "results/benchmarks/gather_intake.tsv"
+        "<results>/benchmarks/gather_intake.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -110,16 +106,16 @@ rule gather_intake:
 rule write_intake_page:
     """The intake on one page, the worst scans first."""
     input:
-        intake="results/cohort/intake.tsv",
-        excluded="results/cohort/excluded.tsv",
-        inspections=INSPECTIONS,
-        template=own_file(LIBRARY / "myelosketch/reporting/intake.html.j2"),
+        intake="<results>/cohort/intake.tsv",
+        excluded="<results>/cohort/excluded.tsv",
+        inspections=expand(INSPECTION, scan=COHORT.scans),
+        template=templates("intake"),
     output:
-        "results/cohort/intake.html",
+        "<results>/cohort/intake.html",
     log:
-        "results/logs/write_intake_page.log",
+        "<results>/logs/write_intake_page.log",
     benchmark:
-        "results/benchmarks/write_intake_page.tsv"
+        "<results>/benchmarks/write_intake_page.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -135,14 +131,14 @@ rule write_intake_page:
 rule admit_scans:
     """Say which scans are refused or suspicious, once the page is there; each stops before its own first heavy job."""
     input:
-        intake="results/cohort/intake.tsv",
-        page="results/cohort/intake.html",
+        intake="<results>/cohort/intake.tsv",
+        page="<results>/cohort/intake.html",
     output:
-        "results/cohort/admitted.tsv",
+        "<results>/cohort/admitted.tsv",
     log:
-        "results/logs/admit_scans.log",
+        "<results>/logs/admit_scans.log",
     benchmark:
-        "results/benchmarks/admit_scans.tsv"
+        "<results>/benchmarks/admit_scans.tsv"
     # a refusal is the answer, also when it is asked again
     retries: 0
     conda:

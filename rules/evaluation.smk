@@ -1,35 +1,23 @@
-"""Floor 5: every held-out prediction and every ceiling, scored by the same code and tested."""
+"""Floor 6: every held-out prediction and every ceiling, scored by the same code and tested."""
 
 SCORE_TABLES = ["voxelwise", "demyelination", "lesions", "regions", "roc", "calibration"]
 # what sensitivity.tsv is made of
 SCORE_TABLES += ["variants", "all_lesions"]
-SUMMARIES = ["summary", "statistics", "claims", "lesion_agreement", "patient_agreement"]
-SUMMARIES += ["comparisons", "ranks", "sensitivity"]
-SCORED = [*METHODS, *CEILINGS]
-PLACES = "results/evaluation/places.nii.gz"
-# healthy white matter of a fold's training controls: one mean and SD, and maps of both in MNI152 space
-REFERENCE = {
-    "threshold": "results/training/fold-{fold}/threshold.json",
-    "reference_mean": "results/training/fold-{fold}/white-matter_mean.nii.gz",
-    "reference_sd": "results/training/fold-{fold}/white-matter_sd.nii.gz",
-}
+ANALYSES = ["summary", "statistics", "claims", "lesion_agreement", "patient_agreement"]
+ANALYSES += ["comparisons", "ranks", "sensitivity"]
+PLACES = f"{RESULTS}/evaluation/places.nii.gz"
 # settings of the scores of one scan; others, such as alpha, rerun only what gathers them
 SCAN_SETTINGS = ("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "lesion_sizes_mm3")
 SCAN_SETTINGS += ("periventricular_mm", "juxtacortical_mm", "sensitivity")
-# what scores read of a scan, beside its predictions
-SCORED_FILES = ("dvr", "regions", "fractions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
-LESION_TRUTH = ("lesions", "lesion_table", "poses") if IS_SIMULATED else ()
-# all tables of a scan in one file: one input for each scan is what many scans can afford
-SCORES = "results/evaluation/scans/{folder}/{scan}.json"
 MASKS = {
-    f"mask_{method}": derivative("demyelinated", method=method) for method in ("pet", *METHODS)
+    f"mask_{name}": path for name, path in by_method("demyelinated", ["pet", *METHODS]).items()
 }
 EVALUATION = [
-    *expand("results/evaluation/{table}.tsv", table=[*SCORE_TABLES, *SUMMARIES]),
+    *expand(f"{RESULTS}/evaluation/{{table}}.tsv", table=[*SCORE_TABLES, *ANALYSES]),
     # scores at external sites, by models of all internal scans; never mixed with the cross-validation
     *expand(
-        "results/evaluation/external/{table}.tsv",
-        table=[*SCORE_TABLES, "summary"] if EXTERNAL else [],
+        f"{RESULTS}/evaluation/external/{{table}}.tsv",
+        table=[*SCORE_TABLES, "summary"] if COHORT.external else [],
     ),
 ]
 
@@ -38,14 +26,14 @@ rule fit_threshold:
     """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
     input:
         unpack(control_files),
-        checks=lambda wildcards: checks_of(train_controls(wildcards.fold), "json"),
+        checks=lambda wildcards: checks_of(COHORT.train_controls(wildcards.fold), "json"),
     output:
         **REFERENCE,
         written_beside=beside(REFERENCE.values()),
     log:
-        "results/logs/fit_threshold/{fold}.log",
+        "<results>/logs/fit_threshold/{fold}.log",
     benchmark:
-        "results/benchmarks/fit_threshold/{fold}.tsv"
+        "<results>/benchmarks/fit_threshold/{fold}.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -53,7 +41,7 @@ rule fit_threshold:
         mem_mb=2000,
         runtime=10,
     params:
-        controls=lambda wildcards: train_controls(wildcards.fold),
+        controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
         fwhm_mm=config["evaluation"]["reference_fwhm_mm"],
         library=library("evaluation.demyelination", "imaging.quality_verdicts"),
     script:
@@ -66,9 +54,9 @@ rule map_places:
         PLACES,
         written_beside=beside([PLACES]),
     log:
-        "results/logs/map_places.log",
+        "<results>/logs/map_places.log",
     benchmark:
-        "results/benchmarks/map_places.tsv"
+        "<results>/benchmarks/map_places.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -86,7 +74,7 @@ rule score_scan:
     input:
         unpack(reference_input),
         unpack(truth_of),
-        **derivatives(*SCORED_FILES),
+        **derivatives("dvr", "regions", "fractions", "xfm_t1w_to_petref", "xfm_t1w_to_mni"),
         **PREDICTED,
         # they say by the model of which fold
         sidecars=beside(PREDICTED.values()),
@@ -96,9 +84,9 @@ rule score_scan:
         scores=SCORES,
         written_beside=beside(MASKS.values()),
     log:
-        "results/logs/score_scan/{folder}/{scan}.log",
+        "<results>/logs/score_scan/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/score_scan/{folder}/{scan}.tsv"
+        "<results>/benchmarks/score_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -107,9 +95,9 @@ rule score_scan:
         runtime=20,
     params:
         subject=lambda wildcards: names.subject_of(wildcards.scan),
-        group=lambda wildcards: GROUP[wildcards.scan],
-        fold=lambda wildcards: FOLD[wildcards.scan],
-        scored=SCORED,
+        group=lambda wildcards: COHORT.group[wildcards.scan],
+        fold=lambda wildcards: COHORT.fold[wildcards.scan],
+        scored=[*METHODS, *CEILINGS],
         masked=list(MASKS),
         settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
         regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
@@ -121,13 +109,13 @@ rule score_scan:
 rule gather_scores:
     """The scans' scores, table by table."""
     input:
-        scores_of(INTERNAL),
+        scores_of(COHORT.internal),
     output:
-        **{table: f"results/evaluation/{table}.tsv" for table in SCORE_TABLES},
+        **{table: f"<results>/evaluation/{table}.tsv" for table in SCORE_TABLES},
     log:
-        "results/logs/gather_scores.log",
+        "<results>/logs/gather_scores.log",
     benchmark:
-        "results/benchmarks/gather_scores.tsv"
+        "<results>/benchmarks/gather_scores.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -142,10 +130,54 @@ rule gather_scores:
 
 use rule gather_scores as gather_external_scores with:
     input:
-        scores_of(EXTERNAL),
+        scores_of(COHORT.external),
     output:
-        **{table: f"results/evaluation/external/{table}.tsv" for table in SCORE_TABLES},
+        **{table: f"<results>/evaluation/external/{table}.tsv" for table in SCORE_TABLES},
     log:
-        "results/logs/gather_external_scores.log",
+        "<results>/logs/gather_external_scores.log",
     benchmark:
-        "results/benchmarks/gather_external_scores.tsv"
+        "<results>/benchmarks/gather_external_scores.tsv"
+
+
+rule analyse_scores:
+    """What the scores of all scans say together: means, claims C1 to C5, agreement, comparisons, sensitivity."""
+    input:
+        **{table: f"<results>/evaluation/{table}.tsv" for table in SCORE_TABLES},
+    output:
+        **{table: f"<results>/evaluation/{table}.tsv" for table in ANALYSES},
+        sidecar="<results>/evaluation/summary.json",
+    log:
+        "<results>/logs/analyse_scores.log",
+    benchmark:
+        "<results>/benchmarks/analyse_scores.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings={
+            "methods": METHODS,
+            "ceilings": CEILINGS,
+            "seed": config["seed"],
+            "margin": config["evaluation"]["equivalence_margin"],
+            "borders": config["evaluation"]["lesion_sizes_mm3"],
+            "sizes": config["evaluation"]["sensitivity"]["min_lesion_mm3"],
+            **{key: config["evaluation"][key] for key in ("k", "bootstrap", "alpha")},
+        },
+        library=library("evaluation.analyses"),
+    script:
+        "../workflow_scripts/analyse_scores.py"
+
+
+use rule analyse_scores as analyse_external_scores with:
+    input:
+        **{table: f"<results>/evaluation/external/{table}.tsv" for table in SCORE_TABLES},
+    output:
+        summary="<results>/evaluation/external/summary.tsv",
+        sidecar="<results>/evaluation/external/summary.json",
+    log:
+        "<results>/logs/analyse_external_scores.log",
+    benchmark:
+        "<results>/benchmarks/analyse_external_scores.tsv"

@@ -1,20 +1,50 @@
 """Where files lie: the functions that rules ask for their inputs, outputs and the library's modules."""
 
-from myelosketch.cohort.table import companions, used_files
+from myelosketch.cohort.table import FILE_COLUMNS, companions, used_files
+from myelosketch.learning.checks import has_gpu
+from myelosketch.learning.data import TRAINING_FILES
+from myelosketch.learning.ladder import NETWORK_SETTINGS
 from myelosketch.modules import hash_of as library
 from myelosketch.provenance import sidecar_path
-from myelosketch.simulation.cohort import (
-    dataset_files,
-    simulated_siblings,
-    truth_file,
-    truth_files,
-)
-from myelosketch.simulation.sites import site_settings
+from myelosketch.reporting.catalogue import FIGURES, SECTIONS
+from myelosketch.reporting.display import method_name
+
+# what a fold learns from, and what it learned
+PACK = f"{RESULTS}/training/scans/fold-{{fold}}.safetensors"
+MODEL_FOLDER = f"{RESULTS}/training/fold-{{fold}}"
+# healthy white matter of a fold's training controls: one mean and SD, and maps of both in MNI152 space
+REFERENCE = {
+    "threshold": f"{MODEL_FOLDER}/threshold.json",
+    "reference_mean": f"{MODEL_FOLDER}/white-matter_mean.nii.gz",
+    "reference_sd": f"{MODEL_FOLDER}/white-matter_sd.nii.gz",
+}
+# numbers and picture of the registration of a scan, and all its scores
+CHECK = f"{RESULTS}/registration/scans/{{folder}}/{{scan}}"
+SCORES = f"{RESULTS}/evaluation/scans/{{folder}}/{{scan}}.json"
+# where a map lies that the cohort's table does not give
+DERIVED = {
+    **{"FA": "raw_fa", "RD": "raw_rd", "AD": "raw_ad", "MTR": "raw_mtr"},
+    "DVR": "raw_dvr_srtm" if config["maps"]["dvr_model"] == "srtm" else "raw_dvr",
+}
 
 
-def train_scans(fold):
-    """Scans that the models of a fold learn from."""
-    return [scan for scan in INTERNAL if FOLD[scan] != int(fold)]
+def own_file(path):
+    """Path of a file of the workflow: the same from every working directory, or relative to it if inside."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def templates(*pages):
+    """Templates of some pages, list of paths."""
+    folder = LIBRARY / "myelosketch/reporting"
+    return [own_file(folder / f"{page}.html.j2") for page in pages]
+
+
+def only(scans):
+    """Wildcard constraint that some scans match; of none, one that nothing matches."""
+    return "|".join(scans) or "(?!)"
+
+
+# derivatives
 
 
 def derivative(key, scan=None, **entities):
@@ -28,6 +58,11 @@ def derivative(key, scan=None, **entities):
 def derivatives(*keys):
     """Patterns of some derivatives of a scan, by key."""
     return {key: derivative(key) for key in keys}
+
+
+def by_method(key, methods):
+    """Patterns of a derivative that each method has, by method."""
+    return {method: derivative(key, method=method) for method in methods}
 
 
 def beside(paths):
@@ -51,76 +86,80 @@ def all_of(scans, *keys):
     ]
 
 
-def truth(scan, which):
-    """Path of a simulated scan's truth."""
-    return truth_file(SIMULATED, names.subject_of(scan), which)
+def checks_of(scans, kind):
+    """Numbers (json) or pictures (png) of the registration of some scans."""
+    return [f"{CHECK}.{kind}".format(folder=names.folder_of(scan), scan=scan) for scan in scans]
 
 
-def truth_input(which):
-    """Input function: one file of a simulated scan's truth ([] where it has none)."""
-    return lambda wildcards: truth_files(
-        SIMULATED, names.subject_of(wildcards.scan), GROUP[wildcards.scan]
-    ).get(which, [])
+def scores_of(scans):
+    """Scores of some scans."""
+    return [SCORES.format(folder=names.folder_of(scan), scan=scan) for scan in scans]
 
 
-def only_simulated(target, files):
-    """Files of a named target that a simulated cohort alone has, or else an input function that refuses it."""
-
-    def refuse(wildcards):
-        raise WorkflowError(
-            f"cohort.source is {config['cohort']['source']}; {target} measures the simulated cohort, whose truth "
-            "is known: set cohort.source to simulate."
-        )
-
-    return files if IS_SIMULATED else refuse
-
-
-def simulated_outputs(subject, group):
-    """Every image and table that one participant's simulation writes, by name; the level decides which."""
-    return (
-        simulated_files(SIMULATED, subject, group, SIMULATION_LEVEL)
-        | simulated_siblings(SIMULATED, subject, SIMULATION_LEVEL)
-        | truth_files(SIMULATED, subject, group)
-    )
-
-
-def simulated_beside(subject, group):
-    """The JSON sidecars of a participant's simulated images that are no inputs of their own."""
-    outputs = simulated_outputs(subject, group).values()
-    return [path for path in beside(outputs) if path not in outputs]
-
-
-def simulated_subjects(group):
-    """Pattern of the simulated participants of a group, of all sites."""
-    return f"{group}[A-Z]?[0-9]+"
-
-
-def simulated_settings(wildcards):
-    """Settings of the simulation at the site of a simulated participant."""
-    return site_settings(SIMULATION_SETTINGS, SIMULATED_SITE[wildcards.subject])
+# files of the cohort's table
 
 
 def scan_input(name):
     """Input function: a file of the cohort table for the scan of the wildcards ([] where there is none)."""
-    return lambda wildcards: ROWS[wildcards.scan][name] or []
+    return lambda wildcards: COHORT.rows[wildcards.scan][name] or []
 
 
 def companion_input(name, kind):
     """Input function: a file that belongs to a raw series of the cohort table ([] where there is none)."""
 
     def companion(wildcards):
-        path = ROWS[wildcards.scan][name]
+        path = COHORT.rows[wildcards.scan][name]
         return companions(name, path)[kind] if path else []
 
     return companion
 
 
+def map_input(name):
+    """Input function: a map as the cohort table gives it, or else as derived from raw images."""
+    return lambda wildcards: (
+        COHORT.rows[wildcards.scan][name] or derivative(DERIVED[name], wildcards.scan)
+    )
+
+
+def flair_input(wildcards):
+    """Input function: the FLAIR of a scan whose lesions are drawn, or found, on it."""
+    return COHORT.rows[wildcards.scan]["FLAIR"] if wildcards.scan in COHORT.on_flair else []
+
+
+def flair_transform_input(wildcards):
+    """Input function: the transform of the FLAIR, where there is one."""
+    on_flair = wildcards.scan in COHORT.on_flair
+    return derivative("xfm_flair_to_t1w", wildcards.scan) if on_flair else []
+
+
+def pet_anatomy_input(wildcards):
+    """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
+    return [] if COHORT.rows[wildcards.scan]["DVR"] else derivative("pet_early", wildcards.scan)
+
+
+def phase_encoding_input(wildcards):
+    """Input function: the JSON that names the phase encoding of a scan's diffusion images, where it is needed."""
+    row = COHORT.rows[wildcards.scan]
+    sidecar = sidecar_path(row["dwi"] or row["FA"])
+    needed = config["registration"]["dwi"] == "deformable"
+    return str(sidecar) if needed and (IS_SIMULATED or sidecar.is_file()) else []
+
+
 def inspected_files(wildcards):
-    """Input function: every file of a scan, with the JSON beside an image where a user's data have one."""
-    files = list(used_files(ROWS[wildcards.scan], reference=config["maps"]["reference"]).values())
-    sidecars = [str(sidecar_path(path)) for path in files]
-    own = [path for path in sidecars if not IS_SIMULATED and Path(path).is_file()]
-    return list(dict.fromkeys(files + own))
+    """Input function: every image of a scan by its column, and what lies beside them in one list."""
+    row = COHORT.rows[wildcards.scan]
+    files = used_files(row, reference=config["maps"]["reference"])
+    images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
+    near = [path for name, path in files.items() if name not in FILE_COLUMNS]
+    if not IS_SIMULATED:  # a user's file may have a JSON beside it
+        sidecars = [sidecar_path(path) for path in files.values()]
+        near += [str(path) for path in dict.fromkeys(sidecars) if path.is_file()]
+    return images | {"beside": list(dict.fromkeys(near))}
+
+
+def facts_of(scan):
+    """What the cohort table says of a scan, but for its files."""
+    return {key: value for key, value in COHORT.rows[scan].items() if key not in FILE_COLUMNS}
 
 
 def dataset_root():
@@ -134,71 +173,65 @@ def dataset_root():
 
 def map_units(scan):
     """Unit of each map of a scan: as declared, or our own where the workflow derives the map itself."""
-    row = ROWS[scan]
+    row = COHORT.rows[scan]
     return {
         name: config["units"][name] if row[name] else unit for name, unit in names.UNITS.items()
     }
 
 
-def map_input(name):
-    """Input function: a map as the cohort table gives it, or else as derived from raw images."""
-    return lambda wildcards: (
-        ROWS[wildcards.scan][name] or derivative(DERIVED[name], wildcards.scan)
-    )
+def registration_method():
+    """How images are moved; how the result is judged (quality, accept) moves nothing."""
+    judged_by = ("quality", "accept")
+    return {key: value for key, value in config["registration"].items() if key not in judged_by}
 
 
-def flair_input(wildcards):
-    """Input function: the FLAIR of a scan whose lesions are drawn, or found, on it."""
-    return ROWS[wildcards.scan]["FLAIR"] if wildcards.scan in ON_FLAIR else []
+# the simulated cohort's truth
 
 
-def pet_anatomy_input(wildcards):
-    """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
-    return [] if ROWS[wildcards.scan]["DVR"] else derivative("pet_early", wildcards.scan)
+def truth_of(wildcards):
+    """Input function: of a simulated scan's truth its ceilings and, of a patient, its lesions."""
+    if not IS_SIMULATED:
+        return {}
+    known = DATASET.truth(names.subject_of(wildcards.scan))
+    lesions = ("lesions", "lesion_table") if COHORT.group[wildcards.scan] == "MS" else ()
+    return {key: known[key] for key in (*CEILINGS, "poses", *lesions)}
 
 
-def phase_encoding_input(wildcards):
-    """Input function: the JSON that names the phase encoding of a scan's diffusion images, where it is needed."""
-    row = ROWS[wildcards.scan]
-    sidecar = sidecar_path(row["dwi"] or row["FA"])
-    return str(sidecar) if DEFORMABLE and (IS_SIMULATED or sidecar.is_file()) else []
-
-
-def flair_transform_input(wildcards):
-    """Input function: the transform of the FLAIR, where there is one."""
-    return derivative("xfm_flair_to_t1w", wildcards.scan) if wildcards.scan in ON_FLAIR else []
+# folds and models
 
 
 def control_files(wildcards):
     """Input function: the files of a fold's training controls, each kind as one list."""
     keys = ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
-    return of_scans(train_controls(wildcards.fold), *keys)
+    return of_scans(COHORT.train_controls(wildcards.fold), *keys)
 
 
 def files_to_pack(wildcards):
     """Input function: what a training reads of the scans that a fold holds out, each kind as one list."""
-    return of_scans(held_out(wildcards.fold), *TRAINING_FILES)
-
-
-def held_out(fold):
-    """Scans that a fold holds out."""
-    return [scan for scan in SCANS if FOLD[scan] == int(fold)]
+    return of_scans(COHORT.held_out(wildcards.fold), *TRAINING_FILES)
 
 
 def training_packs(wildcards):
     """Input function: packs of the folds that a fold's models learn from; of no scan that it holds out."""
-    return [PACK.format(fold=fold) for fold in CROSS_VALIDATION if fold != int(wildcards.fold)]
+    return [
+        PACK.format(fold=fold) for fold in COHORT.cross_validation if fold != int(wildcards.fold)
+    ]
 
 
-def train_controls(fold):
-    """Training scans of a fold that are controls."""
-    return [scan for scan in train_scans(fold) if GROUP[scan] == "HC"]
+def sketcher_of(wildcards):
+    """Input function: weights and card of the frozen sketcher that a refiner starts from (Eq. 3)."""
+    if wildcards.method != "refiner":
+        return []
+    return expand(
+        f"{MODEL_FOLDER}/sketcher/model.{{kind}}",
+        fold=wildcards.fold,
+        kind=("safetensors", "json"),
+    )
 
 
-def network_settings(method, training=None):
-    """The part of the configuration (or of a variant's training) that shapes one network method."""
-    training = training or config["training"]
-    return {key: training[key] for key in (*NETWORK_SETTINGS, method)}
+def network_settings(method):
+    """The part of the configuration that shapes one network method."""
+    return {key: config["training"][key] for key in (*NETWORK_SETTINGS, method)}
 
 
 def gpus_of_a_training(wildcards):
@@ -212,34 +245,91 @@ def gpus_of_a_training(wildcards):
     return 0 if device == "cpu" or on_cpu else 1
 
 
-def own_file(path):
-    """Path of a file of the workflow: the same from every working directory, or relative to it if inside."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-def checks_of(scans, kind):
-    """Numbers (json) or pictures (png) of the registration of some scans."""
-    return [f"{CHECK}.{kind}".format(folder=names.folder_of(scan), scan=scan) for scan in scans]
-
-
-def only(scans):
-    """Wildcard constraint that some scans match; of none, one that nothing matches."""
-    return "|".join(scans) or "(?!)"
+def models_of(kind, methods):
+    """Input function: weights (safetensors) or cards (json) of the models of the fold that holds a scan out."""
+    return lambda wildcards: expand(
+        f"{MODEL_FOLDER}/{{method}}/model.{kind}",
+        fold=COHORT.fold[wildcards.scan],
+        method=methods,
+    )
 
 
 def reference_input(wildcards):
     """Input function: healthy white matter as the fold that holds a scan out knows it."""
-    return {key: path.format(fold=FOLD[wildcards.scan]) for key, path in REFERENCE.items()}
+    return {key: path.format(fold=COHORT.fold[wildcards.scan]) for key, path in REFERENCE.items()}
 
 
-def truth_of(wildcards):
-    """Input function: of a simulated scan's truth its ceilings and, of a patient, its lesions."""
-    if not IS_SIMULATED:
-        return {}
-    known = truth_files(SIMULATED, names.subject_of(wildcards.scan), GROUP[wildcards.scan])
-    return {key: known[key] for key in (*CEILINGS, *LESION_TRUTH) if key in known}
+# figures
 
 
-def scores_of(scans):
-    """Scores of some scans."""
-    return [SCORES.format(folder=names.folder_of(scan), scan=scan) for scan in scans]
+def drawn_figures():
+    """Names of the figures of this run, in the order of the catalogue."""
+    has = {
+        "": True,
+        "a simulated cohort": IS_SIMULATED,
+        "an external site": bool(COHORT.external),
+        "a trained network": any(method in NETWORK_METHODS for method in METHODS),
+    }
+    return [name for name, figure in FIGURES.items() if has[figure.needs]]
+
+
+def figure_of(wildcards):
+    """Entry of a figure in the catalogue."""
+    if wildcards.figure not in FIGURES:
+        raise WorkflowError(
+            f"There is no figure {wildcards.figure}; the figures of this run are {', '.join(drawn_figures())}."
+        )
+    return FIGURES[wildcards.figure]
+
+
+def figure_input(wildcards):
+    """Input function: the tables and the maps that a figure is drawn from."""
+    figure = figure_of(wildcards)
+    trained = [method for method in METHODS if method in NETWORK_METHODS]
+    return {
+        "tables": [
+            path
+            for table in figure.tables
+            for path in expand(f"{RESULTS}/{table}", fold=COHORT.cross_validation, method=trained)
+        ],
+        "maps": all_of(COHORT.patients, *figure.maps),
+    }
+
+
+def figure_facts(wildcards):
+    """What a figure is drawn with and what its caption states, by name."""
+    figure = figure_of(wildcards)
+    wanted = ("simulated", "n_patients", "n_controls", *figure.settings, *figure.stated)
+    named = ("method_name",) if "method" in wanted else ()
+    return {name: run_facts()[name] for name in (*wanted, *named)}
+
+
+def figure_category(wildcards):
+    """Category of a figure in Snakemake's own report."""
+    return SECTIONS[figure_of(wildcards).section]
+
+
+def run_facts():
+    """What titles, captions and the report say about this run, by name."""
+    settings, reporting = config["evaluation"], config["reporting"]
+    groups = list(COHORT.participants.values())
+    return {
+        "simulated": IS_SIMULATED,
+        "n_patients": groups.count("MS"),
+        "n_controls": groups.count("HC"),
+        "n_folds": len(COHORT.cross_validation),
+        "scans": COHORT.patients,
+        "methods": METHODS,
+        "method": SHOWN_METHOD,
+        "method_name": method_name(SHOWN_METHOD),
+        "limits": config["registration"]["quality"],
+        # the value of each setting of the sensitivity in this run
+        "in_force": {
+            "k": settings["k"],
+            "reference": settings["reference"],
+            "perilesional_mm": config["regions"]["perilesional_mm"],
+            "min_lesion_mm3": settings["min_lesion_mm3"],
+        },
+        **{key: settings[key] for key in ("k", "alpha", "min_lesion_mm3")},
+        **{key: reporting[key] for key in ("example_patient", "agreement_colours")},
+    }

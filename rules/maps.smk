@@ -1,12 +1,7 @@
 """Floor 3: FA, RD, AD, MTR and DVR from raw images, for the scans whose table gives no such map."""
 
 TENSOR_MAPS = ("raw_fa", "raw_rd", "raw_ad", "raw_md", "raw_b0")
-DEFORMABLE = config["registration"]["dwi"] == "deformable"
 GREY_MATTER = config["maps"]["reference"] == "grey_matter"
-# how images are moved; how the result is judged (quality, accept) moves nothing
-REGISTRATION_METHOD = {
-    key: value for key, value in config["registration"].items() if key not in ("quality", "accept")
-}
 
 
 rule fit_tensor:
@@ -20,9 +15,9 @@ rule fit_tensor:
         **derivatives(*TENSOR_MAPS),
         written_beside=beside(derivatives(*TENSOR_MAPS).values()),
     log:
-        "results/logs/fit_tensor/{folder}/{scan}.log",
+        "<results>/logs/fit_tensor/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/fit_tensor/{folder}/{scan}.tsv"
+        "<results>/benchmarks/fit_tensor/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -49,9 +44,9 @@ rule compute_mtr:
         map=derivative("raw_mtr"),
         written_beside=beside([derivative("raw_mtr")]),
     log:
-        "results/logs/compute_mtr/{folder}/{scan}.log",
+        "<results>/logs/compute_mtr/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/compute_mtr/{folder}/{scan}.tsv"
+        "<results>/benchmarks/compute_mtr/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -79,9 +74,9 @@ rule average_pet:
         map=derivative("pet_early"),
         written_beside=beside([derivative("pet_early")]),
     log:
-        "results/logs/average_pet/{folder}/{scan}.log",
+        "<results>/logs/average_pet/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/average_pet/{folder}/{scan}.tsv"
+        "<results>/benchmarks/average_pet/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -107,12 +102,12 @@ rule fit_dvr:
         json=companion_input("pet", "json"),
         reference_mask=[] if GREY_MATTER else scan_input("reference_mask"),
     output:
-        map=derivative(RAW_DVR),
-        written_beside=beside([derivative(RAW_DVR)]),
+        map=derivative(DERIVED["DVR"]),
+        written_beside=beside([derivative(DERIVED["DVR"])]),
     log:
-        "results/logs/fit_dvr/{folder}/{scan}.log",
+        "<results>/logs/fit_dvr/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/fit_dvr/{folder}/{scan}.tsv"
+        "<results>/benchmarks/fit_dvr/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -124,7 +119,7 @@ rule fit_dvr:
         | {
             "model": config["maps"]["dvr_model"],
             "motion": config["maps"]["pet_motion"],
-            "registration": REGISTRATION_METHOD if GREY_MATTER else None,
+            "registration": registration_method() if GREY_MATTER else None,
             "seed": config["seed"],
         },
         library=library("imaging.kinetics"),

@@ -5,29 +5,22 @@ from myelosketch.learning.predict import PREDICTION_FILES
 
 MODELS_READ = needed_models(METHODS)
 
-
-PREDICTED = {method: derivative("predicted", method=method) for method in METHODS}
+PREDICTED = by_method("predicted", METHODS)
 
 
 rule predict_scan:
     """The DVR map of a scan by every method; neither its PET nor its regions are inputs."""
     input:
         **derivatives(*PREDICTION_FILES),
-        weights=lambda wildcards: expand(
-            f"{MODEL_FOLDER}/{{method}}/model.safetensors",
-            fold=FOLD[wildcards.scan],
-            method=MODELS_READ,
-        ),
-        cards=lambda wildcards: expand(
-            f"{MODEL_FOLDER}/{{method}}/model.json", fold=FOLD[wildcards.scan], method=MODELS_READ
-        ),
+        weights=models_of("safetensors", MODELS_READ),
+        cards=models_of("json", MODELS_READ),
     output:
         **PREDICTED,
         written_beside=beside(PREDICTED.values()),
     log:
-        "results/logs/predict_scan/{folder}/{scan}.log",
+        "<results>/logs/predict_scan/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/predict_scan/{folder}/{scan}.tsv"
+        "<results>/benchmarks/predict_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1

@@ -1,6 +1,6 @@
 """Floor 3: one label map per scan on petref: other, normal-appearing or healthy white matter, lesion."""
 
-REGION_VOLUMES = "results/evaluation/region_volumes.tsv"
+REGION_VOLUMES = f"{RESULTS}/evaluation/region_volumes.tsv"
 
 
 rule label_scan:
@@ -12,9 +12,9 @@ rule label_scan:
         **derivatives("regions", "regions_table"),
         written_beside=names.written_beside(derivative("regions")),
     log:
-        "results/logs/label_scan/{folder}/{scan}.log",
+        "<results>/logs/label_scan/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/label_scan/{folder}/{scan}.tsv"
+        "<results>/benchmarks/label_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -31,13 +31,13 @@ rule label_scan:
 rule gather_volumes:
     """Volumes of all scans' regions in one table."""
     input:
-        all_of(SCANS, "regions_table"),
+        all_of(COHORT.scans, "regions_table"),
     output:
         REGION_VOLUMES,
     log:
-        "results/logs/gather_volumes.log",
+        "<results>/logs/gather_volumes.log",
     benchmark:
-        "results/benchmarks/gather_volumes.tsv"
+        "<results>/benchmarks/gather_volumes.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -45,7 +45,7 @@ rule gather_volumes:
         mem_mb=500,
         runtime=5,
     params:
-        groups={scan: GROUP[scan] for scan in SCANS},
+        groups=COHORT.group,
         library=library("imaging.regions"),
     script:
         "../workflow_scripts/gather_volumes.py"

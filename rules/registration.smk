@@ -1,16 +1,10 @@
 """Floor 3: the head in T1w space, then every MRI map and every tissue on its scan's PET grid (petref)."""
 
-WARPS = ("warp_dwi",) if DEFORMABLE else ()
-XFMS_TO_T1W = ("xfm_dwi_to_t1w", "xfm_mtr_to_t1w", *WARPS)
-XFMS = ("xfm_t1w_to_petref", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w")
-ANATOMY = ("t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni", *XFMS_TO_T1W)
+ANATOMY = ["t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w"]
+ANATOMY += ["warp_dwi"] if config["registration"]["dwi"] == "deformable" else []
 ON_PETREF = ("mtr", "fa", "rd", "ad", "dvr", "fractions")
-REGISTRATION_ERROR = ["results/evaluation/registration_error.tsv"] if IS_SIMULATED else []
-# numbers and picture of the registration of a scan
-CHECK = "results/registration/scans/{folder}/{scan}"
-
-
-QUALITY = [f"results/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
+REGISTRATION_ERROR = [f"{RESULTS}/evaluation/registration_error.tsv"] if IS_SIMULATED else []
+QUALITY = [f"{RESULTS}/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
 
 
 rule prepare_anatomy:
@@ -30,11 +24,11 @@ rule prepare_anatomy:
         **derivatives(*ANATOMY),
         written_beside=beside(derivatives(*ANATOMY).values()),
     log:
-        "results/logs/prepare_anatomy/{folder}/{scan}.log",
+        "<results>/logs/prepare_anatomy/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/prepare_anatomy/{folder}/{scan}.tsv"
+        "<results>/benchmarks/prepare_anatomy/{folder}/{scan}.tsv"
     wildcard_constraints:
-        scan=only(scan for scan in SCANS if scan not in ON_FLAIR),
+        scan=only(scan for scan in COHORT.scans if scan not in COHORT.on_flair),
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -42,11 +36,12 @@ rule prepare_anatomy:
         mem_mb=3000,
         runtime=20,
     params:
-        lesion_space=lambda wildcards: ROWS[wildcards.scan]["lesion_space"] or "T1w",
+        lesion_space=lambda wildcards: COHORT.rows[wildcards.scan]["lesion_space"] or "T1w",
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
-        lesions=FOUND_ON_FLAIR,
-        registration=REGISTRATION_METHOD,
+        # who is left out without a mask changes no preparation
+        lesions={"flair": config["lesions"]["flair"]},
+        registration=registration_method(),
         seed=config["seed"],
         library=library("imaging.anatomy"),
     script:
@@ -58,11 +53,11 @@ use rule prepare_anatomy as prepare_anatomy_with_flair with:
         **derivatives(*ANATOMY, "xfm_flair_to_t1w"),
         written_beside=beside(derivatives(*ANATOMY, "xfm_flair_to_t1w").values()),
     log:
-        "results/logs/prepare_anatomy_with_flair/{folder}/{scan}.log",
+        "<results>/logs/prepare_anatomy_with_flair/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/prepare_anatomy_with_flair/{folder}/{scan}.tsv"
+        "<results>/benchmarks/prepare_anatomy_with_flair/{folder}/{scan}.tsv"
     wildcard_constraints:
-        scan=only(ON_FLAIR),
+        scan=only(COHORT.on_flair),
 
 
 rule register_scan:
@@ -84,9 +79,9 @@ rule register_scan:
         png=f"{CHECK}.png",
         written_beside=beside(derivatives("xfm_t1w_to_petref", *ON_PETREF).values()),
     log:
-        "results/logs/register_scan/{folder}/{scan}.log",
+        "<results>/logs/register_scan/{folder}/{scan}.log",
     benchmark:
-        "results/benchmarks/register_scan/{folder}/{scan}.tsv"
+        "<results>/benchmarks/register_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -94,10 +89,10 @@ rule register_scan:
         mem_mb=3000,
         runtime=20,
     params:
-        group=lambda wildcards: ROWS[wildcards.scan]["group"],
+        group=lambda wildcards: COHORT.group[wildcards.scan],
         units=lambda wildcards: map_units(wildcards.scan),
         # the limits judge later: a changed one measures nothing anew
-        registration=REGISTRATION_METHOD
+        registration=registration_method()
         | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
         seed=config["seed"],
         library=library("imaging.registration", "imaging.quality"),
@@ -108,13 +103,13 @@ rule register_scan:
 rule gather_quality:
     """One row per scan and image: the numbers of its registration, and the verdict on it."""
     input:
-        checks_of(SCANS, "json"),
+        checks_of(COHORT.scans, "json"),
     output:
-        "results/registration/qc.tsv",
+        "<results>/registration/qc.tsv",
     log:
-        "results/logs/gather_quality.log",
+        "<results>/logs/gather_quality.log",
     benchmark:
-        "results/benchmarks/gather_quality.tsv"
+        "<results>/benchmarks/gather_quality.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -132,16 +127,16 @@ rule gather_quality:
 rule write_registration_page:
     """The quality of the registration on one page, the worst scans first."""
     input:
-        json=checks_of(SCANS, "json"),
-        png=checks_of(SCANS, "png"),
-        table="results/registration/qc.tsv",
-        template=own_file(LIBRARY / "myelosketch/reporting/registration.html.j2"),
+        json=checks_of(COHORT.scans, "json"),
+        png=checks_of(COHORT.scans, "png"),
+        table="<results>/registration/qc.tsv",
+        template=templates("registration"),
     output:
-        "results/registration/qc.html",
+        "<results>/registration/qc.html",
     log:
-        "results/logs/write_registration_page.log",
+        "<results>/logs/write_registration_page.log",
     benchmark:
-        "results/benchmarks/write_registration_page.tsv"
+        "<results>/benchmarks/write_registration_page.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -157,14 +152,14 @@ rule write_registration_page:
 rule admit_registrations:
     """Say which registrations failed, once the page is there; nothing learns from one (pack_fold)."""
     input:
-        table="results/registration/qc.tsv",
-        page="results/registration/qc.html",
+        table="<results>/registration/qc.tsv",
+        page="<results>/registration/qc.html",
     output:
-        "results/registration/admitted.tsv",
+        "<results>/registration/admitted.tsv",
     log:
-        "results/logs/admit_registrations.log",
+        "<results>/logs/admit_registrations.log",
     benchmark:
-        "results/benchmarks/admit_registrations.tsv"
+        "<results>/benchmarks/admit_registrations.tsv"
     # a refusal is the answer, also when it is asked again
     retries: 0
     conda:
@@ -182,14 +177,14 @@ rule admit_registrations:
 rule measure_registration:
     """Error of every registration against the known poses of the simulated cohort."""
     input:
-        **of_scans(SCANS, "regions", *XFMS),
-        poses=[truth(scan, "poses") for scan in SCANS] if IS_SIMULATED else [],
+        **of_scans(COHORT.scans, "regions", "xfm_t1w_to_petref", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w"),
+        poses=[DATASET.truth(names.subject_of(scan))["poses"] for scan in COHORT.scans],
     output:
-        "results/evaluation/registration_error.tsv",
+        "<results>/evaluation/registration_error.tsv",
     log:
-        "results/logs/measure_registration.log",
+        "<results>/logs/measure_registration.log",
     benchmark:
-        "results/benchmarks/measure_registration.tsv"
+        "<results>/benchmarks/measure_registration.tsv"
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -197,7 +192,7 @@ rule measure_registration:
         mem_mb=1000,
         runtime=20,
     params:
-        scans=SCANS,
+        scans=COHORT.scans,
         library=library("imaging.registration_error"),
     script:
         "../workflow_scripts/measure_registration.py"

@@ -2,23 +2,14 @@
 
 from myelosketch.reporting.run_provenance import config_hash
 
-TEMPLATES = LIBRARY / "myelosketch/reporting"
-CAPTIONS = own_file(Path(workflow.basedir) / "rules/captions")
 # patients that have a page, those of external sites after the others
-PAGED = PATIENTS + [scan for scan in EXTERNAL if GROUP[scan] == "MS"]
-PATIENT_PAGES = expand("results/patients/{scan}.html", scan=PAGED)
-LATEX_TABLES = expand(
-    "results/tables/{table}.tex",
-    table=["ladder", "claims", "demyelination", "lesion_agreement", "statistics"],
-)
-REPORT = ["results/report.html", *PATIENT_PAGES, *LATEX_TABLES]
-PROVENANCE = f"{RESULTS}/provenance.json"
-REPORT_FACTS = (
-    METHOD_FACTS
-    | {key: config["evaluation"][key] for key in ("k", "alpha", "min_lesion_mm3")}
-    | {key: config["reporting"][key] for key in ("example_patient", "agreement_colours")}
-    | {"n_folds": len(CROSS_VALIDATION), "in_force": IN_FORCE}
-)
+PAGED = COHORT.patients + [scan for scan in COHORT.external if COHORT.group[scan] == "MS"]
+PATIENT_PAGES = expand(f"{RESULTS}/patients/{{scan}}.html", scan=PAGED)
+LATEX_TABLES = {
+    table: f"{RESULTS}/tables/{table}.tex"
+    for table in ("ladder", "claims", "demyelination", "lesion_agreement", "statistics")
+}
+REPORT = [f"{RESULTS}/report.html", *PATIENT_PAGES, *LATEX_TABLES.values()]
 
 
 rule write_patient_pages:
@@ -29,18 +20,18 @@ rule write_patient_pages:
             *("mtr", "fa", "rd", "ad", "dvr", "regions", "predicted", "demyelinated"),
         ),
         tables=expand(
-            "results/evaluation/{folder}{table}.tsv",
-            folder=["", "external/"] if EXTERNAL else [""],
+            f"{RESULTS}/evaluation/{{folder}}{{table}}.tsv",
+            folder=["", "external/"] if COHORT.external else [""],
             table=["voxelwise", "demyelination", "lesions"],
         ),
         quality=QUALITY[:1],
-        templates=[own_file(TEMPLATES / f"{name}.html.j2") for name in ("macros", "patient")],
+        templates=templates("macros", "patient"),
     output:
         PATIENT_PAGES,
     log:
-        "results/logs/write_patient_pages.log",
+        "<results>/logs/write_patient_pages.log",
     benchmark:
-        "results/benchmarks/write_patient_pages.tsv"
+        "<results>/benchmarks/write_patient_pages.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -49,7 +40,7 @@ rule write_patient_pages:
         runtime=30,
     params:
         scans=PAGED,
-        external=EXTERNAL,
+        external=COHORT.external,
         methods=METHODS,
         method=SHOWN_METHOD,
         k=config["evaluation"]["k"],
@@ -65,11 +56,11 @@ rule write_latex_tables:
     input:
         tables=EVALUATION,
     output:
-        LATEX_TABLES,
+        **LATEX_TABLES,
     log:
-        "results/logs/write_latex_tables.log",
+        "<results>/logs/write_latex_tables.log",
     benchmark:
-        "results/benchmarks/write_latex_tables.tsv"
+        "<results>/benchmarks/write_latex_tables.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -77,7 +68,7 @@ rule write_latex_tables:
         mem_mb=500,
         runtime=10,
     params:
-        facts=REPORT_FACTS,
+        facts=run_facts(),
         library=library("reporting.latex_tables"),
     script:
         "../workflow_scripts/write_latex_tables.py"
@@ -88,13 +79,13 @@ rule write_provenance:
     input:
         # written again whenever results are
         results=[*COHORT_TABLES, *EVALUATION],
-        figures=expand("results/figures/{figure}.png", figure=FIGURE_NAMES),
+        figures=expand(f"{FIGURE_FILES}.png", figure=drawn_figures()),
     output:
-        PROVENANCE,
+        "<results>/provenance.json",
     log:
-        "results/logs/write_provenance.log",
+        "<results>/logs/write_provenance.log",
     benchmark:
-        "results/benchmarks/write_provenance.tsv"
+        "<results>/benchmarks/write_provenance.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -112,20 +103,20 @@ rule write_provenance:
 rule write_report:
     """One HTML file that needs no network: tables, figures, claims, versions, limits."""
     input:
-        figures=expand("results/figures/{figure}.png", figure=FIGURE_NAMES),
+        figures=expand(f"{FIGURE_FILES}.png", figure=drawn_figures()),
         tables=[*EVALUATION, REGION_VOLUMES, *REGISTRATION_ERROR, *QUALITY],
         cohort=COHORT_TABLES,
-        thresholds=expand([*REFERENCE.values()], fold=FOLD_IDS),
+        thresholds=expand([*REFERENCE.values()], fold=COHORT.fold_ids),
         pages=PATIENT_PAGES,
-        provenance=PROVENANCE,
-        captions=expand(f"{CAPTIONS}/{{figure}}.rst", figure=FIGURE_NAMES),
-        templates=[own_file(TEMPLATES / f"{name}.html.j2") for name in ("macros", "report")],
+        provenance="<results>/provenance.json",
+        captions=own_file(RULES / "captions/figures.rst"),
+        templates=templates("macros", "report"),
     output:
-        report("results/report.html", caption="captions/report.rst", category="Report"),
+        report("<results>/report.html", caption="captions/report.rst", category="Report"),
     log:
-        "results/logs/write_report.log",
+        "<results>/logs/write_report.log",
     benchmark:
-        "results/benchmarks/write_report.tsv"
+        "<results>/benchmarks/write_report.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -133,7 +124,7 @@ rule write_report:
         mem_mb=1000,
         runtime=10,
     params:
-        facts=REPORT_FACTS,
+        facts=run_facts(),
         library=library("reporting.report"),
     script:
         "../workflow_scripts/write_report.py"

@@ -1,39 +1,21 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
-from myelosketch.learning.data import TRAINING_FILES
-
-MODEL_FOLDER = "results/training/fold-{fold}"
-PACK = "results/training/scans/fold-{fold}.safetensors"
-# what every network method reads of the configuration; each adds its own section
-NETWORK_SETTINGS = (
-    "inputs",
-    "precision",
-    "validation",
-    "crop",
-    "batch",
-    "steps_per_epoch",
-    "flips",
-    "schedule",
-    "ema",
-    "beta1",
-    "adversarial",
-    "generator",
-    "discriminator",
+MODELS = expand(
+    f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=COHORT.fold_ids, method=METHODS
 )
-MODELS = expand(f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=FOLD_IDS, method=METHODS)
 
 
 rule pack_fold:
     """The scans that a fold holds out as every training of the other folds sees them, cut to the brain, in one file."""
     input:
         unpack(files_to_pack),
-        checks=lambda wildcards: checks_of(held_out(wildcards.fold), "json"),
+        checks=lambda wildcards: checks_of(COHORT.held_out(wildcards.fold), "json"),
     output:
         PACK,
     log:
-        "results/logs/pack_fold/{fold}.log",
+        "<results>/logs/pack_fold/{fold}.log",
     benchmark:
-        "results/benchmarks/pack_fold/{fold}.tsv"
+        "<results>/benchmarks/pack_fold/{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -41,7 +23,7 @@ rule pack_fold:
         mem_mb=2000,
         runtime=20,
     params:
-        scans=lambda wildcards: held_out(wildcards.fold),
+        scans=lambda wildcards: COHORT.held_out(wildcards.fold),
         library=library("learning.packs", "imaging.quality_verdicts"),
     script:
         "../workflow_scripts/pack_fold.py"
@@ -51,14 +33,14 @@ rule fit_template:
     """Mean DVR of the fold's training controls in MNI152 space."""
     input:
         unpack(control_files),
-        checks=lambda wildcards: checks_of(train_controls(wildcards.fold), "json"),
+        checks=lambda wildcards: checks_of(COHORT.train_controls(wildcards.fold), "json"),
     output:
         weights=f"{MODEL_FOLDER}/template/model.safetensors",
         card=f"{MODEL_FOLDER}/template/model.json",
     log:
-        "results/logs/fit_template/fold-{fold}.log",
+        "<results>/logs/fit_template/fold-{fold}.log",
     benchmark:
-        "results/benchmarks/fit_template/fold-{fold}.tsv"
+        "<results>/benchmarks/fit_template/fold-{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -66,7 +48,7 @@ rule fit_template:
         mem_mb=3000,
         runtime=20,
     params:
-        controls=lambda wildcards: train_controls(wildcards.fold),
+        controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
         smoothing_mm=config["training"]["template"]["smoothing_mm"],
         library=library("learning.template", "imaging.quality_verdicts"),
     script:
@@ -81,9 +63,9 @@ rule fit_ridge:
         weights=f"{MODEL_FOLDER}/ridge/model.safetensors",
         card=f"{MODEL_FOLDER}/ridge/model.json",
     log:
-        "results/logs/fit_ridge/fold-{fold}.log",
+        "<results>/logs/fit_ridge/fold-{fold}.log",
     benchmark:
-        "results/benchmarks/fit_ridge/fold-{fold}.tsv"
+        "<results>/benchmarks/fit_ridge/fold-{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -91,7 +73,7 @@ rule fit_ridge:
         mem_mb=4000,
         runtime=30,
     params:
-        scans=lambda wildcards: train_scans(wildcards.fold),
+        scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
         alphas=config["training"]["ridge"]["alphas"],
         splits=config["training"]["ridge"]["splits"],
         inputs=config["training"]["inputs"],
@@ -104,20 +86,15 @@ rule train_network:
     """A network: the two players of the sketcher or the refiner, or one that they are compared with."""
     input:
         scans=training_packs,
-        # the refiner starts from the frozen sketcher (Eq. 3)
-        sketcher=lambda wildcards: (
-            [f"{MODEL_FOLDER}/sketcher/model.{kind}" for kind in ("safetensors", "json")]
-            if wildcards.method == "refiner"
-            else []
-        ),
+        sketcher=sketcher_of,
     output:
         weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",
         card=f"{MODEL_FOLDER}/{{method}}/model.json",
         history=f"{MODEL_FOLDER}/{{method}}/history.tsv",
     log:
-        "results/logs/train_network/fold-{fold}_{method}.log",
+        "<results>/logs/train_network/fold-{fold}_{method}.log",
     benchmark:
-        "results/benchmarks/train_network/fold-{fold}_{method}.tsv"
+        "<results>/benchmarks/train_network/fold-{fold}_{method}.tsv"
     wildcard_constraints:
         method="|".join(NETWORK_METHODS),
     conda:
@@ -128,7 +105,7 @@ rule train_network:
         mem_mb=config["training"]["mem_mb"],
         runtime=config["training"]["runtime"],
     params:
-        scans=lambda wildcards: train_scans(wildcards.fold),
+        scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
         settings=lambda wildcards: network_settings(wildcards.method),
         seed=config["seed"],
         library=library("learning.training", "learning.packs"),

@@ -7,5 +7,6 @@ with job(snakemake):
     from myelosketch.provenance import write_json
 
     params = snakemake.params
+    images = {name: path for name, path in snakemake.input.items() if name != "beside"}
     settings = {key: params[key] for key in ("units", "maps", "root")}
-    write_json(snakemake.output[0], inspect_scan(params.row, **settings))
+    write_json(snakemake.output[0], inspect_scan(params.scan | images, **settings))

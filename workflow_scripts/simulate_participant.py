@@ -1,4 +1,4 @@
-"""Entry of the rules simulate_participant and simulate_control."""
+"""Entry of the rule simulate_participant."""
 
 from pathlib import Path
 

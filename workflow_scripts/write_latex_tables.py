@@ -1,10 +1,11 @@
 """Entry of the rule write_latex_tables."""
 
-from pathlib import Path
-
 from myelosketch.job import job
 
 with job(snakemake):
     from myelosketch.reporting.latex_tables import write_latex_tables
+    from myelosketch.run_files import RunFiles
 
-    write_latex_tables(Path(snakemake.output[0]).parent, root="results", facts=snakemake.params.facts)
+    write_latex_tables(
+        dict(snakemake.output.items()), RunFiles(snakemake.input), facts=snakemake.params.facts
+    )

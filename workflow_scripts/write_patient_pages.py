@@ -4,14 +4,11 @@ from myelosketch.job import job
 
 with job(snakemake):
     from myelosketch.reporting.patient_page import write_patient_pages
+    from myelosketch.run_files import RunFiles
 
+    keys = ("methods", "method", "k", "colours", "simulated", "external")
     write_patient_pages(
         dict(zip(snakemake.params.scans, snakemake.output, strict=True)),
-        root="results",
-        methods=snakemake.params.methods,
-        method=snakemake.params.method,
-        k=snakemake.params.k,
-        colours=snakemake.params.colours,
-        simulated=snakemake.params.simulated,
-        external=snakemake.params.external,
+        RunFiles(snakemake.input),
+        **{key: snakemake.params[key] for key in keys},
     )

@@ -42,11 +42,12 @@ def image_findings(name, data, summary, group):
 
 
 def mask_findings(name, data, group):
-    """Findings about a mask: binary (lesions may be numbered), not empty in a patient, none in a control."""
-    if name == "lesion_mask" and group == "HC":
+    """Findings about a mask: binary (lesions may be numbered), not empty in a patient, empty in a control."""
+    control = name == "lesion_mask" and group == "HC"
+    if control and data.any():
         return [
             Finding(
-                "mask_of_control", name, "is a lesion mask of a control",
+                "mask_of_control", name, "shows lesions of a control",
                 "leave it blank, or correct the group",
             )
         ]  # fmt: skip
@@ -60,7 +61,7 @@ def mask_findings(name, data, group):
                 f"give {form}, for example by a threshold on the probability map",
             )
         ]  # fmt: skip
-    if data.any():
+    if data.any() or control:
         return []
     if name == "lesion_mask":
         way_out = "a patient without lesions cannot be scored; leave the scan out"

@@ -25,6 +25,19 @@ NETWORK_METHODS = {
     "refiner": NetworkMethod("unet", "weighted_l1", adversarial=True, refines=True),
 }
 
+# sections and keys of the configuration's training that every network reads; each adds the section of its own name
+NETWORK_SETTINGS = (
+    "inputs",
+    "precision",
+    "validation",
+    "crop",
+    "batch",
+    "steps_per_epoch",
+    "flips",
+    "schedule",
+)
+NETWORK_SETTINGS += ("ema", "beta1", "adversarial", "generator", "discriminator")
+
 
 def needed_models(methods):
     """Methods whose models a prediction by ``methods`` reads, each before it is asked for: a refiner starts from the

@@ -1,18 +1,14 @@
 """Where true and predicted PET agree that a lesion voxel is demyelinated (Fig. 5B of Wei et al. 2018)."""
 
-import functools
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch, Rectangle
 
-from myelosketch import names
 from myelosketch.names import REGION_CODES
 from myelosketch.reporting import style
 from myelosketch.reporting.display import method_name
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.slices import (
     brain_window,
     largest_lesion_slice,
@@ -32,48 +28,38 @@ PATIENTS = 3
 MOST_MARKS = 900
 
 
-def draw_agreement(root, *, scans, method, demyelination, k, colours="paper", simulated, **files):
+def build_agreement(demyelination, *, maps, scans, method, k, agreement_colours="paper", simulated):
     """Figure 5B: agreement maps of up to three patients, on the true DVR in grey.
 
     Patients are chosen by their Dice: highest, median and lowest (ours; good ones alone would flatter).
 
     Parameters
     ----------
-    root : results folder that holds derivatives/
+    demyelination : path of demyelination.tsv (Dice)
+    maps : RunFiles or RunFolder
     scans : scans of patients to choose from
     method : the method compared with the true PET
-    demyelination : path of demyelination.tsv (Dice)
     k : threshold of the stored demyelination maps
-    colours : ``paper`` or ``colourblind``
+    agreement_colours : ``paper`` or ``colourblind``
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(
-        build_agreement,
-        root,
-        scans=scans,
-        method=method,
-        demyelination=demyelination,
-        k=k,
-        colours=colours,
-        simulated=simulated,
-    )
-    draw(build, title="Agreement of the demyelination maps", simulated=simulated, **files)
-
-
-def build_agreement(root, *, scans, method, demyelination, k, colours="paper", simulated):
-    """Figure 5B and its data (voxel counts per patient and class); see :func:`draw_agreement`."""
     chosen = choose_by_dice(demyelination, scans=scans, method=method, k=k)
-    loaded = [_load(root, scan, method) for _, scan, _ in chosen]
+    loaded = [_load(maps, scan, method) for _, scan, _ in chosen]
     figure, grid = _frame(loaded)
     counted = []
     for column, ((word, scan, dice), volumes) in enumerate(zip(chosen, loaded, strict=True)):
-        window = _draw_patient(figure, grid, column, volumes, style.AGREEMENT_COLOURS[colours])
+        window = _draw_patient(figure, grid, column, volumes, style.AGREEMENT_COLOURS[agreement_colours])
         counts = count_classes(volumes["classes"], window.z)
-        counted.append(counts.assign(scan=scan, dice=dice, slice=window.z, chosen_as=word, colours=colours))
+        counted.append(
+            counts.assign(scan=scan, dice=dice, slice=window.z, chosen_as=word, colours=agreement_colours)
+        )
         title = f"Patient {scan.removeprefix('sub-')}\n{word} Dice {dice:.2f}, slice {window.z}"
         figure.axes[2 * column].set_title(title, fontsize=9)
-        _legend(figure.axes[2 * column + 1], counts, style.AGREEMENT_COLOURS[colours])
+        _legend(figure.axes[2 * column + 1], counts, style.AGREEMENT_COLOURS[agreement_colours])
     words = f"Demyelinated lesion voxels, true PET and {method_name(method)}, k = {k:g}"
     style.figure_title(figure, words, simulated=simulated)
     data = pd.concat(counted, ignore_index=True)
@@ -136,10 +122,10 @@ def choose_by_dice(demyelination, *, scans, method, k):
     return chosen
 
 
-def _load(root, scan, method):
-    regions, grid = load_canonical(names.path(root, "regions", scan=scan), dtype=np.uint8)
-    dvr, _ = load_canonical(names.path(root, "dvr", scan=scan), like=grid)
-    paths = [names.path(root, "demyelinated", scan=scan, method=name) for name in ("pet", method)]
+def _load(maps, scan, method):
+    regions, grid = load_canonical(maps.derivative("regions", scan=scan), dtype=np.uint8)
+    dvr, _ = load_canonical(maps.derivative("dvr", scan=scan), like=grid)
+    paths = [maps.derivative("demyelinated", scan=scan, method=name) for name in ("pet", method)]
     true, predicted = (load_canonical(path, like=grid, dtype=np.uint8)[0].data for path in paths)
     classes = classify_agreement(true, predicted, regions.data == REGION_CODES["lesion"])
     return {"regions": regions, "dvr": dvr, "classes": classes}

@@ -1,7 +1,5 @@
 """Bland-Altman plots of the patients: demyelinated percentage, mean DVR of lesions and of NAWM (ours)."""
 
-import functools
-
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
@@ -15,7 +13,6 @@ from myelosketch.reporting.panels import (
     some_drawn,
     with_interval,
 )
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
 # measure of patient_agreement.tsv -> title, unit of values, unit of differences, digits
@@ -30,9 +27,7 @@ NUMBERS = (
 )
 
 
-def draw_bland_altman(
-    demyelination, regions, patient_agreement, *, method, k, alpha=0.05, simulated, **files
-):
+def build_bland_altman(demyelination, regions, patient_agreement, *, method, k, alpha=0.05, simulated):
     """Difference against mean of true and predicted, one dot per patient, in three panels.
 
     Parameters
@@ -43,23 +38,11 @@ def draw_bland_altman(
     k : threshold, mean - k SD of healthy white matter
     alpha : the intervals of the table cover 1 - alpha
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(
-        build_bland_altman,
-        demyelination,
-        regions,
-        patient_agreement,
-        method=method,
-        k=k,
-        alpha=alpha,
-        simulated=simulated,
-    )
-    draw(build, title="Agreement over patients", simulated=simulated, **files)
-
-
-def build_bland_altman(demyelination, regions, patient_agreement, *, method, k, alpha=0.05, simulated):
-    """The three panels and their data, one row per patient and measure; see :func:`draw_bland_altman`."""
     figure, panels = plt.subplots(1, 3, figsize=(style.WIDTH, 3.9))
     lines = agreement_rows(patient_agreement, method)
     parts = []

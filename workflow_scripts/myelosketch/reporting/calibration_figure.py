@@ -1,7 +1,5 @@
 """Is a predicted DVR right on average, and how much of the true spread is left in it? (ours)"""
 
-import functools
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
@@ -18,7 +16,6 @@ from myelosketch.reporting.panels import (
     row_without_value,
     some_drawn,
 )
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
 COLUMNS = ("method", "subject", "region", "dvr_pred", "mean_true", "n_voxels")
@@ -27,7 +24,7 @@ REGIONS = {"lesion": "Lesions", "nawm": "NAWM and HC WM", "other": "Other"}
 LEAST_PARTICIPANTS = 3
 
 
-def draw_calibration_curves(calibration, voxelwise, *, method, simulated, **files):
+def build_calibration(calibration, voxelwise, *, method, simulated):
     """Mean true DVR against predicted DVR by region, and the slope of predicted on true DVR by participant.
 
     Parameters
@@ -36,14 +33,11 @@ def draw_calibration_curves(calibration, voxelwise, *, method, simulated, **file
     voxelwise : path of voxelwise.tsv, for the slopes
     method : the method shown with its spread over participants
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(build_calibration, calibration, voxelwise, method=method, simulated=simulated)
-    draw(build, title="Calibration of predicted DVR", simulated=simulated, **files)
-
-
-def build_calibration(calibration, voxelwise, *, method, simulated):
-    """Both rows of panels and their data (panel: curve or slope); see :func:`draw_calibration_curves`."""
     figure = plt.figure(figsize=(style.WIDTH, 6.9))
     grid = figure.add_gridspec(2, 3, height_ratios=[1.2, 1])
     above = [figure.add_subplot(grid[0, column]) for column in range(3)]

@@ -1,4 +1,4 @@
-"""The captions in rules/captions: one text for Snakemake's own report and for ours."""
+"""The captions of the figures (rules/captions/figures.rst): one text for Snakemake's own report and for ours."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,13 +6,14 @@ from types import SimpleNamespace
 from myelosketch.errors import InputError
 
 
-def render_caption(path, *, params):
+def render_caption(path, *, figure, facts):
     """HTML of a caption (reStructuredText with jinja, as Snakemake's report reads it).
 
     Parameters
     ----------
     path : .rst
-    params : dict, what the text may use, as ``snakemake.params....``
+    figure : name of the figure, ``snakemake.wildcards.figure`` in the text
+    facts : dict, what the text may state, ``snakemake.params.facts`` in it
 
     Returns
     -------
@@ -28,7 +29,7 @@ def render_caption(path, *, params):
     from jinja2 import Environment, StrictUndefined, TemplateError
 
     path = Path(path)
-    job = SimpleNamespace(params=SimpleNamespace(**params))
+    job = SimpleNamespace(wildcards=SimpleNamespace(figure=figure), params=SimpleNamespace(facts=facts))
     settings = {"file_insertion_enabled": False, "raw_enabled": False, "halt_level": 2, "report_level": 5}
     try:
         environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
@@ -36,5 +37,5 @@ def render_caption(path, *, params):
         return publish_parts(text, writer_name="html5", settings_overrides=settings)["body"]
     except (TemplateError, SystemMessage) as error:
         raise InputError(
-            f"The caption {path.name} cannot be rendered ({error}): correct its text."
+            f"The caption of {figure} in {path.name} cannot be rendered ({error}): correct its text."
         ) from error

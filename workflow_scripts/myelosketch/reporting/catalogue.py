@@ -1,107 +1,214 @@
-"""Every figure of a run: its name, its heading, its section of the report, and what it shows."""
+"""Every figure of a run: what it shows, where it stands in the report, and what draws it from which files.
 
-from typing import NamedTuple
+A new figure is a function that builds it, an entry here and a caption in rules/captions/figures.rst.
+"""
 
-# sections of the report that hold figures, in the order of a reader; within one, FIGURES gives the order
-SECTIONS = ("registration", "ladder", "paper", "lesions", "sensitivity", "methods")
+from dataclasses import dataclass
+
+# sections of the report that hold figures, in the order of a reader; in Snakemake's report they are categories
+SECTIONS = {
+    "registration": "Registration",
+    "ladder": "Prediction ladder",
+    "paper": "Paper's figures",
+    "lesions": "Lesions and patients",
+    "sensitivity": "Sensitivity",
+    "methods": "Training",
+}
 
 
-class Figure(NamedTuple):
+@dataclass(frozen=True)
+class Figure:
     """A figure of the report.
 
-    ``section`` is one of :data:`SECTIONS`; ``alt`` is read aloud where the image cannot be seen (the numbers
-    are in the figure's own table).
+    Parameters
+    ----------
+    heading : str, over the figure
+    section : one of :data:`SECTIONS`
+    alt : str, read aloud where the image cannot be seen (the numbers are in the figure's own table)
+    build : ``module.function`` of this package; it takes the paths of the tables, ``simulated`` and the settings, and
+        returns a matplotlib Figure and a DataFrame of what is drawn
+    tables : files below the results folder; {fold} and {method} stand for all of them
+    settings : facts of the run that ``build`` takes
+    stated : facts of the run that the caption alone states
+    maps : derivatives of every patient that ``build`` takes as ``maps`` (:class:`myelosketch.run_files.RunFiles`)
+    needs : what a run must have, else the figure is not part of it; blank for nothing
     """
 
-    name: str
     heading: str
     section: str
     alt: str
+    build: str
+    tables: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+    needs: str = ""
 
 
-FIGURES = (
-    Figure(
-        "registration_quality", "The numbers behind the verdicts", "registration",
-        "Strip plots, one per number that tells a good registration, one dot per scan and modality, with limits.",
+FIGURES = {
+    "registration_quality": Figure(
+        heading="The numbers behind the verdicts",
+        section="registration",
+        alt="Strip plots, one per number that tells a good registration, one dot per scan and modality, with limits.",
+        build="registration_figure.build_registration_quality",
+        tables=("registration/qc.tsv",),
+        settings=("limits",),
     ),
-    Figure(
-        "registration_error", "Registration error", "registration",
-        "Box plots of the registration error in millimetres for each modality.",
+    "registration_error": Figure(
+        heading="Registration error",
+        section="registration",
+        alt="Box plots of the registration error in millimetres for each modality.",
+        build="quality_figures.build_registration_error",
+        tables=("evaluation/registration_error.tsv",),
+        needs="a simulated cohort",
     ),
-    Figure(
-        "ladder", "Every method beside its bars", "ladder",
-        "Three dot plots with intervals: lesion error, Dice beside trivial Dice, MCC; one row per method.",
+    "ladder": Figure(
+        heading="Every method beside its bars",
+        section="ladder",
+        alt="Three dot plots with intervals: lesion error, Dice beside trivial Dice, MCC; one row per method.",
+        build="ladder_figure.build_ladder",
+        tables=("evaluation/summary.tsv",),
+        settings=("k", "alpha"),
     ),
-    Figure(
-        "comparison", "Comparison of methods", "ladder",
-        "Dot plots per score: mean ranks with bars that join methods alike, and differences with intervals.",
+    "comparison": Figure(
+        heading="Comparison of methods",
+        section="ladder",
+        alt="Dot plots per score: mean ranks with bars that join methods alike, and differences with intervals.",
+        build="comparison_figures.build_comparison",
+        tables=("evaluation/ranks.tsv", "evaluation/comparisons.tsv"),
+        settings=("method", "alpha"),
     ),
-    Figure(
-        "roc", "ROC curves", "ladder",
-        "ROC curves of demyelinated lesion voxels: the mean of every method, and each patient's own.",
+    "roc": Figure(
+        heading="ROC curves",
+        section="ladder",
+        alt="ROC curves of demyelinated lesion voxels: the mean of every method, and each patient's own.",
+        build="roc_figure.build_roc",
+        tables=("evaluation/roc.tsv", "evaluation/summary.tsv"),
+        settings=("method", "k"),
     ),
-    Figure(
-        "calibration", "Calibration", "ladder",
-        "Lines of true against predicted DVR in three regions, and the slopes of each participant below.",
+    "calibration": Figure(
+        heading="Calibration",
+        section="ladder",
+        alt="Lines of true against predicted DVR in three regions, and the slopes of each participant below.",
+        build="calibration_figure.build_calibration",
+        tables=("evaluation/calibration.tsv", "evaluation/voxelwise.tsv"),
+        settings=("method",),
     ),
-    Figure(
-        "sites", "External sites", "ladder",
-        "Three dot plots with intervals: external sites beside the cross-validation, one row per method.",
+    "sites": Figure(
+        heading="External sites",
+        section="ladder",
+        alt="Three dot plots with intervals: external sites beside the cross-validation, one row per method.",
+        build="comparison_figures.build_sites",
+        tables=("evaluation/summary.tsv", "evaluation/external/summary.tsv"),
+        settings=("k", "alpha"),
+        needs="an external site",
     ),
-    Figure(
-        "fig3_qualitative", "Figure 3: one patient", "paper",
-        "Axial slices of one patient: four MRI maps, regions, true DVR and the DVR predicted by each method.",
+    "fig3_qualitative": Figure(
+        heading="Figure 3: one patient",
+        section="paper",
+        alt="Axial slices of one patient: four MRI maps, regions, true DVR and the DVR predicted by each method.",
+        build="qualitative_figure.build_qualitative",
+        tables=("evaluation/region_volumes.tsv",),
+        settings=("scans", "methods", "example_patient"),
+        maps=("mtr", "fa", "rd", "ad", "dvr", "regions", "predicted"),
     ),
-    Figure(
-        "fig4a_groups", "Figure 4A: groups", "paper",
-        "Box plots of mean DVR, true and predicted, in white matter of controls, in NAWM and in lesions.",
+    "fig4a_groups": Figure(
+        heading="Figure 4A: groups",
+        section="paper",
+        alt="Box plots of mean DVR, true and predicted, in white matter of controls, in NAWM and in lesions.",
+        build="regional_figures.build_groups",
+        tables=("evaluation/regions.tsv",),
+        settings=("method", "methods"),
     ),
-    Figure(
-        "fig4b_individuals", "Figure 4B: individuals", "paper",
-        "Lines of mean DVR per participant, true and predicted, in white matter and in lesions.",
+    "fig4b_individuals": Figure(
+        heading="Figure 4B: individuals",
+        section="paper",
+        alt="Lines of mean DVR per participant, true and predicted, in white matter and in lesions.",
+        build="regional_figures.build_individuals",
+        tables=("evaluation/regions.tsv",),
+        settings=("method",),
     ),
-    Figure(
-        "fig5a_demyelinated_percentage", "Figure 5A: demyelinated voxels", "paper",
-        "Paired bars per patient: percentage of demyelinated lesion voxels, true and predicted.",
+    "fig5a_demyelinated_percentage": Figure(
+        heading="Figure 5A: demyelinated voxels",
+        section="paper",
+        alt="Paired bars per patient: percentage of demyelinated lesion voxels, true and predicted.",
+        build="demyelination_figure.build_demyelinated_percentage",
+        tables=("evaluation/demyelination.tsv",),
+        settings=("method", "k"),
     ),
-    Figure(
-        "fig5b_agreement", "Figure 5B: agreement", "paper",
-        "Axial slices of three patients, lesion voxels coloured by agreement of true and predicted PET.",
+    "fig5b_agreement": Figure(
+        heading="Figure 5B: agreement",
+        section="paper",
+        alt="Axial slices of three patients, lesion voxels coloured by agreement of true and predicted PET.",
+        build="agreement_figure.build_agreement",
+        tables=("evaluation/demyelination.tsv",),
+        settings=("scans", "method", "k", "agreement_colours"),
+        maps=("dvr", "regions", "demyelinated"),
     ),
-    Figure(
-        "bland_altman", "Agreement over patients", "lesions",
-        "Three Bland-Altman plots: demyelinated percentage, mean DVR of lesions, mean DVR of NAWM.",
+    "bland_altman": Figure(
+        heading="Agreement over patients",
+        section="lesions",
+        alt="Three Bland-Altman plots: demyelinated percentage, mean DVR of lesions, mean DVR of NAWM.",
+        build="bland_altman_figure.build_bland_altman",
+        tables=("evaluation/demyelination.tsv", "evaluation/regions.tsv", "evaluation/patient_agreement.tsv"),
+        settings=("method", "k", "alpha"),
     ),
-    Figure(
-        "lesion_means", "Lesion means", "lesions",
-        "Scatter and Bland-Altman plots of the mean DVR of each lesion, true and predicted.",
+    "lesion_means": Figure(
+        heading="Lesion means",
+        section="lesions",
+        alt="Scatter and Bland-Altman plots of the mean DVR of each lesion, true and predicted.",
+        build="lesion_figures.build_lesion_means",
+        tables=("evaluation/lesions.tsv",),
+        settings=("method",),
+        stated=("min_lesion_mm3",),
     ),
-    Figure(
-        "lesion_agreement", "Lesions by size, place and kind", "lesions",
-        "Scatter plots of lesion means by stratum, with correlation, ICC and bias of each level beside them.",
+    "lesion_agreement": Figure(
+        heading="Lesions by size, place and kind",
+        section="lesions",
+        alt="Scatter plots of lesion means by stratum, with correlation, ICC and bias of each level beside them.",
+        build="lesion_figures.build_lesion_agreement",
+        tables=("evaluation/lesions.tsv", "evaluation/lesion_agreement.tsv"),
+        settings=("method", "alpha"),
+        stated=("min_lesion_mm3",),
     ),
-    Figure(
-        "sensitivity_k", "Threshold k", "sensitivity",
-        "Lines of each score against k, one per method, with intervals; trivial Dice beside Dice.",
+    "sensitivity_k": Figure(
+        heading="Threshold k",
+        section="sensitivity",
+        alt="Lines of each score against k, one per method, with intervals; trivial Dice beside Dice.",
+        build="sensitivity_figure.build_sensitivity_k",
+        tables=("evaluation/sensitivity.tsv",),
+        settings=("in_force", "alpha"),
     ),
-    Figure(
-        "sensitivity_reference", "Reference of the threshold", "sensitivity",
-        "Lines of each score under the pooled and the voxelwise reference, one per method, with intervals.",
+    "sensitivity_reference": Figure(
+        heading="Reference of the threshold",
+        section="sensitivity",
+        alt="Lines of each score under the pooled and the voxelwise reference, one per method, with intervals.",
+        build="sensitivity_figure.build_sensitivity_reference",
+        tables=("evaluation/sensitivity.tsv",),
+        settings=("in_force", "alpha"),
     ),
-    Figure(
-        "sensitivity_perilesional", "Perilesional width", "sensitivity",
-        "Lines of each score against the width of the perilesional shell, one per method, with intervals.",
+    "sensitivity_perilesional": Figure(
+        heading="Perilesional width",
+        section="sensitivity",
+        alt="Lines of each score against the width of the perilesional shell, one per method, with intervals.",
+        build="sensitivity_figure.build_sensitivity_perilesional",
+        tables=("evaluation/sensitivity.tsv",),
+        settings=("in_force", "alpha"),
     ),
-    Figure(
-        "sensitivity_lesion_size", "Smallest lesion", "sensitivity",
-        "Lines of each score against the smallest lesion counted, one per method, with intervals.",
+    "sensitivity_lesion_size": Figure(
+        heading="Smallest lesion",
+        section="sensitivity",
+        alt="Lines of each score against the smallest lesion counted, one per method, with intervals.",
+        build="sensitivity_figure.build_sensitivity_lesion_size",
+        tables=("evaluation/sensitivity.tsv",),
+        settings=("in_force", "alpha"),
     ),
-    Figure(
-        "ablations", "Variants of the training", "sensitivity",
-        "Dot plots with intervals: scores of each variant minus those of the configured training.",
+    "training_curves": Figure(
+        heading="Training curves",
+        section="methods",
+        alt="Training losses against the epoch, one line per fold, for every trained network.",
+        build="quality_figures.build_training_curves",
+        tables=("training/fold-{fold}/{method}/history.tsv",),
+        needs="a trained network",
     ),
-    Figure(
-        "training_curves", "Training curves", "methods",
-        "Training losses against the epoch, one line per fold, for every trained network.",
-    ),
-)  # fmt: skip
+}

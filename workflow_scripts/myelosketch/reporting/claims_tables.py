@@ -1,7 +1,5 @@
 """The paper's claims in tables: verdict in the true PET and in each prediction, evidence, tests."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from myelosketch.reporting.display import method_name
@@ -15,9 +13,9 @@ TEST_COLUMNS = (
 
 
 @or_reason("Claims of the paper")
-def claims_table(root):
+def claims_table(run):
     """Verdict on each claim, in the true PET and in every prediction."""
-    table = _claims(root)
+    table = _claims(run)
     sources = list(dict.fromkeys(table.source))
     rows = []
     for claim, part in table.groupby("claim", sort=True):
@@ -33,9 +31,9 @@ def claims_table(root):
 
 
 @or_reason("Evidence for the verdicts")
-def evidence_table(root):
+def evidence_table(run):
     """The numbers that each verdict rests on."""
-    table = _claims(root)
+    table = _claims(run)
     rows = [
         [words(row.claim), method_name(row.source), words(row.verdict), words(row.evidence)]
         for row in table.itertuples()
@@ -44,15 +42,15 @@ def evidence_table(root):
     return HtmlTable("Evidence for the verdicts", header, rows, folded=True, text_columns=4)
 
 
-def _claims(root):
+def _claims(run):
     columns = ("claim", "statement", "source", "verdict", "evidence")
-    return table_to_draw(Path(root) / "evaluation/claims.tsv", columns)
+    return table_to_draw(run.path("evaluation/claims.tsv"), columns)
 
 
 @or_reason("Statistical tests")
-def tests_table(root):
+def tests_table(run):
     """All tests behind the claims."""
-    table = table_to_draw(Path(root) / "evaluation/statistics.tsv", TEST_COLUMNS)
+    table = table_to_draw(run.path("evaluation/statistics.tsv"), TEST_COLUMNS)
     rows = []
     for row in table.to_dict("records"):
         told = [row[name] for name in ("claim", "contrast", "group") if name in row and pd.notna(row[name])]

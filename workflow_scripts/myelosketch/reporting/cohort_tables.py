@@ -1,7 +1,5 @@
 """Who is in, and how well the images were registered, in tables."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from myelosketch import names
@@ -25,9 +23,9 @@ WORST_FIRST = ("failed", "accepted")
 
 
 @or_reason("Participants and folds")
-def fold_table(root):
+def fold_table(run):
     """Patients and controls held out in each fold."""
-    folds = table_to_draw(Path(root) / "cohort/folds.tsv", ("subject", "group", "fold"))
+    folds = table_to_draw(run.path("cohort/folds.tsv"), ("subject", "group", "fold"))
     people = folds.drop_duplicates("subject")
     counts = people.groupby(["fold", "group"]).size().unstack(fill_value=0)
     counts = counts.reindex(columns=["MS", "HC"], fill_value=0)
@@ -50,9 +48,9 @@ def fold_table(root):
 
 
 @or_reason("Left out")
-def excluded_table(root):
+def excluded_table(run):
     """Scans left out, and why."""
-    path = Path(root) / "cohort/excluded.tsv"
+    path = run.path("cohort/excluded.tsv")
     try:
         excluded = table_to_draw(path, ("reason",))
     except NothingToDrawError:
@@ -64,19 +62,19 @@ def excluded_table(root):
     return HtmlTable("Left out", ["Scan", "Reason"], rows, text_columns=2, folded=len(rows) > LONG)
 
 
-def flair_scans(root):
+def flair_scans(run):
     """Scans whose lesions were found on their FLAIR, not drawn by a reader; empty where no table says so."""
     try:
-        table = table_to_draw(Path(root) / QUALITY, ("scan", "lesion_source"))
+        table = table_to_draw(run.path(QUALITY), ("scan", "lesion_source"))
     except NothingToDrawError:
         return []
     return sorted(table.scan[table.lesion_source == "flair"].unique())
 
 
 @or_reason("Verdicts on the registrations")
-def quality_table(root):
+def quality_table(run):
     """How many registrations of each modality were found good, were accepted by the user, or failed."""
-    table = table_to_draw(Path(root) / QUALITY, ("scan", "modality", "verdict"))
+    table = table_to_draw(run.path(QUALITY), ("scan", "modality", "verdict"))
     verdicts = ["ok", *reversed(WORST_FIRST)]
     verdicts += sorted(set(table.verdict.dropna()) - set(verdicts))
     counts = table.groupby(["modality", "verdict"], sort=False).size().unstack(fill_value=0)
@@ -90,9 +88,9 @@ def quality_table(root):
 
 
 @or_reason("Worst registrations")
-def worst_table(root):
+def worst_table(run):
     """Registrations that failed or were accepted, with the reason; else the worst scan by each measure."""
-    table = table_to_draw(Path(root) / QUALITY, ("scan", "modality", "verdict"))
+    table = table_to_draw(run.path(QUALITY), ("scan", "modality", "verdict"))
     judged = table[table.verdict.isin(WORST_FIRST)]
     if len(judged):
         order = sorted(
@@ -126,10 +124,10 @@ def worst_table(root):
 
 
 @or_reason("Registration error")
-def registration_table(root):
+def registration_table(run):
     """Error of registration per modality over all scans."""
     columns = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
-    table = table_to_draw(Path(root) / "evaluation/registration_error.tsv", columns, numeric=columns[2:])
+    table = table_to_draw(run.path("evaluation/registration_error.tsv"), columns, numeric=columns[2:])
     rows = [
         [
             modality,
@@ -146,10 +144,10 @@ def registration_table(root):
 
 
 @or_reason("Volume of the regions")
-def region_table(root):
+def region_table(run):
     """Volume of each region by group."""
     table = table_to_draw(
-        Path(root) / "evaluation/region_volumes.tsv",
+        run.path("evaluation/region_volumes.tsv"),
         ("scan", "group", "region", "volume_ml"),
         numeric=("volume_ml",),
     )

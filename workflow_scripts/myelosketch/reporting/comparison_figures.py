@@ -1,7 +1,5 @@
 """Methods against each other over all subjects, and external sites against the cross-validation (ours)."""
 
-import functools
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -24,7 +22,6 @@ from myelosketch.reporting.panels import (
     panel_or_reason,
     row_without_value,
 )
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
 
 RANKS = ("metric", "method", "mean_rank", "n", "critical_difference", "friedman_p")
@@ -38,7 +35,7 @@ PREFERRED = ("lesion_mae", "mcc", "dice_minus_trivial", "pct_abs_error")
 SITE_PANELS = (("lesion_mae", False, None), ("lesion_bias", False, 0.0), ("mcc", True, 0.0))
 
 
-def draw_comparison(ranks, comparisons, *, method, alpha=0.05, simulated, **files):
+def build_comparison(ranks, comparisons, *, method, alpha=0.05, simulated):
     """Mean ranks with their critical difference, and each method's difference to one method with its interval.
 
     Parameters
@@ -48,28 +45,11 @@ def draw_comparison(ranks, comparisons, *, method, alpha=0.05, simulated, **file
     method : the method that the others are compared with
     alpha : level of tests and intervals
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(
-        build_comparison, ranks, comparisons, method=method, alpha=alpha, simulated=simulated
-    )
-    draw(build, title="Comparison of methods", simulated=simulated, **files)
-
-
-def draw_sites(summary, external, *, k, alpha=0.05, simulated, **files):
-    """External sites beside the cross-validation: lesion error, bias and MCC of every method.
-
-    Parameters
-    ----------
-    summary, external : paths of summary.tsv of the cross-validation and of the external sites
-    k : threshold of the MCC; the rest as in :func:`draw_comparison`
-    """
-    build = functools.partial(build_sites, summary, external, k=k, alpha=alpha, simulated=simulated)
-    draw(build, title="External sites", simulated=simulated, **files)
-
-
-def build_comparison(ranks, comparisons, *, method, alpha=0.05, simulated):
-    """The comparison and its data, one row per metric and method; see :func:`draw_comparison`."""
     table = table_to_draw(ranks, RANKS, numeric=RANKS[2:])
     table = finite_rows(table, ("mean_rank",), "mean rank")
     metrics = [name for name in [*PREFERRED, *METRIC_NAMES] if name in set(table.metric)]
@@ -93,7 +73,17 @@ def build_comparison(ranks, comparisons, *, method, alpha=0.05, simulated):
 
 
 def build_sites(summary, external, *, k, alpha=0.05, simulated):
-    """External sites and the cross-validation, and their data; see :func:`draw_sites`."""
+    """External sites beside the cross-validation: lesion error, bias and MCC of every method.
+
+    Parameters
+    ----------
+    summary, external : paths of summary.tsv of the cross-validation and of the external sites
+    k : threshold of the MCC; the rest as in :func:`build_comparison`
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
+    """
     table = pd.concat(
         [site_rows(summary, k).assign(site="internal"), site_rows(external, k).assign(site="external")],
         ignore_index=True,

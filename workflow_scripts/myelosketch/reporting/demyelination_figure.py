@@ -1,19 +1,16 @@
 """Demyelinated share of each patient's lesion voxels (Fig. 5A of Wei et al. 2018)."""
 
-import functools
-
 import matplotlib.pyplot as plt
 import numpy as np
 
 from myelosketch.reporting import style
 from myelosketch.reporting.display import method_name
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import finite_rows, rows_of, table_to_draw
 
 PERCENT_COLUMNS = ("method", "scan", "subject", "k", "n_lesion_voxels", "pct_true", "pct_pred")
 
 
-def draw_demyelinated_percentage(demyelination, *, method, k, simulated, **files):
+def build_demyelinated_percentage(demyelination, *, method, k, simulated):
     """Figure 5A: percentage of demyelinated lesion voxels of each patient, true and predicted.
 
     Parameters
@@ -22,16 +19,11 @@ def draw_demyelinated_percentage(demyelination, *, method, k, simulated, **files
     method : the method shown
     k : threshold, mean - k SD of healthy white matter
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(
-        build_demyelinated_percentage, demyelination, method=method, k=k, simulated=simulated
-    )
-    draw(build, title="Demyelinated lesion voxels per patient", simulated=simulated, **files)
-
-
-def build_demyelinated_percentage(demyelination, *, method, k, simulated):
-    """Figure 5A and its data; see :func:`draw_demyelinated_percentage`."""
     numeric = ("k", "n_lesion_voxels", "pct_true", "pct_pred")
     table = table_to_draw(demyelination, PERCENT_COLUMNS, numeric=numeric)
     words = f"demyelinated percentage of {method_name(method)} at k = {k:g}"

@@ -1,7 +1,5 @@
 """What the report says in sentences: which method is best, whether Dice says anything, who is in."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from myelosketch import names
@@ -15,12 +13,12 @@ from myelosketch.reporting.source_tables import NothingToDrawError, table_to_dra
 REFERENCE = "refiner"  # the paper's method, against which summary.tsv gives differences
 
 
-def findings(root, *, method, k):
+def findings(run, *, method, k):
     """Sentences about the best method and about Dice, from summary.tsv; none where the table is missing.
 
     Parameters
     ----------
-    root : results folder
+    run : RunFiles or RunFolder
     method : the method whose Dice is judged
     k : threshold
 
@@ -29,7 +27,7 @@ def findings(root, *, method, k):
     list of str
     """
     try:
-        summary = read_summary(root)
+        summary = read_summary(run)
     except (NothingToDrawError, InputError):
         return []
     summary = summary[~summary.method.isin(names.CEILINGS)]
@@ -100,12 +98,12 @@ def _no_better(summary, k):
     ]
 
 
-def cohort_sentences(root, *, flair):
+def cohort_sentences(run, *, flair):
     """Sentences about the inspection of the input files and about lesions that no reader drew.
 
     Parameters
     ----------
-    root : results folder
+    run : RunFiles or RunFolder
     flair : scans whose lesions were found on their FLAIR
 
     Returns
@@ -114,7 +112,7 @@ def cohort_sentences(root, *, flair):
     """
     said = []
     try:
-        intake = table_to_draw(Path(root) / "cohort/intake.tsv", ("scan", "verdict", "accepted"))
+        intake = table_to_draw(run.path("cohort/intake.tsv"), ("scan", "verdict", "accepted"))
         statuses = [status(rows) for _, rows in intake.groupby("scan")]
         counts = [f"{statuses.count(word)} {word}" for word in ORDER if word in statuses]
         said.append(f"{len(statuses)} scans were inspected before the run: {', '.join(counts)}.")

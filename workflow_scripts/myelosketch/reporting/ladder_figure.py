@@ -1,7 +1,5 @@
 """The prediction ladder: every method and ceiling, from the template to what a second PET would reach."""
 
-import functools
-
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -10,7 +8,6 @@ from myelosketch import names
 from myelosketch.reporting import style
 from myelosketch.reporting.display import ladder_order, patients_words
 from myelosketch.reporting.panels import interval_dot, line_above_ceilings, method_rows, row_without_value
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
 
 COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
@@ -23,7 +20,7 @@ PANELS = (
 )
 
 
-def draw_ladder(summary, *, k, alpha=0.05, simulated, **files):
+def build_ladder(summary, *, k, alpha=0.05, simulated):
     """Lesion MAE, Dice beside trivial Dice, and MCC of every method and ceiling, with intervals (ours).
 
     Parameters
@@ -32,18 +29,11 @@ def draw_ladder(summary, *, k, alpha=0.05, simulated, **files):
     k : threshold of the demyelination metrics
     alpha : the intervals of the table cover 1 - alpha
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    draw(
-        functools.partial(build_ladder, summary, k=k, alpha=alpha, simulated=simulated),
-        title="Prediction ladder",
-        simulated=simulated,
-        **files,
-    )
-
-
-def build_ladder(summary, *, k, alpha=0.05, simulated):
-    """The ladder and its data; see :func:`draw_ladder`."""
     table = ladder_rows(summary, k=k)
     methods = ladder_order(table.method.unique())
     figure, panels = plt.subplots(1, 3, figsize=(style.WIDTH, 1.7 + 0.34 * len(methods)), sharey=True)

@@ -1,7 +1,6 @@
 """The main tables for a paper: LaTeX with booktabs, the same text as in the report."""
 
 import re
-from pathlib import Path
 
 from myelosketch.provenance import write_text
 from myelosketch.reporting.claims_tables import claims_table, tests_table
@@ -41,26 +40,27 @@ _INTERVAL = re.compile(r"\(([^()]+) to ([^()]+)\)")
 _KNOWN = set("äöüÄÖÜßéèêëáàâãåçñíìîïóòôõøúùûæœÉÀÇØÅ")
 
 
-def write_latex_tables(folder, *, root, facts):
-    """Write ladder, claims, demyelination, lesion_agreement and statistics as ``<name>.tex``.
+def write_latex_tables(tables, run, *, facts):
+    """Write the main tables of a paper as LaTeX.
 
     Parameters
     ----------
-    folder : folder to write to
-    root : results folder
+    tables : dict, ``ladder``, ``claims``, ``demyelination``, ``lesion_agreement`` and ``statistics`` -> path to write
+    run : RunFiles or RunFolder
     facts : dict with simulated (bool), n_patients, n_controls, n_folds (int), k (float), method (shown)
 
     A table that was not made in this run becomes a comment and a sentence with the reason.
     """
     views = {
-        "ladder": glance_table(root, k=facts["k"]),
-        "claims": claims_table(root),
-        "demyelination": demyelination_table(root, k=facts["k"]),
-        "lesion_agreement": lesion_agreement_table(root, method=facts["method"]),
-        "statistics": tests_table(root),
+        "ladder": glance_table(run, k=facts["k"]),
+        "claims": claims_table(run),
+        "demyelination": demyelination_table(run, k=facts["k"]),
+        "lesion_agreement": lesion_agreement_table(run, method=facts["method"]),
+        "statistics": tests_table(run),
     }
-    for name, view in views.items():
-        write_text(Path(folder) / f"{name}.tex", latex_table(view, label=name, note=cohort_note(facts)))
+    for name, path in tables.items():
+        view = views[name]
+        write_text(path, latex_table(view, label=name, note=cohort_note(facts)))
 
 
 def cohort_note(facts):

@@ -1,7 +1,5 @@
 """Mean DVR of each lesion, true against predicted: over all lesions, and by size, place and kind (ours)."""
 
-import functools
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
@@ -19,7 +17,6 @@ from myelosketch.reporting.panels import (
     signed,
     some_drawn,
 )
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
 COLUMNS = ("method", "scan", "lesion", "volume_mm3", "mean_dvr_true", "mean_dvr_pred")
@@ -32,7 +29,7 @@ AGREEMENT = {"pearson_r": "Pearson r", "icc": "ICC(2,1)", "bias": "Bias (DVR)"}
 ENDS = ("", "_ci_low", "_ci_high")
 
 
-def draw_lesion_means(lesions, *, method, simulated, **files):
+def build_lesion_means(lesions, *, method, simulated):
     """Mean DVR of each lesion, true against predicted, and the Bland-Altman plot of both.
 
     Parameters
@@ -40,28 +37,11 @@ def draw_lesion_means(lesions, *, method, simulated, **files):
     lesions : path of lesions.tsv
     method : the method shown
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(build_lesion_means, lesions, method=method, simulated=simulated)
-    draw(build, title="Mean DVR of each lesion", simulated=simulated, **files)
-
-
-def draw_lesion_agreement(lesions, lesion_agreement, *, method, alpha=0.05, simulated, **files):
-    """Lesion means by size, place and kind: a scatter plot of each stratum, and the agreement of its levels.
-
-    Parameters
-    ----------
-    lesion_agreement : path of lesion_agreement.tsv; the rest as in :func:`draw_lesion_means`
-    alpha : the intervals of the table cover 1 - alpha
-    """
-    build = functools.partial(
-        build_lesion_agreement, lesions, lesion_agreement, method=method, alpha=alpha, simulated=simulated
-    )
-    draw(build, title="Lesions by size and place", simulated=simulated, **files)
-
-
-def build_lesion_means(lesions, *, method, simulated):
-    """Lesion means and their data; see :func:`draw_lesion_means`."""
     table = lesion_rows(lesions, method)
     # area grows with volume, within bounds that keep small lesions visible
     size = np.clip(20 * np.sqrt(table.volume_mm3 / table.volume_mm3.median()), 8, 120)
@@ -87,7 +67,17 @@ def build_lesion_means(lesions, *, method, simulated):
 
 
 def build_lesion_agreement(lesions, lesion_agreement, *, method, alpha=0.05, simulated):
-    """Lesions by stratum and their data: a row per lesion, then one per level; see the drawing function."""
+    """Lesion means by size, place and kind: a scatter plot of each stratum, and the agreement of its levels.
+
+    Parameters
+    ----------
+    lesion_agreement : path of lesion_agreement.tsv; the rest as in :func:`build_lesion_means`
+    alpha : the intervals of the table cover 1 - alpha
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
+    """
     table = lesion_rows(lesions, method)
     strata = {name: words for name, words in STRATA.items() if name in table and table[name].notna().any()}
     if not strata:

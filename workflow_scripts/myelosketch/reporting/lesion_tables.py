@@ -1,7 +1,5 @@
 """Lesions and patients in tables: each patient, agreement of lesion and patient means, sensitivity."""
 
-from pathlib import Path
-
 from myelosketch.reporting.display import ladder_order, method_name
 from myelosketch.reporting.html_tables import (
     HtmlTable,
@@ -32,26 +30,26 @@ FLAIR_MARK = "lesions from FLAIR"
 
 
 @or_reason("Patients")
-def patient_table(root, *, method, k, flair=(), folder="evaluation"):
+def patient_table(run, *, method, k, flair=(), folder="evaluation"):
     """Demyelinated share and agreement of each patient, with a link to the patient's page where there is one.
 
     Parameters
     ----------
-    root : results folder
+    run : RunFiles or RunFolder
     method : the method shown; k : threshold
     flair : scans whose lesions were found on their FLAIR
     folder : evaluation, or evaluation/external
     """
     columns = ("n_lesion_voxels", "pct_true", "pct_pred", "dice", "trivial_dice", "mcc")
     table = table_to_draw(
-        Path(root) / folder / "demyelination.tsv", ("method", "scan", "k", *columns), numeric=("k", *columns)
+        run.path(f"{folder}/demyelination.tsv"), ("method", "scan", "k", *columns), numeric=("k", *columns)
     )
     table = rows_of(table, f"score of {method_name(method)} at k = {k:g}", method=method, k=k)
     digits = (0, 1, 1, 2, 2, 2)
     rows, links = [], {}
     for row in table.sort_values("scan").to_dict("records"):
         label = marked(row["scan"], flair)
-        if page_path(root, row["scan"]).is_file():
+        if run.path(f"patients/{row['scan']}.html").is_file():
             links[label] = f"patients/{row['scan']}.html"
         cells = (number(row[name], places) for name, places in zip(columns, digits, strict=True))
         rows.append([label, *cells])
@@ -61,26 +59,21 @@ def patient_table(root, *, method, k, flair=(), folder="evaluation"):
     return HtmlTable(title, header, rows, note, folded=len(rows) > 30, links=links)
 
 
-def page_path(root, scan):
-    """The page of one patient's scan."""
-    return Path(root) / "patients" / f"{scan}.html"
-
-
 def marked(scan, flair):
     """A scan as tables name it: with a mark where its lesions were found on the FLAIR."""
     return f"{scan} ({FLAIR_MARK})" if scan in flair else scan
 
 
 @or_reason("Agreement of the lesions' mean DVR")
-def lesion_agreement_table(root, *, method=None):
+def lesion_agreement_table(run, *, method=None):
     """Agreement of true and predicted mean DVR of all lesions, by method; then by stratum of the shown method.
 
     Parameters
     ----------
-    root : results folder
+    run : RunFiles or RunFolder
     method : whose strata follow; None shows all lesions only
     """
-    table = _lesion_agreement(root)
+    table = _lesion_agreement(run)
     rows = [
         [laddered_name(row["method"]), *_agreement_cells(row)]
         for row in _in_order(table[table.stratum == "all"])
@@ -93,9 +86,9 @@ def lesion_agreement_table(root, *, method=None):
 
 
 @or_reason("Agreement of the lesions' mean DVR by size, place and kind")
-def strata_table(root, *, method):
+def strata_table(run, *, method):
     """The same by size, place and kind of lesion, of the shown method."""
-    table = _lesion_agreement(root)
+    table = _lesion_agreement(run)
     table = table[(table.stratum != "all") & (table.method == method)]
     rows = [
         [_level(row), *_agreement_cells(row), remark(row.get("note"))] for row in table.to_dict("records")
@@ -107,9 +100,9 @@ def strata_table(root, *, method):
 _AGREEMENT_HEADER = ("n, lesions", "n, patients", "Pearson r", "Spearman r", "ICC", "Bias (DVR)", "Limits")
 
 
-def _lesion_agreement(root):
+def _lesion_agreement(run):
     needed = ("method", "stratum", "level", "n_lesions", "n_patients", *LESION_STATISTICS)
-    return table_to_draw(Path(root) / "evaluation/lesion_agreement.tsv", needed)
+    return table_to_draw(run.path("evaluation/lesion_agreement.tsv"), needed)
 
 
 def _in_order(table):
@@ -154,10 +147,10 @@ def _limits(row, digits):
 
 
 @or_reason("Agreement of the patients")
-def patient_agreement_table(root):
+def patient_agreement_table(run):
     """Agreement of true and predicted numbers of the patients."""
     needed = ("method", "measure", "n", "icc", "bias", "limit_low", "limit_high", "pearson_r")
-    table = table_to_draw(Path(root) / "evaluation/patient_agreement.tsv", needed)
+    table = table_to_draw(run.path("evaluation/patient_agreement.tsv"), needed)
     order = ladder_order(table.method.unique())
     noted = has_notes(table)
     rows = []
@@ -185,11 +178,11 @@ def patient_agreement_table(root):
     return HtmlTable("Agreement of the patients", header, rows, note, folded=len(rows) > LONG, text_columns=2)
 
 
-def sensitivity_tables(root, *, method):
+def sensitivity_tables(run, *, method):
     """One table per axis of sensitivity.tsv: scores of the shown method as the choice changes."""
     try:
         needed = ("axis", "value", "method", "metric", "mean", "ci_low", "ci_high")
-        table = table_to_draw(Path(root) / "evaluation/sensitivity.tsv", needed)
+        table = table_to_draw(run.path("evaluation/sensitivity.tsv"), needed)
         table = rows_of(table, f"sensitivity of {method_name(method)}", method=method)
     except NothingToDrawError as reason:
         return [HtmlTable("Sensitivity to our choices", [], [], missing=f"Not shown: {reason}")]

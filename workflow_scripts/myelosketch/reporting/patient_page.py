@@ -1,12 +1,10 @@
 """One page per patient: slices through the largest lesions, true and predicted, agreement and numbers."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
 
-from myelosketch import names
 from myelosketch.evaluation.lesions import label_lesions
 from myelosketch.evaluation.masks import scorable_labels
 from myelosketch.names import INPUT_MAPS, REGION_CODES
@@ -52,13 +50,13 @@ class Maps(NamedTuple):
         return self.regions > 0
 
 
-def write_patient_pages(pages, *, root, methods, method, k, colours, simulated, external=()):
+def write_patient_pages(pages, run, *, methods, method, k, colours, simulated, external=()):
     """Write the page of every patient.
 
     Parameters
     ----------
     pages : dict, scan -> path of its HTML, in the order in which pages link to each other
-    root : results folder (derivatives/, evaluation/, registration/)
+    run : RunFiles or RunFolder
     methods : methods with stored predictions, in order
     method : the method whose lesions are listed
     k : threshold of the stored demyelination maps
@@ -67,13 +65,13 @@ def write_patient_pages(pages, *, root, methods, method, k, colours, simulated, 
     external : scans of external sites
     """
     tables = {
-        folder: PatientTables(Path(root) / folder, Path(root), k=k)
+        folder: PatientTables(run, folder, k=k)
         for folder in ("evaluation", *(["evaluation/external"] if external else []))
     }
-    flair = flair_scans(root)
+    flair = flair_scans(run)
     scans = list(pages)
     for place, scan in enumerate(scans):
-        maps = load_maps(root, scan, methods)
+        maps = load_maps(run, scan, methods)
         numbers = tables["evaluation/external" if scan in external else "evaluation"]
         content = {
             "scan": scan,
@@ -96,12 +94,12 @@ def write_patient_pages(pages, *, root, methods, method, k, colours, simulated, 
         write_text(pages[scan], render(TEMPLATE, **content))
 
 
-def load_maps(root, scan, methods):
+def load_maps(run, scan, methods):
     """Read all volumes of a patient onto one canonical grid; see :class:`Maps`."""
-    regions, grid = load_canonical(names.path(root, "regions", scan=scan), dtype=np.int16)
+    regions, grid = load_canonical(run.derivative("regions", scan=scan), dtype=np.int16)
 
     def read(key, dtype=np.float32, **entities):
-        return load_canonical(names.path(root, key, scan=scan, **entities), like=grid, dtype=dtype)
+        return load_canonical(run.derivative(key, scan=scan, **entities), like=grid, dtype=dtype)
 
     dvr, measured = read("dvr")
     masks = {name: read("demyelinated", np.uint8, method=name)[0].data for name in ("pet", *methods)}

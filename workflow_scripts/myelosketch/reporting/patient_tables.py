@@ -17,13 +17,13 @@ class PatientTables:
 
     Parameters
     ----------
-    folder : results/evaluation, or results/evaluation/external
-    root : results folder
+    run : RunFiles or RunFolder
+    folder : evaluation, or evaluation/external
     k : threshold
     """
 
-    def __init__(self, folder, root, *, k):
-        self._folder, self._root, self._k = folder, root, k
+    def __init__(self, run, folder, *, k):
+        self._run, self._folder, self._k = run, folder, k
         self._read = {}
 
     def of(self, scan, *, methods, method):
@@ -49,11 +49,15 @@ class PatientTables:
     @or_reason("Scores of this patient")
     def _scores(self, scan):
         voxelwise = self._table(
-            self._folder / "voxelwise.tsv", ("method", "scan", "region", *VOXELWISE), VOXELWISE
+            self._run.path(f"{self._folder}/voxelwise.tsv"),
+            ("method", "scan", "region", *VOXELWISE),
+            VOXELWISE,
         )
         voxelwise = rows_of(voxelwise, f"score of {scan} in lesions", scan=scan, region="lesion")
         shares = self._table(
-            self._folder / "demyelination.tsv", ("method", "scan", "k", *SHARES), ("k", *SHARES)
+            self._run.path(f"{self._folder}/demyelination.tsv"),
+            ("method", "scan", "k", *SHARES),
+            ("k", *SHARES),
         )
         shares = shares[(shares.scan == scan) & ((shares.k - self._k).abs() < 1e-9)].set_index("method")
         voxelwise = voxelwise.set_index("method")
@@ -118,14 +122,16 @@ class PatientTables:
     def _lesion_rows(self, scan):
         """Rows of lesions.tsv of a scan, the largest lesion first."""
         table = self._table(
-            self._folder / "lesions.tsv", ("method", "scan", "lesion", *LESION), ("lesion", *LESION)
+            self._run.path(f"{self._folder}/lesions.tsv"),
+            ("method", "scan", "lesion", *LESION),
+            ("lesion", *LESION),
         )
         return rows_of(table, f"lesion of {scan} above the least volume", scan=scan).sort_values("lesion")
 
     def _quality(self, scan):
         """Verdicts on the registration of a scan; None where they were not judged in this run."""
         try:
-            table = self._table(self._root / QUALITY, ("scan", "modality", "verdict"), ())
+            table = self._table(self._run.path(QUALITY), ("scan", "modality", "verdict"), ())
         except NothingToDrawError:
             return None
         rows = [

@@ -1,19 +1,15 @@
 """One patient, one slice: MRI maps, true DVR and every prediction of it (Fig. 3 of Wei et al. 2018)."""
 
-import functools
-
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import BoundaryNorm, ListedColormap
 
-from myelosketch import names
 from myelosketch.errors import InputError
 from myelosketch.names import INPUT_MAPS, REGION_CODES
 from myelosketch.reporting import style
 from myelosketch.reporting.display import method_name
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.slices import (
     brain_window,
     largest_lesion_slice,
@@ -33,45 +29,34 @@ MAP_UNITS = {
 COLUMNS = 5
 
 
-def draw_qualitative(root, *, scans, methods, region_volumes, patient=None, simulated, **files):
+def build_qualitative(region_volumes, *, maps, scans, methods, example_patient="", simulated):
     """Figure 3: input maps, true DVR and predictions in the slice through the largest lesion of one patient.
 
     Parameters
     ----------
-    root : results folder that holds derivatives/
+    region_volumes : path of region_volumes.tsv (lesion load)
+    maps : RunFiles or RunFolder
     scans : scans of patients to choose from
     methods : methods to show, in order
-    region_volumes : path of region_volumes.tsv (lesion load)
-    patient : scan to show; None shows the patient with the median lesion load
+    example_patient : scan to show; blank shows the patient with the median lesion load
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
 
     Raises
     ------
-    InputError : ``patient`` is not one of ``scans``
+    InputError : ``example_patient`` is not one of ``scans``
     """
-    build = functools.partial(
-        build_qualitative,
-        root,
-        scans=scans,
-        methods=methods,
-        region_volumes=region_volumes,
-        patient=patient,
-        simulated=simulated,
-    )
-    draw(build, title="Qualitative comparison", simulated=simulated, **files)
-
-
-def build_qualitative(root, *, scans, methods, region_volumes, patient=None, simulated):
-    """Figure 3 and its data (one row per brain voxel of the slice); see :func:`draw_qualitative`."""
-    scan = choose_patient(scans, region_volumes, patient)
-    regions, grid = load_canonical(names.path(root, "regions", scan=scan), dtype=np.uint8)
+    scan = choose_patient(scans, region_volumes, example_patient)
+    regions, grid = load_canonical(maps.derivative("regions", scan=scan), dtype=np.uint8)
     window = brain_window(regions.data, largest_lesion_slice(regions.data), regions.voxel_size)
-    paths = {name: names.path(root, name.lower(), scan=scan) for name in INPUT_MAPS}
-    paths |= {"pet": names.path(root, "dvr", scan=scan)}
-    paths |= {method: names.path(root, "predicted", scan=scan, method=method) for method in methods}
-    maps = {name: load_canonical(path, like=grid)[0].data for name, path in paths.items()}
-    figure = _panels(maps, regions.data, window, methods)
+    paths = {name: maps.derivative(name.lower(), scan=scan) for name in INPUT_MAPS}
+    paths |= {"pet": maps.derivative("dvr", scan=scan)}
+    paths |= {method: maps.derivative("predicted", scan=scan, method=method) for method in methods}
+    shown = {name: load_canonical(path, like=grid)[0].data for name, path in paths.items()}
+    figure = _panels(shown, regions.data, window, methods)
     load = float((regions.data == REGION_CODES["lesion"]).sum() * regions.voxel_volume / 1000)
     style.figure_title(
         figure,
@@ -79,7 +64,7 @@ def build_qualitative(root, *, scans, methods, region_volumes, patient=None, sim
         f"lesion load {load:.1f} mL",
         simulated=simulated,
     )
-    return figure, _slice_values(maps, regions.data, window, scan)
+    return figure, _slice_values(shown, regions.data, window, scan)
 
 
 def choose_patient(scans, region_volumes, patient=None):

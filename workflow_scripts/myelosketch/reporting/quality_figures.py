@@ -1,6 +1,5 @@
 """What must be in order before a score is believed: training curves and registration error (both ours)."""
 
-import functools
 import re
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from matplotlib.ticker import MaxNLocator
 from myelosketch.names import METHODS
 from myelosketch.reporting import style
 from myelosketch.reporting.display import method_name
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
 from myelosketch.tables import read_table
 
@@ -33,32 +31,18 @@ LOSS_NAMES = {
 }
 
 
-def draw_training_curves(histories, *, simulated, **files):
+def build_training_curves(*histories, simulated):
     """Every loss of every trained network against the epoch, one line per fold.
 
     Parameters
     ----------
     histories : paths of history.tsv, each in .../fold-<i>/<method>/
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(build_training_curves, histories, simulated=simulated)
-    draw(build, title="Training curves", simulated=simulated, **files)
-
-
-def draw_registration_error(registration_error, *, simulated, **files):
-    """Target registration error per scan and modality, known where the cohort is simulated.
-
-    Parameters
-    ----------
-    registration_error : path of registration_error.tsv; the rest as in :func:`draw_training_curves`
-    """
-    build = functools.partial(build_registration_error, registration_error, simulated=simulated)
-    draw(build, title="Registration error", simulated=simulated, **files)
-
-
-def build_training_curves(histories, *, simulated):
-    """Training curves and their data; see :func:`draw_training_curves`."""
     data = training_losses(histories)
     methods = list(dict.fromkeys(data.method))
     losses = {method: list(dict.fromkeys(data.loss[data.method == method])) for method in methods}
@@ -117,7 +101,16 @@ def training_losses(histories):
 
 
 def build_registration_error(registration_error, *, simulated):
-    """Registration error and its data; see :func:`draw_registration_error`."""
+    """Target registration error per scan and modality, known where the cohort is simulated.
+
+    Parameters
+    ----------
+    registration_error : path of registration_error.tsv; the rest as in :func:`build_training_curves`
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
+    """
     numeric = ("median_mm", "p95_mm", "max_mm")
     table = table_to_draw(registration_error, REGISTRATION_COLUMNS, numeric=numeric)
     table = finite_rows(table, ("median_mm", "p95_mm"), "registration error")

@@ -1,7 +1,5 @@
 """Regional means of true and predicted DVR, by group and by participant (Fig. 4A, 4B of Wei et al. 2018)."""
 
-import functools
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -10,7 +8,6 @@ from matplotlib.lines import Line2D
 
 from myelosketch.reporting import style
 from myelosketch.reporting.display import method_name, region_name
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import finite_rows, rows_of, table_to_draw
 
 COLUMNS = ("method", "subject", "group", "region", "mean_dvr_true", "mean_dvr_pred")
@@ -19,7 +16,7 @@ ROIS = (("hcwm", "HC", "nawm"), ("nawm", "MS", "nawm"), ("lesion", "MS", "lesion
 SOURCES = {"true": "True PET", "predicted": "Predicted"}
 
 
-def draw_groups(regions, *, method, methods, simulated, **files):
+def build_groups(regions, *, method, methods, simulated):
     """Figure 4A: box plots of the participants' mean DVR per ROI, true and predicted.
 
     Parameters
@@ -27,23 +24,11 @@ def draw_groups(regions, *, method, methods, simulated, **files):
     regions : path of regions.tsv
     method : the method shown large; ``methods`` : every method, shown small below it
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(build_groups, regions, method=method, methods=methods, simulated=simulated)
-    draw(build, title="Mean DVR by region of interest", simulated=simulated, **files)
-
-
-def draw_individuals(regions, *, method, simulated, **files):
-    """Figure 4B: each participant's mean DVR in WM or NAWM and in lesions, true and predicted.
-
-    Parameters as in :func:`draw_groups`.
-    """
-    build = functools.partial(build_individuals, regions, method=method, simulated=simulated)
-    draw(build, title="Mean DVR of each participant", simulated=simulated, **files)
-
-
-def build_groups(regions, *, method, methods, simulated):
-    """Figure 4A and its data; see :func:`draw_groups`."""
     table = roi_means(regions)
     wanted = [method, *[other for other in methods if other != method]]
     others = [name for name in wanted[1:] if (table.method == name).any()]
@@ -68,7 +53,14 @@ def build_groups(regions, *, method, methods, simulated):
 
 
 def build_individuals(regions, *, method, simulated):
-    """Figure 4B and its data; see :func:`draw_individuals`."""
+    """Figure 4B: each participant's mean DVR in WM or NAWM and in lesions, true and predicted.
+
+    Parameters as in :func:`build_groups`.
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
+    """
     table = rows_of(roi_means(regions), f"region mean of {method_name(method)}", method=method)
     order = _participants(table)
     table["position"] = table.subject.map({subject: place for place, subject in enumerate(order.subject)})

@@ -1,7 +1,5 @@
 """Whether each registration can be believed: its numbers beside the limits that flag a scan (ours)."""
 
-import functools
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,7 +7,6 @@ from matplotlib.lines import Line2D
 
 from myelosketch.reporting import style
 from myelosketch.reporting.panels import legend_below, line_of_panels
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
 
 KEYS = ("scan", "modality", "verdict")
@@ -30,7 +27,7 @@ TEMPLATE, OF_TEMPLATE = "MNI152", ("inverse_mm", "repeat_mm")
 GOOD = "ok"
 
 
-def draw_registration_quality(qc, *, limits, simulated, **files):
+def build_registration_quality(qc, *, limits, simulated):
     """Strip plots of the quality of every registration, one panel per number, one dot per scan.
 
     Parameters
@@ -39,14 +36,11 @@ def draw_registration_quality(qc, *, limits, simulated, **files):
     limits : ``registration.quality`` of the configuration: {number: limit}, ``template_mm`` for the place of
         the template; a number without a limit has no line, and what is no limit of a number is ignored
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(build_registration_quality, qc, limits=limits, simulated=simulated)
-    draw(build, title="Registration quality", simulated=simulated, **files)
-
-
-def build_registration_quality(qc, *, limits, simulated):
-    """The strip plots and their data, a row per scan, modality and number; see the drawing function."""
     data = quality_rows(qc)
     data["limit"] = [limit_of(*pair, limits) for pair in zip(data.number, data.modality, strict=True)]
     numbers = [name for name in NUMBERS if name in set(data.number)]

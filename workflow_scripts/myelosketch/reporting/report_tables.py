@@ -1,7 +1,5 @@
 """The ladder in tables: every method and ceiling beside what a guess would score, and the methods compared."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from myelosketch import names
@@ -50,21 +48,21 @@ def digits_of(metric):
 
 
 @or_reason("Every method and ceiling")
-def glance_table(root, *, k):
+def glance_table(run, *, k):
     """Each method beside what a guess would score: Dice beside trivial Dice, MCC, bias, slope; ceilings last."""
-    return _glance(read_summary(root), "Every method and ceiling", k)
+    return _glance(read_summary(run), "Every method and ceiling", k)
 
 
-def external_table(root, *, k):
+def external_table(run, *, k):
     """The same at external sites, by models of all internal scans; None where the cohort has no such site."""
-    if not (Path(root) / "evaluation/external/summary.tsv").is_file():
+    if not run.path("evaluation/external/summary.tsv").is_file():
         return None
-    return _external(root, k=k)
+    return _external(run, k=k)
 
 
 @or_reason("At external sites")
-def _external(root, *, k):
-    return _glance(read_summary(root, "external/summary.tsv"), "At external sites", k)
+def _external(run, *, k):
+    return _glance(read_summary(run, "external/summary.tsv"), "At external sites", k)
 
 
 def _glance(summary, title, k):
@@ -123,9 +121,9 @@ def better_than_trivial(summary, method, k):
 
 
 @or_reason("Scores of the demyelinated lesion voxels")
-def demyelination_table(root, *, k):
+def demyelination_table(run, *, k):
     """Every score of the demyelinated voxels at k, by method."""
-    summary = read_summary(root)
+    summary = read_summary(run)
     wanted = [metric for metric in AT_K if metric != "dice_minus_trivial"]
     metrics = [metric for metric in wanted if len(metric_rows(summary, metric, k))]
     if not metrics:
@@ -146,12 +144,12 @@ def demyelination_table(root, *, k):
 
 
 @or_reason("Methods compared in pairs")
-def comparison_table(root, *, method):
+def comparison_table(run, *, method):
     """Differences between the shown method and every other, paired by subject."""
     numeric = ("difference", "ci_low", "ci_high", "p_wilcoxon", "p_corrected", "p_adjusted")
     numeric += ("effect_size", "n")
     needed = ("metric", "method_a", "method_b", *numeric)
-    table = table_to_draw(Path(root) / "evaluation/comparisons.tsv", needed, numeric=numeric)
+    table = table_to_draw(run.path("evaluation/comparisons.tsv"), needed, numeric=numeric)
     table = table[(table.method_a == method) | (table.method_b == method)]
     if table.empty:
         raise NothingToDrawError(f"there is no comparison with {method_name(method)}.")
@@ -183,12 +181,10 @@ def comparison_table(root, *, method):
 
 
 @or_reason("Mean ranks")
-def rank_table(root):
+def rank_table(run):
     """Mean rank of every method by each metric over subjects, 1 is best."""
     numeric = ("mean_rank", "n", "critical_difference", "friedman_p")
-    table = table_to_draw(
-        Path(root) / "evaluation/ranks.tsv", ("metric", "method", *numeric), numeric=numeric
-    )
+    table = table_to_draw(run.path("evaluation/ranks.tsv"), ("metric", "method", *numeric), numeric=numeric)
     metrics = list(dict.fromkeys(table.metric))
     wide = table.pivot_table(index="method", columns="metric", values="mean_rank", dropna=False)
     rows = [
@@ -205,9 +201,9 @@ def rank_table(root):
     return HtmlTable("Mean ranks", ["Method", *map(metric_head, metrics)], rows, note)
 
 
-def read_summary(root, file="summary.tsv"):
+def read_summary(run, file="summary.tsv"):
     """summary.tsv, or external/summary.tsv, with numbers as numbers."""
-    return table_to_draw(Path(root) / "evaluation" / file, SUMMARY_COLUMNS, numeric=SUMMARY_COLUMNS[2:])
+    return table_to_draw(run.path(f"evaluation/{file}"), SUMMARY_COLUMNS, numeric=SUMMARY_COLUMNS[2:])
 
 
 def metric_rows(summary, metric, at_k):

@@ -1,7 +1,5 @@
 """How well each method tells demyelinated lesion voxels from others, whatever the threshold (ours)."""
 
-import functools
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -9,13 +7,12 @@ from matplotlib.lines import Line2D
 from myelosketch.reporting import style
 from myelosketch.reporting.display import ladder_order, method_name
 from myelosketch.reporting.panels import legend_below, method_handle, method_line, panel_or_reason
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
 COLUMNS = ("method", "subject", "k", "fpr", "tpr")
 
 
-def draw_roc(roc, summary, *, method, k, simulated, **files):
+def build_roc(roc, summary, *, method, k, simulated):
     """ROC curves: the mean over patients of every method, and each patient's own for the method shown.
 
     Parameters
@@ -25,14 +22,11 @@ def draw_roc(roc, summary, *, method, k, simulated, **files):
     method : the method shown patient by patient
     k : threshold that makes a voxel demyelinated in the true PET
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(build_roc, roc, summary, method=method, k=k, simulated=simulated)
-    draw(build, title="ROC curves of demyelination", simulated=simulated, **files)
-
-
-def build_roc(roc, summary, *, method, k, simulated):
-    """The curves and their data (curve: mean, or one patient's); see :func:`draw_roc`."""
     patients = patient_curves(roc, k)
     means = patients.groupby(["method", "fpr"], sort=False)["tpr"].mean().reset_index()
     methods = ladder_order(means.method.unique())

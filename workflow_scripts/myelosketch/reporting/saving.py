@@ -1,6 +1,7 @@
 """A figure leaves as PNG, as SVG whose text stays text in an embedded font, and as the table behind it."""
 
 import base64
+import importlib
 import io
 import os
 import re
@@ -21,20 +22,24 @@ from myelosketch.tables import write_table
 _WEIGHTS = {"normal": r"<text", "bold": r"font(-weight)?: (bold|[6-9]00)\b"}
 
 
-def draw(build, *, title, simulated, png, svg, tsv, dpi=200):
+def draw_figure(build, tables, *, title, simulated, png, svg, tsv, dpi=200, **settings):
     """Draw a figure in the house style and save it; where there is nothing to draw, save the reason instead.
 
     Parameters
     ----------
-    build : function without arguments -> (matplotlib Figure, pandas.DataFrame of what is drawn)
+    build : ``module.function`` of this package, as in :class:`myelosketch.reporting.catalogue.Figure`
+    tables : paths that it takes
     title : title of the empty figure, should there be no data
     simulated : whether the cohort is simulated
     png, svg, tsv : paths to write
     dpi : see :func:`save_figure`
+    settings : what else ``build`` takes
     """
+    module, function = build.split(".")
+    function = getattr(importlib.import_module(f"myelosketch.reporting.{module}"), function)
     with figure_style():
         try:
-            figure, data = build()
+            figure, data = function(*tables, simulated=simulated, **settings)
         except NothingToDrawError as reason:
             print(f"{Path(png).name} is empty: {reason}")
             figure = empty_figure(str(reason), title=title, simulated=simulated)

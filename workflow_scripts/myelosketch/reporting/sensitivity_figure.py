@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from myelosketch.reporting import style
 from myelosketch.reporting.display import METRIC_NAMES, ladder_order, metric_name
 from myelosketch.reporting.panels import interval_dot, legend_below, line_of_panels, method_handle
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
 COLUMNS = ("axis", "value", "method", "metric", "mean", "ci_low", "ci_high", "n")
@@ -28,26 +27,21 @@ OF_PET = "pct_true"
 MOST_PANELS = 6
 
 
-def draw_sensitivity(sensitivity, *, axis, in_force, alpha=0.05, simulated, **files):
+def build_sensitivity(axis, sensitivity, *, in_force, alpha=0.05, simulated):
     """Each score of sensitivity.tsv against one setting, one line per method, with intervals.
 
     Parameters
     ----------
-    sensitivity : path of sensitivity.tsv
     axis : one of :data:`AXES`
-    in_force : the value of that setting in this run
+    sensitivity : path of sensitivity.tsv
+    in_force : dict, the value of every axis in this run
     alpha : the intervals of the table cover 1 - alpha
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(
-        build_sensitivity, sensitivity, axis=axis, in_force=in_force, alpha=alpha, simulated=simulated
-    )
-    draw(build, title=f"Sensitivity to the {AXES[axis][0]}", simulated=simulated, **files)
-
-
-def build_sensitivity(sensitivity, *, axis, in_force, alpha=0.05, simulated):
-    """One figure of sensitivity and its data; see :func:`draw_sensitivity`."""
     table = sensitivity_rows(sensitivity, axis)
     values = ordered_values(table.value)
     place = {value: spot for spot, value in enumerate(values)}
@@ -61,7 +55,7 @@ def build_sensitivity(sensitivity, *, axis, in_force, alpha=0.05, simulated):
         _lines(axes, part, methods, place)
         if metric == "dice":
             _trivial(axes, table[table.metric == TRIVIAL], place)
-        _in_force(axes, place, in_force)
+        _in_force(axes, place, in_force[axis])
         axes.set_xticks(range(len(values)), [_short(value) for value in values])
         axes.set_xlim(-0.5, len(values) - 0.5)
         axes.set(ylabel=metric_name(metric), xlabel=AXES[axis][1])
@@ -70,6 +64,12 @@ def build_sensitivity(sensitivity, *, axis, in_force, alpha=0.05, simulated):
     legend_below(figure, [*handles, *_legend(table, alpha)], ncols=3)
     style.figure_title(figure, f"Sensitivity to the {AXES[axis][0]}", simulated=simulated)
     return figure, table.reset_index(drop=True)
+
+
+build_sensitivity_k = functools.partial(build_sensitivity, "k")
+build_sensitivity_reference = functools.partial(build_sensitivity, "reference")
+build_sensitivity_perilesional = functools.partial(build_sensitivity, "perilesional_mm")
+build_sensitivity_lesion_size = functools.partial(build_sensitivity, "min_lesion_mm3")
 
 
 def sensitivity_rows(sensitivity, axis):

@@ -1,7 +1,5 @@
 """The threshold of each fold as a table: one for the whole brain, or one for each place."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -14,17 +12,17 @@ FROM_TO = (5, 95)  # percentiles of the places of the template
 
 
 @or_reason("Threshold of each fold")
-def threshold_table(root, *, k, reference):
+def threshold_table(run, *, k, reference):
     """Healthy white matter of each fold's training controls, and the threshold it gives.
 
     Parameters
     ----------
-    root : results folder
+    run : RunFiles or RunFolder
     k : threshold is mean - k SD
     reference : the one in force, of :data:`myelosketch.evaluation.reference.REFERENCES`; ``voxelwise`` adds the
         values over the places of the template, as median and range
     """
-    found = sorted(Path(root).glob("training/fold-*/threshold.json"))
+    found = run.matching("training/fold-*/threshold.json")
     if not found:
         raise NothingToDrawError("no threshold.json was made in this run.")
     by_place = reference == "voxelwise"

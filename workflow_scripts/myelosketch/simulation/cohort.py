@@ -42,7 +42,7 @@ _SIBLINGS = {
         "pet_json": "{scan}/pet/{scan}_trc-PIB_pet.json",
     },
 }
-_PATIENT_INPUTS = {"lesion_mask": "derivatives/lesions/{scan}/anat/{scan}_label-lesion_mask.nii.gz"}
+_LESION_MASK = {"lesion_mask": "derivatives/lesions/{scan}/anat/{scan}_label-lesion_mask.nii.gz"}
 _TRUTH = {
     "poses": "{scan}_poses.json",
     "motion": "{scan}_motion.json",
@@ -50,8 +50,6 @@ _TRUTH = {
     **{name: f"{{scan}}_trc-PIB_meas-DVR_desc-{name}_mimap.nii.gz" for name in TRUTH_MAPS},
     **{name: f"{{scan}}_space-anatomy_desc-{name}_latent.nii.gz" for name in LATENTS},
     "tissue": "{scan}_space-anatomy_desc-tissue_dseg.nii.gz",
-}
-_PATIENT_TRUTH = {
     "lesions": "{scan}_space-anatomy_desc-lesions_dseg.nii.gz",
     "lesion_table": "{scan}_lesions.tsv",
     "demyelinated": "{scan}_space-anatomy_label-demyelinated_mask.nii.gz",
@@ -72,7 +70,7 @@ Anatomy: MNI152 2009a symmetric template (T1w, grey and white matter), warped fo
 Quantities: docs/simulation.md names every number and its source. Nothing measured here is a clinical result.
 
 sub-*/anat                 T1w and FLAIR on one grid (arbitrary units, skull-stripped)
-{contents}derivatives/lesions        lesion mask on the T1w grid, patients only
+{contents}derivatives/lesions        lesion mask on the T1w grid, empty for controls
 derivatives/truth          poses, noise-free and repeated DVR, latents, lesions: for tests and ceilings only
 
 Each modality has its own grid and its own head pose; truth/*_poses.json maps anatomy to modality (RAS, mm).
@@ -130,7 +128,7 @@ def simulated_people(section):
 
 
 def simulated_files(root, subject, group, level="maps"):
-    """Files a participant brings to the cohort, by input name; controls have no ``lesion_mask``.
+    """Files of a participant in the cohort table, by input name; the empty ``lesion_mask`` of a control is not one.
 
     Parameters
     ----------
@@ -143,7 +141,15 @@ def simulated_files(root, subject, group, level="maps"):
     -------
     dict : input name (T1w, FLAIR, those of the level, lesion_mask) to path
     """
-    return _paths(root, _INPUTS | _OF_LEVEL[level] | (_PATIENT_INPUTS if group == "MS" else {}), subject)
+    files = simulated_images(root, subject, level)
+    return (
+        files if group == "MS" else {name: path for name, path in files.items() if name not in _LESION_MASK}
+    )
+
+
+def simulated_images(root, subject, level="maps"):
+    """Every image of a participant, by input name; see :func:`simulated_files`."""
+    return _paths(root, _INPUTS | _OF_LEVEL[level] | _LESION_MASK, subject)
 
 
 def simulated_siblings(root, subject, level="maps"):
@@ -156,15 +162,14 @@ def field_file(root, subject):
     return f"{root}/derivatives/truth/{scan_name(subject)}/" + _FIELD.format(scan=scan_name(subject))
 
 
-def truth_files(root, subject, group):
-    """Ground truth of a participant, by name; controls have none of their lesions."""
-    names = _TRUTH | (_PATIENT_TRUTH if group == "MS" else {})
-    return _paths(f"{root}/derivatives/truth/{scan_name(subject)}", names, subject)
+def truth_files(root, subject):
+    """Ground truth of a participant, by name; that of a control's lesions is empty."""
+    return _paths(f"{root}/derivatives/truth/{scan_name(subject)}", _TRUTH, subject)
 
 
 def truth_file(root, subject, which):
     """One file of the truth: ``poses``, a DVR map of TRUTH_MAPS, a latent, ``tissue``, ``lesions``, ..."""
-    return truth_files(root, subject, "MS")[which]
+    return truth_files(root, subject)[which]
 
 
 def dataset_files(root):

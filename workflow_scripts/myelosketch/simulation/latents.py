@@ -6,6 +6,9 @@ from myelosketch.simulation.fields import smooth_field
 from myelosketch.simulation.lesions import PROFILE, WITHIN, WITHIN_FWHM_MM
 
 LATENTS = ("myelin", "axons", "water", "coherence")
+# of the table of lesions
+LESION_COLUMNS = ("lesion", "kind", "volume_mm3", "mean_myelin", "mean_axons", "mean_water")
+LESION_COLUMNS += ("ventricle_distance_mm", "x_mm", "y_mm", "z_mm")
 HEALTHY_WATER = 0.008  # share of free water in healthy white matter
 MEAN_MYELIN = 1.065  # what partial volume at the border takes away
 
@@ -86,8 +89,8 @@ def lesion_table(lesions, latents):
 
     Returns
     -------
-    list of dict: lesion (1, 2, ...; value in the label image), kind, volume_mm3, mean_myelin, mean_axons,
-    mean_water, ventricle_distance_mm, x_mm, y_mm, z_mm (centre, anatomy world)
+    list of dict: LESION_COLUMNS: lesion (1, 2, ...; value in the label image), kind, volume, mean latents, and the
+        centre in the anatomy world
     """
     labels = lesions.labels[lesions.labels > 0]
     counts = np.bincount(labels, minlength=len(lesions.table) + 1)[1:]

@@ -1,5 +1,7 @@
 """One simulated participant: anatomy, tissue state, measurements and ground truth, written to disk."""
 
+import numpy as np
+
 from myelosketch.errors import InputError
 from myelosketch.names import GROUPS
 from myelosketch.simulation import measured_maps, scanner
@@ -41,8 +43,8 @@ def simulate_participant(root, subject, group, settings=None, seed=0):
     settings = complete_settings(settings)
     body = simulate_body(subject, group, settings, seed)
     images = simulate_scans(subject, body, settings, seed)
-    write_images(root, subject, group, images, settings, seed)
-    write_truth(root, subject, group, body, images)
+    write_images(root, subject, images, settings, seed)
+    write_truth(root, subject, body, images)
 
 
 def simulate_body(subject, group, settings, seed):
@@ -109,6 +111,7 @@ def _structural(body, maps, brain, grid, settings, rng):
     for name in ("T1w", "FLAIR"):
         noise, bias = (settings[f"{name.lower()}_{error}_percent"] for error in ("noise", "bias"))
         images[name] = acquire_structural(maps[name], brain, affine, grid, noise, bias, rng(name))
+    images["lesion_mask"] = np.zeros(images["T1w"].shape, np.uint8)
     if body["lesions"]:
         member = scanner.acquire(body["lesions"].member, affine, grid)
         images["lesion_mask"] = expert_mask(member, images["T1w"] > 0)

@@ -6,7 +6,7 @@ import pandas as pd
 from myelosketch.provenance import write_json
 from myelosketch.simulation.anatomy import FRACTIONS, VELOCITY_STEP_MM, box_grid
 from myelosketch.simulation.cohort import LATENTS, TRUTH_MAPS, field_file, truth_files
-from myelosketch.simulation.latents import lesion_table
+from myelosketch.simulation.latents import LESION_COLUMNS, lesion_table
 from myelosketch.tables import write_table
 from myelosketch.volumes import save_volume
 
@@ -33,12 +33,21 @@ def tissue_labels(body):
 
 def demyelinated_voxels(body):
     """Lesion voxels of the anatomy grid whose true myelin is below DEMYELINATED_BELOW, as booleans."""
-    return (body["lesions"].labels > 0) & (body["latents"]["myelin"] < DEMYELINATED_BELOW)
+    return (lesion_labels(body) > 0) & (body["latents"]["myelin"] < DEMYELINATED_BELOW)
+
+
+def lesion_labels(body):
+    """Number of the lesion of each anatomy voxel, 0 outside (int array)."""
+    if body["lesions"]:
+        return body["lesions"].labels
+    return np.zeros(body["anatomy"].fractions[FRACTIONS[0]].shape, np.int16)
 
 
 def lesion_rows(body):
-    """Table of lesions with the share of each one's voxels that is demyelinated."""
+    """Table of lesions with the share of each one's voxels that is demyelinated; without a row for a control."""
     lesions = body["lesions"]
+    if not lesions:
+        return pd.DataFrame(columns=[*LESION_COLUMNS, "demyelinated_share"])
     table = pd.DataFrame(lesion_table(lesions, body["latents"]))
     labels = lesions.labels[lesions.labels > 0]
     lost = demyelinated_voxels(body)[lesions.labels > 0]
@@ -47,7 +56,7 @@ def lesion_rows(body):
     return table.assign(demyelinated_share=share)
 
 
-def write_truth(root, subject, group, body, images):
+def write_truth(root, subject, body, images):
     """Write poses, the warp, motion, ideal DVR maps, latents, tissues and lesions; the same files at both levels.
 
     The DVR maps are ideal at both levels: blurred maps of the DVR, the second scan with the noise of
@@ -56,11 +65,11 @@ def write_truth(root, subject, group, body, images):
     Parameters
     ----------
     root : folder of the simulated dataset
-    subject, group : str
+    subject : str
     body : dict of :func:`simulate_body`
     images : dict of :func:`simulate_scans`
     """
-    truth, grids = truth_files(root, subject, group), images["grids"]
+    truth, grids = truth_files(root, subject), images["grids"]
     write_json(truth["poses"], {name: grid.pose for name, grid in grids.items()})
     sidecar = {
         "Units": "mm",
@@ -90,9 +99,8 @@ def write_truth(root, subject, group, body, images):
         sidecar = {"Units": "0.001", "Description": f"{name}, in thousandths"}
         save_volume(truth[name], stored, affine, sidecar=sidecar)
     save_volume(truth["tissue"], labels, affine, sidecar={"Units": "1", "Levels": TISSUE_CODES})
-    if body["lesions"]:
-        sidecar = {"Units": "1", "Description": "number of the lesion in the table of lesions, 0 outside"}
-        save_volume(truth["lesions"], body["lesions"].labels, affine, sidecar=sidecar)
-        sidecar = {"Units": "1", "Description": f"lesion voxels with myelin below {DEMYELINATED_BELOW}"}
-        save_volume(truth["demyelinated"], demyelinated_voxels(body), affine, sidecar=sidecar)
-        write_table(lesion_rows(body), truth["lesion_table"])
+    sidecar = {"Units": "1", "Description": "number of the lesion in the table of lesions, 0 outside"}
+    save_volume(truth["lesions"], lesion_labels(body), affine, sidecar=sidecar)
+    sidecar = {"Units": "1", "Description": f"lesion voxels with myelin below {DEMYELINATED_BELOW}"}
+    save_volume(truth["demyelinated"], demyelinated_voxels(body), affine, sidecar=sidecar)
+    write_table(lesion_rows(body), truth["lesion_table"])

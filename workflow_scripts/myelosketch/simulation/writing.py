@@ -2,7 +2,7 @@
 
 from myelosketch.names import UNITS
 from myelosketch.provenance import provenance
-from myelosketch.simulation.cohort import simulated_files, simulated_siblings
+from myelosketch.simulation.cohort import simulated_images, simulated_siblings
 from myelosketch.simulation.diffusion_signal import dwi_parameters
 from myelosketch.simulation.gradients import write_gradients
 from myelosketch.simulation.kinetics import noise_scale
@@ -18,20 +18,20 @@ _GRID = {
 _UNITS = UNITS | {"pet": "kBq/mL", "reference_mask": "1", "lesion_mask": "1"}
 
 
-def write_images(root, subject, group, images, settings, seed):
-    """Write what the participant brings to the cohort.
+def write_images(root, subject, images, settings, seed):
+    """Write a participant's images.
 
     Parameters
     ----------
     root : folder of the simulated dataset
-    subject, group : str
+    subject : str
     images : dict of :func:`simulate_scans`
     settings : completed settings of the simulation
     seed : int
     """
     level = settings["level"]
     siblings = simulated_siblings(root, subject, level)
-    for name, path in simulated_files(root, subject, group, level).items():
+    for name, path in simulated_images(root, subject, level).items():
         affine = images["grids"][_GRID.get(name, "dwi")].affine
         fields, parameters = _description(name, images, settings)
         sidecar = provenance(

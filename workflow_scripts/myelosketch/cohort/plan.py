@@ -1,0 +1,160 @@
+"""The cohort as the workflow plans it: who is in, who is left out, and which fold holds whom out."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from myelosketch import names
+from myelosketch.cohort.bids import read_bids
+from myelosketch.cohort.folds import EXTERNAL_FOLD, assign_folds, read_folds, split_external, with_external
+from myelosketch.cohort.table import cohort_from_rows, needs_flair, read_cohort, split_complete
+from myelosketch.cohort.verdicts import check_accept
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Scans of a run and the folds of their participants.
+
+    Parameters
+    ----------
+    found : DataFrame, every scan of the source, complete or not
+    included : DataFrame, the scans of this run, columns as ``found``
+    excluded : DataFrame of ``scan``, ``group``, ``reason``
+    folds : DataFrame of ``subject``, ``group``, ``fold`` (0: an external site)
+    """
+
+    found: pd.DataFrame
+    included: pd.DataFrame
+    excluded: pd.DataFrame
+    folds: pd.DataFrame
+
+    @cached_property
+    def scans(self):
+        """Names of the scans, list of str."""
+        return self.included["scan"].tolist()
+
+    @cached_property
+    def rows(self):
+        """Row of the cohort table of each scan, dict of dict."""
+        return {row["scan"]: row for row in self.included.to_dict("records")}
+
+    @cached_property
+    def group(self):
+        """MS or HC of each scan, dict."""
+        return {scan: row["group"] for scan, row in self.rows.items()}
+
+    @cached_property
+    def fold(self):
+        """Fold that holds each scan out, dict."""
+        of_subject = dict(zip(self.folds["subject"], self.folds["fold"].astype(int), strict=True))
+        return {scan: of_subject[names.subject_of(scan)] for scan in self.scans}
+
+    @cached_property
+    def fold_ids(self):
+        """All folds, sorted; EXTERNAL_FOLD among them where there is an external site."""
+        return sorted(set(self.fold.values()))
+
+    @cached_property
+    def cross_validation(self):
+        """Folds of the cross-validation, sorted."""
+        return [fold for fold in self.fold_ids if fold != EXTERNAL_FOLD]
+
+    @cached_property
+    def internal(self):
+        """Scans of the cross-validation; never in one table or figure with those of external sites."""
+        return [scan for scan in self.scans if self.fold[scan] != EXTERNAL_FOLD]
+
+    @cached_property
+    def external(self):
+        """Scans of external sites."""
+        return [scan for scan in self.scans if self.fold[scan] == EXTERNAL_FOLD]
+
+    @cached_property
+    def patients(self):
+        """Scans of patients, without those of external sites."""
+        return [scan for scan in self.internal if self.group[scan] == "MS"]
+
+    @cached_property
+    def participants(self):
+        """Group of each participant of the cross-validation, dict."""
+        return {names.subject_of(scan): self.group[scan] for scan in self.internal}
+
+    @cached_property
+    def on_flair(self):
+        """Scans whose lesions are drawn, or have to be found, on their FLAIR."""
+        return {scan for scan, row in self.rows.items() if needs_flair(row)}
+
+    def held_out(self, fold):
+        """Scans that a fold holds out."""
+        return [scan for scan in self.scans if self.fold[scan] == int(fold)]
+
+    def train_scans(self, fold):
+        """Scans that the models of a fold learn from."""
+        return [scan for scan in self.internal if self.fold[scan] != int(fold)]
+
+    def train_controls(self, fold):
+        """Training scans of a fold that are controls."""
+        return [scan for scan in self.train_scans(fold) if self.group[scan] == "HC"]
+
+
+def find_scans(settings, *, simulated, warn):
+    """Every scan of the configured source, complete or not.
+
+    Parameters
+    ----------
+    settings : dict, section ``cohort`` of the configuration
+    simulated : rows of the simulated cohort, read if ``source`` is ``simulate``
+    warn : function of one sentence
+
+    Returns
+    -------
+    pandas.DataFrame : ``scan`` first, then the columns of the cohort table
+    """
+    if settings["source"] == "simulate":
+        return cohort_from_rows(simulated)
+    if settings["source"] == "table":
+        return read_cohort(settings["table"])
+    table, hints = read_bids(settings["bids"], settings["exclude"])
+    for hint in hints:
+        warn(hint)
+    return table
+
+
+def plan_cohort(config, *, simulated, external_sites, warn):
+    """The cohort of a run, from the configuration and the cohort's table alone.
+
+    Parameters
+    ----------
+    config : dict, checked
+    simulated : rows of the simulated cohort, read if ``cohort.source`` is ``simulate``
+    external_sites : sites that no model learns from, beside those of the configuration
+    warn : function of one sentence; called for each hint of the dataset and each scan that is left out
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    InputError : the table, a name in the configuration or the folds are wrong
+    """
+    settings = config["cohort"]
+    found = find_scans(settings, simulated=simulated, warn=warn)
+    included, excluded = split_complete(
+        found,
+        exclude=settings["exclude"],
+        check_files=settings["source"] != "simulate",
+        reference=config["maps"]["reference"],
+        without_mask=config["lesions"]["without_mask"],
+    )
+    check_accept(settings["accept"], found["scan"])
+    check_accept(config["registration"]["accept"], found["scan"], key="registration.accept", also=())
+    for row in excluded.to_dict("records"):  # before the folds: it says why there may be too few
+        warn(f"Left out: {row['scan']} ({row['reason']})")
+    internal, external = split_external(included, [*settings["external_sites"], *external_sites])
+    if config["folds"]["file"]:
+        folds = read_folds(config["folds"]["file"], internal)
+    else:
+        folds = assign_folds(internal, config["folds"]["n"], config["seed"])
+    return Cohort(found, included, excluded, with_external(folds, external))

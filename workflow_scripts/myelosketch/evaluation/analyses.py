@@ -1,0 +1,51 @@
+"""Every analysis of the gathered scores, in one go: means, claims, agreement, comparisons, sensitivity."""
+
+from myelosketch.evaluation.comparisons import write_comparisons
+from myelosketch.evaluation.lesion_agreement import write_agreement
+from myelosketch.evaluation.sensitivity import summarise_sensitivity
+from myelosketch.evaluation.statistics import claim_statistics
+from myelosketch.evaluation.summary import summarise
+
+
+def analyse_scores(paths, outputs, *, methods, ceilings, k, margin, borders, sizes, bootstrap, alpha, seed):
+    """Write the tables that say what the scores of all scans mean together.
+
+    Parameters
+    ----------
+    paths : dict, name of a gathered table -> TSV
+    outputs : dict, ``summary`` and ``sidecar``, and for a cross-validation also ``statistics``, ``claims``,
+        ``lesion_agreement``, ``patient_agreement``, ``comparisons``, ``ranks`` and ``sensitivity`` -> path
+    methods, ceilings : lists of str, in the order of the rows; claims and comparisons are of methods alone
+    k : float, threshold is mean - k SD of healthy white matter
+    margin : float, DVR, of the equivalence test
+    borders : list of float, mm3, between the size classes of lesions
+    sizes : list of float, mm3, smallest lesions of the sensitivity
+    bootstrap : int, resamples over subjects; alpha : float; seed : int
+    """
+
+    def tables(*names):
+        return {name: paths[name] for name in names}
+
+    shared = {"bootstrap": bootstrap, "alpha": alpha, "seed": seed}
+    scored = {"methods": [*methods, *ceilings], **shared}
+    compared = {"methods": methods, "k": k, **shared}
+    summarise(
+        tables("voxelwise", "demyelination", "lesions"), outputs["summary"], outputs["sidecar"], k=k, **scored
+    )
+    if "claims" not in outputs:  # external sites: too few participants for more
+        return
+    claim_statistics(
+        tables("regions", "voxelwise", "demyelination"),
+        outputs["statistics"],
+        outputs["claims"],
+        margin=margin,
+        **compared,
+    )
+    write_comparisons(tables("voxelwise", "demyelination"), outputs, **compared)
+    write_agreement(tables("lesions", "demyelination", "regions"), outputs, borders=borders, k=k, **scored)
+    summarise_sensitivity(
+        tables("demyelination", "variants", "regions", "all_lesions"),
+        outputs["sensitivity"],
+        sizes=sizes,
+        **scored,
+    )
