@@ -33,12 +33,12 @@ RESULTS = "results"
 SIMULATED = f"{RESULTS}/simulated"
 try:
     check_config(config, CONFIG_SCHEMA)
+    validate(config, str(CONFIG_SCHEMA))  # fills in the defaults
     for method in NETWORK_METHODS:
         if method in config["training"]["methods"]:
             check_settings(method, config["training"])
 except MyelosketchError as error:
     raise WorkflowError(str(error)) from None
-validate(config, str(CONFIG_SCHEMA))
 
 IS_SIMULATED = config["cohort"]["source"] == "simulate"
 # what shapes a simulated participant; the size of the cohort does not, so a larger one keeps its first members
