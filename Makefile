@@ -1,5 +1,6 @@
 # make run: the whole protocol on the default cohort, and its report. make test: lint and all tests.
 # make calibration: the simulated cohort measured, and docs/simulation.md written anew.
+# make configuration: config.yaml and docs/configuration.md written anew from rules/schemas/config.schema.yaml.
 # All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
 
 # the Python of the environment; envs/install.py chooses where none is named
@@ -12,7 +13,7 @@ $(shell test -x "$$(cat $(READY) 2>/dev/null)/bin/python" || rm -f $(READY))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run test lint calibration environment clean
+.PHONY: run test lint calibration configuration environment clean
 
 run: $(READY)
 	@python workflow_scripts/run_default.py --cores $(CORES)
@@ -32,6 +33,9 @@ calibration: $(READY)
 	mkdir -p docs/simulation
 	cp results/calibration/simulation/*.png docs/simulation/
 	cp results/calibration/simulation.md docs/simulation.md
+
+configuration: $(READY)
+	python workflow_scripts/write_configuration.py
 
 environment: $(READY)
 

@@ -26,10 +26,10 @@ RESULTS = workflow.pathvars.get("results")
 
 try:
     check_config(config, RULES / "schemas/config.schema.yaml")
+    validate(config, str(RULES / "schemas/config.schema.yaml"))  # fills in the defaults
     for method in config["training"]["methods"]:
         if method in NETWORK_METHODS:
             check_settings(method, config["training"])
-    validate(config, str(RULES / "schemas/config.schema.yaml"))
     IS_SIMULATED = config["cohort"]["source"] == "simulate"
     DATASET = SimulatedDataset(f"{RESULTS}/simulated", config["simulation"])
     COHORT = plan_cohort(

@@ -24,6 +24,7 @@ _LIMITS = {
     "exclusiveMinimum": "more than",
     "maximum": "at most",
     "exclusiveMaximum": "less than",
+    "multipleOf": "a multiple of",
 }
 # pairs that are right one by one and wrong together: the first must not exceed the second, or lie below it
 _AT_MOST = (("lesions.flair.grow_sd", "lesions.flair.seed_sd"),)
@@ -69,18 +70,18 @@ def config_problems(config, schema):
     problems = []
     for error in sorted(validator.iter_errors(config), key=lambda item: list(map(str, item.absolute_path))):
         problems.extend(_sentences(error))
-    return list(dict.fromkeys([*problems, *_out_of_order(config)]))
+    return list(dict.fromkeys([*problems, *_out_of_order(config, schema)]))
 
 
-def _out_of_order(config):
+def _out_of_order(config, schema):
     """Numbers in the wrong order, one sentence each; what the schema refuses by itself is left to it."""
     problems = []
     for key, limit in _AT_MOST:
-        value, most = _number(config, key), _number(config, limit)
+        value, most = _number(config, schema, key), _number(config, schema, limit)
         if None not in (value, most) and value > most:
             problems.append(f"{key}: found {value:g}, expected at most {limit} ({most:g})")
     for key in _RISING:
-        values = _at(config, key)
+        values = _at(config, schema, key)
         numbers = [_as_number(value) for value in values] if isinstance(values, list) else []
         if len(numbers) == 2 and None not in numbers and not numbers[0] < numbers[1]:
             shown = ", ".join(f"{number:g}" for number in numbers)
@@ -88,15 +89,16 @@ def _out_of_order(config):
     return problems
 
 
-def _at(config, key):
-    """What a configuration holds at a dotted key, None if nothing."""
+def _at(config, schema, key):
+    """What a configuration holds at a dotted key: its value, the default, or None where a section is none."""
     for name in key.split("."):
-        config = config.get(name) if isinstance(config, dict) else None
+        schema = schema["properties"][name]
+        config = config.get(name, schema["default"]) if isinstance(config, dict) else None
     return config
 
 
-def _number(config, key):
-    return _as_number(_at(config, key))
+def _number(config, schema, key):
+    return _as_number(_at(config, schema, key))
 
 
 def _as_number(value):
@@ -128,7 +130,7 @@ def _sentences(error):
         "multipleOf": lambda: f"a multiple of {error.validator_value}",
         "uniqueItems": lambda: "no entry twice",
         "pattern": lambda: f"text like {error.validator_value}",
-        "anyOf": lambda: " or ".join(_description(part) for part in error.validator_value),
+        "anyOf": lambda: accepted({"anyOf": error.validator_value}),
     }.get(error.validator, lambda: error.message)()
     return [f"{key or 'the configuration'}: found {_found(error.instance)}, expected {expected}"]
 
@@ -151,14 +153,33 @@ def _expected(schema, name):
     return _types(schema["properties"].get(name, {}).get("type", "a value"))
 
 
-def _description(schema):
+def accepted(schema):
     """What a part of the schema accepts, in words."""
+    if "anyOf" in schema:
+        return " or ".join(map(accepted, schema["anyOf"]))
+    if "enum" in schema:
+        return "one of " + ", ".join(map(_show, schema["enum"]))
     words = _types(schema["type"])
-    if schema["type"] == "array" and "items" in schema:
-        count = f"{schema['minItems']} " if schema.get("minItems") == schema.get("maxItems") else ""
-        words = f"a list of {count}entries, each {_description(schema['items'])}"
+    if "pattern" in schema:
+        words = f"text like {schema['pattern']}"
+    elif schema["type"] == "array" and "items" in schema:
+        words = f"a list of {_count(schema)}entries, each {accepted(schema['items'])}"
+    elif "patternProperties" in schema:
+        words += "".join(
+            f" like {pattern}, each {accepted(part)}" for pattern, part in schema["patternProperties"].items()
+        )
+    elif "properties" in schema:
+        words += f": {', '.join(schema['properties'])}"
     limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
     return f"{words} ({' and '.join(limits)})" if limits else words
+
+
+def _count(schema):
+    """How many entries a list holds, as a word before "entries"; blank where any number does, or any but none."""
+    fewest, most = schema.get("minItems", 0), schema.get("maxItems")
+    if fewest == most:
+        return f"{fewest} "
+    return f"at least {fewest} " if fewest > 1 else ""
 
 
 def _types(names):
