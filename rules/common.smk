@@ -18,6 +18,7 @@ from myelosketch.errors import MyelosketchError
 from myelosketch.interpreter import without_spaces
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.ladder import NETWORK_METHODS
+from myelosketch.run_files import check_results_folder
 from myelosketch.simulation.dataset import SimulatedDataset
 
 sys.executable = without_spaces(sys.executable)
@@ -25,6 +26,7 @@ sys.executable = without_spaces(sys.executable)
 RESULTS = workflow.pathvars.get("results")
 
 try:
+    check_results_folder(RESULTS)
     check_config(config, RULES / "schemas/config.schema.yaml")
     validate(config, str(RULES / "schemas/config.schema.yaml"))  # fills in the defaults
     for method in config["training"]["methods"]:

@@ -73,7 +73,7 @@ def distance(target, voxel_mm):
 
 def true_places(results, scan, lesion_labels, affine, template):
     """True place of each lesion; None where no true lesion voxel falls into it."""
-    truth = truth_files(results / "simulated", names.subject_of(scan), "MS")
+    truth = truth_files(results / "simulated", names.subject_of(scan))
     tissue = load_volume(truth["tissue"], dtype=np.uint8)
     lesions = load_volume(truth["lesions"], dtype=np.int16)
     codes = true_labels(truth, tissue, template)

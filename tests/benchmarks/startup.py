@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 # what Snakemake's wrapper of a script imports before it (snakemake.script.PythonScript)
 WRAPPER = "import sys, pickle\nfrom snakemake import script\n"
 # rules that share an entry script with another one
-SAME_ENTRY = {"simulate_control": "simulate_participant"}
+SAME_ENTRY = {}
 
 
 def main():

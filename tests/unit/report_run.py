@@ -10,7 +10,7 @@ from myelosketch.evaluation.lesions import label_lesions
 from myelosketch.evaluation.scoring import ScanScorer
 from myelosketch.evaluation.summary import summarise_tables
 from myelosketch.provenance import write_json
-from myelosketch.reporting import ladder_figure
+from myelosketch.reporting.saving import draw_figure
 from myelosketch.tables import write_table
 from myelosketch.volumes import Volume, save_volume
 
@@ -107,7 +107,8 @@ def write_run(root, people=("MS01", "MS02", "MS03", "MS04")):
     card = {"fold": 1, "mean": MEAN, "sd": SD, "n_voxels": 5000, "controls": ["HC01", "HC02"]}
     write_json(root / "training/fold-1/threshold.json", card)
     paths = {suffix: root / f"figures/ladder.{suffix}" for suffix in ("png", "svg", "tsv")}
-    ladder_figure.draw_ladder(root / "evaluation/summary.tsv", k=1.0, simulated=True, dpi=60, **paths)
+    tables = [root / "evaluation/summary.tsv"]
+    draw_figure("ladder_figure.build_ladder", tables, title="Ladder", k=1.0, simulated=True, dpi=60, **paths)
 
 
 def write_maps(root, scan, seed, methods, *, affine=AFFINE):

@@ -23,7 +23,7 @@ from myelosketch.cohort.table import COLUMNS, FILE_COLUMNS, cohort_from_rows, re
 from myelosketch.simulation.cohort import (
     describe_cohort,
     participants,
-    simulated_files,
+    simulated_images,
     simulated_siblings,
     truth_files,
 )
@@ -252,10 +252,10 @@ def test_the_simulated_dataset_is_read_as_it_was_written(here, level, folders):
     describe_cohort(root, participants(3, 2).assign(site="A"), {"level": level}, 1)
     rows = []
     for person in cohort:
-        files = simulated_files(root, **person, level=level)
+        files = simulated_images(root, person["subject"], level)
         rows.append({**person, **files})
         siblings = simulated_siblings(root, person["subject"], level)
-        for path in [*files.values(), *siblings.values(), *truth_files(root, **person).values()]:
+        for path in [*files.values(), *siblings.values(), *truth_files(root, person["subject"]).values()]:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).touch()
     table = read(dataset=root, derivatives=[f"{root}/derivatives/{folder}" for folder in folders])

@@ -91,11 +91,11 @@ def test_a_spoilt_file_has_its_sentence_and_the_others_stay_ok(
     refuse_scan(tmp_path / "out/intake/sub-02.json", {})
 
 
-def test_a_lesion_mask_in_a_control(made, tmp_path):
+def test_lesions_in_the_mask_of_a_control(made, tmp_path):
     files = made["maps"][0]
     said = message(tmp_path, [row(files, group="HC"), row(made["maps"][1], subject="02")])
     assert (
-        f"  - sub-01: lesion_mask ({files['lesion_mask']}) is a lesion mask of a control: "
+        f"  - sub-01: lesion_mask ({files['lesion_mask']}) shows lesions of a control: "
         "leave it blank, or correct the group.\n"
     ) in said
 

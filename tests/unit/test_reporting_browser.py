@@ -7,6 +7,7 @@ from test_reporting_report import CAPTIONS, HEADINGS
 
 from myelosketch.reporting.patient_page import write_patient_pages
 from myelosketch.reporting.report import write_report
+from myelosketch.run_files import RunFolder
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,8 +24,8 @@ def folder(tmp_path_factory):
     write_run(root)
     write_maps(root, "sub-MS01", 0, METHODS)
     options = {"methods": METHODS, "method": "refiner", "k": 1.0, "colours": "paper", "simulated": True}
-    write_patient_pages({"sub-MS01": root / "patients/sub-MS01.html"}, root=root, **options)
-    write_report(root / "report.html", root=root, captions=CAPTIONS, provenance=PROVENANCE, facts=FACTS)
+    write_patient_pages({"sub-MS01": root / "patients/sub-MS01.html"}, RunFolder(root), **options)
+    write_report(root / "report.html", RunFolder(root), captions=CAPTIONS, provenance=PROVENANCE, facts=FACTS)
     return root
 
 

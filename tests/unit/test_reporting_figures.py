@@ -18,6 +18,7 @@ from myelosketch.reporting import (
     regional_figures,
     style,
 )
+from myelosketch.reporting.saving import draw_figure
 from myelosketch.reporting.source_tables import NothingToDrawError
 from myelosketch.tables import read_table, write_table
 
@@ -95,7 +96,7 @@ def builders(folder):
         "percentage": functools.partial(percentage, folder / "demyelination.tsv", k=K, **shown),
         "lesions": functools.partial(lesion_figures.build_lesion_means, folder / "lesions.tsv", **shown),
         "ladder": functools.partial(ladder_figure.build_ladder, folder / "summary.tsv", k=K, simulated=True),
-        "training": functools.partial(quality_figures.build_training_curves, histories, simulated=True),
+        "training": functools.partial(quality_figures.build_training_curves, *histories, simulated=True),
         "registration": functools.partial(quality_figures.build_registration_error, error, simulated=True),
     }
 
@@ -196,10 +197,15 @@ def test_training_curves_have_a_line_per_fold(built):
     assert "one line per fold" in figure.get_suptitle()
 
 
+def draw_ladder(summary, **options):
+    """The ladder drawn and saved; ``options`` as of draw_figure."""
+    draw_figure("ladder_figure.build_ladder", [summary], title="Prediction ladder", k=K, **options)
+
+
 @pytest.mark.parametrize(("dpi", "width"), [(200, 1600), (900, 1600), (60, 480)])
 def test_files_of_a_figure(tables, dpi, width):
     paths = {suffix: tables / f"figures/ladder.{suffix}" for suffix in ("png", "svg", "tsv")}
-    ladder_figure.draw_ladder(tables / "summary.tsv", k=K, simulated=True, dpi=dpi, **paths)
+    draw_ladder(tables / "summary.tsv", simulated=True, dpi=dpi, **paths)
     image = imread(paths["png"])
     assert image.shape[1] == width
     assert image[..., :3].std() > 0.02
@@ -217,14 +223,14 @@ def test_same_tables_give_the_same_bytes(tables):
     written = []
     for name in ("a", "b"):
         paths = {suffix: tables / f"{name}.{suffix}" for suffix in ("png", "svg", "tsv")}
-        quality_figures.draw_registration_error(tables / "registration_error.tsv", simulated=True, **paths)
+        draw_ladder(tables / "summary.tsv", simulated=True, **paths)
         written.append([path.read_bytes() for path in paths.values()])
     assert written[0] == written[1]
 
 
 def test_missing_table_becomes_a_sentence(tmp_path):
     paths = {suffix: tmp_path / f"ladder.{suffix}" for suffix in ("png", "svg", "tsv")}
-    ladder_figure.draw_ladder(tmp_path / "summary.tsv", k=K, simulated=False, **paths)
+    draw_ladder(tmp_path / "summary.tsv", simulated=False, **paths)
     assert "Not drawn: the table summary.tsv was not made in this run." in paths["svg"].read_text()
     assert read_table(paths["tsv"]).not_drawn.tolist() == ["the table summary.tsv was not made in this run."]
     assert "measured cohort" in paths["svg"].read_text()

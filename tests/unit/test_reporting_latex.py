@@ -9,6 +9,7 @@ from report_run import FACTS, write_run
 
 from myelosketch.reporting.html_tables import HtmlTable
 from myelosketch.reporting.latex_tables import ONE_PAGE, cohort_note, escape, latex_table, write_latex_tables
+from myelosketch.run_files import RunFolder
 
 NAMES = ["ladder", "claims", "demyelination", "lesion_agreement", "statistics"]
 DOCUMENT = r"""\documentclass{article}
@@ -24,12 +25,16 @@ def view(rows, **options):
     return HtmlTable("A title", ["Method", "Dice", "p"], rows, **options)
 
 
+def paths_in(folder):
+    return {name: folder / f"{name}.tex" for name in NAMES}
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     root = tmp_path_factory.mktemp("latex") / "results"
     root.mkdir()
     write_run(root)
-    write_latex_tables(root / "tables", root=root, facts=FACTS)
+    write_latex_tables(paths_in(root / "tables"), RunFolder(root), facts=FACTS)
     return root / "tables"
 
 
@@ -119,7 +124,7 @@ def test_the_tables_compile(tables, tmp_path):
 
 
 def test_tables_of_a_run_without_anything(tmp_path):
-    write_latex_tables(tmp_path / "tables", root=tmp_path, facts=FACTS)
+    write_latex_tables(paths_in(tmp_path / "tables"), RunFolder(tmp_path), facts=FACTS)
     for name in NAMES:
         assert "was not made in this run" in (tmp_path / f"tables/{name}.tex").read_text(encoding="utf-8")
 

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,6 +21,8 @@ from myelosketch.reporting import (
     sensitivity_figure,
     style,
 )
+from myelosketch.reporting.catalogue import FIGURES
+from myelosketch.reporting.saving import draw_figure
 from myelosketch.reporting.source_tables import NothingToDrawError
 from myelosketch.tables import read_table, write_table
 
@@ -48,8 +51,8 @@ def builders(paths):
         ),
     }  # fmt: skip
     in_force = {"k": 1.0, "reference": "pooled", "perilesional_mm": 3.0, "min_lesion_mm3": 100}
-    for axis, value in in_force.items():
-        build = part(sensitivity_figure.build_sensitivity, axis=axis, in_force=value, simulated=True)
+    for axis in in_force:
+        build = part(sensitivity_figure.build_sensitivity, axis, in_force=in_force, simulated=True)
         found[f"sensitivity {axis}"] = (("sensitivity",), build)
     return {
         name: (tables, part(build, *(paths[table] for table in tables)))
@@ -57,7 +60,7 @@ def builders(paths):
     }
 
 
-FIGURES = [
+BUILT = [
     *("bland_altman", "lesion_means", "lesion_agreement", "roc", "calibration", "comparison", "sites"),
     *("registration_quality", "sensitivity k", "sensitivity reference", "sensitivity perilesional_mm"),
     "sensitivity min_lesion_mm3",
@@ -101,7 +104,7 @@ def pairs(x, y):
     return {(round(float(a), 6), round(float(b), 6)) for a, b in zip(x, y, strict=True)}
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", BUILT)
 def test_nothing_is_cut_and_the_title_says_simulated(full, built, name):
     figure, data = built(full, name)
     sound(figure)
@@ -109,7 +112,7 @@ def test_nothing_is_cut_and_the_title_says_simulated(full, built, name):
     assert reasons(figure) == []
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", BUILT)
 def test_all_methods_and_ceilings_fit(tmp_path_factory, built, name):
     patients = [f"MS{number:02d}" for number in range(1, 19)]
     paths = write_tables(
@@ -118,7 +121,7 @@ def test_all_methods_and_ceilings_fit(tmp_path_factory, built, name):
     sound(built(paths, name)[0])
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", BUILT)
 def test_one_patient_no_control_one_method_no_ceiling(tmp_path, built, name):
     options = {"methods": ["refiner"], "patients": PATIENTS[:1], "controls": [], "ceilings": ()}
     sound(built(write_tables(tmp_path, **options), name)[0])
@@ -137,7 +140,7 @@ def sound_or_reason(build):
     return None
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", BUILT)
 def test_each_missing_or_empty_table_is_a_reason_not_a_crash(tmp_path, built, name):
     paths = write_tables(tmp_path)
     tables, build = builders(paths)[name]
@@ -156,7 +159,7 @@ def test_each_missing_or_empty_table_is_a_reason_not_a_crash(tmp_path, built, na
         paths[table].write_bytes(kept)
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", BUILT)
 def test_n_a_everywhere_is_a_reason(tmp_path, built, name):
     paths = write_tables(tmp_path)
     for path in paths.values():
@@ -396,17 +399,16 @@ def test_registration_quality_of_other_columns(tmp_path):
 
 @pytest.mark.parametrize("name", ["roc", "registration_quality", "comparison"])
 def test_files_are_written_with_their_table_and_embedded_fonts(full, tmp_path, name):
-    draw = {
-        "roc": functools.partial(roc_figure.draw_roc, full["roc"], full["summary"], method="refiner", k=K),
-        "registration_quality": functools.partial(
-            registration_figure.draw_registration_quality, full["qc"], limits=LIMITS
-        ),
-        "comparison": functools.partial(
-            comparison_figures.draw_comparison, full["ranks"], full["comparisons"], method="refiner"
-        ),
+    settings = {
+        "roc": {"method": "refiner", "k": K},
+        "registration_quality": {"limits": LIMITS},
+        "comparison": {"method": "refiner", "alpha": 0.05},
     }[name]
+    figure = FIGURES[name]
+    assert set(settings) == set(figure.settings)
+    tables = [full[Path(table).stem] for table in figure.tables]
     paths = {suffix: tmp_path / f"{name}.{suffix}" for suffix in ("png", "svg", "tsv")}
-    draw(simulated=True, **paths)
+    draw_figure(figure.build, tables, title=figure.heading, simulated=True, **settings, **paths)
     assert plt.imread(paths["png"]).shape[1] <= style.MAX_WIDTH_PX
     assert "@font-face" in paths["svg"].read_text()
     assert len(read_table(paths["tsv"])) > 5

@@ -15,6 +15,7 @@ from myelosketch.reporting import patient_page, style
 from myelosketch.reporting.patient_page import choose_slices, load_maps, write_patient_pages
 from myelosketch.reporting.slice_panels import agreement_panel, mark_path, outline_path, png_uri
 from myelosketch.reporting.slices import Window
+from myelosketch.run_files import RunFolder
 from myelosketch.tables import write_table
 from myelosketch.volumes import save_volume
 
@@ -27,7 +28,7 @@ def pages_of(root, scans, **changes):
         "methods": METHODS, "method": "refiner", "k": 1.0, "colours": "paper", "simulated": True,
     } | changes  # fmt: skip
     pages = {scan: root / f"patients/{scan}.html" for scan in scans}
-    write_patient_pages(pages, root=root, **options)
+    write_patient_pages(pages, RunFolder(root), **options)
     return [path.read_text(encoding="utf-8") for path in pages.values()]
 
 
@@ -102,7 +103,7 @@ def test_means_of_every_lesion_by_every_method(pages, root):
 
 
 def test_slices_go_through_the_largest_lesions(root):
-    maps = load_maps(root, "sub-MS01", METHODS)
+    maps = load_maps(RunFolder(root), "sub-MS01", METHODS)
     assert choose_slices(maps) == [4, 8]  # lesion 1 spans slices 4 to 6, lesion 2 begins in 5: too near
     regions, _ = patient(0)
     assert np.array_equal(maps.lesions > 0, regions == 3)
@@ -112,13 +113,13 @@ def test_slices_go_through_the_largest_lesions(root):
 def test_flipped_axes_show_the_same_page(root, tmp_path):
     turned = np.diag([-3.0, -3.0, 3.0, 1.0])
     write_maps(tmp_path, "sub-MS01", 0, METHODS, affine=turned)
-    straight, flipped = (load_maps(place, "sub-MS01", METHODS) for place in (root, tmp_path))
+    straight, flipped = (load_maps(RunFolder(place), "sub-MS01", METHODS) for place in (root, tmp_path))
     assert np.array_equal(straight.lesions, flipped.lesions)
     assert np.allclose(straight.dvr, flipped.dvr)
 
 
 def test_agreement_is_of_the_stored_masks(root):
-    maps = load_maps(root, "sub-MS01", METHODS)
+    maps = load_maps(RunFolder(root), "sub-MS01", METHODS)
     regions, dvr = patient(0)
     predicted = predictions(dvr, regions, 0)["refiner"]
     true, found = dvr < 1.17, predicted < 1.17
@@ -183,7 +184,7 @@ def test_voxels_without_a_measurement_are_black_and_crash_nothing(root, tmp_path
     _, dvr = patient(0)
     dvr[5, 5, 5] = np.nan
     save_volume(tmp_path / "derivatives/sub-MS01/pet/sub-MS01_trc-PIB_meas-DVR_mimap.nii.gz", dvr, AFFINE)
-    maps = load_maps(tmp_path, "sub-MS01", METHODS)
+    maps = load_maps(RunFolder(tmp_path), "sub-MS01", METHODS)
     assert maps.lesions[5, 5, 5] == 0  # as in lesions.tsv, which lists measured voxels
     assert "Slice" in pages_of(tmp_path, ["sub-MS01"])[0]
 
@@ -193,7 +194,7 @@ def test_maps_on_another_grid_are_refused(tmp_path):
     path = tmp_path / "derivatives/sub-MS01/anat/sub-MS01_space-petref_MTRmap.nii.gz"
     save_volume(path, np.zeros(SHAPE), AFFINE * 1.1)
     with pytest.raises(GeometryError):
-        load_maps(tmp_path, "sub-MS01", METHODS)
+        load_maps(RunFolder(tmp_path), "sub-MS01", METHODS)
 
 
 def test_lesions_from_flair_and_external_sites_are_said(root, tmp_path):
@@ -217,4 +218,4 @@ def test_lesions_from_flair_and_external_sites_are_said(root, tmp_path):
 def test_at_most_four_slices(root, monkeypatch):
     monkeypatch.setattr(patient_page, "MIN_GAP_MM", 0.0)
     monkeypatch.setattr(patient_page, "MAX_SLICES", 2)
-    assert len(choose_slices(load_maps(root, "sub-MS01", METHODS))) == 2
+    assert len(choose_slices(load_maps(RunFolder(root), "sub-MS01", METHODS))) == 2

@@ -13,9 +13,10 @@ from myelosketch.reporting import report
 from myelosketch.reporting.captions import render_caption
 from myelosketch.reporting.catalogue import FIGURES, SECTIONS
 from myelosketch.reporting.pages import cell
+from myelosketch.run_files import RunFolder
 from myelosketch.tables import write_table
 
-CAPTIONS = Path(__file__).parents[2] / "rules/captions"
+CAPTIONS = Path(__file__).parents[2] / "rules/captions/figures.rst"
 HEADINGS = [
     "At a glance", "Cohort and exclusions", "Registration quality", "Prediction ladder", "The paper's figures",
     "Claims of the paper", "Lesions and patients", "Sensitivity", "Methods and versions", "Limits",
@@ -70,7 +71,7 @@ def page(run):
 
 
 def write(root, facts=FACTS, provenance=PROVENANCE, name="r.html"):
-    report.write_report(root / name, root=root, captions=CAPTIONS, provenance=provenance, facts=facts)
+    report.write_report(root / name, RunFolder(root), captions=CAPTIONS, provenance=provenance, facts=facts)
     return (root / name).read_text(encoding="utf-8")
 
 
@@ -166,7 +167,7 @@ def test_lesions_drawn_by_a_reader_are_not_marked(page):
 
 def test_what_is_missing_is_a_sentence(page):
     assert "Not shown: the table registration_error.tsv was not made in this run." in page
-    assert "Not shown: this figure is not part of this run, because the cohort has no external site." in page
+    assert "Not shown: this figure is not part of this run; it needs an external site." in page
     assert page.count("Not shown: this figure is not part of this run") == len(FIGURES) - 1
 
 
@@ -174,7 +175,7 @@ def test_empty_run_of_a_measured_cohort(tmp_path):
     text = write(tmp_path, FACTS | {"simulated": False})
     assert [words for tag, words in Page(text).headings if tag == "h2"] == HEADINGS
     assert "simulated" not in re.sub(r"(?s)<style>.*?</style>", "", text)
-    assert "because the true pose of measured images is not known" in text
+    assert "it needs a simulated cohort" in text
 
 
 def test_a_damaged_table_is_a_sentence_too(tmp_path):
@@ -184,7 +185,7 @@ def test_a_damaged_table_is_a_sentence_too(tmp_path):
 
 
 def test_every_figure_has_a_section_of_the_report():
-    assert {figure.section for figure in FIGURES} <= set(SECTIONS)
+    assert {figure.section for figure in FIGURES.values()} <= set(SECTIONS)
 
 
 def test_intervals_stay_in_one_piece():
@@ -192,31 +193,31 @@ def test_intervals_stay_in_one_piece():
     assert cell("<b> (by MCC)") == "&lt;b&gt; (by MCC)"
 
 
-@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+@pytest.mark.parametrize("figure", FIGURES)
 def test_every_figure_has_a_caption_that_states_the_cohort(figure):
-    text = render_caption(CAPTIONS / f"{figure.name}.rst", params=FACTS)
+    text = render_caption(CAPTIONS, figure=figure, facts=FACTS)
     assert "The cohort is simulated." in text
     assert "system-message" not in text
-    measured = render_caption(CAPTIONS / f"{figure.name}.rst", params=FACTS | {"simulated": False})
+    measured = render_caption(CAPTIONS, figure=figure, facts=FACTS | {"simulated": False})
     assert "The cohort is simulated." not in measured
-    if figure.section == "paper":
+    if FIGURES[figure].section == "paper":
         assert re.search(r"n = [24]", text)
 
 
 def test_caption_of_the_report_itself():
-    text = render_caption(CAPTIONS / "report.rst", params={"facts": FACTS})
+    text = render_caption(CAPTIONS.with_name("report.rst"), figure="", facts=FACTS)
     assert "4 patients and\n2 controls" in text
     assert "The cohort is simulated." in text
 
 
 def test_caption_with_an_unknown_value_names_the_caption(tmp_path):
-    (tmp_path / "bad.rst").write_text("{{ snakemake.params.nothing }}")
-    with pytest.raises(InputError, match=r"The caption bad\.rst cannot be rendered"):
-        render_caption(tmp_path / "bad.rst", params={})
+    (tmp_path / "bad.rst").write_text("{{ snakemake.params.facts.nothing }}")
+    with pytest.raises(InputError, match=r"The caption of roc in bad\.rst cannot be rendered"):
+        render_caption(tmp_path / "bad.rst", figure="roc", facts={})
 
 
 def test_values_in_a_caption_are_escaped(tmp_path):
-    (tmp_path / "a.rst").write_text("{{ snakemake.params.name }}")
-    html = render_caption(tmp_path / "a.rst", params={"name": "<b>x</b>"})
+    (tmp_path / "a.rst").write_text("{{ snakemake.params.facts.name }}")
+    html = render_caption(tmp_path / "a.rst", figure="roc", facts={"name": "<b>x</b>"})
     assert "<b>" not in html
     assert "&lt;b&gt;" in html

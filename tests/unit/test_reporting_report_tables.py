@@ -9,6 +9,7 @@ from report_run import score
 from myelosketch.reporting import claims_tables, cohort_tables, lesion_tables, report_tables
 from myelosketch.reporting.findings import findings
 from myelosketch.reporting.html_tables import interval, number, p_value
+from myelosketch.run_files import RunFolder
 from myelosketch.tables import write_table
 
 FRAUDS = ("all_demyelinated", "the_mean", "copied_contrast")
@@ -20,7 +21,7 @@ def scored(tmp_path_factory):
     root = tmp_path_factory.mktemp("scored")
     for name, table in score([f"MS{place:02d}" for place in range(1, 13)]).items():
         write_table(table, root / f"evaluation/{name}.tsv")
-    return root
+    return RunFolder(root)
 
 
 @pytest.fixture

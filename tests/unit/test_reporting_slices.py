@@ -12,6 +12,7 @@ from myelosketch import names
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.reporting import agreement_figure, qualitative_figure, slices, style
 from myelosketch.reporting.source_tables import NothingToDrawError
+from myelosketch.run_files import RunFolder
 from myelosketch.tables import write_table
 from myelosketch.volumes import save_volume
 
@@ -109,7 +110,7 @@ def test_agreement_figure_counts_what_the_masks_hold(run):
     options = {"method": "refiner", "k": 1.0, "simulated": True}
     table = run / "evaluation/demyelination.tsv"
     with style.figure_style():
-        figure, data = agreement_figure.build_agreement(run, scans=SCANS, demyelination=table, **options)
+        figure, data = agreement_figure.build_agreement(table, maps=RunFolder(run), scans=SCANS, **options)
         assert style.cut_texts(figure) == []
     legends = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     first = data[data.scan == "sub-03"].set_index("class")
@@ -126,9 +127,9 @@ def test_agreement_figure_counts_what_the_masks_hold(run):
 
 def test_qualitative_figure_of_the_median_patient(run):
     volumes = run / "evaluation/region_volumes.tsv"
-    options = {"scans": SCANS, "methods": ["ridge", "refiner"], "region_volumes": volumes, "simulated": True}
+    options = {"scans": SCANS, "methods": ["ridge", "refiner"], "simulated": True}
     with style.figure_style():
-        figure, data = qualitative_figure.build_qualitative(run, **options)
+        figure, data = qualitative_figure.build_qualitative(volumes, maps=RunFolder(run), **options)
         assert style.cut_texts(figure) == []
     assert set(data.scan) == {"sub-04"}  # loads 2, 3, 4, 9 mL: the lower of the two in the middle
     assert list(data.columns[5:]) == ["MTR", "FA", "RD", "AD", "dvr_true", "ridge", "refiner"]

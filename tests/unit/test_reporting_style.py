@@ -1,5 +1,7 @@
 """One place for looks: no colour outside it, told apart in grey, nothing cut, captions for every figure."""
 
+import importlib
+import inspect
 import itertools
 import re
 from pathlib import Path
@@ -20,7 +22,7 @@ REPORTING = ROOT / "workflow_scripts/myelosketch/reporting"
 DRAWING = sorted(
     path for path in REPORTING.glob("*.py") if "matplotlib" in path.read_text() and path.name != "style.py"
 )
-RULES = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
+CAPTIONS = ROOT / "rules/captions/figures.rst"
 FACTS = {
     "simulated": True, "n_patients": 18, "n_controls": 10, "method": "refiner", "method_name": "Refiner",
     "k": 1.0, "alpha": 0.05, "example_patient": "", "agreement_colours": "paper", "min_lesion_mm3": 100,
@@ -115,22 +117,26 @@ def test_intervals_in_words():
     assert panels.signed(-0.0261) == "\u22120.026"
 
 
-def test_every_figure_has_a_rule_a_caption_and_a_heading():
-    listed = set(re.findall(r'^    "(\w+)": "[A-Z][^"]*",$', RULES, flags=re.M))
-    drawn = set(re.findall(r'FIGURE_FILES\["(\w+)"\]', RULES)) | {
-        name for name in listed if name.startswith("sensitivity_")
-    }
-    captions = {path.stem for path in (ROOT / "rules/captions").glob("*.rst")} - {"report"}
-    assert listed == drawn == captions == {figure.name for figure in FIGURES}
-    assert len(FIGURES) == len(listed)
+def test_every_figure_has_what_draws_it():
+    for figure in FIGURES.values():
+        module, function = figure.build.split(".")
+        taken = inspect.signature(
+            getattr(importlib.import_module(f"myelosketch.reporting.{module}"), function)
+        )
+        keywords = {name for name, item in taken.parameters.items() if item.kind is item.KEYWORD_ONLY}
+        wanted = {"simulated", *figure.settings, *(["maps"] if figure.maps else [])}
+        assert wanted <= keywords, figure.build
+        required = {name for name, item in taken.parameters.items() if item.default is item.empty}
+        assert required & keywords <= wanted, figure.build
 
 
-@pytest.mark.parametrize("figure", [figure.name for figure in FIGURES])
+@pytest.mark.parametrize("figure", FIGURES)
 def test_captions_say_units_n_and_that_the_cohort_is_simulated(figure):
-    path = ROOT / f"rules/captions/{figure}.rst"
-    html = render_caption(path, params=FACTS)
+    html = render_caption(CAPTIONS, figure=figure, facts=FACTS)
     assert "The cohort is simulated." in html
-    assert "simulated.</strong>" not in render_caption(path, params=FACTS | {"simulated": False})
+    assert "simulated.</strong>" not in render_caption(
+        CAPTIONS, figure=figure, facts=FACTS | {"simulated": False}
+    )
     assert not re.search(r"snakemake|\{\{|%\}", html)
     text = re.sub(r"<[^>]+>", "", html)
     assert re.search(r"unitless|mm|percentage|unit of the score|k = 1|MCC", text)
@@ -145,5 +151,5 @@ def test_captions_say_units_n_and_that_the_cohort_is_simulated(figure):
     ("roc", "k = 1"),
 ])  # fmt: skip
 def test_captions_state_the_settings_in_force(figure, words):
-    html = render_caption(ROOT / f"rules/captions/{figure}.rst", params=FACTS)
+    html = render_caption(CAPTIONS, figure=figure, facts=FACTS)
     assert words in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))

@@ -12,6 +12,7 @@ from myelosketch.simulation.cohort import (
     describe_cohort,
     participants,
     simulated_files,
+    simulated_images,
     simulated_siblings,
     truth_file,
     truth_files,
@@ -35,7 +36,7 @@ def dataset(tmp_path_factory):
 
 def load(dataset, subject, name):
     group = "MS" if subject == "01" else "HC"
-    files = simulated_files(dataset, subject, group) | truth_files(dataset, subject, group)
+    files = simulated_files(dataset, subject, group) | truth_files(dataset, subject)
     return load_volume(files[name])
 
 
@@ -48,13 +49,17 @@ def hashes(root):
 
 
 def test_every_named_file_is_written_and_controls_have_no_lesions(dataset):
-    for subject, group in (("01", "MS"), ("02", "HC")):
-        for path in (
-            simulated_files(dataset, subject, group) | truth_files(dataset, subject, group)
-        ).values():
+    for subject in ("01", "02"):
+        for path in (simulated_images(dataset, subject) | truth_files(dataset, subject)).values():
             assert Path(path).is_file(), path
-    assert not Path(simulated_files(dataset, "02", "MS")["lesion_mask"]).exists()
     assert "lesion_mask" not in simulated_files(dataset, "02", "HC")
+    assert not load_volume(simulated_images(dataset, "02")["lesion_mask"]).data.any()
+    truth = truth_files(dataset, "02")
+    assert not load_volume(truth["lesions"]).data.any()
+    assert not load_volume(truth["demyelinated"]).data.any()
+    columns = list(read_table(truth["lesion_table"]).columns)
+    assert len(read_table(truth["lesion_table"])) == 0
+    assert columns == list(read_table(truth_file(dataset, "01", "lesion_table")).columns)
 
 
 def test_same_seed_same_bytes_and_no_influence_of_the_cohort(dataset, tmp_path):
@@ -76,7 +81,7 @@ def test_signals_are_repeatable_complete_and_keep_the_truth(dataset, tmp_path):
     assert set(named) == {"T1w", "FLAIR", "lesion_mask", "dwi", "mt_on", "mt_off", "pet", "reference_mask"}
     siblings = simulated_siblings(tmp_path / "first", "01", "signals")
     assert set(siblings) == {"dwi_bval", "dwi_bvec", "dwi_json", "pet_json"}
-    for path in (named | siblings | truth_files(tmp_path / "first", "01", "MS")).values():
+    for path in (named | siblings | truth_files(tmp_path / "first", "01")).values():
         assert Path(path).is_file(), path
     maps = hashes(dataset)
     same = [name for name in first if "truth" in name or "T1w.nii" in name or "FLAIR.nii" in name]

@@ -68,7 +68,7 @@ def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
             LEARNING,
         ),
         ({"evaluation": {"k": 1.5}}, {"score_scan", "gather_scores"}, {*LEARNING, "predict_scan"}),
-        ({"reporting": {"agreement_colours": "colourblind"}}, {"draw_agreement"}, {"gather_scores"}),
+        ({"reporting": {"agreement_colours": "colourblind"}}, {"draw_figure"}, {"gather_scores"}),
     ],
     ids=["limit", "k", "colour"],
 )

@@ -107,8 +107,7 @@ def test_registration_is_within_a_third_of_a_pet_voxel(smoke):
 def test_figures_and_report_are_there(smoke):
     for suffix in ("png", "svg", "tsv"):
         drawn = {path.stem for path in (smoke / "results/figures").glob(f"*.{suffix}")}
-        # ablations are run on request
-        assert drawn == {figure.name for figure in FIGURES} - {"ablations"}
+        assert drawn == set(FIGURES)
     assert "simulated" in (smoke / "results/report.html").read_text().lower()
 
 
@@ -167,14 +166,14 @@ def test_deleted_figures_are_drawn_again_and_nothing_is_trained(smoke, tmp_path)
     shutil.rmtree(copy / "results/figures")
     planned = jobs(copy, "figures")
     assert planned
-    assert all(name.startswith(("draw_", "figures")) for name in planned), planned
+    assert all(name in ("draw_figure", "figures") for name in planned), planned
 
 
 @pytest.mark.parametrize(
     ("change", "reruns", "untouched"),
     [
         ({"evaluation": {"k": 1.5}}, "score_scan", "predict_scan"),
-        ({"reporting": {"agreement_colours": "colourblind"}}, "draw_agreement", "score_scan"),
+        ({"reporting": {"agreement_colours": "colourblind"}}, "draw_figure", "score_scan"),
         ({"regions": {"perilesional_mm": 0}}, "label_scan", "register_scan"),
         ({"training": {"refiner": {"epochs": 3}}}, "train_network", "fit_ridge"),
     ],

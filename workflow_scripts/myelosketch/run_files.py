@@ -1,9 +1,40 @@
 """The files of a run that a job declares as its inputs, found by their names below the results folder."""
 
+import os
 from collections import defaultdict
 from pathlib import Path
 
 from myelosketch import names
+from myelosketch.errors import InputError
+
+# written by no version since one scan has jobs of its own
+OF_OLDER_VERSIONS = ("cohort/refused.tsv", "registration/refused.tsv")
+
+
+def check_results_folder(folder):
+    """Refuse a results folder that cannot be written, or that an older version of the workflow has filled.
+
+    Parameters
+    ----------
+    folder : path, which need not exist
+
+    Raises
+    ------
+    InputError : what is wrong with it, and what to do
+    """
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        raise InputError(
+            f"pathvars.results is {folder}, which cannot be written ({place}): name a folder of yours there."
+        )
+    for name in OF_OLDER_VERSIONS:
+        if Path(folder, name).exists():
+            raise InputError(
+                f"The results folder {folder} is of an older version of the workflow (it holds {name}), whose files this "
+                "one would not replace: move it away, or name another one as pathvars.results."
+            )
 
 
 class RunFolder:

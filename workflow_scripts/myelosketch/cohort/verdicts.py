@@ -26,7 +26,7 @@ REFUSALS = {
     "not_binary": "a reference mask with values other than 0 and 1, a lesion mask with other than whole numbers",
     "not_labels": "a segmentation that holds neither labels nor probabilities of tissues",
     "not_lesions": "a lesion mask that fills more than 40 % of the brain, as no white matter does",
-    "mask_of_control": "a lesion mask in a control",
+    "mask_of_control": "lesions in the mask of a control; an empty mask is fine",
     "grids": "images of one acquisition, or a mask and the image it was drawn on, on different grids",
     "gradients": "b-values or directions that do not determine a tensor",
     "frames": "frame times that do not describe the PET series",
