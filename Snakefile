@@ -4,7 +4,7 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-min_version("9.12")
+min_version("9.17.1")
 
 
 configfile: Path(workflow.current_basedir) / "config.yaml"

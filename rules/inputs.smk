@@ -237,7 +237,8 @@ def network_settings(method):
 def gpus_of_a_training(wildcards):
     """GPUs that a training asks for: one, or none where this machine has none and it would train on the CPU.
 
-    Trainings that ask for none run side by side; those that do take turns on the one GPU (profiles/default).
+    Trainings that ask for none run side by side; of the others as many as there are GPUs (profiles/default), each on a
+    GPU that it locks (learning.gpu_lock).
     """
     device = config["training"]["device"]
     # the machines of a cluster cannot be looked at from here

@@ -5,16 +5,19 @@ from pathlib import Path
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.learning.gpu_lock import hold_gpu
     from myelosketch.learning.packs import read_packs
     from myelosketch.learning.training import train_stage
 
+    device = snakemake.config["training"]["device"]  # where, not what: a change need not train anew
+    hold_gpu(device)
     train_stage(
         snakemake.wildcards.method,
         read_packs(snakemake.params.scans, snakemake.input.scans),
         Path(snakemake.output.weights).parent,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
-        device=snakemake.config["training"]["device"],  # where, not what: a change need not train anew
+        device=device,
         threads=snakemake.threads,
         fold=int(snakemake.wildcards.fold),
         sketcher=Path(snakemake.input.sketcher[0]).parent if snakemake.input.sketcher else None,

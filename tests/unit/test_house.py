@@ -80,3 +80,8 @@ def test_conda_environments_pin_what_was_tested(path):
 def test_every_requirement_is_pinned():
     lines = (ROOT / "requirements.txt").read_text().split()
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[^=]+", line) for line in lines)
+
+
+def test_the_oldest_snakemake_is_the_same_everywhere():
+    allowed = re.search(r'"snakemake>=([\d.]+),', (ROOT / "pyproject.toml").read_text())[1]
+    assert f'min_version("{allowed}")' in (ROOT / "Snakefile").read_text()

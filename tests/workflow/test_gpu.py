@@ -1,4 +1,4 @@
-"""Trainings take turns on the one GPU of a machine, and run side by side where there is none."""
+"""A training asks for the GPU that it would use, and for none where it would train on the CPU."""
 
 import os
 import re

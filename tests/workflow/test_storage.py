@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from workflow_run import ROOT, SMOKE, jobs, snakemake
 
 from myelosketch import names

@@ -32,8 +32,8 @@ def check_results_folder(folder):
     for name in OF_OLDER_VERSIONS:
         if Path(folder, name).exists():
             raise InputError(
-                f"The results folder {folder} is of an older version of the workflow (it holds {name}), whose files this "
-                "one would not replace: move it away, or name another one as pathvars.results."
+                f"The results folder {folder} is of an older version of the workflow (it holds {name}), whose files "
+                "this one would not replace: move it away, or name another one as pathvars.results."
             )
 
 

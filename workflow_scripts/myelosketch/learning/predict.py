@@ -17,7 +17,8 @@ PREDICTION_FILES = ("mtr", "fa", "rd", "ad", *TRANSFORMS)
 def predict_scan(files, models, outputs, *, flips=False, device="auto", threads=1, configurations=None):
     """Predict the DVR map of one scan by several methods.
 
-    A prediction repeats to the bit on CPU. No mask and no PET is read.
+    A prediction repeats to the bit on CPU. No mask and no PET is read. It locks no GPU (`gpu_lock`): it keeps neither
+    gradients nor layers, so it shares the first visible GPU with the training that runs there.
 
     Parameters
     ----------

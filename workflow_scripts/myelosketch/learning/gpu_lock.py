@@ -1,0 +1,150 @@
+"""One GPU for each training: a training locks the first free GPU that it may use, until its process ends."""
+
+import contextlib
+import fcntl
+import os
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from myelosketch.errors import InputError
+
+# a GPU, or below it a part of one (MIG), as nvidia-smi lists them
+LISTED = re.compile(r"^GPU \d+: .*\(UUID: (GPU-\S+)\)|^ +MIG .*\(UUID: (MIG-\S+)\)", re.MULTILINE)
+
+
+def hold_gpu(device):
+    """Lock one GPU for this process and hide the others from CUDA; call it before PyTorch looks for GPUs.
+
+    Only GPUs that CUDA_VISIBLE_DEVICES allows are considered, all where it is not set. Nothing happens on a machine
+    without GPU, or where PyTorch cannot use one. The lock ends with the process, also where that is killed.
+
+    Parameters
+    ----------
+    device : "auto", "cpu" or "cuda"
+
+    Raises
+    ------
+    InputError : the folder for temporary files cannot hold lock files
+    """
+    import torch
+
+    if device == "cpu" or not torch.backends.cuda.is_built():
+        return
+    names = visible_gpus(gpus_of_machine(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if names:
+        name, _ = lock_free_gpu(names, Path(tempfile.gettempdir()))
+        os.environ["CUDA_VISIBLE_DEVICES"] = name
+        print(f"this training holds GPU {name}", flush=True)
+
+
+def gpus_of_machine():
+    """GPUs of this machine in the order of nvidia-smi, or of their device files where it does not answer.
+
+    Returns
+    -------
+    list of lists of str : of each GPU its UUID, or the UUIDs of its MIG instances; its index where nothing else is
+        known
+    """
+    try:
+        asked = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=60)
+        listed = parse_listing(asked.stdout)
+    except (OSError, subprocess.TimeoutExpired):
+        listed = []
+    return listed or [[str(index)] for index, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+
+
+def parse_listing(text):
+    """GPUs in what ``nvidia-smi -L`` printed; see `gpus_of_machine`."""
+    gpus = []
+    for gpu, instance in LISTED.findall(text):
+        if gpu:
+            gpus.append([gpu])
+        else:
+            gpus[-1] = [name for name in gpus[-1] if name.startswith("MIG-")] + [instance]
+    return gpus
+
+
+def visible_gpus(gpus, wanted):
+    """Names of the GPUs that a process may use.
+
+    Parameters
+    ----------
+    gpus : list of lists of str, see `gpus_of_machine`; empty where it is not known what the machine has
+    wanted : value of CUDA_VISIBLE_DEVICES: indices as nvidia-smi counts, UUIDs or their beginnings, MIG names; None
+        where it is not set
+
+    Returns
+    -------
+    list of str : in the order of `wanted`; as CUDA does, it ends before the first that cannot be a GPU
+    """
+    every = [name for gpu in gpus for name in gpu]
+    if wanted is None:
+        return every
+    visible = []
+    for word in (word.strip() for word in wanted.split(",")):
+        if word.isdecimal() and not gpus:
+            visible.append(word)
+        elif word.isdecimal() and int(word) < len(gpus):
+            visible += gpus[int(word)]
+        elif word.startswith(("GPU-", "MIG-")):
+            known = [name for name in every if name.startswith(word)]
+            visible += known if len(known) == 1 else [word]
+        else:
+            break
+    return list(dict.fromkeys(visible))
+
+
+def lock_free_gpu(names, folder, *, pause=1.0):
+    """Lock the first free GPU; where all are taken, wait for the first that is released.
+
+    Parameters
+    ----------
+    names : list of str, of GPUs
+    folder : Path of the lock files, shared by all who should not meet on a GPU
+    pause : seconds between two looks at GPUs that are all taken
+
+    Returns
+    -------
+    (str, int) : name of the GPU, and descriptor of its lock file: the GPU is released when it is closed, or when the
+        process ends
+
+    Raises
+    ------
+    InputError : the folder cannot hold lock files
+    """
+    told = False
+    try:
+        files = {name: open_lock(folder / f"myelosketch-{name.replace('/', '-')}.lock") for name in names}
+        while True:
+            for name, file in files.items():
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return name, file
+            if not told:
+                print(f"waiting for a GPU: other trainings hold {', '.join(names)}", flush=True)
+                told = True
+            time.sleep(pause)
+    except OSError as error:
+        raise InputError(
+            f"a training cannot lock its GPU in the folder for temporary files {folder} ({error.strerror}): "
+            "set TMPDIR to a folder on a local disk that you can write."
+        ) from error
+
+
+def open_lock(path):
+    """Open a lock file, made where it is missing, so that every user of the machine can open it.
+
+    Returns
+    -------
+    int : descriptor
+    """
+    mask = os.umask(0)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:  # without O_CREAT: Linux refuses that in /tmp for a file of another user
+        return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    finally:
+        os.umask(mask)
