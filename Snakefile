@@ -23,9 +23,6 @@ include: "rules/figures.smk"
 include: "rules/figures_quality.smk"
 include: "rules/figures_ours.smk"
 include: "rules/reporting.smk"
-include: "rules/calibration.smk"
-include: "rules/ablation_inputs.smk"
-include: "rules/ablations.smk"
 
 
 localrules:
@@ -39,8 +36,6 @@ localrules:
     predictions,
     evaluation,
     figures,
-    calibration,
-    ablations,
 
 
 rule all:
@@ -108,15 +103,3 @@ rule figures:
     """All figures, from tables and stored maps only."""
     input:
         FIGURES,
-
-
-rule calibration:
-    """The simulated cohort measured against the literature: tables, figures and its page."""
-    input:
-        CALIBRATION,
-
-
-rule ablations:
-    """What each part of the method is worth: variants of its training against the configured one."""
-    input:
-        ABLATIONS,

@@ -23,9 +23,13 @@ from myelosketch.cohort.table import cohort_from_rows, needs_flair, read_cohort,
 from myelosketch.cohort.verdicts import check_accept
 from myelosketch.errors import MyelosketchError
 from myelosketch.interpreter import without_spaces
-from myelosketch.learning.checks import check_settings, has_gpu
+from myelosketch.learning.checks import check_settings, gpus_of_a_training
 from myelosketch.learning.ladder import NETWORK_METHODS
-from myelosketch.simulation.cohort import simulated_files, simulated_people
+from myelosketch.simulation.cohort import (
+    participant_settings,
+    simulated_files,
+    simulated_people,
+)
 
 sys.executable = without_spaces(sys.executable)
 CONFIG_SCHEMA = Path(workflow.basedir) / "rules/schemas/config.schema.yaml"
@@ -41,12 +45,7 @@ except MyelosketchError as error:
 validate(config, str(CONFIG_SCHEMA))
 
 IS_SIMULATED = config["cohort"]["source"] == "simulate"
-# what shapes a simulated participant; the size of the cohort does not, so a larger one keeps its first members
-SIMULATION_SETTINGS = {
-    key: value
-    for key, value in config["simulation"].items()
-    if key not in ("n_patients", "n_controls", "external")
-}
+SIMULATION_SETTINGS = participant_settings(config["simulation"])
 SIMULATION_LEVEL = config["simulation"]["level"]
 SIMULATED_PEOPLE = simulated_people(config["simulation"])
 SIMULATED_SITE = dict(zip(SIMULATED_PEOPLE["subject"], SIMULATED_PEOPLE["site"]))
@@ -129,12 +128,9 @@ PATIENTS = [scan for scan in INTERNAL if GROUP[scan] == "MS"]
 METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
 # trained in epochs, with a history
 TRAINED_NETWORKS = [name for name in METHODS if name in NETWORK_METHODS]
-# the published method
-GANS = [name for name in METHODS if name in ("sketcher", "refiner")]
 CEILINGS = list(names.CEILINGS) if IS_SIMULATED else []
-RAW_DVR = "raw_dvr_srtm" if config["maps"]["dvr_model"] == "srtm" else "raw_dvr"
 # where a map lies that the table does not give
-DERIVED = {"FA": "raw_fa", "RD": "raw_rd", "AD": "raw_ad", "MTR": "raw_mtr", "DVR": RAW_DVR}
+DERIVED = names.derived_maps(config["maps"]["dvr_model"])
 
 
 wildcard_constraints:
@@ -142,6 +138,4 @@ wildcard_constraints:
     folder=names.FOLDER_PATTERN,
     subject="[A-Za-z0-9]+",
     fold="[0-9]+",
-    variant="[A-Za-z][A-Za-z0-9_]*",
-    seed="[0-9]+",
     method="|".join(names.METHODS + names.CEILINGS + ("pet",)),

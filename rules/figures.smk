@@ -35,14 +35,12 @@ CATEGORIES = {
     "sensitivity_reference": "Sensitivity",
     "sensitivity_perilesional": "Sensitivity",
     "sensitivity_lesion_size": "Sensitivity",
-    "ablations": "Sensitivity",
     "training_curves": "Training",
 }
 DRAWN = {
     "training_curves": bool(TRAINED_NETWORKS),
     "registration_error": IS_SIMULATED,
     "sites": bool(EXTERNAL),
-    "ablations": config["ablations"]["report"] and bool(GANS),
 }
 FIGURE_NAMES = [name for name in CATEGORIES if DRAWN.get(name, True)]
 FIGURES = expand(

@@ -63,18 +63,6 @@ def truth_input(which):
     ).get(which, [])
 
 
-def only_simulated(target, files):
-    """Files of a named target that a simulated cohort alone has, or else an input function that refuses it."""
-
-    def refuse(wildcards):
-        raise WorkflowError(
-            f"cohort.source is {config['cohort']['source']}; {target} measures the simulated cohort, whose truth "
-            "is known: set cohort.source to simulate."
-        )
-
-    return files if IS_SIMULATED else refuse
-
-
 def simulated_outputs(subject, group):
     """Every image and table that one participant's simulation writes, by name; the level decides which."""
     return (
@@ -193,23 +181,6 @@ def training_packs(wildcards):
 def train_controls(fold):
     """Training scans of a fold that are controls."""
     return [scan for scan in train_scans(fold) if GROUP[scan] == "HC"]
-
-
-def network_settings(method, training=None):
-    """The part of the configuration (or of a variant's training) that shapes one network method."""
-    training = training or config["training"]
-    return {key: training[key] for key in (*NETWORK_SETTINGS, method)}
-
-
-def gpus_of_a_training(wildcards):
-    """GPUs that a training asks for: one, or none where this machine has none and it would train on the CPU.
-
-    Trainings that ask for none run side by side; those that do take turns on the one GPU (profiles/default).
-    """
-    device = config["training"]["device"]
-    # the machines of a cluster cannot be looked at from here
-    on_cpu = device == "auto" and workflow.local_exec and not has_gpu()
-    return 0 if device == "cpu" or on_cpu else 1
 
 
 def own_file(path):

@@ -107,8 +107,8 @@ rule fit_dvr:
         json=companion_input("pet", "json"),
         reference_mask=[] if GREY_MATTER else scan_input("reference_mask"),
     output:
-        map=derivative(RAW_DVR),
-        written_beside=beside([derivative(RAW_DVR)]),
+        map=derivative(DERIVED["DVR"]),
+        written_beside=beside([derivative(DERIVED["DVR"])]),
     log:
         "results/logs/fit_dvr/{folder}/{scan}.log",
     benchmark:

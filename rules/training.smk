@@ -1,25 +1,10 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
 from myelosketch.learning.data import TRAINING_FILES
+from myelosketch.learning.ladder import network_settings
 
 MODEL_FOLDER = "results/training/fold-{fold}"
 PACK = "results/training/scans/fold-{fold}.safetensors"
-# what every network method reads of the configuration; each adds its own section
-NETWORK_SETTINGS = (
-    "inputs",
-    "precision",
-    "validation",
-    "crop",
-    "batch",
-    "steps_per_epoch",
-    "flips",
-    "schedule",
-    "ema",
-    "beta1",
-    "adversarial",
-    "generator",
-    "discriminator",
-)
 MODELS = expand(f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=FOLD_IDS, method=METHODS)
 
 
@@ -124,12 +109,14 @@ rule train_network:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]
     resources:
-        gpu=gpus_of_a_training,
+        gpu=lambda wildcards: gpus_of_a_training(
+            config["training"]["device"], local=workflow.local_exec
+        ),
         mem_mb=config["training"]["mem_mb"],
         runtime=config["training"]["runtime"],
     params:
         scans=lambda wildcards: train_scans(wildcards.fold),
-        settings=lambda wildcards: network_settings(wildcards.method),
+        settings=lambda wildcards: network_settings(config["training"], wildcards.method),
         seed=config["seed"],
         library=library("learning.training", "learning.packs"),
     script:

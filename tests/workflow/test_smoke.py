@@ -107,8 +107,7 @@ def test_registration_is_within_a_third_of_a_pet_voxel(smoke):
 def test_figures_and_report_are_there(smoke):
     for suffix in ("png", "svg", "tsv"):
         drawn = {path.stem for path in (smoke / "results/figures").glob(f"*.{suffix}")}
-        # ablations are run on request
-        assert drawn == {figure.name for figure in FIGURES} - {"ablations"}
+        assert drawn == {figure.name for figure in FIGURES}
     assert "simulated" in (smoke / "results/report.html").read_text().lower()
 
 

@@ -1,4 +1,4 @@
-"""The captions in rules/captions: one text for Snakemake's own report and for ours."""
+"""Captions of figures: one text for Snakemake's own report and for ours."""
 
 from pathlib import Path
 from types import SimpleNamespace

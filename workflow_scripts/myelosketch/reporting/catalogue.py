@@ -97,10 +97,6 @@ FIGURES = (
         "Lines of each score against the smallest lesion counted, one per method, with intervals.",
     ),
     Figure(
-        "ablations", "Variants of the training", "sensitivity",
-        "Dot plots with intervals: scores of each variant minus those of the configured training.",
-    ),
-    Figure(
         "training_curves", "Training curves", "methods",
         "Training losses against the epoch, one line per fold, for every trained network.",
     ),

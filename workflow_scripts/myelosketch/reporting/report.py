@@ -20,7 +20,6 @@ PAGES = ("cohort/intake.html", "registration/qc.html")
 REASONS = {
     "registration_error": "the true pose of measured images is not known",
     "sites": "the cohort has no external site",
-    "ablations": "variants of the training are run on request only (ablations.report)",
 }
 
 
