@@ -73,15 +73,15 @@ def test_a_variant_shares_what_it_leaves_with_the_configured_training():
         "l1": ["refiner"],
         "no_flips": ["sketcher", "refiner"],
     }
-    sketcher = {seed: plan.start("refiner", "l1", seed, 1)[0] for seed in ("2018", "1")}
+    sketcher = {seed: plan.sketcher("refiner", "l1", seed, 1)[0] for seed in ("2018", "1")}
     assert sketcher == {
         "2018": "results/training/fold-1/sketcher/model.safetensors",
         "1": "results/ablations/configured/seed-1/fold-1/sketcher/model.safetensors",
     }
-    assert plan.start("refiner", "no_flips", "1", 1) == [
+    assert plan.sketcher("refiner", "no_flips", "1", 1) == [
         f"results/ablations/no_flips/seed-1/fold-1/sketcher/model.{kind}" for kind in ("safetensors", "json")
     ]
-    assert plan.start("sketcher", "no_flips", "1", 1) == []
+    assert plan.sketcher("sketcher", "no_flips", "1", 1) == []
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ class Ablations:
         folders = [self.model_folder(method, variant, seed, fold) for method in needed_models(methods)]
         return [f"{folder}/model.{kind}" for folder in folders for kind in ("safetensors", "json")]
 
-    def start(self, method, variant, seed, fold):
+    def sketcher(self, method, variant, seed, fold):
         """Weights and card of the sketcher that a training of ``method`` starts from: list of paths."""
         return self.models(needed_models([method])[:-1], variant, seed, fold)
 
