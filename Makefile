@@ -1,5 +1,5 @@
 # make run: the whole protocol on the default cohort, and its report. make test: lint and all tests.
-# make calibration: the simulated cohort measured, and docs/simulation.md written anew.
+# make calibration: the simulated cohort measured (studies/calibration), and docs/simulation.md written anew.
 # make configuration: config.yaml and docs/configuration.md written anew from rules/schemas/config.schema.yaml.
 # All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
 
@@ -25,11 +25,12 @@ test: $(READY) lint
 lint: $(READY)
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile rules
+	snakefmt --check Snakefile rules studies
 	snakemake --lint
 
 calibration: $(READY)
-	snakemake --cores $(CORES) calibration
+	snakemake --cores $(CORES) simulated_cohort cohort
+	snakemake --cores $(CORES) --snakefile studies/calibration/Snakefile
 	mkdir -p docs/simulation
 	cp results/calibration/simulation/*.png docs/simulation/
 	cp results/calibration/simulation.md docs/simulation.md

@@ -1,8 +1,18 @@
 """Floor 1: who is in, who is left out, the folds, and whether each file is what it should be."""
 
+from myelosketch.reporting.run_provenance import config_hash
+
 COHORT_TABLES = expand(
     f"{RESULTS}/cohort/{{file}}",
-    file=["cohort.tsv", "excluded.tsv", "folds.tsv", "intake.tsv", "intake.html", "admitted.tsv"],
+    file=[
+        "config.json",
+        "cohort.tsv",
+        "excluded.tsv",
+        "folds.tsv",
+        "intake.tsv",
+        "intake.html",
+        "admitted.tsv",
+    ],
 )
 INSPECTION = f"{RESULTS}/cohort/intake/{{scan}}.json"
 
@@ -29,6 +39,27 @@ rule write_cohort:
         folds=COHORT.folds.to_dict("records"),
     script:
         "../workflow_scripts/write_cohort.py"
+
+
+rule write_config:
+    """The configuration in force: studies of a finished run read it."""
+    output:
+        "<results>/cohort/config.json",
+    log:
+        "<results>/logs/write_config.log",
+    benchmark:
+        "<results>/benchmarks/write_config.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        # the script takes the settings themselves from Snakemake
+        config_sha256=config_hash(config),
+    script:
+        "../workflow_scripts/write_config.py"
 
 
 rule write_found:

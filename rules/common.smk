@@ -16,8 +16,8 @@ from myelosketch.cohort.config import check_config
 from myelosketch.cohort.plan import plan_cohort
 from myelosketch.errors import MyelosketchError
 from myelosketch.interpreter import without_spaces
-from myelosketch.learning.checks import check_settings
-from myelosketch.learning.ladder import NETWORK_METHODS
+from myelosketch.learning.checks import check_settings, gpus_of_a_training
+from myelosketch.learning.ladder import NETWORK_METHODS, network_settings
 from myelosketch.run_files import check_results_folder
 from myelosketch.simulation.dataset import SimulatedDataset
 
@@ -57,6 +57,4 @@ wildcard_constraints:
     subject="[A-Za-z0-9]+",
     fold="[0-9]+",
     figure="[A-Za-z0-9_]+",
-    variant="[A-Za-z][A-Za-z0-9_]*",
-    seed="[0-9]+",
     method="|".join(names.METHODS + names.CEILINGS + ("pet",)),

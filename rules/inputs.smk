@@ -1,9 +1,7 @@
 """Where files lie: the functions that rules ask for their inputs, outputs and the library's modules."""
 
 from myelosketch.cohort.table import FILE_COLUMNS, companions, used_files
-from myelosketch.learning.checks import has_gpu
 from myelosketch.learning.data import TRAINING_FILES
-from myelosketch.learning.ladder import NETWORK_SETTINGS
 from myelosketch.modules import hash_of as library
 from myelosketch.provenance import sidecar_path
 from myelosketch.reporting.catalogue import FIGURES, SECTIONS
@@ -22,10 +20,7 @@ REFERENCE = {
 CHECK = f"{RESULTS}/registration/scans/{{folder}}/{{scan}}"
 SCORES = f"{RESULTS}/evaluation/scans/{{folder}}/{{scan}}.json"
 # where a map lies that the cohort's table does not give
-DERIVED = {
-    **{"FA": "raw_fa", "RD": "raw_rd", "AD": "raw_ad", "MTR": "raw_mtr"},
-    "DVR": "raw_dvr_srtm" if config["maps"]["dvr_model"] == "srtm" else "raw_dvr",
-}
+DERIVED = names.derived_maps(config["maps"]["dvr_model"])
 
 
 def own_file(path):
@@ -227,23 +222,6 @@ def sketcher_of(wildcards):
         fold=wildcards.fold,
         kind=("safetensors", "json"),
     )
-
-
-def network_settings(method):
-    """The part of the configuration that shapes one network method."""
-    return {key: config["training"][key] for key in (*NETWORK_SETTINGS, method)}
-
-
-def gpus_of_a_training(wildcards):
-    """GPUs that a training asks for: one, or none where this machine has none and it would train on the CPU.
-
-    Trainings that ask for none run side by side; of the others as many as there are GPUs (profiles/default), each on a
-    GPU that it locks (learning.gpu_lock).
-    """
-    device = config["training"]["device"]
-    # the machines of a cluster cannot be looked at from here
-    on_cpu = device == "auto" and workflow.local_exec and not has_gpu()
-    return 0 if device == "cpu" or on_cpu else 1
 
 
 def models_of(kind, methods):

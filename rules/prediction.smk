@@ -33,7 +33,9 @@ rule predict_scan:
         options=config["prediction"],
         # a model that was put in the place of the trained one is refused
         settings={
-            method: network_settings(method) for method in MODELS_READ if method in NETWORK_METHODS
+            method: network_settings(config["training"], method)
+            for method in MODELS_READ
+            if method in NETWORK_METHODS
         },
         seed=config["seed"],
         library=library("learning.predict"),

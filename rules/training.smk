@@ -101,12 +101,14 @@ rule train_network:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]
     resources:
-        gpu=gpus_of_a_training,
+        gpu=lambda wildcards: gpus_of_a_training(
+            config["training"]["device"], local=workflow.local_exec
+        ),
         mem_mb=config["training"]["mem_mb"],
         runtime=config["training"]["runtime"],
     params:
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
-        settings=lambda wildcards: network_settings(wildcards.method),
+        settings=lambda wildcards: network_settings(config["training"], wildcards.method),
         seed=config["seed"],
         library=library("learning.training", "learning.packs"),
     script:

@@ -9,13 +9,15 @@ ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "configs/smoke.yaml"
 
 
-def snakemake(folder, *arguments, configs=(SMOKE,), check=True, project=ROOT, **options):
-    """Run the workflow in ``folder`` as a user would; its result with output as text."""
+def snakemake(
+    folder, *arguments, configs=(SMOKE,), check=True, project=ROOT, snakefile="Snakefile", **options
+):
+    """Run the workflow, or a study of its results, in ``folder`` as a user would; its result with output as text."""
     command = [
         sys.executable,
-        *("-m", "snakemake", "--snakefile", str(project / "Snakefile")),
+        *("-m", "snakemake", "--snakefile", str(project / snakefile)),
         # --configfile takes every word up to the next option, so it must not stand before the targets
-        *("--configfile", *map(str, configs)),
+        *(["--configfile", *map(str, configs)] if configs else []),
         *("--workflow-profile", str(project / "profiles/default"), "--cores", "2"),
         *arguments,
     ]

@@ -9,9 +9,11 @@ from workflow_run import ROOT, snakemake
 
 # they stop a run on purpose, come once, or come for a user who asks for them by name
 ALONE = {
-    *("admit_scans", "admit_registrations", "write_report", "write_cohort", "write_found"),
+    *("admit_scans", "admit_registrations", "write_report", "write_cohort", "write_config", "write_found"),
     *("describe_simulated_cohort", "write_provenance"),
 }
+# what the studies are asked for by default: no job of its own
+TARGETS = {"ablations", "calibration"}
 TRAININGS = {"train_network", "train_ablation"}
 
 
@@ -23,22 +25,20 @@ def profile():
 
 @pytest.fixture(scope="module")
 def rules():
-    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
-    return set(re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) with:", text, re.MULTILINE))
-
-
-def names_of(pairs):
-    return {first or second for first, second in pairs}
+    files = [*(ROOT / "rules").glob("*.smk"), *(ROOT / "studies").glob("*/Snakefile")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    found = re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) with:", text, re.MULTILINE)
+    return {first or second for first, second in found} - TARGETS
 
 
 def test_every_rule_has_its_parcel_or_stays_alone_on_purpose(profile, rules):
-    assert set(profile["groups"]) | ALONE | TRAININGS == names_of(rules)
+    assert set(profile["groups"]) | ALONE | TRAININGS == rules
     assert not set(profile["groups"]) & (ALONE | TRAININGS)
     assert set(profile["group-components"]) == set(profile["groups"].values())
 
 
 def test_what_grows_names_rules_that_are_there(profile, rules):
-    assert set(profile["set-resources"]) <= names_of(rules)
+    assert set(profile["set-resources"]) <= rules
     assert set(profile["set-resources"]) >= TRAININGS
     for asked in profile["set-resources"].values():
         assert asked["mem_mb"].endswith("* attempt")

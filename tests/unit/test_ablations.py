@@ -1,19 +1,25 @@
 """Ablations: a variant changes what it says alone, is compared by subject, and is drawn as it was compared."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from matplotlib import pyplot as plt
 
+from myelosketch.cohort.finished_run import FinishedRun
 from myelosketch.errors import InputError
 from myelosketch.evaluation.ablations import COLUMNS, compare_variants, write_ablations
 from myelosketch.evaluation.scoring import TABLES
-from myelosketch.learning.variants import variant_training
+from myelosketch.learning.variants import plan_ablations, variant_training
 from myelosketch.provenance import write_json
 from myelosketch.reporting.ablation_figure import build_ablations
+from myelosketch.reporting.captions import render_caption
 from myelosketch.reporting.source_tables import NothingToDrawError
 from myelosketch.tables import read_table, write_table
 
+ROOT = Path(__file__).parents[2]
 TRAINING = {"batch": 4, "refiner": {"lambda_l1": 100.0, "epochs": 4}, "crop": [32, 32, 32]}
 OPTIONS = {"k": 1.0, "draws": 2000, "seed": 3, "alpha": 0.05}
 
@@ -36,6 +42,70 @@ def scores(error, *, subjects=range(8), methods=("sketcher", "refiner")):
 def seeds(*errors, **options):
     """Scores from the seeds 3, 4, ..., one error each."""
     return {number: scores(error, **options) for number, error in enumerate(errors, 3)}
+
+
+def planned(**settings):
+    """The study of the default run with two folds, with some settings of its own."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    own = yaml.safe_load((ROOT / "studies/ablations/config.yaml").read_text())["ablations"]
+    rows = {"sub-MS01": {"group": "MS"}, "sub-MS02": {"group": "MS"}, "sub-MSB01": {"group": "MS"}}
+    run = FinishedRun("results", config, rows, dict(zip(rows, (1, 2, 0), strict=True)))
+    return plan_ablations(own | settings, run, ROOT / "rules/schemas/config.schema.yaml")
+
+
+def test_every_variant_is_trained_from_every_seed_in_every_fold():
+    plan = planned()
+    assert (plan.seeds, plan.folds) == ([2018, 1, 2], [1, 2])
+    variants = list(
+        yaml.safe_load((ROOT / "studies/ablations/config.yaml").read_text())["ablations"]["variants"]
+    )
+    assert plan.trained[: len(variants)] == [(variant, 2018) for variant in variants]
+    assert plan.trained[len(variants) :][0] == ("configured", 1)
+    assert len(plan.trained) == 3 * len(variants) + 2
+    tables = plan.files(lambda variant: ["voxelwise.tsv"])
+    assert len(tables) == len(set(tables)) == 2 * len(plan.trained)
+
+
+def test_a_variant_shares_what_it_leaves_with_the_configured_training():
+    plan = planned(variants={"l1": {"refiner": {"cap": 1.0}}, "no_flips": {"flips": False}})
+    assert plan.changed == {
+        "configured": ["sketcher", "refiner"],
+        "l1": ["refiner"],
+        "no_flips": ["sketcher", "refiner"],
+    }
+    sketcher = {seed: plan.sketcher("refiner", "l1", seed, 1)[0] for seed in ("2018", "1")}
+    assert sketcher == {
+        "2018": "results/training/fold-1/sketcher/model.safetensors",
+        "1": "results/ablations/configured/seed-1/fold-1/sketcher/model.safetensors",
+    }
+    assert plan.sketcher("refiner", "no_flips", "1", 1) == [
+        f"results/ablations/no_flips/seed-1/fold-1/sketcher/model.{kind}" for kind in ("safetensors", "json")
+    ]
+    assert plan.sketcher("sketcher", "no_flips", "1", 1) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"run": ["lamda_10"]}, "ablations.run names lamda_10, no key of ablations.variants."),
+        ({"folds": [9]}, "ablations.folds is [9], but the folds are [1, 2]."),
+        ({"variants": {"bad": {"lambda": 1}}}, "ablations.variants.bad.lambda is no key of training"),
+        (
+            {"variants": {"none": {"batch": 4}}},
+            "none changes neither sketcher nor refiner as they are configured",
+        ),
+        (
+            {"variants": {"configured": {"batch": 2}}},
+            "ablations.variants.configured has the name of the training as configured",
+        ),
+        ({"variants": {"text": {"batch": "many"}}}, "Of the ablation text: The configuration has 1 problem"),
+        ({"variants": {"odd": {"crop": [30, 30, 30]}}}, "Of the ablation odd: training.crop is [30, 30, 30]"),
+    ],
+)
+def test_a_variant_that_cannot_be_says_why(settings, sentence):
+    with pytest.raises(InputError) as error:
+        planned(**settings)
+    assert sentence in str(error.value)
 
 
 def test_a_variant_changes_only_what_it_says():
@@ -134,3 +204,12 @@ def test_a_figure_of_nothing_says_so(tmp_path):
     write_table(pd.DataFrame(columns=list(COLUMNS)), tmp_path / "ablations.tsv")
     with pytest.raises(NothingToDrawError):
         build_ablations(tmp_path / "ablations.tsv", k=1.0, simulated=True)
+
+
+def test_the_caption_says_what_is_drawn_and_whether_the_cohort_is_simulated():
+    caption, params = ROOT / "studies/ablations/caption.rst", {"k": 1.5, "alpha": 0.1}
+    text = render_caption(caption, params=params | {"simulated": True})
+    assert "90 %" in text
+    assert "k = 1.5" in text
+    assert "The cohort is simulated." in text
+    assert "The cohort is simulated." not in render_caption(caption, params=params | {"simulated": False})

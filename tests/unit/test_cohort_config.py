@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMA_PATH = ROOT / "rules/schemas/config.schema.yaml"
 SCHEMA = yaml.safe_load(SCHEMA_PATH.read_text())
 OVERLAYS = sorted((ROOT / "configs").glob("*.yaml"))
+STUDIES = sorted((ROOT / "studies").glob("*/config.yaml"))
 
 
 def default():
@@ -33,11 +34,25 @@ def test_overlays_are_valid(path):
     assert config_problems(merged(default(), yaml.safe_load(path.read_text())), SCHEMA) == []
 
 
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.parent.name)
+def test_the_settings_of_a_study_are_valid_and_all_there(path):
+    schema = yaml.safe_load(path.with_name("config.schema.yaml").read_text())
+    settings = yaml.safe_load(path.read_text())
+    assert config_problems(settings, schema) == []
+    assert {name: set(section) for name, section in settings.items()} == {
+        name: set(part["properties"]) for name, part in schema["properties"].items()
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"sead": 1}, "sead: unknown key; did you mean seed?"),
         ({"folds": {"number": 3}}, "folds.number: unknown key; valid here: file, n"),
+        (
+            {"ablations": {"folds": [1]}},
+            "ablations: belongs to the study studies/ablations; move it to a file for that study (see its README.md)",
+        ),
         ({"folds": {"n": "three"}}, "folds.n: found 'three' (text), expected a whole number"),
         ({"folds": {"n": 1}}, "folds.n: found 1 (a whole number), expected at least 2"),
         ({"folds": []}, "folds: found a list, expected a section of keys"),

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "results/README.md", "config.yaml")),
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "studies").glob("*/README.md")),
 ]
 RULES = {
     name
@@ -38,6 +39,8 @@ FOUND = [(page, command) for page in PAGES for command in commands(page)]
 def test_a_command_works_as_printed(page, command):
     found = get_argument_parser().parse_args(command)
     assert set(found.targets) <= RULES | {"all"}
+    if str(found.snakefile).startswith("studies/"):
+        assert (ROOT / found.snakefile).is_file()
     # a target behind the option --configfile is taken for another configuration
     assert all(str(path).endswith(".yaml") for path in found.configfile or ())
     runs_here = not (found.unlock or found.report or found.dryrun or found.executor or found.workflow_profile)

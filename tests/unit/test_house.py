@@ -11,6 +11,9 @@ LIBRARY = ROOT / "workflow_scripts/myelosketch"
 FLOORS = ("cohort", "simulation", "imaging", "learning", "evaluation", "reporting", "calibration")
 MODULES = sorted(LIBRARY.rglob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
+STUDIES = sorted((ROOT / "studies").glob("*/Snakefile"))
+# rules that share the script of another one
+SHARED_SCRIPTS = {"train_ablation": "train_network"}
 
 
 def imported(path):
@@ -34,18 +37,18 @@ def test_imports_go_downward_only(path):
             assert floor(name.split(".")[1:]) <= here, f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("path", MODULES + RULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", MODULES + RULES + STUDIES, ids=lambda path: path.name)
 def test_rooms_stay_small(path):
     assert len(path.read_text().splitlines()) <= 320
 
 
 def rules():
-    for path in RULES:
+    for path in RULES + STUDIES:
         for block in re.split(r"\n(?=rule )", path.read_text())[1:]:
-            yield path.name, block.split("\n\n\n")[0]
+            yield path, block.split("\n\n\n")[0]
 
 
-@pytest.mark.parametrize(("file", "block"), list(rules()), ids=lambda text: text.split(":")[0])
+@pytest.mark.parametrize(("file", "block"), list(rules()), ids=lambda part: str(part).split(":")[0])
 def test_rules_have_one_shape(file, block):
     name = re.match(r"rule (\w+):", block)[1]
     if "script:" not in block:
@@ -57,9 +60,17 @@ def test_rules_have_one_shape(file, block):
     assert {"output", "log", "conda", "threads", "resources", "script"} <= set(found)
     # as an input of every job it would cost the plan of a large cohort more than all images together
     assert "library(" not in block.split("    output:")[0]
-    assert f"results/logs/{name}" in block
-    assert f"workflow_scripts/{name}.py" in block
-    assert (ROOT / f"workflow_scripts/{name}.py").is_file()
+    assert re.search(rf"(results|{{RESULTS}})/logs/{name}\b", block)
+    script = (file.parent / re.search(r'script:\n        "(.+)"', block)[1]).resolve()
+    assert script.is_file()
+    assert script.stem == SHARED_SCRIPTS.get(name, name)
+    assert script.parent in (ROOT / "workflow_scripts", file.parent / "scripts")
+
+
+def test_the_workflow_reads_no_study():
+    assert STUDIES
+    for path in [ROOT / "Snakefile", *RULES]:
+        assert "studies/" not in path.read_text()
 
 
 def pins(text, separator):

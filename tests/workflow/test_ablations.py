@@ -1,14 +1,15 @@
-"""Ablations: one command, what a variant leaves as it is is not trained again, and it is scored like all else."""
+"""The study of ablations: it reads a finished run, and trains nothing again that a variant leaves as it is."""
 
 import json
 import shutil
 
 import pytest
 import yaml
-from workflow_run import SMOKE, snakemake
+from workflow_run import jobs, snakemake
 
 from myelosketch.tables import read_table
 
+STUDY = "studies/ablations/Snakefile"
 VARIANTS = {
     "l1_refiner": {"refiner": {"cap": 1.0}},
     "without_MTR": {"inputs": ["FA", "RD", "AD"]},
@@ -17,7 +18,7 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def ablated(smoke, tmp_path_factory):
-    """A finished run with ablations of fold 1, and what the command said."""
+    """A finished run with ablations of fold 1, and the jobs that were planned for them."""
     copy = tmp_path_factory.mktemp("ablations") / "copy"
     shutil.copytree(smoke, copy, symlinks=True)
     config = copy / "ablations.yaml"
@@ -26,7 +27,19 @@ def ablated(smoke, tmp_path_factory):
             {"ablations": {"folds": [1], "seeds": [7], "run": list(VARIANTS), "variants": VARIANTS}}
         )
     )
-    return copy, snakemake(copy, "ablations", configs=(SMOKE, config))
+    planned = jobs(copy, snakefile=STUDY, configs=(config,))
+    snakemake(copy, snakefile=STUDY, configs=(config,))
+    return copy, planned
+
+
+def test_no_job_of_the_run_is_planned(ablated):
+    # per seed the two networks of without_MTR and the refiner of l1_refiner; the configured two from the other seed
+    _, planned = ablated
+    assert planned == {
+        "train_ablation": 8,
+        "score_ablation": 5,
+        **dict.fromkeys(("compare_ablations", "draw_ablations", "ablations"), 1),
+    }
 
 
 def test_every_variant_stands_beside_the_configured_training(ablated):
@@ -52,7 +65,7 @@ def test_every_variant_stands_beside_the_configured_training(ablated):
     rows = table[(table.metric == "lesion_mae") & (table.method == "refiner")]
     assert rows.configured.to_numpy() == pytest.approx(sum(means) / 2, rel=1e-4)
     assert means[0] != means[1]
-    assert (copy / "results/figures/ablations.png").is_file()
+    assert (copy / "results/ablations/figure.png").is_file()
 
 
 def test_what_a_variant_leaves_is_not_trained_again(ablated):
@@ -79,23 +92,14 @@ def test_a_left_out_map_reaches_no_model_of_the_variant(ablated):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"run": ["lamda_10"]}, "ablations.run names lamda_10, no key of ablations.variants."),
-        ({"folds": [9]}, "ablations.folds is [9], but the folds are [1, 2]."),
-        ({"variants": {"bad": {"lambda": 1}}, "run": ["bad"]}, "ablations.variants.bad.lambda is no key of"),
-        (
-            {"variants": {"none": {"batch": 2}}, "run": ["none"]},
-            "none changes neither sketcher nor refiner",
-        ),
-        (
-            {"variants": {"configured": {"batch": 4}}},
-            "ablations.variants.configured has the name of the training as configured",
-        ),
+        ({"ablations": {"run": ["lamda_10"]}}, "ablations.run names lamda_10, no key of ablations.variants."),
+        ({"ablations": {"seed": [1]}}, "ablations.seed: unknown key; did you mean ablations.seeds?"),
     ],
 )
-def test_a_variant_that_cannot_be_says_why(tmp_path, settings, sentence):
+def test_what_cannot_be_is_said_in_a_sentence(smoke, tmp_path, settings, sentence):
     config = tmp_path / "ablations.yaml"
-    config.write_text(yaml.safe_dump({"ablations": settings}))
-    done = snakemake(tmp_path, "ablations", "--dry-run", configs=(SMOKE, config), check=False)
+    config.write_text(yaml.safe_dump(settings))
+    done = snakemake(smoke, "--dry-run", snakefile=STUDY, configs=(config,), check=False)
     said = done.stdout + done.stderr
     assert done.returncode
     assert sentence in said

@@ -1,44 +1,46 @@
-"""The calibration as the workflow plans it, and its refusal where there is no truth."""
+"""The study of calibration: planned on a run's simulated cohort, and refused where there is no truth."""
 
 import pandas as pd
-import yaml
-from workflow_run import SMOKE, jobs, snakemake
+from workflow_run import jobs, snakemake
 
+from myelosketch.provenance import write_json
 from myelosketch.tables import write_table
 
-
-def test_each_participant_is_measured_once_and_each_patient_surveyed_once(tmp_path):
-    planned = jobs(tmp_path, "calibration")
-    assert planned["measure_participant"] == 8
-    assert planned["survey_lesions"] == 30
-    once = (
-        "calibrate_tissue",
-        "calibrate_lesions",
-        "calibrate_prediction",
-        "draw_calibration",
-        "write_calibration",
-    )
-    assert {name: planned[name] for name in once} == dict.fromkeys(once, 1)
-    assert "train_network" not in planned
+STUDY = {"snakefile": "studies/calibration/Snakefile", "configs": ()}
 
 
-def test_a_users_cohort_has_no_truth_to_calibrate(tmp_path):
-    rows = []
-    for subject in [f"P{n}" for n in range(1, 5)] + [f"C{n}" for n in range(1, 5)]:
-        row = {"subject": subject, "group": "MS" if subject[0] == "P" else "HC"}
-        names = ["T1w", "FA", "RD", "AD", "MTR", "DVR"] + (["lesion_mask"] if subject[0] == "P" else [])
-        for name in names:
-            row[name] = f"{subject}_{name}.nii.gz"
-            (tmp_path / row[name]).touch()
-        rows.append(row)
-    write_table(pd.DataFrame(rows), tmp_path / "cohort.tsv")
-    mine = tmp_path / "mine.yaml"
-    mine.write_text(yaml.safe_dump({"cohort": {"source": "table", "table": "cohort.tsv"}}))
-    done = snakemake(tmp_path, "--dry-run", "calibration", configs=(SMOKE, mine), check=False)
+def refusal(folder):
+    done = snakemake(folder, "--dry-run", **STUDY, check=False)
     said = done.stdout + done.stderr
     assert done.returncode
     assert "most recent call last" not in said
+    return " ".join(said.split())
+
+
+def test_each_participant_is_measured_once_and_each_patient_surveyed_once(smoke):
+    planned = jobs(smoke, **STUDY)
+    assert planned == {
+        "measure_participant": 8,
+        "survey_lesions": 30,
+        **dict.fromkeys(("calibrate_tissue", "calibrate_lesions", "calibrate_prediction"), 1),
+        **dict.fromkeys(("draw_calibration", "write_calibration", "calibration"), 1),
+    }
+
+
+def test_a_users_cohort_has_no_truth_to_calibrate(tmp_path):
+    cohort = tmp_path / "results/cohort"
+    write_json(cohort / "config.json", {"cohort": {"source": "table"}})
+    write_table(pd.DataFrame({"scan": ["sub-P1"], "subject": "P1", "group": "MS"}), cohort / "cohort.tsv")
+    write_table(pd.DataFrame({"subject": ["P1"], "group": "MS", "fold": 1}), cohort / "folds.tsv")
     assert (
         "cohort.source is table; calibration measures the simulated cohort, whose truth is known: "
         "set cohort.source to simulate."
-    ) in " ".join(said.split())
+    ) in refusal(tmp_path)
+
+
+def test_without_a_run_it_says_what_to_run_first(tmp_path):
+    assert (
+        "results/cohort/config.json and 2 more files of the run that this study reads cannot be found: simulate the "
+        "cohort first (snakemake --cores all simulated_cohort cohort), and with simulation.level: signals derive its "
+        "maps too (snakemake --cores all registration)."
+    ) in refusal(tmp_path)

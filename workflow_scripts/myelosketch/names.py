@@ -55,6 +55,21 @@ _FILES = {
 _BESIDE = {".nii.gz": (".json",), ".mat": (".json", ".txt")}
 
 
+def derived_maps(dvr_model):
+    """Keys of the maps that a run derives from raw images, by map.
+
+    Parameters
+    ----------
+    dvr_model : logan or srtm
+
+    Returns
+    -------
+    dict, FA, RD, AD, MTR, DVR -> key of `pattern`
+    """
+    dvr = "raw_dvr_srtm" if dvr_model == "srtm" else "raw_dvr"
+    return {"FA": "raw_fa", "RD": "raw_rd", "AD": "raw_ad", "MTR": "raw_mtr", "DVR": dvr}
+
+
 def scan_name(subject, session=None):
     """``sub-01`` or ``sub-01_ses-02``: the name every file of a scan begins with."""
     return f"sub-{subject}_ses-{session}" if session else f"sub-{subject}"

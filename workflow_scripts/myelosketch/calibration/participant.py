@@ -64,7 +64,7 @@ def load_participant(path):
     InputError : the file is absent or not such an archive
     """
     if not Path(path).is_file():
-        raise InputError(f"{path} does not exist: run snakemake calibration --cores all, which makes it.")
+        raise InputError(f"{path} does not exist: run studies/calibration, which makes it.")
     try:
         with np.load(path) as stored:
             maps = {name.removeprefix("map_"): stored[name] for name in stored if name.startswith("map_")}

@@ -29,6 +29,8 @@ _LIMITS = {
 # pairs that are right one by one and wrong together: the first must not exceed the second, or lie below it
 _AT_MOST = (("lesions.flair.grow_sd", "lesions.flair.seed_sd"),)
 _RISING = ("maps.early_window_min",)
+# sections that studies beside the workflow have in a file of their own
+_STUDIES = ("ablations", "calibration")
 _FOUND_NAMES = {
     dict: "object",
     list: "array",
@@ -136,6 +138,8 @@ def _sentences(error):
 
 
 def _unknown_key(parent, name, error):
+    if not parent and name in _STUDIES:
+        return f"{name}: belongs to the study studies/{name}; move it to a file for that study (see its README.md)"
     sentence = f"{_join(parent, name)}: unknown key"
     near = difflib.get_close_matches(str(name), error.schema["properties"], n=1, cutoff=0.6)
     if near:

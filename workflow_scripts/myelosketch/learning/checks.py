@@ -16,6 +16,24 @@ def has_gpu():
     return any(shutil.which(name) for name in ("nvidia-smi", "rocm-smi")) or Path("/dev/nvidia0").exists()
 
 
+def gpus_of_a_training(device, *, local):
+    """GPUs that a training asks for: one, or none where this machine has none and it would train on the CPU.
+
+    Trainings that ask for none run side by side; those that do take turns on the one GPU (profiles/default).
+
+    Parameters
+    ----------
+    device : auto, cpu or cuda (training.device)
+    local : bool, whether jobs run on this machine: those of a cluster cannot be looked at from here
+
+    Returns
+    -------
+    int
+    """
+    on_cpu = device == "auto" and local and not has_gpu()
+    return 0 if device == "cpu" or on_cpu else 1
+
+
 def check_settings(method, settings):
     """Settings that a schema cannot judge, before anything expensive starts.
 

@@ -24,19 +24,26 @@ NETWORK_METHODS = {
     "sketcher": NetworkMethod("unet", "l1", adversarial=True),
     "refiner": NetworkMethod("unet", "weighted_l1", adversarial=True, refines=True),
 }
-
-# sections and keys of the configuration's training that every network reads; each adds the section of its own name
+# what every network method reads of the section training; each adds its own section
 NETWORK_SETTINGS = (
-    "inputs",
-    "precision",
-    "validation",
-    "crop",
-    "batch",
-    "steps_per_epoch",
-    "flips",
-    "schedule",
+    *("inputs", "precision", "validation", "crop", "batch", "steps_per_epoch", "flips"),
+    *("schedule", "ema", "beta1", "adversarial", "generator", "discriminator"),
 )
-NETWORK_SETTINGS += ("ema", "beta1", "adversarial", "generator", "discriminator")
+
+
+def network_settings(training, method):
+    """The part of a section ``training`` that shapes one network method.
+
+    Parameters
+    ----------
+    training : dict, section of the configuration, or of a variant
+    method : key of NETWORK_METHODS
+
+    Returns
+    -------
+    dict
+    """
+    return {key: training[key] for key in (*NETWORK_SETTINGS, method)}
 
 
 def needed_models(methods):

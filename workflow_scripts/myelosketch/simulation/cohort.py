@@ -103,6 +103,24 @@ def participants(n_patients, n_controls, site=""):
     return pd.DataFrame({"subject": subjects, "group": groups})
 
 
+def participant_settings(section):
+    """What of the section ``simulation`` shapes a participant.
+
+    The size of the cohort does not, so a larger one keeps its first members.
+
+    Parameters
+    ----------
+    section : dict, section ``simulation`` of the configuration
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        key: value for key, value in section.items() if key not in ("n_patients", "n_controls", "external")
+    }
+
+
 def simulated_people(section):
     """Participants of the first site and, if it has any, of the second one.
 

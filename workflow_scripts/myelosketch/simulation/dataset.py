@@ -7,6 +7,7 @@ from myelosketch.names import written_beside
 from myelosketch.simulation.cohort import (
     dataset_files,
     field_file,
+    participant_settings,
     simulated_files,
     simulated_images,
     simulated_people,
@@ -14,9 +15,6 @@ from myelosketch.simulation.cohort import (
     truth_files,
 )
 from myelosketch.simulation.sites import site_settings
-
-# the size of the cohort shapes no participant: a larger cohort keeps its first members
-_SIZE = ("n_patients", "n_controls", "external")
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class SimulatedDataset:
     @cached_property
     def shared_settings(self):
         """Settings of the first site, dict."""
-        return {key: value for key, value in self.section.items() if key not in _SIZE}
+        return participant_settings(self.section)
 
     @property
     def level(self):

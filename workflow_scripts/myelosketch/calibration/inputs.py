@@ -1,0 +1,50 @@
+"""Which files of a run the calibration reads; light, because the study asks while parsed."""
+
+from myelosketch.errors import InputError
+from myelosketch.names import derived_maps, subject_of
+from myelosketch.simulation.cohort import truth_files
+
+GIVEN = ("T1w", "FLAIR", "lesion_mask")
+OF_LESIONS = ("lesions", "lesion_table")
+TRUTH = ("poses", "rescan", "noisefree", "visible", "tissue", *OF_LESIONS)
+# where a finished run is more than it takes
+FINISH = (
+    "simulate the cohort first (snakemake --cores all simulated_cohort cohort), and with simulation.level: signals "
+    "derive its maps too (snakemake --cores all registration)"
+)
+
+
+def check_simulated(config):
+    """Refuse a run without known truth.
+
+    Raises
+    ------
+    InputError : the cohort of the run is not simulated
+    """
+    if config["cohort"]["source"] != "simulate":
+        raise InputError(
+            f"cohort.source is {config['cohort']['source']}; calibration measures the simulated cohort, whose truth "
+            "is known: set cohort.source to simulate."
+        )
+
+
+def measured_files(run, scan):
+    """Files that are measured of a simulated scan.
+
+    Parameters
+    ----------
+    run : cohort.finished_run.FinishedRun
+    scan : str
+
+    Returns
+    -------
+    dict : FA, RD, AD, MTR and DVR as simulated or, where raw images were, as the run derived them; those of GIVEN
+        that the scan has; ``truth_<name>`` for those of TRUTH that it has
+    """
+    row = run.cohort.rows[scan]
+    derived = derived_maps(run.config["maps"]["dvr_model"])
+    maps = {name: row[name] or run.derivative(key, scan) for name, key in derived.items()}
+    given = {name: row[name] for name in GIVEN if row[name]}
+    truth = truth_files(f"{run.results}/simulated", subject_of(scan))
+    known = [name for name in TRUTH if row["group"] == "MS" or name not in OF_LESIONS]
+    return maps | given | {f"truth_{name}": truth[name] for name in known}

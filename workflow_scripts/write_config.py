@@ -1,0 +1,8 @@
+"""Entry of the rule write_config."""
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.provenance import write_json
+
+    write_json(snakemake.output[0], snakemake.config)
