@@ -7,14 +7,15 @@ with job(snakemake):
     from myelosketch.run_files import RunFiles
 
     files, params = snakemake.input, snakemake.params
-    maps = {"maps": RunFiles(files.maps)} if files.maps else {}
+    settings = {name: params.facts[name] for name in params.settings}
+    if files.maps:
+        settings["maps"] = RunFiles(files.maps)
     draw_figure(
         params.build,
         files.tables,
-        **dict(snakemake.output.items()),
         title=params.title,
         simulated=params.facts["simulated"],
+        settings=settings,
         dpi=params.dpi,
-        **{name: params.facts[name] for name in params.settings},
-        **maps,
+        **dict(snakemake.output.items()),
     )

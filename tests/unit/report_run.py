@@ -1,5 +1,7 @@
 """Results of a small run for tests of the report: tables by the evaluation's own code, stored maps, figures."""
 
+import functools
+
 import figure_tables
 import nibabel as nib
 import numpy as np
@@ -10,7 +12,8 @@ from myelosketch.evaluation.lesions import label_lesions
 from myelosketch.evaluation.scoring import ScanScorer
 from myelosketch.evaluation.summary import summarise_tables
 from myelosketch.provenance import write_json
-from myelosketch.reporting.saving import draw_figure
+from myelosketch.reporting import ladder_figure
+from myelosketch.reporting.saving import draw
 from myelosketch.tables import write_table
 from myelosketch.volumes import Volume, save_volume
 
@@ -108,7 +111,8 @@ def write_run(root, people=("MS01", "MS02", "MS03", "MS04")):
     write_json(root / "training/fold-1/threshold.json", card)
     paths = {suffix: root / f"figures/ladder.{suffix}" for suffix in ("png", "svg", "tsv")}
     tables = [root / "evaluation/summary.tsv"]
-    draw_figure("ladder_figure.build_ladder", tables, title="Ladder", k=1.0, simulated=True, dpi=60, **paths)
+    build = functools.partial(ladder_figure.build_ladder, *tables, k=1.0, simulated=True)
+    draw(build, title="Ladder", simulated=True, dpi=60, **paths)
 
 
 def write_maps(root, scan, seed, methods, *, affine=AFFINE):

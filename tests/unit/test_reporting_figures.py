@@ -18,7 +18,7 @@ from myelosketch.reporting import (
     regional_figures,
     style,
 )
-from myelosketch.reporting.saving import draw_figure
+from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError
 from myelosketch.tables import read_table, write_table
 
@@ -198,8 +198,9 @@ def test_training_curves_have_a_line_per_fold(built):
 
 
 def draw_ladder(summary, **options):
-    """The ladder drawn and saved; ``options`` as of draw_figure."""
-    draw_figure("ladder_figure.build_ladder", [summary], title="Prediction ladder", k=K, **options)
+    """The ladder drawn and saved; ``options`` as of draw."""
+    build = functools.partial(ladder_figure.build_ladder, summary, k=K, simulated=options["simulated"])
+    draw(build, title="Prediction ladder", **options)
 
 
 @pytest.mark.parametrize(("dpi", "width"), [(200, 1600), (900, 1600), (60, 480)])

@@ -408,7 +408,7 @@ def test_files_are_written_with_their_table_and_embedded_fonts(full, tmp_path, n
     assert set(settings) == set(figure.settings)
     tables = [full[Path(table).stem] for table in figure.tables]
     paths = {suffix: tmp_path / f"{name}.{suffix}" for suffix in ("png", "svg", "tsv")}
-    draw_figure(figure.build, tables, title=figure.heading, simulated=True, **settings, **paths)
+    draw_figure(figure.build, tables, title=figure.heading, simulated=True, settings=settings, **paths)
     assert plt.imread(paths["png"]).shape[1] <= style.MAX_WIDTH_PX
     assert "@font-face" in paths["svg"].read_text()
     assert len(read_table(paths["tsv"])) > 5

@@ -3,15 +3,14 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.reporting.ablation_figure import draw_ablations
+    from myelosketch.reporting.saving import draw_figure
 
-    draw_ablations(
-        snakemake.input.ablations,
-        k=snakemake.params.k,
-        alpha=snakemake.params.alpha,
-        png=snakemake.output.png,
-        svg=snakemake.output.svg,
-        tsv=snakemake.output.tsv,
-        dpi=snakemake.params.dpi,
+    draw_figure(
+        "ablation_figure.build_ablations",
+        [snakemake.input.ablations],
+        title="Ablations",
         simulated=snakemake.params.simulated,
+        settings={"k": snakemake.params.k, "alpha": snakemake.params.alpha},
+        dpi=snakemake.params.dpi,
+        **dict(snakemake.output.items()),
     )

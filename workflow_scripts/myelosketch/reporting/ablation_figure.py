@@ -1,7 +1,5 @@
 """What each part of the method is worth: variants of the training minus the configured one (ours)."""
 
-import functools
-
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -10,7 +8,6 @@ from myelosketch.learning.variants import CONFIGURED
 from myelosketch.reporting import style
 from myelosketch.reporting.display import ladder_order, method_name, metric_name
 from myelosketch.reporting.panels import interval_dot, legend_below, row_without_value
-from myelosketch.reporting.saving import draw
 from myelosketch.reporting.source_tables import finite_rows, table_to_draw
 
 NUMERIC = (
@@ -29,7 +26,7 @@ METHOD_STEP = 0.32
 SEED_RANGE = {"linewidth": 0.7, "marker": "|", "markersize": 6, "zorder": 1}
 
 
-def draw_ablations(ablations, *, k, alpha=0.05, simulated, **files):
+def build_ablations(ablations, *, k, alpha=0.05, simulated):
     """Differences of every variant to the configured training, with intervals and the range of seeds, one row each.
 
     Parameters
@@ -38,14 +35,11 @@ def draw_ablations(ablations, *, k, alpha=0.05, simulated, **files):
     k : threshold of the demyelination scores
     alpha : the intervals of the table cover 1 - alpha
     simulated : whether the cohort is simulated
-    files : png, svg, tsv, dpi (see :func:`myelosketch.reporting.saving.draw`)
+
+    Returns
+    -------
+    matplotlib Figure, and pandas.DataFrame of what is drawn
     """
-    build = functools.partial(build_ablations, ablations, k=k, alpha=alpha, simulated=simulated)
-    draw(build, title="Ablations", simulated=simulated, **files)
-
-
-def build_ablations(ablations, *, k, alpha=0.05, simulated):
-    """The figure and its data; see :func:`draw_ablations`."""
     table = table_to_draw(ablations, COLUMNS, numeric=NUMERIC)
     table = table[table.metric.isin([metric for metric, _ in PANELS])]
     table = finite_rows(table, ("difference",), "difference to the configured training")[list(COLUMNS)]

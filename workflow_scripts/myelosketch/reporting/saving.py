@@ -1,6 +1,7 @@
 """A figure leaves as PNG, as SVG whose text stays text in an embedded font, and as the table behind it."""
 
 import base64
+import functools
 import importlib
 import io
 import os
@@ -22,24 +23,36 @@ from myelosketch.tables import write_table
 _WEIGHTS = {"normal": r"<text", "bold": r"font(-weight)?: (bold|[6-9]00)\b"}
 
 
-def draw_figure(build, tables, *, title, simulated, png, svg, tsv, dpi=200, **settings):
-    """Draw a figure in the house style and save it; where there is nothing to draw, save the reason instead.
+def draw_figure(build, tables, *, title, simulated, settings, **files):
+    """Draw a figure of the catalogue and save it.
 
     Parameters
     ----------
     build : ``module.function`` of this package, as in :class:`myelosketch.reporting.catalogue.Figure`
     tables : paths that it takes
+    settings : dict, what else it takes
+    title, simulated, files : as in :func:`draw`
+    """
+    module, function = build.split(".")
+    function = getattr(importlib.import_module(f"myelosketch.reporting.{module}"), function)
+    build = functools.partial(function, *tables, simulated=simulated, **settings)
+    draw(build, title=title, simulated=simulated, **files)
+
+
+def draw(build, *, title, simulated, png, svg, tsv, dpi=200):
+    """Draw a figure in the house style and save it; where there is nothing to draw, save the reason instead.
+
+    Parameters
+    ----------
+    build : function without arguments -> (matplotlib Figure, pandas.DataFrame of what is drawn)
     title : title of the empty figure, should there be no data
     simulated : whether the cohort is simulated
     png, svg, tsv : paths to write
     dpi : see :func:`save_figure`
-    settings : what else ``build`` takes
     """
-    module, function = build.split(".")
-    function = getattr(importlib.import_module(f"myelosketch.reporting.{module}"), function)
     with figure_style():
         try:
-            figure, data = function(*tables, simulated=simulated, **settings)
+            figure, data = build()
         except NothingToDrawError as reason:
             print(f"{Path(png).name} is empty: {reason}")
             figure = empty_figure(str(reason), title=title, simulated=simulated)
