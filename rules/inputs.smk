@@ -245,7 +245,7 @@ def drawn_figures():
     """Names of the figures of this run, in the order of the catalogue."""
     has = {
         "": True,
-        "a simulated cohort": IS_SIMULATED,
+        "known poses of the images": IS_SIMULATED,
         "an external site": bool(COHORT.external),
         "a trained network": any(method in NETWORK_METHODS for method in METHODS),
     }

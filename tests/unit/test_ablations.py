@@ -9,6 +9,7 @@ import yaml
 from matplotlib import pyplot as plt
 
 from myelosketch.cohort.finished_run import FinishedRun
+from myelosketch.cohort.plan import Cohort
 from myelosketch.errors import InputError
 from myelosketch.evaluation.ablations import COLUMNS, compare_variants, write_ablations
 from myelosketch.evaluation.scoring import TABLES
@@ -48,8 +49,9 @@ def planned(**settings):
     """The study of the default run with two folds, with some settings of its own."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     own = yaml.safe_load((ROOT / "studies/ablations/config.yaml").read_text())["ablations"]
-    rows = {"sub-MS01": {"group": "MS"}, "sub-MS02": {"group": "MS"}, "sub-MSB01": {"group": "MS"}}
-    run = FinishedRun("results", config, rows, dict(zip(rows, (1, 2, 0), strict=True)))
+    people = pd.DataFrame({"subject": ["MS01", "MS02", "MSB01"], "group": "MS"})
+    scans = people.assign(scan="sub-" + people.subject)
+    run = FinishedRun("results", config, Cohort(scans, scans, scans[:0], people.assign(fold=[1, 2, 0])))
     return plan_ablations(own | settings, run, ROOT / "rules/schemas/config.schema.yaml")
 
 
@@ -207,9 +209,11 @@ def test_a_figure_of_nothing_says_so(tmp_path):
 
 
 def test_the_caption_says_what_is_drawn_and_whether_the_cohort_is_simulated():
-    caption, params = ROOT / "studies/ablations/caption.rst", {"k": 1.5, "alpha": 0.1}
-    text = render_caption(caption, params=params | {"simulated": True})
+    caption, facts = ROOT / "studies/ablations/caption.rst", {"k": 1.5, "alpha": 0.1}
+    text = render_caption(caption, figure="ablations", facts=facts | {"simulated": True})
     assert "90 %" in text
     assert "k = 1.5" in text
     assert "The cohort is simulated." in text
-    assert "The cohort is simulated." not in render_caption(caption, params=params | {"simulated": False})
+    assert "The cohort is simulated." not in render_caption(
+        caption, figure="ablations", facts=facts | {"simulated": False}
+    )

@@ -175,7 +175,7 @@ def test_empty_run_of_a_measured_cohort(tmp_path):
     text = write(tmp_path, FACTS | {"simulated": False})
     assert [words for tag, words in Page(text).headings if tag == "h2"] == HEADINGS
     assert "simulated" not in re.sub(r"(?s)<style>.*?</style>", "", text)
-    assert "it needs a simulated cohort" in text
+    assert "it needs known poses of the images" in text
 
 
 def test_a_damaged_table_is_a_sentence_too(tmp_path):

@@ -30,7 +30,7 @@ def made(tmp_path):
     figure_tables.write_tables(tmp_path / "evaluation")
     (tmp_path / "registration").mkdir()
     (tmp_path / "evaluation/qc.tsv").rename(tmp_path / "registration/qc.tsv")
-    return tmp_path
+    return RunFolder(tmp_path)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def summary(tmp_path):
         ]
     columns = "method metric k mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high"
     write_table(pd.DataFrame(rows, columns=columns.split()), tmp_path / "evaluation/summary.tsv")
-    return tmp_path
+    return RunFolder(tmp_path)
 
 
 def cells(view, row):
@@ -134,7 +134,7 @@ def test_findings_name_who_ties_with_the_best_refiner(tmp_path, high, tie):
         ["refiner", "mcc", 1.0, 0.16, 0.1, 0.2, 18, 0.0, 0.0, 0.0, np.nan],
     ]
     write_table(pd.DataFrame(rows, columns=columns), tmp_path / "evaluation/summary.tsv")
-    said = findings(tmp_path, method="refiner", k=1.0)
+    said = findings(RunFolder(tmp_path), method="refiner", k=1.0)
     ending = "; the difference to Ridge (linear) may be chance." if tie else "."
     assert said[0] == f"Refiner (Wei 2018) has the highest MCC of 2 methods (0.160){ending}"
 
@@ -155,7 +155,7 @@ def test_a_method_without_predictions_is_na_with_its_reason(summary):
 
 def test_external_sites_have_a_table_of_their_own(made):
     assert report_tables.external_table(made, k=1.0).title == "At external sites"
-    (made / "evaluation/external/summary.tsv").unlink()
+    made.path("evaluation/external/summary.tsv").unlink()
     assert report_tables.external_table(made, k=1.0) is None
 
 
@@ -242,7 +242,7 @@ def test_verdicts_on_registrations(made):
 
 
 def test_without_failures_the_worst_scan_of_each_measure(made):
-    path = made / "registration/qc.tsv"
+    path = made.path("registration/qc.tsv")
     table = pd.read_csv(path, sep="\t", keep_default_na=False, na_values=["n/a"])
     table = table.assign(verdict="ok", overlap=0.95)
     table.loc[(table.scan == "sub-MS03") & (table.modality == "pet"), "overlap"] = 0.5
@@ -254,20 +254,20 @@ def test_without_failures_the_worst_scan_of_each_measure(made):
 
 def test_nobody_left_out(tmp_path):
     write_table(pd.DataFrame(columns=["scan", "reason"]), tmp_path / "cohort/excluded.tsv")
-    assert cohort_tables.excluded_table(tmp_path).missing == "No scan was left out."
+    assert cohort_tables.excluded_table(RunFolder(tmp_path)).missing == "No scan was left out."
 
 
 def test_folds_and_claims(tmp_path):
     people = [[f"{place:02d}", "MS" if place < 4 else "HC", place % 2 + 1] for place in range(6)]
     write_table(pd.DataFrame(people, columns=["subject", "group", "fold"]), tmp_path / "cohort/folds.tsv")
-    assert cohort_tables.fold_table(tmp_path).rows == [
+    assert cohort_tables.fold_table(RunFolder(tmp_path)).rows == [
         ["Fold 1", "2", "1", "3"], ["Fold 2", "2", "1", "3"], ["All", "4", "2", "6"],
     ]  # fmt: skip
     claims = [["C1", "NAWM does not differ", source, "holds", "p = 0.4"] for source in ("pet", "refiner")]
     claims.append(["C5", "The refined map is closer", "refiner", "not decided", "p = 0.6"])
     columns = ["claim", "statement", "source", "verdict", "evidence"]
     write_table(pd.DataFrame(claims, columns=columns), tmp_path / "evaluation/claims.tsv")
-    view = claims_tables.claims_table(tmp_path)
+    view = claims_tables.claims_table(RunFolder(tmp_path))
     assert view.header == ["Claim", "True PET", "Refiner (Wei 2018)"]
     assert view.rows == [
         ["C1: NAWM does not differ", "holds", "holds"],

@@ -6,6 +6,7 @@ import pytest
 from myelosketch.evaluation.reference import GRID_AFFINE, GRID_SHAPE
 from myelosketch.provenance import write_json
 from myelosketch.reporting.threshold_table import threshold_table
+from myelosketch.run_files import RunFolder
 from myelosketch.volumes import save_volume
 
 MEAN, SD = 1.27, 0.08
@@ -22,7 +23,7 @@ def run(tmp_path):
     maps["sd"].flat[:100] = 0.1
     for name, data in maps.items():
         save_volume(folder / f"white-matter_{name}.nii.gz", data, GRID_AFFINE)
-    return tmp_path
+    return RunFolder(tmp_path)
 
 
 def test_one_threshold_for_the_whole_brain(run):
@@ -47,7 +48,7 @@ def test_a_threshold_for_each_place(run):
 
 
 def test_a_fold_without_controls_says_so(run):
-    folder = run / "training/fold-1"
+    folder = run.path("training/fold-1")
     note = "no control among the training scans of this fold"
     write_json(folder / "threshold.json", {"fold": 1, "mean": None, "sd": None, "controls": [], "note": note})
     for name in ("mean", "sd"):
@@ -58,10 +59,10 @@ def test_a_fold_without_controls_says_so(run):
 
 
 def test_without_a_threshold_or_a_map_there_is_a_sentence(run, tmp_path):
-    (run / "training/fold-1/white-matter_sd.nii.gz").unlink()
+    run.path("training/fold-1/white-matter_sd.nii.gz").unlink()
     view = threshold_table(run, k=1.0, reference="voxelwise")
     assert view.missing.startswith("Not shown: ")
     assert "white-matter_sd.nii.gz" in view.missing
-    assert threshold_table(tmp_path / "none", k=1.0, reference="pooled").missing == (
+    assert threshold_table(RunFolder(tmp_path / "none"), k=1.0, reference="pooled").missing == (
         "Not shown: no threshold.json was made in this run."
     )

@@ -5,12 +5,13 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.reporting.saving import draw_figure
 
+    facts = dict(snakemake.params.facts)
     draw_figure(
         "ablation_figure.build_ablations",
         [snakemake.input.ablations],
         title="Ablations",
-        simulated=snakemake.params.simulated,
-        settings={"k": snakemake.params.k, "alpha": snakemake.params.alpha},
+        simulated=facts.pop("simulated"),
+        settings=facts,
         dpi=snakemake.params.dpi,
         **dict(snakemake.output.items()),
     )

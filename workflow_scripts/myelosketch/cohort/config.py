@@ -94,8 +94,8 @@ def _out_of_order(config, schema):
 def _at(config, schema, key):
     """What a configuration holds at a dotted key: its value, the default, or None where a section is none."""
     for name in key.split("."):
-        schema = schema["properties"][name]
-        config = config.get(name, schema["default"]) if isinstance(config, dict) else None
+        schema = schema.get("properties", {}).get(name, {})  # a study has sections of its own
+        config = config.get(name, schema.get("default")) if isinstance(config, dict) else None
     return config
 
 

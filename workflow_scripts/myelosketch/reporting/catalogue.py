@@ -60,7 +60,7 @@ FIGURES = {
         alt="Box plots of the registration error in millimetres for each modality.",
         build="quality_figures.build_registration_error",
         tables=("evaluation/registration_error.tsv",),
-        needs="a simulated cohort",
+        needs="known poses of the images",
     ),
     "ladder": Figure(
         heading="Every method beside its bars",
