@@ -106,7 +106,7 @@ rule inspect_scan:
             for key in ("b_max", "b0_threshold", "t_star_min", "reference")
         },
         root=dataset_root(),
-        library=library("cohort.inspection"),
+        library=library("intake.inspection"),
     script:
         "../workflow_scripts/inspect_scan.py"
 
@@ -129,7 +129,7 @@ rule gather_intake:
         runtime=5,
     params:
         accept=config["cohort"]["accept"],
-        library=library("cohort.intake"),
+        library=library("intake.gate"),
     script:
         "../workflow_scripts/gather_intake.py"
 
@@ -154,7 +154,7 @@ rule write_intake_page:
         mem_mb=1000,
         runtime=5,
     params:
-        library=library("reporting.intake_page"),
+        library=library("reporting.pages.intake"),
     script:
         "../workflow_scripts/write_intake_page.py"
 
@@ -179,6 +179,6 @@ rule admit_scans:
         mem_mb=500,
         runtime=5,
     params:
-        library=library("cohort.intake"),
+        library=library("intake.gate"),
     script:
         "../workflow_scripts/admit_scans.py"

@@ -11,14 +11,14 @@ RULES = Path(workflow.current_basedir)
 LIBRARY = RULES.parent / "workflow_scripts"
 sys.path.insert(0, str(LIBRARY))
 
-from myelosketch import names
+from myelosketch.io import names
 from myelosketch.cohort.config import check_config
 from myelosketch.cohort.plan import plan_cohort
 from myelosketch.errors import MyelosketchError
 from myelosketch.interpreter import without_spaces
 from myelosketch.learning.checks import check_settings, gpus_of_a_training
 from myelosketch.learning.ladder import NETWORK_METHODS, network_settings
-from myelosketch.run_files import check_results_folder
+from myelosketch.io.run_files import check_results_folder
 from myelosketch.simulation.dataset import SimulatedDataset
 
 sys.executable = without_spaces(sys.executable)

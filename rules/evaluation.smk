@@ -43,7 +43,7 @@ rule fit_threshold:
     params:
         controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
         fwhm_mm=config["evaluation"]["reference_fwhm_mm"],
-        library=library("evaluation.demyelination", "imaging.quality_verdicts"),
+        library=library("evaluation.demyelination", "imaging.registration.verdicts"),
     script:
         "../workflow_scripts/fit_threshold.py"
 

@@ -28,7 +28,8 @@ rule draw_figure:
         facts=figure_facts,
         dpi=config["reporting"]["dpi"],
         library=lambda wildcards: library(
-            f"reporting.{figure_of(wildcards).build.split('.')[0]}", "reporting.saving"
+            f"reporting.figures.{figure_of(wildcards).build.split('.')[0]}",
+            "reporting.figures.saving",
         ),
     script:
         "../workflow_scripts/draw_figure.py"

@@ -3,8 +3,8 @@
 from myelosketch.cohort.table import FILE_COLUMNS, companions, used_files
 from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.modules import hash_of as library
-from myelosketch.provenance import sidecar_path
-from myelosketch.reporting.catalogue import FIGURES, SECTIONS
+from myelosketch.io.provenance import sidecar_path
+from myelosketch.reporting.figures.catalogue import FIGURES, SECTIONS
 from myelosketch.reporting.display import method_name
 
 # what a fold learns from, and what it learned
@@ -30,7 +30,7 @@ def own_file(path):
 
 def templates(*pages):
     """Templates of some pages, list of paths."""
-    folder = LIBRARY / "myelosketch/reporting"
+    folder = LIBRARY / "myelosketch/reporting/pages"
     return [own_file(folder / f"{page}.html.j2") for page in pages]
 
 

@@ -29,7 +29,7 @@ rule fit_tensor:
             key: config["maps"][key] for key in ("denoise", "motion", "b_max", "b0_threshold")
         }
         | {"seed": config["seed"]},
-        library=library("imaging.tensor"),
+        library=library("imaging.maps.tensor"),
     script:
         "../workflow_scripts/fit_tensor.py"
 
@@ -59,7 +59,7 @@ rule compute_mtr:
             "noise_share": config["maps"]["mt_noise_share"],
             "seed": config["seed"],
         },
-        library=library("imaging.mtr"),
+        library=library("imaging.maps.mtr"),
     script:
         "../workflow_scripts/compute_mtr.py"
 
@@ -88,7 +88,7 @@ rule average_pet:
         t_star_min=config["maps"]["t_star_min"],
         motion=config["maps"]["pet_motion"],
         seed=config["seed"],
-        library=library("imaging.early_frames"),
+        library=library("imaging.maps.early_frames"),
     script:
         "../workflow_scripts/average_pet.py"
 
@@ -122,6 +122,6 @@ rule fit_dvr:
             "registration": registration_method() if GREY_MATTER else None,
             "seed": config["seed"],
         },
-        library=library("imaging.kinetics"),
+        library=library("imaging.maps.kinetics"),
     script:
         "../workflow_scripts/fit_dvr.py"

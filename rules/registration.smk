@@ -43,7 +43,7 @@ rule prepare_anatomy:
         lesions={"flair": config["lesions"]["flair"]},
         registration=registration_method(),
         seed=config["seed"],
-        library=library("imaging.anatomy"),
+        library=library("imaging.anatomy.head"),
     script:
         "../workflow_scripts/prepare_anatomy.py"
 
@@ -95,7 +95,7 @@ rule register_scan:
         registration=registration_method()
         | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
         seed=config["seed"],
-        library=library("imaging.registration", "imaging.quality"),
+        library=library("imaging.registration.to_petref", "imaging.registration.quality"),
     script:
         "../workflow_scripts/register_scan.py"
 
@@ -119,7 +119,7 @@ rule gather_quality:
     params:
         limits=config["registration"]["quality"],
         accept=config["registration"]["accept"],
-        library=library("imaging.quality_verdicts"),
+        library=library("imaging.registration.verdicts"),
     script:
         "../workflow_scripts/gather_quality.py"
 
@@ -144,7 +144,7 @@ rule write_registration_page:
         mem_mb=1000,
         runtime=5,
     params:
-        library=library("reporting.registration_page"),
+        library=library("reporting.pages.registration"),
     script:
         "../workflow_scripts/write_registration_page.py"
 
@@ -169,7 +169,7 @@ rule admit_registrations:
         mem_mb=500,
         runtime=5,
     params:
-        library=library("imaging.quality_verdicts"),
+        library=library("imaging.registration.verdicts"),
     script:
         "../workflow_scripts/admit_registrations.py"
 
@@ -193,6 +193,6 @@ rule measure_registration:
         runtime=20,
     params:
         scans=COHORT.scans,
-        library=library("imaging.registration_error"),
+        library=library("imaging.registration.error"),
     script:
         "../workflow_scripts/measure_registration.py"

@@ -46,7 +46,7 @@ rule write_patient_pages:
         k=config["evaluation"]["k"],
         colours=config["reporting"]["agreement_colours"],
         simulated=IS_SIMULATED,
-        library=library("reporting.patient_page"),
+        library=library("reporting.pages.patient"),
     script:
         "../workflow_scripts/write_patient_pages.py"
 
@@ -69,7 +69,7 @@ rule write_latex_tables:
         runtime=10,
     params:
         facts=run_facts(),
-        library=library("reporting.latex_tables"),
+        library=library("reporting.tables.latex"),
     script:
         "../workflow_scripts/write_latex_tables.py"
 
@@ -125,6 +125,6 @@ rule write_report:
         runtime=10,
     params:
         facts=run_facts(),
-        library=library("reporting.report"),
+        library=library("reporting.pages.report"),
     script:
         "../workflow_scripts/write_report.py"

@@ -24,7 +24,7 @@ rule pack_fold:
         runtime=20,
     params:
         scans=lambda wildcards: COHORT.held_out(wildcards.fold),
-        library=library("learning.packs", "imaging.quality_verdicts"),
+        library=library("learning.packs", "imaging.registration.verdicts"),
     script:
         "../workflow_scripts/pack_fold.py"
 
@@ -50,7 +50,7 @@ rule fit_template:
     params:
         controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
         smoothing_mm=config["training"]["template"]["smoothing_mm"],
-        library=library("learning.template", "imaging.quality_verdicts"),
+        library=library("learning.template", "imaging.registration.verdicts"),
     script:
         "../workflow_scripts/fit_template.py"
 

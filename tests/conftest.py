@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from workflow_run import snakemake
 
-from myelosketch.volumes import save_volume
+from myelosketch.io.volumes import save_volume
 
 AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
 

@@ -3,6 +3,6 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.imaging.quality_verdicts import admit_registrations
+    from myelosketch.imaging.registration.verdicts import admit_registrations
 
     admit_registrations(snakemake.input.table, snakemake.output[0])

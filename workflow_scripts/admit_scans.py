@@ -3,6 +3,6 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.cohort.intake import admit_scans
+    from myelosketch.intake.gate import admit_scans
 
     admit_scans(snakemake.input.intake, snakemake.output[0])

@@ -3,8 +3,8 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.reporting.saving import draw_figure
-    from myelosketch.run_files import RunFiles
+    from myelosketch.io.run_files import RunFiles
+    from myelosketch.reporting.figures.saving import draw_figure
 
     files, params = snakemake.input, snakemake.params
     settings = {name: params.facts[name] for name in params.settings}

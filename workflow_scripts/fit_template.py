@@ -5,7 +5,7 @@ from pathlib import Path
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.imaging.quality_verdicts import refuse_registrations
+    from myelosketch.imaging.registration.verdicts import refuse_registrations
     from myelosketch.learning.template import fit_template
 
     registration = snakemake.config["registration"]  # no parameter, as for pack_fold

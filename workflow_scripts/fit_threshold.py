@@ -4,7 +4,7 @@ from myelosketch.job import job
 
 with job(snakemake):
     from myelosketch.evaluation.demyelination import fit_threshold
-    from myelosketch.imaging.quality_verdicts import refuse_registrations
+    from myelosketch.imaging.registration.verdicts import refuse_registrations
 
     registration = snakemake.config["registration"]  # no parameter, as for pack_fold
     refuse_registrations(snakemake.input.checks, registration["quality"], registration["accept"])

@@ -3,6 +3,6 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.cohort.intake import gather_intake
+    from myelosketch.intake.gate import gather_intake
 
     gather_intake(snakemake.input.inspections, snakemake.output[0], snakemake.params.accept)

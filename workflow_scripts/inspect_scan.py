@@ -3,8 +3,8 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.cohort.inspection import inspect_scan
-    from myelosketch.provenance import write_json
+    from myelosketch.intake.inspection import inspect_scan
+    from myelosketch.io.provenance import write_json
 
     params = snakemake.params
     images = {name: path for name, path in snakemake.input.items() if name != "beside"}

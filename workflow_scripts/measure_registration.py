@@ -3,7 +3,7 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.imaging.registration_error import measure_registration
+    from myelosketch.imaging.registration.error import measure_registration
 
     files = {name: list(paths) for name, paths in snakemake.input.items()}
     scans = [dict(zip(files, paths, strict=True)) for paths in zip(*files.values(), strict=True)]

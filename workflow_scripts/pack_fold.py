@@ -3,7 +3,7 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.imaging.quality_verdicts import refuse_registrations
+    from myelosketch.imaging.registration.verdicts import refuse_registrations
     from myelosketch.learning.packs import pack_scans
 
     # read from the configuration, not parameters: another limit trains nothing again that it lets pass

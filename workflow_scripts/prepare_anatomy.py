@@ -3,8 +3,8 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.cohort.intake import refuse_scan
-    from myelosketch.imaging.anatomy import prepare_anatomy
+    from myelosketch.imaging.anatomy.head import prepare_anatomy
+    from myelosketch.intake.gate import refuse_scan
 
     # read from the configuration, not a parameter: what was done with an accepted scan is not done again
     refuse_scan(snakemake.input.inspection, snakemake.config["cohort"]["accept"])

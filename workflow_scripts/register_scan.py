@@ -3,8 +3,8 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.imaging.quality import check_registration
-    from myelosketch.imaging.registration import register_scan
+    from myelosketch.imaging.registration.quality import check_registration
+    from myelosketch.imaging.registration.to_petref import register_scan
 
     settings = {key: snakemake.params[key] for key in ("registration", "units", "seed")}
     images = {name: path or None for name, path in snakemake.input.items() if name != "lesion_sidecar"}

@@ -5,7 +5,7 @@ from myelosketch.job import job
 with job(snakemake):
     import pandas as pd
 
-    from myelosketch.tables import write_table
+    from myelosketch.io.tables import write_table
 
     columns = {"excluded": ["scan", "group", "reason"], "folds": ["subject", "group", "fold"], "cohort": None}
     for name, order in columns.items():

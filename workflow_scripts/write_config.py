@@ -3,6 +3,6 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.provenance import write_json
+    from myelosketch.io.provenance import write_json
 
     write_json(snakemake.output[0], snakemake.config)

@@ -3,7 +3,7 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.reporting.intake_page import write_intake_page
+    from myelosketch.reporting.pages.intake import write_intake_page
 
     keys = ("intake", "excluded", "inspections")
     write_intake_page(snakemake.output[0], **{key: snakemake.input[key] for key in keys})

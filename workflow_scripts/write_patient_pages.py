@@ -3,8 +3,8 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.reporting.patient_page import write_patient_pages
-    from myelosketch.run_files import RunFiles
+    from myelosketch.io.run_files import RunFiles
+    from myelosketch.reporting.pages.patient import write_patient_pages
 
     keys = ("methods", "method", "k", "colours", "simulated", "external")
     write_patient_pages(

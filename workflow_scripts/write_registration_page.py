@@ -3,7 +3,7 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.reporting.registration_page import write_registration_page
+    from myelosketch.reporting.pages.registration import write_registration_page
 
     write_registration_page(
         snakemake.output[0],

@@ -3,9 +3,9 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.provenance import read_json
-    from myelosketch.reporting.report import write_report
-    from myelosketch.run_files import RunFiles
+    from myelosketch.io.provenance import read_json
+    from myelosketch.io.run_files import RunFiles
+    from myelosketch.reporting.pages.report import write_report
 
     write_report(
         snakemake.output[0],

@@ -17,15 +17,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
 
-from myelosketch.imaging.early_frames import average_early_frames
-from myelosketch.imaging.itk import register, to_ants, world_matrix
-from myelosketch.imaging.kinetics import fit_dvr
-from myelosketch.imaging.motion import displacement, find_motion, head_mask, resample
-from myelosketch.imaging.registration_error import target_error
-from myelosketch.provenance import read_json
+from myelosketch.imaging.maps.early_frames import average_early_frames
+from myelosketch.imaging.maps.kinetics import fit_dvr
+from myelosketch.imaging.maps.motion import displacement, find_motion, head_mask, resample
+from myelosketch.imaging.registration.error import target_error
+from myelosketch.imaging.registration.itk import register, to_ants, world_matrix
+from myelosketch.io.provenance import read_json
+from myelosketch.io.volumes import Volume, load_volume
 from myelosketch.simulation.cohort import simulated_files, simulated_siblings, truth_file
 from myelosketch.simulation.participant import simulate_participant
-from myelosketch.volumes import Volume, load_volume
 
 SETTINGS = {"level": "signals", "dwi": {"n_directions": 6, "n_b0": 1}}
 LINEAR = {"kind": "Rigid", "metric": "mattes", "sampling": 0.2, "finest_mm": 3.0, "seed": 1}

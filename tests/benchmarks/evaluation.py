@@ -34,11 +34,11 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "workflow_scripts"
 sys.path.insert(0, str(LIBRARY))
 
-from myelosketch import names  # noqa: E402
-from myelosketch.provenance import sidecar_path  # noqa: E402
+from myelosketch.io import names  # noqa: E402
+from myelosketch.io.provenance import sidecar_path  # noqa: E402
+from myelosketch.io.tables import read_table, write_table  # noqa: E402
+from myelosketch.io.volumes import save_volume  # noqa: E402
 from myelosketch.simulation.cohort import truth_files  # noqa: E402
-from myelosketch.tables import read_table, write_table  # noqa: E402
-from myelosketch.volumes import save_volume  # noqa: E402
 
 ROOMS = ("evaluation", "statistics", "figures", "figures_quality", "figures_ours", "reporting")
 IMAGES = ("dvr", "mtr", "fa", "rd", "ad", "fractions", "regions")

@@ -23,11 +23,11 @@ from scipy.ndimage import label
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from myelosketch.imaging.brain import brain_mask, prepare_head  # noqa: E402
-from myelosketch.imaging.flair import TOUCHING, find_lesions  # noqa: E402
-from myelosketch.imaging.template import place_template  # noqa: E402
-from myelosketch.imaging.tissue import segment  # noqa: E402
-from myelosketch.volumes import Volume, check_same_grid, load_volume  # noqa: E402
+from myelosketch.imaging.anatomy.brain import brain_mask, prepare_head  # noqa: E402
+from myelosketch.imaging.anatomy.flair import TOUCHING, find_lesions  # noqa: E402
+from myelosketch.imaging.anatomy.template import place_template  # noqa: E402
+from myelosketch.imaging.anatomy.tissue import segment  # noqa: E402
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume  # noqa: E402
 
 SMALLEST_MM3 = 30
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
 import numpy as np
 import pandas as pd
 
-from myelosketch.tables import read_table
+from myelosketch.io.tables import read_table
 
 ROOT = Path(__file__).parents[2]
 # by how much the mean DVR that is predicted in a region or a lesion may differ

@@ -22,16 +22,16 @@ from scipy import ndimage
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from myelosketch import names  # noqa: E402
 from myelosketch.evaluation.lesions import label_lesions  # noqa: E402
 from myelosketch.evaluation.mni import to_world  # noqa: E402
 from myelosketch.evaluation.places import CODES, PLACES, ScanPlaces  # noqa: E402
-from myelosketch.imaging.fractions import read_fractions  # noqa: E402
-from myelosketch.provenance import read_json  # noqa: E402
+from myelosketch.imaging.registration.fractions import read_fractions  # noqa: E402
+from myelosketch.io import names  # noqa: E402
+from myelosketch.io.provenance import read_json  # noqa: E402
+from myelosketch.io.tables import read_table  # noqa: E402
+from myelosketch.io.volumes import load_volume  # noqa: E402
 from myelosketch.simulation.cohort import truth_files  # noqa: E402
 from myelosketch.simulation.truth import TISSUE_CODES  # noqa: E402
-from myelosketch.tables import read_table  # noqa: E402
-from myelosketch.volumes import load_volume  # noqa: E402
 
 SETTINGS = yaml.safe_load((ROOT / "config.yaml").read_text())["evaluation"]
 LIMITS = {key: SETTINGS[key] for key in ("periventricular_mm", "juxtacortical_mm")}

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from registration_pairs import PAIRS, add_folders, carried, head_of, read_participant
 
-from myelosketch.imaging import itk
-from myelosketch.imaging.registration_error import target_error
+from myelosketch.imaging.registration import itk
+from myelosketch.imaging.registration.error import target_error
 
 CONFIG = {"metric": "mattes", "sampling": 0.2, "finest_mm": 3.0, "seed": 1}
 

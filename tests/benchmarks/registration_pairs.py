@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from myelosketch.cohort.units import default_units
-from myelosketch.imaging.itk import to_ants
-from myelosketch.imaging.registration import load_tensor, tensor_contrast
-from myelosketch.imaging.resampling import content_box, crop
-from myelosketch.provenance import read_json
-from myelosketch.volumes import Volume, load_volume
+from myelosketch.imaging.registration.itk import to_ants
+from myelosketch.imaging.registration.resampling import content_box, crop
+from myelosketch.imaging.registration.to_petref import load_tensor, tensor_contrast
+from myelosketch.io.provenance import read_json
+from myelosketch.io.units import default_units
+from myelosketch.io.volumes import Volume, load_volume
 
 # fixed and moving image, and the pose of each
 PAIRS = {"T1w to PET": ("pet", "T1w"), "dwi to T1w": ("T1w", "dwi"), "MTR to T1w": ("T1w", "MTR")}

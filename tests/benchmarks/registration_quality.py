@@ -20,11 +20,11 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 import yaml  # noqa: E402
 
-from myelosketch.imaging import quality  # noqa: E402
-from myelosketch.imaging.itk import world_matrix  # noqa: E402
-from myelosketch.imaging.quality_verdicts import problems  # noqa: E402
-from myelosketch.imaging.repeats import distances_to, register_anew  # noqa: E402
-from myelosketch.imaging.transforms import save_matrix  # noqa: E402
+from myelosketch.imaging.registration import quality  # noqa: E402
+from myelosketch.imaging.registration.itk import world_matrix  # noqa: E402
+from myelosketch.imaging.registration.repeats import distances_to, register_anew  # noqa: E402
+from myelosketch.imaging.registration.transforms import save_matrix  # noqa: E402
+from myelosketch.imaging.registration.verdicts import problems  # noqa: E402
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())["registration"]
 SETTINGS = {"kind": "Rigid", "metric": CONFIG["metric"], "sampling": CONFIG["sampling"], "seed": 2018}

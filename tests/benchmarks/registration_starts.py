@@ -14,8 +14,8 @@ import pandas as pd
 from registration_pairs import PAIRS, add_folders, carried, head_of, moved, read_participant, rigid
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.itk import register, world_matrix
-from myelosketch.imaging.registration_error import target_error
+from myelosketch.imaging.registration.error import target_error
+from myelosketch.imaging.registration.itk import register, world_matrix
 
 SUCCESS_MM = 3.0
 

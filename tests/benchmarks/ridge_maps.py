@@ -13,8 +13,8 @@ import pandas as pd
 from settings import Bench
 
 from myelosketch.evaluation.bootstrap import mean_interval
+from myelosketch.io.names import INPUT_MAPS
 from myelosketch.learning.ridge import RidgeModel, fit_ridge
-from myelosketch.names import INPUT_MAPS
 
 SCORES = ("lesion_mae", "lesion_bias", "mcc", "error_to_visible", "brain_mae")
 

@@ -29,9 +29,10 @@ import yaml
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from myelosketch import names  # noqa: E402
 from myelosketch.evaluation.bootstrap import interval, subject_draws  # noqa: E402
 from myelosketch.evaluation.demyelination import read_threshold, score_demyelination  # noqa: E402
+from myelosketch.io import names  # noqa: E402
+from myelosketch.io.volumes import load_volume  # noqa: E402
 from myelosketch.learning.data import TRAINING_FILES, load_fold, load_maps  # noqa: E402
 from myelosketch.learning.inference import NetworkModel  # noqa: E402
 from myelosketch.learning.ladder import NETWORK_METHODS  # noqa: E402
@@ -41,7 +42,6 @@ from myelosketch.learning.template import TemplateModel  # noqa: E402
 from myelosketch.learning.training import stage_settings, train_stage  # noqa: E402
 from myelosketch.learning.variants import variant_training  # noqa: E402
 from myelosketch.simulation.cohort import truth_file  # noqa: E402
-from myelosketch.volumes import load_volume  # noqa: E402
 
 KEY = ["variant", "seed", "method"]
 MAPS, TRANSFORMS = ("mtr", "fa", "rd", "ad"), ("xfm_t1w_to_petref", "xfm_t1w_to_mni")

@@ -26,7 +26,7 @@ ONE = """
 import json, resource, sys, tempfile, time
 from pathlib import Path
 from myelosketch.simulation.participant import simulate_participant
-from myelosketch.volumes import load_volume
+from myelosketch.io.volumes import load_volume
 settings = json.loads(sys.argv[1])
 with tempfile.TemporaryDirectory() as folder:
     start = time.perf_counter()

@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import affine_transform, distance_transform_edt
 
-from myelosketch.imaging import tissue as steps
-from myelosketch.imaging.brain import brain_mask, prepare_head
-from myelosketch.imaging.template import check_likeness, place_template
-from myelosketch.provenance import read_json
-from myelosketch.volumes import Volume, load_volume
+from myelosketch.imaging.anatomy import tissue as steps
+from myelosketch.imaging.anatomy.brain import brain_mask, prepare_head
+from myelosketch.imaging.anatomy.template import check_likeness, place_template
+from myelosketch.io.provenance import read_json
+from myelosketch.io.volumes import Volume, load_volume
 
 SETTINGS = {"prior_weight": 0.25, "iterations": 3, "smoothing": 0.1, "seed": 2018}
 AWAY_MM = 3.0

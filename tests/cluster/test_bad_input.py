@@ -9,7 +9,7 @@ import pytest
 import yaml
 from cluster_run import SMOKE, Run, finished, site_profile
 
-from myelosketch.tables import read_table
+from myelosketch.io.tables import read_table
 
 pytestmark = pytest.mark.slurm
 COHORT = "results/cohort/cohort.tsv"

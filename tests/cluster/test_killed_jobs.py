@@ -7,7 +7,7 @@ import yaml
 from cluster_run import SMOKE, Run, finished, site_profile
 from workflow_run import snakemake
 
-from myelosketch.tables import read_table
+from myelosketch.io.tables import read_table
 
 pytestmark = pytest.mark.slurm
 MODEL = "results/training/fold-{}/sketcher"

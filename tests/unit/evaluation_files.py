@@ -3,9 +3,9 @@
 import numpy as np
 import scipy.io
 
-from myelosketch.imaging.fractions import FRACTIONS
-from myelosketch.provenance import sidecar_path, write_json
-from myelosketch.volumes import save_volume
+from myelosketch.imaging.registration.fractions import FRACTIONS
+from myelosketch.io.provenance import sidecar_path, write_json
+from myelosketch.io.volumes import save_volume
 
 
 def write_transform(path, *, linear=None, shift=(0, 0, 0), centre=(0, 0, 0)):

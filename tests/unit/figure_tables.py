@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from myelosketch.tables import write_table
+from myelosketch.io.tables import write_table
 
 METHODS = ["template", "ridge", "sketcher", "refiner"]
 PATIENTS = [f"MS{number:02d}" for number in range(1, 7)]

@@ -7,10 +7,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from myelosketch.cohort.inspection import inspect_scan
 from myelosketch.cohort.table import cohort_from_rows
-from myelosketch.provenance import write_json as write_facts
-from myelosketch.volumes import save_volume
+from myelosketch.intake.inspection import inspect_scan
+from myelosketch.io.provenance import write_json as write_facts
+from myelosketch.io.volumes import save_volume
 
 VOXEL = 6.0
 SHAPE = (28, 32, 28)

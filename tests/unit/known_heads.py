@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from myelosketch.imaging.itk import from_ants
-from myelosketch.imaging.template import load_template
-from myelosketch.volumes import Volume
+from myelosketch.imaging.anatomy.template import load_template
+from myelosketch.imaging.registration.itk import from_ants
+from myelosketch.io.volumes import Volume
 
 
 @cache

@@ -7,15 +7,15 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from myelosketch import names
 from myelosketch.evaluation.lesions import label_lesions
 from myelosketch.evaluation.scoring import ScanScorer
 from myelosketch.evaluation.summary import summarise_tables
-from myelosketch.provenance import write_json
-from myelosketch.reporting import ladder_figure
-from myelosketch.reporting.saving import draw
-from myelosketch.tables import write_table
-from myelosketch.volumes import Volume, save_volume
+from myelosketch.io import names
+from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import write_table
+from myelosketch.io.volumes import Volume, save_volume
+from myelosketch.reporting.figures import ladder as ladder_figure
+from myelosketch.reporting.figures.saving import draw
 
 FACTS = {
     "simulated": True, "n_patients": 4, "n_controls": 2, "n_folds": 2, "method": "refiner",

@@ -5,8 +5,8 @@ from evaluation_files import write_tissues, write_transform
 
 from myelosketch.evaluation.scoring import TABLES, score_scan
 from myelosketch.evaluation.summary import read_scores
-from myelosketch.provenance import write_json
-from myelosketch.volumes import save_volume
+from myelosketch.io.provenance import write_json
+from myelosketch.io.volumes import save_volume
 
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 SHAPE = (14, 14, 14)

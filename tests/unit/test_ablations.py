@@ -13,12 +13,12 @@ from myelosketch.cohort.plan import Cohort
 from myelosketch.errors import InputError
 from myelosketch.evaluation.ablations import COLUMNS, compare_variants, write_ablations
 from myelosketch.evaluation.scoring import TABLES
+from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import read_table, write_table
 from myelosketch.learning.variants import plan_ablations, variant_training
-from myelosketch.provenance import write_json
-from myelosketch.reporting.ablation_figure import build_ablations
-from myelosketch.reporting.captions import render_caption
+from myelosketch.reporting.figures.ablations import build_ablations
+from myelosketch.reporting.pages.captions import render_caption
 from myelosketch.reporting.source_tables import NothingToDrawError
-from myelosketch.tables import read_table, write_table
 
 ROOT = Path(__file__).parents[2]
 TRAINING = {"batch": 4, "refiner": {"lambda_l1": 100.0, "epochs": 4}, "crop": [32, 32, 32]}

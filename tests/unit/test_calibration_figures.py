@@ -6,8 +6,8 @@ import pytest
 
 from myelosketch.calibration import figure_lesions, figure_maps, figure_tissue
 from myelosketch.calibration.participant import TISSUES, Participant
-from myelosketch.names import REGION_CODES
-from myelosketch.reporting import style
+from myelosketch.io.names import REGION_CODES
+from myelosketch.reporting.figures import style
 from myelosketch.reporting.source_tables import NothingToDrawError
 from myelosketch.simulation import lesion_statistics as measured
 

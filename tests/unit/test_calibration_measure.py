@@ -9,11 +9,11 @@ from scipy.spatial.transform import Rotation
 from myelosketch.calibration.measure import measure_participant, tissue_cores, transform_files
 from myelosketch.calibration.participant import TISSUES, load_participant
 from myelosketch.errors import InputError
-from myelosketch.imaging.itk import world_matrix
-from myelosketch.names import REGION_CODES
-from myelosketch.provenance import write_json
-from myelosketch.tables import write_table
-from myelosketch.volumes import save_volume
+from myelosketch.imaging.registration.itk import world_matrix
+from myelosketch.io.names import REGION_CODES
+from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import write_table
+from myelosketch.io.volumes import save_volume
 
 RADIUS = 22.0
 CODES = {"csf": 1, "cortex": 2, "deep": 3, "white": 4, "lesion": 5}

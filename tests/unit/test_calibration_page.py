@@ -22,9 +22,9 @@ from myelosketch.calibration.cohort_lesions import KIND_COLUMNS
 from myelosketch.calibration.lesion_targets import COLUMNS as LESION_COLUMNS
 from myelosketch.calibration.targets import TARGETS
 from myelosketch.evaluation.summary import METRICS
+from myelosketch.io.tables import write_table
 from myelosketch.simulation import physics
 from myelosketch.simulation.settings import DEFAULTS
-from myelosketch.tables import write_table
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config.yaml"

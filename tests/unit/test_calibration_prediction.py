@@ -6,7 +6,7 @@ import pytest
 from myelosketch.calibration import criteria, prediction
 from myelosketch.calibration.participant import TISSUES, Participant
 from myelosketch.errors import InputError
-from myelosketch.names import REGION_CODES
+from myelosketch.io.names import REGION_CODES
 
 SHAPE = (14, 14, 14)
 SETTINGS = {

@@ -7,8 +7,8 @@ import pytest
 from myelosketch.calibration import cohort_lesions, cost, criteria, relations, targets, tissue_table
 from myelosketch.calibration.participant import TISSUES, Participant, load_participant, save_participant
 from myelosketch.errors import InputError
-from myelosketch.names import REGION_CODES
-from myelosketch.tables import write_table
+from myelosketch.io.names import REGION_CODES
+from myelosketch.io.tables import write_table
 
 SHAPE = (12, 12, 12)
 MAPS = ("FA", "RD", "AD", "MTR", "DVR", "rescan", "noisefree", "visible")

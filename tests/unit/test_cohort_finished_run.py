@@ -6,8 +6,8 @@ import pytest
 from myelosketch.calibration.inputs import measured_files
 from myelosketch.cohort.finished_run import check_present, read_run
 from myelosketch.errors import InputError
-from myelosketch.provenance import write_json
-from myelosketch.tables import write_table
+from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import write_table
 
 
 @pytest.fixture

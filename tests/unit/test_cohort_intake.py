@@ -4,17 +4,17 @@ import pytest
 from intake_cases import MAPS_CASES, RAW_CASES
 from intake_scans import copied, inspected, make_maps, make_raw, rewrite, row
 
-from myelosketch.cohort.intake import admit_scans, gather_intake, read_inspections, refuse_scan
-from myelosketch.cohort.units import default_units
-from myelosketch.cohort.verdicts import CHECKS, REFUSED
 from myelosketch.errors import InputError
-from myelosketch.tables import read_table
+from myelosketch.intake.checks import CHECKS, REFUSED
+from myelosketch.intake.gate import admit_scans, gather_intake, read_inspections, refuse_scan
+from myelosketch.io.tables import read_table
+from myelosketch.io.units import default_units
 
 
 @pytest.fixture(autouse=True)
 def no_mirror(monkeypatch):
     """Heads of noise have no left and right; test_cohort_mirror looks at that check."""
-    monkeypatch.setattr("myelosketch.cohort.mirror.COMPARED", ())
+    monkeypatch.setattr("myelosketch.intake.mirror.COMPARED", ())
 
 
 @pytest.fixture(scope="module")

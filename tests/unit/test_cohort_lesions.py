@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from intake_scans import SHAPE, affine, copied, head, make_maps, part_of_head, rewrite, row
 
-from myelosketch.cohort.inspection import inspect_files
-from myelosketch.cohort.units import default_units
-from myelosketch.volumes import save_volume
+from myelosketch.intake.inspection import inspect_files
+from myelosketch.io.units import default_units
+from myelosketch.io.volumes import save_volume
 
 
 @pytest.fixture(autouse=True)
 def no_mirror(monkeypatch):
     """Heads of noise have no left and right; test_cohort_mirror looks at that check."""
-    monkeypatch.setattr("myelosketch.cohort.mirror.COMPARED", ())
+    monkeypatch.setattr("myelosketch.intake.mirror.COMPARED", ())
 
 
 @pytest.fixture(scope="module")

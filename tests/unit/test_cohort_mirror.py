@@ -7,10 +7,10 @@ from nilearn.datasets import load_mni152_gm_template, load_mni152_wm_template
 from scipy.ndimage import affine_transform, gaussian_filter, map_coordinates
 from test_imaging_geometry import rigid
 
-from myelosketch.cohort.inspection import inspect_files
-from myelosketch.cohort.mirror import mirror_findings, mutual_information
-from myelosketch.cohort.units import default_units
-from myelosketch.volumes import Volume, save_volume
+from myelosketch.intake.inspection import inspect_files
+from myelosketch.intake.mirror import mirror_findings, mutual_information
+from myelosketch.io.units import default_units
+from myelosketch.io.volumes import Volume, save_volume
 
 
 @pytest.fixture(scope="module")

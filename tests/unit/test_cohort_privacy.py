@@ -11,14 +11,14 @@ import pytest
 from intake_scans import affine, head, inspected, make_maps, make_raw, row
 from scipy.ndimage import gaussian_filter
 
-from myelosketch.cohort.intake import admit_scans, gather_intake
-from myelosketch.cohort.units import default_units
 from myelosketch.errors import InputError
-from myelosketch.imaging.registration import register_scan, register_to_t1w
-from myelosketch.provenance import read_json, sidecar_path, write_json
-from myelosketch.reporting.intake_page import write_intake_page
-from myelosketch.tables import write_table
-from myelosketch.volumes import load_volume
+from myelosketch.imaging.registration.to_petref import register_scan, register_to_t1w
+from myelosketch.intake.gate import admit_scans, gather_intake
+from myelosketch.io.provenance import read_json, sidecar_path, write_json
+from myelosketch.io.tables import write_table
+from myelosketch.io.units import default_units
+from myelosketch.io.volumes import load_volume
+from myelosketch.reporting.pages.intake import write_intake_page
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts/myelosketch"
 MARKER = "JaneDoe1970"
@@ -68,7 +68,7 @@ def dataset(tmp_path):
 
 @pytest.mark.parametrize("spoilt", [False, True], ids=["good", "spoilt"])
 def test_the_intake_keeps_names_to_itself(dataset, tmp_path, capfd, monkeypatch, spoilt):
-    monkeypatch.setattr("myelosketch.cohort.mirror.COMPARED", ())  # heads of noise have no left and right
+    monkeypatch.setattr("myelosketch.intake.mirror.COMPARED", ())  # heads of noise have no left and right
     out = tmp_path / "out"
     if spoilt:
         write_json(sidecar_path(dataset[0]["MTR"]), {"Units": MARKER})

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from conftest import AFFINE
 
-from myelosketch.cohort.inspection import inspect_files
-from myelosketch.cohort.units import default_units
-from myelosketch.provenance import write_json
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.intake.inspection import inspect_files
+from myelosketch.io.provenance import write_json
+from myelosketch.io.units import default_units
+from myelosketch.io.volumes import load_volume, save_volume
 
 MAPS = {"b_max": 1500, "b0_threshold": 50, "t_star_min": 35, "reference": "mask"}
 BVALS = np.array([0, 5] + [1000] * 10)
@@ -37,7 +37,7 @@ def write_frames(folder, **changes):
 @pytest.fixture(autouse=True)
 def no_mirror(monkeypatch):
     """Heads of noise have no left and right; test_cohort_mirror looks at that check."""
-    monkeypatch.setattr("myelosketch.cohort.mirror.COMPARED", ())
+    monkeypatch.setattr("myelosketch.intake.mirror.COMPARED", ())
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_gradients_in_columns_are_read_too(raw_scan, tmp_path):
     ids=["number", "minutes", "late", "gap", "order", "short"],
 )
 def test_a_fault_of_the_frames_has_its_sentence(raw_scan, tmp_path, changes, sentence, monkeypatch):
-    monkeypatch.setattr("myelosketch.cohort.raw.MIN_LATE_FRAMES", 5)
+    monkeypatch.setattr("myelosketch.intake.raw.MIN_LATE_FRAMES", 5)
     write_frames(tmp_path, **changes)
     assert sentences(raw_scan) == [sentence]
 

@@ -8,13 +8,13 @@ import pytest
 import yaml
 from intake_scans import copied, inspected, make_maps, part_of_head, rewrite, write_json
 
-from myelosketch.cohort.intake import admit_scans, gather_intake, refuse_scan
 from myelosketch.cohort.table import cohort_from_rows
-from myelosketch.cohort.units import FACTORS, default_units, stated_unit
-from myelosketch.cohort.verdicts import CHECKS, REFUSALS, SUSPICIONS, check_accept
 from myelosketch.errors import InputError
-from myelosketch.names import UNITS
-from myelosketch.tables import read_table
+from myelosketch.intake.checks import CHECKS, REFUSALS, SUSPICIONS, check_accept
+from myelosketch.intake.gate import admit_scans, gather_intake, refuse_scan
+from myelosketch.io.names import UNITS
+from myelosketch.io.tables import read_table
+from myelosketch.io.units import FACTORS, default_units, stated_unit
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "rules/schemas/config.schema.yaml").read_text())["properties"]
@@ -23,7 +23,7 @@ SCHEMA = yaml.safe_load((ROOT / "rules/schemas/config.schema.yaml").read_text())
 @pytest.fixture(autouse=True)
 def no_mirror(monkeypatch):
     """Heads of noise have no left and right; test_cohort_mirror looks at that check."""
-    monkeypatch.setattr("myelosketch.cohort.mirror.COMPARED", ())
+    monkeypatch.setattr("myelosketch.intake.mirror.COMPARED", ())
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from myelosketch.evaluation.demyelination import (
     threshold_dvr,
 )
 from myelosketch.evaluation.reference import place_reference
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.io.volumes import load_volume, save_volume
 
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 OUTPUTS = {"threshold": "threshold.json", "reference_mean": "mean.nii.gz", "reference_sd": "sd.nii.gz"}

@@ -10,7 +10,7 @@ from myelosketch.evaluation.lesion_agreement import lesion_agreement
 from myelosketch.evaluation.patient_agreement import patient_agreement
 from myelosketch.evaluation.scoring import TABLES, ScanScorer
 from myelosketch.evaluation.summary import summarise_tables
-from myelosketch.volumes import Volume
+from myelosketch.io.volumes import Volume
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 SHAPE = (40, 40, 24)

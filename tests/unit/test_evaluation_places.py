@@ -7,9 +7,9 @@ import pytest
 from myelosketch.evaluation import places
 from myelosketch.evaluation.kinds import true_kinds
 from myelosketch.evaluation.lesions import size_class, size_classes
-from myelosketch.provenance import write_json
-from myelosketch.tables import write_table
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import write_table
+from myelosketch.io.volumes import load_volume, save_volume
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 SHAPE = (60, 20, 20)

@@ -13,10 +13,11 @@ from myelosketch.evaluation.scoring import TABLES
 from myelosketch.evaluation.sensitivity import summarise_sensitivity
 from myelosketch.evaluation.statistics import claim_statistics
 from myelosketch.evaluation.summary import summarise
-from myelosketch.provenance import write_json
-from myelosketch.reporting import latex_tables, report_tables
-from myelosketch.reporting.report import report_content
-from myelosketch.tables import read_table
+from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import read_table
+from myelosketch.reporting.pages.report import report_content
+from myelosketch.reporting.tables import latex as latex_tables
+from myelosketch.reporting.tables import methods as report_tables
 
 METHODS = ["ridge", "refiner"]
 SHARED = {"methods": METHODS, "bootstrap": 1000, "seed": 1, "alpha": 0.05}

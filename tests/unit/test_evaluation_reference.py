@@ -8,7 +8,7 @@ from scipy import ndimage
 from myelosketch.errors import InputError
 from myelosketch.evaluation import mni, reference
 from myelosketch.evaluation.demyelination import pooled_reference
-from myelosketch.volumes import Volume, save_volume
+from myelosketch.io.volumes import Volume, save_volume
 
 POOLED = {"mean": 1.25, "sd": 0.12}
 TURN = np.array([[0.96, -0.28, 0], [0.28, 0.96, 0], [0, 0, 1.0]])
@@ -36,7 +36,7 @@ def at(x, y, z):
 
 
 def test_transforms_are_read_as_ants_reads_them(tmp_path):
-    itk = pytest.importorskip("myelosketch.imaging.itk")
+    itk = pytest.importorskip("myelosketch.imaging.registration.itk")
     for name, linear in (("rigid.mat", TURN), ("affine.mat", TURN * [1.1, 0.9, 1.05])):
         write_transform(tmp_path / name, linear=linear, shift=(5, -8, 3), centre=(1, 20, 10))
         found = mni.point_matrix(tmp_path / name)

@@ -9,10 +9,10 @@ import pytest
 from scipy import ndimage
 from scored_scan import MEAN, SD, SHAPE, Scan
 
-from myelosketch import names
-from myelosketch.provenance import read_json, write_json
-from myelosketch.tables import read_table, write_table
-from myelosketch.volumes import load_volume
+from myelosketch.io import names
+from myelosketch.io.provenance import read_json, write_json
+from myelosketch.io.tables import read_table, write_table
+from myelosketch.io.volumes import load_volume
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from evaluation_files import write_tissues
 from scored_scan import AFFINE, Scan
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.provenance import write_json
+from myelosketch.io.provenance import write_json
 
 
 @pytest.fixture

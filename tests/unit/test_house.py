@@ -8,7 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "workflow_scripts/myelosketch"
-FLOORS = ("cohort", "simulation", "imaging", "learning", "evaluation", "reporting", "calibration")
+# from below; rooms of one floor may import each other
+FLOORS = [
+    {"io"}, {"intake", "cohort"}, {"simulation"}, {"imaging"}, {"learning"}, {"evaluation"}, {"reporting"}, {"calibration"},
+]  # fmt: skip
 MODULES = sorted(LIBRARY.rglob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 STUDIES = sorted((ROOT / "studies").glob("*/Snakefile"))
@@ -25,7 +28,7 @@ def imported(path):
 
 
 def floor(parts):
-    return FLOORS.index(parts[0]) + 1 if parts and parts[0] in FLOORS else 0
+    return next((height for height, rooms in enumerate(FLOORS, 1) if parts and parts[0] in rooms), 0)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))

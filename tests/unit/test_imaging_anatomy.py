@@ -7,11 +7,11 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from test_imaging_geometry import rigid
 
 from myelosketch.errors import InputError
-from myelosketch.imaging import anatomy
-from myelosketch.imaging.tissue import TISSUE_CODES
-from myelosketch.imaging.transforms import save_matrix, world_matrix
-from myelosketch.provenance import read_json, sidecar_path
-from myelosketch.volumes import Volume, load_volume, save_volume
+from myelosketch.imaging.anatomy import head as anatomy
+from myelosketch.imaging.anatomy.tissue import TISSUE_CODES
+from myelosketch.imaging.registration.transforms import save_matrix, world_matrix
+from myelosketch.io.provenance import read_json, sidecar_path
+from myelosketch.io.volumes import Volume, load_volume, save_volume
 
 SETTINGS = {
     "tissue": {"template": "affine", "prior_weight": 0.25, "iterations": 1, "smoothing": 0.1},

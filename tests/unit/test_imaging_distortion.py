@@ -8,10 +8,10 @@ from scipy.ndimage import map_coordinates
 from test_imaging_geometry import rigid, write_transform
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.distortion import find_warp, phase_axis
-from myelosketch.imaging.resampling import resample_map
-from myelosketch.provenance import read_json, write_json
-from myelosketch.volumes import Volume
+from myelosketch.imaging.registration.distortion import find_warp, phase_axis
+from myelosketch.imaging.registration.resampling import resample_map
+from myelosketch.io.provenance import read_json, write_json
+from myelosketch.io.volumes import Volume
 
 
 def test_the_config_names_the_axis_before_the_sidecar(tmp_path):

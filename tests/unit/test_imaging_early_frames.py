@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.early_frames import average_early_frames, early_frames
-from myelosketch.imaging.itk import register, to_ants, world_matrix
-from myelosketch.imaging.motion import resample
-from myelosketch.imaging.registration_error import target_error
-from myelosketch.provenance import read_json, sidecar_path, write_json
+from myelosketch.imaging.maps.early_frames import average_early_frames, early_frames
+from myelosketch.imaging.maps.motion import resample
+from myelosketch.imaging.registration.error import target_error
+from myelosketch.imaging.registration.itk import register, to_ants, world_matrix
+from myelosketch.io.provenance import read_json, sidecar_path, write_json
+from myelosketch.io.volumes import Volume, load_volume, save_volume
 from myelosketch.simulation.kinetics import frame_times
 from myelosketch.simulation.participant import simulate_body, simulate_scans
 from myelosketch.simulation.settings import complete_settings
-from myelosketch.volumes import Volume, load_volume, save_volume
 
 COARSE = {
     "voxel_size_mm": {"anatomy": 3.0, "T1w": 3.0, "dwi": 8.0, "MTR": 8.0, "pet": 4.0},

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from test_house import ROOT
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.flair import find_lesions, remove_bias
+from myelosketch.imaging.anatomy.flair import find_lesions, remove_bias
 
 VOXEL = np.array([2.0, 2.0, 2.0])
 SHAPE = (60, 60, 60)

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.imaging.fractions import (
+from myelosketch.imaging.anatomy.tissue import TISSUE_CODES
+from myelosketch.imaging.registration.fractions import (
     FRACTIONS,
     read_fractions,
     read_lesion_source,
@@ -15,9 +16,8 @@ from myelosketch.imaging.fractions import (
     tissues_on,
     write_fractions,
 )
-from myelosketch.imaging.tissue import TISSUE_CODES
-from myelosketch.provenance import read_json, sidecar_path, write_json
-from myelosketch.volumes import Volume, load_volume, save_volume
+from myelosketch.io.provenance import read_json, sidecar_path, write_json
+from myelosketch.io.volumes import Volume, load_volume, save_volume
 
 T1W_AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 T1W_AFFINE[:3, 3] = -39

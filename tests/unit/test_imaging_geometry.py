@@ -8,13 +8,19 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from myelosketch.errors import GeometryError
-from myelosketch.imaging.itk import from_ants, shrink_factors, to_ants, world_matrix
-from myelosketch.imaging.registration_error import target_error
-from myelosketch.imaging.resampling import anti_alias, content_box, crop, resample_fraction, resample_map
-from myelosketch.imaging.transforms import write_transform as write_all_forms
-from myelosketch.imaging.transforms import write_warp
-from myelosketch.provenance import read_json
-from myelosketch.volumes import Volume
+from myelosketch.imaging.registration.error import target_error
+from myelosketch.imaging.registration.itk import from_ants, shrink_factors, to_ants, world_matrix
+from myelosketch.imaging.registration.resampling import (
+    anti_alias,
+    content_box,
+    crop,
+    resample_fraction,
+    resample_map,
+)
+from myelosketch.imaging.registration.transforms import write_transform as write_all_forms
+from myelosketch.imaging.registration.transforms import write_warp
+from myelosketch.io.provenance import read_json
+from myelosketch.io.volumes import Volume
 
 
 def rigid(angles, shift):

@@ -7,10 +7,10 @@ import pytest
 from scipy.signal import lfilter
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.kinetics import dvr_map, fit_dvr, integrals, logan_dvr, srtm_dvr
-from myelosketch.imaging.motion import resample
-from myelosketch.provenance import read_json, sidecar_path, write_json
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.imaging.maps.kinetics import dvr_map, fit_dvr, integrals, logan_dvr, srtm_dvr
+from myelosketch.imaging.maps.motion import resample
+from myelosketch.io.provenance import read_json, sidecar_path, write_json
+from myelosketch.io.volumes import load_volume, save_volume
 
 DURATIONS = np.array([0.25] * 4 + [0.5] * 4 + [1] * 4 + [2] * 4 + [5] * 15)  # 90 min
 STARTS = np.cumsum(DURATIONS) - DURATIONS
@@ -159,7 +159,7 @@ def test_nan_is_counted_and_never_written(scan):
 
 
 def load_pet(inputs):
-    from myelosketch.cohort.raw import load_series
+    from myelosketch.intake.raw import load_series
 
     series = load_series(inputs["pet"])
     return series.data, series.affine

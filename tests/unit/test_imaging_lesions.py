@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.lesions import inverse_of, place_lesions
-from myelosketch.imaging.transforms import save_matrix, write_warp
-from myelosketch.volumes import Volume, save_volume
+from myelosketch.imaging.anatomy.lesions import inverse_of, place_lesions
+from myelosketch.imaging.registration.transforms import save_matrix, write_warp
+from myelosketch.io.volumes import Volume, save_volume
 
 T1W_AFFINE = np.diag([1.5, 1.5, 1.5, 1.0])
 T1W_AFFINE[:3, 3] = -36

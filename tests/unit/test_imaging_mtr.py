@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.imaging.motion import resample
-from myelosketch.imaging.mtr import compute_mtr, magnetisation_transfer_ratio
-from myelosketch.provenance import read_json, sidecar_path
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.imaging.maps.motion import resample
+from myelosketch.imaging.maps.mtr import compute_mtr, magnetisation_transfer_ratio
+from myelosketch.io.provenance import read_json, sidecar_path
+from myelosketch.io.volumes import load_volume, save_volume
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 SETTINGS = {"align": False, "noise_share": 0.1, "seed": 1}

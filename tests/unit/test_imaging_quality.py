@@ -12,15 +12,21 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from myelosketch.errors import InputError
-from myelosketch.imaging import alignment, itk, overlay
-from myelosketch.imaging.itk import from_ants
-from myelosketch.imaging.quality import Head, as_placed, check_registration, load_maps, transforms_of
-from myelosketch.imaging.quality_verdicts import NUMBERS, problems
-from myelosketch.imaging.repeats import Answers, distances_to, register_anew
-from myelosketch.imaging.template import load_template
-from myelosketch.imaging.transforms import save_matrix, write_warp
-from myelosketch.names import UNITS
-from myelosketch.volumes import Volume, load_volume, save_volume
+from myelosketch.imaging.anatomy.template import load_template
+from myelosketch.imaging.registration import alignment, itk, overlay
+from myelosketch.imaging.registration.itk import from_ants
+from myelosketch.imaging.registration.quality import (
+    Head,
+    as_placed,
+    check_registration,
+    load_maps,
+    transforms_of,
+)
+from myelosketch.imaging.registration.repeats import Answers, distances_to, register_anew
+from myelosketch.imaging.registration.transforms import save_matrix, write_warp
+from myelosketch.imaging.registration.verdicts import NUMBERS, problems
+from myelosketch.io.names import UNITS
+from myelosketch.io.volumes import Volume, load_volume, save_volume
 
 LIMITS = {
     "starts": 1, "coverage": 0.85, "overlap": 0.85, "border_shift_mm": 1.5, "inverse_mm": 2.5, "repeat_mm": 2.5,

@@ -4,9 +4,8 @@ import pytest
 import yaml
 from test_cohort_refusals import ROOT, SCHEMA
 
-from myelosketch.cohort.verdicts import check_accept
 from myelosketch.errors import InputError
-from myelosketch.imaging.quality_verdicts import (
+from myelosketch.imaging.registration.verdicts import (
     NUMBERS,
     TABLE_COLUMNS,
     admit_registrations,
@@ -14,8 +13,9 @@ from myelosketch.imaging.quality_verdicts import (
     problems,
     refuse_registrations,
 )
-from myelosketch.provenance import write_json
-from myelosketch.tables import read_table
+from myelosketch.intake.checks import check_accept
+from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import read_table
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())["registration"]
 LIMITS = CONFIG["quality"]

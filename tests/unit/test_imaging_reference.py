@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from myelosketch.imaging.kinetics import reference_region
-from myelosketch.volumes import Volume, save_volume
+from myelosketch.imaging.maps.kinetics import reference_region
+from myelosketch.io.volumes import Volume, save_volume
 
 REGISTRATION = {"metric": "mattes", "sampling": 0.2, "finest_mm": 4.0, "starts": 0, "dwi": "rigid"}
 

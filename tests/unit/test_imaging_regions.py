@@ -9,19 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from myelosketch import names
 from myelosketch.errors import InputError
-from myelosketch.imaging.fractions import FRACTIONS
 from myelosketch.imaging.regions import (
     gather_volumes,
     label_regions,
     make_regions,
     region_volumes,
 )
-from myelosketch.names import REGION_CODES
-from myelosketch.provenance import read_json
-from myelosketch.tables import read_table
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.imaging.registration.fractions import FRACTIONS
+from myelosketch.io import names
+from myelosketch.io.names import REGION_CODES
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import read_table
+from myelosketch.io.volumes import load_volume, save_volume
 
 OTHER, NAWM, LESION = (REGION_CODES[name] for name in ("other", "nawm", "lesion"))
 

@@ -9,9 +9,10 @@ from known_heads import brain_points, contrast, moved, noisy, template_head
 from test_imaging_geometry import rigid
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.imaging.fractions import read_fractions
-from myelosketch.imaging.itk import check_centres, to_ants, world_matrix
-from myelosketch.imaging.registration import (
+from myelosketch.imaging.registration.error import target_error
+from myelosketch.imaging.registration.fractions import read_fractions
+from myelosketch.imaging.registration.itk import check_centres, to_ants, world_matrix
+from myelosketch.imaging.registration.to_petref import (
     linear_settings,
     load_map,
     petref_chain,
@@ -19,9 +20,8 @@ from myelosketch.imaging.registration import (
     register_to_t1w,
     tensor_contrast,
 )
-from myelosketch.imaging.registration_error import target_error
-from myelosketch.provenance import read_json, sidecar_path
-from myelosketch.volumes import Volume, load_volume, save_volume
+from myelosketch.io.provenance import read_json, sidecar_path
+from myelosketch.io.volumes import Volume, load_volume, save_volume
 
 REGISTRATION = {
     "metric": "mattes",

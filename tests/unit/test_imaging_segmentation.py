@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.labels import BIDS, FREESURFER, tissue_of_name, tissue_of_number
-from myelosketch.imaging.segmentation import read_segmentation, tissue_codes
-from myelosketch.volumes import Volume
+from myelosketch.imaging.anatomy.labels import BIDS, FREESURFER, tissue_of_name, tissue_of_number
+from myelosketch.imaging.anatomy.segmentation import read_segmentation, tissue_codes
+from myelosketch.io.volumes import Volume
 
 SIDE = 24
 # shells of a ball: white matter within, grey matter, CSF outside

@@ -7,8 +7,15 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from test_imaging_geometry import oblique, rigid
 
-from myelosketch.imaging.starts import TURN_DEG, Similarity, axes, centre_of_mass, shrink, start_poses
-from myelosketch.volumes import Volume
+from myelosketch.imaging.registration.starts import (
+    TURN_DEG,
+    Similarity,
+    axes,
+    centre_of_mass,
+    shrink,
+    start_poses,
+)
+from myelosketch.io.volumes import Volume
 
 
 def blob(seed=0, shape=(24, 28, 26)):

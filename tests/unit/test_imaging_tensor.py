@@ -9,16 +9,16 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.motion import (
+from myelosketch.imaging.maps.motion import (
     align_volumes,
     displacement,
     resample,
     rotate_gradients,
     rotation_degrees,
 )
-from myelosketch.imaging.tensor import clean_signal, denoise_series, fit_tensor, tensor_maps
-from myelosketch.provenance import read_json, sidecar_path
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.imaging.maps.tensor import clean_signal, denoise_series, fit_tensor, tensor_maps
+from myelosketch.io.provenance import read_json, sidecar_path
+from myelosketch.io.volumes import load_volume, save_volume
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 OUTPUTS = ("raw_fa", "raw_rd", "raw_ad", "raw_md", "raw_b0")

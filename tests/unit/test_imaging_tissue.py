@@ -7,12 +7,12 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filt
 from test_imaging_geometry import rigid
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.brain import brain_mask, correct_bias, prepare_head, rough_brain
-from myelosketch.imaging.lesions import inverse_of
-from myelosketch.imaging.resampling import resample_fraction
-from myelosketch.imaging.template import DEEP_NUCLEI, check_likeness, deep_grey, place_template
-from myelosketch.imaging.tissue import TISSUE_CODES, atropos, check_tissue, fill_lesions, segment
-from myelosketch.volumes import Volume
+from myelosketch.imaging.anatomy.brain import brain_mask, correct_bias, prepare_head, rough_brain
+from myelosketch.imaging.anatomy.lesions import inverse_of
+from myelosketch.imaging.anatomy.template import DEEP_NUCLEI, check_likeness, deep_grey, place_template
+from myelosketch.imaging.anatomy.tissue import TISSUE_CODES, atropos, check_tissue, fill_lesions, segment
+from myelosketch.imaging.registration.resampling import resample_fraction
+from myelosketch.io.volumes import Volume
 
 POSE = rigid((4, 3, -5), (3, -5, 4))
 VOXEL, SIDE = 3.0, 220.0

@@ -7,10 +7,10 @@ from scipy.ndimage import gaussian_filter
 from test_imaging_geometry import rigid
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.itk import register, to_ants, world_matrix
-from myelosketch.imaging.registration_error import target_error
-from myelosketch.imaging.resampling import content_box, crop
-from myelosketch.volumes import Volume
+from myelosketch.imaging.registration.error import target_error
+from myelosketch.imaging.registration.itk import register, to_ants, world_matrix
+from myelosketch.imaging.registration.resampling import content_box, crop
+from myelosketch.io.volumes import Volume
 
 SETTINGS = {"kind": "Rigid", "metric": "mattes", "sampling": 0.2, "finest_mm": 4.0, "seed": 1}
 TISSUES_OF_PET = (0.6, 1.0, 1.27)

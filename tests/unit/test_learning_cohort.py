@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from myelosketch.errors import GeometryError, InputError
+from myelosketch.io.volumes import save_volume
 from myelosketch.learning import crops as crops_module
 from myelosketch.learning.crops import FoldCrops, cut_around, prepare_scan
 from myelosketch.learning.data import TRAINING_FILES, fit_normalisation, load_fold, load_maps
 from myelosketch.learning.losses import region_weights
-from myelosketch.volumes import save_volume
 
 SHAPE = (20, 22, 18)
 # DVR = INTERCEPT + SLOPES . (MTR, FA, RD, AD): what a linear model must find again

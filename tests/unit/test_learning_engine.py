@@ -10,12 +10,12 @@ from test_learning_cohort import tiny_settings, write_cohort
 from test_learning_training import train
 
 from myelosketch.errors import InputError
+from myelosketch.io.tables import read_table
 from myelosketch.learning import fitting, training
 from myelosketch.learning.device import memory_advice
 from myelosketch.learning.gan import ConditionalGAN
 from myelosketch.learning.models import load_model
 from myelosketch.learning.progress import collapse, warnings_of
-from myelosketch.tables import read_table
 
 GB = 1_000_000_000
 

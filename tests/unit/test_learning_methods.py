@@ -15,6 +15,8 @@ from test_learning_cohort import (  # noqa: F401
 )
 
 from myelosketch.errors import InputError
+from myelosketch.io.provenance import read_json
+from myelosketch.io.volumes import load_volume, save_volume
 from myelosketch.learning.data import fit_normalisation, load_fold
 from myelosketch.learning.models import load_model, save_model
 from myelosketch.learning.predict import predict_scan
@@ -29,8 +31,6 @@ from myelosketch.learning.ridge import (
 )
 from myelosketch.learning.template import TemplateModel, fit_template, masked_mean, template_grid
 from myelosketch.learning.training import configuration_hash, train_stage
-from myelosketch.provenance import read_json
-from myelosketch.volumes import load_volume, save_volume
 
 
 def maps_of(files, index=0):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from myelosketch.errors import InputError
+from myelosketch.io.provenance import file_hash, read_json
 from myelosketch.learning.models import load_model, save_model
-from myelosketch.provenance import file_hash, read_json
 
 RANGES = {"MTR": [12.0, 55.0], "FA": [0.0, 0.9], "RD": [0.1, 3.1], "AD": [0.3, 3.4], "DVR": [0.2, 2.1]}
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from test_learning_cohort import write_cohort
 
-from myelosketch import names
 from myelosketch.errors import InputError
+from myelosketch.io import names
 from myelosketch.learning.data import TRAINING_FILES, data_hash, load_fold
 from myelosketch.learning.packs import pack_scans, read_packs
 

@@ -7,12 +7,12 @@ import torch
 from test_learning_cohort import cohort, rewrite, tiny_settings  # noqa: F401
 
 from myelosketch.errors import InputError
+from myelosketch.io.names import INPUT_MAPS
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.crops import step_loader
 from myelosketch.learning.data import fit_normalisation, load_fold
 from myelosketch.learning.device import choose_device, choose_precision
 from myelosketch.learning.training import build
-from myelosketch.names import INPUT_MAPS
 
 
 def players(data, method="sketcher", **changes):

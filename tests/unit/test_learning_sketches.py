@@ -7,6 +7,7 @@ import pytest
 from test_learning_cohort import tiny_settings, write_cohort
 from test_learning_training import train
 
+from myelosketch.io.volumes import load_volume
 from myelosketch.learning.data import load_fold
 from myelosketch.learning.inference import NetworkModel
 from myelosketch.learning.ladder import needed_models
@@ -14,7 +15,6 @@ from myelosketch.learning.models import load_model
 from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.ridge import RidgeModel, fit_ridge
 from myelosketch.learning.variants import changed_models
-from myelosketch.volumes import load_volume
 
 METHODS = ("ridge", "sketcher", "refiner")
 

@@ -5,9 +5,9 @@ import pytest
 from report_run import FACTS, PROVENANCE, write_maps, write_run
 from test_reporting_report import CAPTIONS, HEADINGS
 
-from myelosketch.reporting.patient_page import write_patient_pages
-from myelosketch.reporting.report import write_report
-from myelosketch.run_files import RunFolder
+from myelosketch.io.run_files import RunFolder
+from myelosketch.reporting.pages.patient import write_patient_pages
+from myelosketch.reporting.pages.report import write_report
 
 pytestmark = [
     pytest.mark.browser,

@@ -10,17 +10,15 @@ import pytest
 from matplotlib.image import imread
 
 from myelosketch.errors import InputError
-from myelosketch.reporting import (
-    demyelination_figure,
-    ladder_figure,
-    lesion_figures,
-    quality_figures,
-    regional_figures,
-    style,
-)
-from myelosketch.reporting.saving import draw
+from myelosketch.io.tables import read_table, write_table
+from myelosketch.reporting.figures import demyelination as demyelination_figure
+from myelosketch.reporting.figures import ladder as ladder_figure
+from myelosketch.reporting.figures import lesions as lesion_figures
+from myelosketch.reporting.figures import regions as regional_figures
+from myelosketch.reporting.figures import style
+from myelosketch.reporting.figures import training_and_error as quality_figures
+from myelosketch.reporting.figures.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError
-from myelosketch.tables import read_table, write_table
 
 METHODS = ["template", "ridge", "sketcher", "refiner"]
 SUBJECTS = {"01": "MS", "02": "MS", "03": "MS", "04": "HC", "05": "HC"}

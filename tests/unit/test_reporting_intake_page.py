@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 from intake_scans import copied, inspected, make_maps, part_of_head, rewrite, row
 
-from myelosketch.cohort.intake import gather_intake
-from myelosketch.cohort.units import default_units
-from myelosketch.reporting import intake_page
-from myelosketch.tables import write_table
+from myelosketch.intake.gate import gather_intake
+from myelosketch.io.tables import write_table
+from myelosketch.io.units import default_units
+from myelosketch.reporting.pages import intake as intake_page
 
 
 @pytest.fixture
 def made(tmp_path, monkeypatch):
     """Intake of four scans: ok, refused, suspicious, accepted; the arguments of the page."""
-    monkeypatch.setattr("myelosketch.cohort.mirror.COMPARED", ())
+    monkeypatch.setattr("myelosketch.intake.mirror.COMPARED", ())
     paths = []
     for seed in range(1, 5):
         (tmp_path / f"data{seed}").mkdir()

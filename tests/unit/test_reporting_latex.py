@@ -7,9 +7,15 @@ import subprocess
 import pytest
 from report_run import FACTS, write_run
 
-from myelosketch.reporting.html_tables import HtmlTable
-from myelosketch.reporting.latex_tables import ONE_PAGE, cohort_note, escape, latex_table, write_latex_tables
-from myelosketch.run_files import RunFolder
+from myelosketch.io.run_files import RunFolder
+from myelosketch.reporting.tables.latex import (
+    ONE_PAGE,
+    cohort_note,
+    escape,
+    latex_table,
+    write_latex_tables,
+)
+from myelosketch.reporting.tables.text import HtmlTable
 
 NAMES = ["ladder", "claims", "demyelination", "lesion_agreement", "statistics"]
 DOCUMENT = r"""\documentclass{article}

@@ -10,21 +10,19 @@ import pandas as pd
 import pytest
 from figure_tables import CONTROLS, METHODS, PATIENTS, K, write_tables
 
-from myelosketch import names
-from myelosketch.reporting import (
-    bland_altman_figure,
-    calibration_figure,
-    comparison_figures,
-    lesion_figures,
-    registration_figure,
-    roc_figure,
-    sensitivity_figure,
-    style,
-)
-from myelosketch.reporting.catalogue import FIGURES
-from myelosketch.reporting.saving import draw_figure
+from myelosketch.io import names
+from myelosketch.io.tables import read_table, write_table
+from myelosketch.reporting.figures import bland_altman as bland_altman_figure
+from myelosketch.reporting.figures import calibration as calibration_figure
+from myelosketch.reporting.figures import comparison as comparison_figures
+from myelosketch.reporting.figures import lesions as lesion_figures
+from myelosketch.reporting.figures import registration as registration_figure
+from myelosketch.reporting.figures import roc as roc_figure
+from myelosketch.reporting.figures import sensitivity as sensitivity_figure
+from myelosketch.reporting.figures import style
+from myelosketch.reporting.figures.catalogue import FIGURES
+from myelosketch.reporting.figures.saving import draw_figure
 from myelosketch.reporting.source_tables import NothingToDrawError
-from myelosketch.tables import read_table, write_table
 
 LIMITS = {"repeat_mm": 2.0, "overlap": 0.9, "template_mm": 6.0, "starts": 3}
 

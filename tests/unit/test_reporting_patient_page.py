@@ -11,13 +11,14 @@ from PIL import Image
 from report_run import AFFINE, SHAPE, patient, predictions, write_maps, write_run
 
 from myelosketch.errors import GeometryError
-from myelosketch.reporting import patient_page, style
-from myelosketch.reporting.patient_page import choose_slices, load_maps, write_patient_pages
-from myelosketch.reporting.slice_panels import agreement_panel, mark_path, outline_path, png_uri
-from myelosketch.reporting.slices import Window
-from myelosketch.run_files import RunFolder
-from myelosketch.tables import write_table
-from myelosketch.volumes import save_volume
+from myelosketch.io.run_files import RunFolder
+from myelosketch.io.tables import write_table
+from myelosketch.io.volumes import save_volume
+from myelosketch.reporting.figures import style
+from myelosketch.reporting.figures.slices import Window
+from myelosketch.reporting.pages import patient as patient_page
+from myelosketch.reporting.pages.patient import choose_slices, load_maps, write_patient_pages
+from myelosketch.reporting.pages.slice_panels import agreement_panel, mark_path, outline_path, png_uri
 
 METHODS = ["the_mean", "refiner"]
 PEOPLE = ["MS01", "MS02"]

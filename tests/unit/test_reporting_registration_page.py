@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from test_imaging_quality_verdicts import LIMITS, row, write_scans
 
-from myelosketch.cohort.thumbnails import png
-from myelosketch.imaging.quality_verdicts import gather_quality
-from myelosketch.provenance import write_bytes
-from myelosketch.reporting import registration_page
+from myelosketch.imaging.registration.verdicts import gather_quality
+from myelosketch.intake.thumbnails import png
+from myelosketch.io.provenance import write_bytes
+from myelosketch.reporting.pages import registration as registration_page
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 from report_run import FACTS, PROVENANCE, write_run
 
 from myelosketch.errors import InputError
-from myelosketch.reporting import report
-from myelosketch.reporting.captions import render_caption
-from myelosketch.reporting.catalogue import FIGURES, SECTIONS
-from myelosketch.reporting.pages import cell
-from myelosketch.run_files import RunFolder
-from myelosketch.tables import write_table
+from myelosketch.io.run_files import RunFolder
+from myelosketch.io.tables import write_table
+from myelosketch.reporting.figures.catalogue import FIGURES, SECTIONS
+from myelosketch.reporting.pages import report
+from myelosketch.reporting.pages.captions import render_caption
+from myelosketch.reporting.pages.rendering import cell
 
 CAPTIONS = Path(__file__).parents[2] / "rules/captions/figures.rst"
 HEADINGS = [

@@ -6,11 +6,14 @@ import pandas as pd
 import pytest
 from report_run import score
 
-from myelosketch.reporting import claims_tables, cohort_tables, lesion_tables, report_tables
-from myelosketch.reporting.findings import findings
-from myelosketch.reporting.html_tables import interval, number, p_value
-from myelosketch.run_files import RunFolder
-from myelosketch.tables import write_table
+from myelosketch.io.run_files import RunFolder
+from myelosketch.io.tables import write_table
+from myelosketch.reporting.pages.findings import findings
+from myelosketch.reporting.tables import claims as claims_tables
+from myelosketch.reporting.tables import cohort as cohort_tables
+from myelosketch.reporting.tables import lesions as lesion_tables
+from myelosketch.reporting.tables import methods as report_tables
+from myelosketch.reporting.tables.text import interval, number, p_value
 
 FRAUDS = ("all_demyelinated", "the_mean", "copied_contrast")
 

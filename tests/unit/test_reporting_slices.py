@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgb
 
-from myelosketch import names
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.reporting import agreement_figure, qualitative_figure, slices, style
+from myelosketch.io import names
+from myelosketch.io.run_files import RunFolder
+from myelosketch.io.tables import write_table
+from myelosketch.io.volumes import save_volume
+from myelosketch.reporting.figures import agreement as agreement_figure
+from myelosketch.reporting.figures import qualitative as qualitative_figure
+from myelosketch.reporting.figures import slices, style
 from myelosketch.reporting.source_tables import NothingToDrawError
-from myelosketch.run_files import RunFolder
-from myelosketch.tables import write_table
-from myelosketch.volumes import save_volume
 
 SHAPE = (14, 16, 8)
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from myelosketch import names
-from myelosketch.reporting import panels, style
-from myelosketch.reporting.captions import render_caption
-from myelosketch.reporting.catalogue import FIGURES
+from myelosketch.io import names
+from myelosketch.reporting.figures import panels, style
+from myelosketch.reporting.figures.catalogue import FIGURES
+from myelosketch.reporting.pages.captions import render_caption
 from myelosketch.reporting.source_tables import NothingToDrawError
 
 ROOT = Path(__file__).parents[2]
 REPORTING = ROOT / "workflow_scripts/myelosketch/reporting"
 DRAWING = sorted(
-    path for path in REPORTING.glob("*.py") if "matplotlib" in path.read_text() and path.name != "style.py"
+    path for path in REPORTING.rglob("*.py") if "matplotlib" in path.read_text() and path.name != "style.py"
 )
 CAPTIONS = ROOT / "rules/captions/figures.rst"
 FACTS = {
@@ -121,7 +121,7 @@ def test_every_figure_has_what_draws_it():
     for figure in FIGURES.values():
         module, function = figure.build.split(".")
         taken = inspect.signature(
-            getattr(importlib.import_module(f"myelosketch.reporting.{module}"), function)
+            getattr(importlib.import_module(f"myelosketch.reporting.figures.{module}"), function)
         )
         keywords = {name for name, item in taken.parameters.items() if item.kind is item.KEYWORD_ONLY}
         wanted = {"simulated", *figure.settings, *(["maps"] if figure.maps else [])}

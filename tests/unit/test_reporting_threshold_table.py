@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from myelosketch.evaluation.reference import GRID_AFFINE, GRID_SHAPE
-from myelosketch.provenance import write_json
-from myelosketch.reporting.threshold_table import threshold_table
-from myelosketch.run_files import RunFolder
-from myelosketch.volumes import save_volume
+from myelosketch.io.provenance import write_json
+from myelosketch.io.run_files import RunFolder
+from myelosketch.io.volumes import save_volume
+from myelosketch.reporting.tables.thresholds import threshold_table
 
 MEAN, SD = 1.27, 0.08
 

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from myelosketch import names
 from myelosketch.errors import InputError
-from myelosketch.run_files import RunFiles, RunFolder, check_results_folder
+from myelosketch.io import names
+from myelosketch.io.run_files import RunFiles, RunFolder, check_results_folder
 
 DECLARED = (
     "/store/results/evaluation/summary.tsv",

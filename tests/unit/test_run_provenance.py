@@ -1,6 +1,6 @@
 """What a run says it was made with."""
 
-from myelosketch.provenance import read_json
+from myelosketch.io.provenance import read_json
 from myelosketch.reporting import run_provenance
 
 CONFIG = {"seed": 7, "evaluation": {"k": 1.0, "methods": ["ridge", "refiner"]}}

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from myelosketch.errors import InputError
-from myelosketch.provenance import file_hash, read_json
+from myelosketch.io.provenance import file_hash, read_json
+from myelosketch.io.tables import read_table
+from myelosketch.io.volumes import check_same_grid, load_volume
 from myelosketch.simulation.cohort import (
     describe_cohort,
     participants,
@@ -19,8 +21,6 @@ from myelosketch.simulation.cohort import (
 )
 from myelosketch.simulation.participant import TISSUE_CODES, simulate_participant
 from myelosketch.simulation.settings import DEFAULTS, complete_settings
-from myelosketch.tables import read_table
-from myelosketch.volumes import check_same_grid, load_volume
 
 COARSE = {"voxel_size_mm": {"anatomy": 4.0, "T1w": 4.0, "dwi": 5.0, "MTR": 5.0, "pet": 6.0}}
 

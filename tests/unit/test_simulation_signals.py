@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from myelosketch.imaging.kinetics import logan_dvr
-from myelosketch.imaging.mtr import magnetisation_transfer_ratio
-from myelosketch.imaging.tensor import tensor_maps
+from myelosketch.imaging.maps.kinetics import logan_dvr
+from myelosketch.imaging.maps.mtr import magnetisation_transfer_ratio
+from myelosketch.imaging.maps.tensor import tensor_maps
 from myelosketch.simulation import diffusion_signal, physics, scanner
 from myelosketch.simulation.gradients import fsl_directions
 from myelosketch.simulation.kinetics import LOGAN_START_MIN, REFERENCE_K2, frame_times

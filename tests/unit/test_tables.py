@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from myelosketch.errors import InputError
-from myelosketch.provenance import provenance, read_json, sidecar_path, write_json
-from myelosketch.tables import read_table, write_table
+from myelosketch.io.provenance import provenance, read_json, sidecar_path, write_json
+from myelosketch.io.tables import read_table, write_table
 
 
 def test_missing_is_na_and_identifiers_stay_text(tmp_path):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.provenance import read_json
-from myelosketch.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.io.provenance import read_json
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 
 
 def test_data_and_affine_come_back(tmp_path, affine):

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from workflow_run import jobs, snakemake
 
-from myelosketch.tables import read_table
+from myelosketch.io.tables import read_table
 
 STUDY = "studies/ablations/Snakefile"
 VARIANTS = {

@@ -7,8 +7,8 @@ import yaml
 from workflow_run import SMOKE, jobs, snakemake
 
 from myelosketch.cohort.table import FILE_COLUMNS
+from myelosketch.io.tables import read_table
 from myelosketch.simulation.cohort import describe_cohort, participants, simulated_files
-from myelosketch.tables import read_table
 
 
 @pytest.fixture

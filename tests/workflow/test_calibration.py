@@ -3,8 +3,8 @@
 import pandas as pd
 from workflow_run import jobs, snakemake
 
-from myelosketch.provenance import write_json
-from myelosketch.tables import write_table
+from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import write_table
 
 STUDY = {"snakefile": "studies/calibration/Snakefile", "configs": ()}
 

@@ -6,11 +6,11 @@ import pytest
 import yaml
 from workflow_run import SMOKE, snakemake
 
-from myelosketch import names
 from myelosketch.cohort.table import FILE_COLUMNS
-from myelosketch.provenance import read_json
-from myelosketch.tables import read_table, write_table
-from myelosketch.volumes import load_volume
+from myelosketch.io import names
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import read_table, write_table
+from myelosketch.io.volumes import load_volume
 
 WITHOUT_MASK = "sub-MS01"
 # two of each group are what two folds need

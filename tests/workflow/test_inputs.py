@@ -9,10 +9,10 @@ import pytest
 import yaml
 from workflow_run import SMOKE, jobs, snakemake
 
-from myelosketch import names
 from myelosketch.cohort.table import FILE_COLUMNS
-from myelosketch.tables import read_table, write_table
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.io import names
+from myelosketch.io.tables import read_table, write_table
+from myelosketch.io.volumes import load_volume, save_volume
 
 
 @pytest.fixture

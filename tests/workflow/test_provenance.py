@@ -4,7 +4,7 @@ import pytest
 import yaml
 from workflow_run import SMOKE, jobs
 
-from myelosketch.provenance import read_json
+from myelosketch.io.provenance import read_json
 
 
 @pytest.fixture(scope="module")

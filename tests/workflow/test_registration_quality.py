@@ -7,9 +7,9 @@ import pytest
 import yaml
 from workflow_run import SMOKE, snakemake
 
-from myelosketch import names
-from myelosketch.tables import read_table
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.io import names
+from myelosketch.io.tables import read_table
+from myelosketch.io.volumes import load_volume, save_volume
 
 WRONG = "sub-MS02"
 # the intake finds half a head suspicious; its user lets it pass

@@ -7,7 +7,7 @@ import browser
 import pytest
 from workflow_run import snakemake
 
-from myelosketch.tables import read_table
+from myelosketch.io.tables import read_table
 
 LATEX = ("ladder", "claims", "demyelination", "lesion_agreement", "statistics")
 MEGABYTE = 1e6

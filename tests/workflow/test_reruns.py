@@ -7,7 +7,7 @@ import pytest
 import yaml
 from workflow_run import ROOT, SMOKE, jobs
 
-from myelosketch.tables import read_table, write_table
+from myelosketch.io.tables import read_table, write_table
 
 IMAGING = {"prepare_anatomy", "register_scan", "label_scan"}
 LEARNING = {"fit_template", "fit_ridge", "fit_threshold", "train_network"}

@@ -7,12 +7,12 @@ import pytest
 import yaml
 from workflow_run import SMOKE, jobs, snakemake
 
-from myelosketch import names
-from myelosketch.imaging.itk import world_matrix
-from myelosketch.imaging.registration_error import target_error
-from myelosketch.provenance import read_json, sidecar_path
+from myelosketch.imaging.registration.error import target_error
+from myelosketch.imaging.registration.itk import world_matrix
+from myelosketch.io import names
+from myelosketch.io.provenance import read_json, sidecar_path
+from myelosketch.io.volumes import check_same_grid, load_volume
 from myelosketch.simulation.cohort import truth_file
-from myelosketch.volumes import check_same_grid, load_volume
 
 SETTINGS = {
     "simulation": {

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from workflow_run import SMOKE, jobs, snakemake
 
-from myelosketch import names
-from myelosketch.provenance import read_json
-from myelosketch.reporting.catalogue import FIGURES
-from myelosketch.tables import read_table
-from myelosketch.volumes import check_same_grid, load_volume, save_volume
+from myelosketch.io import names
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import read_table
+from myelosketch.io.volumes import check_same_grid, load_volume, save_volume
+from myelosketch.reporting.figures.catalogue import FIGURES
 
 PATIENTS = [f"sub-MS0{number}" for number in range(1, 5)]
 SCANS = PATIENTS + [f"sub-HC0{number}" for number in range(1, 5)]

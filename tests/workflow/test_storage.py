@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workflow_run import ROOT, SMOKE, jobs, snakemake
 
-from myelosketch import names
+from myelosketch.io import names
 
 SCAN = "sub-HC01"
 # what the regions of one simulated scan need

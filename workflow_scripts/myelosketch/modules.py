@@ -17,20 +17,28 @@ def hash_of(*modules):
 
     Parameters
     ----------
-    modules : names below ``myelosketch``, such as "imaging.anatomy"
+    modules : names below ``myelosketch``, such as "learning.training"
 
     Returns
     -------
     str, 16 hexadecimal digits
     """
     found, pending = set(), [f"myelosketch.{name}" for name in modules]
+    for name in pending:
+        if not path_of(name).is_file():
+            raise ValueError(f"The library has no module {name}.")
     while pending:
-        path = ROOT.joinpath(*pending.pop().split(".")).with_suffix(".py")
+        path = path_of(pending.pop())
         if path not in found and path.is_file():
             found.add(path)
             pending += imports_of(path)
     together = "".join(digest(path) for path in sorted(found))
     return hashlib.sha256(together.encode()).hexdigest()[:16]
+
+
+def path_of(module):
+    """Path of a module by its full name, whether it exists or not."""
+    return ROOT.joinpath(*module.split(".")).with_suffix(".py")
 
 
 @cache  # a module is imported by many

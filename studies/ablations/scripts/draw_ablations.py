@@ -3,11 +3,11 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.reporting.saving import draw_figure
+    from myelosketch.reporting.figures.saving import draw_figure
 
     facts = dict(snakemake.params.facts)
     draw_figure(
-        "ablation_figure.build_ablations",
+        "ablations.build_ablations",
         [snakemake.input.ablations],
         title="Ablations",
         simulated=facts.pop("simulated"),

@@ -4,7 +4,7 @@ from myelosketch.job import job
 
 with job(snakemake):
     from myelosketch.calibration.measure import measure_participant
-    from myelosketch.names import subject_of
+    from myelosketch.io.names import subject_of
 
     given = {name: path for name, path in snakemake.input.items() if path}
     truth = {name.removeprefix("truth_"): path for name, path in given.items() if name.startswith("truth_")}

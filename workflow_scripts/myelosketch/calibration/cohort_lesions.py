@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from myelosketch.tables import read_table
+from myelosketch.io.tables import read_table
 
 LOAD_COLUMNS = ("subject", "n_lesions", "load_ml", "largest_ml")
 KIND_COLUMNS = ("kind", "n", "share", "share_of_load", "mean_myelin", "mean_axons", "mean_water")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from myelosketch.tables import read_table
+from myelosketch.io.tables import read_table
 
 COLUMNS = ("rule", "n", "seconds_median", "seconds_max", "memory_mb_median", "memory_mb_max")
 RULES = ("simulate_participant", "simulate_control", "measure_participant", "survey_lesions")

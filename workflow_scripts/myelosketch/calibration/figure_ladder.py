@@ -8,8 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from myelosketch.calibration.criteria import FROM_TRUTH, ORDER
 from myelosketch.calibration.figure_tissue import BLUE, VERMILION
-from myelosketch.reporting import style
 from myelosketch.reporting.display import method_name
+from myelosketch.reporting.figures import style
 
 PANELS = (
     ("mcc", "MCC, higher is better"),

@@ -7,7 +7,7 @@ import pandas as pd
 from myelosketch.calibration import lesion_targets as targets
 from myelosketch.calibration.figure_tissue import BLUE, ORANGE
 from myelosketch.calibration.lesion_survey import relative_risk
-from myelosketch.reporting import style
+from myelosketch.reporting.figures import style
 from myelosketch.simulation import lesion_statistics as measured
 
 

@@ -4,9 +4,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from myelosketch.names import REGION_CODES
-from myelosketch.reporting import style
-from myelosketch.reporting.slices import brain_window, largest_lesion_slice, orientation_marks, outline, show
+from myelosketch.io.names import REGION_CODES
+from myelosketch.reporting.figures import style
+from myelosketch.reporting.figures.slices import (
+    brain_window,
+    largest_lesion_slice,
+    orientation_marks,
+    outline,
+    show,
+)
 
 # map, title, colour map, lowest and highest value; None: the brain's percentiles 2 and 99.8
 COLUMNS = (

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from myelosketch.calibration.participant import TISSUES
 from myelosketch.calibration.relations import lesion_voxels, rank_correlation
 from myelosketch.calibration.targets import ABSOLUTE, PERCENT, POINTS, QUANTITIES, TARGETS
-from myelosketch.reporting import style
+from myelosketch.reporting.figures import style
 from myelosketch.reporting.source_tables import NothingToDrawError
 
 # Okabe and Ito's colours: told apart with every kind of colour vision

@@ -1,7 +1,7 @@
 """Which files of a run the calibration reads; light, because the study asks while parsed."""
 
 from myelosketch.errors import InputError
-from myelosketch.names import derived_maps, subject_of
+from myelosketch.io.names import derived_maps, subject_of
 from myelosketch.simulation.cohort import truth_files
 
 GIVEN = ("T1w", "FLAIR", "lesion_mask")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from myelosketch.evaluation.lesions import label_lesions
-from myelosketch.provenance import read_json, write_json
+from myelosketch.io.provenance import read_json, write_json
 from myelosketch.simulation.lesion_statistics import DISTANCE_EDGES_MM, SMALLEST_MM3
 
 RATIO_FROM_MM3 = 10.0  # as measured (simulation.lesion_statistics.AXIS_RATIO)

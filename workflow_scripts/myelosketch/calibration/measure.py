@@ -9,13 +9,13 @@ import numpy as np
 from myelosketch.calibration.participant import TISSUES, Participant, save_participant
 from myelosketch.errors import InputError
 from myelosketch.imaging.regions import label_regions
-from myelosketch.imaging.resampling import resample_fraction, resample_map
+from myelosketch.imaging.registration.resampling import resample_fraction, resample_map
+from myelosketch.io.names import REGION_CODES
+from myelosketch.io.provenance import read_json, sidecar_path
+from myelosketch.io.tables import read_table
+from myelosketch.io.volumes import Volume, load_volume
 from myelosketch.learning.data import bounding_box
-from myelosketch.names import REGION_CODES
-from myelosketch.provenance import read_json, sidecar_path
 from myelosketch.simulation.cohort import TRUTH_MAPS
-from myelosketch.tables import read_table
-from myelosketch.volumes import Volume, load_volume
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's world against NIfTI's
 MODALITY = {

@@ -12,8 +12,8 @@ from myelosketch.calibration.markdown import frame, number, table
 from myelosketch.calibration.steps import read_ladder
 from myelosketch.calibration.targets import TISSUE_NAMES
 from myelosketch.evaluation.summary import read_scores
-from myelosketch.provenance import write_text
-from myelosketch.tables import read_table, write_table
+from myelosketch.io.provenance import write_text
+from myelosketch.io.tables import read_table, write_table
 
 TEMPLATE = "simulation.md.j2"
 KIND_NAMES = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.names import INPUT_MAPS
-from myelosketch.volumes import Volume
+from myelosketch.io.names import INPUT_MAPS
+from myelosketch.io.volumes import Volume
 
 # classes of ``tissue``: voxels whose values are averaged for the tables
 TISSUES = {"white": 1, "lesion": 2, "black_hole": 3, "cortex": 4, "csf": 5, "deep": 6}

@@ -15,10 +15,10 @@ from myelosketch.errors import InputError
 from myelosketch.evaluation.demyelination import pooled_reference
 from myelosketch.evaluation.scoring import TABLES, ScanScorer
 from myelosketch.evaluation.summary import summarise_tables
+from myelosketch.io.names import REGION_CODES
 from myelosketch.learning.data import TrainingScan, fit_normalisation
 from myelosketch.learning.ridge import VARIANTS, RidgeModel, choose, solve, sums_of_scan
 from myelosketch.learning.template import mean_on_template_grid, resample
-from myelosketch.names import REGION_CODES
 
 SCORED = ("voxelwise", "demyelination", "lesions")
 COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n", "note")

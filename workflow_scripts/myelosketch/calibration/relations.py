@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from myelosketch.names import INPUT_MAPS, REGION_CODES
+from myelosketch.io.names import INPUT_MAPS, REGION_CODES
 
 COLUMNS = ("where", "map", "pooled", "mean", "sd", "n_participants", "n_voxels")
 FEWEST_VOXELS = 20  # a rank correlation of fewer says nothing (ours)

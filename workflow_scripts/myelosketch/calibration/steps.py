@@ -6,7 +6,7 @@ import pandas as pd
 
 from myelosketch.calibration import cohort_lesions, relations, tissue_table
 from myelosketch.calibration.participant import load_participant
-from myelosketch.tables import read_table, write_table
+from myelosketch.io.tables import read_table, write_table
 
 FIGURES = ("histograms", "relation", "lesions", "risk", "ladder", "maps")
 # columns of ladder.tsv and lesions.tsv that hold numbers
@@ -86,7 +86,7 @@ def draw_calibration(participants, surveys, ladder, outputs, *, k, alpha, dpi):
     """
     from myelosketch.calibration import figure_ladder, figure_lesions, figure_maps, figure_tissue
     from myelosketch.calibration.lesion_survey import read_surveys
-    from myelosketch.reporting.saving import draw
+    from myelosketch.reporting.figures.saving import draw
 
     people = [load_participant(path) for path in participants]
     lesions = read_surveys(surveys)

@@ -1,1 +1,1 @@
-"""Floor 1: who is in the cohort, which files, their checks, and the folds."""
+"""Floor 1: who is in the cohort: the table, BIDS datasets, folds and the configuration."""

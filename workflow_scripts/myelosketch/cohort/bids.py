@@ -17,7 +17,7 @@ from myelosketch.cohort.bids_names import (
 from myelosketch.cohort.bids_people import read_people
 from myelosketch.cohort.table import LESION_SPACES, cohort_from_rows, companions, used_inputs
 from myelosketch.errors import InputError
-from myelosketch.names import scan_name
+from myelosketch.io.names import scan_name
 
 SHOWN = 10  # problems of one kind that are listed; the others are counted
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from myelosketch.cohort.table import ID_PATTERN
-from myelosketch.names import scan_name
+from myelosketch.io.names import scan_name
 
 IMAGES = (".nii.gz", ".nii")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from myelosketch.cohort.table import ID_PATTERN
 from myelosketch.errors import InputError
-from myelosketch.names import GROUPS
-from myelosketch.tables import read_table
+from myelosketch.io.names import GROUPS
+from myelosketch.io.tables import read_table
 
 SHOWN = 10  # participants named in one sentence; the others are counted
 

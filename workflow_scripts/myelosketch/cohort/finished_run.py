@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from myelosketch import names
 from myelosketch.cohort.plan import Cohort
 from myelosketch.errors import InputError
-from myelosketch.provenance import read_json
-from myelosketch.tables import read_table
+from myelosketch.io import names
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import read_table
 
 # what tells of a run, in results/cohort
 FILES = ("config.json", "cohort.tsv", "folds.tsv")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from myelosketch.errors import InputError
-from myelosketch.names import GROUPS
-from myelosketch.tables import read_table
+from myelosketch.io.names import GROUPS
+from myelosketch.io.tables import read_table
 
 EXTERNAL_FOLD = 0  # its models learn from every internal scan; the folds of the cross-validation count from 1
 

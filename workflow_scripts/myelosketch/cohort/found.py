@@ -5,7 +5,7 @@ import os
 import pandas as pd
 
 from myelosketch.cohort.table import COLUMNS, FILE_COLUMNS
-from myelosketch.tables import write_table
+from myelosketch.io.tables import write_table
 
 
 def write_found(rows, path):

@@ -5,11 +5,11 @@ from functools import cached_property
 
 import pandas as pd
 
-from myelosketch import names
 from myelosketch.cohort.bids import read_bids
 from myelosketch.cohort.folds import EXTERNAL_FOLD, assign_folds, read_folds, split_external, with_external
 from myelosketch.cohort.table import cohort_from_rows, needs_flair, read_cohort, split_complete
-from myelosketch.cohort.verdicts import check_accept
+from myelosketch.intake.checks import check_accept
+from myelosketch.io import names
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from myelosketch.errors import InputError
-from myelosketch.names import GROUPS, scan_name
-from myelosketch.provenance import sidecar_path
-from myelosketch.tables import read_table
+from myelosketch.io.names import GROUPS, scan_name
+from myelosketch.io.provenance import sidecar_path
+from myelosketch.io.tables import read_table
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9]+")
 # maps that one raw acquisition gives together, and the raw images they can be derived from

@@ -12,10 +12,10 @@ from myelosketch.evaluation.gather import gather_tables
 from myelosketch.evaluation.inference import holm, paired_difference
 from myelosketch.evaluation.scoring import TABLES, score_scan
 from myelosketch.evaluation.summary import metric_values, read_scores
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import write_table
 from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.variants import CONFIGURED
-from myelosketch.provenance import read_json
-from myelosketch.tables import write_table
 
 KEPT = ("voxelwise", "demyelination")
 COMPARED = ("lesion_mae", "mcc", "dice_minus_trivial", "pct_bias")

@@ -9,7 +9,7 @@ from scipy import stats
 from myelosketch.evaluation.bootstrap import mean_interval
 from myelosketch.evaluation.inference import MIN_SUBJECTS, holm, paired_difference
 from myelosketch.evaluation.summary import METRICS, metric_values, read_scores
-from myelosketch.tables import write_table
+from myelosketch.io.tables import write_table
 
 COMPARED = ("lesion_mae", "nawm_mae", "brain_mae", "dice", "mcc", "auc", "pct_abs_error")
 COLUMNS = (

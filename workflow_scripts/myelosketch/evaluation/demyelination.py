@@ -16,9 +16,9 @@ from myelosketch.evaluation.agreement import agreement
 from myelosketch.evaluation.masks import check_labels
 from myelosketch.evaluation.mni import petref_to_mni
 from myelosketch.evaluation.reference import GRID_AFFINE, GRID_SHAPE, local_reference, white_matter_moments
-from myelosketch.names import REGION_CODES
-from myelosketch.provenance import provenance, read_json, write_json
-from myelosketch.volumes import check_same_grid, load_volume, save_volume
+from myelosketch.io.names import REGION_CODES
+from myelosketch.io.provenance import provenance, read_json, write_json
+from myelosketch.io.volumes import check_same_grid, load_volume, save_volume
 
 
 def fit_threshold(files, controls, outputs, *, fold, fwhm_mm):

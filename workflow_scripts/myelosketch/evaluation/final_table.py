@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from myelosketch.evaluation.verdicts import number
-from myelosketch.names import CEILINGS
-from myelosketch.provenance import read_json
-from myelosketch.tables import read_table
+from myelosketch.io.names import CEILINGS
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import read_table
 
 # heading, metric, whether it depends on k, digits, whether the interval is shown
 _COLUMNS = (

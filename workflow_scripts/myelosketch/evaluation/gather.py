@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from myelosketch.errors import InputError
-from myelosketch.provenance import read_json, write_json
-from myelosketch.tables import read_table, write_table
+from myelosketch.io.provenance import read_json, write_json
+from myelosketch.io.tables import read_table, write_table
 
 
 @contextlib.contextmanager

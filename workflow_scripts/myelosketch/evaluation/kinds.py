@@ -3,9 +3,9 @@
 import numpy as np
 
 from myelosketch.evaluation.mni import to_world
-from myelosketch.provenance import read_json
-from myelosketch.tables import read_table
-from myelosketch.volumes import load_volume
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import read_table
+from myelosketch.io.volumes import load_volume
 
 
 def true_kinds(lesion_labels, affine, truth):

@@ -12,7 +12,7 @@ from myelosketch.evaluation.lesions import size_classes
 from myelosketch.evaluation.patient_agreement import patient_agreement
 from myelosketch.evaluation.places import PLACES
 from myelosketch.evaluation.summary import read_scores
-from myelosketch.tables import write_table
+from myelosketch.io.tables import write_table
 
 STATISTICS = ("pearson_r", "spearman_r", "icc", "bias", "limit_low", "limit_high")
 COLUMNS = (

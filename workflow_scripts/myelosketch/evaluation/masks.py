@@ -4,7 +4,7 @@ value."""
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.names import REGION_CODES
+from myelosketch.io.names import REGION_CODES
 
 # order of the rows of every table with a region; "brain" is the union of the other three
 REGIONS = ("brain", "lesion", "nawm", "other")

@@ -9,7 +9,7 @@ from scipy import ndimage
 from scipy.io.matlab import MatReadError
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.matrices import FLIP, matrix_of
+from myelosketch.imaging.registration.matrices import FLIP, matrix_of
 
 
 def point_matrix(path):

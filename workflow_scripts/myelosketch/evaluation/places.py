@@ -12,8 +12,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from myelosketch.evaluation.mni import petref_to_mni, resample, to_world
-from myelosketch.provenance import provenance
-from myelosketch.volumes import load_volume, save_volume
+from myelosketch.io.provenance import provenance
+from myelosketch.io.volumes import load_volume, save_volume
 
 PLACES = ("periventricular", "deep", "juxtacortical", "infratentorial")
 # labels of the template's map

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from myelosketch.evaluation.mni import petref_to_mni, resample
-from myelosketch.names import REGION_CODES
-from myelosketch.volumes import Volume, load_volume
+from myelosketch.io.names import REGION_CODES
+from myelosketch.io.volumes import Volume, load_volume
 
 REFERENCES = ("pooled", "voxelwise")
 # the box of the MNI152 2009a template, at 3 mm

@@ -23,10 +23,10 @@ from myelosketch.evaluation.places import ScanPlaces
 from myelosketch.evaluation.reference import REFERENCES, place_reference
 from myelosketch.evaluation.regions import score_regions
 from myelosketch.evaluation.variants import Variants, white_matter_masks
-from myelosketch.imaging.fractions import read_fractions
-from myelosketch.provenance import provenance, read_json, sidecar_path
-from myelosketch.tables import write_table
-from myelosketch.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.imaging.registration.fractions import read_fractions
+from myelosketch.io.provenance import provenance, read_json, sidecar_path
+from myelosketch.io.tables import write_table
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 
 _LESION_MEANS = ("mean_dvr_true", "mean_dvr_pred", "pct_true", "pct_pred")
 TABLES = {

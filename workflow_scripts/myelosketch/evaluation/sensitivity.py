@@ -11,7 +11,7 @@ from myelosketch.evaluation.inference import group_difference, paired_difference
 from myelosketch.evaluation.lesion_agreement import agreement_of
 from myelosketch.evaluation.scoring import MEASURED
 from myelosketch.evaluation.summary import METRIC, read_scores, subject_values
-from myelosketch.tables import write_table
+from myelosketch.io.tables import write_table
 
 AXES = ("k", "reference", "perilesional_mm", "min_lesion_mm3")
 COLUMNS = ("axis", "value", "method", "metric", "mean", "ci_low", "ci_high", "n", "note")

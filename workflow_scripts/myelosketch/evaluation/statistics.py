@@ -22,7 +22,7 @@ from myelosketch.evaluation.inference import (
 from myelosketch.evaluation.mixed import region_model
 from myelosketch.evaluation.scoring import MEASURED
 from myelosketch.evaluation.summary import METRIC, REFERENCE_METHOD, metric_values, read_scores
-from myelosketch.tables import write_table
+from myelosketch.io.tables import write_table
 
 COLUMNS = (
     *("claim", "name", "source", "contrast", "method", "estimate", "ci_low", "ci_high", "statistic"),

@@ -14,8 +14,8 @@ from myelosketch.evaluation.bootstrap import (
     slope_and_correlation,
     subject_draws,
 )
-from myelosketch.provenance import provenance, write_json
-from myelosketch.tables import read_table, write_table
+from myelosketch.io.provenance import provenance, write_json
+from myelosketch.io.tables import read_table, write_table
 
 COLUMNS = (
     *("method", "metric", "k", "mean", "ci_low", "ci_high", "n"),

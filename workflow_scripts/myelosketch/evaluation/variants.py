@@ -8,7 +8,7 @@ import numpy as np
 from myelosketch.evaluation.demyelination import reference_of, score_demyelination
 from myelosketch.evaluation.masks import scorable_labels
 from myelosketch.imaging.regions import label_regions
-from myelosketch.names import REGION_CODES
+from myelosketch.io.names import REGION_CODES
 
 THRESHOLDED = ("dice", "trivial_dice", "mcc", "pct_true", "pct_pred")
 WHITE_MATTER = ("nawm_mae", "nawm_mean_true", "nawm_mean_pred")

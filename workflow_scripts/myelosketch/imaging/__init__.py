@@ -1,1 +1,1 @@
-"""Floor 3: MRI into PET space, and the regions."""
+"""Floor 3: from images as they were measured to maps and regions on the PET grid."""

@@ -7,11 +7,11 @@ import pandas as pd
 from scipy.ndimage import distance_transform_edt
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.fractions import read_fractions, read_lesion_source
-from myelosketch.names import REGION_CODES
-from myelosketch.provenance import provenance
-from myelosketch.tables import read_table, write_table
-from myelosketch.volumes import Volume, save_volume
+from myelosketch.imaging.registration.fractions import read_fractions, read_lesion_source
+from myelosketch.io.names import REGION_CODES
+from myelosketch.io.provenance import provenance
+from myelosketch.io.tables import read_table, write_table
+from myelosketch.io.volumes import Volume, save_volume
 
 # a larger share of all white matter is a wrong mask, no lesion load (ours; 53 mL, the most of 30 measured, is .1)
 MOST_LESION = 0.5

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from myelosketch.io.names import REGION_CODES
 from myelosketch.learning.device import free_memory
 from myelosketch.learning.losses import brain_weights, region_weights
 from myelosketch.learning.patches import padding_to_multiple
-from myelosketch.names import REGION_CODES
 
 # channels of a prepared scan; the input maps follow, and after them, for a refiner, the sketch
 SUPPORT, DVR, WEIGHTS, MAPS = 0, 1, 2, 3

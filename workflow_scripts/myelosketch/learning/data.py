@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.names import INPUT_MAPS, REGION_CODES
-from myelosketch.volumes import check_same_grid, load_volume
+from myelosketch.io.names import INPUT_MAPS, REGION_CODES
+from myelosketch.io.volumes import check_same_grid, load_volume
 
 TRAINING_FILES = ("mtr", "fa", "rd", "ad", "dvr", "regions")
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.names import REGION_CODES
+from myelosketch.io.names import REGION_CODES
 
 ADVERSARIAL = ("nonsaturating", "saturating")
 REDUCTIONS = ("mean_present", "sum")

@@ -9,10 +9,10 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from myelosketch.cohort.plausible import TOP
 from myelosketch.errors import InputError
-from myelosketch.names import INPUT_MAPS, UNITS
-from myelosketch.provenance import file_hash, read_json, software_versions, write_json
+from myelosketch.intake.plausible import TOP
+from myelosketch.io.names import INPUT_MAPS, UNITS
+from myelosketch.io.provenance import file_hash, read_json, software_versions, write_json
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 # of the card and the names of the weights; a card without the entry is of format 1

@@ -5,8 +5,8 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from myelosketch.errors import InputError, for_each
+from myelosketch.io.provenance import write_bytes
 from myelosketch.learning.data import TRAINING_FILES, TrainingScan, check_fold, load_training_scan
-from myelosketch.provenance import write_bytes
 
 ARRAYS = ("maps", "support", "dvr", "regions")
 

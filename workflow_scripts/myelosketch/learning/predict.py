@@ -4,10 +4,10 @@ it."""
 from pathlib import Path
 
 from myelosketch.errors import InputError
+from myelosketch.io.provenance import provenance
+from myelosketch.io.volumes import save_volume
 from myelosketch.learning.data import load_maps
 from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
-from myelosketch.provenance import provenance
-from myelosketch.volumes import save_volume
 
 TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
 # what a prediction reads of a scan

@@ -10,7 +10,7 @@ import lightning.pytorch as lightning
 import pandas as pd
 import torch
 
-from myelosketch.tables import write_table
+from myelosketch.io.tables import write_table
 
 # a discriminator that is right on this share of both kinds of patches (or wrong on it) teaches nothing ...
 COLLAPSE_ACCURACY = 0.99

@@ -10,9 +10,9 @@ from itertools import combinations_with_replacement
 import numpy as np
 from scipy import ndimage
 
+from myelosketch.io.names import INPUT_MAPS, REGION_CODES, subject_of
 from myelosketch.learning.data import Normalisation, data_hash, fit_normalisation
 from myelosketch.learning.models import load_model, save_model, split_card, value_ranges
-from myelosketch.names import INPUT_MAPS, REGION_CODES, subject_of
 
 VARIANTS = ("voxelwise", "means3")
 WEIGHTINGS = ("voxels", "regions")

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from myelosketch.errors import InputError
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 from myelosketch.learning.models import load_model, save_model, split_card
-from myelosketch.volumes import Volume, check_same_grid, load_volume
 
 FWHM_PER_SIGMA = 2.3548
 # the box of the MNI152 2009a template (1 mm: 197 x 233 x 189 from -98, -134, -72), at 3 mm
@@ -124,7 +124,7 @@ def resample(volume, target, route):
     """
     import ants
 
-    from myelosketch.imaging.itk import from_ants, to_ants
+    from myelosketch.imaging.registration.itk import from_ants, to_ants
 
     moved = ants.apply_transforms(
         fixed=to_ants(target),

@@ -9,7 +9,7 @@ import copy
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.names import REGION_CODES, subject_of
+from myelosketch.io.names import REGION_CODES, subject_of
 
 # every participant trains, and the weights of the last epoch are kept
 OFF = {"participants_share": 0.0, "every_epochs": 1, "patience": 0}

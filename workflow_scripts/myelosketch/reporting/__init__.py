@@ -1,1 +1,1 @@
-"""Floor 6: figures and the report."""
+"""Floor 7: what a person looks at: figures, tables and pages."""

@@ -1,6 +1,6 @@
 """Names as readers see them, each said once; imports nothing heavy, so that the rules may use it."""
 
-from myelosketch import names
+from myelosketch.io import names
 
 METHOD_NAMES = {
     "pet": "True PET",

@@ -8,7 +8,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from myelosketch.provenance import software_versions, write_json
+from myelosketch.io.provenance import software_versions, write_json
 
 
 def write_provenance(path, *, config):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from myelosketch.errors import InputError
-from myelosketch.tables import read_table
+from myelosketch.io.tables import read_table
 
 
 class NothingToDrawError(Exception):

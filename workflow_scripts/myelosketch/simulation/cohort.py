@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from myelosketch.names import scan_name
-from myelosketch.provenance import write_json, write_text
+from myelosketch.io.names import scan_name
+from myelosketch.io.provenance import write_json, write_text
+from myelosketch.io.tables import write_table
 from myelosketch.simulation.sites import MAIN_SITE
-from myelosketch.tables import write_table
 
 TRUTH_MAPS = ("rescan", "noisefree", "visible")
 LATENTS = ("myelin", "axons", "water", "coherence")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from myelosketch.names import written_beside
+from myelosketch.io.names import written_beside
 from myelosketch.simulation.cohort import (
     dataset_files,
     field_file,

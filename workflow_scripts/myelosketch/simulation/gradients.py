@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from myelosketch.provenance import write_text
+from myelosketch.io.provenance import write_text
 from myelosketch.simulation.physics import B_VALUE
 
 B_UNIT = 1000.0  # s/mm2 in one ms/um2

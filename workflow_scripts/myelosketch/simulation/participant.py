@@ -3,7 +3,7 @@
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.names import GROUPS
+from myelosketch.io.names import GROUPS
 from myelosketch.simulation import measured_maps, scanner
 from myelosketch.simulation.anatomy import FRACTIONS, build_anatomy
 from myelosketch.simulation.diffusion_signal import acquire_dwi

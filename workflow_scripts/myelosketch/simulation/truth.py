@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from myelosketch.provenance import write_json
+from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import write_table
+from myelosketch.io.volumes import save_volume
 from myelosketch.simulation.anatomy import FRACTIONS, VELOCITY_STEP_MM, box_grid
 from myelosketch.simulation.cohort import LATENTS, TRUTH_MAPS, field_file, truth_files
 from myelosketch.simulation.latents import LESION_COLUMNS, lesion_table
-from myelosketch.tables import write_table
-from myelosketch.volumes import save_volume
 
 TISSUE_CODES = {"csf": 1, "cortex": 2, "deep": 3, "white": 4, "lesion": 5}
 LATENT_SCALE = 1000  # latents are stored as whole thousandths

@@ -1,13 +1,13 @@
 """The images of a simulated participant as BIDS files, each with its units, parameters and provenance."""
 
-from myelosketch.names import UNITS
-from myelosketch.provenance import provenance
+from myelosketch.io.names import UNITS
+from myelosketch.io.provenance import provenance
+from myelosketch.io.volumes import save_volume
 from myelosketch.simulation.cohort import simulated_images, simulated_siblings
 from myelosketch.simulation.diffusion_signal import dwi_parameters
 from myelosketch.simulation.gradients import write_gradients
 from myelosketch.simulation.kinetics import noise_scale
 from myelosketch.simulation.pet_signal import frame_parameters
-from myelosketch.volumes import save_volume
 
 # grid of an image; those not named are of the diffusion series
 _GRID = {

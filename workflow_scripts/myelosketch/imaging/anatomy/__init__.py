@@ -1,0 +1,1 @@
+"""The head in T1w space: brain, tissue, template and lesions."""

@@ -1,0 +1,240 @@
+"""Where the brain lies in a T1w image, with or without its skull, and its bias field."""
+
+from dataclasses import dataclass
+
+import ants
+import numpy as np
+from scipy.ndimage import (
+    affine_transform,
+    binary_closing,
+    binary_fill_holes,
+    distance_transform_edt,
+    gaussian_filter,
+    label,
+)
+
+from myelosketch.errors import InputError
+from myelosketch.imaging.registration.itk import from_ants, to_ants
+from myelosketch.imaging.registration.resampling import content_box, crop
+from myelosketch.imaging.registration.starts import shrink
+from myelosketch.io.volumes import Volume
+
+# a skull is searched for on voxels of about this size, mm
+COARSE_MM = 3.0
+# brain is about as bright as its surroundings over this width, mm: bone and fluid are darker, fat is brighter
+SURROUNDINGS_MM, DARKEST, BRIGHTEST = 25.0, 0.6, 1.6
+# brain and scalp hang together by bridges (eyes, vessels, neck) up to twice this wide, mm; tried in this order
+BRIDGES_MM = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
+SMALLEST_BRAIN_ML, LARGEST_BRAIN_ML = 300.0, 1900.0
+# with all fluid around it, where nothing has to be cut
+LARGEST_CUT_OUT_ML = 2300.0
+# sulci and ventricles are closed by this much, mm
+CLOSING_MM = 10.0
+# a brain that fills more than this share of all that has signal has been cut out already
+SHARE_WITHOUT_SKULL = 0.75
+# the template brain, placed, misses rims of a differently shaped head; the brain cut from its skull loses its rim
+MASK_MARGIN_MM = 3.0
+RIM_MM = 2.0
+# distance of the knots of the bias field, mm: it follows the fall-off of surface coils, and no tissue
+BIAS_MM = 60.0
+# air kept around the brain
+MARGIN_MM = 10.0
+
+
+@dataclass(frozen=True)
+class Head:
+    """A T1w image made ready: ``image`` (Volume, bias-corrected, about 0-1000; the part around the brain), ``inside``
+    (array of bool on its grid: the brain as told from the skull, or all that has signal), ``box`` (slices of the
+    original grid that it covers), ``stripped`` (nothing but the brain was there)."""
+
+    image: Volume
+    inside: np.ndarray
+    box: tuple
+    stripped: bool
+
+
+def prepare_head(whole, *, brain=None):
+    """Find the brain roughly, crop to it and correct the bias field.
+
+    Parameters
+    ----------
+    whole : Volume, T1w
+    brain : array of bool on its grid, optional: the brain, where it is known already
+
+    Returns
+    -------
+    Head
+
+    Raises
+    ------
+    InputError : the image is empty, or holds nothing like a brain
+    """
+    if not (whole.data > 0).any():
+        raise InputError(f"{_name(whole)} has no value above 0: export the T1w image again.")
+    clean = Volume(np.nan_to_num(np.clip(whole.data, 0, None)), whole.affine, whole.path)
+    if brain is not None:
+        box = _margin_box(brain, whole.voxel_size)
+        return Head(correct_bias(crop(clean, box), brain[box]), brain[box], box, False)
+    box = content_box(clean)
+    content = crop(clean, box)
+    rough, stripped = rough_brain(content)
+    if stripped:
+        inside = content.data > 0.1 * np.percentile(content.data[content.data > 0], 99)
+    else:
+        inside = _on_grid(rough, content)
+        around = _margin_box(inside, content.voxel_size)
+        box = tuple(
+            slice(outer.start + inner.start, outer.start + inner.stop)
+            for outer, inner in zip(_bounded(box, whole.shape), around, strict=True)
+        )
+        content, inside = crop(content, around), inside[around]
+    return Head(correct_bias(content, inside), inside, box, stripped)
+
+
+def rough_brain(head):
+    """The brain on coarse voxels: the largest body of soft tissue that narrow bridges do not join to others.
+
+    Parameters
+    ----------
+    head : Volume, values at least 0, any unit, with its bias field
+
+    Returns
+    -------
+    brain : Volume of bool, sulci and ventricles closed
+    stripped : whether it is nearly all that the image shows
+
+    Raises
+    ------
+    InputError : no body of the size of a brain is found
+    """
+    coarse = shrink(head, COARSE_MM)
+    voxel = coarse.voxel_size
+    top = np.percentile(coarse.data[coarse.data > 0], 99)
+    data = np.minimum(coarse.data, top)
+    content = binary_fill_holes(data > 0.1 * top)
+    sigma = SURROUNDINGS_MM / voxel
+    around = gaussian_filter(data * content, sigma) / np.maximum(
+        gaussian_filter(content.astype(np.float32), sigma), 1e-3
+    )
+    relative = data / np.maximum(around, 1e-6)
+    soft = content & (relative > DARKEST) & (relative < BRIGHTEST)
+    millilitre = coarse.voxel_volume / 1000
+    for bridge in BRIDGES_MM:
+        core = _largest(_eroded(soft, bridge, voxel))
+        brain = _closed(_grown(core, bridge + 1, voxel) & content, voxel) & content
+        volume = brain.sum() * millilitre
+        stripped = bool(brain.sum() > SHARE_WITHOUT_SKULL * content.sum() and volume < LARGEST_CUT_OUT_ML)
+        if stripped or volume < LARGEST_BRAIN_ML:
+            break
+    if not (stripped or volume < LARGEST_BRAIN_ML) or volume < SMALLEST_BRAIN_ML:
+        raise InputError(
+            f"{_name(head)} shows no brain: the largest body of soft tissue in it has {volume:.0f} mL, expected "
+            f"{SMALLEST_BRAIN_ML:.0f} to {LARGEST_BRAIN_ML:.0f}; is it a T1-weighted image of a whole brain?"
+        )
+    return Volume(brain, coarse.affine), stripped
+
+
+def correct_bias(head, inside=None):
+    """N4 on a scale of about 0-1000, so that no later step depends on the scanner's units.
+
+    Parameters
+    ----------
+    head : Volume, T1w
+    inside : array of bool, where the field is estimated; all that has signal if not given
+
+    Returns
+    -------
+    Volume
+    """
+    positive = head.data[(head.data > 0) & (inside if inside is not None else True)]
+    top = np.percentile(positive, 99) if positive.size else 1.0
+    image = to_ants(Volume(np.clip(head.data, 0, None) * (1000.0 / top), head.affine, head.path))
+    # a comparison of images gives bytes, which N4 would read as floats, beyond their end
+    used = image.numpy() > 100 if inside is None else inside & (image.numpy() > 0)
+    corrected = ants.n4_bias_field_correction(
+        image,
+        mask=image.new_image_like(used.astype(np.float32)),
+        shrink_factor=4,
+        spline_param=BIAS_MM,
+        convergence={"iters": [30, 20, 10], "tol": 1e-6},
+    )
+    return Volume(from_ants(corrected).data, head.affine, head.path)
+
+
+def brain_mask(intensities, prior, voxel_size, *, inside=None):
+    """Brain of a T1w image: the placed template's brain and a margin, where there is signal.
+
+    Parameters
+    ----------
+    intensities : array (x, y, z), bias-corrected T1w
+    prior : array, the template's brain probability on the same grid
+    voxel_size : mm, (3,)
+    inside : array of bool, optional: the brain as told from its skull; nothing beyond its rim is taken
+
+    Returns
+    -------
+    array of bool, one component without holes
+
+    Raises
+    ------
+    InputError : nothing is left
+    """
+    core = prior > 0.5
+    if not core.any():
+        raise InputError(
+            "The template's brain does not meet the T1w image: is its affine right, is it a head?"
+        )
+    near = gaussian_filter(core.astype(np.float32), MASK_MARGIN_MM / voxel_size) > 0.1
+    if inside is not None:
+        near &= _grown(inside, RIM_MM, voxel_size)
+    brain = near & (intensities > 0.15 * np.median(intensities[core]))
+    brain = binary_fill_holes(binary_closing(brain, iterations=1))
+    if not brain.any():
+        raise InputError("No brain was found in the T1w image: is its affine right, is it a head?")
+    return _largest(brain)
+
+
+def _on_grid(coarse, target):
+    """A coarse mask on the grid of ``target``, its edge interpolated."""
+    mapping = np.linalg.inv(coarse.affine) @ target.affine
+    share = affine_transform(
+        coarse.data.astype(np.float32), mapping[:3, :3], mapping[:3, 3], target.shape, order=1, mode="nearest"
+    )
+    return share > 0.5
+
+
+def _margin_box(mask, voxel_size):
+    """Slices around a mask with MARGIN_MM of room."""
+    where = np.argwhere(mask)
+    margin = np.ceil(MARGIN_MM / voxel_size).astype(int)
+    first = np.maximum(where.min(axis=0) - margin, 0)
+    last = np.minimum(where.max(axis=0) + margin + 1, mask.shape)
+    return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+
+
+def _bounded(box, shape):
+    return tuple(slice(*part.indices(side)[:2]) for part, side in zip(box, shape, strict=True))
+
+
+def _eroded(mask, width, voxel_size):
+    return distance_transform_edt(mask, sampling=voxel_size) > width
+
+
+def _grown(mask, width, voxel_size):
+    return distance_transform_edt(~mask, sampling=voxel_size) <= width if mask.any() else mask
+
+
+def _closed(mask, voxel_size):
+    padding = int(np.ceil(CLOSING_MM / voxel_size.min())) + 1
+    grown = _grown(np.pad(mask, padding), CLOSING_MM, voxel_size)
+    closed = _eroded(grown, CLOSING_MM, voxel_size)[(slice(padding, -padding),) * 3]
+    return binary_fill_holes(closed | mask)
+
+
+def _largest(mask):
+    parts, count = label(mask)
+    return parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]) if count else mask
+
+
+def _name(volume):
+    return volume.path or "The T1w image"

@@ -1,0 +1,194 @@
+"""A head in T1w space: brain, place of the template, lesions and tissue; the MRI maps are registered to it."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from myelosketch.errors import InputError
+from myelosketch.imaging.anatomy.brain import MARGIN_MM, brain_mask, prepare_head
+from myelosketch.imaging.anatomy.flair import find_lesions
+from myelosketch.imaging.anatomy.lesions import inverse_of, place_lesions
+from myelosketch.imaging.anatomy.segmentation import read_segmentation, tissue_codes
+from myelosketch.imaging.anatomy.template import check_likeness, place_template
+from myelosketch.imaging.anatomy.tissue import TISSUE_CODES, check_tissue, segment
+from myelosketch.imaging.registration.itk import make_repeatable
+from myelosketch.imaging.registration.resampling import resample_fraction
+from myelosketch.imaging.registration.to_petref import register_to_t1w
+from myelosketch.io.provenance import provenance
+from myelosketch.io.volumes import Volume, load_volume, save_volume
+
+# share of a T1w voxel that lesions must fill to own it
+OWNS = 0.5
+# of the brain; white matter is about two fifths
+LARGEST_SHARE = 0.3
+
+
+def prepare_anatomy(inputs, outputs, *, tissue, lesions, registration, units=None, seed):
+    """Correct and segment one T1w image, register the MRI maps to it and bring the lesions to it.
+
+    Parameters
+    ----------
+    inputs : dict of paths or None: ``t1w``; ``FA``, ``RD``, ``AD``, ``MTR``; ``FLAIR``; ``lesion_mask``;
+        ``segmentation`` (used instead of ours); ``dwi_json``; and the text ``lesion_space``
+    outputs : dict of paths: ``t1w`` (bias-corrected, cropped to the brain with a margin), ``brain``, ``tissue``
+        (TISSUE_CODES, lesions as white matter), ``lesion`` (fraction 0-1), all on the grid of the T1w image;
+        ``xfm_t1w_to_mni``, ``xfm_dwi_to_t1w``, ``xfm_mtr_to_t1w``; where wanted ``warp_dwi`` and
+        ``xfm_flair_to_t1w``, with which lesions are found on the FLAIR if there is no ``lesion_mask``
+    tissue, lesions, registration : dicts, sections of the config
+    units : dict, unit of each map's values; ``names.UNITS`` if not given
+    seed : int
+
+    Raises
+    ------
+    InputError : no brain, a tissue that is missing, lesions outside the brain or larger than the white matter, a
+        segmentation or a lesion mask that does not fit, a registration that fails
+    GeometryError : the tensor maps do not share one grid
+    """
+    make_repeatable(seed)
+    whole = load_volume(inputs["t1w"])
+    given = read_segmentation(inputs["segmentation"], whole) if inputs.get("segmentation") else None
+    head = prepare_head(whole, brain=given["brain"] if given else None)
+    priors = place_template(
+        _only(head.image, head.inside),
+        outputs["xfm_t1w_to_mni"],
+        bend=tissue["template"],
+        metric="mattes",
+        sampling=registration["sampling"],
+        starts=registration["starts"],
+        seed=seed,
+        sources=[inputs["t1w"]],
+    )
+    brain = given["brain"][head.box] if given else _brain(head, priors)
+    likeness = check_likeness(head.image, brain, priors)
+    register_to_t1w(
+        inputs, _only(head.image, brain), outputs, registration=registration, units=units, seed=seed
+    )
+
+    def codes_with(lesion):
+        if given:
+            codes = np.where(lesion & brain, TISSUE_CODES["white matter"], tissue_codes(given, head.box))
+            check_tissue(codes, head.image)
+            return codes
+        settings = {key: tissue[key] for key in ("prior_weight", "iterations", "smoothing")}
+        return segment(head.image, brain, priors, lesion, **settings, seed=seed)
+
+    none = np.zeros(brain.shape, bool)
+    first = None
+    if inputs.get("lesion_mask"):
+        source = "mask"
+        lesion = _placed_lesions(inputs, outputs, head.image)
+    elif "xfm_flair_to_t1w" in outputs:
+        source = "flair"
+        first = codes_with(none)
+        lesion = _found_lesions(inputs, outputs, head.image, first, priors, lesions["flair"], seed)
+    else:
+        source = "none"
+        lesion = none.astype(np.float32)
+    name = inputs.get("lesion_mask") or inputs.get("FLAIR")
+    _check_place(lesion, brain, head.image, name)
+    owned = lesion >= OWNS
+    codes = codes_with(owned) if first is None or owned.any() else first
+    _check_rest(lesion, codes, head.image, name)
+    record = {
+        "LesionSource": source,
+        "LesionSpace": {"mask": inputs.get("lesion_space") or "T1w", "flair": "FLAIR"}.get(source),
+    }
+    images = {"t1w": head.image.data, "brain": brain, "tissue": codes, "lesion": lesion}
+    notes = _notes(inputs, given, head, tissue, lesions, record, seed)
+    notes["brain"]["TemplateLikeness"] = round(likeness, 3)
+    for key, data in images.items():
+        full = np.zeros(whole.shape, np.asarray(data).dtype)
+        full[head.box] = data
+        save_volume(outputs[key], full, whole.affine, sidecar=notes[key])
+
+
+def _only(volume, inside):
+    return Volume(np.where(inside, volume.data, 0).astype(np.float32), volume.affine, volume.path)
+
+
+def _brain(head, priors):
+    inside = None if head.stripped else head.inside
+    return brain_mask(head.image.data, sum(priors.values()), head.image.voxel_size, inside=inside)
+
+
+def _placed_lesions(inputs, outputs, t1w):
+    """The user's lesions as a fraction on the T1w grid."""
+    dwi = [outputs["xfm_dwi_to_t1w"], *([outputs["warp_dwi"]] if "warp_dwi" in outputs else [])]
+    transforms = {"T1w": [], "dwi": dwi, "MTR": [outputs["xfm_mtr_to_t1w"]]}
+    if "xfm_flair_to_t1w" in outputs:
+        transforms["FLAIR"] = [outputs["xfm_flair_to_t1w"]]
+    with tempfile.TemporaryDirectory() as folder:
+        transforms["MNI152"] = [inverse_of(outputs["xfm_t1w_to_mni"], Path(folder) / "mni_to_t1w.mat")]
+        space = inputs.get("lesion_space") or "T1w"
+        return place_lesions(inputs["lesion_mask"], space, t1w, transforms).data
+
+
+def _found_lesions(inputs, outputs, t1w, codes, priors, settings, seed):
+    """Lesions found on the FLAIR, 0 or 1 on the T1w grid."""
+    make_repeatable(seed)
+    flair = load_volume(inputs["FLAIR"])
+    flair = Volume(np.nan_to_num(flair.data), flair.affine, flair.path)
+    on_t1w = resample_fraction(flair, t1w, [outputs["xfm_flair_to_t1w"]])
+    likely = {"csf": priors["csf"], "grey": priors["grey"] + priors["deep"], "white": priors["white"]}
+    return find_lesions(on_t1w.data, codes, likely, t1w.voxel_size, **settings).astype(np.float32)
+
+
+def _check_place(lesion, brain, t1w, name):
+    """Lesions lie in the brain, and are a part of it.
+
+    Raises
+    ------
+    InputError
+    """
+    total, inside = (float(part.sum()) * t1w.voxel_volume / 1000 for part in (lesion, lesion[brain]))
+    if inside < 0.5 * total:
+        raise InputError(
+            f"{name}: {inside:.1f} of its {total:.1f} mL of lesions lie in the brain of the T1w image, expected at "
+            "least half; is it the mask of this image (lesion_space), and of lesions?"
+        )
+    share = inside / (brain.sum() * t1w.voxel_volume / 1000)
+    if share > LARGEST_SHARE:
+        raise InputError(
+            f"{name}: its lesions are {100 * share:.0f} % of the brain, expected at most {100 * LARGEST_SHARE:.0f} "
+            "%, less than white matter fills; is it a mask of lesions rather than of the brain?"
+        )
+
+
+def _check_rest(lesion, codes, t1w, name):
+    """Lesions leave more white matter than they take.
+
+    Raises
+    ------
+    InputError
+    """
+    white = (codes == TISSUE_CODES["white matter"]) & (lesion < OWNS)
+    taken, left = (float(part.sum()) * t1w.voxel_volume / 1000 for part in (lesion[codes > 0], white))
+    if taken > left:
+        raise InputError(
+            f"{name}: its lesions ({taken:.0f} mL) are larger than the white matter that they leave ({left:.0f} mL); "
+            "is it a mask of lesions?"
+        )
+
+
+def _notes(inputs, given, head, tissue, lesions, record, seed):
+    """Sidecars of the four images."""
+    t1w = [inputs["t1w"]]
+    lesion = [inputs["lesion_mask"]] if record["LesionSource"] == "mask" else []
+    if record["LesionSource"] == "flair":
+        lesion = [inputs["FLAIR"]]
+    segmented = {"Segmentation": given["record"]} if given else {"Segmentation": "atropos"}
+    outlined = [inputs["segmentation"]] if given else t1w
+    used = {"seed": seed} if given else {"seed": seed, **tissue}
+    found = {"lesions": lesions["flair"]} if record["LesionSource"] == "flair" else {}
+    skull = {"SkullStripped": head.stripped} if not given else {}
+    return {
+        "t1w": provenance(
+            sources=t1w, parameters={"margin_mm": MARGIN_MM, "seed": seed}, Units="1, about 0-1000", **skull
+        ),
+        "brain": provenance(sources=outlined, parameters={"seed": seed}, **segmented, **skull),
+        "tissue": provenance(
+            sources=[*outlined, *lesion], parameters=used, Labels=TISSUE_CODES, **segmented, **skull, **record
+        ),
+        "lesion": provenance(sources=lesion, parameters=found, Units="1", **record),
+    }

@@ -1,0 +1,76 @@
+"""A user's lesion mask, drawn on any image of the scan or on the template, as a fraction on the T1w grid."""
+
+import numpy as np
+
+from myelosketch.errors import InputError
+from myelosketch.imaging.registration.resampling import resample_fraction
+from myelosketch.imaging.registration.transforms import save_matrix, world_matrix
+from myelosketch.io.volumes import GRID_TOLERANCE_MM, Volume, load_volume
+
+# less of the lesions' volume than this within the T1w image means that the mask lies elsewhere
+LEAST_PART = 0.5
+
+
+def place_lesions(path, space, t1w, transforms):
+    """Lesions as the fraction of each T1w voxel that they fill; interpolated once, or not at all on the T1w grid.
+
+    Parameters
+    ----------
+    path : lesion mask; every voxel above 0 is lesion, so lesions may be numbered
+    space : image that it was drawn on, a key of ``transforms``
+    t1w : Volume that gives the grid
+    transforms : dict, space to the list for ``ants.apply_transforms`` that brings an image in it to T1w; an empty
+        list goes by the header. For MNI152: ``[inverse_of(xfm_t1w_to_mni, ...)]``
+
+    Returns
+    -------
+    Volume : fraction 0-1, float32, on the grid of ``t1w``
+
+    Raises
+    ------
+    InputError : a space without a transform, a mask with values that are no numbers, an empty one, or one whose
+        lesions do not come to lie in the T1w image
+    """
+    if space not in transforms:
+        raise InputError(
+            f"{path} was drawn on {space} (lesion_space), but there is no registration of {space} to T1w; expected "
+            f"one of {', '.join(transforms)}: correct lesion_space, or give that image."
+        )
+    mask = load_volume(path)
+    if not np.isfinite(mask.data).all():
+        raise InputError(f"{path} holds voxels that are no numbers: write 0 where there is no lesion.")
+    drawn = Volume((mask.data > 0).astype(np.float32), mask.affine, mask.path)
+    before = float(drawn.data.sum()) * drawn.voxel_volume
+    if before == 0:
+        raise InputError(f"{path} holds no lesion: give the mask of this patient, or leave the scan out.")
+    if not transforms[space] and _same_grid(drawn, t1w):
+        return drawn
+    placed = resample_fraction(drawn, t1w, transforms[space])
+    fraction = np.clip(placed.data, 0.0, 1.0)
+    after = float(fraction.sum()) * t1w.voxel_volume
+    if after < LEAST_PART * before:
+        raise InputError(
+            f"{path} holds {before / 1000:.1f} mL of lesions, but {after / 1000:.1f} mL of them lie in the T1w image "
+            f"once they are taken from {space} to it: is lesion_space right, and is it the mask of this patient?"
+        )
+    return Volume(fraction, t1w.affine)
+
+
+def inverse_of(transform, out):
+    """Write the inverse of a linear transform, as a bare file.
+
+    Parameters
+    ----------
+    transform : path ``.mat``
+    out : path ``.mat``
+
+    Returns
+    -------
+    str : ``out``
+    """
+    save_matrix(out, np.linalg.inv(world_matrix([transform])))
+    return str(out)
+
+
+def _same_grid(first, second):
+    return first.shape == second.shape and np.abs(first.affine - second.affine).max() <= GRID_TOLERANCE_MM

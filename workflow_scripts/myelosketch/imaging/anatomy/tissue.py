@@ -1,0 +1,168 @@
+"""Grey matter, white matter and CSF of a brain, from its T1w image in its own space."""
+
+import tempfile
+
+import ants
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from myelosketch.errors import InputError
+from myelosketch.imaging.registration.itk import make_repeatable
+from myelosketch.io.volumes import Volume
+
+TISSUE_CODES = {"CSF": 1, "grey matter": 2, "white matter": 3}
+# classes of the segmentation and the tissue that each is: deep grey matter is nearly as bright as white matter, so
+# that it needs a class of its own
+CLASSES = {"csf": "CSF", "grey": "grey matter", "white": "white matter", "deep": "grey matter"}
+# the segmentation may call the core of the deep nuclei white matter (the pallidum is as bright); the place decides
+# where it is as sure as this
+SURELY_DEEP = 0.7
+# what lies beyond the placed template: fluid rather than cortex
+BEYOND = {"csf": 0.5, "grey": 0.5, "white": 0.0, "deep": 0.0}
+LEAST_TEMPLATE = 1e-3
+# width over which white-matter intensity is taken to fill a lesion
+FILL_SIGMA_MM = 6.0
+# a tissue with less than this share of the brain has not been found
+LEAST_SHARE = 0.02
+
+
+def segment(t1w, brain, priors, lesion, *, prior_weight, iterations, smoothing, seed):
+    """CSF, grey and white matter of a brain: lesions filled, then Atropos with the template's probabilities.
+
+    Parameters
+    ----------
+    t1w : Volume, bias-corrected T1w
+    brain, lesion : arrays (x, y, z) of bool
+    priors : dict of ``place_template``
+    prior_weight, iterations, smoothing : see ``atropos``
+    seed : int
+
+    Returns
+    -------
+    array (x, y, z), uint8 : TISSUE_CODES, 0 outside the brain; lesions are white matter
+
+    Raises
+    ------
+    InputError : a tissue is not found, or the image's contrast is not T1w's
+    """
+    priors = _complete(priors, lesion)
+    filled = fill_lesions(t1w.data, lesion, priors["white"], brain, t1w.voxel_size)
+    labels = atropos(
+        Volume(filled, t1w.affine),
+        brain,
+        list(priors.values()),
+        weight=prior_weight,
+        iterations=iterations,
+        smoothing=smoothing,
+        seed=seed,
+    )
+    names = list(priors)
+    codes = np.array([0, *(TISSUE_CODES[CLASSES[name]] for name in names)], np.uint8)[labels]
+    surely = (priors["deep"] > SURELY_DEEP) & (codes == TISSUE_CODES["white matter"])
+    codes[surely] = TISSUE_CODES["grey matter"]
+    codes[lesion & brain] = TISSUE_CODES["white matter"]
+    check_tissue(codes, t1w)
+    return codes
+
+
+def check_tissue(codes, t1w):
+    """Every tissue must be there, and be as bright beside the others as in a T1w image.
+
+    Raises
+    ------
+    InputError : otherwise
+    """
+    name = t1w.path or "The T1w image"
+    total = (codes > 0).sum()
+    for tissue, code in TISSUE_CODES.items():
+        share = (codes == code).sum() / max(total, 1)
+        if share < LEAST_SHARE:
+            raise InputError(
+                f"{name}: {tissue} is {100 * share:.1f} % of the brain found, expected at least "
+                f"{100 * LEAST_SHARE:g} %; is this a T1-weighted image of a whole brain?"
+            )
+    fluid, grey, white = (np.median(t1w.data[codes == code]) for code in TISSUE_CODES.values())
+    if not fluid < grey < white:
+        raise InputError(
+            f"{name}: the medians of CSF, grey and white matter are {fluid:.0f}, {grey:.0f} and {white:.0f}, "
+            "expected to rise; is this a T1-weighted image?"
+        )
+
+
+def fill_lesions(intensities, lesion, white_prior, brain, voxel_size):
+    """Give lesion voxels the intensity of the white matter around them, so that Atropos sees white matter.
+
+    Parameters
+    ----------
+    intensities : array (x, y, z)
+    lesion, brain : arrays of bool
+    white_prior : array, probability of white matter
+    voxel_size : mm, (3,)
+
+    Returns
+    -------
+    array like ``intensities``
+    """
+    white = ((white_prior > 0.8) & brain & ~lesion).astype(np.float32)
+    if not (white.any() and lesion.any()):
+        return intensities
+    sigma = FILL_SIGMA_MM / voxel_size
+    weight = gaussian_filter(white, sigma)
+    local = gaussian_filter(white * intensities, sigma) / np.maximum(weight, 1e-6)
+    overall = intensities[white > 0].mean()
+    filled = intensities.copy()
+    filled[lesion] = np.where(weight[lesion] > 1e-3, local[lesion], overall)
+    return filled
+
+
+def atropos(image, brain, priors, *, weight, iterations, smoothing, seed):
+    """Classes of a brain's voxels by ANTs' Atropos, started from and weighted with probabilities.
+
+    Parameters
+    ----------
+    image : Volume, intensities
+    brain : array (x, y, z) of bool
+    priors : list of arrays (x, y, z), one per class; they sum to 1
+    weight : of the probabilities, 0 (they only start it) to 1
+    iterations : rounds
+    smoothing : weight of a voxel's neighbours (Markov random field)
+    seed : int
+
+    Returns
+    -------
+    array (x, y, z), uint8 : 1 for the first class, 0 outside the brain
+    """
+    make_repeatable(seed)
+    # the probabilities pass through files, which round an oblique image's place: a grid without one meets itself
+    spacing = image.voxel_size.astype(np.float32).astype(float).tolist()
+    template = ants.from_numpy(np.ascontiguousarray(image.data, np.float32), spacing=spacing)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, prior in enumerate(priors, start=1):
+            path = f"{folder}/prior{number:02d}.nii"
+            ants.image_write(template.new_image_like(np.ascontiguousarray(prior, np.float32)), path)
+        # ants leaves its files in the system's folder for temporary ones, unless that is ours
+        system, tempfile.tempdir = tempfile.tempdir, folder
+        try:
+            result = ants.atropos(
+                a=template,
+                x=template.new_image_like(brain.astype(np.float32)),
+                i=f"PriorProbabilityImages[{len(priors)},{folder}/prior%02d.nii,{weight}]",
+                m=f"[{smoothing},1x1x1]",
+                c=f"[{iterations},0]",
+                r=0,  # a constant seed; the default is one from the clock
+            )
+        finally:
+            tempfile.tempdir = system
+    return result["segmentation"].numpy().round().astype(np.uint8)
+
+
+def _complete(priors, lesion):
+    """Probabilities that sum to 1 everywhere, and are white matter's in lesions."""
+    total = sum(priors.values())
+    known = total > LEAST_TEMPLATE
+    scale = np.where(known, 1 / np.maximum(total, LEAST_TEMPLATE), 0).astype(np.float32)
+    complete = {name: np.where(known, priors[name] * scale, BEYOND[name]) for name in CLASSES}
+    return {
+        name: np.where(lesion, np.float32(name == "white"), prior).astype(np.float32)
+        for name, prior in complete.items()
+    }

@@ -1,0 +1,285 @@
+"""The bridge to ANTs: our volumes as ANTs images, and seeded linear registration from several starts."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import ants
+import numpy as np
+
+from myelosketch.errors import GeometryError, InputError
+from myelosketch.imaging.registration.starts import Similarity, centre_of_mass, shrink, start_poses
+from myelosketch.imaging.registration.transforms import save_matrix, world_matrix, write_transform
+from myelosketch.io.volumes import Volume
+
+# ITK reads this once, at the first filter it runs. Sums over several threads differ in their last digits, which
+# an optimiser carries to hundredths of a millimetre: one thread each, and scans side by side.
+os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
+
+# ITK's world is LPS, NIfTI's is RAS
+LPS = np.diag([-1.0, -1.0, 1.0])
+
+# the search for a start: voxels of both images, then of the level that ANTs works at, and its blur, mm
+SEARCH_VOXEL_MM = 9.0
+SEARCH = {"levels": (18.0,), "blur": (6.0,), "iterations": (100,)}
+# further starting rotations: docs/decisions/0007-registration.md has the success rates with other numbers
+STARTS = 8
+# voxel sizes of the coarse levels from the best start on, mm; the configured finest one follows
+COARSE_LEVELS_MM = (12.0, 6.0)
+ITERATIONS = (500, 250, 100)
+# both images show one head: if their centres end this far apart, the registration has failed
+MAX_CENTRE_DISTANCE_MM = 50.0
+# normalised mutual information of the result on the images of the search: heads that met had 1.15 and more, the
+# front quarter of a brain, noise or a lump 1.04 and less
+LEAST_SIMILARITY = 1.05
+
+
+def to_ants(volume):
+    """ANTs image of a volume, with the same place in world space.
+
+    Parameters
+    ----------
+    volume : Volume
+
+    Returns
+    -------
+    ants.ANTsImage, float32
+
+    Raises
+    ------
+    GeometryError : the affine is sheared, which ITK cannot express
+    """
+    spacing = volume.voxel_size
+    direction = LPS @ (volume.affine[:3, :3] / spacing)
+    if np.abs(direction.T @ direction - np.eye(3)).max() > 1e-3:
+        raise GeometryError(
+            f"{volume.path or 'An image'} has a sheared affine: resample it to a grid with right angles."
+        )
+    return ants.from_numpy(
+        np.ascontiguousarray(volume.data, dtype=np.float32),
+        origin=(LPS @ volume.affine[:3, 3]).tolist(),
+        spacing=spacing.tolist(),
+        direction=direction,
+    )
+
+
+def from_ants(image):
+    """Volume of an ANTs image."""
+    affine = np.eye(4)
+    affine[:3, :3] = LPS @ (image.direction * np.asarray(image.spacing))
+    affine[:3, 3] = LPS @ np.asarray(image.origin)
+    return Volume(image.numpy(), affine)
+
+
+def make_repeatable(seed):
+    """ANTs repeats to the bit only in its deterministic mode (and on one thread, see above).
+
+    The argument ``random_seed`` of ``ants.registration`` reaches nothing, and leaves differences of 0.04 mm.
+    """
+    ants.config.set_ants_deterministic(on=True, seed_value=int(seed) + 1)  # 0 would mean: from the clock
+
+
+def register(
+    fixed, moving, out, *, kind, metric, sampling, finest_mm, seed, starts=STARTS, mask=None, sources=()
+):
+    """Linear registration by ANTs from the best of several starts; the transform is written in all its forms.
+
+    Every start (see ``starts.start_poses``) is followed coarsely and rigidly, by mutual information; the one whose
+    images then share most is followed to the finest level.
+
+    Parameters
+    ----------
+    fixed, moving : ANTsImage
+    out : path, ``.mat``: what to give ``ants.apply_transforms`` to resample ``moving`` onto ``fixed``; ``.txt`` and
+        ``.json`` are written beside it
+    kind : "Rigid" | "Affine"
+    metric : "mattes" (mutual information) | "GC" (correlation), of the levels after the start
+    sampling : share of the fixed voxels that the metric looks at, 0-1
+    finest_mm : voxel size of the last level; finer voxels cost minutes and gain hundredths of a millimetre
+    seed : int
+    starts : number of starting rotations beside the scanner's coordinates and the centres of mass
+    mask : ANTsImage on the grid of ``fixed``, optional: where the metric looks once a start is
+        chosen (in the search it would hide how heads that lie far apart differ)
+    sources : list of paths, for the sidecar
+
+    Returns
+    -------
+    dict : what was done (as in the sidecar): settings, starts tried, start chosen, similarity
+
+    Raises
+    ------
+    InputError : an image is empty, ANTs finds no solution, or one that leaves the two heads apart or shows
+        nothing that both share
+    """
+    matrix, found = find_matrix(
+        from_ants(fixed), from_ants(moving), out, kind=kind, metric=metric, sampling=sampling, finest_mm=finest_mm,
+        seed=seed, starts=starts, mask=None if mask is None else from_ants(mask),
+    )  # fmt: skip
+    record = {
+        "Kind": kind,
+        "Metric": metric,
+        "Sampling": sampling,
+        "FinestMm": finest_mm,
+        "Seed": seed,
+        "StartsTried": 2 + starts,
+        **found,
+    }
+    write_transform(out, matrix, record=record, sources=sources)
+    return record
+
+
+def find_matrix(
+    fixed,
+    moving,
+    out,
+    *,
+    kind,
+    metric,
+    sampling,
+    finest_mm,
+    seed,
+    starts=0,
+    follow=None,
+    start=None,
+    mask=None,
+):
+    """The matrix that ``register`` writes, without writing it.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+    out : path or text that messages call the registration by
+    kind, metric, sampling, finest_mm, seed, starts : see ``register``
+    follow : number of starts that are followed, those whose images share most as they stand; None: all
+    start : array (4, 4), optional, from points of ``fixed`` to points of ``moving``: the only start; none is searched
+    mask : Volume on the grid of ``fixed``, optional, see ``register``
+
+    Returns
+    -------
+    array (4, 4), from points of ``fixed`` to points of ``moving``, world RAS, mm
+    dict : ``StartChosen``, ``Similarity``
+
+    Raises
+    ------
+    InputError : see ``register``
+    """
+    make_repeatable(seed)
+    fixed, moving = (shrink(_filled(image, out), finest_mm) for image in (fixed, moving))
+    mask = None if mask is None else shrink(mask, finest_mm)
+    coarse = [shrink(image, SEARCH_VOXEL_MM) for image in (fixed, moving)]
+    similarity = Similarity(*coarse)
+    chosen = "given"
+    if start is None:
+        chosen, start = _search(*coarse, similarity, starts, follow, out)
+    matrix = _run(
+        fixed, moving, start, mask, kind=kind, metric=metric, sampling=sampling, **_levels(finest_mm)
+    )
+    if matrix is None:
+        raise _failed(out)
+    check_centres(fixed, moving, matrix, out)
+    shared = similarity(matrix)
+    if shared < LEAST_SIMILARITY:
+        raise InputError(
+            f"The registration for {Path(out).name} found nothing that the two images share: "
+            "look at both; do they show the same head, and its brain?"
+        )
+    return matrix, {"StartChosen": chosen, "Similarity": round(shared, 4)}
+
+
+def _search(fixed, moving, similarity, starts, follow, out):
+    """Name and matrix of the best start, each (or the most promising) followed coarsely."""
+    poses, found = start_poses(fixed, moving, starts), {}
+    if follow is not None:
+        poses = dict(sorted(poses.items(), key=lambda item: -similarity(item[1]))[:follow])
+    for name, pose in poses.items():
+        matrix = _run(fixed, moving, pose, None, kind="Rigid", metric="mattes", sampling=1.0, **SEARCH)
+        if matrix is not None:
+            found[name] = (similarity(matrix), matrix)
+    if not found:
+        raise _failed(out)
+    best = max(found, key=lambda name: found[name][0])
+    return best, found[best][1]
+
+
+def _run(fixed, moving, start, mask, *, kind, metric, sampling, levels, blur, iterations):
+    """Matrix that ANTs finds from a start, or None: two images that stay apart have no metric."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_matrix(f"{folder}/start.mat", start)
+        try:
+            result = ants.registration(
+                fixed=to_ants(fixed),
+                moving=to_ants(moving),
+                mask=None if mask is None else to_ants(Volume(mask.data >= 0.5, mask.affine)),
+                type_of_transform=kind,
+                initial_transform=f"{folder}/start.mat",
+                aff_metric=metric,
+                aff_random_sampling_rate=sampling,
+                aff_iterations=iterations,
+                aff_shrink_factors=shrink_factors(fixed.voxel_size, levels),
+                aff_smoothing_sigmas=blur,
+                smoothing_in_mm=True,
+                outprefix=f"{folder}/",
+            )
+            return world_matrix(result["fwdtransforms"])
+        except (RuntimeError, ValueError, IndexError):
+            return None
+
+
+def _levels(finest_mm):
+    """Voxels and blur, mm, and iterations of the levels from the best start on."""
+    levels = (*(level for level in COARSE_LEVELS_MM if level > finest_mm), finest_mm)
+    # half a voxel of blur against aliasing; none at the last level, whose voxels are means already
+    blur = (*(level / 2 for level in levels[:-1]), 0)
+    return {"levels": levels, "blur": blur, "iterations": ITERATIONS[: len(levels)]}
+
+
+def shrink_factors(spacing, levels):
+    """Factors by which ANTs shrinks a grid for each level.
+
+    Parameters
+    ----------
+    spacing : voxel sides of the fixed image, mm, (3,)
+    levels : voxel sizes wanted, mm
+
+    Returns
+    -------
+    tuple of int
+    """
+    return tuple(max(1, round(level / min(spacing))) for level in levels)
+
+
+def check_centres(fixed, moving, matrix, out):
+    """A transform must bring the centres of both heads together, roughly.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+    matrix : array (4, 4), from points of ``fixed`` to points of ``moving``
+    out : path of the transform, for the message
+
+    Raises
+    ------
+    InputError : they end more than MAX_CENTRE_DISTANCE_MM apart
+    """
+    centre, target = centre_of_mass(fixed), centre_of_mass(moving)
+    distance = float(np.linalg.norm(matrix[:3, :3] @ centre + matrix[:3, 3] - target))
+    if distance > MAX_CENTRE_DISTANCE_MM:
+        raise InputError(
+            f"The registration for {Path(out).name} ended with the two heads {distance:.0f} mm apart: "
+            "look at both images; do they show the same head, and all of it?"
+        )
+
+
+def _filled(volume, out):
+    if not (volume.data > 0).any():
+        raise InputError(
+            f"The registration for {Path(out).name} cannot start, because one of its two images has no value "
+            "above 0: look at both, and export the empty one again."
+        )
+    return Volume(np.nan_to_num(volume.data), volume.affine, volume.path)
+
+
+def _failed(out):
+    return InputError(
+        f"The registration for {Path(out).name} failed: look at both images; do they show the same head?"
+    )

@@ -1,0 +1,209 @@
+"""The registrations of one scan, measured from its files as they lie there: numbers, and a picture to look at."""
+
+import numpy as np
+
+from myelosketch.errors import InputError
+from myelosketch.imaging.registration import alignment, overlay
+from myelosketch.imaging.registration.fractions import lesion_source
+from myelosketch.imaging.registration.itk import world_matrix
+from myelosketch.imaging.registration.repeats import distances_to, register_anew
+from myelosketch.imaging.registration.resampling import content_box, crop
+from myelosketch.imaging.registration.starts import shrink
+from myelosketch.imaging.registration.to_petref import load_map, tensor_contrast
+from myelosketch.imaging.registration.verdicts import NUMBERS
+from myelosketch.io.provenance import provenance, write_json
+from myelosketch.io.units import default_units
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume
+
+GRID_MM = 2.0
+# what the T1w shows around the brain (brain.MARGIN_MM) lies within this; air costs as much as tissue
+BRAIN_MARGIN_MM = 12.0
+# where a free affine is asked for: another participant's image has another size and shape
+STRETCHED = ("pet", "dwi", "MTR")
+# an image whose content is this much larger than the brain shows more than the brain: no overlap of masks
+BEYOND_BRAIN = 1.3
+# below this share of the brain there is nothing to measure
+LEAST_COVERAGE = 0.02
+
+
+def check_registration(inputs, outputs, *, scan, group, registration, units=None, seed):
+    """Measure how well every image of a scan lies on its T1w, and draw them on one grid. Judges nothing.
+
+    Parameters
+    ----------
+    inputs : dict of paths or None: ``t1w``, ``brain``, ``tissue``, ``lesion`` (fraction on the T1w grid), ``FA``,
+        ``RD``, ``AD``, ``MTR``, ``DVR``, ``pet_anatomy``, ``FLAIR``, ``xfm_t1w_to_petref``, ``xfm_dwi_to_t1w``,
+        ``xfm_mtr_to_t1w``, ``warp_dwi``, ``xfm_flair_to_t1w``, ``xfm_t1w_to_mni``
+    outputs : dict of paths: ``json``, ``png``
+    scan, group : text
+    registration : dict, section ``registration`` of the configuration; of ``quality`` the key ``starts`` is used
+    units : dict, unit of each map's values; ``names.UNITS`` if not given
+    seed : int
+
+    Raises
+    ------
+    GeometryError : tissue, brain and lesions do not share the grid of the T1w
+    """
+    units = units or default_units()
+    inputs = {name: path or None for name, path in inputs.items()}
+    head = Head(inputs)
+    maps = load_maps(inputs, units)
+    settings = {key: registration[key] for key in ("metric", "sampling")} | {"seed": seed}
+    starts = registration["quality"]["starts"]
+    rows = [
+        _row(modality, head, maps[modality], transforms_of(inputs, modality), registration, settings, starts)
+        for modality in maps
+    ]
+    rows.append(_template_row(head, inputs["xfm_t1w_to_mni"], settings))
+    sources = [path for path in inputs.values() if path]
+    write_json(
+        outputs["json"],
+        {
+            "scan": scan,
+            "group": group,
+            "lesion_source": head.lesion_source,
+            "rows": rows,
+            **provenance(sources=sources, parameters=settings | {"starts": starts}),
+        },
+    )
+    shown = {"T1w": head.t1w, "DVR": load_map("DVR", inputs["DVR"], units["DVR"])}
+    shown |= {"FA": load_map("FA", inputs["FA"], units["FA"]), "MTR": maps["MTR"]}
+    chains = {"T1w": [], "DVR": None, "FA": _to_t1w(inputs, "dwi"), "MTR": _to_t1w(inputs, "MTR")}
+    if "FLAIR" in maps:
+        shown["FLAIR"], chains["FLAIR"] = maps["FLAIR"], _to_t1w(inputs, "FLAIR")
+    overlay.draw_overlay(outputs["png"], head, shown, chains, inputs["xfm_t1w_to_petref"], title=scan)
+
+
+class Head:
+    """The T1w of a scan with its brain, tissue and lesions, on one grid, and what is measured on it once."""
+
+    def __init__(self, inputs):
+        self.t1w, self.brain = load_volume(inputs["t1w"]), load_volume(inputs["brain"])
+        self.tissue = load_volume(inputs["tissue"], dtype=np.uint8)
+        lesion = load_volume(inputs["lesion"]) if inputs.get("lesion") else None
+        for part in (self.brain, self.tissue, *([lesion] if lesion else [])):
+            check_same_grid(self.t1w, part)
+        self.lesion = lesion or Volume(np.zeros(self.t1w.shape, np.float32), self.t1w.affine)
+        box = content_box(self.brain, BRAIN_MARGIN_MM)
+        for name in ("t1w", "brain", "tissue", "lesion"):
+            setattr(self, name, crop(getattr(self, name), box))
+        self.lesion_source = lesion_source(self.lesion)
+        self.masked = Volume(self.t1w.data * (self.brain.data > 0), self.t1w.affine, self.t1w.path)
+        self.points = alignment.brain_points(self.brain)
+        self.border = alignment.white_grey_border(self.tissue, self.lesion.data > 0.1)
+        grid = alignment.world_grid(self.points, GRID_MM)
+        self.grid, self.inside = grid, alignment.support_on(self.brain, grid, [])
+        self.values = alignment.values_on(self.t1w, grid, [])
+
+
+def load_maps(inputs, units):
+    """The image of each modality that carries its anatomy."""
+    tensor = {name: load_map(name, inputs[name], units[name]) for name in ("FA", "RD", "AD")}
+    early = inputs.get("pet_anatomy")
+    maps = {
+        "pet": load_volume(early) if early else load_map("DVR", inputs["DVR"], units["DVR"]),
+        "dwi": tensor_contrast(tensor),
+        "MTR": load_map("MTR", inputs["MTR"], units["MTR"]),
+    }
+    if inputs.get("xfm_flair_to_t1w"):
+        maps["FLAIR"] = load_volume(inputs["FLAIR"])
+    return {
+        name: Volume(np.nan_to_num(volume.data, posinf=0, neginf=0), volume.affine, volume.path)
+        for name, volume in maps.items()
+    }
+
+
+def _to_t1w(inputs, modality):
+    """Transforms that resample a map onto T1w, the nearest to T1w first."""
+    if modality == "dwi":
+        warp = inputs.get("warp_dwi")
+        return [inputs["xfm_dwi_to_t1w"], *([warp] if warp else [])]
+    return [inputs["xfm_mtr_to_t1w" if modality == "MTR" else "xfm_flair_to_t1w"]]
+
+
+def transforms_of(inputs, modality):
+    """Transforms that resample a map onto T1w, and which of them are inverted."""
+    if modality == "pet":
+        return [inputs["xfm_t1w_to_petref"]], [True]
+    chain = _to_t1w(inputs, modality)
+    return chain, [False] * len(chain)
+
+
+def _row(modality, head, volume, transforms, registration, settings, starts):
+    """Everything that is measured of one modality."""
+    chain, inverted = transforms
+    row = {"modality": modality, **as_placed(head, volume, chain, inverted)}
+    # a warp comes last and bends by millimetres: what is asked again is the linear part
+    given = world_matrix(chain[:1], inverted=inverted[:1])
+    kind = "Affine" if modality == "dwi" and registration["dwi"] != "rigid" else "Rigid"
+    stretch = modality in STRETCHED and kind == "Rigid"
+    alike = head.masked if brain_only(head, volume) else head.t1w
+    return _with_repeats(
+        row, given, alike, volume, head.points, starts=starts, with_stretch=stretch,
+        settings=settings | {"kind": kind},
+    )  # fmt: skip
+
+
+def _template_row(head, xfm, settings):
+    """The same for the place of the MNI152 template on the T1w."""
+    from nilearn.datasets import load_mni152_template
+
+    # as it lies in the file, at 1 mm: nilearn's own resampling costs three times as much
+    image = load_mni152_template(resolution=1)
+    template = shrink(Volume(np.asarray(image.dataobj, np.float32), np.asarray(image.affine, float)), GRID_MM)
+    row = {"modality": "MNI152", **as_placed(head, template, [xfm], [True])}
+    row["border_shift_mm"] = None
+    row["missing"]["border_shift_mm"] = "another brain has its borders elsewhere"
+    given = world_matrix([xfm], inverted=[True])
+    return _with_repeats(
+        row, given, head.masked, template, head.points, starts=1, with_stretch=False,
+        settings=settings | {"kind": "Affine"},
+    )  # fmt: skip
+
+
+def _with_repeats(row, given, fixed, moving, points, *, with_stretch, **how):
+    """A row with the distances from registrations made anew (see ``register_anew``), where that is possible."""
+    if row["problem"]:
+        return row
+    try:
+        answers = register_anew(fixed, moving, with_stretch=with_stretch, **how)
+    except InputError:
+        return _unusable(row, "registered anew, it finds no place on the T1w")
+    row = row | distances_to(given, answers, points)
+    if not with_stretch:
+        row["missing"]["stretch_mm"] = "not asked: a free shape tells nothing here"
+    return row
+
+
+def as_placed(head, volume, transforms, inverted):
+    """Numbers of one map as its transforms place it, without a registration; ``problem`` if that is impossible."""
+    row = dict.fromkeys(NUMBERS) | {"problem": None, "missing": {}}
+    positive = volume.data[volume.data != 0]
+    if positive.size < 1000 or np.ptp(positive) == 0:
+        return _unusable(row, "it is empty or has one value only")
+    moved, there = alignment.placed(volume, head.grid, transforms, inverted)
+    both = there & head.inside
+    row["coverage"] = float(both.sum() / head.inside.sum())
+    if row["coverage"] < LEAST_COVERAGE:
+        return _unusable(row, "as it is placed, it does not meet the brain")
+    if brain_only(head, volume):
+        row["overlap"] = alignment.dice(there, head.inside)
+    else:
+        row["missing"]["overlap"] = "the image shows more than the brain"
+    row["nmi"] = alignment.normalised_mutual_information(head.values[both], moved.data[both])
+    profiles = alignment.border_profiles(moved, head.border)
+    row["border_contrast"] = alignment.border_contrast(profiles, float(moved.data[both].std()))
+    row["border_shift_mm"] = alignment.border_shift(profiles, head.border)
+    for name in ("nmi", "border_contrast", "border_shift_mm"):
+        if row[name] is None:
+            row["missing"][name] = "too little of the border of white and grey matter has a value"
+    return row
+
+
+def _unusable(row, problem):
+    return row | {"problem": problem, "missing": {name: problem for name in NUMBERS if row[name] is None}}
+
+
+def brain_only(head, volume):
+    content = np.count_nonzero(volume.data) * volume.voxel_volume
+    return content <= BEYOND_BRAIN * np.count_nonzero(head.brain.data) * head.brain.voxel_volume

@@ -1,0 +1,129 @@
+"""Where a registration starts: coarse images, several poses, and the similarity that chooses among them."""
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+from scipy.spatial.transform import Rotation
+
+from myelosketch.io.volumes import Volume
+
+# further starts are turned by this angle about the centre of the head
+TURN_DEG = 30.0
+BINS = 32
+# intensities above this percentile of what is above 0 count as the brightest (vessels, fat, noise)
+BRIGHTEST_PERCENTILE = 99.5
+
+
+def shrink(volume, voxel_mm):
+    """Means over blocks of voxels, none longer than ``voxel_mm``; an image that is as coarse already is unchanged.
+
+    Parameters
+    ----------
+    volume : Volume
+    voxel_mm : side that no axis exceeds by shrinking, mm
+
+    Returns
+    -------
+    Volume, at the same place; the last voxels are repeated where blocks do not fill
+    """
+    factor = np.maximum(1, np.floor(voxel_mm / volume.voxel_size + 1e-3).astype(int))
+    if (factor == 1).all():
+        return volume
+    padded = np.pad(
+        volume.data, [(0, -side % k) for side, k in zip(volume.shape, factor, strict=True)], mode="edge"
+    )
+    blocks = [part for side, k in zip(padded.shape, factor, strict=True) for part in (side // k, k)]
+    affine = volume.affine.copy()
+    affine[:3, :3] *= factor
+    affine[:3, 3] = (volume.affine @ [*((factor - 1) / 2), 1])[:3]
+    return Volume(padded.reshape(blocks).mean(axis=(1, 3, 5)).astype(np.float32), affine, volume.path)
+
+
+def centre_of_mass(volume):
+    """Centre of the intensities above 0, world RAS, mm, (3,)."""
+    weight = np.clip(np.nan_to_num(volume.data), 0, None).astype(np.float64)
+    index = [
+        (weight.sum(axis=tuple(k for k in range(3) if k != axis)) * np.arange(side)).sum() / weight.sum()
+        for axis, side in enumerate(weight.shape)
+    ]
+    return (volume.affine @ [*index, 1])[:3]
+
+
+def start_poses(fixed, moving, starts):
+    """Poses to start from: scanner coordinates, both centres of mass, and turns about them.
+
+    Parameters
+    ----------
+    fixed, moving : Volume, each with values above 0
+    starts : number of turns, by TURN_DEG about axes that spread evenly over the sphere
+
+    Returns
+    -------
+    dict : name to matrix (4, 4), from points of ``fixed`` to points of ``moving``
+    """
+    here, there = centre_of_mass(fixed), centre_of_mass(moving)
+    poses = {"centres of mass": about(np.eye(3), here, there), "scanner coordinates": np.eye(4)}
+    for axis in axes(starts):
+        turn = Rotation.from_rotvec(np.radians(TURN_DEG) * axis).as_matrix()
+        name = "centres of mass, turned about " + ", ".join(f"{value:.2f}" for value in axis)
+        poses[name] = about(turn, here, there)
+    return poses
+
+
+def axes(count):
+    """Unit vectors that spread evenly over the sphere (Fibonacci's spiral), (count, 3)."""
+    height = 1 - (2 * np.arange(count) + 1) / max(count, 1)
+    angle = np.pi * (3 - np.sqrt(5)) * np.arange(count)
+    radius = np.sqrt(1 - height**2)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
+
+
+def about(turn, here, there):
+    """Matrix (4, 4) that turns about ``here`` (rotation, (3, 3)) and brings it to ``there`` (points, mm)."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn
+    matrix[:3, 3] = there - turn @ here
+    return matrix
+
+
+class Similarity:
+    """Normalised mutual information (Studholme 1999) of two small images: 1 nothing shared, 2 equal.
+
+    Parameters
+    ----------
+    fixed, moving : Volume, each with values above 0; outside its grid ``moving`` is 0
+    """
+
+    def __init__(self, fixed, moving):
+        where = np.argwhere(np.ones(fixed.shape, bool))
+        self._points = where @ fixed.affine[:3, :3].T + fixed.affine[:3, 3]
+        self._fixed = _binned(fixed.data.ravel(), brightest(fixed))
+        self._moving, self._top = moving, brightest(moving)
+        self._to_voxels = np.linalg.inv(moving.affine)
+
+    def __call__(self, matrix):
+        """Similarity where ``matrix`` (4, 4) takes points of fixed to points of moving."""
+        place = self._to_voxels @ matrix
+        voxels = self._points @ place[:3, :3].T + place[:3, 3]
+        seen = _binned(map_coordinates(self._moving.data, voxels.T, order=1, cval=0), self._top)
+        joint = np.bincount(self._fixed * BINS + seen, minlength=BINS**2).reshape(BINS, BINS) / len(seen)
+        return shared_information(joint)
+
+
+def shared_information(joint):
+    """Normalised mutual information, (H(a) + H(b)) / H(a, b), of a joint histogram (a, b) whose shares sum to 1."""
+    own = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
+    return float(own / max(_entropy(joint), 1e-12))
+
+
+def brightest(volume):
+    """Intensity that counts as the brightest."""
+    return float(np.percentile(volume.data[volume.data > 0], BRIGHTEST_PERCENTILE))
+
+
+def _binned(values, top):
+    return np.clip(values / top * (BINS - 1) + 0.5, 0, BINS - 1).astype(int)
+
+
+def _entropy(shares):
+    shares = shares[shares > 0]
+    return float(-(shares * np.log(shares)).sum())

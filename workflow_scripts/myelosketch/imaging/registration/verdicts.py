@@ -1,0 +1,151 @@
+"""Which registrations are right: numbers against limits, one table for the cohort, and what stops the run."""
+
+import pandas as pd
+
+from myelosketch.errors import InputError
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import read_table, write_table
+
+OK, FAILED, ACCEPTED = "ok", "failed", "accepted"
+NUMBERS = (
+    "coverage", "overlap", "nmi", "border_contrast", "border_shift_mm", "inverse_mm", "repeat_mm", "repeat_max_mm",
+    "stretch_mm",
+)  # fmt: skip
+TABLE_COLUMNS = ["scan", "group", "modality", "verdict", "reason", *NUMBERS, "lesion_source"]
+# the template's place is affine and another brain's: it has one limit of its own for both of these
+TEMPLATE = "MNI152"
+# an image that shows skin and fat too, which shift with the sequence, may stretch this many times as much
+WHOLE_HEAD = 2.0
+# what completes "<scan>: <modality> ..."; mutual information and contrast depend on a scanner's noise: shown only
+REASONS = {
+    "coverage": "shows {found:.0%} of the brain (at least {limit:.0%} expected)",
+    "overlap": "overlaps the brain by a Dice of {found:.2f} only (at least {limit:g} expected)",
+    "border_shift_mm": "has its white-grey border {found:.1f} mm off that of the T1w (at most {limit:g} mm expected)",
+    "inverse_mm": "lands {found:.1f} mm away when registered the other way round (at most {limit:g} mm expected)",
+    "repeat_mm": "lands {found:.1f} mm away when registered anew (at most {limit:g} mm expected)",
+    "stretch_mm": "fits better by {found:.1f} mm when its size and shape are free (at most {limit:g} mm expected)",
+}
+AT_LEAST = ("coverage", "overlap")
+# a head of another shape: these are wrong although the registration finds its place again
+OF_ANOTHER = ("border_shift_mm", "stretch_mm")
+
+
+def problems(row, limits):
+    """What is wrong with one modality.
+
+    Parameters
+    ----------
+    row : dict, one of ``rows`` in the JSON of ``quality.check_registration``
+    limits : dict, ``registration.quality`` of the configuration
+
+    Returns
+    -------
+    list of str, each completing "<scan>: <modality> ..."; empty if nothing is
+    """
+    if row.get("problem"):
+        return [f"cannot be judged, because {row['problem']}"]
+    found = []
+    for name, sentence in REASONS.items():
+        value, limit = row.get(name), _limit(row, name, limits)
+        if value is None or limit is None:
+            continue
+        if value < limit if name in AT_LEAST else not value <= limit:
+            found.append((name, sentence.format(found=value, limit=limit)))
+    sentences = [sentence for _, sentence in found]
+    if found and all(name in (*OF_ANOTHER, "overlap") for name, _ in found):
+        sentences[-1] += ", as an image of another participant would"
+    return sentences
+
+
+def _limit(row, name, limits):
+    """Limit of one number of a row, None if it is not judged."""
+    if row["modality"] == TEMPLATE:
+        return limits["template_mm"] if name in ("inverse_mm", "repeat_mm") else None
+    whole_head = name == "stretch_mm" and row.get("overlap") is None
+    return limits[name] * (WHOLE_HEAD if whole_head else 1)
+
+
+def gather_quality(jsons, out, limits, accept):
+    """Write the table of the quality control: one row per scan and modality.
+
+    Parameters
+    ----------
+    jsons : paths of the JSON files of ``quality.check_registration``
+    out : path of qc.tsv (TABLE_COLUMNS)
+    limits : dict, ``registration.quality`` of the configuration
+    accept : dict, ``registration.accept``: scan to names of modalities
+    """
+    write_table(judge(jsons, limits, accept), out)
+
+
+def judge(jsons, limits, accept):
+    """The table of `gather_quality`: pandas.DataFrame."""
+    rows = [
+        _row(scan, row, limits, accept)
+        for scan in (read_json(path) for path in jsons)
+        for row in scan["rows"]
+    ]
+    return pd.DataFrame(rows, columns=TABLE_COLUMNS)
+
+
+def refuse_registrations(jsons, limits, accept):
+    """Let nothing learn from a scan whose registration failed and is not accepted.
+
+    Parameters
+    ----------
+    jsons, limits, accept : as of `gather_quality`
+
+    Raises
+    ------
+    InputError : every failed registration, and the way out
+    """
+    _stop_if_failed(judge(jsons, limits, accept))
+
+
+def _row(scan, row, limits, accept):
+    found = problems(row, limits)
+    accepted = row["modality"] in accept.get(scan["scan"], ())
+    return {name: row.get(name) for name in NUMBERS} | {
+        "scan": scan["scan"],
+        "group": scan["group"],
+        "modality": row["modality"],
+        "verdict": (ACCEPTED if accepted else FAILED) if found else OK,
+        "reason": " and ".join(found) or None,
+        "lesion_source": scan["lesion_source"],
+    }
+
+
+def admit_registrations(table, out):
+    """Say which registrations failed, or that every one is right or accepted.
+
+    Parameters
+    ----------
+    table : path of qc.tsv
+    out : path of the table of admitted scans: scan, group, verdict
+
+    Raises
+    ------
+    InputError : every failed registration, and the way out
+    """
+    judged = read_table(table)
+    judged = judged.astype(object).where(judged.notna(), None)
+    _stop_if_failed(judged)
+    admitted = judged.groupby("scan", sort=False, as_index=False).agg(
+        {"group": "first", "verdict": lambda verdicts: ACCEPTED if (verdicts == ACCEPTED).any() else OK}
+    )
+    write_table(admitted, out)
+
+
+def _stop_if_failed(judged):
+    failed = judged[judged.verdict == FAILED]
+    if failed.empty:
+        return
+    what = "; ".join(f"{row.scan}: {row.modality} {row.reason}" for row in failed.itertuples())
+    by_scan = failed.groupby("scan", sort=False).modality.apply(list)
+    accept = ", ".join(f"{scan}: [{', '.join(modalities)}]" for scan, modalities in by_scan.items())
+    raise InputError(
+        f"The quality control of the registration failed ({what}): look at the pictures in "
+        "results/registration/scans. Leave the scans out by this line of the configuration: "
+        f"cohort: {{exclude: [{', '.join(by_scan.index)}]}}; or accept what is right by "
+        f"registration: {{accept: {{{accept}}}}}. Then the same command goes on."
+    )

@@ -1,0 +1,1 @@
+"""Floor 1: whether each file of a scan is what it should be, before anything expensive starts."""

@@ -1,0 +1,189 @@
+"""What the images of one scan say about each other: grids, swaps, overlap in space, lesions against brain."""
+
+from pathlib import Path
+
+import numpy as np
+
+from myelosketch.errors import GeometryError
+from myelosketch.intake.checks import Finding
+from myelosketch.io.volumes import Volume, check_same_grid
+
+# images that must share a grid: of one acquisition, or a mask and what it was drawn on
+ONE_GRID = (
+    ("FA", "RD"),
+    ("FA", "AD"),
+    ("mt_off", "mt_on"),
+    ("pet", "reference_mask"),
+)
+# one image takes part in the comparison of boxes for all of its acquisition
+PLACED = ("FLAIR", "segmentation", "FA", "MTR", "DVR", "dwi", "mt_on", "pet")
+# what a lesion mask in a space is compared with: the first of these that the scan brings
+DRAWN_ON = {
+    "T1w": ("T1w",),
+    "FLAIR": ("FLAIR",),
+    "dwi": ("FA", "dwi"),
+    "MTR": ("MTR", "mt_off"),
+    "MNI152": (),
+}
+# lowest and highest corner of the brain of MNI152, with a margin, mm
+MNI_BOX_MM = np.array([[-80.0, -115.0, -80.0], [80.0, 85.0, 95.0]])
+CONTENT_SHARE = 0.1
+MIN_OVERLAP = 0.1
+# a segmentation is in the world of the T1w, only its grid may differ; other images are registered
+MIN_OVERLAP_SAME_WORLD = 0.8
+# share of the brain's voxels where AD may lie below RD: noise makes some in grey matter
+AD_BELOW_RD = 0.05
+SWAPPED = 0.5
+LESION_SHARE = 0.2
+# white matter fills less than this share of a brain, so lesions do too
+WHITE_SHARE = 0.4
+BRAIN_ML = 1400.0
+
+
+def scan_findings(volumes, sound, lesion_space="T1w"):
+    """Findings about the images of a scan together.
+
+    Parameters
+    ----------
+    volumes : dict of Volume by input name; a series is represented by one of its volumes
+    sound : names whose own values were not refused: only those are compared by value
+    lesion_space : image that the lesion mask was drawn on, a key of DRAWN_ON
+
+    Returns
+    -------
+    list of Finding
+    """
+    return [
+        *_grid_findings(volumes, _grids(volumes, lesion_space)),
+        *_overlap_findings(volumes),
+        *_template_findings(volumes, lesion_space),
+        *_swap_findings({name: volumes[name] for name in sound}),
+        *_lesion_findings({name: volumes[name] for name in sound}),
+    ]
+
+
+def _grids(volumes, lesion_space):
+    """Pairs of images that must share a grid, with the image that the lesion mask was drawn on."""
+    under = next((name for name in DRAWN_ON[lesion_space] if name in volumes), None)
+    return [*ONE_GRID, *([(under, "lesion_mask")] if under else [])]
+
+
+def _grid_findings(volumes, pairs):
+    for first, second in pairs:
+        if first not in volumes or second not in volumes:
+            continue
+        one, other = (Volume(volumes[name].data, volumes[name].affine, name) for name in (first, second))
+        try:
+            check_same_grid(one, other)
+        except GeometryError as error:
+            what = str(error).split(": ")[0]
+            yield Finding(
+                "grids", second, f"does not share the grid of {first} ({Path(volumes[first].path).name}; {what})",
+                "resample one onto the other" + (
+                    ", or name the image it was drawn on in lesion_space" if second == "lesion_mask" else ""
+                ),
+            )  # fmt: skip
+
+
+def _swap_findings(volumes):
+    share = _share_below(volumes.get("AD"), volumes.get("RD"))
+    if share > SWAPPED:
+        yield Finding(
+            "swapped", "AD", f"lies below RD in {share:.0%} of the brain",
+            "AD and RD have changed places: correct the table",
+        )  # fmt: skip
+    elif share > AD_BELOW_RD:
+        yield Finding(
+            "ad_below_rd", "AD", f"lies below RD in {share:.0%} of the brain, expected at most {AD_BELOW_RD:.0%}",
+            "AD is the largest eigenvalue, RD the mean of the others; compute both from one fit",
+        )  # fmt: skip
+    if _share_below(volumes.get("mt_off"), volumes.get("mt_on")) > SWAPPED:
+        yield Finding(
+            "swapped", "mt_on", "is brighter than mt_off in most of the head",
+            "swap them (mt_on is the one with the saturation pulse), or export both with the same gain",
+        )  # fmt: skip
+
+
+def _share_below(larger, smaller):
+    """Share of the voxels where both are above 0 in which ``larger`` is the smaller one; 0 if not comparable."""
+    if larger is None or smaller is None or larger.shape != smaller.shape:
+        return 0.0
+    inside = (larger.data > 0) & (smaller.data > 0)
+    return float((larger.data[inside] < smaller.data[inside]).mean()) if inside.any() else 0.0
+
+
+def _overlap_findings(volumes):
+    boxes = {name: content_box_mm(volume) for name, volume in volumes.items()}
+    if boxes.get("T1w") is None:
+        return
+    for name in PLACED:
+        if boxes.get(name) is None:
+            continue
+        share = overlap(boxes["T1w"], boxes[name])
+        if share < (MIN_OVERLAP_SAME_WORLD if name == "segmentation" else MIN_OVERLAP):
+            distance = np.linalg.norm(boxes["T1w"].mean(axis=0) - boxes[name].mean(axis=0))
+            yield Finding(
+                "apart", name,
+                f"lies {distance:.0f} mm from the T1w in space (boxes of the content overlap by {share:.0%})",
+                "was its place in space lost when it was converted? Export it again",
+            )  # fmt: skip
+
+
+def _template_findings(volumes, lesion_space):
+    """A mask in the template's space lies in the template's brain."""
+    if lesion_space != "MNI152" or "lesion_mask" not in volumes:
+        return
+    box = content_box_mm(volumes["lesion_mask"])
+    if box is not None and ((box[0] < MNI_BOX_MM[0]) | (box[1] > MNI_BOX_MM[1])).any():
+        low, high = (" x ".join(f"{side:.0f}" for side in corner) for corner in box)
+        yield Finding(
+            "apart", "lesion_mask",
+            f"reaches from {low} to {high} mm, beyond the brain of MNI152",
+            "is it in that space? Correct lesion_space",
+        )  # fmt: skip
+
+
+def content_box_mm(volume):
+    """World box of the content of an image: array (2, 3), lowest and highest corner, mm; None if it is empty."""
+    positive = volume.data[volume.data > 0]
+    if not positive.size:
+        return None
+    inside = volume.data > CONTENT_SHARE * np.percentile(positive[:: max(1, positive.size // 100_000)], 99)
+    spans = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    ends = [(span[0] - 0.5, span[-1] + 0.5) for span in spans]
+    corners = np.array(np.meshgrid(*ends)).reshape(3, -1).T @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    return np.stack([corners.min(axis=0), corners.max(axis=0)])
+
+
+def content_sides_mm(volume):
+    """Sides of the content along the image's own axes, mm, (3,); None if it is empty."""
+    box = content_box_mm(Volume(volume.data, np.diag([*volume.voxel_size, 1.0])))
+    return None if box is None else box[1] - box[0]
+
+
+def overlap(first, second):
+    """Volume that two boxes (2, 3) share, as a part of the smaller one, 0-1."""
+    shared = np.clip(np.minimum(first[1], second[1]) - np.maximum(first[0], second[0]), 0, None).prod()
+    return float(shared / min((box[1] - box[0]).prod() for box in (first, second)))
+
+
+def _lesion_findings(volumes):
+    if not {"T1w", "lesion_mask"} <= set(volumes):
+        return
+    head, mask = volumes["T1w"], volumes["lesion_mask"]
+    volume = np.count_nonzero(mask.data) * mask.voxel_volume / 1000
+    # a T1w with skull holds more than the brain: never more than a large brain is counted
+    brain = min(np.count_nonzero(head.data > 0) * head.voxel_volume / 1000, BRAIN_ML)
+    if volume > WHITE_SHARE * brain:
+        yield Finding(
+            "not_lesions", "lesion_mask",
+            f"holds {volume:.0f} mL, {volume / brain:.0%} of the brain: more than its white matter",
+            "give a mask of lesions, not of a tissue or of the brain",
+        )  # fmt: skip
+    elif volume > LESION_SHARE * brain:
+        yield Finding(
+            "lesion_volume", "lesion_mask",
+            f"holds {volume:.0f} mL of lesions, {volume / brain:.0%} of the brain "
+            f"(expected at most {LESION_SHARE:.0%})",
+            "is it a mask of lesions, and not of a tissue?",
+        )  # fmt: skip

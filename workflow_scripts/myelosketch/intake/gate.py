@@ -1,0 +1,189 @@
+"""What the intake says: of one scan before its first job, and of all of them in one table."""
+
+import pandas as pd
+
+from myelosketch.errors import InputError
+from myelosketch.intake.checks import REFUSED, SUSPICIOUS, Finding, is_accepted, sentence, worst
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import read_table, write_table
+
+FACTS = (
+    "shape", "voxel_mm", "orientation", "data_type", "length_unit", "unit", "minimum", "p1", "p50", "p99", "maximum",
+    "share_nan", "share_zero", "forms_mm", "determinant",
+)  # fmt: skip
+TABLE_COLUMNS = [
+    "scan", "group", "input", "file", "verdict", "check", "accepted", "reason", "way_out", "readable",
+    *FACTS, "size", "sha256",
+]  # fmt: skip
+BETWEEN_ROWS = " | "
+
+
+def gather_intake(inspections, out, accept):
+    """Write the table of the intake: one row per scan and file, with the verdict on it.
+
+    Parameters
+    ----------
+    inspections : paths of the JSON files of ``inspection.inspect_scan``
+    out : path of intake.tsv (TABLE_COLUMNS)
+    accept : dict, ``cohort.accept``: scan, or ``all``, to names of checks
+    """
+    scans = read_inspections(inspections)
+    add_repeated(scans)
+    rows = [_row(scan, file, accept) for scan in scans for file in scan["files"]]
+    write_table(pd.DataFrame(rows, columns=TABLE_COLUMNS), out)
+
+
+def read_inspections(paths):
+    """All scans of the JSON files of ``inspection.inspect_scan``, a list of dict."""
+    return [read_json(path) for path in paths]
+
+
+def refuse_scan(inspection, accept):
+    """Stop the first job of a scan that is refused, or suspicious and not accepted.
+
+    Parameters
+    ----------
+    inspection : path of the JSON file of ``inspection.inspect_scan``
+    accept : dict, ``cohort.accept``
+
+    Raises
+    ------
+    InputError : every finding of the scan, and the way out
+    """
+    scan = read_json(inspection)
+    table = pd.DataFrame([_row(scan, file, accept) for file in scan["files"]], columns=TABLE_COLUMNS)
+    stop = _stops(table)
+    if stop:
+        raise InputError(stop)
+
+
+def admit_scans(intake, out):
+    """Say what is wrong with the cohort, or that every scan of it is ok or accepted.
+
+    Parameters
+    ----------
+    intake : path of intake.tsv
+    out : path of the table of admitted scans: scan, group, verdict, accepted
+
+    Raises
+    ------
+    InputError : every refused and every suspicious scan, with reason and way out
+    """
+    table = read_table(intake)
+    table = table.astype(object).where(table.notna(), None)
+    stop = _stops(table)
+    if stop:
+        raise InputError(stop)
+    verdicts = [
+        {
+            "scan": scan,
+            "group": rows.group.iloc[0],
+            "verdict": worst(rows.verdict),
+            "accepted": BETWEEN_ROWS.join(sorted({entry for entry in rows.accepted if entry})) or None,
+        }
+        for scan, rows in table.groupby("scan", sort=False)
+    ]
+    write_table(pd.DataFrame(verdicts, columns=["scan", "group", "verdict", "accepted"]), out)
+
+
+def add_repeated(scans):
+    """Add the findings that need more than one scan: one image under two participants or sessions.
+
+    Parameters
+    ----------
+    scans : list of dict as of ``inspection.inspect_scan``; changed in place
+    """
+    seen = {}
+    for scan in scans:
+        for file in scan["files"]:
+            digest = file.get("voxels_sha256")
+            if digest and file["input"] != "reference_mask":  # one region may serve several scans
+                seen.setdefault((file["input"], digest), []).append(scan)
+    for (name, _), holders in seen.items():
+        for scan in holders:
+            others = [other["scan"] for other in holders if other is not scan]
+            strangers = [other for other in others if _subject(other) != _subject(scan["scan"])]
+            if strangers:
+                scan["findings"].append(_same_image(name, strangers[0]))
+            elif others and name == "T1w":
+                scan["findings"].append(_same_t1w(name, others[0]))
+
+
+def _same_image(name, other):
+    finding = Finding(
+        "same_file", name, f"is the same image as that of {other}",
+        f"correct the table, or leave one of them out with cohort.exclude: [{other}]",
+    )  # fmt: skip
+    return {**finding._asdict(), "verdict": finding.verdict}
+
+
+def _same_t1w(name, other):
+    finding = Finding(
+        "same_session", name, f"is the same image as that of {other}", "was a session's own T1w not exported?"
+    )
+    return {**finding._asdict(), "verdict": finding.verdict}
+
+
+def _subject(scan):
+    return scan.split("_")[0]
+
+
+def _row(scan, file, accept):
+    """One row of the table: the file's facts, and its findings, the gravest first."""
+    found = [entry for entry in scan["findings"] if entry["input"] == file["input"]]
+    found.sort(key=lambda entry: entry["verdict"] != REFUSED)
+    accepted = [entry["check"] for entry in found if is_accepted(entry["check"], scan["scan"], accept)]
+    standing = [entry for entry in found if entry["check"] not in accepted]
+    row = {key: _text(file.get(key)) for key in (*FACTS, "input", "file", "readable", "size", "sha256")}
+    return row | {
+        "scan": scan["scan"],
+        "group": scan["group"],
+        "verdict": worst(entry["verdict"] for entry in standing),
+        "check": BETWEEN_ROWS.join(entry["check"] for entry in found) or None,
+        "accepted": BETWEEN_ROWS.join(accepted) or None,
+        "reason": BETWEEN_ROWS.join(entry["reason"] for entry in found) or None,
+        "way_out": BETWEEN_ROWS.join(entry["way_out"] for entry in found) or None,
+    }
+
+
+def _text(value):
+    return "x".join(f"{side:.4g}" for side in value) if isinstance(value, list) else value
+
+
+def _stops(table):
+    """The message about all refused and suspicious scans of a table; empty if there are none."""
+    refused = table[table.verdict == REFUSED]
+    gone = list(dict.fromkeys(refused.scan))
+    open_rows = table[(table.verdict == SUSPICIOUS) & ~table.scan.isin(gone)]
+    if not gone and open_rows.empty:
+        return ""
+    lines = ["The intake found what must be settled; results/cohort/intake.html shows every scan."]
+    if gone:
+        lines.append(f"Refused ({_count(gone)}):")
+        lines += _sentences(refused, lambda check, scan: "")
+    if not open_rows.empty:
+        doubtful = list(dict.fromkeys(open_rows.scan))
+        lines.append(f"Suspicious ({_count(doubtful)}); accept what is right, correct or exclude the rest:")
+        lines += _sentences(
+            open_rows, lambda check, scan: f" To accept: cohort: {{accept: {{{scan}: [{check}]}}}}"
+        )
+    if gone:
+        lines.append(
+            "Correct the files, or leave the scans out, with this line of the configuration: "
+            f"cohort: {{exclude: [{', '.join(gone)}]}}. Then the same command goes on."
+        )
+    return "\n".join(lines)
+
+
+def _sentences(table, entry):
+    for row in table.to_dict("records"):
+        accepted = set((row["accepted"] or "").split(BETWEEN_ROWS))
+        parts = (row[key].split(BETWEEN_ROWS) for key in ("check", "reason", "way_out"))
+        for check, reason, way_out in zip(*parts, strict=True):
+            if check not in accepted:
+                finding = Finding(check, row["input"], reason, way_out)
+                yield f"  - {sentence(row['scan'], row['file'], finding)}{entry(check, row['scan'])}"
+
+
+def _count(scans):
+    return "1 scan" if len(scans) == 1 else f"{len(scans)} scans"

@@ -1,0 +1,220 @@
+"""A NIfTI file as its bytes and header describe it, before any voxel is read; never its free text."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from myelosketch.intake.checks import Finding
+
+GZIP_MAGIC = b"\x1f\x8b"
+FORMS_TOLERANCE_MM = 0.1
+VOXEL_SIDES_MM = (0.2, 10.0)
+ANISOTROPY = 6.0
+SHEAR_TOLERANCE = 1e-3
+COPY_AGAIN = "copy or export it again"
+
+
+class UnusableError(Exception):
+    """A file that cannot be judged further; carries its finding."""
+
+    def __init__(self, finding):
+        super().__init__(finding.reason)
+        self.finding = finding
+
+
+def open_nifti(name, path):
+    """Header of a file whose name, compression and header hold together.
+
+    Parameters
+    ----------
+    name : input the file stands for
+    path : path
+
+    Returns
+    -------
+    nibabel image; no voxel has been read
+
+    Raises
+    ------
+    UnusableError : with the finding
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise _unusable("missing_file", name, "does not exist", "correct the path, or give the file")
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise _unusable("extension", name, "is not named .nii or .nii.gz", "convert it to NIfTI")
+    with open(path, "rb") as stream:
+        compressed = stream.read(2) == GZIP_MAGIC
+    if compressed != path.name.endswith(".gz"):
+        found = "is compressed" if compressed else "is not compressed"
+        raise _unusable(
+            "not_gzip", name, f"{found}, which its name denies", "name it .nii.gz if compressed, .nii if not"
+        )
+    try:
+        # a compressed series is read from beginning to end: kept open, or each volume is sought anew
+        image = nib.load(path, keep_file_open=True)
+        image.header.get_data_dtype()
+    except Exception as error:  # nibabel raises many kinds for a damaged header
+        raise _unusable("unreadable", name, "has no header that reads as NIfTI", COPY_AGAIN) from error
+    return image
+
+
+def header_facts(image):
+    """What the header says, as plain values.
+
+    Returns
+    -------
+    dict : shape, voxel_mm (lists), orientation ("RAS", ...), data_type, length_unit, forms_mm (largest distance
+        between sform and qform over the box, mm; None if one is not set), determinant (of the affine, mm3)
+    """
+    header = image.header
+    affine = np.asarray(image.affine, float)
+    determinant = float(np.linalg.det(affine[:3, :3]))
+    usable = np.isfinite(affine).all() and abs(determinant) > 1e-9
+    return {
+        "shape": [int(side) for side in image.shape],
+        "voxel_mm": [float(side) for side in np.sqrt((affine[:3, :3] ** 2).sum(axis=0))] if usable else None,
+        "orientation": "".join(nib.aff2axcodes(affine)) if usable else None,
+        "data_type": _type_name(header.get_data_dtype()),
+        "length_unit": _length_unit(header),
+        "forms_mm": forms_distance(image),
+        "determinant": determinant,
+    }
+
+
+def forms_distance(image):
+    """Largest distance over the image's box between where sform and qform place it, mm; None if one is not set."""
+    header = image.header
+    if not _code(header, "sform_code") or not _code(header, "qform_code"):
+        return None
+    try:
+        first, second = header.get_sform(), header.get_qform()
+    except Exception:  # a quaternion that is none
+        return float("inf")
+    corners = np.array(np.meshgrid(*[(0, side - 1) for side in image.shape[:3]])).reshape(3, -1)
+    points = np.vstack([corners, np.ones(corners.shape[1])])
+    distance = np.linalg.norm(((first - second) @ points)[:3], axis=0).max()
+    return float(distance) if np.isfinite(distance) else float("inf")
+
+
+def geometry_findings(name, image, facts):
+    """Findings about where the header puts the voxels.
+
+    Raises
+    ------
+    UnusableError : no valid affine
+    """
+    affine = np.asarray(image.affine, float)
+    if not np.isfinite(affine).all() or abs(facts["determinant"]) < 1e-9:
+        found = "not finite" if not np.isfinite(affine).all() else "of determinant 0"
+        raise _unusable(
+            "affine",
+            name,
+            f"has an affine that is {found}, so its place in space is unknown",
+            "export it again",
+        )
+    findings = []
+    if not _code(image.header, "sform_code") and not _code(image.header, "qform_code"):
+        findings.append(
+            Finding(
+                "no_orientation", name, "has neither sform nor qform, so left and right are not known",
+                "convert it again from DICOM, with its orientation",
+            )
+        )  # fmt: skip
+    if (facts["forms_mm"] or 0) > FORMS_TOLERANCE_MM:
+        findings.append(_forms_finding(name, image, facts["forms_mm"]))
+    sides = np.array(facts["voxel_mm"])
+    low, high = VOXEL_SIDES_MM
+    if sides.min() < low or sides.max() > high or sides.max() > ANISOTROPY * sides.min():
+        text = " x ".join(f"{side:.3g}" for side in sides)
+        findings.append(
+            Finding(
+                "voxel_size", name,
+                f"has voxels of {text} mm, expected sides from {low:g} to {high:g} mm and at most "
+                f"{ANISOTROPY:g} times each other",
+                "is the header right? If it is, accept it",
+            )
+        )  # fmt: skip
+    if facts["length_unit"] not in ("mm", "unknown"):
+        findings.append(
+            Finding(
+                "length_unit", name, f"gives lengths in {facts['length_unit']}, expected mm",
+                "set xyzt_units to mm, and the affine with it",
+            )
+        )  # fmt: skip
+    directions = affine[:3, :3] / sides
+    if np.abs(directions.T @ directions - np.eye(3)).max() > SHEAR_TOLERANCE:
+        findings.append(
+            Finding(
+                "sheared",
+                name,
+                "has axes that are not at right angles",
+                "resample it to a grid with right angles",
+            )
+        )
+    return findings
+
+
+def dimension_finding(name, shape, *, series):
+    """The finding about the number of dimensions, or None; a trailing axis of 1 is dropped where 3D is due."""
+    volumes = int(np.prod(shape[3:])) if len(shape) > 3 else 1
+    text = " x ".join(map(str, shape))
+    if len(shape) < 3 or min(shape) < 1:
+        return Finding("dimensions", name, f"has the shape {text}", "give a three-dimensional image")
+    if series and (volumes < 2 or len(shape) > 4):
+        return Finding(
+            "dimensions", name, f"has the shape {text}, expected a series of volumes (4D)",
+            "give the whole series, not one volume",
+        )  # fmt: skip
+    if not series and volumes > 1:
+        return Finding(
+            "dimensions", name, f"has the shape {text}, expected a 3D image", "give one volume, or their mean"
+        )
+    return None
+
+
+def type_finding(name, image):
+    """The finding about complex or colour voxels, or None."""
+    dtype = image.header.get_data_dtype()
+    if dtype.fields is None and dtype.kind in "iuf":
+        return None
+    return Finding(
+        "voxel_type", name, f"holds {_type_name(dtype)} voxels, expected real numbers", "export the magnitude"
+    )
+
+
+def _forms_finding(name, image, distance):
+    try:
+        signs = [np.sign(np.linalg.det(form[:3, :3])) for form in (image.get_sform(), image.get_qform())]
+    except Exception:  # a quaternion that is none
+        signs = [1, 1]
+    if signs[0] != signs[1]:
+        return Finding(
+            "handedness", name, "has an sform and a qform that disagree about left and right",
+            "find out which is right, and set both to it",
+        )  # fmt: skip
+    far = f"up to {distance:.3g} mm apart" if np.isfinite(distance) else "at places that are not numbers"
+    return Finding(
+        "header_forms", name, f"is placed {far} by its sform and its qform (the sform is used)",
+        "set the qform to the sform, if that is right",
+    )  # fmt: skip
+
+
+def _length_unit(header):
+    try:
+        return header.get_xyzt_units()[0]
+    except (AttributeError, KeyError):
+        return "unknown"
+
+
+def _code(header, key):
+    return int(header[key]) if key in header else 1
+
+
+def _type_name(dtype):
+    return "colour" if dtype.fields is not None else "complex" if dtype.kind == "c" else dtype.name
+
+
+def _unusable(check, name, reason, way_out):
+    return UnusableError(Finding(check, name, reason, way_out))

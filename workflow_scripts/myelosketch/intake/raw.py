@@ -1,0 +1,253 @@
+"""Raw series of a scan (diffusion, dynamic PET) and the small files beside them: read, and judged."""
+
+import zlib
+
+import nibabel as nib
+import numpy as np
+
+from myelosketch.errors import InputError
+from myelosketch.io.provenance import read_json
+from myelosketch.io.volumes import Volume, open_image
+
+MIN_DIRECTIONS = 6  # a symmetric tensor has six numbers
+# an injection is followed for an hour or more; other sums are minutes or milliseconds taken for seconds
+PET_LENGTH_S = (1200.0, 6 * 3600.0)
+MAX_GAP_S = 1.0
+MIN_LATE_FRAMES = 3
+
+
+def open_series(path):
+    """A 4D image whose volumes are read one after the other.
+
+    Raises
+    ------
+    InputError : absent or unreadable file, or an image that is not 4D
+    """
+    image = open_image(path)
+    if len(image.shape) != 4 or image.shape[3] < 2:
+        raise InputError(
+            f"{path} has {len(image.shape)} dimensions {image.shape}; expected a series of volumes (4D): "
+            "give the whole series, not one volume."
+        )
+    # the file stays open: without that, every volume of a compressed series is sought from its beginning
+    return nib.load(path, keep_file_open=True)
+
+
+def each_volume(image, indices=None):
+    """The volumes of an open series as float32 arrays (x, y, z), one in memory at a time.
+
+    Raises
+    ------
+    InputError : a damaged or truncated file
+    """
+    for index in range(image.shape[3]) if indices is None else indices:
+        try:
+            data = np.asarray(image.dataobj[..., int(index)])
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise InputError(
+                f"{image.get_filename()} is damaged or truncated at volume {index}: copy or export it again."
+            ) from error
+        if np.iscomplexobj(data) or data.dtype.fields is not None:
+            raise InputError(
+                f"{image.get_filename()} holds complex or colour voxels; expected real numbers: "
+                "export the magnitude."
+            )
+        yield data.astype(np.float32, copy=False)
+
+
+def load_series(path, indices=None):
+    """Volumes of a series in memory.
+
+    Parameters
+    ----------
+    path : 4D NIfTI
+    indices : which volumes; None for all
+
+    Returns
+    -------
+    Volume : data (x, y, z, n), float32
+    """
+    image = open_series(path)
+    indices = np.arange(image.shape[3]) if indices is None else np.asarray(indices)
+    data = np.empty((*image.shape[:3], len(indices)), np.float32)
+    for number, volume in enumerate(each_volume(image, indices)):
+        data[..., number] = volume
+    return Volume(data, np.asarray(image.affine, float), str(path))
+
+
+def read_gradients(bval, bvec):
+    """b-values and directions as FSL stores them.
+
+    Parameters
+    ----------
+    bval : path, n numbers, s/mm2
+    bvec : path, 3 lines of n numbers (or n lines of 3): unit vectors along the image's axes, x mirrored where the
+        affine's determinant is positive
+
+    Returns
+    -------
+    bvals : array (n,)
+    bvecs : array (n, 3), as in the file
+
+    Raises
+    ------
+    InputError : unreadable text, or directions that are not 3 x n
+    """
+    bvals, bvecs = _numbers(bval).ravel(), _numbers(bvec)
+    if bvecs.shape[0] == 3:
+        bvecs = bvecs.T
+    if bvecs.shape[1] != 3:
+        raise InputError(
+            f"{bvec} holds {bvecs.shape[0]} x {bvecs.shape[1]} numbers; expected 3 lines (x, y, z)."
+        )
+    return bvals, bvecs
+
+
+def _numbers(path):
+    try:
+        table = np.loadtxt(path, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as lines of numbers: write it as FSL does.") from error
+    if not table.size:
+        raise InputError(f"{path} is empty: write one number per volume, as FSL does.")
+    return table
+
+
+def gradient_problems(bvals, bvecs, n_volumes, *, b_max, b0_threshold):
+    """What keeps a tensor from being fitted, as sentences without their subject; empty if nothing does.
+
+    Parameters
+    ----------
+    bvals : array (n,), s/mm2
+    bvecs : array (n, 3)
+    n_volumes : volumes of the image
+    b_max : highest b-value that is used, s/mm2
+    b0_threshold : b-values up to it count as unweighted, s/mm2
+
+    Returns
+    -------
+    list of str
+    """
+    counts = {".bval": len(bvals), ".bvec": len(bvecs)}
+    wrong = [f"{count} in its {kind} file" for kind, count in counts.items() if count != n_volumes]
+    if wrong:
+        return [f"has {n_volumes} volumes, but {' and '.join(wrong)}: there must be one for each volume."]
+    if not np.isfinite(bvals).all() or bvals.min() < 0:
+        return ["has b-values that are negative or not numbers: write s/mm², 0 without weighting."]
+    problems = []
+    weighted = (bvals > b0_threshold) & (bvals <= b_max)
+    if not (bvals <= b0_threshold).any():
+        problems.append(
+            f"has no volume without weighting (lowest b = {bvals.min():g} s/mm², expected at most "
+            f"{b0_threshold:g}): add one, or raise maps.b0_threshold."
+        )
+    norms = np.linalg.norm(bvecs[weighted], axis=1)
+    off = np.flatnonzero(~(np.abs(norms - 1) <= 0.02))
+    if off.size:
+        number = np.flatnonzero(weighted)[off[0]]
+        problems.append(
+            f"has {off.size} gradient directions whose length is not 1 (the first: {norms[off[0]]:.3g}, volume "
+            f"{number}, counted from 0): write unit vectors."
+        )
+        return problems
+    count = distinct_directions(bvecs[weighted])
+    if count < MIN_DIRECTIONS:
+        problems.append(
+            f"has {count} different directions with b from {b0_threshold:g} to {b_max:g} s/mm²; expected at least "
+            f"{MIN_DIRECTIONS}: b-values are expected in s/mm², maps.b_max sets the highest that is used."
+        )
+    elif np.linalg.matrix_rank(_quadratic(bvecs[weighted]), tol=1e-3) < 6:
+        problems.append("has directions that lie in a plane or a cone: they do not determine a tensor.")
+    return problems
+
+
+def distinct_directions(bvecs):
+    """Number of directions that differ by more than a degree; a direction and its opposite are one."""
+    kept = []
+    for vector in bvecs:
+        if all(abs(vector @ other) < np.cos(np.radians(1.0)) for other in kept):
+            kept.append(vector)
+    return len(kept)
+
+
+def _quadratic(bvecs):
+    x, y, z = bvecs.T
+    return np.stack([x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
+
+
+def read_frames(path):
+    """Frames of a dynamic PET from its BIDS sidecar.
+
+    Parameters
+    ----------
+    path : JSON with ``FrameTimesStart`` and ``FrameDuration``, seconds
+
+    Returns
+    -------
+    starts, durations : arrays (n,), s
+
+    Raises
+    ------
+    InputError : missing keys, lists of different length, an image without decay correction
+    """
+    try:
+        content = read_json(path)
+        starts, durations = (np.asarray(content[key], float) for key in ("FrameTimesStart", "FrameDuration"))
+    except KeyError as error:
+        raise InputError(
+            f"{path} has no {error.args[0]}: give the start and duration of each frame, s."
+        ) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path} cannot be read: expected JSON with FrameTimesStart and FrameDuration, lists of s."
+        ) from error
+    if starts.ndim != 1 or starts.shape != durations.shape:
+        raise InputError(f"{path} has {starts.size} FrameTimesStart but {durations.size} FrameDuration.")
+    if content.get("ImageDecayCorrected") is False:
+        raise InputError(f"{path} says ImageDecayCorrected: false; correct the images for decay to one time.")
+    return starts, durations
+
+
+def frame_problems(starts, durations, n_frames, *, t_star_min):
+    """What keeps a kinetic model from being fitted, as sentences without their subject.
+
+    Parameters
+    ----------
+    starts, durations : arrays (n,), s from the injection
+    n_frames : volumes of the image
+    t_star_min : minutes after which the Logan plot is taken as linear
+
+    Returns
+    -------
+    list of str
+    """
+    if len(starts) != n_frames:
+        return [
+            f"has {n_frames} frames, but {len(starts)} in FrameTimesStart of its .json file: one for each."
+        ]
+    ends = starts + durations
+    if not (np.isfinite(ends).all() and (durations > 0).all() and (np.diff(starts) > 0).all()):
+        return ["has frame times that do not increase, or durations that are not above 0, in its .json file."]
+    problems = []
+    low, high = PET_LENGTH_S
+    if not low <= ends[-1] <= high:
+        problems.append(
+            f"ends {ends[-1]:g} s after the injection; expected {low:g} to {high:g}: FrameTimesStart and "
+            "FrameDuration are in seconds."
+        )
+    elif (starts >= 60 * t_star_min).sum() < MIN_LATE_FRAMES:
+        problems.append(
+            f"has {(starts >= 60 * t_star_min).sum()} frames that start at {t_star_min:g} min or later; expected at "
+            f"least {MIN_LATE_FRAMES}: lower maps.t_star_min."
+        )
+    if abs(starts[0]) > 60:
+        problems.append(
+            f"starts {starts[0]:g} s after the injection: the model needs the series from its start."
+        )
+    gaps = np.abs(starts[1:] - ends[:-1])
+    if gaps.size and gaps.max() > MAX_GAP_S:
+        problems.append(
+            f"has frames that overlap or leave a gap (up to {gaps.max():g} s, after frame {int(gaps.argmax())}): "
+            "the model needs the whole course."
+        )
+    return problems

@@ -1,0 +1,90 @@
+"""A raw series (diffusion, dynamic PET) judged: every volume read once, and the small files beside it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from myelosketch.cohort.table import COMPANIONS, companions
+from myelosketch.errors import InputError
+from myelosketch.intake.checks import Finding
+from myelosketch.intake.raw import (
+    each_volume,
+    frame_problems,
+    gradient_problems,
+    read_frames,
+    read_gradients,
+)
+from myelosketch.intake.voxels import Summary, content_percentiles, truncated
+
+SERIES = tuple(COMPANIONS)
+
+
+def read_series(name, image):
+    """Read a series once, one volume in memory at a time.
+
+    Parameters
+    ----------
+    name : dwi or pet
+    image : open nibabel image, 4D
+
+    Returns
+    -------
+    data : array (x, y, z), float32, that stands for the series: its first volume (dwi) or its mean (pet)
+    summary : Summary
+
+    Raises
+    ------
+    UnusableError : truncated or damaged
+    """
+    summary, shown = Summary(), None
+    try:
+        for data in each_volume(image):
+            summary.add(data)
+            if shown is None:
+                shown = data.copy()
+            elif name == "pet":
+                shown += data
+    except InputError as error:
+        raise truncated(name) from error
+    if name == "pet":
+        shown /= summary.volumes
+        summary.flat.clear()  # a frame before the injection arrives may be empty
+    summary.percentiles = content_percentiles(shown)
+    return shown, summary
+
+
+def series_findings(name, path, n_volumes, maps):
+    """Findings about the files beside a series: gradients of dwi, frame times of PET.
+
+    Parameters
+    ----------
+    name : dwi or pet
+    path : path of the series
+    n_volumes : its volumes
+    maps : dict, section ``maps`` of the configuration: ``b_max``, ``b0_threshold``, ``t_star_min``
+    """
+    beside = companions(name, path)
+    check = "gradients" if name == "dwi" else "frames"
+    absent = [Path(file).name for file in beside.values() if not Path(file).is_file()]
+    if absent:
+        reason = f"has no {' and no '.join(absent)} beside it"
+        return [Finding("missing_file", name, reason, "put the files there, with the name of the series")]
+    try:
+        if name == "dwi":
+            bvals, bvecs = read_gradients(beside["bval"], beside["bvec"])
+            limits = {key: maps[key] for key in ("b_max", "b0_threshold")}
+            problems = gradient_problems(np.asarray(bvals), np.asarray(bvecs), n_volumes, **limits)
+        else:
+            starts, durations = read_frames(beside["json"])
+            problems = frame_problems(starts, durations, n_volumes, t_star_min=maps["t_star_min"])
+    except InputError as error:
+        text = str(error)
+        for file in beside.values():  # the sentence names the series with its folder already
+            text = text.replace(f"{file} ", f"has a file beside it, {Path(file).name}, that ", 1)
+        problems = [text]
+    return [Finding(check, name, *_reason_and_way_out(text)) for text in problems]
+
+
+def _reason_and_way_out(text):
+    reason, _, way_out = text.rstrip(".").rpartition(": ")
+    return (reason, way_out) if reason else (way_out, "correct it")

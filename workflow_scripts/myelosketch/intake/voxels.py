@@ -1,0 +1,136 @@
+"""The voxels of one image: read whole (3D) or one volume at a time (4D), and described in a few numbers."""
+
+import hashlib
+import zlib
+
+import numpy as np
+
+from myelosketch.intake.checks import Finding
+from myelosketch.intake.header import COPY_AGAIN, UnusableError
+
+PERCENTILES = (1, 50, 99)
+# percentiles of more voxels than these are taken from every n-th
+MANY_VOXELS = 2_000_000
+
+
+def read_volume(name, image):
+    """Voxels of a 3D image, scaled as its header says.
+
+    Returns
+    -------
+    array (x, y, z), float32
+
+    Raises
+    ------
+    UnusableError : truncated or damaged
+    """
+    try:
+        data = np.asarray(image.dataobj).astype(np.float32, copy=False)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise truncated(name) from error
+    return data.reshape(data.shape[:3])
+
+
+def truncated(name):
+    """The error of a file whose voxels cannot all be read."""
+    return UnusableError(
+        Finding("truncated", name, "is truncated or damaged: its voxels cannot all be read", COPY_AGAIN)
+    )
+
+
+class Summary:
+    """Numbers about an image, gathered volume by volume.
+
+    Attributes
+    ----------
+    n, n_zero, n_bad : voxels, those that are 0, and those that are NaN or infinite
+    minimum, maximum : of the finite voxels
+    flat : numbers of the volumes whose voxels are all equal, counted from 0
+    percentiles : of the finite voxels that are not 0, by PERCENTILES; None if there are none
+    digest : SHA-256 of the voxels, whatever the header and the compression
+    """
+
+    def __init__(self):
+        self.n = self.n_zero = self.n_bad = self.volumes = 0
+        self.minimum, self.maximum = np.inf, -np.inf
+        self.percentiles, self.flat = None, []
+        self._digest = hashlib.sha256()
+
+    def add(self, data):
+        """Take one volume (x, y, z) into account; the percentiles are those of the first one added."""
+        finite = np.isfinite(data)
+        n_finite = int(np.count_nonzero(finite))
+        self.n += data.size
+        self.n_bad += data.size - n_finite
+        self.n_zero += data.size - int(np.count_nonzero(data))
+        if n_finite:
+            values = data if n_finite == data.size else data[finite]
+            low, high = float(values.min()), float(values.max())
+            self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
+            if low == high:
+                self.flat.append(self.volumes)
+        self._digest.update(np.ascontiguousarray(data.T))  # as NIfTI stores them: no copy
+        if self.percentiles is None:
+            self.percentiles = content_percentiles(data)
+        self.volumes += 1
+        return self
+
+    @property
+    def digest(self):
+        return self._digest.hexdigest()
+
+    def facts(self):
+        """The numbers as plain values, for the tables."""
+        low, middle, high = self.percentiles or (None,) * 3
+        return {
+            "minimum": self.minimum if np.isfinite(self.minimum) else None,
+            "maximum": self.maximum if np.isfinite(self.maximum) else None,
+            "p1": low,
+            "p50": middle,
+            "p99": high,
+            "share_nan": self.n_bad / self.n if self.n else None,
+            "share_zero": self.n_zero / self.n if self.n else None,
+        }
+
+
+def content_percentiles(data):
+    """Percentiles of the finite voxels that are not 0, by PERCENTILES; None if there are none."""
+    values = content(data)
+    return [float(value) for value in np.percentile(values, PERCENTILES)] if values.size else None
+
+
+def content(data):
+    """Finite voxels that are not 0 (of many, every n-th), (n,)."""
+    flat = data.ravel(order="K")[:: max(1, data.size // MANY_VOXELS)]
+    return flat[np.isfinite(flat) & (flat != 0)]
+
+
+def value_findings(name, summary):
+    """Findings that hold for any kind of image: NaN, empty, constant."""
+    if summary.n_bad:
+        return [
+            Finding(
+                "not_finite", name, f"holds {summary.n_bad} voxels that are NaN or infinite",
+                "set the background to 0 and repair the rest",
+            )
+        ]  # fmt: skip
+    if summary.n_zero == summary.n:
+        return [Finding("empty", name, "holds nothing but 0", "is this the right file? Export it again")]
+    if summary.minimum == summary.maximum:
+        return [_constant(name, f"is {summary.minimum:g} everywhere")]
+    if summary.volumes > 1 and summary.flat:
+        number = summary.flat[0]
+        return [_constant(name, f"has a constant volume (number {number}, counted from 0)")]
+    return []
+
+
+def flat_content_finding(name, summary):
+    """The finding about an image whose voxels are one value inside and 0 outside: a mask in the map's place."""
+    low, _, high = summary.percentiles or (0, 0, 1)
+    if low == high and summary.minimum in (0, low) and summary.maximum == high:
+        return _constant(name, f"is {high:g} wherever it is not 0")
+    return None
+
+
+def _constant(name, reason):
+    return Finding("constant", name, reason, "is this the right file? Export it again")

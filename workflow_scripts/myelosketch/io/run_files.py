@@ -1,0 +1,87 @@
+"""The files of a run that a job declares as its inputs, found by their names below the results folder."""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+from myelosketch.errors import InputError
+from myelosketch.io import names
+
+# written by no version since one scan has jobs of its own
+OF_OLDER_VERSIONS = ("cohort/refused.tsv", "registration/refused.tsv")
+
+
+def check_results_folder(folder):
+    """Refuse a results folder that cannot be written, or that an older version of the workflow has filled.
+
+    Parameters
+    ----------
+    folder : path, which need not exist
+
+    Raises
+    ------
+    InputError : what is wrong with it, and what to do
+    """
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        raise InputError(
+            f"pathvars.results is {folder}, which cannot be written ({place}): name a folder of yours there."
+        )
+    for name in OF_OLDER_VERSIONS:
+        if Path(folder, name).exists():
+            raise InputError(
+                f"The results folder {folder} is of an older version of the workflow (it holds {name}), whose files "
+                "this one would not replace: move it away, or name another one as pathvars.results."
+            )
+
+
+class RunFolder:
+    """The results folder of a run, or a copy of it.
+
+    Parameters
+    ----------
+    folder : path
+    """
+
+    def __init__(self, folder):
+        self._folder = Path(folder)
+
+    def path(self, name):
+        """Path of a file, which may be absent; ``name`` as in ``evaluation/summary.tsv``."""
+        return self._folder / name
+
+    def matching(self, pattern):
+        """Paths that match a pattern such as ``training/fold-*/threshold.json``, sorted."""
+        return sorted(self._folder.glob(pattern))
+
+    def derivative(self, key, *, scan, **entities):
+        """Path of a derivative of a scan; see :func:`myelosketch.io.names.path`."""
+        return self.path(names.path("", key, scan=scan, **entities).lstrip("/"))
+
+
+class RunFiles(RunFolder):
+    """Declared files alone: what a job does not declare is absent, even if it lies in the results folder.
+
+    Parameters
+    ----------
+    paths : iterable of path, below any folder (storage plugins copy files elsewhere)
+    """
+
+    def __init__(self, paths):
+        self._declared = defaultdict(list)
+        for path in map(Path, paths):
+            self._declared[path.name].append(path)
+
+    def path(self, name):
+        """Path of a declared file; a path that does not exist where no such file is declared."""
+        for path in self._declared[Path(name).name]:
+            if path.as_posix().endswith(f"/{name}"):
+                return path
+        return Path("undeclared", name)
+
+    def matching(self, pattern):
+        """Declared paths whose end matches a pattern, sorted."""
+        paths = (path for paths in self._declared.values() for path in paths)
+        return sorted(path for path in paths if path.match(pattern))

@@ -1,0 +1,1 @@
+"""The figures: what is drawn from which table, and how every figure looks."""

@@ -1,0 +1,214 @@
+"""Every figure of a run: what it shows, where it stands in the report, and what draws it from which files.
+
+A new figure is a function that builds it, an entry here and a caption in rules/captions/figures.rst.
+"""
+
+from dataclasses import dataclass
+
+# sections of the report that hold figures, in the order of a reader; in Snakemake's report they are categories
+SECTIONS = {
+    "registration": "Registration",
+    "ladder": "Prediction ladder",
+    "paper": "Paper's figures",
+    "lesions": "Lesions and patients",
+    "sensitivity": "Sensitivity",
+    "methods": "Training",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the report.
+
+    Parameters
+    ----------
+    heading : str, over the figure
+    section : one of :data:`SECTIONS`
+    alt : str, read aloud where the image cannot be seen (the numbers are in the figure's own table)
+    build : ``module.function`` of this package; it takes the paths of the tables, ``simulated`` and the settings, and
+        returns a matplotlib Figure and a DataFrame of what is drawn
+    tables : files below the results folder; {fold} and {method} stand for all of them
+    settings : facts of the run that ``build`` takes
+    stated : facts of the run that the caption alone states
+    maps : derivatives of every patient that ``build`` takes as ``maps`` (:class:`myelosketch.io.run_files.RunFiles`)
+    needs : what a run must have, else the figure is not part of it; blank for nothing
+    """
+
+    heading: str
+    section: str
+    alt: str
+    build: str
+    tables: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+    needs: str = ""
+
+
+FIGURES = {
+    "registration_quality": Figure(
+        heading="The numbers behind the verdicts",
+        section="registration",
+        alt="Strip plots, one per number that tells a good registration, one dot per scan and modality, with limits.",
+        build="registration.build_registration_quality",
+        tables=("registration/qc.tsv",),
+        settings=("limits",),
+    ),
+    "registration_error": Figure(
+        heading="Registration error",
+        section="registration",
+        alt="Box plots of the registration error in millimetres for each modality.",
+        build="training_and_error.build_registration_error",
+        tables=("evaluation/registration_error.tsv",),
+        needs="known poses of the images",
+    ),
+    "ladder": Figure(
+        heading="Every method beside its bars",
+        section="ladder",
+        alt="Three dot plots with intervals: lesion error, Dice beside trivial Dice, MCC; one row per method.",
+        build="ladder.build_ladder",
+        tables=("evaluation/summary.tsv",),
+        settings=("k", "alpha"),
+    ),
+    "comparison": Figure(
+        heading="Comparison of methods",
+        section="ladder",
+        alt="Dot plots per score: mean ranks with bars that join methods alike, and differences with intervals.",
+        build="comparison.build_comparison",
+        tables=("evaluation/ranks.tsv", "evaluation/comparisons.tsv"),
+        settings=("method", "alpha"),
+    ),
+    "roc": Figure(
+        heading="ROC curves",
+        section="ladder",
+        alt="ROC curves of demyelinated lesion voxels: the mean of every method, and each patient's own.",
+        build="roc.build_roc",
+        tables=("evaluation/roc.tsv", "evaluation/summary.tsv"),
+        settings=("method", "k"),
+    ),
+    "calibration": Figure(
+        heading="Calibration",
+        section="ladder",
+        alt="Lines of true against predicted DVR in three regions, and the slopes of each participant below.",
+        build="calibration.build_calibration",
+        tables=("evaluation/calibration.tsv", "evaluation/voxelwise.tsv"),
+        settings=("method",),
+    ),
+    "sites": Figure(
+        heading="External sites",
+        section="ladder",
+        alt="Three dot plots with intervals: external sites beside the cross-validation, one row per method.",
+        build="comparison.build_sites",
+        tables=("evaluation/summary.tsv", "evaluation/external/summary.tsv"),
+        settings=("k", "alpha"),
+        needs="an external site",
+    ),
+    "fig3_qualitative": Figure(
+        heading="Figure 3: one patient",
+        section="paper",
+        alt="Axial slices of one patient: four MRI maps, regions, true DVR and the DVR predicted by each method.",
+        build="qualitative.build_qualitative",
+        tables=("evaluation/region_volumes.tsv",),
+        settings=("scans", "methods", "example_patient"),
+        maps=("mtr", "fa", "rd", "ad", "dvr", "regions", "predicted"),
+    ),
+    "fig4a_groups": Figure(
+        heading="Figure 4A: groups",
+        section="paper",
+        alt="Box plots of mean DVR, true and predicted, in white matter of controls, in NAWM and in lesions.",
+        build="regions.build_groups",
+        tables=("evaluation/regions.tsv",),
+        settings=("method", "methods"),
+    ),
+    "fig4b_individuals": Figure(
+        heading="Figure 4B: individuals",
+        section="paper",
+        alt="Lines of mean DVR per participant, true and predicted, in white matter and in lesions.",
+        build="regions.build_individuals",
+        tables=("evaluation/regions.tsv",),
+        settings=("method",),
+    ),
+    "fig5a_demyelinated_percentage": Figure(
+        heading="Figure 5A: demyelinated voxels",
+        section="paper",
+        alt="Paired bars per patient: percentage of demyelinated lesion voxels, true and predicted.",
+        build="demyelination.build_demyelinated_percentage",
+        tables=("evaluation/demyelination.tsv",),
+        settings=("method", "k"),
+    ),
+    "fig5b_agreement": Figure(
+        heading="Figure 5B: agreement",
+        section="paper",
+        alt="Axial slices of three patients, lesion voxels coloured by agreement of true and predicted PET.",
+        build="agreement.build_agreement",
+        tables=("evaluation/demyelination.tsv",),
+        settings=("scans", "method", "k", "agreement_colours"),
+        maps=("dvr", "regions", "demyelinated"),
+    ),
+    "bland_altman": Figure(
+        heading="Agreement over patients",
+        section="lesions",
+        alt="Three Bland-Altman plots: demyelinated percentage, mean DVR of lesions, mean DVR of NAWM.",
+        build="bland_altman.build_bland_altman",
+        tables=("evaluation/demyelination.tsv", "evaluation/regions.tsv", "evaluation/patient_agreement.tsv"),
+        settings=("method", "k", "alpha"),
+    ),
+    "lesion_means": Figure(
+        heading="Lesion means",
+        section="lesions",
+        alt="Scatter and Bland-Altman plots of the mean DVR of each lesion, true and predicted.",
+        build="lesions.build_lesion_means",
+        tables=("evaluation/lesions.tsv",),
+        settings=("method",),
+        stated=("min_lesion_mm3",),
+    ),
+    "lesion_agreement": Figure(
+        heading="Lesions by size, place and kind",
+        section="lesions",
+        alt="Scatter plots of lesion means by stratum, with correlation, ICC and bias of each level beside them.",
+        build="lesions.build_lesion_agreement",
+        tables=("evaluation/lesions.tsv", "evaluation/lesion_agreement.tsv"),
+        settings=("method", "alpha"),
+        stated=("min_lesion_mm3",),
+    ),
+    "sensitivity_k": Figure(
+        heading="Threshold k",
+        section="sensitivity",
+        alt="Lines of each score against k, one per method, with intervals; trivial Dice beside Dice.",
+        build="sensitivity.build_sensitivity_k",
+        tables=("evaluation/sensitivity.tsv",),
+        settings=("in_force", "alpha"),
+    ),
+    "sensitivity_reference": Figure(
+        heading="Reference of the threshold",
+        section="sensitivity",
+        alt="Lines of each score under the pooled and the voxelwise reference, one per method, with intervals.",
+        build="sensitivity.build_sensitivity_reference",
+        tables=("evaluation/sensitivity.tsv",),
+        settings=("in_force", "alpha"),
+    ),
+    "sensitivity_perilesional": Figure(
+        heading="Perilesional width",
+        section="sensitivity",
+        alt="Lines of each score against the width of the perilesional shell, one per method, with intervals.",
+        build="sensitivity.build_sensitivity_perilesional",
+        tables=("evaluation/sensitivity.tsv",),
+        settings=("in_force", "alpha"),
+    ),
+    "sensitivity_lesion_size": Figure(
+        heading="Smallest lesion",
+        section="sensitivity",
+        alt="Lines of each score against the smallest lesion counted, one per method, with intervals.",
+        build="sensitivity.build_sensitivity_lesion_size",
+        tables=("evaluation/sensitivity.tsv",),
+        settings=("in_force", "alpha"),
+    ),
+    "training_curves": Figure(
+        heading="Training curves",
+        section="methods",
+        alt="Training losses against the epoch, one line per fold, for every trained network.",
+        build="training_and_error.build_training_curves",
+        tables=("training/fold-{fold}/{method}/history.tsv",),
+        needs="a trained network",
+    ),
+}

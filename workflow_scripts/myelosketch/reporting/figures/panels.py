@@ -1,0 +1,164 @@
+"""Pieces that several figures share: dots with intervals, lines of agreement, legends, and empty axes."""
+
+import contextlib
+
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from myelosketch.io import names
+from myelosketch.reporting.display import method_name
+from myelosketch.reporting.figures import style
+from myelosketch.reporting.source_tables import NothingToDrawError
+
+
+@contextlib.contextmanager
+def panel_or_reason(axes):
+    """Draw one axes of a figure; where it has no data it says why, and the others are still drawn."""
+    try:
+        yield
+    except NothingToDrawError as reason:
+        style.empty_panel(axes, str(reason))
+
+
+def some_drawn(parts):
+    """The data of the panels that were drawn as one table.
+
+    Parameters
+    ----------
+    parts : list of pandas.DataFrame, one per panel that was drawn
+
+    Raises
+    ------
+    NothingToDrawError : no panel has data
+    """
+    if not parts:
+        raise NothingToDrawError("none of its panels has data in this run.")
+    return pd.concat(parts, ignore_index=True)
+
+
+def line_of_panels(panels, items):
+    """Axes of a grid and what each shows, row by row; axes to spare are hidden."""
+    flat = list(np.asarray(panels).flat)
+    for axes in flat[len(items) :]:
+        axes.set_axis_off()
+    return list(zip(flat, items, strict=False))
+
+
+def interval_dot(axes, place, mean, low, high, *, colour, marker, upright=False):
+    """A value with its interval at a row (or, upright, a column); without an interval the dot stands alone."""
+    line = {"color": colour, "linewidth": 2, "solid_capstyle": "butt", "zorder": 2}
+    edge = {"markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 3}
+    if pd.notna(low) and pd.notna(high):
+        ends = [low, high], [place, place]
+        axes.plot(*(ends[::-1] if upright else ends), **line)
+    spot = (place, mean) if upright else (mean, place)
+    axes.plot(*spot, marker=marker, color=colour, ms=7, linestyle="", **edge)
+
+
+def row_without_value(axes, place):
+    """What cannot be computed is n/a in its row."""
+    axes.text(0.02, place, "n/a", va="center", fontsize=8, transform=axes.get_yaxis_transform())
+
+
+def legend_below(figure, handles, *, ncols):
+    """One legend under all axes, clear of their labels."""
+    figure.legend(handles=handles, loc="outside lower center", ncols=ncols, borderaxespad=0.9)
+
+
+def method_rows(axes, methods, *, short=False):
+    """Methods as labels of rows, the first on top, and a line above the ceilings."""
+    axes.set_yticks(range(len(methods)), [method_name(method, short=short) for method in methods])
+    axes.set_ylim(len(methods) - 0.4, -0.6)
+
+
+def line_above_ceilings(axes, methods):
+    """A line between the last method and the first ceiling."""
+    first = next((place for place, method in enumerate(methods) if method in names.CEILINGS), None)
+    if first:
+        axes.axhline(first - 0.5, color=style.MUTED_COLOUR, linewidth=0.8)
+
+
+def identity(axes, low, high):
+    """Equal axes from low to high with the line on which prediction and truth are the same."""
+    axes.plot([low, high], [low, high], "--", color="black", linewidth=1, zorder=1)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+
+
+def agreement_lines(axes, bias, low, high, *, bias_interval=(np.nan, np.nan)):
+    """Lines of a Bland-Altman plot: zero, the bias with its interval as a band, and the limits of agreement."""
+    axes.axhline(0, color=style.MUTED_COLOUR, linewidth=0.8)
+    if np.isfinite(bias_interval).all():
+        axes.axhspan(*bias_interval, color=style.METHOD_COLOUR, alpha=0.18, linewidth=0)
+    if np.isfinite(bias):
+        axes.axhline(bias, color="black", linewidth=1.2)
+    for limit in (low, high):
+        if np.isfinite(limit):
+            axes.axhline(limit, color="black", linewidth=1, linestyle=":")
+
+
+def agreement_handles(*, interval=None):
+    """Legend of :func:`agreement_lines`; ``interval`` names the level of the band, None for no band."""
+    from matplotlib.patches import Patch
+
+    handles = [
+        Line2D([], [], color="black", linewidth=1.2, label="bias"),
+        Line2D(
+            [], [], color="black", linewidth=1, linestyle=":", label="limits of agreement (bias ± 1.96 SD)"
+        ),
+    ]
+    if interval:
+        band = Patch(facecolor=style.METHOD_COLOUR, alpha=0.18, label=f"{interval} interval of the bias")
+        handles.insert(1, band)
+    return handles
+
+
+def method_line(axes, x, y, method, *, shown=False, marks=True):
+    """A line in the look of its method; the method that the figure is about is drawn thicker, on top."""
+    colour, dashes, marker = style.method_look(method)
+    axes.plot(
+        x,
+        y,
+        color=colour,
+        dashes=dashes,
+        marker=marker if marks else None,
+        ms=5,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        linewidth=2.2 if shown else 1.3,
+        zorder=4 if shown else 3,
+    )
+
+
+def method_handle(method, label=None, *, shown=False, marks=True):
+    """Legend entry of :func:`method_line`."""
+    colour, dashes, marker = style.method_look(method)
+    handle = Line2D(
+        [],
+        [],
+        color=colour,
+        marker=marker if marks else None,
+        ms=5,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        linewidth=2.2 if shown else 1.3,
+        label=label or method_name(method),
+    )
+    handle.set_dashes(dashes)
+    return handle
+
+
+def signed(value, digits=3):
+    """A number with its sign, and a minus that is one."""
+    return "n/a" if pd.isna(value) else f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
+def with_interval(value, low, high, digits=2, *, sign=False):
+    """``0.45 [0.12, 0.70]``; without an interval the value alone, and n/a where there is none."""
+    if pd.isna(value):
+        return "n/a"
+    form = f"{'+' if sign else ''}.{digits}f"
+    text = f"{value:{form}}"
+    if pd.notna(low) and pd.notna(high):
+        text += f" [{low:{form}}, {high:{form}}]"
+    return text.replace("-", "\u2212")

@@ -1,0 +1,133 @@
+"""A figure leaves as PNG, as SVG whose text stays text in an embedded font, and as the table behind it."""
+
+import base64
+import functools
+import importlib
+import io
+import os
+import re
+import tempfile
+from pathlib import Path
+from xml.sax.saxutils import unescape
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib import font_manager
+
+from myelosketch.io.provenance import write_text
+from myelosketch.io.tables import write_table
+from myelosketch.reporting.figures.style import MAX_WIDTH_PX, empty_figure, figure_style
+from myelosketch.reporting.source_tables import NothingToDrawError
+
+# weights of the one family that figures use, and how an SVG shows that it uses them
+_WEIGHTS = {"normal": r"<text", "bold": r"font(-weight)?: (bold|[6-9]00)\b"}
+
+
+def draw_figure(build, tables, *, title, simulated, settings, **files):
+    """Draw a figure of the catalogue and save it.
+
+    Parameters
+    ----------
+    build : ``module.function`` of this package, as in :class:`myelosketch.reporting.figures.catalogue.Figure`
+    tables : paths that it takes
+    settings : dict, what else it takes
+    title, simulated, files : as in :func:`draw`
+    """
+    module, function = build.split(".")
+    function = getattr(importlib.import_module(f"myelosketch.reporting.figures.{module}"), function)
+    build = functools.partial(function, *tables, simulated=simulated, **settings)
+    draw(build, title=title, simulated=simulated, **files)
+
+
+def draw(build, *, title, simulated, png, svg, tsv, dpi=200):
+    """Draw a figure in the house style and save it; where there is nothing to draw, save the reason instead.
+
+    Parameters
+    ----------
+    build : function without arguments -> (matplotlib Figure, pandas.DataFrame of what is drawn)
+    title : title of the empty figure, should there be no data
+    simulated : whether the cohort is simulated
+    png, svg, tsv : paths to write
+    dpi : see :func:`save_figure`
+    """
+    with figure_style():
+        try:
+            figure, data = build()
+        except NothingToDrawError as reason:
+            print(f"{Path(png).name} is empty: {reason}")
+            figure = empty_figure(str(reason), title=title, simulated=simulated)
+            data = pd.DataFrame({"not_drawn": [str(reason)]})
+        save_figure(figure, data, png=png, svg=svg, tsv=tsv, dpi=dpi)
+
+
+def save_figure(figure, data, *, png, svg, tsv, dpi=200):
+    """Write a figure and its data, each file atomically, and close the figure.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    data : pandas.DataFrame, the numbers that are drawn
+    png, svg, tsv : paths to write
+    dpi : dots per inch wanted; lowered where the PNG would be wider than 1,600 pixels
+    """
+    Path(png).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        image = io.BytesIO()
+        figure.savefig(image, format="png", dpi=min(dpi, MAX_WIDTH_PX / figure.get_figwidth()))
+        _write_bytes(png, image.getvalue())
+        drawing = io.StringIO()
+        figure.savefig(drawing, format="svg", dpi=dpi, metadata={"Date": None})
+        write_text(svg, embed_fonts(drawing.getvalue()))
+        write_table(data, tsv)
+    finally:
+        plt.close(figure)
+
+
+def embed_fonts(svg):
+    """Put the glyphs that an SVG uses into it, so that it reads the same where DejaVu Sans is not installed.
+
+    Parameters
+    ----------
+    svg : str, as written with ``svg.fonttype: none``
+
+    Returns
+    -------
+    str
+    """
+    characters = {
+        character
+        for text in re.findall(r"<text[^>]*>(.*?)</text>", svg, re.DOTALL)
+        for character in unescape(re.sub(r"<[^>]+>", "", text))
+    } | set("0123456789")
+    rules = []
+    for weight, used in _WEIGHTS.items():
+        if re.search(used, svg):
+            glyphs = base64.b64encode(_font_subset(weight, characters)).decode()
+            source = f"url(data:font/woff;base64,{glyphs}) format('woff')"
+            rules.append(f"@font-face{{font-family:'DejaVu Sans';font-weight:{weight};src:{source};}}")
+    head, tail = svg.split("<defs>", 1)
+    return f'{head}<defs>\n  <style type="text/css">{"".join(rules)}</style>{tail}'
+
+
+def _font_subset(weight, characters):
+    """The characters of DejaVu Sans as WOFF (zlib, which every browser reads); bytes, the same every time."""
+    from fontTools import subset
+
+    path = font_manager.findfont(font_manager.FontProperties(family="DejaVu Sans", weight=weight))
+    options = subset.Options(flavor="woff", recalc_timestamp=False, layout_features=["kern"])
+    options.drop_tables += ["FFTM"]  # FontForge's own, of no use to a reader
+    font = subset.load_font(path, options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=[ord(character) for character in characters])
+    subsetter.subset(font)
+    stream = io.BytesIO()
+    subset.save_font(font, stream, options)
+    return stream.getvalue()
+
+
+def _write_bytes(path, content):
+    handle, temporary = tempfile.mkstemp(dir=Path(path).parent, prefix=".", suffix=".png")
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)

@@ -1,0 +1,159 @@
+"""Axial slices of stored maps, in the orientation a reader expects: anterior up, left on the left."""
+
+from dataclasses import dataclass
+
+import matplotlib.patheffects as effects
+import nibabel as nib
+import numpy as np
+
+from myelosketch.evaluation.lesions import label_lesions
+from myelosketch.io.names import REGION_CODES
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume
+from myelosketch.reporting.source_tables import NothingToDrawError
+
+
+@dataclass(frozen=True)
+class Window:
+    """Part of an axial slice: index ``z`` and half-open ranges of x and y, on the canonical grid."""
+
+    z: int
+    x: tuple[int, int]
+    y: tuple[int, int]
+    voxel_size: tuple[float, float, float]
+
+    def cut(self, data):
+        """The window of a canonical array (x, y, z), as an image: rows run from posterior to anterior."""
+        return data[self.x[0] : self.x[1], self.y[0] : self.y[1], self.z].T
+
+    @property
+    def extent(self):
+        """Left, right, bottom, top in mm from the corner of the grid, for imshow with origin lower."""
+        dx, dy = self.voxel_size[:2]
+        return (self.x[0] * dx, self.x[1] * dx, self.y[0] * dy, self.y[1] * dy)
+
+
+def load_canonical(path, *, like=None, dtype=np.float32):
+    """Read a map and turn its axes to run right, anterior, superior (no interpolation).
+
+    Parameters
+    ----------
+    path : NIfTI
+    like : Volume as stored, optional, whose grid it must share
+    dtype : of the data
+
+    Returns
+    -------
+    (Volume canonical, Volume as stored)
+
+    Raises
+    ------
+    GeometryError : the grids differ
+    """
+    stored = load_volume(path, dtype=dtype)
+    if like is not None:
+        check_same_grid(like, stored)
+    turn = nib.io_orientation(stored.affine)
+    data = nib.apply_orientation(stored.data, turn)
+    affine = stored.affine @ nib.orientations.inv_ornt_aff(turn, stored.shape)
+    return Volume(np.asarray(data), affine, stored.path), stored
+
+
+def largest_lesion_slice(regions):
+    """Index of the axial slice with most voxels of the largest lesion (connectivity: evaluation.lesions).
+
+    Parameters
+    ----------
+    regions : array (x, y, z), canonical, region codes
+
+    Raises
+    ------
+    NothingToDrawError : there is no lesion voxel
+    """
+    lesion = regions == REGION_CODES["lesion"]
+    if not lesion.any():
+        raise NothingToDrawError("the patient has no lesion voxel on the PET grid.")
+    labels, _ = label_lesions(lesion, voxel_volume=1.0)
+    return int(np.argmax((labels == 1).sum(axis=(0, 1))))
+
+
+def brain_window(regions, z, voxel_size, *, margin_mm=4.0):
+    """Window around the whole brain, so that every slice of a scan has one frame."""
+    return _window(np.any(regions > 0, axis=2), z, voxel_size, margin_mm, regions.shape)
+
+
+def lesion_window(regions, z, voxel_size, *, margin_mm=8.0, least_mm=45.0):
+    """Square window around the largest lesion of one slice, at least ``least_mm`` wide."""
+    labels, _ = label_lesions(regions[:, :, z : z + 1] == REGION_CODES["lesion"], voxel_volume=1.0)
+    window = _window(labels[:, :, 0] == 1, z, voxel_size, margin_mm, regions.shape)
+    return _square(window, regions.shape, least_mm)
+
+
+def show(axes, image, window, *, cmap, limits, interpolation="nearest"):
+    """An image of a window, without ticks, with aspect true to mm; returns the AxesImage."""
+    shown = axes.imshow(
+        image,
+        origin="lower",
+        extent=window.extent,
+        cmap=cmap,
+        vmin=limits[0],
+        vmax=limits[1],
+        interpolation=interpolation,
+        aspect="equal",
+    )
+    axes.set_axis_off()
+    return shown
+
+
+def outline(axes, mask, window, *, colour="white", width=0.7):
+    """Contour of a mask, drawn on voxel edges, light on dark so that it shows on any grey."""
+    if not mask.any():
+        return
+    fine = np.kron(np.pad(mask, 1), np.ones((8, 8)))
+    dx, dy = window.voxel_size[:2]
+    left, bottom = (window.x[0] - 1) * dx, (window.y[0] - 1) * dy
+    x = left + (np.arange(fine.shape[1]) + 0.5) * dx / 8
+    y = bottom + (np.arange(fine.shape[0]) + 0.5) * dy / 8
+    stroke = [effects.withStroke(linewidth=width + 0.9, foreground="black")]
+    view = axes.axis()
+    axes.contour(x, y, fine, levels=[0.5], colors=[colour], linewidths=width).set(path_effects=stroke)
+    axes.axis(view)  # the contour reaches a voxel beyond the window; the image does not
+
+
+def orientation_marks(axes, *, colour="white", size=7):
+    """L and R in the upper corners, clear of the brain, A between them: the image's left is the participant's."""
+    for x, mark in ((0.03, "L"), (0.97, "R"), (0.5, "A")):
+        across = {"L": "left", "R": "right", "A": "center"}[mark]
+        shadow = [effects.withStroke(linewidth=1.5, foreground="black")]
+        axes.text(
+            x,
+            0.97,
+            mark,
+            transform=axes.transAxes,
+            ha=across,
+            va="top",
+            color=colour,
+            fontsize=size,
+            path_effects=shadow,
+        )
+
+
+def _window(inside, z, voxel_size, margin_mm, shape):
+    ranges = []
+    for axis in (0, 1):
+        used = np.flatnonzero(inside.any(axis=1 - axis))
+        margin = int(np.ceil(margin_mm / voxel_size[axis]))
+        ranges.append((max(0, int(used[0]) - margin), min(shape[axis], int(used[-1]) + 1 + margin)))
+    return Window(z, ranges[0], ranges[1], tuple(float(side) for side in voxel_size))
+
+
+def _square(window, shape, least_mm):
+    """Widen the shorter side (in mm) so that windows of several patients have one form."""
+    pairs = zip((window.x, window.y), window.voxel_size, strict=False)
+    sides = [least_mm, *[(high - low) * side for (low, high), side in pairs]]
+    ranges = []
+    for axis, (low, high) in enumerate((window.x, window.y)):
+        wanted = int(round(max(sides) / window.voxel_size[axis]))
+        grow = max(0, wanted - (high - low))
+        low = min(max(0, low - grow // 2), max(0, shape[axis] - max(wanted, high - low)))
+        ranges.append((low, min(shape[axis], low + max(wanted, high - low))))
+    return Window(window.z, ranges[0], ranges[1], window.voxel_size)

@@ -1,0 +1,126 @@
+"""What the report says in sentences: which method is best, whether Dice says anything, who is in."""
+
+import pandas as pd
+
+from myelosketch.errors import InputError
+from myelosketch.io import names
+from myelosketch.reporting.display import ladder_order, method_name
+from myelosketch.reporting.pages.intake import ORDER, status
+from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
+from myelosketch.reporting.tables.methods import NO, better_than_trivial, metric_rows, read_summary
+from myelosketch.reporting.tables.text import interval, number
+
+REFERENCE = "refiner"  # the paper's method, against which summary.tsv gives differences
+
+
+def findings(run, *, method, k):
+    """Sentences about the best method and about Dice, from summary.tsv; none where the table is missing.
+
+    Parameters
+    ----------
+    run : RunFiles or RunFolder
+    method : the method whose Dice is judged
+    k : threshold
+
+    Returns
+    -------
+    list of str
+    """
+    try:
+        summary = read_summary(run)
+    except (NothingToDrawError, InputError):
+        return []
+    summary = summary[~summary.method.isin(names.CEILINGS)]
+    return [
+        *_best(metric_rows(summary, "lesion_mae", None), "lesion MAE", "lowest", ascending=True),
+        *_best(metric_rows(summary, "mcc", k), "MCC", "highest", ascending=False),
+        *_dice(summary[summary.method == method], method, k),
+        *_no_better(summary, k),
+    ]
+
+
+def _best(part, metric, word, *, ascending):
+    """Who is best by one metric; who ties with the refiner, if it is that, or else how far the refiner is from it."""
+    part = part.dropna(subset=["mean"]).sort_values("mean", ascending=ascending, kind="stable")
+    if len(part) < 2:
+        return []
+    best = part.iloc[0]
+    value = number(best["mean"], 3)
+    said = f"{method_name(best.method)} has the {word} {metric} of {len(part)} methods ({value})"
+    own = part[part.method == REFERENCE]
+    if own.empty:
+        return [f"{said}."]
+    if best.method == REFERENCE:
+        return [f"{said}{_ties(part)}."]
+    said += f"; {method_name(REFERENCE)} is not the best by this score ({number(own['mean'].iloc[0], 3)})"
+    if "diff_to_refiner" in part:
+        cells = [best.get(name) for name in ("diff_to_refiner", "diff_ci_low", "diff_ci_high")]
+        said += f"; difference {interval(*cells, 3)}"
+    return [f"{said}."]
+
+
+def _ties(part):
+    """Methods whose difference to the refiner has an interval with 0."""
+    if "diff_to_refiner" not in part:
+        return ""
+    low, high = (pd.to_numeric(part[name], errors="coerce") for name in ("diff_ci_low", "diff_ci_high"))
+    others = part[(part.method != REFERENCE) & (low <= 0) & (high >= 0)]
+    tied = [method_name(method) for method in ladder_order(others.method)]
+    return f"; the difference to {', '.join(tied)} may be chance" if tied else ""
+
+
+def _dice(own, method, k):
+    """Whether the Dice of the method is above that of calling every lesion voxel demyelinated."""
+    gain = metric_rows(own, "dice_minus_trivial", k).dropna(subset=["mean", "ci_low", "ci_high"])
+    if gain.empty:
+        return []
+    row = gain.iloc[0]
+    told = interval(row["mean"], row.ci_low, row.ci_high)
+    if row.ci_low > 0:
+        verdict = "is above"
+    elif row.ci_high < 0:
+        verdict = "is below"
+    else:
+        verdict = "is not distinguishable from"
+    return [f"The Dice of {method_name(method)} {verdict} the trivial Dice: difference {told}."]
+
+
+def _no_better(summary, k):
+    """Methods that tell demyelinated voxels apart no better than calling all of them so."""
+    methods = ladder_order(summary.method)
+    judged = [method for method in methods if better_than_trivial(summary, method, k) != "n/a"]
+    bad = [method_name(method) for method in judged if better_than_trivial(summary, method, k) == NO]
+    if not bad:
+        return []
+    return [
+        f"No better than calling every lesion voxel demyelinated, by Dice or MCC: {', '.join(bad)} "
+        f"({len(bad)} of {len(judged)})."
+    ]
+
+
+def cohort_sentences(run, *, flair):
+    """Sentences about the inspection of the input files and about lesions that no reader drew.
+
+    Parameters
+    ----------
+    run : RunFiles or RunFolder
+    flair : scans whose lesions were found on their FLAIR
+
+    Returns
+    -------
+    list of str
+    """
+    said = []
+    try:
+        intake = table_to_draw(run.path("cohort/intake.tsv"), ("scan", "verdict", "accepted"))
+        statuses = [status(rows) for _, rows in intake.groupby("scan")]
+        counts = [f"{statuses.count(word)} {word}" for word in ORDER if word in statuses]
+        said.append(f"{len(statuses)} scans were inspected before the run: {', '.join(counts)}.")
+    except (NothingToDrawError, InputError):
+        pass
+    if flair:
+        said.append(
+            f"Lesions of {len(flair)} scan{'s' * (len(flair) > 1)} were found on the FLAIR by a classical method, "
+            f"not drawn by a reader: {', '.join(flair)}."
+        )
+    return said

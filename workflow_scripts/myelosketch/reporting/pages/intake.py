@@ -1,0 +1,158 @@
+"""The page of the intake: every scan, the worst first, with pictures, what is wrong and what to do; no network."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from myelosketch.intake.checks import (
+    CHECKS,
+    OK,
+    REFUSALS,
+    REFUSED,
+    SUSPICIONS,
+    SUSPICIOUS,
+    ended,
+    worst,
+)
+from myelosketch.intake.gate import BETWEEN_ROWS, read_inspections
+from myelosketch.io.provenance import write_text
+from myelosketch.io.tables import read_table
+from myelosketch.reporting.tables.text import HtmlTable, number, words
+
+TEMPLATE = "intake.html.j2"
+ACCEPTED = "accepted"
+ORDER = (REFUSED, SUSPICIOUS, ACCEPTED, OK)
+# a page with more pictures than these opens slowly; scans that are ok go without first
+MAX_PICTURES = 200
+HEADER = [
+    "Input", "File", "Verdict", "Shape", "Voxel, mm", "Axes", "Type", "Unit", "Minimum", "1 %", "Median", "99 %",
+    "Maximum", "NaN", "Zero",
+]  # fmt: skip
+
+
+class Problem(NamedTuple):
+    """One finding as the page shows it."""
+
+    check: str
+    where: str
+    reason: str
+    way_out: str
+    verdict: str
+    entry: str  # what to add to the configuration to accept it
+
+
+class Scan(NamedTuple):
+    """One scan as the page shows it."""
+
+    name: str
+    group: str
+    status: str
+    problems: list
+    picture: str
+    columns: list
+    table: HtmlTable
+
+
+def write_intake_page(html, *, intake, excluded, inspections):
+    """Write the page of the intake.
+
+    Parameters
+    ----------
+    html : path to write
+    intake : path of intake.tsv
+    excluded : path of excluded.tsv
+    inspections : paths of the JSON files of ``inspection.inspect_scans``
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    content = page_content(intake, excluded, inspections)
+    write_text(html, environment.get_template(TEMPLATE).render(**content))
+
+
+def page_content(intake, excluded, inspections):
+    """Everything the template shows; see :func:`write_intake_page`."""
+    table = read_table(intake)
+    table = table.astype(object).where(table.notna(), None)
+    inspected = {scan["scan"]: scan for scan in read_inspections(inspections)}
+    statuses = {scan: status(rows) for scan, rows in table.groupby("scan")}
+    names = sorted(statuses, key=lambda scan: (ORDER.index(statuses[scan]), scan))
+    scans = [
+        _scan(inspected[name], statuses[name], table[table.scan == name], with_picture=place < MAX_PICTURES)
+        for place, name in enumerate(names)
+    ]
+    left_out = read_table(excluded)
+    return {
+        "counts": {word: sum(scan.status == word for scan in scans) for word in ORDER},
+        "scans": scans,
+        "without_pictures": max(len(scans) - MAX_PICTURES, 0),
+        "left_out": HtmlTable(
+            "Left out of the cohort",
+            ["Scan", "Group", "Reason"],
+            [[words(cell) for cell in row] for row in left_out.itertuples(index=False)],
+            missing="" if len(left_out) else "Nobody is left out.",
+            text_columns=3,
+        ),
+        "checks": HtmlTable(
+            "The checks",
+            ["Check", "Verdict", "What it finds"],
+            [[name, CHECKS[name], text] for name, text in (REFUSALS | SUSPICIONS).items()],
+            folded=True,
+            text_columns=3,
+        ),
+    }
+
+
+def status(rows):
+    """Verdict on a scan from its rows: refused, suspicious, accepted (nothing but accepted suspicions) or ok."""
+    verdict = worst(rows.verdict)
+    return ACCEPTED if verdict == OK and rows.accepted.notna().any() else verdict
+
+
+def _scan(inspection, verdict, rows, *, with_picture):
+    problems = [problem for row in rows.to_dict("records") for problem in _problems(row)]
+    return Scan(
+        name=inspection["scan"],
+        group=rows.group.iloc[0],
+        status=verdict,
+        problems=sorted(problems, key=lambda problem: ORDER.index(problem.verdict)),
+        picture=f"data:image/png;base64,{inspection['picture']}" if with_picture else "",
+        columns=inspection["columns"],
+        table=HtmlTable(
+            f"Files of {inspection['scan']}",
+            HEADER,
+            [_file_row(row) for row in rows.to_dict("records")],
+            folded=True,
+            text_columns=8,
+        ),
+    )
+
+
+def _problems(row):
+    if not row["check"]:
+        return
+    accepted = set((row["accepted"] or "").split(BETWEEN_ROWS))
+    parts = (row[key].split(BETWEEN_ROWS) for key in ("check", "reason", "way_out"))
+    for check, reason, way_out in zip(*parts, strict=True):
+        verdict = ACCEPTED if check in accepted else CHECKS[check]
+        entry = f"cohort: {{accept: {{{row['scan']}: [{check}]}}}}" if verdict == SUSPICIOUS else ""
+        yield Problem(check, row["input"], reason, ended(way_out), verdict, entry)
+
+
+def _file_row(row):
+    numbers = [_short(row[key]) for key in ("minimum", "p1", "p50", "p99", "maximum")]
+    shares = [_percent(row[key]) for key in ("share_nan", "share_zero")]
+    texts = ("shape", "voxel_mm", "orientation", "data_type", "unit")
+    return [
+        row["input"], Path(row["file"]).name, row["verdict"], *(words(row[key]) for key in texts), *numbers, *shares,
+    ]  # fmt: skip
+
+
+def _short(value):
+    return "n/a" if value is None else f"{float(value):.4g}".replace("-", "\u2212")
+
+
+def _percent(share):
+    return "n/a" if share is None else f"{number(100 * float(share), 1)} %"

@@ -1,0 +1,219 @@
+"""One page per patient: slices through the largest lesions, true and predicted, agreement and numbers."""
+
+from typing import NamedTuple
+
+import nibabel as nib
+import numpy as np
+
+from myelosketch.evaluation.lesions import label_lesions
+from myelosketch.evaluation.masks import scorable_labels
+from myelosketch.io.names import INPUT_MAPS, REGION_CODES
+from myelosketch.io.provenance import write_text
+from myelosketch.reporting.display import cohort_words, method_name
+from myelosketch.reporting.figures import style
+from myelosketch.reporting.figures.agreement import classify_agreement
+from myelosketch.reporting.figures.slices import brain_window, lesion_window, load_canonical
+from myelosketch.reporting.pages.rendering import render
+from myelosketch.reporting.pages.slice_panels import AGREEMENT_SIGNS, agreement_panel, colour_bar, map_panel
+from myelosketch.reporting.tables.cohort import flair_scans
+from myelosketch.reporting.tables.patient import PatientTables
+
+TEMPLATE = "patient.html.j2"
+MAX_SLICES = 4
+MIN_GAP_MM = 6.0  # between two slices shown; a nearer one would show the same lesions again
+MAP_UNITS = {
+    "MTR": "%",
+    "FA": "",
+    "RD": "\u00d710\u207b\u00b3 mm\u00b2/s",
+    "AD": "\u00d710\u207b\u00b3 mm\u00b2/s",
+}
+
+
+class Maps(NamedTuple):
+    """The volumes of one patient, all on one canonical grid: arrays (x, y, z)."""
+
+    inputs: dict
+    dvr: np.ndarray
+    predicted: dict
+    classes: dict  # method -> agreement with the PET
+    regions: np.ndarray
+    lesions: np.ndarray  # number of the lesion as in lesions.tsv, 0 outside
+    voxel_size: np.ndarray
+    voxel_volume: float
+
+    @property
+    def lesion(self):
+        return self.regions == REGION_CODES["lesion"]
+
+    @property
+    def brain(self):
+        return self.regions > 0
+
+
+def write_patient_pages(pages, run, *, methods, method, k, colours, simulated, external=()):
+    """Write the page of every patient.
+
+    Parameters
+    ----------
+    pages : dict, scan -> path of its HTML, in the order in which pages link to each other
+    run : RunFiles or RunFolder
+    methods : methods with stored predictions, in order
+    method : the method whose lesions are listed
+    k : threshold of the stored demyelination maps
+    colours : ``paper`` or ``colourblind``
+    simulated : whether the cohort is simulated
+    external : scans of external sites
+    """
+    tables = {
+        folder: PatientTables(run, folder, k=k)
+        for folder in ("evaluation", *(["evaluation/external"] if external else []))
+    }
+    flair = flair_scans(run)
+    scans = list(pages)
+    for place, scan in enumerate(scans):
+        maps = load_maps(run, scan, methods)
+        numbers = tables["evaluation/external" if scan in external else "evaluation"]
+        content = {
+            "scan": scan,
+            "cohort_words": cohort_words(simulated),
+            "simulated": simulated,
+            "external": scan in external,
+            "flair": scan in flair,
+            "method_name": method_name(method),
+            "before": scans[place - 1] if place else None,
+            "after": scans[place + 1] if place + 1 < len(scans) else None,
+            "facts": patient_facts(maps),
+            "tables": numbers.of(scan, methods=methods, method=method),
+            "slices": [
+                slice_rows(maps, z, palette=style.AGREEMENT_COLOURS[colours]) for z in choose_slices(maps)
+            ],
+            "legend": agreement_legend(style.AGREEMENT_COLOURS[colours]),
+            "scale": {"image": colour_bar(style.DVR_CMAP), "limits": [f"{x:.2f}" for x in dvr_limits(maps)]},
+            "k": k,
+        }
+        write_text(pages[scan], render(TEMPLATE, **content))
+
+
+def load_maps(run, scan, methods):
+    """Read all volumes of a patient onto one canonical grid; see :class:`Maps`."""
+    regions, grid = load_canonical(run.derivative("regions", scan=scan), dtype=np.int16)
+
+    def read(key, dtype=np.float32, **entities):
+        return load_canonical(run.derivative(key, scan=scan, **entities), like=grid, dtype=dtype)
+
+    dvr, measured = read("dvr")
+    masks = {name: read("demyelinated", np.uint8, method=name)[0].data for name in ("pet", *methods)}
+    lesion = regions.data == REGION_CODES["lesion"]
+    return Maps(
+        inputs={name: read(name.lower())[0].data for name in INPUT_MAPS},
+        dvr=dvr.data,
+        predicted={name: read("predicted", method=name)[0].data for name in methods},
+        classes={name: classify_agreement(masks["pet"], masks[name], lesion) for name in methods},
+        regions=regions.data,
+        lesions=_numbered(grid, measured),
+        voxel_size=regions.voxel_size,
+        voxel_volume=regions.voxel_volume,
+    )
+
+
+def _numbered(grid, measured):
+    """Lesions numbered as in lesions.tsv (on the grid as stored, measured voxels only), turned to canonical."""
+    labels = scorable_labels(grid.data, measured.data)
+    numbers, _ = label_lesions(labels == REGION_CODES["lesion"], voxel_volume=grid.voxel_volume)
+    return np.asarray(nib.apply_orientation(numbers, nib.io_orientation(grid.affine)))
+
+
+def choose_slices(maps):
+    """Axial slices through the largest lesions, where each is widest; the middle of the brain if there is none.
+
+    Returns
+    -------
+    list of int, at most :data:`MAX_SLICES`, from the largest lesion down
+    """
+    chosen = []
+    for number in range(1, int(maps.lesions.max()) + 1):
+        z = int(np.argmax((maps.lesions == number).sum(axis=(0, 1))))
+        if all(abs(z - other) * maps.voxel_size[2] >= MIN_GAP_MM for other in chosen):
+            chosen.append(z)
+        if len(chosen) == MAX_SLICES:
+            break
+    used = np.flatnonzero(maps.brain.any(axis=(0, 1)))
+    return chosen or [int(used[len(used) // 2])]
+
+
+def slice_rows(maps, z, *, palette):
+    """Heading and rows of panels of one slice: MRI and PET, predictions, and the lesions enlarged."""
+    window = brain_window(maps.regions, z, maps.voxel_size)
+    shared = {"lesion": maps.lesion, "brain": maps.brain}
+    mri = []
+    for name, data in maps.inputs.items():
+        limits = _limits(data[maps.brain])
+        note = f"{limits[0]:.2g} to {limits[1]:.2g} {MAP_UNITS[name]}".strip()
+        mri.append(map_panel(name, note, data, window, limits=limits, **shared))
+    dvr = {"limits": dvr_limits(maps), "cmap": style.DVR_CMAP, **shared}
+    predictions = [map_panel("True DVR", _mean_dvr(maps.dvr, maps), maps.dvr, window, **dvr)]
+    for name, data in maps.predicted.items():
+        predictions.append(map_panel(method_name(name), _mean_dvr(data, maps), data, window, **dvr))
+    here = [str(number) for number in np.unique(maps.lesions[:, :, z]) if number]
+    rows = [("MRI", mri), ("DVR, one scale", predictions)]
+    if here:
+        rows.append(
+            ("Enlarged: the true PET, and which voxels agree with it", _enlarged(maps, z, palette, dvr))
+        )
+    return {"z": z, "lesions": ", ".join(here), "rows": rows}
+
+
+def _enlarged(maps, z, palette, dvr):
+    """The largest lesion of a slice enlarged: true DVR, and agreement of every method with it."""
+    window = lesion_window(maps.regions, z, maps.voxel_size)
+    low, high = _limits(maps.dvr[maps.brain])
+    background = (maps.dvr - low) / (high - low)
+    panels = [map_panel("True DVR", "", maps.dvr, window, **dvr)]
+    for name, classes in maps.classes.items():
+        shown = window.cut(classes)
+        note = f"{int(((shown == 0) | (shown == 1)).sum())} of {int((shown >= 0).sum())} voxels agree"
+        panel = agreement_panel(
+            method_name(name), note, background, classes, window, palette=palette, brain=maps.brain
+        )
+        panels.append(panel)
+    return panels
+
+
+def agreement_legend(palette):
+    """Class, colour and sign of the agreement maps."""
+    signs = {name: sign for name, sign, _ in AGREEMENT_SIGNS}
+    return [
+        (style.AGREEMENT_LABELS[name], palette[name], signs.get(name, "")) for name in style.AGREEMENT_CLASSES
+    ]
+
+
+def patient_facts(maps):
+    """Volumes of the regions and the number of lesions, as (name, text)."""
+    volumes = {
+        name: (maps.regions == code).sum() * maps.voxel_volume / 1000 for name, code in REGION_CODES.items()
+    }
+    return [
+        ("Lesion load", f"{volumes['lesion']:.1f} mL"),
+        ("Lesions on the PET grid", str(int(maps.lesions.max()))),
+        ("NAWM", f"{volumes['nawm']:.0f} mL"),
+        ("Other brain", f"{volumes['other']:.0f} mL"),
+        ("Voxel of the PET grid", " \u00d7 ".join(f"{side:.3g}" for side in maps.voxel_size) + " mm"),
+    ]
+
+
+def dvr_limits(maps):
+    """One DVR scale for all maps of a patient: 10th to 99th percentile of the true map in the brain, to 0.05."""
+    low, high = _limits(maps.dvr[maps.brain], (10, 99))
+    return float(np.floor(low * 20) / 20), float(np.ceil(high * 20) / 20)
+
+
+def _mean_dvr(data, maps):
+    values = data[maps.lesion & np.isfinite(data)]
+    return f"mean of all lesions {values.mean():.2f}" if values.size else "no lesion voxel"
+
+
+def _limits(values, percentiles=(2, 98)):
+    """Percentiles of the finite values: robust against single voxels at the edge of the brain."""
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(values, percentiles) if values.size else (0.0, 1.0)
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)

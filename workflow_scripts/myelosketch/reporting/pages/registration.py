@@ -1,0 +1,121 @@
+"""The page of the registration's quality control: every scan, the worst first, with its picture; no network."""
+
+import base64
+from pathlib import Path
+from typing import NamedTuple
+
+from myelosketch.imaging.registration.verdicts import ACCEPTED, FAILED, NUMBERS, OK
+from myelosketch.io.provenance import read_json, write_text
+from myelosketch.io.tables import read_table
+from myelosketch.reporting.tables.text import HtmlTable, number
+
+TEMPLATE = "registration.html.j2"
+ORDER = (FAILED, ACCEPTED, OK)
+# a page with more pictures than these opens slowly; scans that are ok go without first
+MAX_PICTURES = 60
+LESION_SOURCES = {"mask": "from a mask", "flair": "found on the FLAIR", "none": "none"}
+HEADER = [
+    "Image", "Verdict", "Brain shown", "Overlap", "Mutual information", "Border contrast, SD", "Border off, mm",
+    "Other way round, mm", "Anew, mm", "Anew, largest, mm", "Free shape, mm",
+]  # fmt: skip
+DIGITS = dict.fromkeys(NUMBERS, 2) | {"nmi": 3, "coverage": 3, "overlap": 3}
+
+
+class Scan(NamedTuple):
+    """One scan as the page shows it."""
+
+    name: str
+    group: str
+    status: str
+    problems: list  # of (modality, reason, verdict)
+    lesions: str
+    picture: str
+    table: HtmlTable
+
+
+def write_registration_page(html, *, table, jsons, pictures):
+    """Write the page of the quality control.
+
+    Parameters
+    ----------
+    html : path to write
+    table : path of qc.tsv
+    jsons, pictures : paths of the JSON and PNG files of the scans, in one order
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    content = page_content(table, jsons, pictures)
+    write_text(html, environment.get_template(TEMPLATE).render(**content))
+
+
+def page_content(table, jsons, pictures):
+    """Everything the template shows; see :func:`write_registration_page`."""
+    table = read_table(table)
+    table = table.astype(object).where(table.notna(), None)
+    shown = {
+        content["scan"]: (content, picture)
+        for content, picture in zip(map(read_json, jsons), pictures, strict=True)
+    }
+    rows = dict(iter(table.groupby("scan")))
+    names = sorted(rows, key=lambda scan: (*_badness(rows[scan]), scan))
+    scans = [
+        _scan(name, rows[name], *shown[name], with_picture=place < MAX_PICTURES)
+        for place, name in enumerate(names)
+    ]
+    return {
+        "counts": {word: sum(scan.status == word for scan in scans) for word in ORDER},
+        "scans": scans,
+        "entry": _entry(table),
+        "without_pictures": max(len(scans) - MAX_PICTURES, 0),
+    }
+
+
+def _badness(rows):
+    """Order of the page: failed before accepted before ok, then by how far the border and the repeats are off."""
+    status = min(ORDER.index(verdict) for verdict in rows.verdict)
+    off = rows.loc[rows.modality != "MNI152", ["border_shift_mm", "repeat_mm", "stretch_mm"]].astype(float)
+    return status, -float(off.max().max()) if off.notna().any(axis=None) else 0.0
+
+
+def _entry(table):
+    """The lines that accept what failed."""
+    failed = table[table.verdict == FAILED]
+    accepted = (f"{scan}: [{', '.join(rows.modality)}]" for scan, rows in failed.groupby("scan", sort=False))
+    return f"registration: {{accept: {{{', '.join(accepted)}}}}}" if len(failed) else ""
+
+
+def _scan(name, rows, content, picture, *, with_picture):
+    data = base64.b64encode(Path(picture).read_bytes()).decode("ascii") if with_picture else ""
+    missing = {row["modality"]: row.get("missing", {}) for row in content["rows"]}
+    notes = [
+        f"{modality}, {_title(key)}: {reason}"
+        for modality, found in missing.items()
+        for key, reason in found.items()
+    ]
+    return Scan(
+        name=name,
+        group=rows.group.iloc[0],
+        status=ORDER[min(ORDER.index(verdict) for verdict in rows.verdict)],
+        problems=[(row.modality, row.reason, row.verdict) for row in rows.itertuples() if row.reason],
+        lesions=LESION_SOURCES.get(content["lesion_source"], content["lesion_source"]),
+        picture=f"data:image/png;base64,{data}" if data else "",
+        table=HtmlTable(
+            f"Numbers of {name}",
+            HEADER,
+            [_numbers(row) for row in rows.to_dict("records")],
+            note=f"n/a: {'; '.join(notes)}." if notes else "",
+            text_columns=2,
+        ),
+    )
+
+
+def _numbers(row):
+    return [row["modality"], row["verdict"], *(number(row[name], DIGITS[name]) for name in NUMBERS)]
+
+
+def _title(name):
+    return HEADER[2 + NUMBERS.index(name)].removesuffix(", mm").removesuffix(", SD").lower()

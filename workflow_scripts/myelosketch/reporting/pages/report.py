@@ -1,0 +1,120 @@
+"""The report: one HTML file that needs no network, in the order in which a reader asks."""
+
+import base64
+
+import yaml
+
+from myelosketch.io.provenance import write_text
+from myelosketch.reporting.display import cohort_words
+from myelosketch.reporting.figures.catalogue import FIGURES, SECTIONS
+from myelosketch.reporting.pages.captions import render_caption
+from myelosketch.reporting.pages.findings import cohort_sentences, findings
+from myelosketch.reporting.pages.rendering import render
+from myelosketch.reporting.tables import claims as claims_tables
+from myelosketch.reporting.tables import cohort as cohort_tables
+from myelosketch.reporting.tables import lesions as lesion_tables
+from myelosketch.reporting.tables import methods as report_tables
+from myelosketch.reporting.tables.thresholds import threshold_table
+
+TEMPLATE = "report.html.j2"
+# pages that stand on their own, linked where they were made
+PAGES = ("cohort/intake.html", "registration/qc.html")
+
+
+def write_report(html, run, *, captions, provenance, facts):
+    """Write the report of a run from its tables and figures; whatever is missing is said in a sentence.
+
+    Parameters
+    ----------
+    html : path to write
+    run : RunFiles or RunFolder
+    captions : path of the captions, figures.rst
+    provenance : dict, what the run was made with, as in provenance.json (run_provenance.py)
+    facts : dict, what captions and titles state: simulated (bool), n_patients, n_controls, n_folds (int),
+        method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
+        min_lesion_mm3, in_force (dict, the value of each setting of the sensitivity, such as reference)
+    """
+    content = report_content(run, captions=captions, provenance=provenance, facts=facts)
+    write_text(html, render(TEMPLATE, **content))
+
+
+def report_content(run, *, captions, provenance, facts):
+    """Everything the template shows, as text, tables and embedded images; see :func:`write_report`."""
+    k, method = facts["k"], facts["method"]
+    shown = {section: [] for section in SECTIONS}
+    for name, figure in FIGURES.items():
+        shown[figure.section].append(_embedded(name, figure, run, captions, facts))
+    flair = cohort_tables.flair_scans(run)
+    return {
+        "facts": facts,
+        "cohort_words": cohort_words(facts["simulated"]),
+        "flair": flair,
+        "pages": [name for name in PAGES if run.path(name).is_file()],
+        "findings": findings(run, method=method, k=k),
+        "glance": report_tables.glance_table(run, k=k),
+        "cohort_sentences": cohort_sentences(run, flair=flair),
+        "cohort_tables": [cohort_tables.fold_table(run), cohort_tables.excluded_table(run)],
+        "registration_tables": _registration_tables(run, simulated=facts["simulated"]),
+        "ladder_tables": [
+            report_tables.demyelination_table(run, k=k),
+            report_tables.comparison_table(run, method=method),
+            report_tables.rank_table(run),
+        ],
+        "external": report_tables.external_table(run, k=k),
+        "claims_tables": [
+            claims_tables.claims_table(run),
+            claims_tables.evidence_table(run),
+            claims_tables.tests_table(run),
+        ],
+        "patient_tables": _patient_tables(run, method=method, k=k, flair=flair),
+        "lesion_tables": [
+            lesion_tables.lesion_agreement_table(run),
+            lesion_tables.strata_table(run, method=method),
+            lesion_tables.patient_agreement_table(run),
+        ],
+        "sensitivity_tables": lesion_tables.sensitivity_tables(run, method=method),
+        "threshold": threshold_table(run, k=k, reference=facts["in_force"]["reference"]),
+        "figures": shown,
+        "config_text": yaml.safe_dump(provenance["config"], sort_keys=False, allow_unicode=True),
+        "software": list(provenance["software"].items()),
+        "seed": provenance["seed"],
+        "commit": provenance["commit"],
+    }
+
+
+def _registration_tables(run, *, simulated):
+    tables = [cohort_tables.quality_table(run)]
+    if not tables[0].missing:
+        tables.append(cohort_tables.worst_table(run))
+    if simulated:
+        tables.append(cohort_tables.registration_table(run))
+    return [*tables, cohort_tables.region_table(run)]
+
+
+def _patient_tables(run, **options):
+    tables = [lesion_tables.patient_table(run, **options)]
+    if run.path("evaluation/external/demyelination.tsv").is_file():
+        external = lesion_tables.patient_table(run, folder="evaluation/external", **options)
+        tables.append(external._replace(title=f"At external sites: {external.title}"))
+    return tables
+
+
+def _embedded(name, figure, run, captions, facts):
+    """A figure as data URI with its caption, or the sentence that it was not made."""
+    path = run.path(f"figures/{name}.png")
+    shown = {"name": name, "heading": figure.heading, "alt": figure.alt, "image": None}
+    if not path.is_file():
+        needs = f"; it needs {figure.needs}" if figure.needs else ""
+        return shown | {"missing": f"Not shown: this figure is not part of this run{needs}."}
+    encoded = base64.b64encode(path.read_bytes()).decode("ascii")
+    width, height = _png_size(path)
+    caption = render_caption(captions, figure=name, facts=facts)
+    return shown | {
+        "image": f"data:image/png;base64,{encoded}", "width": width, "height": height, "caption": caption,
+    }  # fmt: skip
+
+
+def _png_size(path):
+    """Width and height of a PNG, from its first chunk."""
+    head = path.read_bytes()[16:24]
+    return int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")

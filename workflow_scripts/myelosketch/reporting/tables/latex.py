@@ -1,0 +1,150 @@
+"""The main tables for a paper: LaTeX with booktabs, the same text as in the report."""
+
+import re
+
+from myelosketch.io.provenance import write_text
+from myelosketch.reporting.display import cohort_words
+from myelosketch.reporting.tables.claims import claims_table, tests_table
+from myelosketch.reporting.tables.lesions import lesion_agreement_table
+from myelosketch.reporting.tables.methods import demyelination_table, glance_table
+
+# rows above which a table breaks over pages
+ONE_PAGE = 25
+PREAMBLE = "% needs \\usepackage{array}, \\usepackage{booktabs} and \\usepackage{longtable}\n"
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "\u2212": "$-$",
+    "\u00b1": r"$\pm$",
+    "\u2265": r"$\geq$",
+    "\u2264": r"$\leq$",
+    "\u00b2": "$^2$",
+    "\u00b3": "$^3$",
+    "\u00d7": r"$\times$",
+    "\u2013": "--",
+    "\u2014": "---",
+    "\u2019": "'",
+    "\u03ba": r"$\kappa$",
+    "\u03c7": r"$\chi$",
+    "\u03c1": r"$\rho$",
+    "\u03bb": r"$\lambda$",
+    "\u00a0": "~",
+    "\u2063": r"\,",  # our sign for a gap at which no line breaks
+}
+_INTERVAL = re.compile(r"\(([^()]+) to ([^()]+)\)")
+# characters that pdflatex knows without help, beside ASCII
+_KNOWN = set("äöüÄÖÜßéèêëáàâãåçñíìîïóòôõøúùûæœÉÀÇØÅ")
+
+
+def write_latex_tables(tables, run, *, facts):
+    """Write the main tables of a paper as LaTeX.
+
+    Parameters
+    ----------
+    tables : dict, ``ladder``, ``claims``, ``demyelination``, ``lesion_agreement`` and ``statistics`` -> path to write
+    run : RunFiles or RunFolder
+    facts : dict with simulated (bool), n_patients, n_controls, n_folds (int), k (float), method (shown)
+
+    A table that was not made in this run becomes a comment and a sentence with the reason.
+    """
+    views = {
+        "ladder": glance_table(run, k=facts["k"]),
+        "claims": claims_table(run),
+        "demyelination": demyelination_table(run, k=facts["k"]),
+        "lesion_agreement": lesion_agreement_table(run, method=facts["method"]),
+        "statistics": tests_table(run),
+    }
+    for name, path in tables.items():
+        view = views[name]
+        write_text(path, latex_table(view, label=name, note=cohort_note(facts)))
+
+
+def cohort_note(facts):
+    """What every table says about the cohort."""
+    note = (
+        f"{cohort_words(facts['simulated']).capitalize()}: {facts['n_patients']} patients and {facts['n_controls']} "
+        f"controls, {facts['n_folds']}-fold cross-validation by participant."
+    )
+    return f"{note} Simulated results are not clinical results." if facts["simulated"] else note
+
+
+def latex_table(view, *, label, note):
+    """A table of the report as LaTeX.
+
+    Parameters
+    ----------
+    view : HtmlTable
+    label : of the table, ``tab:<label>``
+    note : sentence that follows the table's own note
+
+    Returns
+    -------
+    str : a ``table``, or a ``longtable`` where there are many rows
+    """
+    if view.missing:
+        return f"% {escape(view.missing)}\n\\par\\emph{{{escape(view.title)}. {escape(view.missing)}}}\n"
+    caption = f"\\caption{{{escape(view.title)}.}}\\label{{tab:{label}}}"
+    notes = escape(" ".join(part for part in (view.note, note) if part))
+    head = " & ".join(escape(name) for name in view.header) + r" \\"
+    rows = [[unbroken(text) for text in row] for row in view.rows]
+    body = [" & ".join(escape(text) for text in row) + r" \\[2pt]" for row in rows]
+    columns = "@{}" + "".join(_columns(view.header, rows, view.text_columns)) + "@{}"
+    size = r"\scriptsize\setlength{\tabcolsep}{3pt}"
+    if len(view.rows) <= ONE_PAGE:
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            caption,
+            size,
+            f"\\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+        ]
+        lines += [head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
+        lines += [rf"\par\smallskip\parbox{{\linewidth}}{{\footnotesize {notes}}}", r"\end{table}"]
+    else:
+        span = rf"\multicolumn{{{len(view.header)}}}{{@{{}}p{{\linewidth}}@{{}}}}"
+        lines = [f"{{{size}", f"\\begin{{longtable}}{{{columns}}}", rf"{caption}\\"]
+        lines += [
+            r"\toprule",
+            head,
+            r"\midrule",
+            r"\endfirsthead",
+            r"\toprule",
+            head,
+            r"\midrule",
+            r"\endhead",
+        ]
+        lines += [r"\bottomrule", r"\endfoot", r"\bottomrule", rf"{span}{{\footnotesize {notes}}}\\"]
+        lines += [r"\endlastfoot", *body, r"\end{longtable}}"]
+    return PREAMBLE + "\n".join(lines) + "\n"
+
+
+def unbroken(text):
+    """Intervals in brackets, as journals print them, in one piece."""
+    return _INTERVAL.sub("[\\1,\u2063\\2]", text)
+
+
+def escape(text):
+    """Text for LaTeX: special characters escaped, signs of mathematics in math mode, others as a question mark."""
+    return "".join(
+        _SPECIAL.get(character, character if character.isascii() or character in _KNOWN else "?")
+        for character in re.sub(r"[ \t\n]+", " ", str(text)).strip()
+    )
+
+
+def _columns(header, rows, text_columns):
+    """Ragged columns that share the line: as wide as their longest piece that must not break, or as their text."""
+    wanted = []
+    for place, name in enumerate(header):
+        cells = [row[place] for row in rows]
+        piece = max(len(piece) for text in [name, *cells] for piece in text.split(" "))
+        longest = max(map(len, cells), default=0)
+        wanted.append(max(piece + 2, 4, min(longest, 24) if place < text_columns or longest < 10 else 0))
+    usable = 1 - 0.013 * len(wanted)  # what the gaps between columns leave
+    for place, width in enumerate(wanted):
+        side = "raggedright" if place < text_columns else "raggedleft"
+        yield f">{{\\{side}\\arraybackslash}}p{{{usable * width / sum(wanted):.3f}\\linewidth}}"

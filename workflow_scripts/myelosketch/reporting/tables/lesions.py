@@ -1,0 +1,219 @@
+"""Lesions and patients in tables: each patient, agreement of lesion and patient means, sensitivity."""
+
+from myelosketch.reporting.display import ladder_order, method_name
+from myelosketch.reporting.source_tables import NothingToDrawError, rows_of, table_to_draw
+from myelosketch.reporting.tables.methods import LONG, digits_of, laddered_name, metric_head
+from myelosketch.reporting.tables.text import (
+    HtmlTable,
+    has_notes,
+    interval,
+    number,
+    or_reason,
+    remark,
+    why_missing,
+    words,
+)
+
+LESION_STATISTICS = ("pearson_r", "spearman_r", "icc", "bias", "limit_low", "limit_high")
+MEASURE_NAMES = {
+    "pct_demyelinated": "Demyelinated share (%)",
+    "mean_dvr_lesion": "Mean DVR of lesions",
+    "mean_dvr_nawm": "Mean DVR of NAWM",
+}
+AXES = {
+    "k": "Threshold k",
+    "reference": "Reference of healthy white matter",
+    "perilesional_mm": "Width of the perilesional shell (mm)",
+    "min_lesion_mm3": "Smallest lesion (mm\u00b3)",
+}
+FLAIR_MARK = "lesions from FLAIR"
+
+
+@or_reason("Patients")
+def patient_table(run, *, method, k, flair=(), folder="evaluation"):
+    """Demyelinated share and agreement of each patient, with a link to the patient's page where there is one.
+
+    Parameters
+    ----------
+    run : RunFiles or RunFolder
+    method : the method shown; k : threshold
+    flair : scans whose lesions were found on their FLAIR
+    folder : evaluation, or evaluation/external
+    """
+    columns = ("n_lesion_voxels", "pct_true", "pct_pred", "dice", "trivial_dice", "mcc")
+    table = table_to_draw(
+        run.path(f"{folder}/demyelination.tsv"), ("method", "scan", "k", *columns), numeric=("k", *columns)
+    )
+    table = rows_of(table, f"score of {method_name(method)} at k = {k:g}", method=method, k=k)
+    digits = (0, 1, 1, 2, 2, 2)
+    rows, links = [], {}
+    for row in table.sort_values("scan").to_dict("records"):
+        label = marked(row["scan"], flair)
+        if run.path(f"patients/{row['scan']}.html").is_file():
+            links[label] = f"patients/{row['scan']}.html"
+        cells = (number(row[name], places) for name, places in zip(columns, digits, strict=True))
+        rows.append([label, *cells])
+    header = ["Patient", "Lesion voxels", "True (%)", "Predicted (%)", "Dice", "Trivial Dice", "MCC"]
+    title = f"Demyelinated lesion voxels of each patient, {method_name(method)}, k = {k:g}"
+    note = "Each patient's page shows the maps through the largest lesions." if links else ""
+    return HtmlTable(title, header, rows, note, folded=len(rows) > 30, links=links)
+
+
+def marked(scan, flair):
+    """A scan as tables name it: with a mark where its lesions were found on the FLAIR."""
+    return f"{scan} ({FLAIR_MARK})" if scan in flair else scan
+
+
+@or_reason("Agreement of the lesions' mean DVR")
+def lesion_agreement_table(run, *, method=None):
+    """Agreement of true and predicted mean DVR of all lesions, by method; then by stratum of the shown method.
+
+    Parameters
+    ----------
+    run : RunFiles or RunFolder
+    method : whose strata follow; None shows all lesions only
+    """
+    table = _lesion_agreement(run)
+    rows = [
+        [laddered_name(row["method"]), *_agreement_cells(row)]
+        for row in _in_order(table[table.stratum == "all"])
+    ]
+    strata = table[(table.stratum != "all") & (table.method == method)].to_dict("records")
+    rows += [[f"{method_name(method)}, {_level(row)}", *_agreement_cells(row)] for row in strata]
+    reasons = why_missing(table[table.stratum == "all"], "pearson_r")
+    header = ["Method", *_AGREEMENT_HEADER]
+    return _agreement_view("Agreement of the lesions' mean DVR", header, rows, reasons)
+
+
+@or_reason("Agreement of the lesions' mean DVR by size, place and kind")
+def strata_table(run, *, method):
+    """The same by size, place and kind of lesion, of the shown method."""
+    table = _lesion_agreement(run)
+    table = table[(table.stratum != "all") & (table.method == method)]
+    rows = [
+        [_level(row), *_agreement_cells(row), remark(row.get("note"))] for row in table.to_dict("records")
+    ]
+    title = f"Agreement of the lesions' mean DVR by size, place and kind, {method_name(method)}"
+    return _agreement_view(title, ["Lesions", *_AGREEMENT_HEADER, "Note"], rows)
+
+
+_AGREEMENT_HEADER = ("n, lesions", "n, patients", "Pearson r", "Spearman r", "ICC", "Bias (DVR)", "Limits")
+
+
+def _lesion_agreement(run):
+    needed = ("method", "stratum", "level", "n_lesions", "n_patients", *LESION_STATISTICS)
+    return table_to_draw(run.path("evaluation/lesion_agreement.tsv"), needed)
+
+
+def _in_order(table):
+    """Rows as dicts, in the order of the ladder."""
+    return [
+        row
+        for method in ladder_order(table.method.unique())
+        for row in table[table.method == method].to_dict("records")
+    ]
+
+
+def _level(row):
+    """A level of a stratum: sizes and places by their names, kinds with their stratum."""
+    level = words(row["level"]).replace("_", " ").replace("mm3", "mm\u00b3").replace(">= ", "\u2265 ")
+    return f"{row['stratum']} {level}" if row["stratum"] != "place" else level
+
+
+def _agreement_cells(row):
+    return [
+        number(row["n_lesions"], 0),
+        number(row["n_patients"], 0),
+        *(_with_interval(row, name, 2) for name in ("pearson_r", "spearman_r", "icc")),
+        _with_interval(row, "bias", 3),
+        _limits(row, 3),
+    ]
+
+
+def _agreement_view(title, header, rows, reasons=""):
+    if not rows:
+        raise NothingToDrawError("lesion_agreement.tsv has no row of these lesions.")
+    note = (
+        "Mean DVR of each lesion, predicted against true; intervals by bootstrap over patients, because lesions of "
+        "one patient are not independent. ICC(2,1). Bias and limits of agreement: Bland-Altman."
+    )
+    return HtmlTable(title, header, rows, note + reasons, folded=len(rows) > LONG)
+
+
+def _limits(row, digits):
+    """Limits of agreement as text."""
+    low, high = (number(row[name], digits) for name in ("limit_low", "limit_high"))
+    return "n/a" if "n/a" in (low, high) else f"({low} to {high})"
+
+
+@or_reason("Agreement of the patients")
+def patient_agreement_table(run):
+    """Agreement of true and predicted numbers of the patients."""
+    needed = ("method", "measure", "n", "icc", "bias", "limit_low", "limit_high", "pearson_r")
+    table = table_to_draw(run.path("evaluation/patient_agreement.tsv"), needed)
+    order = ladder_order(table.method.unique())
+    noted = has_notes(table)
+    rows = []
+    for measure in dict.fromkeys(table.measure):
+        part = table[table.measure == measure].set_index("method")
+        digits = 1 if measure.startswith("pct") else 3
+        for method in order:
+            if method in part.index:
+                row = part.loc[method]
+                rows.append(
+                    [
+                        MEASURE_NAMES.get(measure, measure),
+                        laddered_name(method),
+                        number(row["n"], 0),
+                        _with_interval(row, "icc", 2),
+                        _with_interval(row, "bias", digits),
+                        _limits(row, digits),
+                        number(row["pearson_r"]),
+                        *([remark(row["note"])] if noted else []),
+                    ]
+                )
+    header = ["Measure", "Method", "n", "ICC", "Bias", "Limits of agreement", "Pearson r"]
+    header += ["Note"] if noted else []
+    note = "One value per patient, predicted against true. ICC(2,1). Bias and limits: Bland-Altman."
+    return HtmlTable("Agreement of the patients", header, rows, note, folded=len(rows) > LONG, text_columns=2)
+
+
+def sensitivity_tables(run, *, method):
+    """One table per axis of sensitivity.tsv: scores of the shown method as the choice changes."""
+    try:
+        needed = ("axis", "value", "method", "metric", "mean", "ci_low", "ci_high")
+        table = table_to_draw(run.path("evaluation/sensitivity.tsv"), needed)
+        table = rows_of(table, f"sensitivity of {method_name(method)}", method=method)
+    except NothingToDrawError as reason:
+        return [HtmlTable("Sensitivity to our choices", [], [], missing=f"Not shown: {reason}")]
+    return [_axis_table(axis, table[table.axis == axis], method) for axis in dict.fromkeys(table.axis)]
+
+
+def _axis_table(axis, table, method):
+    metrics = list(dict.fromkeys(table.metric))
+    noted = has_notes(table)
+    rows = []
+    for value in dict.fromkeys(table.value):
+        here = table[table.value == value]
+        at_value = here.drop_duplicates("metric").set_index("metric")
+        cells = [_sensitivity_cell(at_value, metric) for metric in metrics]
+        notes = "; ".join(dict.fromkeys(here.note.dropna())) if noted else ""
+        rows.append([words(value), *cells, *([notes] if noted else [])])
+    title = AXES.get(axis, axis)
+    header = [title, *map(metric_head, metrics), *(["Note"] if noted else [])]
+    return HtmlTable(f"{title}, {method_name(method)}", header, rows)
+
+
+def _sensitivity_cell(table, metric):
+    if metric not in table.index:
+        return "n/a"
+    row = table.loc[metric]
+    return interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(metric))
+
+
+def _with_interval(row, name, digits):
+    """A statistic with its interval, if the table gives one."""
+    low, high = (row.get(f"{name}_{end}") for end in ("ci_low", "ci_high"))
+    if low is None and high is None:
+        return number(row[name], digits)
+    return interval(row[name], low, high, digits)

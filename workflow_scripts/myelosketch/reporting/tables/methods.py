@@ -1,0 +1,224 @@
+"""The ladder in tables: every method and ceiling beside what a guess would score, and the methods compared."""
+
+import pandas as pd
+
+from myelosketch.io import names
+from myelosketch.reporting.display import ladder_order, method_name, metric_name
+from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
+from myelosketch.reporting.tables.text import (
+    HtmlTable,
+    has_notes,
+    interval,
+    number,
+    or_reason,
+    p_value,
+    remark,
+    why_missing,
+)
+
+SUMMARY_COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
+LONG = 12  # rows above which a table is folded
+# shorter names of metrics where they head a column
+HEADS = {
+    "lesion_mean_r": "r of lesion means",
+    "trivial_dice": "Trivial Dice",
+    "dice_minus_trivial": "Dice \u2212 trivial",
+    "auc": "ROC AUC",
+    "pct_true": "True (%)",
+    "pct_bias": "Bias (points)",
+    "pct_abs_error": "Absolute error (points)",
+}
+# metrics that depend on k
+AT_K = (
+    *("dice", "trivial_dice", "dice_minus_trivial", "dice_not_demyelinated", "mcc", "kappa", "auc"),
+    *("pct_true", "pct_bias", "pct_abs_error"),
+)
+BY_BOTH, BY_MCC, BY_DICE, NO = "yes, by Dice and MCC", "by MCC only", "by Dice only", "no"
+
+
+def metric_head(metric):
+    """Name of a metric at the head of a column; an unknown one keeps its own name."""
+    return HEADS.get(metric) or metric_name(metric)
+
+
+def digits_of(metric):
+    """Decimals of a metric: DVR to 0.001, percentages to 0.1, all others to 0.01."""
+    name = metric_head(metric)
+    return 3 if "(DVR)" in name else 1 if "%" in name or "points" in name else 2
+
+
+@or_reason("Every method and ceiling")
+def glance_table(run, *, k):
+    """Each method beside what a guess would score: Dice beside trivial Dice, MCC, bias, slope; ceilings last."""
+    return _glance(read_summary(run), "Every method and ceiling", k)
+
+
+def external_table(run, *, k):
+    """The same at external sites, by models of all internal scans; None where the cohort has no such site."""
+    if not run.path("evaluation/external/summary.tsv").is_file():
+        return None
+    return _external(run, k=k)
+
+
+@or_reason("At external sites")
+def _external(run, *, k):
+    return _glance(read_summary(run, "external/summary.tsv"), "At external sites", k)
+
+
+def _glance(summary, title, k):
+    metrics = ("dice", "trivial_dice", "dice_minus_trivial", "mcc", "pct_bias", "lesion_slope", "lesion_mae")
+    rows = [
+        [
+            laddered_name(method),
+            better_than_trivial(summary, method, k),
+            *(_summary_cell(summary, method, metric, k) for metric in metrics),
+        ]
+        for method in ladder_order(summary.method.dropna().unique())
+    ]
+    if not rows:
+        raise NothingToDrawError("summary.tsv names no method.")
+    header = ["Method", "Better than trivial", *map(metric_head, metrics)]
+    note = (
+        f"Mean over patients, with its interval by bootstrap over patients. Demyelinated: DVR below mean "
+        f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated. "
+        "Better than trivial: the intervals of Dice \u2212 trivial and of MCC lie above 0. "
+        "MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true percentage of demyelinated lesion voxels. "
+        "Slope of predicted on true mean DVR of the lesions: 0 says nothing about a lesion, 1 is ideal. "
+        "A low MAE alone says little: the mean of all lesions has one too."
+    )
+    shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
+    note += why_missing(shown, "mean")
+    return HtmlTable(title, header, rows, note, text_columns=2)
+
+
+def laddered_name(method):
+    """Display name of a method in a ladder, where ceilings are called so."""
+    return f"Ceiling: {method_name(method)}" if method in names.CEILINGS else method_name(method)
+
+
+def better_than_trivial(summary, method, k):
+    """Whether a method tells demyelinated voxels apart better than calling every lesion voxel demyelinated.
+
+    Parameters
+    ----------
+    summary : table of :func:`read_summary`
+    method : str
+    k : threshold
+
+    Returns
+    -------
+    str : yes where the intervals of Dice minus trivial Dice and of MCC lie above 0, by one of them only, no, or n/a
+        where neither has an interval
+    """
+    lows = {}
+    for metric in ("dice_minus_trivial", "mcc"):
+        part = metric_rows(summary[summary.method == method], metric, k).dropna(subset=["ci_low"])
+        lows[metric] = part.ci_low.iloc[0] if len(part) else None
+    if all(low is None for low in lows.values()):
+        return "n/a"
+    by_dice, by_mcc = (low is not None and low > 0 for low in lows.values())
+    return {(True, True): BY_BOTH, (False, True): BY_MCC, (True, False): BY_DICE}.get((by_dice, by_mcc), NO)
+
+
+@or_reason("Scores of the demyelinated lesion voxels")
+def demyelination_table(run, *, k):
+    """Every score of the demyelinated voxels at k, by method."""
+    summary = read_summary(run)
+    wanted = [metric for metric in AT_K if metric != "dice_minus_trivial"]
+    metrics = [metric for metric in wanted if len(metric_rows(summary, metric, k))]
+    if not metrics:
+        raise NothingToDrawError(f"summary.tsv has no score of demyelinated voxels at k = {k:g}.")
+    rows = [
+        [
+            laddered_name(method),
+            *(_summary_cell(summary, method, metric, k) for metric in metrics),
+        ]
+        for method in ladder_order(summary.method.dropna().unique())
+    ]
+    note = (
+        "Mean over patients, with its interval by bootstrap over patients. Percentages are shares of a patient's "
+        "lesion voxels; bias and error are predicted against true."
+    )
+    title = f"Scores of the demyelinated lesion voxels, k = {k:g}"
+    return HtmlTable(title, ["Method", *map(metric_head, metrics)], rows, note, folded=True)
+
+
+@or_reason("Methods compared in pairs")
+def comparison_table(run, *, method):
+    """Differences between the shown method and every other, paired by subject."""
+    numeric = ("difference", "ci_low", "ci_high", "p_wilcoxon", "p_corrected", "p_adjusted")
+    numeric += ("effect_size", "n")
+    needed = ("metric", "method_a", "method_b", *numeric)
+    table = table_to_draw(run.path("evaluation/comparisons.tsv"), needed, numeric=numeric)
+    table = table[(table.method_a == method) | (table.method_b == method)]
+    if table.empty:
+        raise NothingToDrawError(f"there is no comparison with {method_name(method)}.")
+    noted = has_notes(table)
+    rows = [
+        [
+            metric_head(row["metric"]),
+            f"{method_name(row['method_a'])} \u2212 {method_name(row['method_b'])}",
+            interval(
+                row["difference"], row["ci_low"], row["ci_high"], 1 if digits_of(row["metric"]) == 1 else 3
+            ),
+            *(p_value(row[name]) for name in ("p_wilcoxon", "p_corrected", "p_adjusted")),
+            number(row["effect_size"]),
+            number(row["n"], 0),
+            *([remark(row["note"])] if noted else []),
+        ]
+        for row in table.to_dict("records")
+    ]
+    header = ["Score", "Difference of", "Difference (interval)", "p, Wilcoxon", "p, resampled", "p, Holm"]
+    header += ["Effect size", "n", *(["Note"] if noted else [])]
+    note = (
+        "Paired by subject over all folds; the interval by bootstrap over subjects; the second p from the "
+        "corrected resampled t-test over folds. All pairs of methods: evaluation/comparisons.tsv."
+    )
+    return HtmlTable(
+        f"{method_name(method)} against every other method", header, rows, note, folded=len(rows) > LONG,
+        text_columns=2,
+    )  # fmt: skip
+
+
+@or_reason("Mean ranks")
+def rank_table(run):
+    """Mean rank of every method by each metric over subjects, 1 is best."""
+    numeric = ("mean_rank", "n", "critical_difference", "friedman_p")
+    table = table_to_draw(run.path("evaluation/ranks.tsv"), ("metric", "method", *numeric), numeric=numeric)
+    metrics = list(dict.fromkeys(table.metric))
+    wide = table.pivot_table(index="method", columns="metric", values="mean_rank", dropna=False)
+    rows = [
+        [method_name(method), *(number(wide.loc[method].get(metric)) for metric in metrics)]
+        for method in ladder_order(wide.index)
+    ]
+    first = table.drop_duplicates("metric").set_index("metric")
+    for label, column, shown in (
+        ("Critical difference", "critical_difference", number),
+        ("p of the Friedman test", "friedman_p", p_value),
+    ):
+        rows.append([label, *(shown(first[column].get(metric)) for metric in metrics)])
+    note = "Ranks within each subject, 1 is best; two methods nearer than the critical difference are not told apart."
+    return HtmlTable("Mean ranks", ["Method", *map(metric_head, metrics)], rows, note)
+
+
+def read_summary(run, file="summary.tsv"):
+    """summary.tsv, or external/summary.tsv, with numbers as numbers."""
+    return table_to_draw(run.path(f"evaluation/{file}"), SUMMARY_COLUMNS, numeric=SUMMARY_COLUMNS[2:])
+
+
+def metric_rows(summary, metric, at_k):
+    """Rows of one metric, at one k where it depends on k (None where not)."""
+    keep = summary.metric == metric
+    return summary[keep & ((summary.k - at_k).abs() < 1e-9) if at_k is not None else keep]
+
+
+def _summary_cell(summary, method, metric, k):
+    """Mean with its interval; of the trivial Dice the mean alone, because it is a bar, not a result."""
+    at_k = k if metric in AT_K else None
+    part = metric_rows(summary[summary.method == method], metric, at_k)
+    if part.empty:
+        return "n/a"
+    row, digits = part.iloc[0], digits_of(metric)
+    if metric == "trivial_dice":
+        return number(row["mean"], digits)
+    return interval(row["mean"], row.ci_low, row.ci_high, digits)
