@@ -7,8 +7,10 @@ from myelosketch.simulation.lesions import PROFILE, WITHIN, WITHIN_FWHM_MM
 
 LATENTS = ("myelin", "axons", "water", "coherence")
 # of the table of lesions
-LESION_COLUMNS = ("lesion", "kind", "volume_mm3", "mean_myelin", "mean_axons", "mean_water")
-LESION_COLUMNS += ("ventricle_distance_mm", "x_mm", "y_mm", "z_mm")
+LESION_COLUMNS = (
+    *("lesion", "kind", "volume_mm3", "mean_myelin", "mean_axons", "mean_water"),
+    *("ventricle_distance_mm", "x_mm", "y_mm", "z_mm"),
+)
 HEALTHY_WATER = 0.008  # share of free water in healthy white matter
 MEAN_MYELIN = 1.065  # what partial volume at the border takes away
 
