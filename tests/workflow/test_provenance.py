@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from workflow_run import SMOKE, jobs
+from workflow_run import SMOKE
 
 from myelosketch.io.provenance import read_json
 
@@ -19,9 +19,3 @@ def test_the_configuration_in_force_is_kept_and_shown(smoke, provenance):
     page = (smoke / "results/report.html").read_text(encoding="utf-8")
     assert f"Seed: {provenance['seed']}." in page
     assert "min_lesion_mm3: " in page
-
-
-def test_a_changed_setting_of_the_report_alone_writes_it_again_and_computes_nothing(smoke):
-    planned = jobs(smoke, "--config", "reporting={'agreement_colours': 'colourblind'}")
-    assert {"write_provenance", "write_report"} <= set(planned)
-    assert not [name for name in planned if name.startswith(("train_", "register_", "score_", "predict_"))]

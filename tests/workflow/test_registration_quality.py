@@ -79,10 +79,3 @@ def test_it_is_used_where_it_is_accepted_by_name(with_half_a_pet):
     table = read_table(copy / "results/registration/admitted.tsv").set_index("scan")
     assert table.verdict[WRONG] == "accepted"
     assert (copy / names.path("results", "regions", scan=WRONG)).is_file()
-
-
-def test_an_accepted_stranger_is_named(tmp_path):
-    config = tmp_path / "accept.yaml"
-    config.write_text(yaml.safe_dump({"registration": {"accept": {"sub-99": ["pet"]}}}))
-    done = snakemake(tmp_path, "--dry-run", configs=(SMOKE, config), check=False)
-    assert "registration.accept names sub-99, not in the cohort" in done.stdout + done.stderr

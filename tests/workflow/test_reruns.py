@@ -68,7 +68,11 @@ def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
             LEARNING,
         ),
         ({"evaluation": {"k": 1.5}}, {"score_scan", "gather_scores"}, {*LEARNING, "predict_scan"}),
-        ({"reporting": {"agreement_colours": "colourblind"}}, {"draw_figure"}, {"gather_scores"}),
+        (
+            {"reporting": {"agreement_colours": "colourblind"}},
+            {"draw_figure", "write_provenance", "write_report"},
+            {"gather_scores"},
+        ),
     ],
     ids=["limit", "k", "colour"],
 )

@@ -172,12 +172,10 @@ def test_deleted_figures_are_drawn_again_and_nothing_is_trained(smoke, tmp_path)
 @pytest.mark.parametrize(
     ("change", "reruns", "untouched"),
     [
-        ({"evaluation": {"k": 1.5}}, "score_scan", "predict_scan"),
-        ({"reporting": {"agreement_colours": "colourblind"}}, "draw_figure", "score_scan"),
         ({"regions": {"perilesional_mm": 0}}, "label_scan", "register_scan"),
         ({"training": {"refiner": {"epochs": 3}}}, "train_network", "fit_ridge"),
     ],
-    ids=["threshold", "colours", "shell", "refiner"],
+    ids=["shell", "refiner"],
 )
 def test_a_changed_setting_reruns_what_it_concerns(smoke, tmp_path, change, reruns, untouched):
     (tmp_path / "change.yaml").write_text(yaml.safe_dump(change))

@@ -1,0 +1,82 @@
+"""The cohort as it is planned: who learns from whom, and what is said of who is left out."""
+
+import pandas as pd
+import pytest
+import yaml
+from workflow_run import ROOT
+
+from myelosketch.cohort.plan import Cohort, plan_cohort
+from myelosketch.errors import InputError
+from myelosketch.io.tables import write_table
+from myelosketch.simulation.dataset import SimulatedDataset
+
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def planned(warn=lambda sentence: None, external=(0, 0), **sections):
+    """The cohort of a simulated dataset with four patients and four controls, in two folds."""
+    size = {"n_patients": 4, "n_controls": 4}
+    size["external"] = {"site": "B", "n_patients": external[0], "n_controls": external[1]}
+    config = CONFIG | {"folds": {"n": 2, "file": ""}, "simulation": CONFIG["simulation"] | size}
+    for name, section in sections.items():
+        config = config | {name: config[name] | section}
+    dataset = SimulatedDataset("results/simulated", config["simulation"])
+    rows, sites = dataset.rows(), dataset.external_sites
+    return plan_cohort(config, simulated=rows, external_sites=sites, warn=warn)
+
+
+def test_every_scan_is_held_out_once_and_no_model_learns_from_it():
+    cohort = planned()
+    assert len(cohort.scans) == 8
+    held = [scan for fold in cohort.cross_validation for scan in cohort.held_out(fold)]
+    assert sorted(held) == sorted(cohort.scans)
+    for fold in cohort.cross_validation:
+        assert not set(cohort.held_out(fold)) & set(cohort.train_scans(fold))
+        assert all(cohort.group[scan] == "HC" for scan in cohort.train_controls(fold))
+
+
+def test_no_model_learns_from_an_external_site_and_its_scans_stand_apart():
+    cohort = planned(external=(1, 1))
+    assert cohort.external == ["sub-MSB01", "sub-HCB01"]
+    assert (cohort.fold_ids, cohort.cross_validation) == ([0, 1, 2], [1, 2])
+    assert not set(cohort.external) & {*cohort.internal, *cohort.patients}
+    assert cohort.train_scans(0) == cohort.internal
+    assert list(cohort.participants.values()).count("MS") == len(cohort.patients) == 4
+
+
+def test_who_is_left_out_is_said_before_the_folds_may_fail():
+    said = []
+    out = ["sub-HC02", "sub-HC03", "sub-HC04"]
+    with pytest.raises(
+        InputError, match=r"^Only 1 complete HC participants for 2 folds: lower folds\.n, or add"
+    ):
+        planned(warn=said.append, cohort={"exclude": out})
+    assert said == [f"Left out: {scan} (named in cohort.exclude)" for scan in out]
+
+
+def test_folds_of_the_user(tmp_path):
+    subjects = [f"{group}0{number}" for group in ("MS", "HC") for number in range(1, 5)]
+    table = pd.DataFrame({"subject": subjects, "fold": [1, 1, 2, 3, 1, 2, 2, 3]})
+    write_table(table, tmp_path / "folds.tsv")
+    cohort = planned(folds={"file": str(tmp_path / "folds.tsv")})
+    assert cohort.held_out(3) == ["sub-MS04", "sub-HC04"]
+
+
+def test_lesions_drawn_on_flair_are_known():
+    row = {"scan": "sub-01", "subject": "01", "group": "MS", "FLAIR": "f", "lesion_mask": "m"}
+    table = pd.DataFrame([row | {"lesion_space": "FLAIR"}, row | {"scan": "sub-02", "lesion_space": "T1w"}])
+    assert Cohort(table, table, table[:0], table[:0]).on_flair == {"sub-01"}
+
+
+def test_settings_of_a_second_site_and_files_of_a_participant():
+    section = CONFIG["simulation"] | {"external": {"site": "B", "n_patients": 1, "n_controls": 0}}
+    dataset = SimulatedDataset("data", section)
+    assert dataset.settings("MSB01")["lesion_load"] != dataset.settings("MS01")["lesion_load"]
+    assert dataset.group("MSB01") == "MS"
+    outputs = dataset.outputs("{subject}")
+    assert set(dataset.outputs("HC01")) == set(outputs)  # one rule simulates every participant
+    assert outputs["T1w"] == "data/sub-{subject}/anat/sub-{subject}_T1w.nii.gz"
+    assert not set(dataset.beside("{subject}")) & set(outputs.values())
+    assert "field" not in outputs
+    distorted = section | {"level": "signals", "dwi": section["dwi"] | {"distortion_hz": 20.0}}
+    assert "field" in SimulatedDataset("data", distorted).outputs("MS01")
