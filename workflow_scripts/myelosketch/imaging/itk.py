@@ -26,7 +26,10 @@ SEARCH = {"levels": (18.0,), "blur": (6.0,), "iterations": (100,)}
 STARTS = 8
 # voxel sizes of the coarse levels from the best start on, mm; the configured finest one follows
 COARSE_LEVELS_MM = (12.0, 6.0)
-ITERATIONS = (500, 250, 100)
+ITERATIONS = (500, 250)
+# at the finest level, which starts from a place some tenths of a millimetre off; a rigid metric stands still after ten,
+# but ANTs does not notice for twenty more
+FINEST_ITERATIONS = {"Rigid": 12, "Affine": 30}
 # both images show one head: if their centres end this far apart, the registration has failed
 MAX_CENTRE_DISTANCE_MM = 50.0
 # normalised mutual information of the result on the images of the search: heads that met had 1.15 and more, the
@@ -172,7 +175,7 @@ def find_matrix(
     if start is None:
         chosen, start = _search(*coarse, similarity, starts, follow, out)
     matrix = _run(
-        fixed, moving, start, mask, kind=kind, metric=metric, sampling=sampling, **_levels(finest_mm)
+        fixed, moving, start, mask, kind=kind, metric=metric, sampling=sampling, **_levels(finest_mm, kind)
     )
     if matrix is None:
         raise _failed(out)
@@ -225,12 +228,13 @@ def _run(fixed, moving, start, mask, *, kind, metric, sampling, levels, blur, it
             return None
 
 
-def _levels(finest_mm):
+def _levels(finest_mm, kind):
     """Voxels and blur, mm, and iterations of the levels from the best start on."""
     levels = (*(level for level in COARSE_LEVELS_MM if level > finest_mm), finest_mm)
     # half a voxel of blur against aliasing; none at the last level, whose voxels are means already
     blur = (*(level / 2 for level in levels[:-1]), 0)
-    return {"levels": levels, "blur": blur, "iterations": ITERATIONS[: len(levels)]}
+    iterations = (*ITERATIONS[: len(levels) - 1], FINEST_ITERATIONS[kind])
+    return {"levels": levels, "blur": blur, "iterations": iterations}
 
 
 def shrink_factors(spacing, levels):
