@@ -121,7 +121,7 @@ def test_plain_ants_moves_a_map_as_we_did(scan):
 def test_sidecars_say_what_was_done(scan):
     note = read_json(scan["xfm_mtr_to_t1w"].replace(".mat", ".json"))
     assert note["Sources"] == ["t1w.nii.gz", "MTR.nii.gz"]
-    assert (note["Kind"], note["StartsTried"]) == ("Rigid", 4)
+    assert (note["Kind"], note["StartsTried"]) == ("Rigid", 2)
     note = read_json(sidecar_path(scan["fa"]))
     assert note["Sources"] == ["FA.nii.gz", "xfm_t1w_to_petref.mat", "xfm_dwi_to_t1w.mat"]
 

@@ -12,6 +12,7 @@ from myelosketch.imaging.registration.starts import (
     Similarity,
     axes,
     centre_of_mass,
+    confirmed,
     shrink,
     start_poses,
 )
@@ -77,6 +78,17 @@ def test_starts_bring_the_centres_together():
         np.testing.assert_allclose(pose[:3, :3] @ here + pose[:3, 3], there, atol=1e-6)
         angle = np.degrees(np.arccos(np.clip((np.trace(pose[:3, :3]) - 1) / 2, -1, 1)))
         assert angle == pytest.approx(TURN_DEG if "turned" in name else 0, abs=1e-4)
+
+
+def test_a_place_is_confirmed_by_a_start_that_was_turned_differently():
+    centre, place = np.array([5.0, -10, 20]), rigid((3, -4, 5), (8, 2, -6))
+    poses = {"a": np.eye(4), "b": rigid((0, 0, 0), (9, 0, 0)), "c": rigid((30, 0, 0), (0, 0, 0))}
+    near, far = rigid((1, 0, 0), (0, 0, 0)) @ place, rigid((1, 0, 0), (0, 12, 0)) @ place
+    assert confirmed("a", {"a": place, "c": near}, poses, centre)
+    assert confirmed("c", {"a": place, "b": far, "c": near}, poses, centre)
+    assert not confirmed("a", {"a": place}, poses, centre)
+    assert not confirmed("a", {"a": place, "b": near}, poses, centre)  # the same way round
+    assert not confirmed("a", {"a": place, "c": far}, poses, centre)
 
 
 def test_images_are_most_alike_at_the_truth_whatever_their_contrast():

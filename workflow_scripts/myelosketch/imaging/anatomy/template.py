@@ -8,6 +8,7 @@ import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.imaging.registration.itk import from_ants, register, to_ants, world_matrix
+from myelosketch.imaging.registration.starts import shrink
 from myelosketch.io.volumes import Volume
 
 # Deep grey nuclei, right side, as ellipsoids in MNI152 space: centre (mm) and inertia (mm², rows xx xy xz yy yz zz).
@@ -26,9 +27,11 @@ EDGE = 0.3
 OF_WHITE = 0.9
 # the affine only places probabilities
 AFFINE_FINEST_MM = 4.0
-# bending of the template after the affine: iterations on voxels of 8, 4 and 2 mm (finer ones cost 3 and 20 s and
-# gain nothing that counts: their errors are those of the image's noise), and how the metric looks
-SYN = {"reg_iterations": (40, 0, 0), "syn_metric": "mattes", "syn_sampling": 32}
+# bending of the template after the affine, on images of BEND_MM: iterations on voxels of twice and of once that size
+# (finer ones cost 3 and 20 s and gain nothing that counts: their errors are those of the image's noise), and how the
+# metric looks
+BEND_MM = 4.0
+SYN = {"reg_iterations": (40, 0), "syn_metric": "mattes", "syn_sampling": 32}
 # the template's T1w intensities in its tissues, and how well those, placed, must correlate with the image: right
 # places of whole heads and of brains gave .30 to .71, faces, half heads and other contrasts less than .20
 T1W_OF = {"csf": 0.35, "grey": 0.65, "white": 0.87, "deep": 0.72}
@@ -54,8 +57,10 @@ def load_template():
     )
 
     def load(loader):
-        image = loader(resolution=2)
-        return Volume(np.asarray(image.dataobj, np.float32), np.asarray(image.affine, float))
+        # every second voxel of the 1 mm image: nilearn's own 2 mm has the same values, by a spline through them
+        image = loader(resolution=1)
+        affine = np.asarray(image.affine, float) @ np.diag([2.0, 2.0, 2.0, 1.0])
+        return Volume(np.asarray(image.dataobj[::2, ::2, ::2], np.float32), affine)
 
     brain = load(load_mni152_brain_mask)
     grey, white = load(load_mni152_gm_template), load(load_mni152_wm_template)
@@ -140,6 +145,7 @@ def place_template(t1w, out, *, bend, metric, sampling, starts, seed, sources=()
 def _bend(template, image, affine, folder):
     """Displacement field from the affinely placed brain's points to the template's."""
     placed = ants.apply_transforms(fixed=template, moving=image, transformlist=[str(affine)])
+    template, placed = (to_ants(shrink(from_ants(part), BEND_MM)) for part in (template, placed))
     result = ants.registration(
         fixed=template,
         moving=placed,

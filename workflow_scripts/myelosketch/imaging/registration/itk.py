@@ -8,7 +8,7 @@ import ants
 import numpy as np
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.imaging.registration.starts import Similarity, centre_of_mass, shrink, start_poses
+from myelosketch.imaging.registration.starts import Similarity, centre_of_mass, confirmed, shrink, start_poses
 from myelosketch.imaging.registration.transforms import save_matrix, world_matrix, write_transform
 from myelosketch.io.volumes import Volume
 
@@ -26,7 +26,10 @@ SEARCH = {"levels": (18.0,), "blur": (6.0,), "iterations": (100,)}
 STARTS = 8
 # voxel sizes of the coarse levels from the best start on, mm; the configured finest one follows
 COARSE_LEVELS_MM = (12.0, 6.0)
-ITERATIONS = (500, 250, 100)
+ITERATIONS = (500, 250)
+# at the finest level, which begins some tenths of a millimetre off: a rigid metric stands still after ten iterations,
+# but ANTs does not notice for twenty more
+FINEST_ITERATIONS = {"Rigid": 12, "Affine": 30}
 # both images show one head: if their centres end this far apart, the registration has failed
 MAX_CENTRE_DISTANCE_MM = 50.0
 # normalised mutual information of the result on the images of the search: heads that met had 1.15 and more, the
@@ -84,8 +87,8 @@ def register(
 ):
     """Linear registration by ANTs from the best of several starts; the transform is written in all its forms.
 
-    Every start (see ``starts.start_poses``) is followed coarsely and rigidly, by mutual information; the one whose
-    images then share most is followed to the finest level.
+    Starts (see ``starts.start_poses``) are followed coarsely and rigidly, by mutual information, until two that were
+    turned differently end at the best place; the one whose images then share most is followed to the finest level.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ def register(
     sampling : share of the fixed voxels that the metric looks at, 0-1
     finest_mm : voxel size of the last level; finer voxels cost minutes and gain hundredths of a millimetre
     seed : int
-    starts : number of starting rotations beside the scanner's coordinates and the centres of mass
+    starts : largest number of starting rotations beside the scanner's coordinates and the centres of mass
     mask : ANTsImage on the grid of ``fixed``, optional: where the metric looks once a start is
         chosen (in the search it would hide how heads that lie far apart differ)
     sources : list of paths, for the sidecar
@@ -121,7 +124,6 @@ def register(
         "Sampling": sampling,
         "FinestMm": finest_mm,
         "Seed": seed,
-        "StartsTried": 2 + starts,
         **found,
     }
     write_transform(out, matrix, record=record, sources=sources)
@@ -157,7 +159,7 @@ def find_matrix(
     Returns
     -------
     array (4, 4), from points of ``fixed`` to points of ``moving``, world RAS, mm
-    dict : ``StartChosen``, ``Similarity``
+    dict : ``StartsTried``, ``StartChosen``, ``Similarity``
 
     Raises
     ------
@@ -168,11 +170,11 @@ def find_matrix(
     mask = None if mask is None else shrink(mask, finest_mm)
     coarse = [shrink(image, SEARCH_VOXEL_MM) for image in (fixed, moving)]
     similarity = Similarity(*coarse)
-    chosen = "given"
+    tried, chosen = 1, "given"
     if start is None:
-        chosen, start = _search(*coarse, similarity, starts, follow, out)
+        tried, chosen, start = _search(*coarse, similarity, starts, follow, out)
     matrix = _run(
-        fixed, moving, start, mask, kind=kind, metric=metric, sampling=sampling, **_levels(finest_mm)
+        fixed, moving, start, mask, kind=kind, metric=metric, sampling=sampling, **_levels(finest_mm, kind)
     )
     if matrix is None:
         raise _failed(out)
@@ -183,22 +185,24 @@ def find_matrix(
             f"The registration for {Path(out).name} found nothing that the two images share: "
             "look at both; do they show the same head, and its brain?"
         )
-    return matrix, {"StartChosen": chosen, "Similarity": round(shared, 4)}
+    return matrix, {"StartsTried": tried, "StartChosen": chosen, "Similarity": round(shared, 4)}
 
 
 def _search(fixed, moving, similarity, starts, follow, out):
-    """Name and matrix of the best start, each (or the most promising) followed coarsely."""
+    """Number of starts tried, name and matrix of the best one; each (or the most promising) is followed coarsely."""
     poses, found = start_poses(fixed, moving, starts), {}
     if follow is not None:
         poses = dict(sorted(poses.items(), key=lambda item: -similarity(item[1]))[:follow])
     for name, pose in poses.items():
         matrix = _run(fixed, moving, pose, None, kind="Rigid", metric="mattes", sampling=1.0, **SEARCH)
-        if matrix is not None:
-            found[name] = (similarity(matrix), matrix)
-    if not found:
+        found[name] = (0.0 if matrix is None else similarity(matrix), matrix)
+        best = max(found, key=lambda name: found[name][0])
+        matrices = {name: matrix for name, (_, matrix) in found.items() if matrix is not None}
+        if matrices and confirmed(best, matrices, poses, centre_of_mass(fixed)):
+            break
+    if not matrices:
         raise _failed(out)
-    best = max(found, key=lambda name: found[name][0])
-    return best, found[best][1]
+    return len(found), best, matrices[best]
 
 
 def _run(fixed, moving, start, mask, *, kind, metric, sampling, levels, blur, iterations):
@@ -225,12 +229,13 @@ def _run(fixed, moving, start, mask, *, kind, metric, sampling, levels, blur, it
             return None
 
 
-def _levels(finest_mm):
+def _levels(finest_mm, kind):
     """Voxels and blur, mm, and iterations of the levels from the best start on."""
     levels = (*(level for level in COARSE_LEVELS_MM if level > finest_mm), finest_mm)
     # half a voxel of blur against aliasing; none at the last level, whose voxels are means already
     blur = (*(level / 2 for level in levels[:-1]), 0)
-    return {"levels": levels, "blur": blur, "iterations": ITERATIONS[: len(levels)]}
+    iterations = (*ITERATIONS[: len(levels) - 1], FINEST_ITERATIONS[kind])
+    return {"levels": levels, "blur": blur, "iterations": iterations}
 
 
 def shrink_factors(spacing, levels):

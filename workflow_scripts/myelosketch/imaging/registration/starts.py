@@ -8,6 +8,8 @@ from myelosketch.io.volumes import Volume
 
 # further starts are turned by this angle about the centre of the head
 TURN_DEG = 30.0
+# two starts end at one place if no point this far from the centre of the head lies further apart, mm
+HEAD_RADIUS_MM, ONE_PLACE_MM = 80.0, 4.0
 BINS = 32
 # intensities above this percentile of what is above 0 count as the brightest (vessels, fat, noise)
 BRIGHTEST_PERCENTILE = 99.5
@@ -49,7 +51,7 @@ def centre_of_mass(volume):
 
 
 def start_poses(fixed, moving, starts):
-    """Poses to start from: scanner coordinates, both centres of mass, and turns about them.
+    """Poses to start from: both centres of mass, turns about them, and scanner coordinates.
 
     Parameters
     ----------
@@ -61,12 +63,38 @@ def start_poses(fixed, moving, starts):
     dict : name to matrix (4, 4), from points of ``fixed`` to points of ``moving``
     """
     here, there = centre_of_mass(fixed), centre_of_mass(moving)
-    poses = {"centres of mass": about(np.eye(3), here, there), "scanner coordinates": np.eye(4)}
+    poses = {"centres of mass": about(np.eye(3), here, there)}
     for axis in axes(starts):
         turn = Rotation.from_rotvec(np.radians(TURN_DEG) * axis).as_matrix()
         name = "centres of mass, turned about " + ", ".join(f"{value:.2f}" for value in axis)
         poses[name] = about(turn, here, there)
-    return poses
+    return poses | {"scanner coordinates": np.eye(4)}
+
+
+def confirmed(best, found, poses, centre):
+    """Whether another start, turned differently, ended where the best one did: wrong ends differ from each other.
+
+    Parameters
+    ----------
+    best : name of the start whose images share most
+    found : dict of arrays (4, 4), where each start ended, from points of the fixed to points of the moving image
+    poses : dict of arrays (4, 4), where each began
+    centre : of the head in the fixed image, world RAS, mm, (3,)
+
+    Returns
+    -------
+    bool
+    """
+    edge = centre + HEAD_RADIUS_MM * np.concatenate([np.eye(3), -np.eye(3)])
+
+    def apart(name):
+        difference = found[name] - found[best]
+        return np.linalg.norm(edge @ difference[:3, :3].T + difference[:3, 3], axis=1).max()
+
+    return any(
+        apart(name) < ONE_PLACE_MM and not np.allclose(poses[name][:3, :3], poses[best][:3, :3])
+        for name in found
+    )
 
 
 def axes(count):
