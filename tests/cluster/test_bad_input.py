@@ -33,6 +33,7 @@ def test_an_unknown_partition_is_named_for_a_job_that_goes_alone(slurm, tmp_path
     assert run.submitted == []
 
 
+@pytest.mark.slow
 def test_a_gpu_where_there_is_none_is_refused_and_another_partition_goes_on(slurm, smoke, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(smoke, copy, symlinks=True)
@@ -44,6 +45,7 @@ def test_a_gpu_where_there_is_none_is_refused_and_another_partition_goes_on(slur
     finished(slurm, copy, site_profile(tmp_path / "profile"), *target)
 
 
+@pytest.mark.slow
 def test_where_slurm_does_not_answer_the_next_start_goes_on(slurm, tmp_path):
     """Slurm's executor forgets jobs it cannot ask for, and waits for ever: the user interrupts, and starts again."""
     profile = site_profile(tmp_path / "profile")
@@ -59,6 +61,7 @@ def test_where_slurm_does_not_answer_the_next_start_goes_on(slurm, tmp_path):
     finished(slurm, tmp_path / "run", profile, "--", COHORT)
 
 
+@pytest.mark.slow
 def test_a_refusal_is_not_sent_again(slurm, smoke, tmp_path):
     """A second attempt would give the same answer."""
     copy = tmp_path / "run"
@@ -91,6 +94,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(results)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_next_start_goes_on(slurm, tmp_path, small_disk):
     folder, enlarge = small_disk
     profile = site_profile(tmp_path / "profile")

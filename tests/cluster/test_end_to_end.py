@@ -7,7 +7,7 @@ import pytest
 from cluster_run import finished, site_profile
 
 # a busy machine takes several times as long
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(2400)]
 SCAN = "sub-MS02"
 MEASURED = ["seconds", "peak_memory_mb"]  # of histories: no two runs have the same
 MADE = ("training", "evaluation", "figures", "tables", "patients", "logs", "benchmarks")

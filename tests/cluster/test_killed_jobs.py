@@ -9,7 +9,7 @@ from workflow_run import snakemake
 
 from myelosketch.io.tables import read_table
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 MODEL = "results/training/fold-{}/sketcher"
 TARGETS = [f"{MODEL.format(fold)}/model.safetensors" for fold in (1, 2)]
 EPOCHS = 60

@@ -16,6 +16,12 @@ FLOORS = [
 MODULES = sorted(LIBRARY.rglob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 STUDIES = sorted((ROOT / "studies").glob("*/Snakefile"))
+ENTRIES = [
+    path
+    for folder in (ROOT / "workflow_scripts", *(ROOT / "studies").glob("*/scripts"))
+    for path in sorted(folder.glob("*.py"))
+    if "job(snakemake)" in path.read_text()
+]
 # rules that share the script of another one
 SHARED_SCRIPTS = {"train_ablation": "train_network"}
 
@@ -64,11 +70,18 @@ def test_rules_have_one_shape(file, block):
     assert {"output", "log", "conda", "threads", "resources", "script"} <= set(found)
     # as an input of every job it would cost the plan of a large cohort more than all images together
     assert "library(" not in block.split("    output:")[0]
-    assert re.search(rf"(results|{{RESULTS}})/logs/{name}\b", block)
+    assert re.search(rf"(<results>|{{RESULTS}})/logs/{name}\b", block)
     script = (file.parent / re.search(r'script:\n        "(.+)"', block)[1]).resolve()
     assert script.is_file()
     assert script.stem == SHARED_SCRIPTS.get(name, name)
     assert script.parent in (ROOT / "workflow_scripts", file.parent / "scripts")
+
+
+@pytest.mark.parametrize("path", ENTRIES, ids=lambda path: path.stem)
+def test_an_entry_takes_every_path_from_snakemake(path):
+    text = path.read_text()
+    assert not re.search(r"""["'](results|derivatives|evaluation)\b""", text)
+    assert len(text.splitlines()) <= 40
 
 
 def test_the_workflow_reads_no_study():

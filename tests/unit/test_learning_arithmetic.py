@@ -52,6 +52,7 @@ def test_gradients_of_every_layer_agree_with_float64(name):
     assert {"discriminator.stages.6.conv", "discriminator.classifier", "generator.network.head"} <= layers
 
 
+@pytest.mark.slow
 def test_so_they_do_with_the_networks_of_the_paper_on_whole_volumes():
     found = gradient_errors("2mm:sketcher:1")
     assert {layer: error for layer, error in found.items() if not error < TOLERANCE} == {}

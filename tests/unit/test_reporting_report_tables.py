@@ -143,7 +143,7 @@ def test_findings_name_who_ties_with_the_best_refiner(tmp_path, high, tie):
 
 
 def test_a_method_without_predictions_is_na_with_its_reason(summary):
-    path = summary / "evaluation/summary.tsv"
+    path = summary.path("evaluation/summary.tsv")
     table = pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False).assign(note=np.nan)
     absent = table[table.method == "ridge"].assign(
         method="unet", mean=np.nan, ci_low=np.nan, ci_high=np.nan, note="no predictions of this method"

@@ -9,6 +9,8 @@ from workflow_run import jobs, snakemake
 
 from myelosketch.io.tables import read_table
 
+pytestmark = pytest.mark.slow
+
 STUDY = "studies/ablations/Snakefile"
 VARIANTS = {
     "l1_refiner": {"refiner": {"cap": 1.0}},

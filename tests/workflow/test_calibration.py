@@ -1,10 +1,13 @@
 """The study of calibration: planned on a run's simulated cohort, and refused where there is no truth."""
 
 import pandas as pd
+import pytest
 from workflow_run import jobs, snakemake
 
 from myelosketch.io.provenance import write_json
 from myelosketch.io.tables import write_table
+
+pytestmark = pytest.mark.slow
 
 STUDY = {"snakefile": "studies/calibration/Snakefile", "configs": ()}
 

@@ -12,6 +12,8 @@ from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import load_volume
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_MASK = "sub-MS01"
 # two of each group are what two folds need
 SCANS = (WITHOUT_MASK, "sub-MS02", "sub-HC01", "sub-HC02")

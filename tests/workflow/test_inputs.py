@@ -50,6 +50,7 @@ def edit(folder, function):
     write_table(function(table), folder / "cohort.tsv")
 
 
+@pytest.mark.slow
 def test_a_users_table_goes_the_same_way(smoke, dataset):
     some = ("MS01", "MS04", "HC02", "HC03")  # what two folds need
     edit(dataset, lambda table: table[table.subject.isin(some)])
@@ -112,6 +113,7 @@ def prepared(scan):
     return names.path("results", "t1w", scan=scan)
 
 
+@pytest.mark.slow
 def test_the_others_go_on_without_a_refused_scan_and_the_line_that_is_said_settles_it(dataset):
     path = dataset / "images/sub-MS02_model-tensor_param-rd_dwimap.nii.gz"
     good = path.read_bytes()
@@ -135,6 +137,7 @@ def test_the_others_go_on_without_a_refused_scan_and_the_line_that_is_said_settl
     assert "sub-MS02" in read_table(cohort / "admitted.tsv").scan.tolist()
 
 
+@pytest.mark.slow
 def test_a_suspicion_needs_an_entry(dataset):
     mask = dataset / "images/sub-MS03_label-lesion_mask.nii.gz"
     t1w = load_volume(dataset / "images/sub-MS03_T1w.nii.gz")

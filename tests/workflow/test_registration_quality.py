@@ -67,12 +67,14 @@ def test_it_is_refused_with_the_line_that_settles_it(with_half_a_pet):
     assert WRONG in (copy / "results/registration/qc.html").read_text()
 
 
+@pytest.mark.slow
 def test_it_is_left_out_by_that_line(with_half_a_pet):
     copy, _ = with_half_a_pet
     go_on(copy, settings={"cohort": {"exclude": [WRONG], "accept": {}}})
     assert WRONG not in set(read_table(copy / "results/registration/admitted.tsv").scan)
 
 
+@pytest.mark.slow
 def test_it_is_used_where_it_is_accepted_by_name(with_half_a_pet):
     copy, _ = with_half_a_pet
     go_on(copy, settings={"registration": {"accept": {WRONG: ["pet"]}}})

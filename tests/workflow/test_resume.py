@@ -9,8 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import yaml
 from workflow_run import ROOT, SMOKE, snakemake
+
+pytestmark = pytest.mark.slow
 
 WEIGHTS = "results/training/fold-1/sketcher/model.safetensors"
 CHECKPOINTS = "results/training/fold-1/sketcher/checkpoints"

@@ -14,6 +14,8 @@ from myelosketch.io.provenance import read_json, sidecar_path
 from myelosketch.io.volumes import check_same_grid, load_volume
 from myelosketch.simulation.cohort import truth_file
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "simulation": {
         "level": "signals",

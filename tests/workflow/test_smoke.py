@@ -184,6 +184,7 @@ def test_a_changed_setting_reruns_what_it_concerns(smoke, tmp_path, change, reru
     assert untouched not in planned
 
 
+@pytest.mark.slow
 def test_a_test_participants_pet_reaches_no_model_and_no_threshold_of_its_fold(smoke, tmp_path):
     """Voxels of one scan's PET are shuffled; all that its fold learns comes out the same to the byte."""
     copy = copy_of(smoke, tmp_path)
@@ -212,6 +213,7 @@ def differing(first, second, patterns, *, at_least):
     return [path for path in paths if digest(first / path) != digest(second / path)]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_cohort(smoke, tmp_path):
     snakemake(tmp_path, "cohort")
     first, second = smoke / "results", tmp_path / "results"
@@ -219,6 +221,7 @@ def test_the_same_seed_gives_the_same_cohort(smoke, tmp_path):
     assert digest(first / "cohort/intake.tsv") == digest(second / "cohort/intake.tsv")
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_models_and_tables(smoke, tmp_path):
     """From registered maps on; that maps come out the same each time is tested with a user's own table."""
     copy = copy_of(smoke, tmp_path)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from workflow_run import ROOT, SMOKE, jobs, snakemake
 
 from myelosketch.io import names
@@ -31,6 +32,7 @@ def files_in(folder):
     return {path for path in Path(folder).rglob("*") if path.is_file() and ".snakemake" not in path.parts}
 
 
+@pytest.mark.slow
 def test_temporary_outputs_go_when_they_are_used(tmp_path):
     snakemake(tmp_path, regions("results"), "--all-temp")
     made = [path for path in files_in(tmp_path) if not {"logs", "benchmarks"} & set(path.parts)]
@@ -46,6 +48,7 @@ def test_a_storage_plugin_holds_every_file(tmp_path):
     assert not Path(work, regions("results")).exists()
 
 
+@pytest.mark.slow
 def test_another_results_folder(smoke, tmp_path):
     other = ("--config", "pathvars={results: elsewhere}")
     assert jobs(tmp_path, *other) == jobs(tmp_path)

@@ -14,8 +14,8 @@ from myelosketch.evaluation.scoring import TABLES, score_scan
 from myelosketch.evaluation.summary import metric_values, read_scores
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import write_table
+from myelosketch.learning.ladder import CONFIGURED
 from myelosketch.learning.predict import predict_scan
-from myelosketch.learning.variants import CONFIGURED
 
 KEPT = ("voxelwise", "demyelination")
 COMPARED = ("lesion_mae", "mcc", "dice_minus_trivial", "pct_bias")

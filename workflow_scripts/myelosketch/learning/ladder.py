@@ -24,6 +24,8 @@ NETWORK_METHODS = {
     "sketcher": NetworkMethod("unet", "l1", adversarial=True),
     "refiner": NetworkMethod("unet", "weighted_l1", adversarial=True, refines=True),
 }
+# name, among the variants of a study, of the training as it is configured
+CONFIGURED = "configured"
 # what every network method reads of the section training; each adds its own section
 NETWORK_SETTINGS = (
     *("inputs", "precision", "validation", "crop", "batch", "steps_per_epoch", "flips"),

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from myelosketch.cohort.config import check_config
 from myelosketch.errors import InputError, MyelosketchError
 from myelosketch.learning.checks import check_settings
-from myelosketch.learning.ladder import needed_models, network_settings
+from myelosketch.learning.ladder import CONFIGURED, needed_models, network_settings
 
-# name, among variants, of the training as it is configured
-CONFIGURED = "configured"
 # the published method: what variants are of
 ABLATED_METHODS = ("sketcher", "refiner")
 # below the results folder

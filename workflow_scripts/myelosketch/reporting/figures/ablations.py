@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from myelosketch.learning.variants import CONFIGURED
+from myelosketch.learning.ladder import CONFIGURED
 from myelosketch.reporting.display import ladder_order, method_name, metric_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.panels import interval_dot, legend_below, row_without_value
