@@ -1,6 +1,14 @@
 """Names as readers see them, each said once; imports nothing heavy, so that the rules may use it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from myelosketch.io import names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METHOD_NAMES = {
     "pet": "True PET",
@@ -59,27 +67,27 @@ METRIC_NAMES = {
 REGION_NAMES = {"brain": "Brain", "lesion": "Lesions", "nawm": "NAWM", "hcwm": "HC WM", "other": "Other"}
 
 
-def method_name(method, *, short=False):
+def method_name(method: str, *, short: bool = False) -> str:
     """Display name of a method, ceiling or the true PET; an unknown one keeps its own name."""
     return (SHORT_NAMES if short else METHOD_NAMES).get(method, str(method))
 
 
-def region_name(region):
+def region_name(region: str) -> str:
     """Display name of a region; an unknown one keeps its own name."""
     return REGION_NAMES.get(region, str(region))
 
 
-def metric_name(metric):
+def metric_name(metric: str) -> str:
     """Axis label of a metric; an unknown one keeps its own name."""
     return METRIC_NAMES.get(metric, str(metric).replace("_", " "))
 
 
-def cohort_words(simulated):
+def cohort_words(simulated: bool) -> str:
     """What every title says about the data: they are simulated, or they are the user's."""
     return "simulated cohort" if simulated else "measured cohort"
 
 
-def patients_words(counts):
+def patients_words(counts: pd.Series) -> str:
     """How many patients stand behind scores, as ``n = 18 patients`` or ``n = 17 to 18 patients``.
 
     Parameters
@@ -93,7 +101,7 @@ def patients_words(counts):
     return "n = " + " to ".join(dict.fromkeys((str(found[0]), str(found[-1])))) + f" patient{several}"
 
 
-def ladder_order(methods):
+def ladder_order(methods: Iterable[str]) -> list[str]:
     """Methods from simple to refined, unknown ones after them, ceilings last."""
     known = [*names.METHODS, *names.CEILINGS]
     extra = sorted(set(methods) - set(known))

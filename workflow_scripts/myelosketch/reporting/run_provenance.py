@@ -5,13 +5,15 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from myelosketch.io.provenance import software_versions, write_json
 
 
-def write_provenance(path, *, config):
+def write_provenance(path: str | Path, *, config: Mapping[str, Any]) -> None:
     """Write what a run was made with, for the report and for whoever repeats the run.
 
     Parameters
@@ -32,12 +34,12 @@ def write_provenance(path, *, config):
     )
 
 
-def config_hash(config):
+def config_hash(config: Mapping[str, Any]) -> str:
     """SHA-256 of a configuration, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
-def git_commit(folder=None):
+def git_commit(folder: str | Path | None = None) -> str | None:
     """Commit of the workflow's repository, and whether files differ from it; None outside a repository."""
     folder = Path(folder or Path(__file__).parent)
     command = [
@@ -56,7 +58,7 @@ def git_commit(folder=None):
     return found.stdout.strip() or None
 
 
-def software():
+def software() -> dict[str, str]:
     """Python, Snakemake and the packages that can change a number."""
     found = {"python": platform.python_version()}
     with contextlib.suppress(PackageNotFoundError):  # the environment of these rules need not hold it

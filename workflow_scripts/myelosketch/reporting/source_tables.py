@@ -1,5 +1,6 @@
 """Tables as the figures need them: read, narrowed, and where nothing is left to draw, the reason."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ class NothingToDrawError(Exception):
     """A figure has no data; its text says why and is drawn in the figure's place."""
 
 
-def table_to_draw(path, columns, *, numeric=()):
+def table_to_draw(path: str | Path, columns: Sequence[str], *, numeric: Sequence[str] = ()) -> pd.DataFrame:
     """Read a table for a figure.
 
     Parameters
@@ -45,7 +46,7 @@ def table_to_draw(path, columns, *, numeric=()):
     return table
 
 
-def rows_of(table, words, **wanted):
+def rows_of(table: pd.DataFrame, words: str, **wanted: str | float) -> pd.DataFrame:
     """Rows where each named column has the value; says in ``words`` what is absent if there is none.
 
     Numbers are compared with a tolerance, so that k = 1 finds "1.0".
@@ -61,7 +62,7 @@ def rows_of(table, words, **wanted):
     return table[keep].copy()
 
 
-def finite_rows(table, columns, words):
+def finite_rows(table: pd.DataFrame, columns: Sequence[str], words: str) -> pd.DataFrame:
     """Rows that have a number in every named column; the reason, if none has."""
     kept = table.dropna(subset=list(columns)).copy()
     if kept.empty:

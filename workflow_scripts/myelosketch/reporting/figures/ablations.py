@@ -1,5 +1,11 @@
 """What each part of the method is worth: variants of the training minus the configured one (ours)."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -9,6 +15,11 @@ from myelosketch.reporting.display import ladder_order, method_name, metric_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.panels import interval_dot, legend_below, row_without_value
 from myelosketch.reporting.source_tables import finite_rows, table_to_draw
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 NUMERIC = (
     *("n", "n_seeds", "configured", "difference", "diff_ci_low", "diff_ci_high"),
@@ -23,10 +34,12 @@ PANELS = (
 )
 ROW = 0.36
 METHOD_STEP = 0.32
-SEED_RANGE = {"linewidth": 0.7, "marker": "|", "markersize": 6, "zorder": 1}
+SEED_RANGE: dict[str, Any] = {"linewidth": 0.7, "marker": "|", "markersize": 6, "zorder": 1}
 
 
-def build_ablations(ablations, *, k, alpha=0.05, simulated):
+def build_ablations(
+    ablations: str | Path, *, k: float, alpha: float = 0.05, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Differences of every variant to the configured training, with intervals and the range of seeds, one row each.
 
     Parameters
@@ -68,7 +81,7 @@ def build_ablations(ablations, *, k, alpha=0.05, simulated):
     return figure, table.reset_index(drop=True)
 
 
-def _rows(axes, part, variants, methods):
+def _rows(axes: Axes, part: pd.DataFrame, variants: Sequence[str], methods: Sequence[str]) -> None:
     """One row per variant, its methods a little below each other."""
     for place, variant in enumerate(variants):
         rows = part[part.variant == variant].set_index("method")
@@ -78,13 +91,13 @@ def _rows(axes, part, variants, methods):
         for order, method in enumerate(shown):
             row, colour = rows.loc[method], style.method_look(method)
             spot = place + (order - (len(shown) - 1) / 2) * METHOD_STEP
-            look = {"colour": colour[0], "marker": colour[2]}
+            look: dict[str, Any] = {"colour": colour[0], "marker": colour[2]}
             interval_dot(axes, spot, row.difference, row.diff_ci_low, row.diff_ci_high, **look)
             if row.n_seeds > 1:
                 axes.plot([row.seed_low, row.seed_high], [spot, spot], color=colour[0], **SEED_RANGE)
 
 
-def _legend(methods, alpha, n_seeds):
+def _legend(methods: Sequence[str], alpha: float, n_seeds: int) -> list[Line2D]:
     handles = []
     for method in methods:
         colour, _, marker = style.method_look(method)

@@ -1,5 +1,11 @@
 """Where true and predicted PET agree that a lesion voxel is demyelinated (Fig. 5B of Wei et al. 2018)."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -20,6 +26,14 @@ from myelosketch.reporting.figures.slices import (
 )
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
+
+    from myelosketch.io.run_files import RunFolder
+    from myelosketch.reporting.figures.slices import Window
+
 # the brightest background grey, below which every class colour stands out
 BACKGROUND_TOP = 0.5
 # columns of the figure
@@ -28,7 +42,16 @@ PATIENTS = 3
 MOST_MARKS = 900
 
 
-def build_agreement(demyelination, *, maps, scans, method, k, agreement_colours="paper", simulated):
+def build_agreement(
+    demyelination: str | Path,
+    *,
+    maps: RunFolder,
+    scans: Sequence[str],
+    method: str,
+    k: float,
+    agreement_colours: str = "paper",
+    simulated: bool,
+) -> tuple[Figure, pd.DataFrame]:
     """Figure 5B: agreement maps of up to three patients, on the true DVR in grey.
 
     Patients are chosen by their Dice: highest, median and lowest (ours; good ones alone would flatter).
@@ -67,7 +90,7 @@ def build_agreement(demyelination, *, maps, scans, method, k, agreement_colours=
     return figure, data.rename(columns={"colours": "colour_set"})[order]
 
 
-def classify_agreement(true, predicted, lesion):
+def classify_agreement(true: np.ndarray, predicted: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     """Class of each lesion voxel.
 
     Parameters
@@ -85,7 +108,7 @@ def classify_agreement(true, predicted, lesion):
     return np.where(lesion, classes, -1).astype(np.int8)
 
 
-def paint_agreement(background, classes, palette):
+def paint_agreement(background: np.ndarray, classes: np.ndarray, palette: Mapping[str, str]) -> np.ndarray:
     """RGB image (rows, columns, 3): grey background (0 to 1), class colours on lesion voxels."""
     image = np.repeat(np.clip(background, 0, 1)[..., None] * BACKGROUND_TOP, 3, axis=2)
     for code, name in enumerate(style.AGREEMENT_CLASSES):
@@ -93,7 +116,7 @@ def paint_agreement(background, classes, palette):
     return image
 
 
-def count_classes(classes, z):
+def count_classes(classes: np.ndarray, z: int) -> pd.DataFrame:
     """Voxels of each class in the whole scan and in one slice."""
     return pd.DataFrame(
         {
@@ -104,7 +127,9 @@ def count_classes(classes, z):
     )
 
 
-def choose_by_dice(demyelination, *, scans, method, k):
+def choose_by_dice(
+    demyelination: str | Path, *, scans: Sequence[str], method: str, k: float
+) -> list[tuple[str, str, float]]:
     """Patients with the highest, median and lowest Dice, as (word, scan, dice); fewer if there are fewer."""
     table = table_to_draw(demyelination, ("method", "scan", "k", "dice"), numeric=("k", "dice"))
     words = f"Dice of {method_name(method)} at k = {k:g}"
@@ -122,7 +147,7 @@ def choose_by_dice(demyelination, *, scans, method, k):
     return chosen
 
 
-def _load(maps, scan, method):
+def _load(maps: RunFolder, scan: str, method: str) -> dict[str, Any]:
     regions, grid = load_canonical(maps.derivative("regions", scan=scan), dtype=np.uint8)
     dvr, _ = load_canonical(maps.derivative("dvr", scan=scan), like=grid)
     paths = [maps.derivative("demyelinated", scan=scan, method=name) for name in ("pet", method)]
@@ -131,7 +156,7 @@ def _load(maps, scan, method):
     return {"regions": regions, "dvr": dvr, "classes": classes}
 
 
-def _frame(loaded):
+def _frame(loaded: Sequence[Mapping[str, Any]]) -> tuple[Figure, GridSpec]:
     """Figure and grid of two rows: high enough for the longest head, always three columns."""
     form = 1.0
     for volumes in loaded:
@@ -157,7 +182,9 @@ def _frame(loaded):
     return figure, grid
 
 
-def _draw_patient(figure, grid, column, volumes, palette):
+def _draw_patient(
+    figure: Figure, grid: GridSpec, column: int, volumes: Mapping[str, Any], palette: Mapping[str, str]
+) -> Window:
     """Whole slice above, the lesions of the slice enlarged below; returns the window of the slice."""
     regions = volumes["regions"]
     z = largest_lesion_slice(regions.data)
@@ -182,7 +209,7 @@ def _draw_patient(figure, grid, column, volumes, palette):
     return whole
 
 
-def _mark_classes(axes, classes, window):
+def _mark_classes(axes: Axes, classes: np.ndarray, window: Window) -> None:
     """A sign on every class but "neither", so that the classes are told apart in grey too (ours)."""
     if (classes >= 0).sum() > MOST_MARKS:
         return
@@ -193,7 +220,7 @@ def _mark_classes(axes, classes, window):
         axes.plot(x, y, sign, color=colour, ms=3.5, mew=0.9, linestyle="")
 
 
-def _legend(axes, counts, palette):
+def _legend(axes: Axes, counts: pd.DataFrame, palette: Mapping[str, str]) -> None:
     signs = {"both": " (\u00b7)", "true_only": " (\u00d7)", "predicted_only": " (+)"}
     handles = [
         Patch(

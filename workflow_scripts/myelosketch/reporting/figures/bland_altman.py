@@ -1,5 +1,11 @@
 """Bland-Altman plots of the patients: demyelinated percentage, mean DVR of lesions and of NAWM (ours)."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
@@ -15,6 +21,11 @@ from myelosketch.reporting.figures.panels import (
 )
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 # measure of patient_agreement.tsv -> title, unit of values, unit of differences, digits
 MEASURES = {
     "pct_demyelinated": ("Demyelinated lesion voxels", "%", "points", 1),
@@ -27,7 +38,16 @@ NUMBERS = (
 )
 
 
-def build_bland_altman(demyelination, regions, patient_agreement, *, method, k, alpha=0.05, simulated):
+def build_bland_altman(
+    demyelination: str | Path,
+    regions: str | Path,
+    patient_agreement: str | Path,
+    *,
+    method: str,
+    k: float,
+    alpha: float = 0.05,
+    simulated: bool,
+) -> tuple[Figure, pd.DataFrame]:
     """Difference against mean of true and predicted, one dot per patient, in three panels.
 
     Parameters
@@ -65,7 +85,9 @@ def build_bland_altman(demyelination, regions, patient_agreement, *, method, k, 
     return figure, data[["measure", "subject", "true", "predicted", "mean", "difference", *NUMBERS]]
 
 
-def patient_points(measure, demyelination, regions, *, method, k):
+def patient_points(
+    measure: str, demyelination: str | Path, regions: str | Path, *, method: str, k: float
+) -> pd.DataFrame:
     """True and predicted value of each patient; the sessions of a patient are averaged first.
 
     Returns
@@ -89,7 +111,7 @@ def patient_points(measure, demyelination, regions, *, method, k):
     return points.assign(mean=(points.true + points.predicted) / 2, difference=points.predicted - points.true)
 
 
-def agreement_rows(path, method):
+def agreement_rows(path: str | Path, method: str) -> dict[str, dict[str, float]]:
     """Bias, limits and ICC of each measure for one method, {measure: {column: number}}; {} without a table."""
     try:
         table = table_to_draw(path, ("method", "measure", *NUMBERS), numeric=NUMBERS)
@@ -99,8 +121,8 @@ def agreement_rows(path, method):
     return {row["measure"]: {name: row[name] for name in NUMBERS} for row in table.to_dict("records")}
 
 
-def _panel(axes, points, told):
-    dots = {"s": 26, "color": style.METHOD_COLOUR, "edgecolors": "black", "linewidths": 0.5}
+def _panel(axes: Axes, points: pd.DataFrame, told: Mapping[str, float]) -> None:
+    dots: dict[str, Any] = {"s": 26, "color": style.METHOD_COLOUR, "edgecolors": "black", "linewidths": 0.5}
     axes.scatter(points["mean"], points.difference, **dots, zorder=3)
     bias_interval = (told["bias_ci_low"], told["bias_ci_high"])
     agreement_lines(axes, told["bias"], told["limit_low"], told["limit_high"], bias_interval=bias_interval)

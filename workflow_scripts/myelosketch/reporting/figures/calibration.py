@@ -1,5 +1,11 @@
 """Is a predicted DVR right on average, and how much of the true spread is left in it? (ours)"""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
@@ -18,13 +24,21 @@ from myelosketch.reporting.figures.panels import (
 )
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 COLUMNS = ("method", "subject", "region", "dvr_pred", "mean_true", "n_voxels")
 REGIONS = {"lesion": "Lesions", "nawm": "NAWM and HC WM", "other": "Other"}
 # a bin is drawn where this many participants have voxels in it (all of them, in a smaller cohort)
 LEAST_PARTICIPANTS = 3
 
 
-def build_calibration(calibration, voxelwise, *, method, simulated):
+def build_calibration(
+    calibration: str | Path, voxelwise: str | Path, *, method: str, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Mean true DVR against predicted DVR by region, and the slope of predicted on true DVR by participant.
 
     Parameters
@@ -42,7 +56,8 @@ def build_calibration(calibration, voxelwise, *, method, simulated):
     grid = figure.add_gridspec(2, 3, height_ratios=[1.2, 1])
     above = [figure.add_subplot(grid[0, column]) for column in range(3)]
     below = [figure.add_subplot(grid[1, column]) for column in range(3)]
-    parts, methods = [], []
+    parts: list[pd.DataFrame] = []
+    methods: list[str] = []
     rows = slope_methods(voxelwise)  # one order of rows in all three panels: only the first is labelled
     for axes, lower, region in zip(above, below, REGIONS, strict=True):
         with panel_or_reason(axes):
@@ -78,7 +93,7 @@ def build_calibration(calibration, voxelwise, *, method, simulated):
     return figure, data.reindex(columns=wanted)
 
 
-def participant_bins(calibration, region):
+def participant_bins(calibration: str | Path, region: str) -> pd.DataFrame:
     """Mean true DVR of each participant's voxels in each bin of predicted DVR; sessions are pooled.
 
     Returns
@@ -95,7 +110,7 @@ def participant_bins(calibration, region):
     return sums.dropna().reset_index().drop(columns="weighted")
 
 
-def mean_curves(bins):
+def mean_curves(bins: pd.DataFrame) -> pd.DataFrame:
     """Mean over participants of each method and bin, and the share of all its voxels that the bin holds."""
     groups = bins.groupby(["method", "dvr_pred"], sort=False)
     curves = groups.agg(
@@ -106,7 +121,7 @@ def mean_curves(bins):
     return curves[curves.n_participants >= least].sort_values(["method", "dvr_pred"]).reset_index(drop=True)
 
 
-def slope_methods(voxelwise):
+def slope_methods(voxelwise: str | Path) -> list[str]:
     """Methods with a slope in any region, from simple to refined; [] without the table."""
     try:
         table = table_to_draw(voxelwise, ("method", "region", "slope"), numeric=("slope",))
@@ -116,7 +131,7 @@ def slope_methods(voxelwise):
     return ladder_order(table.method[known].unique())
 
 
-def participant_slopes(voxelwise, region):
+def participant_slopes(voxelwise: str | Path, region: str) -> pd.DataFrame:
     """Slope of predicted on true DVR over the voxels of each participant, mean over sessions."""
     table = table_to_draw(voxelwise, ("method", "subject", "region", "slope"), numeric=("slope",))
     words = f"slope in {REGIONS[region]}"
@@ -124,7 +139,7 @@ def participant_slopes(voxelwise, region):
     return table.groupby(["method", "subject"], sort=False)["slope"].mean().reset_index()
 
 
-def _curves(axes, curves, method):
+def _curves(axes: Axes, curves: pd.DataFrame, method: str) -> None:
     if curves.empty:
         raise NothingToDrawError(f"no bin holds voxels of {LEAST_PARTICIPANTS} participants.")
     ends = curves[["dvr_pred", "mean_true"]].to_numpy()
@@ -137,7 +152,7 @@ def _curves(axes, curves, method):
     style.tidy_axes(axes, grid="both")
 
 
-def _spread(axes, bins, curve):
+def _spread(axes: Axes, bins: pd.DataFrame, curve: pd.DataFrame) -> None:
     """Quartiles over participants as a band, and the share of voxels as bars along the foot of the axes."""
     if curve.empty:
         return
@@ -146,11 +161,15 @@ def _spread(axes, bins, curve):
     axes.fill_between(curve.dvr_pred, quartiles[0.25], quartiles[0.75], color=colour, alpha=0.25, linewidth=0)
     height = 0.18 * curve.share / curve.share.max()
     width = float(np.diff(curve.dvr_pred).min()) if len(curve) > 1 else 0.05
-    foot = {"transform": axes.get_xaxis_transform(), "color": style.FAINT_COLOUR, "zorder": 0.6}
+    foot: dict[str, Any] = {
+        "transform": axes.get_xaxis_transform(),
+        "color": style.FAINT_COLOUR,
+        "zorder": 0.6,
+    }
     axes.bar(curve.dvr_pred, height, width * 0.9, **foot)
 
 
-def _slopes(axes, slopes, methods):
+def _slopes(axes: Axes, slopes: pd.DataFrame, methods: Sequence[str]) -> None:
     axes.axvline(1, color=style.REFERENCE_COLOUR, linewidth=1, linestyle="--", zorder=1)
     axes.axvline(0, color=style.REFERENCE_COLOUR, linewidth=0.9, linestyle=":", zorder=1)
     for place, name in enumerate(methods):
@@ -166,7 +185,7 @@ def _slopes(axes, slopes, methods):
     style.tidy_axes(axes, grid="x")
 
 
-def _legend(methods, shown):
+def _legend(methods: Sequence[str], shown: str) -> list[Artist]:
     handles = [method_handle(name, shown=name == shown, marks=False) for name in methods]
     return [
         *handles,

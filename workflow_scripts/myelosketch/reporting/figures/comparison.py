@@ -1,5 +1,11 @@
 """Methods against each other over all subjects, and external sites against the cross-validation (ours)."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -24,6 +30,10 @@ from myelosketch.reporting.figures.panels import (
 )
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 RANKS = ("metric", "method", "mean_rank", "n", "critical_difference", "friedman_p")
 DIFFERENCES = ("metric", "method_a", "method_b", "difference", "ci_low", "ci_high", "p_adjusted")
 SUMMARY = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
@@ -35,7 +45,9 @@ PREFERRED = ("lesion_mae", "mcc", "dice_minus_trivial", "pct_abs_error")
 SITE_PANELS = (("lesion_mae", False, None), ("lesion_bias", False, 0.0), ("mcc", True, 0.0))
 
 
-def build_comparison(ranks, comparisons, *, method, alpha=0.05, simulated):
+def build_comparison(
+    ranks: str | Path, comparisons: str | Path, *, method: str, alpha: float = 0.05, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Mean ranks with their critical difference, and each method's difference to one method with its interval.
 
     Parameters
@@ -72,7 +84,9 @@ def build_comparison(ranks, comparisons, *, method, alpha=0.05, simulated):
     return figure, table.sort_values(["metric", "mean_rank"]).reset_index(drop=True)
 
 
-def build_sites(summary, external, *, k, alpha=0.05, simulated):
+def build_sites(
+    summary: str | Path, external: str | Path, *, k: float, alpha: float = 0.05, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """External sites beside the cross-validation: lesion error, bias and MCC of every method.
 
     Parameters
@@ -111,13 +125,13 @@ def build_sites(summary, external, *, k, alpha=0.05, simulated):
     return figure, table[["site", *SUMMARY]]
 
 
-SITE_LOOKS = {
+SITE_LOOKS: dict[str, dict[str, Any]] = {
     "internal": {"colour": style.METHOD_COLOUR, "marker": "o"},
     "external": {"colour": style.EXTERNAL_COLOUR, "marker": "D"},
 }
 
 
-def differences_to(comparisons, method):
+def differences_to(comparisons: str | Path, method: str) -> pd.DataFrame:
     """Difference of every other method to one, with its interval and adjusted p, whichever way it is stored.
 
     Returns
@@ -137,7 +151,7 @@ def differences_to(comparisons, method):
     return pd.concat([as_stored, turned])[columns]
 
 
-def cliques(ranks, critical_difference):
+def cliques(ranks: Sequence[float] | np.ndarray, critical_difference: float) -> list[tuple[int, int]]:
     """Longest runs of methods, in order of their ranks, that lie within the critical difference (Demsar 2006).
 
     Parameters
@@ -149,7 +163,7 @@ def cliques(ranks, critical_difference):
     -------
     list of (first, last), places of runs of at least two methods, none inside another
     """
-    runs = []
+    runs: list[tuple[int, int]] = []
     for first in range(len(ranks)):
         near = [
             place for place in range(first, len(ranks)) if ranks[place] - ranks[first] < critical_difference
@@ -160,7 +174,7 @@ def cliques(ranks, critical_difference):
     return runs
 
 
-def site_rows(summary, k):
+def site_rows(summary: str | Path, k: float) -> pd.DataFrame:
     """The rows of a summary that the sites figure shows."""
     table = table_to_draw(summary, SUMMARY, numeric=SUMMARY[2:])
     at_k = (table.k - k).abs() < 1e-9
@@ -170,7 +184,7 @@ def site_rows(summary, k):
     return finite_rows(table[keep], ("mean",), "score of a site")[list(SUMMARY)]
 
 
-def _ranks(axes, part, metric):
+def _ranks(axes: Axes, part: pd.DataFrame, metric: str) -> None:
     """Methods in order of their mean rank; a bar at the right joins those that do not differ."""
     methods, ranks = list(part.method), part.mean_rank.to_numpy()
     critical = part.critical_difference.iloc[0]
@@ -193,13 +207,17 @@ def _ranks(axes, part, metric):
     style.tidy_axes(axes, grid="x")
 
 
-def _differences(axes, part, metric, method, alpha):
+def _differences(axes: Axes, part: pd.DataFrame, metric: str, method: str, alpha: float) -> None:
     """Difference of each method to the one compared with; filled where it is significant."""
     if part.difference.isna().all():
         raise NothingToDrawError(f"comparisons.tsv has no difference to {method_name(method)}.")
     for place, row in enumerate(part.itertuples()):
         if row.method == method:
-            at_right = {"ha": "right", "va": "center", "transform": axes.get_yaxis_transform()}
+            at_right: dict[str, Any] = {
+                "ha": "right",
+                "va": "center",
+                "transform": axes.get_yaxis_transform(),
+            }
             axes.text(0.98, place, "the one compared with", fontsize=8, **at_right)
             continue
         if np.isnan(row.difference):
@@ -212,14 +230,14 @@ def _differences(axes, part, metric, method, alpha):
     axes.axvline(0, color=style.REFERENCE_COLOUR, linewidth=0.9, linestyle=":", zorder=0)
     axes.set_yticks(range(len(part)), [""] * len(part))
     axes.set_ylim(len(part) - 0.4, -0.6)
-    side = {"lower": ">", "higher": "<"}.get(BETTER.get(metric))
+    side = {"lower": ">", "higher": "<"}.get(BETTER.get(metric, ""))
     better = f"\n{side} 0: {method_name(method)} is better" if side else ""
     axes.set_xlabel(f"{metric_name(metric)}, difference{better}")
     style.tidy_axes(axes, grid="x")
 
 
-def _comparison_legend(alpha):
-    blue = {"color": style.METHOD_COLOUR, "marker": "o", "ms": 6, "linewidth": 2}
+def _comparison_legend(alpha: float) -> list[Line2D]:
+    blue: dict[str, Any] = {"color": style.METHOD_COLOUR, "marker": "o", "ms": 6, "linewidth": 2}
     level = f"{100 * (1 - alpha):g} % interval"
     return [
         Line2D([], [], color="black", linewidth=3, label="joined: ranks closer than the critical difference"),
@@ -228,7 +246,7 @@ def _comparison_legend(alpha):
     ]
 
 
-def _site_legend(table, alpha):
+def _site_legend(table: pd.DataFrame, alpha: float) -> list[Line2D]:
     labels = {"internal": "cross-validation", "external": "external sites"}
     handles = []
     for site, look in SITE_LOOKS.items():

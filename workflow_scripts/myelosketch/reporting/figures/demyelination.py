@@ -1,5 +1,10 @@
 """Demyelinated share of each patient's lesion voxels (Fig. 5A of Wei et al. 2018)."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -7,10 +12,16 @@ from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.source_tables import finite_rows, rows_of, table_to_draw
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
 PERCENT_COLUMNS = ("method", "scan", "subject", "k", "n_lesion_voxels", "pct_true", "pct_pred")
 
 
-def build_demyelinated_percentage(demyelination, *, method, k, simulated):
+def build_demyelinated_percentage(
+    demyelination: str | Path, *, method: str, k: float, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Figure 5A: percentage of demyelinated lesion voxels of each patient, true and predicted.
 
     Parameters
@@ -31,7 +42,7 @@ def build_demyelinated_percentage(demyelination, *, method, k, simulated):
     table = table.sort_values(["pct_true", "scan"], ascending=[False, True]).reset_index(drop=True)
     figure, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
     place = np.arange(len(table))
-    edge = {"edgecolor": "black", "linewidth": 0.5}
+    edge: dict[str, Any] = {"edgecolor": "black", "linewidth": 0.5}
     predicted = f"Predicted by {method_name(method)}"
     axes.bar(place - 0.2, table.pct_true, 0.4, color=style.PERCENTAGE_TRUE, label="True PET", **edge)
     axes.bar(place + 0.2, table.pct_pred, 0.4, color=style.PERCENTAGE_PREDICTED, label=predicted, **edge)

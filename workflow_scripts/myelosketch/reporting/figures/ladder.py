@@ -1,5 +1,11 @@
 """The prediction ladder: every method and ceiling, from the template to what a second PET would reach."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -15,6 +21,11 @@ from myelosketch.reporting.figures.panels import (
 )
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
 NUMERIC = ("k", "mean", "ci_low", "ci_high", "n")
 # metric, whether it belongs to a threshold k, axis label
@@ -25,7 +36,9 @@ PANELS = (
 )
 
 
-def build_ladder(summary, *, k, alpha=0.05, simulated):
+def build_ladder(
+    summary: str | Path, *, k: float, alpha: float = 0.05, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Lesion MAE, Dice beside trivial Dice, and MCC of every method and ceiling, with intervals (ours).
 
     Parameters
@@ -66,7 +79,7 @@ def build_ladder(summary, *, k, alpha=0.05, simulated):
     return figure, table
 
 
-def ladder_rows(summary, *, k):
+def ladder_rows(summary: str | Path, *, k: float) -> pd.DataFrame:
     """Rows of summary.tsv that the ladder shows, trivial Dice included; rows without a number are dropped."""
     table = table_to_draw(summary, COLUMNS, numeric=NUMERIC)
     thresholded = {metric: needs_k for metric, needs_k, _ in PANELS} | {"trivial_dice": True}
@@ -79,13 +92,13 @@ def ladder_rows(summary, *, k):
     return table[list(COLUMNS)].reset_index(drop=True)
 
 
-def _look(method):
+def _look(method: str) -> dict[str, Any]:
     if method in names.CEILINGS:
         return {"colour": style.CEILING_COLOUR, "marker": "s"}
     return {"colour": style.METHOD_COLOUR, "marker": "o"}
 
 
-def _trivial(axes, table, methods):
+def _trivial(axes: Axes, table: pd.DataFrame, methods: Sequence[str]) -> None:
     """The Dice of calling every lesion voxel demyelinated, as a tall tick on each method's row."""
     part = table[table.metric == "trivial_dice"].set_index("method")
     for place, method in enumerate(methods):
@@ -93,7 +106,7 @@ def _trivial(axes, table, methods):
             axes.plot(part.loc[method, "mean"], place, marker="|", color="black", ms=17, mew=1.8)
 
 
-def _legend(methods, alpha):
+def _legend(methods: Sequence[str], alpha: float) -> list[Line2D]:
     handles = [
         Line2D(
             [],
@@ -105,5 +118,5 @@ def _legend(methods, alpha):
     ]
     if any(method in names.CEILINGS for method in methods):
         handles.append(Line2D([], [], marker="s", color=style.CEILING_COLOUR, label="ceiling (truth known)"))
-    trivial = {"marker": "|", "linestyle": "", "color": "black", "ms": 11, "mew": 1.8}
+    trivial: dict[str, Any] = {"marker": "|", "linestyle": "", "color": "black", "ms": 11, "mew": 1.8}
     return [*handles, Line2D([], [], label="trivial Dice (all demyelinated)", **trivial)]

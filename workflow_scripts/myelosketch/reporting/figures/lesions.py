@@ -1,5 +1,11 @@
 """Mean DVR of each lesion, true against predicted: over all lesions, and by size, place and kind (ours)."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
@@ -19,6 +25,11 @@ from myelosketch.reporting.figures.panels import (
 )
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 COLUMNS = ("method", "scan", "lesion", "volume_mm3", "mean_dvr_true", "mean_dvr_pred")
 NUMERIC = ("volume_mm3", "mean_dvr_true", "mean_dvr_pred")
 # strata of lesion_agreement.tsv and lesions.tsv; kinds are known in a simulated cohort alone
@@ -29,7 +40,7 @@ AGREEMENT = {"pearson_r": "Pearson r", "icc": "ICC(2,1)", "bias": "Bias (DVR)"}
 ENDS = ("", "_ci_low", "_ci_high")
 
 
-def build_lesion_means(lesions, *, method, simulated):
+def build_lesion_means(lesions: str | Path, *, method: str, simulated: bool) -> tuple[Figure, pd.DataFrame]:
     """Mean DVR of each lesion, true against predicted, and the Bland-Altman plot of both.
 
     Parameters
@@ -45,7 +56,13 @@ def build_lesion_means(lesions, *, method, simulated):
     table = lesion_rows(lesions, method)
     # area grows with volume, within bounds that keep small lesions visible
     size = np.clip(20 * np.sqrt(table.volume_mm3 / table.volume_mm3.median()), 8, 120)
-    dots = {"s": size, "color": style.METHOD_COLOUR, "alpha": 0.5, "linewidths": 0.4, "edgecolors": "black"}
+    dots: dict[str, Any] = {
+        "s": size,
+        "color": style.METHOD_COLOUR,
+        "alpha": 0.5,
+        "linewidths": 0.4,
+        "edgecolors": "black",
+    }
     figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 4.4))
     left.scatter(table.mean_dvr_true, table.mean_dvr_pred, **dots)
     identity(left, *_range(table))
@@ -66,7 +83,9 @@ def build_lesion_means(lesions, *, method, simulated):
     return figure, table[list(COLUMNS)]
 
 
-def build_lesion_agreement(lesions, lesion_agreement, *, method, alpha=0.05, simulated):
+def build_lesion_agreement(
+    lesions: str | Path, lesion_agreement: str | Path, *, method: str, alpha: float = 0.05, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Lesion means by size, place and kind: a scatter plot of each stratum, and the agreement of its levels.
 
     Parameters
@@ -115,7 +134,7 @@ def build_lesion_agreement(lesions, lesion_agreement, *, method, alpha=0.05, sim
     return figure, some_drawn(parts)
 
 
-def lesion_rows(lesions, method):
+def lesion_rows(lesions: str | Path, method: str) -> pd.DataFrame:
     """Lesions of one method with both means and their volume."""
     table = table_to_draw(lesions, COLUMNS, numeric=NUMERIC)
     return finite_rows(
@@ -123,7 +142,7 @@ def lesion_rows(lesions, method):
     )
 
 
-def ordered_levels(values, table):
+def ordered_levels(values: pd.Series, table: pd.DataFrame) -> list[str]:
     """Levels as a reader expects them: places by anatomy, sizes by volume, others by name."""
     found = set(values)
     if found <= set(PLACES):
@@ -135,16 +154,16 @@ def ordered_levels(values, table):
     return sorted(found)
 
 
-def _range(table):
+def _range(table: pd.DataFrame) -> tuple[float, float]:
     both = table[["mean_dvr_true", "mean_dvr_pred"]].to_numpy()
     return both.min() - 0.02, both.max() + 0.02
 
 
-def _scatter(axes, table, stratum, levels):
+def _scatter(axes: Axes, table: pd.DataFrame, stratum: str, levels: Sequence[str]) -> None:
     for place, level in enumerate(levels):
         part = table[table[stratum] == level]
         colour, marker, _ = style.level_look(place)
-        edge = {"edgecolors": "black", "linewidths": 0.4}
+        edge: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.4}
         axes.scatter(
             part.mean_dvr_true, part.mean_dvr_pred, s=18, color=colour, marker=marker, alpha=0.8, **edge
         )
@@ -152,7 +171,7 @@ def _scatter(axes, table, stratum, levels):
     style.tidy_axes(axes, grid="both")
 
 
-def _agreement_rows(path, method, stratum):
+def _agreement_rows(path: str | Path, method: str, stratum: str) -> pd.DataFrame | None:
     """Rows of one method and stratum, or None where the table or its rows are missing."""
     numbers = [name + end for name in AGREEMENT for end in ENDS]
     columns = ("method", "stratum", "level", "n_lesions", "n_patients", *numbers)
@@ -163,7 +182,7 @@ def _agreement_rows(path, method, stratum):
         return None
 
 
-def _forest(axes, agreed, levels, column):
+def _forest(axes: Axes, agreed: pd.DataFrame | None, levels: Sequence[str], column: str) -> None:
     """One row per level: the number with its interval, or n/a."""
     if agreed is None:
         raise NothingToDrawError("lesion_agreement.tsv has no such row.")
@@ -187,7 +206,7 @@ def _forest(axes, agreed, levels, column):
     style.tidy_axes(axes, grid="x")
 
 
-def _in_words(level):
+def _in_words(level: str) -> str:
     """A level as a label: signs instead of their spelling."""
     signs = {">=": "\u2265", "<=": "\u2264", "mm3": "mm\u00b3", "_": " ", "-": "\u2013"}
     text = str(level)
@@ -196,7 +215,7 @@ def _in_words(level):
     return text
 
 
-def _level_labels(levels, agreed):
+def _level_labels(levels: Sequence[str], agreed: pd.DataFrame | None) -> list[str]:
     counts = {} if agreed is None else {row.level: row for row in agreed.itertuples()}
     words = {level: _in_words(level) for level in levels}
     return [

@@ -1,6 +1,10 @@
 """Pieces that several figures share: dots with intervals, lines of agreement, legends, and empty axes."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +15,14 @@ from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.source_tables import NothingToDrawError
 
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 @contextlib.contextmanager
-def panel_or_reason(axes):
+def panel_or_reason(axes: Axes) -> Iterator[None]:
     """Draw one axes of a figure; where it has no data it says why, and the others are still drawn."""
     try:
         yield
@@ -21,7 +30,7 @@ def panel_or_reason(axes):
         style.empty_panel(axes, str(reason))
 
 
-def some_drawn(parts):
+def some_drawn(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The data of the panels that were drawn as one table.
 
     Parameters
@@ -37,7 +46,7 @@ def some_drawn(parts):
     return pd.concat(parts, ignore_index=True)
 
 
-def line_of_panels(panels, items):
+def line_of_panels(panels: np.ndarray, items: Sequence[str]) -> list[tuple[Axes, str]]:
     """Axes of a grid and what each shows, row by row; axes to spare are hidden."""
     flat = list(np.asarray(panels).flat)
     for axes in flat[len(items) :]:
@@ -45,10 +54,20 @@ def line_of_panels(panels, items):
     return list(zip(flat, items, strict=False))
 
 
-def interval_dot(axes, place, mean, low, high, *, colour, marker, upright=False):
+def interval_dot(
+    axes: Axes,
+    place: float,
+    mean: float,
+    low: float,
+    high: float,
+    *,
+    colour: str,
+    marker: str,
+    upright: bool = False,
+) -> None:
     """A value with its interval at a row (or, upright, a column); without an interval the dot stands alone."""
-    line = {"color": colour, "linewidth": 2, "solid_capstyle": "butt", "zorder": 2}
-    edge = {"markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 3}
+    line: dict[str, Any] = {"color": colour, "linewidth": 2, "solid_capstyle": "butt", "zorder": 2}
+    edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 3}
     if pd.notna(low) and pd.notna(high):
         ends = [low, high], [place, place]
         axes.plot(*(ends[::-1] if upright else ends), **line)
@@ -56,36 +75,38 @@ def interval_dot(axes, place, mean, low, high, *, colour, marker, upright=False)
     axes.plot(*spot, marker=marker, color=colour, ms=7, linestyle="", **edge)
 
 
-def row_without_value(axes, place):
+def row_without_value(axes: Axes, place: float) -> None:
     """What cannot be computed is n/a in its row."""
     axes.text(0.02, place, "n/a", va="center", fontsize=8, transform=axes.get_yaxis_transform())
 
 
-def legend_below(figure, handles, *, ncols):
+def legend_below(figure: Figure, handles: Sequence[Artist], *, ncols: int) -> None:
     """One legend under all axes, clear of their labels."""
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, borderaxespad=0.9)
 
 
-def method_rows(axes, methods, *, short=False):
+def method_rows(axes: Axes, methods: Sequence[str], *, short: bool = False) -> None:
     """Methods as labels of rows, the first on top, and a line above the ceilings."""
     axes.set_yticks(range(len(methods)), [method_name(method, short=short) for method in methods])
     axes.set_ylim(len(methods) - 0.4, -0.6)
 
 
-def line_above_ceilings(axes, methods):
+def line_above_ceilings(axes: Axes, methods: Sequence[str]) -> None:
     """A line between the last method and the first ceiling."""
     first = next((place for place, method in enumerate(methods) if method in names.CEILINGS), None)
     if first:
         axes.axhline(first - 0.5, color=style.MUTED_COLOUR, linewidth=0.8)
 
 
-def identity(axes, low, high):
+def identity(axes: Axes, low: float, high: float) -> None:
     """Equal axes from low to high with the line on which prediction and truth are the same."""
     axes.plot([low, high], [low, high], "--", color="black", linewidth=1, zorder=1)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
 
 
-def agreement_lines(axes, bias, low, high, *, bias_interval=(np.nan, np.nan)):
+def agreement_lines(
+    axes: Axes, bias: float, low: float, high: float, *, bias_interval: tuple[float, float] = (np.nan, np.nan)
+) -> None:
     """Lines of a Bland-Altman plot: zero, the bias with its interval as a band, and the limits of agreement."""
     axes.axhline(0, color=style.MUTED_COLOUR, linewidth=0.8)
     if np.isfinite(bias_interval).all():
@@ -97,11 +118,11 @@ def agreement_lines(axes, bias, low, high, *, bias_interval=(np.nan, np.nan)):
             axes.axhline(limit, color="black", linewidth=1, linestyle=":")
 
 
-def agreement_handles(*, interval=None):
+def agreement_handles(*, interval: str | None = None) -> list[Artist]:
     """Legend of :func:`agreement_lines`; ``interval`` names the level of the band, None for no band."""
     from matplotlib.patches import Patch
 
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], color="black", linewidth=1.2, label="bias"),
         Line2D(
             [], [], color="black", linewidth=1, linestyle=":", label="limits of agreement (bias ± 1.96 SD)"
@@ -113,7 +134,9 @@ def agreement_handles(*, interval=None):
     return handles
 
 
-def method_line(axes, x, y, method, *, shown=False, marks=True):
+def method_line(
+    axes: Axes, x: pd.Series, y: pd.Series, method: str, *, shown: bool = False, marks: bool = True
+) -> None:
     """A line in the look of its method; the method that the figure is about is drawn thicker, on top."""
     colour, dashes, marker = style.method_look(method)
     axes.plot(
@@ -130,7 +153,9 @@ def method_line(axes, x, y, method, *, shown=False, marks=True):
     )
 
 
-def method_handle(method, label=None, *, shown=False, marks=True):
+def method_handle(
+    method: str, label: str | None = None, *, shown: bool = False, marks: bool = True
+) -> Line2D:
     """Legend entry of :func:`method_line`."""
     colour, dashes, marker = style.method_look(method)
     handle = Line2D(
@@ -148,12 +173,12 @@ def method_handle(method, label=None, *, shown=False, marks=True):
     return handle
 
 
-def signed(value, digits=3):
+def signed(value: float, digits: int = 3) -> str:
     """A number with its sign, and a minus that is one."""
     return "n/a" if pd.isna(value) else f"{value:+.{digits}f}".replace("-", "\u2212")
 
 
-def with_interval(value, low, high, digits=2, *, sign=False):
+def with_interval(value: float, low: float, high: float, digits: int = 2, *, sign: bool = False) -> str:
     """``0.45 [0.12, 0.70]``; without an interval the value alone, and n/a where there is none."""
     if pd.isna(value):
         return "n/a"

@@ -1,5 +1,11 @@
 """One patient, one slice: MRI maps, true DVR and every prediction of it (Fig. 3 of Wei et al. 2018)."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,6 +26,15 @@ from myelosketch.reporting.figures.slices import (
 )
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+    from myelosketch.io.run_files import RunFolder
+    from myelosketch.reporting.figures.slices import Window
+
 MAP_UNITS = {
     "MTR": "%",
     "FA": "unitless",
@@ -29,7 +44,15 @@ MAP_UNITS = {
 COLUMNS = 5
 
 
-def build_qualitative(region_volumes, *, maps, scans, methods, example_patient="", simulated):
+def build_qualitative(
+    region_volumes: str | Path,
+    *,
+    maps: RunFolder,
+    scans: Sequence[str],
+    methods: Sequence[str],
+    example_patient: str = "",
+    simulated: bool,
+) -> tuple[Figure, pd.DataFrame]:
     """Figure 3: input maps, true DVR and predictions in the slice through the largest lesion of one patient.
 
     Parameters
@@ -67,7 +90,7 @@ def build_qualitative(region_volumes, *, maps, scans, methods, example_patient="
     return figure, _slice_values(shown, regions.data, window, scan)
 
 
-def choose_patient(scans, region_volumes, patient=None):
+def choose_patient(scans: Sequence[str], region_volumes: str | Path, patient: str | None = None) -> str:
     """The scan asked for, or the patient with the median lesion load (the lower of two in the middle)."""
     if not scans:
         raise NothingToDrawError("the cohort has no patient.")
@@ -88,7 +111,9 @@ def choose_patient(scans, region_volumes, patient=None):
     return str(table.scan.iloc[(len(table) - 1) // 2])
 
 
-def _panels(maps, regions, window, methods):
+def _panels(
+    maps: Mapping[str, np.ndarray], regions: np.ndarray, window: Window, methods: Sequence[str]
+) -> Figure:
     brain = window.cut(regions) > 0
     lesion = window.cut(regions) == REGION_CODES["lesion"]
     dvr = ["pet", *methods]
@@ -124,7 +149,7 @@ def _panels(maps, regions, window, methods):
     return figure
 
 
-def _dvr_title(name, maps, regions):
+def _dvr_title(name: str, maps: Mapping[str, np.ndarray], regions: np.ndarray) -> str:
     title = "True DVR" if name == "pet" else method_name(name, short=True)
     lesion = regions == REGION_CODES["lesion"]
     if name == "pet":
@@ -132,7 +157,7 @@ def _dvr_title(name, maps, regions):
     return f"{title}\nlesion MAE {np.nanmean(np.abs(maps[name] - maps['pet'])[lesion]):.3f}"
 
 
-def _region_panel(figure, axes, regions, window):
+def _region_panel(figure: Figure, axes: Axes, regions: np.ndarray, window: Window) -> None:
     colours = ListedColormap(style.REGION_COLOURS)
     axes.imshow(
         regions,
@@ -143,33 +168,33 @@ def _region_panel(figure, axes, regions, window):
     )
     axes.set_axis_off()
     axes.set_title("Regions")
-    scale = mpl.cm.ScalarMappable(BoundaryNorm([0, 1, 2, 3], 3), ListedColormap(colours.colors[1:]))
+    scale = mpl.cm.ScalarMappable(BoundaryNorm([0, 1, 2, 3], 3), ListedColormap(style.REGION_COLOURS[1:]))
     bar = figure.colorbar(scale, ax=axes, location="bottom", aspect=14, shrink=0.9, pad=0.02)
     bar.set_ticks([0.5, 1.5, 2.5], labels=["other", "NAWM", "lesion"], fontsize=7)
     bar.ax.tick_params(length=0)
     bar.set_label("label map", fontsize=7)
 
 
-def _bar(figure, shown, axes, label):
+def _bar(figure: Figure, shown: AxesImage, axes: Axes, label: str) -> None:
     bar = figure.colorbar(shown, ax=axes, location="bottom", aspect=14, shrink=0.9, pad=0.02)
     bar.locator = mpl.ticker.MaxNLocator(3)
     bar.ax.tick_params(labelsize=7, length=2)
     bar.set_label(label, fontsize=7)
 
 
-def _on_black(name):
+def _on_black(name: str) -> Colormap:
     """Outside the brain is black, so that air and dark tissue are not told apart by the page's white."""
     return mpl.colormaps[name].with_extremes(bad="black")
 
 
-def _limits(image, percentiles=(2, 98)):
+def _limits(image: np.ndarray, percentiles: tuple[float, float] = (2, 98)) -> tuple[float, float]:
     """Percentiles of the values: robust against single voxels at the edge of the brain."""
     values = image[np.isfinite(image)]
     low, high = np.percentile(values, percentiles) if values.size else (0.0, 1.0)
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 
-def _dvr_limits(dvr, regions):
+def _dvr_limits(dvr: np.ndarray, regions: np.ndarray) -> tuple[float, float]:
     """One DVR scale for all panels: 10th to 99th percentile of the true map in the brain, to 0.05 (ours).
 
     The lowest tenth is fluid and the edge of the brain; leaving it out spreads the colours over tissue.
@@ -178,7 +203,9 @@ def _dvr_limits(dvr, regions):
     return float(np.floor(low * 20) / 20), float(np.ceil(high * 20) / 20)
 
 
-def _slice_values(maps, regions, window, scan):
+def _slice_values(
+    maps: Mapping[str, np.ndarray], regions: np.ndarray, window: Window, scan: str
+) -> pd.DataFrame:
     """One row per brain voxel of the slice: place in mm from the grid's corner, region, value of each map."""
     label = window.cut(regions)
     row, column = np.nonzero(label)

@@ -1,5 +1,11 @@
 """Regional means of true and predicted DVR, by group and by participant (Fig. 4A, 4B of Wei et al. 2018)."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -10,13 +16,20 @@ from myelosketch.reporting.display import method_name, region_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.source_tables import finite_rows, rows_of, table_to_draw
 
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 COLUMNS = ("method", "subject", "group", "region", "mean_dvr_true", "mean_dvr_pred")
 # the paper's three ROIs, as (name, group, region)
 ROIS = (("hcwm", "HC", "nawm"), ("nawm", "MS", "nawm"), ("lesion", "MS", "lesion"))
 SOURCES = {"true": "True PET", "predicted": "Predicted"}
 
 
-def build_groups(regions, *, method, methods, simulated):
+def build_groups(
+    regions: str | Path, *, method: str, methods: Sequence[str], simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Figure 4A: box plots of the participants' mean DVR per ROI, true and predicted.
 
     Parameters
@@ -52,7 +65,7 @@ def build_groups(regions, *, method, methods, simulated):
     return figure, data
 
 
-def build_individuals(regions, *, method, simulated):
+def build_individuals(regions: str | Path, *, method: str, simulated: bool) -> tuple[Figure, pd.DataFrame]:
     """Figure 4B: each participant's mean DVR in WM or NAWM and in lesions, true and predicted.
 
     Parameters as in :func:`build_groups`.
@@ -88,7 +101,7 @@ def build_individuals(regions, *, method, simulated):
     return figure, table[["method", "subject", "group", "roi", "position", "mean_dvr_true", "mean_dvr_pred"]]
 
 
-def roi_means(regions):
+def roi_means(regions: str | Path) -> pd.DataFrame:
     """Mean DVR per method, participant and ROI; sessions are averaged, since the participant is the unit.
 
     Returns
@@ -103,7 +116,7 @@ def roi_means(regions):
     return table.dropna(subset=["roi"]).groupby(keys, sort=False)[list(numeric)].mean().reset_index()
 
 
-def _long(table, method):
+def _long(table: pd.DataFrame, method: str) -> pd.DataFrame:
     """One row per participant, ROI and source (true or predicted)."""
     part = rows_of(table, f"region mean of {method_name(method)}", method=method)
     part = part.rename(columns={"mean_dvr_true": "true", "mean_dvr_pred": "predicted"})
@@ -111,11 +124,11 @@ def _long(table, method):
     return part.melt(id_vars=keys, value_vars=["true", "predicted"], var_name="source", value_name="mean_dvr")
 
 
-def _boxes(axes, data, *, small=False):
+def _boxes(axes: Axes, data: pd.DataFrame, *, small: bool = False) -> None:
     """Boxes of quartiles; whiskers span the range, as the paper's caption says; mean dotted, median solid."""
     order = [name for name, _, _ in ROIS]
     palette = {"true": style.GROUPS_TRUE, "predicted": style.GROUPS_PREDICTED}
-    shared = {
+    shared: dict[str, Any] = {
         "data": data,
         "x": "roi",
         "y": "mean_dvr",
@@ -125,7 +138,7 @@ def _boxes(axes, data, *, small=False):
         "legend": False,
         "ax": axes,
     }
-    line = {"color": "black", "linewidth": 1.0 if small else 1.6}
+    line: dict[str, Any] = {"color": "black", "linewidth": 1.0 if small else 1.6}
     sns.boxplot(
         **shared,
         palette=palette,
@@ -148,7 +161,7 @@ def _boxes(axes, data, *, small=False):
     style.tidy_axes(axes)
 
 
-def _points(axes, data, order):
+def _points(axes: Axes, data: pd.DataFrame, order: Sequence[str]) -> None:
     """Each participant as a small dot over its box, spread evenly instead of at random."""
     for place, roi in enumerate(order):
         for source, shift in (("true", -0.175), ("predicted", 0.175)):
@@ -157,26 +170,26 @@ def _points(axes, data, order):
             axes.plot(place + shift + spread, values, "o", ms=2.5, color="black", alpha=0.55, mew=0)
 
 
-def _participants(table):
+def _participants(table: pd.DataFrame) -> pd.DataFrame:
     """Order of the participants along the axis: patients, then controls, each by identifier."""
     order = table[["subject", "group"]].drop_duplicates()
     return order.sort_values(["group", "subject"], ascending=[False, True]).reset_index(drop=True)
 
 
-def _group_brackets(axes, order):
+def _group_brackets(axes: Axes, order: pd.DataFrame) -> None:
     """A thin line between patients and controls, and their names and numbers above the axes."""
     for group, words in (("MS", "patients"), ("HC", "controls")):
         places = np.flatnonzero(order.group == group)
         if len(places):
             words = f"{group} {words}, n = {len(places)}"
-            above = {"ha": "center", "va": "bottom", "transform": axes.get_xaxis_transform()}
+            above: dict[str, Any] = {"ha": "center", "va": "bottom", "transform": axes.get_xaxis_transform()}
             axes.text(places.mean(), 1.01, words, fontsize=8, **above)
     if order.group.nunique() > 1:
         axes.axvline((order.group == "MS").sum() - 0.5, color=style.MUTED_COLOUR, linewidth=0.8)
     axes.set_xlim(-0.8, len(order) - 0.2)
 
 
-def _box_legend():
+def _box_legend() -> list[Artist]:
     from matplotlib.patches import Patch
 
     return [
@@ -188,9 +201,14 @@ def _box_legend():
     ]
 
 
-def _line_legend():
-    true = {"color": style.INDIVIDUALS_TRUE, "marker": "o", "ms": 4}
-    predicted = {"color": style.INDIVIDUALS_PREDICTED, "marker": "s", "ms": 4, "markerfacecolor": "white"}
+def _line_legend() -> list[Line2D]:
+    true: dict[str, Any] = {"color": style.INDIVIDUALS_TRUE, "marker": "o", "ms": 4}
+    predicted: dict[str, Any] = {
+        "color": style.INDIVIDUALS_PREDICTED,
+        "marker": "s",
+        "ms": 4,
+        "markerfacecolor": "white",
+    }
     return [
         Line2D([], [], linestyle="-", label="WM/NAWM, true PET", **true),
         Line2D([], [], linestyle="-", label="WM/NAWM, predicted", **predicted),

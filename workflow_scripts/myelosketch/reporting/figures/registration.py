@@ -1,5 +1,11 @@
 """Whether each registration can be believed: its numbers beside the limits that flag a scan (ours)."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -8,6 +14,10 @@ from matplotlib.lines import Line2D
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.panels import legend_below, line_of_panels
 from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 KEYS = ("scan", "modality", "verdict")
 # number of qc.tsv -> axis label, whether higher is better; a number that the table does not have is not drawn
@@ -27,7 +37,9 @@ TEMPLATE, OF_TEMPLATE = "MNI152", ("inverse_mm", "repeat_mm")
 GOOD = "ok"
 
 
-def build_registration_quality(qc, *, limits, simulated):
+def build_registration_quality(
+    qc: str | Path, *, limits: Mapping[str, Any], simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Strip plots of the quality of every registration, one panel per number, one dot per scan.
 
     Parameters
@@ -60,14 +72,14 @@ def build_registration_quality(qc, *, limits, simulated):
     return figure, data
 
 
-def limit_of(number, modality, limits):
+def limit_of(number: str, modality: str, limits: Mapping[str, Any]) -> float:
     """Limit of a number of one modality, NaN where there is none (as imaging.quality_verdicts judges)."""
     if modality == TEMPLATE:
         return limits.get("template_mm", np.nan) if number in OF_TEMPLATE else np.nan
     return limits.get(number, np.nan)
 
 
-def quality_rows(qc):
+def quality_rows(qc: str | Path) -> pd.DataFrame:
     """The numbers of qc.tsv in one long table: scan modality verdict number value.
 
     Raises
@@ -85,7 +97,9 @@ def quality_rows(qc):
     return long.dropna(subset=["value"]).reset_index(drop=True)
 
 
-def _strip(axes, part, modalities, looks):
+def _strip(
+    axes: Axes, part: pd.DataFrame, modalities: Sequence[str], looks: Mapping[str, tuple[str, str]]
+) -> None:
     """Dots of one number by modality, spread evenly in the table's order; those that are not ok are named."""
     for place, modality in enumerate(modalities):
         rows = part[part.modality == modality]
@@ -95,24 +109,26 @@ def _strip(axes, part, modalities, looks):
             size = 4 if row.verdict == GOOD else 6
             axes.plot(spot, row.value, marker, color=colour, ms=size, mew=0.4, mec="black", alpha=0.8)
             if row.verdict != GOOD:
-                beside = {"xytext": (4, 3), "textcoords": "offset points", "fontsize": 6}
+                beside: dict[str, Any] = {"xytext": (4, 3), "textcoords": "offset points", "fontsize": 6}
                 axes.annotate(row.scan.removeprefix("sub-"), (spot, row.value), **beside)
         limit = rows.limit.dropna().head(1)
         for level in limit:
             ends = [place - 0.45, place + 0.45]
             axes.plot(ends, [level, level], "--", color=style.NOTED_COLOUR, linewidth=1.2, zorder=1)
-    turn = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(modalities) > 3 else {}
+    turn: dict[str, Any] = (
+        {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(modalities) > 3 else {}
+    )
     axes.set_xticks(range(len(modalities)), ["PET" if name == "pet" else name for name in modalities], **turn)
     axes.set_xlim(-0.6, len(modalities) - 0.4)
 
 
-def _look(verdict):
+def _look(verdict: str) -> tuple[str, str]:
     """Colour and marker of a verdict, in forms of their own but for what is right."""
     looks = {GOOD: (style.METHOD_COLOUR, "o"), "accepted": (style.EXTERNAL_COLOUR, "D")}
     return looks.get(verdict, (style.NOTED_COLOUR, "^"))
 
 
-def _legend(looks, data):
+def _legend(looks: Mapping[str, tuple[str, str]], data: pd.DataFrame) -> list[Line2D]:
     counts = data.drop_duplicates(["scan", "modality"]).verdict.value_counts()
     handles = [
         Line2D(
@@ -122,6 +138,6 @@ def _legend(looks, data):
         for word, (colour, marker) in looks.items()
     ]  # fmt: skip
     if data.limit.notna().any():
-        line = {"color": style.NOTED_COLOUR, "linewidth": 1.2, "linestyle": "--"}
+        line: dict[str, Any] = {"color": style.NOTED_COLOUR, "linewidth": 1.2, "linestyle": "--"}
         handles.append(Line2D([], [], **line, label="limit"))
     return handles

@@ -1,5 +1,10 @@
 """How well each method tells demyelinated lesion voxels from others, whatever the threshold (ours)."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -9,10 +14,16 @@ from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.panels import legend_below, method_handle, method_line, panel_or_reason
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 COLUMNS = ("method", "subject", "k", "fpr", "tpr")
 
 
-def build_roc(roc, summary, *, method, k, simulated):
+def build_roc(
+    roc: str | Path, summary: str | Path, *, method: str, k: float, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """ROC curves: the mean over patients of every method, and each patient's own for the method shown.
 
     Parameters
@@ -58,7 +69,7 @@ def build_roc(roc, summary, *, method, k, simulated):
     return figure, data[["curve", "method", "subject", "fpr", "tpr"]]
 
 
-def patient_curves(roc, k):
+def patient_curves(roc: str | Path, k: float) -> pd.DataFrame:
     """One curve per method and patient; the sessions of a patient are averaged, a patient without one left out.
 
     Returns
@@ -72,7 +83,7 @@ def patient_curves(roc, k):
     return table.groupby(["method", "subject", "fpr"], sort=False)["tpr"].mean().reset_index()
 
 
-def mean_areas(summary, k):
+def mean_areas(summary: str | Path, k: float) -> dict[str, str]:
     """Words on the mean area under the curve of each method, as summary.tsv has it; {} without it."""
     try:
         table = table_to_draw(summary, ("method", "metric", "k", "mean"), numeric=("k", "mean"))
@@ -82,7 +93,7 @@ def mean_areas(summary, k):
     return {row.method: f", mean AUC {row.mean:.2f}" for row in table[["method", "mean"]].itertuples()}
 
 
-def _patients(axes, own, mean, method):
+def _patients(axes: Axes, own: pd.DataFrame, mean: pd.DataFrame, method: str) -> None:
     if own.empty:
         raise NothingToDrawError(f"there is no ROC curve of {method_name(method)}.")
     colour, _, _ = style.method_look(method)
@@ -94,7 +105,7 @@ def _patients(axes, own, mean, method):
     axes.set_title(f"{method_name(method)}, each patient")
 
 
-def _frame(axes):
+def _frame(axes: Axes) -> None:
     axes.plot([0, 1], [0, 1], color=style.MUTED_COLOUR, linewidth=0.9, linestyle="--", zorder=1)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", anchor="N")  # spare room goes below
     axes.set(xlabel="False positive rate", ylabel="True positive rate")

@@ -1,5 +1,7 @@
 """A figure leaves as PNG, as SVG whose text stays text in an embedded font, and as the table behind it."""
 
+from __future__ import annotations
+
 import base64
 import functools
 import importlib
@@ -7,7 +9,9 @@ import io
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import unescape
 
 import matplotlib.pyplot as plt
@@ -19,11 +23,22 @@ from myelosketch.io.tables import write_table
 from myelosketch.reporting.figures.style import MAX_WIDTH_PX, empty_figure, figure_style
 from myelosketch.reporting.source_tables import NothingToDrawError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 # weights of the one family that figures use, and how an SVG shows that it uses them
 _WEIGHTS = {"normal": r"<text", "bold": r"font(-weight)?: (bold|[6-9]00)\b"}
 
 
-def draw_figure(build, tables, *, title, simulated, settings, **files):
+def draw_figure(
+    build: str,
+    tables: Iterable[str | Path],
+    *,
+    title: str,
+    simulated: bool,
+    settings: Mapping[str, Any],
+    **files: Any,
+) -> None:
     """Draw a figure of the catalogue and save it.
 
     Parameters
@@ -33,13 +48,22 @@ def draw_figure(build, tables, *, title, simulated, settings, **files):
     settings : dict, what else it takes
     title, simulated, files : as in :func:`draw`
     """
-    module, function = build.split(".")
-    function = getattr(importlib.import_module(f"myelosketch.reporting.figures.{module}"), function)
-    build = functools.partial(function, *tables, simulated=simulated, **settings)
-    draw(build, title=title, simulated=simulated, **files)
+    module, name = build.split(".")
+    function = getattr(importlib.import_module(f"myelosketch.reporting.figures.{module}"), name)
+    filled = functools.partial(function, *tables, simulated=simulated, **settings)
+    draw(filled, title=title, simulated=simulated, **files)
 
 
-def draw(build, *, title, simulated, png, svg, tsv, dpi=200):
+def draw(
+    build: Callable[[], tuple[Figure, pd.DataFrame]],
+    *,
+    title: str,
+    simulated: bool,
+    png: str | Path,
+    svg: str | Path,
+    tsv: str | Path,
+    dpi: float = 200,
+) -> None:
     """Draw a figure in the house style and save it; where there is nothing to draw, save the reason instead.
 
     Parameters
@@ -60,7 +84,9 @@ def draw(build, *, title, simulated, png, svg, tsv, dpi=200):
         save_figure(figure, data, png=png, svg=svg, tsv=tsv, dpi=dpi)
 
 
-def save_figure(figure, data, *, png, svg, tsv, dpi=200):
+def save_figure(
+    figure: Figure, data: pd.DataFrame, *, png: str | Path, svg: str | Path, tsv: str | Path, dpi: float = 200
+) -> None:
     """Write a figure and its data, each file atomically, and close the figure.
 
     Parameters
@@ -83,7 +109,7 @@ def save_figure(figure, data, *, png, svg, tsv, dpi=200):
         plt.close(figure)
 
 
-def embed_fonts(svg):
+def embed_fonts(svg: str) -> str:
     """Put the glyphs that an SVG uses into it, so that it reads the same where DejaVu Sans is not installed.
 
     Parameters
@@ -109,7 +135,7 @@ def embed_fonts(svg):
     return f'{head}<defs>\n  <style type="text/css">{"".join(rules)}</style>{tail}'
 
 
-def _font_subset(weight, characters):
+def _font_subset(weight: str, characters: Iterable[str]) -> bytes:
     """The characters of DejaVu Sans as WOFF (zlib, which every browser reads); bytes, the same every time."""
     from fontTools import subset
 
@@ -125,7 +151,7 @@ def _font_subset(weight, characters):
     return stream.getvalue()
 
 
-def _write_bytes(path, content):
+def _write_bytes(path: str | Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=Path(path).parent, prefix=".", suffix=".png")
     with os.fdopen(handle, "wb") as stream:
         stream.write(content)

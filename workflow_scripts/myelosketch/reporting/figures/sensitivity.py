@@ -1,6 +1,11 @@
 """What the scores would be under another threshold, reference, shell width or smallest lesion (ours)."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,6 +16,11 @@ from myelosketch.reporting.display import METRIC_NAMES, ladder_order, metric_nam
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.panels import interval_dot, legend_below, line_of_panels, method_handle
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMNS = ("axis", "value", "method", "metric", "mean", "ci_low", "ci_high", "n")
 NUMERIC = ("mean", "ci_low", "ci_high", "n")
@@ -27,7 +37,9 @@ OF_PET = "pct_true"
 MOST_PANELS = 6
 
 
-def build_sensitivity(axis, sensitivity, *, in_force, alpha=0.05, simulated):
+def build_sensitivity(
+    axis: str, sensitivity: str | Path, *, in_force: Mapping[str, Any], alpha: float = 0.05, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Each score of sensitivity.tsv against one setting, one line per method, with intervals.
 
     Parameters
@@ -72,7 +84,7 @@ build_sensitivity_perilesional = functools.partial(build_sensitivity, "perilesio
 build_sensitivity_lesion_size = functools.partial(build_sensitivity, "min_lesion_mm3")
 
 
-def sensitivity_rows(sensitivity, axis):
+def sensitivity_rows(sensitivity: str | Path, axis: str) -> pd.DataFrame:
     """Rows of one axis that have a number.
 
     Raises
@@ -90,21 +102,21 @@ def sensitivity_rows(sensitivity, axis):
     return table[~of_pet | ~table.duplicated(["value", "method", "metric"])]
 
 
-def ordered_values(values):
+def ordered_values(values: Iterable[str]) -> list[str]:
     """Values of the setting in order: numbers by size, words as they come (evenly spaced either way)."""
     found = list(dict.fromkeys(values))
     numbers = pd.to_numeric(pd.Series(found), errors="coerce")
     return found if numbers.isna().any() else [found[place] for place in np.argsort(numbers, kind="stable")]
 
 
-def panel_metrics(metrics):
+def panel_metrics(metrics: Iterable[str]) -> list[str]:
     """At most six metrics, each a panel: known ones in their usual order, then others."""
     found = [name for name in dict.fromkeys(metrics) if name != TRIVIAL]
     known = [name for name in METRIC_NAMES if name in found]
     return [*known, *[name for name in found if name not in known]][:MOST_PANELS]
 
 
-def _lines(axes, part, methods, place):
+def _lines(axes: Axes, part: pd.DataFrame, methods: Sequence[str], place: Mapping[str, int]) -> None:
     """One line per method, its dots a little beside each other so that intervals do not cover one another."""
     shift = 0.5 / max(len(methods), 1)
     for order, method in enumerate(methods):
@@ -115,11 +127,11 @@ def _lines(axes, part, methods, place):
         spots = [spot for spot, _ in paired]
         axes.plot(spots, [row["mean"] for _, row in paired], color=colour, dashes=dashes, linewidth=1.2)
         for spot, row in paired:
-            look = {"colour": colour, "marker": marker, "upright": True}
+            look: dict[str, Any] = {"colour": colour, "marker": marker, "upright": True}
             interval_dot(axes, spot, row["mean"], row["ci_low"], row["ci_high"], **look)
 
 
-def _trivial(axes, rows, place):
+def _trivial(axes: Axes, rows: pd.DataFrame, place: Mapping[str, int]) -> None:
     """Trivial Dice as a short level line at each value: the mean over methods, which hardly differ in it."""
     for value, part in rows.groupby("value"):
         level = part["mean"].mean()
@@ -127,7 +139,7 @@ def _trivial(axes, rows, place):
         axes.plot(ends, [level, level], color="black", linewidth=1.8, zorder=1)
 
 
-def _in_force(axes, place, in_force):
+def _in_force(axes: Axes, place: Mapping[str, int], in_force: str | float) -> None:
     for value, spot in place.items():
         if _same(value, in_force):
             axes.axvspan(
@@ -135,24 +147,24 @@ def _in_force(axes, place, in_force):
             )
 
 
-def _same(value, other):
+def _same(value: str, other: str | float) -> bool:
     try:
         return abs(float(value) - float(other)) < 1e-9
     except (TypeError, ValueError):
         return str(value) == str(other)
 
 
-def _short(value):
+def _short(value: str) -> str:
     try:
         return f"{float(value):g}"
     except ValueError:
         return str(value)
 
 
-def _legend(table, alpha):
+def _legend(table: pd.DataFrame, alpha: float) -> list[Artist]:
     from matplotlib.patches import Patch
 
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], color=style.REFERENCE_COLOUR, linewidth=2, label=f"{100 * (1 - alpha):g} % interval"),
         Patch(facecolor=style.FAINT_COLOUR, alpha=0.25, label="value of this run"),
     ]

@@ -1,6 +1,11 @@
 """Axial slices of stored maps, in the orientation a reader expects: anterior up, left on the left."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.patheffects as effects
 import nibabel as nib
@@ -10,6 +15,12 @@ from myelosketch.evaluation.lesions import label_lesions
 from myelosketch.io.names import REGION_CODES
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 from myelosketch.reporting.source_tables import NothingToDrawError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.image import AxesImage
+    from numpy.typing import DTypeLike
 
 
 @dataclass(frozen=True)
@@ -21,18 +32,20 @@ class Window:
     y: tuple[int, int]
     voxel_size: tuple[float, float, float]
 
-    def cut(self, data):
+    def cut(self, data: np.ndarray) -> np.ndarray:
         """The window of a canonical array (x, y, z), as an image: rows run from posterior to anterior."""
         return data[self.x[0] : self.x[1], self.y[0] : self.y[1], self.z].T
 
     @property
-    def extent(self):
+    def extent(self) -> tuple[float, float, float, float]:
         """Left, right, bottom, top in mm from the corner of the grid, for imshow with origin lower."""
         dx, dy = self.voxel_size[:2]
         return (self.x[0] * dx, self.x[1] * dx, self.y[0] * dy, self.y[1] * dy)
 
 
-def load_canonical(path, *, like=None, dtype=np.float32):
+def load_canonical(
+    path: str | Path, *, like: Volume | None = None, dtype: DTypeLike = np.float32
+) -> tuple[Volume, Volume]:
     """Read a map and turn its axes to run right, anterior, superior (no interpolation).
 
     Parameters
@@ -58,7 +71,7 @@ def load_canonical(path, *, like=None, dtype=np.float32):
     return Volume(np.asarray(data), affine, stored.path), stored
 
 
-def largest_lesion_slice(regions):
+def largest_lesion_slice(regions: np.ndarray) -> int:
     """Index of the axial slice with most voxels of the largest lesion (connectivity: evaluation.lesions).
 
     Parameters
@@ -76,19 +89,36 @@ def largest_lesion_slice(regions):
     return int(np.argmax((labels == 1).sum(axis=(0, 1))))
 
 
-def brain_window(regions, z, voxel_size, *, margin_mm=4.0):
+def brain_window(
+    regions: np.ndarray, z: int, voxel_size: Sequence[float] | np.ndarray, *, margin_mm: float = 4.0
+) -> Window:
     """Window around the whole brain, so that every slice of a scan has one frame."""
     return _window(np.any(regions > 0, axis=2), z, voxel_size, margin_mm, regions.shape)
 
 
-def lesion_window(regions, z, voxel_size, *, margin_mm=8.0, least_mm=45.0):
+def lesion_window(
+    regions: np.ndarray,
+    z: int,
+    voxel_size: Sequence[float] | np.ndarray,
+    *,
+    margin_mm: float = 8.0,
+    least_mm: float = 45.0,
+) -> Window:
     """Square window around the largest lesion of one slice, at least ``least_mm`` wide."""
     labels, _ = label_lesions(regions[:, :, z : z + 1] == REGION_CODES["lesion"], voxel_volume=1.0)
     window = _window(labels[:, :, 0] == 1, z, voxel_size, margin_mm, regions.shape)
     return _square(window, regions.shape, least_mm)
 
 
-def show(axes, image, window, *, cmap, limits, interpolation="nearest"):
+def show(
+    axes: Axes,
+    image: np.ndarray,
+    window: Window,
+    *,
+    cmap: str | Colormap | None,
+    limits: tuple[float | None, float | None],
+    interpolation: str = "nearest",
+) -> AxesImage:
     """An image of a window, without ticks, with aspect true to mm; returns the AxesImage."""
     shown = axes.imshow(
         image,
@@ -104,7 +134,9 @@ def show(axes, image, window, *, cmap, limits, interpolation="nearest"):
     return shown
 
 
-def outline(axes, mask, window, *, colour="white", width=0.7):
+def outline(
+    axes: Axes, mask: np.ndarray, window: Window, *, colour: str = "white", width: float = 0.7
+) -> None:
     """Contour of a mask, drawn on voxel edges, light on dark so that it shows on any grey."""
     if not mask.any():
         return
@@ -119,7 +151,7 @@ def outline(axes, mask, window, *, colour="white", width=0.7):
     axes.axis(view)  # the contour reaches a voxel beyond the window; the image does not
 
 
-def orientation_marks(axes, *, colour="white", size=7):
+def orientation_marks(axes: Axes, *, colour: str = "white", size: float = 7) -> None:
     """L and R in the upper corners, clear of the brain, A between them: the image's left is the participant's."""
     for x, mark in ((0.03, "L"), (0.97, "R"), (0.5, "A")):
         across = {"L": "left", "R": "right", "A": "center"}[mark]
@@ -137,16 +169,23 @@ def orientation_marks(axes, *, colour="white", size=7):
         )
 
 
-def _window(inside, z, voxel_size, margin_mm, shape):
+def _window(
+    inside: np.ndarray,
+    z: int,
+    voxel_size: Sequence[float] | np.ndarray,
+    margin_mm: float,
+    shape: tuple[int, ...],
+) -> Window:
     ranges = []
     for axis in (0, 1):
         used = np.flatnonzero(inside.any(axis=1 - axis))
         margin = int(np.ceil(margin_mm / voxel_size[axis]))
         ranges.append((max(0, int(used[0]) - margin), min(shape[axis], int(used[-1]) + 1 + margin)))
-    return Window(z, ranges[0], ranges[1], tuple(float(side) for side in voxel_size))
+    dx, dy, dz = (float(side) for side in voxel_size)
+    return Window(z, ranges[0], ranges[1], (dx, dy, dz))
 
 
-def _square(window, shape, least_mm):
+def _square(window: Window, shape: tuple[int, ...], least_mm: float) -> Window:
     """Widen the shorter side (in mm) so that windows of several patients have one form."""
     pairs = zip((window.x, window.y), window.voxel_size, strict=False)
     sides = [least_mm, *[(high - low) * side for (low, high), side in pairs]]

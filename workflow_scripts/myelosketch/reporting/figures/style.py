@@ -1,12 +1,22 @@
 """How every figure looks: colours, display names, fonts and sizes. Said here and nowhere else."""
 
+from __future__ import annotations
+
 import contextlib
 import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import matplotlib as mpl
 import seaborn as sns
 
 from myelosketch.reporting.display import cohort_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+    from matplotlib.typing import RcKeyType
 
 # paper's colours (Wei et al. 2018, captions of Fig. 4 and 5); shades are ours, chosen to differ in grey too
 GROUPS_TRUE = "#3b78b5"  # Fig. 4A, blue
@@ -72,7 +82,7 @@ DVR_CMAP = "viridis"
 MAX_WIDTH_PX = 1600  # Snakemake's own report crops wider images
 WIDTH = 8.0  # inches, of every figure
 
-_RC = {
+_RC: dict[RcKeyType, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # carried by matplotlib, so that every machine draws the same
     "svg.fonttype": "none",  # text stays text; its font is embedded by reporting.saving
@@ -96,23 +106,23 @@ _RC = {
 
 
 @contextlib.contextmanager
-def figure_style():
+def figure_style() -> Iterator[None]:
     """Seaborn's ticks theme with this project's sizes; nothing outside the block is changed."""
     with mpl.rc_context(), sns.axes_style("ticks"):
         mpl.rcParams.update(_RC)
         yield
 
 
-def figure_title(figure, text, *, simulated):
+def figure_title(figure: Figure, text: str, *, simulated: bool) -> None:
     """Title of a figure, always with the kind of cohort, wrapped to the figure's width."""
     words = f"{text}, {cohort_words(simulated)}"
     figure.suptitle(balanced(words, int(figure.get_figwidth() * 11.5)))
 
 
-def balanced(words, width):
+def balanced(words: str, width: int) -> str:
     """Words in as few lines of ``width`` characters as they need, of nearly equal length; none is broken."""
 
-    def wrapped(least):
+    def wrapped(least: int) -> list[str]:
         return textwrap.wrap(words, least, break_long_words=False, break_on_hyphens=False)
 
     lines = wrapped(width)
@@ -121,23 +131,23 @@ def balanced(words, width):
     return "\n".join(wrapped(width))
 
 
-def method_look(method):
+def method_look(method: str) -> tuple[str, tuple[int, ...], str]:
     """Colour, dashes and marker of a method or ceiling in an axes that shows several."""
     return METHOD_LOOKS.get(method, OTHER_LOOK)
 
 
-def level_look(place):
+def level_look(place: int) -> tuple[str, str, str | tuple[int, tuple[int, ...]]]:
     """Colour, marker and dashes of the n-th level of a stratum, or the n-th fold; they repeat after six."""
     return LEVEL_LOOKS[place % len(LEVEL_LOOKS)]
 
 
-def luma(colour):
+def luma(colour: str) -> float:
     """Brightness of a colour once it is printed in grey (Rec. 601, as image viewers convert), 0 to 1."""
     red, green, blue = mpl.colors.to_rgb(colour)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def tidy_axes(axes, *, grid="y"):
+def tidy_axes(axes: Axes, *, grid: Literal["x", "y", "both"] | None = "y") -> None:
     """Spines at the left and bottom only, grid along one direction."""
     sns.despine(ax=axes)
     axes.grid(False)
@@ -145,7 +155,7 @@ def tidy_axes(axes, *, grid="y"):
         axes.grid(True, axis=grid)
 
 
-def participant_ticks(axes, labels):
+def participant_ticks(axes: Axes, labels: Sequence[str]) -> None:
     """Participant labels under an x axis: upright while they fit, turned when many, thinned when too many."""
     step = max(1, -(-len(labels) // 60))
     axes.set_xticks(range(0, len(labels), step), [str(label) for label in labels[::step]])
@@ -153,9 +163,10 @@ def participant_ticks(axes, labels):
         axes.tick_params(axis="x", labelrotation=90, labelsize=7)
 
 
-def empty_panel(axes, reason):
+def empty_panel(axes: Axes, reason: str) -> None:
     """An axes without data says why, in words, instead of standing blank."""
-    width = int(axes.get_position().width * axes.figure.get_figwidth() * 11)
+    figure = cast("Figure", axes.figure)  # no figure here has subfigures
+    width = int(axes.get_position().width * figure.get_figwidth() * 11)
     axes.clear()
     axes.set_axis_off()
     axes.text(
@@ -170,7 +181,7 @@ def empty_panel(axes, reason):
     )
 
 
-def empty_figure(reason, *, title, simulated):
+def empty_figure(reason: str, *, title: str, simulated: bool) -> Figure:
     """A whole figure that could not be drawn, with its title and the reason."""
     import matplotlib.pyplot as plt
 
@@ -180,7 +191,7 @@ def empty_figure(reason, *, title, simulated):
     return figure
 
 
-def cut_texts(figure):
+def cut_texts(figure: Figure) -> list[str]:
     """Texts of a figure that reach beyond its edge (none, in a figure fit to be shown).
 
     Returns
@@ -189,17 +200,16 @@ def cut_texts(figure):
     """
     figure.canvas.draw()
     box = figure.bbox
-    renderer = figure.canvas.get_renderer()
     cut = []
     for text in _drawn_texts(figure):
-        extent = text.get_window_extent(renderer)
+        extent = text.get_window_extent()
         inside = extent.x0 >= -1 and extent.y0 >= -1 and extent.x1 <= box.x1 + 1 and extent.y1 <= box.y1 + 1
         if text.get_visible() and text.get_text().strip() and not inside:
             cut.append(text.get_text())
     return cut
 
 
-def _drawn_texts(figure):
+def _drawn_texts(figure: Figure) -> list[Text]:
     """All texts but labels of ticks that are never drawn: spare, out of view, or of a hidden axis."""
     axes_of_ticks = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
     every_tick = [tick for axis in axes_of_ticks for tick in (*axis.majorTicks, *axis.minorTicks)]

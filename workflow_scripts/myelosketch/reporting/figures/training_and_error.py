@@ -1,7 +1,11 @@
 """What must be in order before a score is believed: training curves and registration error (both ours)."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -13,6 +17,10 @@ from myelosketch.io.tables import read_table
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 REGISTRATION_COLUMNS = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
 # columns of a history that are a clock or a setting, not a loss
@@ -31,7 +39,7 @@ LOSS_NAMES = {
 }
 
 
-def build_training_curves(*histories, simulated):
+def build_training_curves(*histories: str | Path, simulated: bool) -> tuple[Figure, pd.DataFrame]:
     """Every loss of every trained network against the epoch, one line per fold.
 
     Parameters
@@ -72,7 +80,7 @@ def build_training_curves(*histories, simulated):
     return figure, data
 
 
-def training_losses(histories):
+def training_losses(histories: Iterable[str | Path]) -> pd.DataFrame:
     """All histories in one long table: method fold epoch loss value; rows without a number are left out.
 
     Raises
@@ -100,7 +108,9 @@ def training_losses(histories):
     return data.reset_index(drop=True)
 
 
-def build_registration_error(registration_error, *, simulated):
+def build_registration_error(
+    registration_error: str | Path, *, simulated: bool
+) -> tuple[Figure, pd.DataFrame]:
     """Target registration error per scan and modality, known where the cohort is simulated.
 
     Parameters
@@ -122,7 +132,7 @@ def build_registration_error(registration_error, *, simulated):
     )
     order = list(dict.fromkeys(table.modality))
     figure, axes = plt.subplots(figsize=(style.WIDTH, 3.6))
-    shared = {
+    shared: dict[str, Any] = {
         "data": data,
         "x": "modality",
         "y": "error_mm",
@@ -135,7 +145,8 @@ def build_registration_error(registration_error, *, simulated):
     median = {"color": "black"}
     sns.boxplot(**shared, whis=(0, 100), width=0.6, saturation=1, linewidth=0.9, medianprops=median)
     handles, _ = axes.get_legend_handles_labels()
-    axes.get_legend().remove()
+    if (legend := axes.get_legend()) is not None:
+        legend.remove()
     figure.legend(handles, ["median over the brain", "95th percentile"], loc="outside lower center", ncols=2)
     labels = [f"{_moved(name)}\nn = {(table.modality == name).sum()} scans" for name in order]
     axes.set_xticks(range(len(order)), labels)
@@ -146,16 +157,20 @@ def build_registration_error(registration_error, *, simulated):
     return figure, data
 
 
-def _moved(modality):
+def _moved(modality: str) -> str:
     """Which image was brought to which: a bare modality was brought to PET."""
     moving, _, fixed = modality.partition("-to-")
     return f"{moving} to {fixed or 'PET'}"
 
 
-def _curves(axes, data):
+def _curves(axes: Axes, data: pd.DataFrame) -> None:
     for place, (fold, part) in enumerate(data.groupby("fold", sort=True)):
         colour, _, dashes = style.level_look(place)
-        look = {"linestyle": dashes, "color": colour, "marker": "." if len(part) < 3 else None}
+        look: dict[str, Any] = {
+            "linestyle": dashes,
+            "color": colour,
+            "marker": "." if len(part) < 3 else None,
+        }
         axes.plot(part.epoch, part.value, **look, label=f"fold {fold}")
     axes.set_xlabel("Epoch")
     axes.ticklabel_format(axis="y", scilimits=(-2, 3))

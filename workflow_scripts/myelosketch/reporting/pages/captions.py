@@ -1,12 +1,14 @@
 """The captions of the figures (rules/captions/figures.rst): one text for Snakemake's own report and for ours."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from myelosketch.errors import InputError
 
 
-def render_caption(path, *, figure, facts):
+def render_caption(path: str | Path, *, figure: str, facts: Mapping[str, Any]) -> str:
     """HTML of a caption (reStructuredText with jinja, as Snakemake's report reads it).
 
     Parameters

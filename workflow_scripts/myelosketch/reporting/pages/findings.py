@@ -1,5 +1,10 @@
 """What the report says in sentences: which method is best, whether Dice says anything, who is in."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from myelosketch.errors import InputError
@@ -10,10 +15,13 @@ from myelosketch.reporting.source_tables import NothingToDrawError, table_to_dra
 from myelosketch.reporting.tables.methods import NO, better_than_trivial, metric_rows, read_summary
 from myelosketch.reporting.tables.text import interval, number
 
+if TYPE_CHECKING:
+    from myelosketch.io.run_files import RunFolder
+
 REFERENCE = "refiner"  # the paper's method, against which summary.tsv gives differences
 
 
-def findings(run, *, method, k):
+def findings(run: RunFolder, *, method: str, k: float) -> list[str]:
     """Sentences about the best method and about Dice, from summary.tsv; none where the table is missing.
 
     Parameters
@@ -39,7 +47,7 @@ def findings(run, *, method, k):
     ]
 
 
-def _best(part, metric, word, *, ascending):
+def _best(part: pd.DataFrame, metric: str, word: str, *, ascending: bool) -> list[str]:
     """Who is best by one metric; who ties with the refiner, if it is that, or else how far the refiner is from it."""
     part = part.dropna(subset=["mean"]).sort_values("mean", ascending=ascending, kind="stable")
     if len(part) < 2:
@@ -54,12 +62,14 @@ def _best(part, metric, word, *, ascending):
         return [f"{said}{_ties(part)}."]
     said += f"; {method_name(REFERENCE)} is not the best by this score ({number(own['mean'].iloc[0], 3)})"
     if "diff_to_refiner" in part:
-        cells = [best.get(name) for name in ("diff_to_refiner", "diff_ci_low", "diff_ci_high")]
-        said += f"; difference {interval(*cells, 3)}"
+        difference, low, high = (
+            best.get(name) for name in ("diff_to_refiner", "diff_ci_low", "diff_ci_high")
+        )
+        said += f"; difference {interval(difference, low, high, 3)}"
     return [f"{said}."]
 
 
-def _ties(part):
+def _ties(part: pd.DataFrame) -> str:
     """Methods whose difference to the refiner has an interval with 0."""
     if "diff_to_refiner" not in part:
         return ""
@@ -69,7 +79,7 @@ def _ties(part):
     return f"; the difference to {', '.join(tied)} may be chance" if tied else ""
 
 
-def _dice(own, method, k):
+def _dice(own: pd.DataFrame, method: str, k: float) -> list[str]:
     """Whether the Dice of the method is above that of calling every lesion voxel demyelinated."""
     gain = metric_rows(own, "dice_minus_trivial", k).dropna(subset=["mean", "ci_low", "ci_high"])
     if gain.empty:
@@ -85,7 +95,7 @@ def _dice(own, method, k):
     return [f"The Dice of {method_name(method)} {verdict} the trivial Dice: difference {told}."]
 
 
-def _no_better(summary, k):
+def _no_better(summary: pd.DataFrame, k: float) -> list[str]:
     """Methods that tell demyelinated voxels apart no better than calling all of them so."""
     methods = ladder_order(summary.method)
     judged = [method for method in methods if better_than_trivial(summary, method, k) != "n/a"]
@@ -98,7 +108,7 @@ def _no_better(summary, k):
     ]
 
 
-def cohort_sentences(run, *, flair):
+def cohort_sentences(run: RunFolder, *, flair: Sequence[str]) -> list[str]:
     """Sentences about the inspection of the input files and about lesions that no reader drew.
 
     Parameters

@@ -1,7 +1,10 @@
 """The page of the intake: every scan, the worst first, with pictures, what is wrong and what to do; no network."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from myelosketch.intake.checks import (
     CHECKS,
@@ -17,6 +20,9 @@ from myelosketch.intake.gate import BETWEEN_ROWS, read_inspections
 from myelosketch.io.provenance import write_text
 from myelosketch.io.tables import read_table
 from myelosketch.reporting.tables.text import HtmlTable, number, words
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TEMPLATE = "intake.html.j2"
 ACCEPTED = "accepted"
@@ -46,13 +52,15 @@ class Scan(NamedTuple):
     name: str
     group: str
     status: str
-    problems: list
+    problems: list[Problem]
     picture: str
-    columns: list
+    columns: list[str]
     table: HtmlTable
 
 
-def write_intake_page(html, *, intake, excluded, inspections):
+def write_intake_page(
+    html: str | Path, *, intake: str | Path, excluded: str | Path, inspections: Iterable[str | Path]
+) -> None:
     """Write the page of the intake.
 
     Parameters
@@ -72,7 +80,9 @@ def write_intake_page(html, *, intake, excluded, inspections):
     write_text(html, environment.get_template(TEMPLATE).render(**content))
 
 
-def page_content(intake, excluded, inspections):
+def page_content(
+    intake: str | Path, excluded: str | Path, inspections: Iterable[str | Path]
+) -> dict[str, Any]:
     """Everything the template shows; see :func:`write_intake_page`."""
     table = read_table(intake)
     table = table.astype(object).where(table.notna(), None)
@@ -105,13 +115,13 @@ def page_content(intake, excluded, inspections):
     }
 
 
-def status(rows):
+def status(rows: pd.DataFrame) -> str:
     """Verdict on a scan from its rows: refused, suspicious, accepted (nothing but accepted suspicions) or ok."""
     verdict = worst(rows.verdict)
     return ACCEPTED if verdict == OK and rows.accepted.notna().any() else verdict
 
 
-def _scan(inspection, verdict, rows, *, with_picture):
+def _scan(inspection: Mapping[str, Any], verdict: str, rows: pd.DataFrame, *, with_picture: bool) -> Scan:
     problems = [problem for row in rows.to_dict("records") for problem in _problems(row)]
     return Scan(
         name=inspection["scan"],
@@ -130,7 +140,7 @@ def _scan(inspection, verdict, rows, *, with_picture):
     )
 
 
-def _problems(row):
+def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
     if not row["check"]:
         return
     accepted = set((row["accepted"] or "").split(BETWEEN_ROWS))
@@ -141,7 +151,7 @@ def _problems(row):
         yield Problem(check, row["input"], reason, ended(way_out), verdict, entry)
 
 
-def _file_row(row):
+def _file_row(row: Mapping[str, Any]) -> list[str]:
     numbers = [_short(row[key]) for key in ("minimum", "p1", "p50", "p99", "maximum")]
     shares = [_percent(row[key]) for key in ("share_nan", "share_zero")]
     texts = ("shape", "voxel_mm", "orientation", "data_type", "unit")
@@ -150,9 +160,9 @@ def _file_row(row):
     ]  # fmt: skip
 
 
-def _short(value):
+def _short(value: str | float | None) -> str:
     return "n/a" if value is None else f"{float(value):.4g}".replace("-", "\u2212")
 
 
-def _percent(share):
+def _percent(share: str | float | None) -> str:
     return "n/a" if share is None else f"{number(100 * float(share), 1)} %"

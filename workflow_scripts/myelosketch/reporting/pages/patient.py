@@ -1,6 +1,10 @@
 """One page per patient: slices through the largest lesions, true and predicted, agreement and numbers."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -14,9 +18,21 @@ from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.agreement import classify_agreement
 from myelosketch.reporting.figures.slices import brain_window, lesion_window, load_canonical
 from myelosketch.reporting.pages.rendering import render
-from myelosketch.reporting.pages.slice_panels import AGREEMENT_SIGNS, agreement_panel, colour_bar, map_panel
+from myelosketch.reporting.pages.slice_panels import (
+    AGREEMENT_SIGNS,
+    Panel,
+    agreement_panel,
+    colour_bar,
+    map_panel,
+)
 from myelosketch.reporting.tables.cohort import flair_scans
 from myelosketch.reporting.tables.patient import PatientTables
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from myelosketch.io.run_files import RunFolder
+    from myelosketch.io.volumes import Volume
 
 TEMPLATE = "patient.html.j2"
 MAX_SLICES = 4
@@ -32,25 +48,35 @@ MAP_UNITS = {
 class Maps(NamedTuple):
     """The volumes of one patient, all on one canonical grid: arrays (x, y, z)."""
 
-    inputs: dict
+    inputs: dict[str, np.ndarray]
     dvr: np.ndarray
-    predicted: dict
-    classes: dict  # method -> agreement with the PET
+    predicted: dict[str, np.ndarray]
+    classes: dict[str, np.ndarray]  # method -> agreement with the PET
     regions: np.ndarray
     lesions: np.ndarray  # number of the lesion as in lesions.tsv, 0 outside
     voxel_size: np.ndarray
     voxel_volume: float
 
     @property
-    def lesion(self):
+    def lesion(self) -> np.ndarray:
         return self.regions == REGION_CODES["lesion"]
 
     @property
-    def brain(self):
+    def brain(self) -> np.ndarray:
         return self.regions > 0
 
 
-def write_patient_pages(pages, run, *, methods, method, k, colours, simulated, external=()):
+def write_patient_pages(
+    pages: Mapping[str, str | Path],
+    run: RunFolder,
+    *,
+    methods: Sequence[str],
+    method: str,
+    k: float,
+    colours: str,
+    simulated: bool,
+    external: Collection[str] = (),
+) -> None:
     """Write the page of every patient.
 
     Parameters
@@ -94,11 +120,11 @@ def write_patient_pages(pages, run, *, methods, method, k, colours, simulated, e
         write_text(pages[scan], render(TEMPLATE, **content))
 
 
-def load_maps(run, scan, methods):
+def load_maps(run: RunFolder, scan: str, methods: Sequence[str]) -> Maps:
     """Read all volumes of a patient onto one canonical grid; see :class:`Maps`."""
     regions, grid = load_canonical(run.derivative("regions", scan=scan), dtype=np.int16)
 
-    def read(key, dtype=np.float32, **entities):
+    def read(key: str, dtype: DTypeLike = np.float32, **entities: str) -> tuple[Volume, Volume]:
         return load_canonical(run.derivative(key, scan=scan, **entities), like=grid, dtype=dtype)
 
     dvr, measured = read("dvr")
@@ -116,21 +142,21 @@ def load_maps(run, scan, methods):
     )
 
 
-def _numbered(grid, measured):
+def _numbered(grid: Volume, measured: Volume) -> np.ndarray:
     """Lesions numbered as in lesions.tsv (on the grid as stored, measured voxels only), turned to canonical."""
     labels = scorable_labels(grid.data, measured.data)
     numbers, _ = label_lesions(labels == REGION_CODES["lesion"], voxel_volume=grid.voxel_volume)
     return np.asarray(nib.apply_orientation(numbers, nib.io_orientation(grid.affine)))
 
 
-def choose_slices(maps):
+def choose_slices(maps: Maps) -> list[int]:
     """Axial slices through the largest lesions, where each is widest; the middle of the brain if there is none.
 
     Returns
     -------
     list of int, at most :data:`MAX_SLICES`, from the largest lesion down
     """
-    chosen = []
+    chosen: list[int] = []
     for number in range(1, int(maps.lesions.max()) + 1):
         z = int(np.argmax((maps.lesions == number).sum(axis=(0, 1))))
         if all(abs(z - other) * maps.voxel_size[2] >= MIN_GAP_MM for other in chosen):
@@ -141,16 +167,16 @@ def choose_slices(maps):
     return chosen or [int(used[len(used) // 2])]
 
 
-def slice_rows(maps, z, *, palette):
+def slice_rows(maps: Maps, z: int, *, palette: Mapping[str, str]) -> dict[str, Any]:
     """Heading and rows of panels of one slice: MRI and PET, predictions, and the lesions enlarged."""
     window = brain_window(maps.regions, z, maps.voxel_size)
-    shared = {"lesion": maps.lesion, "brain": maps.brain}
+    shared: dict[str, Any] = {"lesion": maps.lesion, "brain": maps.brain}
     mri = []
     for name, data in maps.inputs.items():
         limits = _limits(data[maps.brain])
         note = f"{limits[0]:.2g} to {limits[1]:.2g} {MAP_UNITS[name]}".strip()
         mri.append(map_panel(name, note, data, window, limits=limits, **shared))
-    dvr = {"limits": dvr_limits(maps), "cmap": style.DVR_CMAP, **shared}
+    dvr: dict[str, Any] = {"limits": dvr_limits(maps), "cmap": style.DVR_CMAP, **shared}
     predictions = [map_panel("True DVR", _mean_dvr(maps.dvr, maps), maps.dvr, window, **dvr)]
     for name, data in maps.predicted.items():
         predictions.append(map_panel(method_name(name), _mean_dvr(data, maps), data, window, **dvr))
@@ -163,7 +189,7 @@ def slice_rows(maps, z, *, palette):
     return {"z": z, "lesions": ", ".join(here), "rows": rows}
 
 
-def _enlarged(maps, z, palette, dvr):
+def _enlarged(maps: Maps, z: int, palette: Mapping[str, str], dvr: Mapping[str, Any]) -> list[Panel]:
     """The largest lesion of a slice enlarged: true DVR, and agreement of every method with it."""
     window = lesion_window(maps.regions, z, maps.voxel_size)
     low, high = _limits(maps.dvr[maps.brain])
@@ -179,7 +205,7 @@ def _enlarged(maps, z, palette, dvr):
     return panels
 
 
-def agreement_legend(palette):
+def agreement_legend(palette: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Class, colour and sign of the agreement maps."""
     signs = {name: sign for name, sign, _ in AGREEMENT_SIGNS}
     return [
@@ -187,7 +213,7 @@ def agreement_legend(palette):
     ]
 
 
-def patient_facts(maps):
+def patient_facts(maps: Maps) -> list[tuple[str, str]]:
     """Volumes of the regions and the number of lesions, as (name, text)."""
     volumes = {
         name: (maps.regions == code).sum() * maps.voxel_volume / 1000 for name, code in REGION_CODES.items()
@@ -201,18 +227,18 @@ def patient_facts(maps):
     ]
 
 
-def dvr_limits(maps):
+def dvr_limits(maps: Maps) -> tuple[float, float]:
     """One DVR scale for all maps of a patient: 10th to 99th percentile of the true map in the brain, to 0.05."""
     low, high = _limits(maps.dvr[maps.brain], (10, 99))
     return float(np.floor(low * 20) / 20), float(np.ceil(high * 20) / 20)
 
 
-def _mean_dvr(data, maps):
+def _mean_dvr(data: np.ndarray, maps: Maps) -> str:
     values = data[maps.lesion & np.isfinite(data)]
     return f"mean of all lesions {values.mean():.2f}" if values.size else "no lesion voxel"
 
 
-def _limits(values, percentiles=(2, 98)):
+def _limits(values: np.ndarray, percentiles: tuple[float, float] = (2, 98)) -> tuple[float, float]:
     """Percentiles of the finite values: robust against single voxels at the edge of the brain."""
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, percentiles) if values.size else (0.0, 1.0)

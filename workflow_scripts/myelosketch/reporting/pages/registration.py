@@ -1,13 +1,19 @@
 """The page of the registration's quality control: every scan, the worst first, with its picture; no network."""
 
+from __future__ import annotations
+
 import base64
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from myelosketch.imaging.registration.verdicts import ACCEPTED, FAILED, NUMBERS, OK
 from myelosketch.io.provenance import read_json, write_text
 from myelosketch.io.tables import read_table
 from myelosketch.reporting.tables.text import HtmlTable, number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TEMPLATE = "registration.html.j2"
 ORDER = (FAILED, ACCEPTED, OK)
@@ -27,13 +33,15 @@ class Scan(NamedTuple):
     name: str
     group: str
     status: str
-    problems: list  # of (modality, reason, verdict)
+    problems: list[tuple[str, str, str]]  # of (modality, reason, verdict)
     lesions: str
     picture: str
     table: HtmlTable
 
 
-def write_registration_page(html, *, table, jsons, pictures):
+def write_registration_page(
+    html: str | Path, *, table: str | Path, jsons: Iterable[str | Path], pictures: Iterable[str | Path]
+) -> None:
     """Write the page of the quality control.
 
     Parameters
@@ -52,15 +60,17 @@ def write_registration_page(html, *, table, jsons, pictures):
     write_text(html, environment.get_template(TEMPLATE).render(**content))
 
 
-def page_content(table, jsons, pictures):
+def page_content(
+    table: str | Path, jsons: Iterable[str | Path], pictures: Iterable[str | Path]
+) -> dict[str, Any]:
     """Everything the template shows; see :func:`write_registration_page`."""
-    table = read_table(table)
-    table = table.astype(object).where(table.notna(), None)
+    judged = read_table(table)
+    judged = judged.astype(object).where(judged.notna(), None)
     shown = {
         content["scan"]: (content, picture)
         for content, picture in zip(map(read_json, jsons), pictures, strict=True)
     }
-    rows = dict(iter(table.groupby("scan")))
+    rows = dict(iter(judged.groupby("scan")))
     names = sorted(rows, key=lambda scan: (*_badness(rows[scan]), scan))
     scans = [
         _scan(name, rows[name], *shown[name], with_picture=place < MAX_PICTURES)
@@ -69,26 +79,28 @@ def page_content(table, jsons, pictures):
     return {
         "counts": {word: sum(scan.status == word for scan in scans) for word in ORDER},
         "scans": scans,
-        "entry": _entry(table),
+        "entry": _entry(judged),
         "without_pictures": max(len(scans) - MAX_PICTURES, 0),
     }
 
 
-def _badness(rows):
+def _badness(rows: pd.DataFrame) -> tuple[int, float]:
     """Order of the page: failed before accepted before ok, then by how far the border and the repeats are off."""
     status = min(ORDER.index(verdict) for verdict in rows.verdict)
     off = rows.loc[rows.modality != "MNI152", ["border_shift_mm", "repeat_mm", "stretch_mm"]].astype(float)
     return status, -float(off.max().max()) if off.notna().any(axis=None) else 0.0
 
 
-def _entry(table):
+def _entry(table: pd.DataFrame) -> str:
     """The lines that accept what failed."""
     failed = table[table.verdict == FAILED]
     accepted = (f"{scan}: [{', '.join(rows.modality)}]" for scan, rows in failed.groupby("scan", sort=False))
     return f"registration: {{accept: {{{', '.join(accepted)}}}}}" if len(failed) else ""
 
 
-def _scan(name, rows, content, picture, *, with_picture):
+def _scan(
+    name: str, rows: pd.DataFrame, content: Mapping[str, Any], picture: str | Path, *, with_picture: bool
+) -> Scan:
     data = base64.b64encode(Path(picture).read_bytes()).decode("ascii") if with_picture else ""
     missing = {row["modality"]: row.get("missing", {}) for row in content["rows"]}
     notes = [
@@ -113,9 +125,9 @@ def _scan(name, rows, content, picture, *, with_picture):
     )
 
 
-def _numbers(row):
+def _numbers(row: Mapping[str, Any]) -> list[str]:
     return [row["modality"], row["verdict"], *(number(row[name], DIGITS[name]) for name in NUMBERS)]
 
 
-def _title(name):
+def _title(name: str) -> str:
     return HEADER[2 + NUMBERS.index(name)].removesuffix(", mm").removesuffix(", SD").lower()

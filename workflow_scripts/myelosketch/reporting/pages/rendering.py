@@ -1,12 +1,18 @@
 """Web pages from their templates: one environment, in which a cell's interval never breaks over two lines."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _INTERVAL = re.compile(r"\(([^()]+ to [^()]+|interval n/a)\)")
 
 
-def render(template, **content):
+def render(template: str, **content: Any) -> str:
     """HTML of a template of this folder.
 
     Parameters
@@ -28,7 +34,7 @@ def render(template, **content):
     return environment.get_template(template).render(**content)
 
 
-def cell(text):
+def cell(text: str) -> Markup:
     """Text of a cell, with its interval in one piece."""
     from markupsafe import Markup, escape
 

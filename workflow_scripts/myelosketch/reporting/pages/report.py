@@ -1,12 +1,17 @@
 """The report: one HTML file that needs no network, in the order in which a reader asks."""
 
+from __future__ import annotations
+
 import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from myelosketch.io.provenance import write_text
 from myelosketch.reporting.display import cohort_words
-from myelosketch.reporting.figures.catalogue import FIGURES, SECTIONS
+from myelosketch.reporting.figures.catalogue import FIGURES, SECTIONS, Figure
 from myelosketch.reporting.pages.captions import render_caption
 from myelosketch.reporting.pages.findings import cohort_sentences, findings
 from myelosketch.reporting.pages.rendering import render
@@ -16,12 +21,23 @@ from myelosketch.reporting.tables import lesions as lesion_tables
 from myelosketch.reporting.tables import methods as report_tables
 from myelosketch.reporting.tables.thresholds import threshold_table
 
+if TYPE_CHECKING:
+    from myelosketch.io.run_files import RunFolder
+    from myelosketch.reporting.tables.text import HtmlTable
+
 TEMPLATE = "report.html.j2"
 # pages that stand on their own, linked where they were made
 PAGES = ("cohort/intake.html", "registration/qc.html")
 
 
-def write_report(html, run, *, captions, provenance, facts):
+def write_report(
+    html: str | Path,
+    run: RunFolder,
+    *,
+    captions: str | Path,
+    provenance: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> None:
     """Write the report of a run from its tables and figures; whatever is missing is said in a sentence.
 
     Parameters
@@ -38,10 +54,12 @@ def write_report(html, run, *, captions, provenance, facts):
     write_text(html, render(TEMPLATE, **content))
 
 
-def report_content(run, *, captions, provenance, facts):
+def report_content(
+    run: RunFolder, *, captions: str | Path, provenance: Mapping[str, Any], facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Everything the template shows, as text, tables and embedded images; see :func:`write_report`."""
     k, method = facts["k"], facts["method"]
-    shown = {section: [] for section in SECTIONS}
+    shown: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
     for name, figure in FIGURES.items():
         shown[figure.section].append(_embedded(name, figure, run, captions, facts))
     flair = cohort_tables.flair_scans(run)
@@ -82,7 +100,7 @@ def report_content(run, *, captions, provenance, facts):
     }
 
 
-def _registration_tables(run, *, simulated):
+def _registration_tables(run: RunFolder, *, simulated: bool) -> list[HtmlTable]:
     tables = [cohort_tables.quality_table(run)]
     if not tables[0].missing:
         tables.append(cohort_tables.worst_table(run))
@@ -91,7 +109,7 @@ def _registration_tables(run, *, simulated):
     return [*tables, cohort_tables.region_table(run)]
 
 
-def _patient_tables(run, **options):
+def _patient_tables(run: RunFolder, **options: Any) -> list[HtmlTable]:
     tables = [lesion_tables.patient_table(run, **options)]
     if run.path("evaluation/external/demyelination.tsv").is_file():
         external = lesion_tables.patient_table(run, folder="evaluation/external", **options)
@@ -99,10 +117,12 @@ def _patient_tables(run, **options):
     return tables
 
 
-def _embedded(name, figure, run, captions, facts):
+def _embedded(
+    name: str, figure: Figure, run: RunFolder, captions: str | Path, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """A figure as data URI with its caption, or the sentence that it was not made."""
     path = run.path(f"figures/{name}.png")
-    shown = {"name": name, "heading": figure.heading, "alt": figure.alt, "image": None}
+    shown: dict[str, Any] = {"name": name, "heading": figure.heading, "alt": figure.alt, "image": None}
     if not path.is_file():
         needs = f"; it needs {figure.needs}" if figure.needs else ""
         return shown | {"missing": f"Not shown: this figure is not part of this run{needs}."}
@@ -114,7 +134,7 @@ def _embedded(name, figure, run, captions, facts):
     }  # fmt: skip
 
 
-def _png_size(path):
+def _png_size(path: Path) -> tuple[int, int]:
     """Width and height of a PNG, from its first chunk."""
     head = path.read_bytes()[16:24]
     return int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")

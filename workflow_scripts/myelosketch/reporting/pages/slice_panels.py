@@ -1,13 +1,19 @@
 """Slices for web pages: small images one pixel per voxel, with outlines and marks drawn over them as SVG."""
 
+from __future__ import annotations
+
 import base64
 import io
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 
 from myelosketch.reporting.figures import style
+
+if TYPE_CHECKING:
+    from myelosketch.reporting.figures.slices import Window
 
 GREY = "gray"
 SHADES = 256
@@ -23,10 +29,20 @@ class Panel(NamedTuple):
     width: float
     height: float
     lines: str = ""
-    marks: tuple = ()  # (path, colour)
+    marks: tuple[tuple[str, str], ...] = ()  # (path, colour)
 
 
-def map_panel(title, note, data, window, *, limits, lesion, brain, cmap=GREY):
+def map_panel(
+    title: str,
+    note: str,
+    data: np.ndarray,
+    window: Window,
+    *,
+    limits: tuple[float, float],
+    lesion: np.ndarray,
+    brain: np.ndarray,
+    cmap: str = GREY,
+) -> Panel:
     """One map in a window of a slice, black outside the brain, lesions outlined.
 
     Parameters
@@ -54,7 +70,16 @@ def map_panel(title, note, data, window, *, limits, lesion, brain, cmap=GREY):
     )
 
 
-def agreement_panel(title, note, background, classes, window, *, palette, brain):
+def agreement_panel(
+    title: str,
+    note: str,
+    background: np.ndarray,
+    classes: np.ndarray,
+    window: Window,
+    *,
+    palette: Mapping[str, str],
+    brain: np.ndarray,
+) -> Panel:
     """Agreement of two demyelination maps in the lesions of a window, on a grey background.
 
     Parameters
@@ -89,12 +114,12 @@ AGREEMENT_SIGNS = (
 )
 
 
-def colour_bar(cmap):
+def colour_bar(cmap: str) -> str:
     """A horizontal colour bar as data URI."""
     return png_uri(np.arange(SHADES)[None], mpl.colormaps[cmap](np.linspace(0, 1, SHADES))[:, :3])
 
 
-def outline_path(mask, voxel_size):
+def outline_path(mask: np.ndarray, voxel_size: Sequence[float] | np.ndarray) -> str:
     """SVG path along the voxel edges of a mask (rows from posterior to anterior), in mm from the upper left."""
     inside = np.pad(np.asarray(mask, bool)[::-1], 1)
     dx, dy = (float(side) for side in voxel_size[:2])
@@ -105,7 +130,7 @@ def outline_path(mask, voxel_size):
     return "".join(across + down)
 
 
-def mark_path(mask, voxel_size, sign):
+def mark_path(mask: np.ndarray, voxel_size: Sequence[float] | np.ndarray, sign: str) -> str:
     """SVG path with a sign in the middle of every voxel of a mask: a dot, a cross or a plus."""
     dx, dy = (float(side) for side in voxel_size[:2])
     arm = min(dx, dy) * 0.22
@@ -122,7 +147,7 @@ def mark_path(mask, voxel_size, sign):
     )
 
 
-def png_uri(shades, colours):
+def png_uri(shades: np.ndarray, colours: np.ndarray) -> str:
     """A PNG of indexed colours as data URI.
 
     Parameters
@@ -143,7 +168,9 @@ def png_uri(shades, colours):
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def _panel(title, note, shades, colours, window, **drawn):
+def _panel(
+    title: str, note: str, shades: np.ndarray, colours: np.ndarray, window: Window, **drawn: Any
+) -> Panel:
     left, right, bottom, top = window.extent
     alt = f"{title}, axial slice {window.z}"
     return Panel(title, note, alt, png_uri(shades[::-1], colours), right - left, top - bottom, **drawn)

@@ -1,5 +1,9 @@
 """The paper's claims in tables: verdict in the true PET and in each prediction, evidence, tests."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from myelosketch.reporting.display import method_name
@@ -7,13 +11,16 @@ from myelosketch.reporting.source_tables import table_to_draw
 from myelosketch.reporting.tables.methods import LONG
 from myelosketch.reporting.tables.text import HtmlTable, interval, number, or_reason, p_value, words
 
+if TYPE_CHECKING:
+    from myelosketch.io.run_files import RunFolder
+
 TEST_COLUMNS = (
     *("name", "source", "estimate", "ci_low", "ci_high", "p", "p_adjusted", "effect_size", "n", "verdict"),
 )
 
 
 @or_reason("Claims of the paper")
-def claims_table(run):
+def claims_table(run: RunFolder) -> HtmlTable:
     """Verdict on each claim, in the true PET and in every prediction."""
     table = _claims(run)
     sources = list(dict.fromkeys(table.source))
@@ -31,7 +38,7 @@ def claims_table(run):
 
 
 @or_reason("Evidence for the verdicts")
-def evidence_table(run):
+def evidence_table(run: RunFolder) -> HtmlTable:
     """The numbers that each verdict rests on."""
     table = _claims(run)
     rows = [
@@ -42,13 +49,13 @@ def evidence_table(run):
     return HtmlTable("Evidence for the verdicts", header, rows, folded=True, text_columns=4)
 
 
-def _claims(run):
+def _claims(run: RunFolder) -> pd.DataFrame:
     columns = ("claim", "statement", "source", "verdict", "evidence")
     return table_to_draw(run.path("evaluation/claims.tsv"), columns)
 
 
 @or_reason("Statistical tests")
-def tests_table(run):
+def tests_table(run: RunFolder) -> HtmlTable:
     """All tests behind the claims."""
     table = table_to_draw(run.path("evaluation/statistics.tsv"), TEST_COLUMNS)
     rows = []

@@ -1,5 +1,9 @@
 """Who is in, and how well the images were registered, in tables."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from myelosketch.io import names
@@ -7,6 +11,9 @@ from myelosketch.reporting.display import region_name
 from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
 from myelosketch.reporting.tables.methods import LONG
 from myelosketch.reporting.tables.text import HtmlTable, number, or_reason, words
+
+if TYPE_CHECKING:
+    from myelosketch.io.run_files import RunFolder
 
 QUALITY = "registration/qc.tsv"
 # measures of registration/qc.tsv: words, whether a high value is bad, digits
@@ -23,7 +30,7 @@ WORST_FIRST = ("failed", "accepted")
 
 
 @or_reason("Participants and folds")
-def fold_table(run):
+def fold_table(run: RunFolder) -> HtmlTable:
     """Patients and controls held out in each fold."""
     folds = table_to_draw(run.path("cohort/folds.tsv"), ("subject", "group", "fold"))
     people = folds.drop_duplicates("subject")
@@ -48,7 +55,7 @@ def fold_table(run):
 
 
 @or_reason("Left out")
-def excluded_table(run):
+def excluded_table(run: RunFolder) -> HtmlTable:
     """Scans left out, and why."""
     path = run.path("cohort/excluded.tsv")
     try:
@@ -62,7 +69,7 @@ def excluded_table(run):
     return HtmlTable("Left out", ["Scan", "Reason"], rows, text_columns=2, folded=len(rows) > LONG)
 
 
-def flair_scans(run):
+def flair_scans(run: RunFolder) -> list[str]:
     """Scans whose lesions were found on their FLAIR, not drawn by a reader; empty where no table says so."""
     try:
         table = table_to_draw(run.path(QUALITY), ("scan", "lesion_source"))
@@ -72,7 +79,7 @@ def flair_scans(run):
 
 
 @or_reason("Verdicts on the registrations")
-def quality_table(run):
+def quality_table(run: RunFolder) -> HtmlTable:
     """How many registrations of each modality were found good, were accepted by the user, or failed."""
     table = table_to_draw(run.path(QUALITY), ("scan", "modality", "verdict"))
     verdicts = ["ok", *reversed(WORST_FIRST)]
@@ -88,7 +95,7 @@ def quality_table(run):
 
 
 @or_reason("Worst registrations")
-def worst_table(run):
+def worst_table(run: RunFolder) -> HtmlTable:
     """Registrations that failed or were accepted, with the reason; else the worst scan by each measure."""
     table = table_to_draw(run.path(QUALITY), ("scan", "modality", "verdict"))
     judged = table[table.verdict.isin(WORST_FIRST)]
@@ -124,7 +131,7 @@ def worst_table(run):
 
 
 @or_reason("Registration error")
-def registration_table(run):
+def registration_table(run: RunFolder) -> HtmlTable:
     """Error of registration per modality over all scans."""
     columns = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
     table = table_to_draw(run.path("evaluation/registration_error.tsv"), columns, numeric=columns[2:])
@@ -144,7 +151,7 @@ def registration_table(run):
 
 
 @or_reason("Volume of the regions")
-def region_table(run):
+def region_table(run: RunFolder) -> HtmlTable:
     """Volume of each region by group."""
     table = table_to_draw(
         run.path("evaluation/region_volumes.tsv"),

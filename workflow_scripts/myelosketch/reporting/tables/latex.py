@@ -1,12 +1,21 @@
 """The main tables for a paper: LaTeX with booktabs, the same text as in the report."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from myelosketch.io.provenance import write_text
 from myelosketch.reporting.display import cohort_words
 from myelosketch.reporting.tables.claims import claims_table, tests_table
 from myelosketch.reporting.tables.lesions import lesion_agreement_table
 from myelosketch.reporting.tables.methods import demyelination_table, glance_table
+
+if TYPE_CHECKING:
+    from myelosketch.io.run_files import RunFolder
+    from myelosketch.reporting.tables.text import HtmlTable
 
 # rows above which a table breaks over pages
 ONE_PAGE = 25
@@ -40,7 +49,7 @@ _INTERVAL = re.compile(r"\(([^()]+) to ([^()]+)\)")
 _KNOWN = set("äöüÄÖÜßéèêëáàâãåçñíìîïóòôõøúùûæœÉÀÇØÅ")
 
 
-def write_latex_tables(tables, run, *, facts):
+def write_latex_tables(tables: Mapping[str, str | Path], run: RunFolder, *, facts: Mapping[str, Any]) -> None:
     """Write the main tables of a paper as LaTeX.
 
     Parameters
@@ -63,7 +72,7 @@ def write_latex_tables(tables, run, *, facts):
         write_text(path, latex_table(view, label=name, note=cohort_note(facts)))
 
 
-def cohort_note(facts):
+def cohort_note(facts: Mapping[str, Any]) -> str:
     """What every table says about the cohort."""
     note = (
         f"{cohort_words(facts['simulated']).capitalize()}: {facts['n_patients']} patients and {facts['n_controls']} "
@@ -72,7 +81,7 @@ def cohort_note(facts):
     return f"{note} Simulated results are not clinical results." if facts["simulated"] else note
 
 
-def latex_table(view, *, label, note):
+def latex_table(view: HtmlTable, *, label: str, note: str) -> str:
     """A table of the report as LaTeX.
 
     Parameters
@@ -123,12 +132,12 @@ def latex_table(view, *, label, note):
     return PREAMBLE + "\n".join(lines) + "\n"
 
 
-def unbroken(text):
+def unbroken(text: str) -> str:
     """Intervals in brackets, as journals print them, in one piece."""
     return _INTERVAL.sub("[\\1,\u2063\\2]", text)
 
 
-def escape(text):
+def escape(text: str) -> str:
     """Text for LaTeX: special characters escaped, signs of mathematics in math mode, others as a question mark."""
     return "".join(
         _SPECIAL.get(character, character if character.isascii() or character in _KNOWN else "?")
@@ -136,7 +145,7 @@ def escape(text):
     )
 
 
-def _columns(header, rows, text_columns):
+def _columns(header: list[str], rows: list[list[str]], text_columns: int) -> Iterator[str]:
     """Ragged columns that share the line: as wide as their longest piece that must not break, or as their text."""
     wanted = []
     for place, name in enumerate(header):

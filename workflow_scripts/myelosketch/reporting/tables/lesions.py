@@ -1,5 +1,10 @@
 """Lesions and patients in tables: each patient, agreement of lesion and patient means, sensitivity."""
 
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
 from myelosketch.reporting.display import ladder_order, method_name
 from myelosketch.reporting.source_tables import NothingToDrawError, rows_of, table_to_draw
 from myelosketch.reporting.tables.methods import LONG, digits_of, laddered_name, metric_head
@@ -13,6 +18,11 @@ from myelosketch.reporting.tables.text import (
     why_missing,
     words,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from myelosketch.io.run_files import RunFolder
 
 LESION_STATISTICS = ("pearson_r", "spearman_r", "icc", "bias", "limit_low", "limit_high")
 MEASURE_NAMES = {
@@ -30,7 +40,9 @@ FLAIR_MARK = "lesions from FLAIR"
 
 
 @or_reason("Patients")
-def patient_table(run, *, method, k, flair=(), folder="evaluation"):
+def patient_table(
+    run: RunFolder, *, method: str, k: float, flair: Collection[str] = (), folder: str = "evaluation"
+) -> HtmlTable:
     """Demyelinated share and agreement of each patient, with a link to the patient's page where there is one.
 
     Parameters
@@ -59,13 +71,13 @@ def patient_table(run, *, method, k, flair=(), folder="evaluation"):
     return HtmlTable(title, header, rows, note, folded=len(rows) > 30, links=links)
 
 
-def marked(scan, flair):
+def marked(scan: str, flair: Collection[str]) -> str:
     """A scan as tables name it: with a mark where its lesions were found on the FLAIR."""
     return f"{scan} ({FLAIR_MARK})" if scan in flair else scan
 
 
 @or_reason("Agreement of the lesions' mean DVR")
-def lesion_agreement_table(run, *, method=None):
+def lesion_agreement_table(run: RunFolder, *, method: str | None = None) -> HtmlTable:
     """Agreement of true and predicted mean DVR of all lesions, by method; then by stratum of the shown method.
 
     Parameters
@@ -79,14 +91,14 @@ def lesion_agreement_table(run, *, method=None):
         for row in _in_order(table[table.stratum == "all"])
     ]
     strata = table[(table.stratum != "all") & (table.method == method)].to_dict("records")
-    rows += [[f"{method_name(method)}, {_level(row)}", *_agreement_cells(row)] for row in strata]
+    rows += [[f"{method_name(row['method'])}, {_level(row)}", *_agreement_cells(row)] for row in strata]
     reasons = why_missing(table[table.stratum == "all"], "pearson_r")
     header = ["Method", *_AGREEMENT_HEADER]
     return _agreement_view("Agreement of the lesions' mean DVR", header, rows, reasons)
 
 
 @or_reason("Agreement of the lesions' mean DVR by size, place and kind")
-def strata_table(run, *, method):
+def strata_table(run: RunFolder, *, method: str) -> HtmlTable:
     """The same by size, place and kind of lesion, of the shown method."""
     table = _lesion_agreement(run)
     table = table[(table.stratum != "all") & (table.method == method)]
@@ -100,12 +112,12 @@ def strata_table(run, *, method):
 _AGREEMENT_HEADER = ("n, lesions", "n, patients", "Pearson r", "Spearman r", "ICC", "Bias (DVR)", "Limits")
 
 
-def _lesion_agreement(run):
+def _lesion_agreement(run: RunFolder) -> pd.DataFrame:
     needed = ("method", "stratum", "level", "n_lesions", "n_patients", *LESION_STATISTICS)
     return table_to_draw(run.path("evaluation/lesion_agreement.tsv"), needed)
 
 
-def _in_order(table):
+def _in_order(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as dicts, in the order of the ladder."""
     return [
         row
@@ -114,13 +126,13 @@ def _in_order(table):
     ]
 
 
-def _level(row):
+def _level(row: Mapping[str, Any]) -> str:
     """A level of a stratum: sizes and places by their names, kinds with their stratum."""
     level = words(row["level"]).replace("_", " ").replace("mm3", "mm\u00b3").replace(">= ", "\u2265 ")
     return f"{row['stratum']} {level}" if row["stratum"] != "place" else level
 
 
-def _agreement_cells(row):
+def _agreement_cells(row: Mapping[str, Any]) -> list[str]:
     return [
         number(row["n_lesions"], 0),
         number(row["n_patients"], 0),
@@ -130,7 +142,7 @@ def _agreement_cells(row):
     ]
 
 
-def _agreement_view(title, header, rows, reasons=""):
+def _agreement_view(title: str, header: list[str], rows: list[list[str]], reasons: str = "") -> HtmlTable:
     if not rows:
         raise NothingToDrawError("lesion_agreement.tsv has no row of these lesions.")
     note = (
@@ -140,14 +152,14 @@ def _agreement_view(title, header, rows, reasons=""):
     return HtmlTable(title, header, rows, note + reasons, folded=len(rows) > LONG)
 
 
-def _limits(row, digits):
+def _limits(row: Mapping[str, Any] | pd.Series, digits: int) -> str:
     """Limits of agreement as text."""
     low, high = (number(row[name], digits) for name in ("limit_low", "limit_high"))
     return "n/a" if "n/a" in (low, high) else f"({low} to {high})"
 
 
 @or_reason("Agreement of the patients")
-def patient_agreement_table(run):
+def patient_agreement_table(run: RunFolder) -> HtmlTable:
     """Agreement of true and predicted numbers of the patients."""
     needed = ("method", "measure", "n", "icc", "bias", "limit_low", "limit_high", "pearson_r")
     table = table_to_draw(run.path("evaluation/patient_agreement.tsv"), needed)
@@ -178,7 +190,7 @@ def patient_agreement_table(run):
     return HtmlTable("Agreement of the patients", header, rows, note, folded=len(rows) > LONG, text_columns=2)
 
 
-def sensitivity_tables(run, *, method):
+def sensitivity_tables(run: RunFolder, *, method: str) -> list[HtmlTable]:
     """One table per axis of sensitivity.tsv: scores of the shown method as the choice changes."""
     try:
         needed = ("axis", "value", "method", "metric", "mean", "ci_low", "ci_high")
@@ -189,7 +201,7 @@ def sensitivity_tables(run, *, method):
     return [_axis_table(axis, table[table.axis == axis], method) for axis in dict.fromkeys(table.axis)]
 
 
-def _axis_table(axis, table, method):
+def _axis_table(axis: str, table: pd.DataFrame, method: str) -> HtmlTable:
     metrics = list(dict.fromkeys(table.metric))
     noted = has_notes(table)
     rows = []
@@ -204,14 +216,14 @@ def _axis_table(axis, table, method):
     return HtmlTable(f"{title}, {method_name(method)}", header, rows)
 
 
-def _sensitivity_cell(table, metric):
+def _sensitivity_cell(table: pd.DataFrame, metric: str) -> str:
     if metric not in table.index:
         return "n/a"
     row = table.loc[metric]
     return interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(metric))
 
 
-def _with_interval(row, name, digits):
+def _with_interval(row: Mapping[str, Any] | pd.Series, name: str, digits: int) -> str:
     """A statistic with its interval, if the table gives one."""
     low, high = (row.get(f"{name}_{end}") for end in ("ci_low", "ci_high"))
     if low is None and high is None:

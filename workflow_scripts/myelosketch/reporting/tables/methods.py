@@ -1,5 +1,9 @@
 """The ladder in tables: every method and ceiling beside what a guess would score, and the methods compared."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from myelosketch.io import names
@@ -15,6 +19,9 @@ from myelosketch.reporting.tables.text import (
     remark,
     why_missing,
 )
+
+if TYPE_CHECKING:
+    from myelosketch.io.run_files import RunFolder
 
 SUMMARY_COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
 LONG = 12  # rows above which a table is folded
@@ -36,24 +43,24 @@ AT_K = (
 BY_BOTH, BY_MCC, BY_DICE, NO = "yes, by Dice and MCC", "by MCC only", "by Dice only", "no"
 
 
-def metric_head(metric):
+def metric_head(metric: str) -> str:
     """Name of a metric at the head of a column; an unknown one keeps its own name."""
     return HEADS.get(metric) or metric_name(metric)
 
 
-def digits_of(metric):
+def digits_of(metric: str) -> int:
     """Decimals of a metric: DVR to 0.001, percentages to 0.1, all others to 0.01."""
     name = metric_head(metric)
     return 3 if "(DVR)" in name else 1 if "%" in name or "points" in name else 2
 
 
 @or_reason("Every method and ceiling")
-def glance_table(run, *, k):
+def glance_table(run: RunFolder, *, k: float) -> HtmlTable:
     """Each method beside what a guess would score: Dice beside trivial Dice, MCC, bias, slope; ceilings last."""
     return _glance(read_summary(run), "Every method and ceiling", k)
 
 
-def external_table(run, *, k):
+def external_table(run: RunFolder, *, k: float) -> HtmlTable | None:
     """The same at external sites, by models of all internal scans; None where the cohort has no such site."""
     if not run.path("evaluation/external/summary.tsv").is_file():
         return None
@@ -61,11 +68,11 @@ def external_table(run, *, k):
 
 
 @or_reason("At external sites")
-def _external(run, *, k):
+def _external(run: RunFolder, *, k: float) -> HtmlTable:
     return _glance(read_summary(run, "external/summary.tsv"), "At external sites", k)
 
 
-def _glance(summary, title, k):
+def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
     metrics = ("dice", "trivial_dice", "dice_minus_trivial", "mcc", "pct_bias", "lesion_slope", "lesion_mae")
     rows = [
         [
@@ -91,12 +98,12 @@ def _glance(summary, title, k):
     return HtmlTable(title, header, rows, note, text_columns=2)
 
 
-def laddered_name(method):
+def laddered_name(method: str) -> str:
     """Display name of a method in a ladder, where ceilings are called so."""
     return f"Ceiling: {method_name(method)}" if method in names.CEILINGS else method_name(method)
 
 
-def better_than_trivial(summary, method, k):
+def better_than_trivial(summary: pd.DataFrame, method: str, k: float) -> str:
     """Whether a method tells demyelinated voxels apart better than calling every lesion voxel demyelinated.
 
     Parameters
@@ -121,7 +128,7 @@ def better_than_trivial(summary, method, k):
 
 
 @or_reason("Scores of the demyelinated lesion voxels")
-def demyelination_table(run, *, k):
+def demyelination_table(run: RunFolder, *, k: float) -> HtmlTable:
     """Every score of the demyelinated voxels at k, by method."""
     summary = read_summary(run)
     wanted = [metric for metric in AT_K if metric != "dice_minus_trivial"]
@@ -144,10 +151,12 @@ def demyelination_table(run, *, k):
 
 
 @or_reason("Methods compared in pairs")
-def comparison_table(run, *, method):
+def comparison_table(run: RunFolder, *, method: str) -> HtmlTable:
     """Differences between the shown method and every other, paired by subject."""
-    numeric = ("difference", "ci_low", "ci_high", "p_wilcoxon", "p_corrected", "p_adjusted")
-    numeric += ("effect_size", "n")
+    numeric = (
+        *("difference", "ci_low", "ci_high", "p_wilcoxon", "p_corrected", "p_adjusted"),
+        *("effect_size", "n"),
+    )
     needed = ("metric", "method_a", "method_b", *numeric)
     table = table_to_draw(run.path("evaluation/comparisons.tsv"), needed, numeric=numeric)
     table = table[(table.method_a == method) | (table.method_b == method)]
@@ -181,7 +190,7 @@ def comparison_table(run, *, method):
 
 
 @or_reason("Mean ranks")
-def rank_table(run):
+def rank_table(run: RunFolder) -> HtmlTable:
     """Mean rank of every method by each metric over subjects, 1 is best."""
     numeric = ("mean_rank", "n", "critical_difference", "friedman_p")
     table = table_to_draw(run.path("evaluation/ranks.tsv"), ("metric", "method", *numeric), numeric=numeric)
@@ -201,18 +210,18 @@ def rank_table(run):
     return HtmlTable("Mean ranks", ["Method", *map(metric_head, metrics)], rows, note)
 
 
-def read_summary(run, file="summary.tsv"):
+def read_summary(run: RunFolder, file: str = "summary.tsv") -> pd.DataFrame:
     """summary.tsv, or external/summary.tsv, with numbers as numbers."""
     return table_to_draw(run.path(f"evaluation/{file}"), SUMMARY_COLUMNS, numeric=SUMMARY_COLUMNS[2:])
 
 
-def metric_rows(summary, metric, at_k):
+def metric_rows(summary: pd.DataFrame, metric: str, at_k: float | None) -> pd.DataFrame:
     """Rows of one metric, at one k where it depends on k (None where not)."""
     keep = summary.metric == metric
     return summary[keep & ((summary.k - at_k).abs() < 1e-9) if at_k is not None else keep]
 
 
-def _summary_cell(summary, method, metric, k):
+def _summary_cell(summary: pd.DataFrame, method: str, metric: str, k: float) -> str:
     """Mean with its interval; of the trivial Dice the mean alone, because it is a bar, not a result."""
     at_k = k if metric in AT_K else None
     part = metric_rows(summary[summary.method == method], metric, at_k)

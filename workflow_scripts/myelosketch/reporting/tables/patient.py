@@ -1,10 +1,21 @@
 """The numbers of one patient: scores of every method, lesions one by one, registration."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from myelosketch.reporting.display import ladder_order, method_name
 from myelosketch.reporting.source_tables import NothingToDrawError, rows_of, table_to_draw
 from myelosketch.reporting.tables.cohort import QUALITY
 from myelosketch.reporting.tables.methods import laddered_name
 from myelosketch.reporting.tables.text import HtmlTable, number, or_reason, remark, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from myelosketch.io.run_files import RunFolder
 
 VOXELWISE = ("mae", "bias")
 SHARES = ("pct_true", "pct_pred", "dice", "trivial_dice", "mcc")
@@ -22,11 +33,11 @@ class PatientTables:
     k : threshold
     """
 
-    def __init__(self, run, folder, *, k):
+    def __init__(self, run: RunFolder, folder: str, *, k: float) -> None:
         self._run, self._folder, self._k = run, folder, k
-        self._read = {}
+        self._read: dict[Path, pd.DataFrame | NothingToDrawError] = {}
 
-    def of(self, scan, *, methods, method):
+    def of(self, scan: str, *, methods: Sequence[str], method: str) -> list[HtmlTable]:
         """Tables of one scan: scores of every method, its lesions, and its registration where it was judged."""
         tables = [self._scores(scan), self._lesions(scan, method=method)]
         means = self._lesion_means(scan, methods=methods)
@@ -34,7 +45,7 @@ class PatientTables:
         quality = self._quality(scan)
         return tables if quality is None else [*tables, quality]
 
-    def _table(self, path, columns, numeric):
+    def _table(self, path: Path, columns: Sequence[str], numeric: Sequence[str]) -> pd.DataFrame:
         """A table of the run, read once, or the reason why there is none."""
         if path not in self._read:
             try:
@@ -47,7 +58,7 @@ class PatientTables:
         return found
 
     @or_reason("Scores of this patient")
-    def _scores(self, scan):
+    def _scores(self, scan: str) -> HtmlTable:
         voxelwise = self._table(
             self._run.path(f"{self._folder}/voxelwise.tsv"),
             ("method", "scan", "region", *VOXELWISE),
@@ -76,7 +87,7 @@ class PatientTables:
         return HtmlTable("Scores of this patient, held out of training", header, rows, note)
 
     @or_reason("Lesions one by one")
-    def _lesions(self, scan, *, method):
+    def _lesions(self, scan: str, *, method: str) -> HtmlTable:
         table = self._lesion_rows(scan)
         told = [name for name in ("place", "kind") if name in table and table[name].notna().any()]
         rows = [
@@ -103,7 +114,7 @@ class PatientTables:
         )  # fmt: skip
 
     @or_reason("Mean DVR of each lesion by every method")
-    def _lesion_means(self, scan, *, methods):
+    def _lesion_means(self, scan: str, *, methods: Sequence[str]) -> HtmlTable:
         table = self._lesion_rows(scan)
         true = table.drop_duplicates("lesion").set_index("lesion").mean_dvr_true
         means = table.pivot(index="lesion", columns="method", values="mean_dvr_pred")
@@ -119,7 +130,7 @@ class PatientTables:
         header = ["Lesion", "True", *(method_name(name, short=True) for name in listed)]
         return HtmlTable("Mean DVR of each lesion by every method", header, rows, folded=len(rows) > LONG)
 
-    def _lesion_rows(self, scan):
+    def _lesion_rows(self, scan: str) -> pd.DataFrame:
         """Rows of lesions.tsv of a scan, the largest lesion first."""
         table = self._table(
             self._run.path(f"{self._folder}/lesions.tsv"),
@@ -128,7 +139,7 @@ class PatientTables:
         )
         return rows_of(table, f"lesion of {scan} above the least volume", scan=scan).sort_values("lesion")
 
-    def _quality(self, scan):
+    def _quality(self, scan: str) -> HtmlTable | None:
         """Verdicts on the registration of a scan; None where they were not judged in this run."""
         try:
             table = self._table(self._run.path(QUALITY), ("scan", "modality", "verdict"), ())

@@ -1,7 +1,8 @@
 """Tables of the report as text: rounded, with intervals, with the reason where there is nothing to show."""
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, ParamSpec
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from myelosketch.errors import InputError
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.source_tables import NothingToDrawError
 
+P = ParamSpec("P")  # what a function that makes a table takes
 MINUS = "\u2212"
 
 
@@ -16,21 +18,21 @@ class HtmlTable(NamedTuple):
     """A table ready for a page or for LaTeX: every cell is text; ``missing`` says why there are no rows."""
 
     title: str
-    header: list
-    rows: list
+    header: list[str]
+    rows: list[list[str]]
     note: str = ""
     missing: str = ""
     folded: bool = False  # shown closed, for long tables
     text_columns: int = 1  # columns from the left that hold words, the others hold numbers
-    links: dict | None = None  # text of a first cell -> address it links to
+    links: dict[str, str] | None = None  # text of a first cell -> address it links to
 
 
-def or_reason(title):
+def or_reason(title: str) -> Callable[[Callable[P, HtmlTable]], Callable[P, HtmlTable]]:
     """Decorator: a table that cannot be made becomes its title and the reason in a sentence."""
 
-    def decorate(build):
+    def decorate(build: Callable[P, HtmlTable]) -> Callable[P, HtmlTable]:
         @functools.wraps(build)
-        def built(*arguments, **options):
+        def built(*arguments: P.args, **options: P.kwargs) -> HtmlTable:
             try:
                 return build(*arguments, **options)
             except (NothingToDrawError, InputError) as reason:
@@ -41,7 +43,7 @@ def or_reason(title):
     return decorate
 
 
-def number(value, digits=2):
+def number(value: Any, digits: int = 2) -> str:
     """A number to fixed digits with a true minus sign; n/a if it is missing.
 
     >>> number(-0.1234, 3)
@@ -54,7 +56,7 @@ def number(value, digits=2):
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
-def interval(mean, low, high, digits=2):
+def interval(mean: Any, low: Any, high: Any, digits: int = 2) -> str:
     """Mean with its interval, as in ``0.75 (0.70 to 0.80)``."""
     if number(mean) == "n/a":
         return "n/a"
@@ -64,7 +66,7 @@ def interval(mean, low, high, digits=2):
     )
 
 
-def p_value(value):
+def p_value(value: Any) -> str:
     """A p value as journals print it; n/a if it is missing."""
     value = pd.to_numeric(value, errors="coerce")
     if pd.isna(value):
@@ -72,17 +74,17 @@ def p_value(value):
     return "<\u00a00.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
-def words(value):
+def words(value: Any) -> str:
     """A cell of text; n/a if it is missing."""
     return "n/a" if value is None or pd.isna(value) else str(value)
 
 
-def has_notes(table):
+def has_notes(table: pd.DataFrame) -> bool:
     """Whether a table of the run has a note in any row."""
     return "note" in table and bool(table.note.notna().any())
 
 
-def why_missing(table, column):
+def why_missing(table: pd.DataFrame, column: str) -> str:
     """Sentence with the reason of each method's n/a, from the notes of a table of the run; blank without any.
 
     Parameters
@@ -97,6 +99,6 @@ def why_missing(table, column):
     return f" n/a: {'; '.join(reasons)}." if reasons else ""
 
 
-def remark(value):
+def remark(value: Any) -> str:
     """A cell of notes; blank where there is none."""
     return "" if words(value) == "n/a" else words(value)

@@ -1,5 +1,10 @@
 """The threshold of each fold as a table: one for the whole brain, or one for each place."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -8,11 +13,14 @@ from myelosketch.io.provenance import read_json
 from myelosketch.reporting.source_tables import NothingToDrawError
 from myelosketch.reporting.tables.text import HtmlTable, number, or_reason
 
+if TYPE_CHECKING:
+    from myelosketch.io.run_files import RunFolder
+
 FROM_TO = (5, 95)  # percentiles of the places of the template
 
 
 @or_reason("Threshold of each fold")
-def threshold_table(run, *, k, reference):
+def threshold_table(run: RunFolder, *, k: float, reference: str) -> HtmlTable:
     """Healthy white matter of each fold's training controls, and the threshold it gives.
 
     Parameters
@@ -55,13 +63,13 @@ def threshold_table(run, *, k, reference):
     )
 
 
-def _place_cells(folder, pooled, k):
+def _place_cells(folder: Path, pooled: dict[str, float], k: float) -> list[str]:
     """Mean, SD and threshold over the places that are known, each as median and percentiles."""
-    mean, sd = known_places(*(folder / f"white-matter_{name}.nii.gz" for name in ("mean", "sd")), pooled)
+    mean, sd = known_places(folder / "white-matter_mean.nii.gz", folder / "white-matter_sd.nii.gz", pooled)
     return [_spread(values) for values in (mean, sd, mean - k * sd)]
 
 
-def _spread(values):
+def _spread(values: np.ndarray) -> str:
     """Median with percentiles, as in ``1.25 (1.11 to 1.32)``; n/a without a value."""
     if not values.size:
         return "n/a"
