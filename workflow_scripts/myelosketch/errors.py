@@ -1,5 +1,10 @@
 """Errors that a researcher can act on: one sentence saying what is wrong, where, and what to do."""
 
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
 
 class MyelosketchError(Exception):
     """Base of every error that is the input's, not the program's; shown without a traceback."""
@@ -13,7 +18,7 @@ class GeometryError(MyelosketchError):
     """Two images that must share one grid (shape and affine) do not."""
 
 
-def for_each(items, work):
+def for_each(items: Iterable[Item], work: Callable[[Item], object]) -> None:
     """Call ``work`` for every item, and only then tell what failed, so that one start shows all there is to mend.
 
     Parameters

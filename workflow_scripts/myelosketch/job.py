@@ -6,7 +6,9 @@ import os
 import random
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from myelosketch.errors import MyelosketchError
 
@@ -15,7 +17,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def job(snakemake):
+def job(snakemake: Any) -> Iterator[None]:
     """Run the body of a rule's script.
 
     Output of Python and of compiled libraries goes to the rule's log. Thread limits and seeds are set before
@@ -54,7 +56,7 @@ def job(snakemake):
             os._exit(1)
 
 
-def set_threads(threads):
+def set_threads(threads: int) -> None:
     """Keep every numerical library to the threads of the rule, and ants to repeatable results."""
     for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ[f"{name}_NUM_THREADS"] = str(threads)

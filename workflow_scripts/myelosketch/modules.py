@@ -12,7 +12,7 @@ IMPORT = re.compile(r"^[ \t]*from (myelosketch[\w.]*) import (\([^)]*\)|[^\n(]*)
 UNREAD = re.compile(r'^[ \t]*(?:"""(?:[^"\\]|\\.|"(?!""))*"""|#[^\n]*)?[ \t]*\n', re.MULTILINE)
 
 
-def hash_of(*modules):
+def hash_of(*modules: str) -> str:
     """Hash of library modules and of all they import, blind to docstrings and comments.
 
     Parameters
@@ -23,7 +23,8 @@ def hash_of(*modules):
     -------
     str, 16 hexadecimal digits
     """
-    found, pending = set(), [f"myelosketch.{name}" for name in modules]
+    found: set[Path] = set()
+    pending = [f"myelosketch.{name}" for name in modules]
     for name in pending:
         if not path_of(name).is_file():
             raise ValueError(f"The library has no module {name}.")
@@ -36,13 +37,13 @@ def hash_of(*modules):
     return hashlib.sha256(together.encode()).hexdigest()[:16]
 
 
-def path_of(module):
+def path_of(module: str) -> Path:
     """Path of a module by its full name, whether it exists or not."""
     return ROOT.joinpath(*module.split(".")).with_suffix(".py")
 
 
 @cache  # a module is imported by many
-def imports_of(path):
+def imports_of(path: Path) -> list[str]:
     """Names of this library's modules that one of its files imports, wherever in it."""
     found = IMPORT.findall(path.read_text(encoding="utf-8"))
     return [
@@ -53,11 +54,11 @@ def imports_of(path):
 
 
 @cache
-def digest(path):
+def digest(path: Path) -> str:
     """SHA-256 of what a module does."""
     return hashlib.sha256(without_comments(path.read_text(encoding="utf-8")).encode()).hexdigest()
 
 
-def without_comments(text):
+def without_comments(text: str) -> str:
     """The text of a module without docstrings, blank lines and lines that are comments."""
     return UNREAD.sub("", text)

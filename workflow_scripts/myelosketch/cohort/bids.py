@@ -1,9 +1,13 @@
 """The cohort table from a BIDS dataset and folders of derivatives (docs/data.md)."""
 
+from __future__ import annotations
+
 import os
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from myelosketch.cohort.bids_index import IMAGES, index_folder, leaves, misplaced
+from myelosketch.cohort.bids_index import IMAGES, BidsFile, Index, Scan, index_folder, leaves, misplaced
 from myelosketch.cohort.bids_names import (
     DEFAULT_FILTERS,
     NAMES,
@@ -19,10 +23,13 @@ from myelosketch.cohort.table import LESION_SPACES, cohort_from_rows, companions
 from myelosketch.errors import InputError
 from myelosketch.io.names import scan_name
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SHOWN = 10  # problems of one kind that are listed; the others are counted
 
 
-def read_bids(settings, exclude=()):
+def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = ()) -> tuple[pd.DataFrame, list[str]]:
     """Find the inputs of every scan of a BIDS dataset by the names of its files.
 
     Parameters
@@ -71,7 +78,7 @@ def read_bids(settings, exclude=()):
     return cohort_from_rows(rows), list(_hints(named, taken))
 
 
-def _roots(settings):
+def _roots(settings: Mapping[str, Any]) -> list[str]:
     """The dataset's folder and those of the derivatives, after checking that each is one."""
     if not settings["dataset"]:
         raise InputError(
@@ -79,7 +86,8 @@ def _roots(settings):
         )
     roots = {f"cohort.bids.derivatives.{number}": root for number, root in enumerate(settings["derivatives"])}
     roots = {"cohort.bids.dataset": settings["dataset"], **roots}
-    problems, seen = [], {}
+    problems: list[str] = []
+    seen: dict[str, str] = {}
     for key, root in roots.items():
         real = os.path.realpath(root)
         if not os.path.isdir(root):
@@ -93,7 +101,7 @@ def _roots(settings):
     return list(roots.values())
 
 
-def _named(indexes, filters):
+def _named(indexes: Sequence[Index], filters: Mapping[str, Mapping[str, Any]]) -> dict[str, list[BidsFile]]:
     """Images that may be each input by their names, before the filters: {input: list of BidsFile}."""
     by_suffix = defaultdict(list)
     for index in indexes:
@@ -112,13 +120,13 @@ def _named(indexes, filters):
     }
 
 
-def _by_scan(taken, present):
+def _by_scan(taken: Mapping[str, list[BidsFile]], present: set[str]) -> dict[Scan, dict[str, list[BidsFile]]]:
     """Candidates of each scan: {(subject, session): {input: list of BidsFile}}.
 
     A raw series with its companions (bval and bvec, or json) beside it comes before one without: a mean of the
     b = 0 images is called ``dwi`` too, and is none.
     """
-    found = defaultdict(lambda: defaultdict(list))
+    found: dict[Scan, dict[str, list[BidsFile]]] = defaultdict(lambda: defaultdict(list))
     for name, files in taken.items():
         for file in files:
             found[file.subject, file.session][name].append(file)
@@ -129,7 +137,7 @@ def _by_scan(taken, present):
     return found
 
 
-def _settle_mask_spaces(found):
+def _settle_mask_spaces(found: Mapping[Scan, dict[str, list[BidsFile]]]) -> list[str]:
     """Keep of each scan's lesion masks those in the first space of LESION_SPACES that has one.
 
     The same lesions in several spaces are no choice to be made by the user.
@@ -144,34 +152,34 @@ def _settle_mask_spaces(found):
     """
     problems = []
     for inputs in found.values():
-        by_space = defaultdict(list)
+        by_space: dict[str | None, list[BidsFile]] = defaultdict(list)
         for file in inputs.get("lesion_mask", ()):
             by_space[mask_space(file, _first(inputs, "T1w"))].append(file)
         problems += [_strange_space(file) for file in by_space.pop(None, ())]
         if by_space:
-            inputs["lesion_mask"] = by_space[min(by_space, key=LESION_SPACES.index)]
+            inputs["lesion_mask"] = by_space[min(filter(None, by_space), key=LESION_SPACES.index)]
     return problems
 
 
-def _first(inputs, name):
+def _first(inputs: Mapping[str, list[BidsFile]], name: str) -> BidsFile | None:
     return inputs[name][0] if inputs.get(name) else None
 
 
-def _space_entry(inputs):
+def _space_entry(inputs: Mapping[str, list[BidsFile]]) -> str | None:
     """Entry of the column lesion_space; blank for T1w."""
     mask = _first(inputs, "lesion_mask")
     space = mask_space(mask, _first(inputs, "T1w")) if mask else None
     return None if space == "T1w" else space
 
 
-def _strange_space(file):
+def _strange_space(file: BidsFile) -> str:
     return (
         f"{file.path} is in the space {file.entities['space']}, which is not known for lesion masks "
         f"({', '.join(LESION_SPACES)}, or that of the T1w): choose another one by cohort.bids.filters.lesion_mask."
     )
 
 
-def _dataset_scans(index, taken):
+def _dataset_scans(index: Index, taken: Mapping[str, list[BidsFile]]) -> set[Scan]:
     """Scans that the dataset itself has, by a folder or by a file: set of (subject, session)."""
     files = {
         (file.subject, file.session) for files in taken.values() for file in files if file.root == index.root
@@ -179,7 +187,11 @@ def _dataset_scans(index, taken):
     return files | set(index.scans)
 
 
-def _rows(found, scans, people):
+def _rows(
+    found: Mapping[Scan, Mapping[str, list[BidsFile]]],
+    scans: set[Scan],
+    people: Mapping[str, Mapping[str, str | None]],
+) -> tuple[list[dict[str, str | None]], list[tuple[str, str, list[BidsFile]]]]:
     """Rows of the cohort table, and the choices that are left open.
 
     Returns
@@ -205,7 +217,7 @@ def _rows(found, scans, people):
     return rows, ambiguous
 
 
-def _session_problems(scans):
+def _session_problems(scans: set[Scan]) -> list[str]:
     with_session = {subject for subject, session in scans if session}
     without = {subject for subject, session in scans if not session}
     if not with_session or not without:
@@ -216,12 +228,12 @@ def _session_problems(scans):
     ]
 
 
-def _choice(scan, name, files):
+def _choice(scan: str, name: str, files: Sequence[BidsFile]) -> str:
     paths = " or ".join(file.path for file in files)
     return f"{scan}: {name} may be {paths}: choose by a filter, or leave the scan out (cohort.exclude)."
 
 
-def _advice(ambiguous):
+def _advice(ambiguous: Sequence[tuple[str, str, list[BidsFile]]]) -> list[str]:
     """Lines to copy into the configuration: a filter for each input that leaves a choice."""
     lines = []
     for name in dict.fromkeys(name for _, name, _ in ambiguous):
@@ -233,7 +245,7 @@ def _advice(ambiguous):
     return ["For instance:", "cohort:", "  bids:", "    filters:", *lines] if lines else []
 
 
-def _hints(named, taken):
+def _hints(named: Mapping[str, list[BidsFile]], taken: Mapping[str, list[BidsFile]]) -> Iterator[str]:
     """Inputs that no scan has although files have their names: which part of the name kept them out."""
     for name, files in named.items():
         if taken[name] or not files:
@@ -245,7 +257,7 @@ def _hints(named, taken):
             if not passes(file, {key: want})
         }
         for key in sorted(keys):
-            values = sorted({entity(file, key) for file in files if entity(file, key)})
+            values = sorted({value for file in files if (value := entity(file, key))})
             yield (
                 f"{name}: none of {len(files)} files was taken, because their names have "
                 f"{_few(f'{key}-{value}' for value in values)}; if one is right, set cohort.bids.filters: "
@@ -253,19 +265,19 @@ def _hints(named, taken):
             )
 
 
-def _few(items):
-    items = list(items)
-    return ", ".join(items[:SHOWN]) + (f" and {len(items) - SHOWN} more" if len(items) > SHOWN else "")
+def _few(items: Iterable[str]) -> str:
+    texts = list(items)
+    return ", ".join(texts[:SHOWN]) + (f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else "")
 
 
-def _raise_all(dataset, kinds, advice):
+def _raise_all(dataset: str, kinds: Iterable[Iterable[str]], advice: Sequence[str]) -> None:
     """One InputError with the problems of every kind, each kind cut to SHOWN lines, and lines of advice."""
-    kinds = [list(dict.fromkeys(text for text in kind if text)) for kind in kinds]
-    count = sum(map(len, kinds))
+    shown = [list(dict.fromkeys(text for text in kind if text)) for kind in kinds]
+    count = sum(map(len, shown))
     if not count:
         return
     lines = []
-    for kind in kinds:
+    for kind in shown:
         lines += [f"  - {text}" for text in kind[:SHOWN]]
         lines += [f"  - ... and {len(kind) - SHOWN} more of this kind"] if len(kind) > SHOWN else []
     start = f"The BIDS dataset {dataset} has {count} problem{'s' if count > 1 else ''}:"

@@ -12,6 +12,7 @@ from myelosketch.cohort.table import ID_PATTERN
 from myelosketch.io.names import scan_name
 
 IMAGES = (".nii.gz", ".nii")
+Scan = tuple[str, str | None]  # subject, session
 
 
 class BidsFile(NamedTuple):
@@ -21,7 +22,7 @@ class BidsFile(NamedTuple):
     root: str
     subject: str  # of the folder it lies in
     session: str | None
-    entities: dict
+    entities: dict[str, str]
     suffix: str
     extension: str
     is_link: bool
@@ -31,12 +32,12 @@ class Index(NamedTuple):
     """What lies in a dataset or in a folder of derivatives."""
 
     root: str
-    scans: list  # (subject, session) of its folders; session is None where there is none
-    files: list  # of BidsFile
-    problems: list  # sentences
+    scans: list[Scan]  # (subject, session) of its folders; session is None where there is none
+    files: list[BidsFile]
+    problems: list[str]  # sentences
 
 
-def parse_name(name):
+def parse_name(name: str) -> tuple[dict[str, str], str, str] | None:
     """Parts of a BIDS file name.
 
     Parameters
@@ -55,7 +56,7 @@ def parse_name(name):
     return entities, suffix, dot + extension
 
 
-def index_folder(root):
+def index_folder(root: str | Path) -> Index:
     """List ``sub-*/[ses-*/][datatype/]`` of a dataset or of a folder of derivatives.
 
     Parameters
@@ -84,16 +85,16 @@ def index_folder(root):
     return index
 
 
-def misplaced(file):
+def misplaced(file: BidsFile) -> str:
     """Sentence about a file whose name belongs to another scan than its folder, or an empty string."""
-    named = file.entities.get("sub"), file.entities.get("ses")
+    named = file.entities.get("sub", ""), file.entities.get("ses")
     if named == (file.subject, file.session):
         return ""
     folder, scan = scan_name(file.subject, file.session), scan_name(*named)
     return f"{file.path} lies in the folder of {folder} but is named {scan}: move or rename it."
 
 
-def leaves(path, root):
+def leaves(path: str, root: str) -> str:
     """Sentence about a link that leads out of the dataset, or an empty string; git-annex links are no such.
 
     Parameters
@@ -111,7 +112,7 @@ def leaves(path, root):
     )
 
 
-def _annex(top):
+def _annex(top: str) -> list[str]:
     """Where git-annex keeps the content of the repository that a folder belongs to."""
     for folder in (Path(top), *Path(top).parents):
         if (folder / ".git").exists():
@@ -119,12 +120,12 @@ def _annex(top):
     return []
 
 
-def _entries(path):
+def _entries(path: str) -> list[os.DirEntry[str]]:
     with os.scandir(path) as entries:
         return sorted(entries, key=lambda entry: entry.name)
 
 
-def _identifier(index, entry, prefix):
+def _identifier(index: Index, entry: os.DirEntry[str], prefix: str) -> str | None:
     """Label of a ``sub-`` or ``ses-`` folder; None for anything else, and a problem noted if it cannot be used."""
     if not entry.name.startswith(prefix) or not entry.is_dir():
         return None
@@ -139,7 +140,7 @@ def _identifier(index, entry, prefix):
     return None if sentence else label
 
 
-def _note_files(index, entries, subject, session):
+def _note_files(index: Index, entries: list[os.DirEntry[str]], subject: str, session: str | None) -> None:
     """Note the files of a scan's folder and of the datatype folders in it (anat, dwi, pet, ...)."""
     files = [entry for entry in entries if not entry.is_dir()]
     for folder in entries:

@@ -1,12 +1,19 @@
 """Which BIDS names an input may have, and the filters that choose between several."""
 
+from __future__ import annotations
+
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from myelosketch.cohort.bids_index import BidsFile
 
 # input: (suffix, entities) of the names it may have. BEP016 for diffusion maps, and its older suffixes FA, RD, AD;
 # `roi` is the suffix of lesion masks in fMRIPrep's documentation
-NAMES = {
+NAMES: dict[str, list[tuple[str, dict[str, str]]]] = {
     "T1w": [("T1w", {})],
     "FLAIR": [("FLAIR", {})],
     "lesion_mask": [("mask", {"label": "lesion*"}), ("roi", {"label": "lesion*"})],
@@ -22,14 +29,16 @@ NAMES = {
     "pet": [("pet", {})],
     "reference_mask": [("mask", {"label": "reference*"})],
 }
-_PIB = {"trc": ["PIB", None]}
+_PIB: dict[str, list[str | None]] = {"trc": ["PIB", None]}
 # what a name must not have, unless a filter of the configuration asks for it: another space than the image's own
 # (BIDS calls that one orig), a phase image, another tracer
-DEFAULT_FILTERS = {name: {"space": ["orig", None], "part": ["mag", None]} for name in NAMES}
+DEFAULT_FILTERS: dict[str, dict[str, list[str | None]]] = {
+    name: {"space": ["orig", None], "part": ["mag", None]} for name in NAMES
+}
 DEFAULT_FILTERS["DVR"] |= _PIB
 DEFAULT_FILTERS["pet"] |= _PIB
 # spaces of a lesion mask, by the value of lesion_space in the cohort table; a name without space means T1w
-MASK_SPACES = {
+MASK_SPACES: dict[str, str | list[str | None]] = {
     "T1w": ["orig", "T1w", None],
     "FLAIR": "FLAIR",
     "dwi": "dwi",
@@ -43,12 +52,12 @@ ONLY_BY_FILTER = ("segmentation",)
 _FIRST, _LAST = ("desc", "run", "acq", "rec", "dir", "ce"), "folder"
 
 
-def entity(file, key):
+def entity(file: BidsFile, key: str) -> str | None:
     """Value of an entity of a file, None if absent; ``folder`` is the name of the folder that was indexed."""
     return Path(file.root).name if key == "folder" else file.entities.get(key)
 
 
-def accepts(wanted, value):
+def accepts(wanted: str | int | Sequence[str | int | None] | None, value: str | None) -> bool:
     """Whether a filter takes a value: case does not matter, 1 is 01, ``*`` stands for anything, None for absence.
 
     Parameters
@@ -59,7 +68,7 @@ def accepts(wanted, value):
     return any(_matches(one, value) for one in (wanted if isinstance(wanted, list) else [wanted]))
 
 
-def may_be(file, name, filters):
+def may_be(file: BidsFile, name: str, filters: Mapping[str, Any]) -> bool:
     """Whether a file's name can be that of an input, before any filter.
 
     Parameters
@@ -77,7 +86,7 @@ def may_be(file, name, filters):
     )
 
 
-def mask_space(file, t1w=None):
+def mask_space(file: BidsFile, t1w: BidsFile | None = None) -> str | None:
     """Space of a lesion mask by its name, a key of MASK_SPACES; None for a space that is not known.
 
     Parameters
@@ -91,12 +100,12 @@ def mask_space(file, t1w=None):
     return next((space for space, wanted in MASK_SPACES.items() if accepts(wanted, value)), None)
 
 
-def passes(file, filters):
+def passes(file: BidsFile, filters: Mapping[str, Any]) -> bool:
     """Whether a file passes all filters."""
     return all(accepts(want, entity(file, key)) for key, want in filters.items())
 
 
-def filter_problems(name, filters, files):
+def filter_problems(name: str, filters: Mapping[str, Any], files: Sequence[BidsFile]) -> Iterator[str]:
     """Filters that no file can pass, as sentences; a mistyped entity or value must not empty the cohort silently.
 
     Parameters
@@ -118,7 +127,7 @@ def filter_problems(name, filters, files):
             )
 
 
-def proposal(groups):
+def proposal(groups: Sequence[Sequence[BidsFile]]) -> list[str]:
     """Filters that would choose one file in every scan of an ambiguous input.
 
     Parameters
@@ -138,7 +147,7 @@ def proposal(groups):
     return [f"{{{best}: {value or 'null'}}}" for value in ordered]
 
 
-def _matches(want, value):
+def _matches(want: object, value: str | None) -> bool:
     if want is None or value is None:
         return want is value
     want = str(want)
@@ -147,13 +156,13 @@ def _matches(want, value):
     return fnmatchcase(value.lower(), want.lower())
 
 
-def _telling(files):
+def _telling(files: Sequence[BidsFile]) -> list[str]:
     """Entities whose value is another one in each of the files."""
     keys = {key for file in files for key in file.entities} | {"folder"}
     return [key for key in keys if len({entity(file, key) for file in files}) == len(files)]
 
 
-def _preference(key):
+def _preference(key: str) -> tuple[int, int, str]:
     if key in _FIRST:
         return 0, _FIRST.index(key), key
     return (2 if key == _LAST else 1), 0, key

@@ -1,17 +1,26 @@
 """Group and site of each participant of a BIDS dataset, from participants.tsv."""
 
+from __future__ import annotations
+
 from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from myelosketch.cohort.table import ID_PATTERN
 from myelosketch.errors import InputError
 from myelosketch.io.names import GROUPS
 from myelosketch.io.tables import read_table
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SHOWN = 10  # participants named in one sentence; the others are counted
 
 
-def read_people(settings, subjects):
+def read_people(
+    settings: Mapping[str, Any], subjects: Collection[str]
+) -> tuple[dict[str, dict[str, str | None]], list[str]]:
     """Read who is a patient and who a control.
 
     Parameters
@@ -34,7 +43,8 @@ def read_people(settings, subjects):
     ids = table["participant_id"].fillna("").str.removeprefix("sub-")
     groups = table[settings["group_column"]]
     sites = table[settings["site_column"]] if settings["site_column"] else [None] * len(table)
-    people, unknown, strange_sites, twice = {}, {}, {}, []
+    people: dict[str, dict[str, str | None]] = {}
+    unknown, strange_sites, twice = {}, {}, []
     for subject, group, site in zip(ids, groups, sites, strict=True):
         if not ID_PATTERN.fullmatch(subject):
             continue
@@ -46,25 +56,29 @@ def read_people(settings, subjects):
             unknown[subject] = group
         if subject in subjects and site and not ID_PATTERN.fullmatch(site):
             strange_sites[subject] = site
-        people[subject] = {"group": group_of.get(value), "site": site}
+        people[subject] = {"group": None if value is None else group_of.get(value), "site": site}
     absent = [subject for subject in subjects if subject not in people]
     values = Counter(group for group in groups if isinstance(group, str))
     found = ", ".join(f"{value!r} {count} times" for value, count in values.most_common())
     problems = [
-        absent and f"{_few(absent)}: no row in {path}: add it, with the group or n/a to leave them out.",
-        twice and f"{_few(twice)}: two rows in {path}: keep one.",
-        unknown
-        and f"{_few(unknown)}: group {_quoted(unknown)} is not in cohort.bids.groups (column "
+        f"{_few(absent)}: no row in {path}: add it, with the group or n/a to leave them out."
+        if absent
+        else "",
+        f"{_few(twice)}: two rows in {path}: keep one." if twice else "",
+        f"{_few(unknown)}: group {_quoted(unknown)} is not in cohort.bids.groups (column "
         f"{settings['group_column']} of {path} has {found}): add the value there, or "
-        "write n/a to leave them out.",
-        strange_sites
-        and f"{_few(strange_sites)}: site {_quoted(strange_sites)} must be letters and digits only (column "
-        f"{settings['site_column']} of {path}).",
+        "write n/a to leave them out."
+        if unknown
+        else "",
+        f"{_few(strange_sites)}: site {_quoted(strange_sites)} must be letters and digits only (column "
+        f"{settings['site_column']} of {path})."
+        if strange_sites
+        else "",
     ]
     return people, [sentence for sentence in problems if sentence]
 
 
-def _table(settings):
+def _table(settings: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:
     path = Path(settings["participants"] or Path(settings["dataset"]) / "participants.tsv")
     if not path.is_file():
         raise InputError(
@@ -83,7 +97,7 @@ def _table(settings):
     return path, table
 
 
-def _group_values(groups):
+def _group_values(groups: Mapping[str, Sequence[Any]]) -> dict[str, str]:
     """Values of the group column, lower case, to MS or HC."""
     patients, controls = ({str(value).strip().casefold() for value in groups[group]} for group in GROUPS)
     both = sorted(patients & controls)
@@ -94,10 +108,10 @@ def _group_values(groups):
     return {**dict.fromkeys(patients, "MS"), **dict.fromkeys(controls, "HC")}
 
 
-def _quoted(found):
+def _quoted(found: Mapping[str, str]) -> str:
     return ", ".join(repr(value) for value in sorted(set(found.values())))
 
 
-def _few(subjects):
+def _few(subjects: Iterable[str]) -> str:
     names = [f"sub-{subject}" for subject in subjects]
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -3,7 +3,9 @@
 import difflib
 import functools
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import yaml
@@ -41,7 +43,7 @@ _FOUND_NAMES = {
 }
 
 
-def check_config(config, schema_path):
+def check_config(config: Mapping[str, Any], schema_path: str | Path) -> None:
     """Compare a configuration with its JSON schema and report all that is wrong.
 
     Parameters
@@ -61,12 +63,12 @@ def check_config(config, schema_path):
 
 
 @functools.cache  # every variant of the ablations is checked too
-def read_schema(path):
+def read_schema(path: str | Path) -> dict[str, Any]:
     """The JSON schema in a YAML file, dict."""
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
 
 
-def config_problems(config, schema):
+def config_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """List of sentences, one per problem, sorted by key path (see ``check_config``)."""
     validator = jsonschema.Draft202012Validator(schema)
     problems = []
@@ -75,23 +77,24 @@ def config_problems(config, schema):
     return list(dict.fromkeys([*problems, *_out_of_order(config, schema)]))
 
 
-def _out_of_order(config, schema):
+def _out_of_order(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Numbers in the wrong order, one sentence each; what the schema refuses by itself is left to it."""
     problems = []
     for key, limit in _AT_MOST:
         value, most = _number(config, schema, key), _number(config, schema, limit)
-        if None not in (value, most) and value > most:
+        if value is not None and most is not None and value > most:
             problems.append(f"{key}: found {value:g}, expected at most {limit} ({most:g})")
     for key in _RISING:
         values = _at(config, schema, key)
-        numbers = [_as_number(value) for value in values] if isinstance(values, list) else []
-        if len(numbers) == 2 and None not in numbers and not numbers[0] < numbers[1]:
+        given = values if isinstance(values, list) else []
+        numbers = [number for number in map(_as_number, given) if number is not None]
+        if len(given) == len(numbers) == 2 and not numbers[0] < numbers[1]:
             shown = ", ".join(f"{number:g}" for number in numbers)
             problems.append(f"{key}: found [{shown}], expected the first number below the last one")
     return problems
 
 
-def _at(config, schema, key):
+def _at(config: Any, schema: Mapping[str, Any], key: str) -> Any:
     """What a configuration holds at a dotted key: its value, the default, or None where a section is none."""
     for name in key.split("."):
         schema = schema.get("properties", {}).get(name, {})  # a study has sections of its own
@@ -99,15 +102,15 @@ def _at(config, schema, key):
     return config
 
 
-def _number(config, schema, key):
+def _number(config: Mapping[str, Any], schema: Mapping[str, Any], key: str) -> float | None:
     return _as_number(_at(config, schema, key))
 
 
-def _as_number(value):
+def _as_number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _sentences(error):
+def _sentences(error: jsonschema.ValidationError) -> list[str]:
     key = ".".join(map(str, error.absolute_path))
     if error.validator == "additionalProperties":
         return [
@@ -137,7 +140,7 @@ def _sentences(error):
     return [f"{key or 'the configuration'}: found {_found(error.instance)}, expected {expected}"]
 
 
-def _unknown_key(parent, name, error):
+def _unknown_key(parent: str, name: object, error: jsonschema.ValidationError) -> str:
     if not parent and name in _STUDIES:
         return f"{name}: belongs to the study studies/{name}; move it to a file for that study (see its README.md)"
     sentence = f"{_join(parent, name)}: unknown key"
@@ -149,15 +152,15 @@ def _unknown_key(parent, name, error):
     return f"{sentence}; valid here: {', '.join(sorted(error.schema['properties']))}"
 
 
-def _fits_a_pattern(name, schema):
+def _fits_a_pattern(name: object, schema: Mapping[str, Any]) -> bool:
     return any(re.search(pattern, str(name)) for pattern in schema.get("patternProperties", ()))
 
 
-def _expected(schema, name):
+def _expected(schema: Mapping[str, Any], name: str) -> str:
     return _types(schema["properties"].get(name, {}).get("type", "a value"))
 
 
-def accepted(schema):
+def accepted(schema: Mapping[str, Any]) -> str:
     """What a part of the schema accepts, in words."""
     if "anyOf" in schema:
         return " or ".join(map(accepted, schema["anyOf"]))
@@ -178,7 +181,7 @@ def accepted(schema):
     return f"{words} ({' and '.join(limits)})" if limits else words
 
 
-def _count(schema):
+def _count(schema: Mapping[str, Any]) -> str:
     """How many entries a list holds, as a word before "entries"; blank where any number does, or any but none."""
     fewest, most = schema.get("minItems", 0), schema.get("maxItems")
     if fewest == most:
@@ -186,20 +189,20 @@ def _count(schema):
     return f"at least {fewest} " if fewest > 1 else ""
 
 
-def _types(names):
+def _types(names: str | Sequence[str]) -> str:
     names = [names] if isinstance(names, str) else names
     return " or ".join(_TYPE_NAMES.get(name, name) for name in names)
 
 
-def _found(value):
+def _found(value: Any) -> str:
     if isinstance(value, dict | list) or value is None:
         return _TYPE_NAMES[_FOUND_NAMES.get(type(value), "null")]
     return f"{_show(value)} ({_TYPE_NAMES[_FOUND_NAMES[type(value)]]})"
 
 
-def _show(value):
+def _show(value: Any) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
 
 
-def _join(parent, name):
+def _join(parent: str, name: object) -> str:
     return f"{parent}.{name}" if parent else str(name)

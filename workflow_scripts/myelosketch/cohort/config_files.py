@@ -2,6 +2,8 @@
 
 import re
 import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import yaml
 
@@ -19,7 +21,7 @@ expected there, all of them at once.
 PAGE_HEADER = ("| key | default | accepted | meaning |", "| --- | --- | --- | --- |")
 
 
-def render_config(schema):
+def render_config(schema: Mapping[str, Any]) -> str:
     """The file config.yaml.
 
     Parameters
@@ -36,7 +38,7 @@ def render_config(schema):
     return "\n".join(lines) + "\n"
 
 
-def render_page(schema):
+def render_page(schema: Mapping[str, Any]) -> str:
     """The file docs/configuration.md.
 
     Parameters
@@ -56,12 +58,12 @@ def render_page(schema):
     return "\n".join(lines) + "\n"
 
 
-def is_section(part):
+def is_section(part: Mapping[str, Any]) -> bool:
     """Whether a part of the schema is a section of settings: its keys are fixed, and each has a default."""
     return bool(part.get("type") == "object" and part.get("properties"))
 
 
-def settings(name, part):
+def settings(name: str, part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(dotted key, part of the schema) of the settings at a top-level key, and of the sections within it."""
     if not is_section(part):
         yield name, part
@@ -73,12 +75,12 @@ def settings(name, part):
         yield from settings(key, below)
 
 
-def sentence(part):
+def sentence(part: Mapping[str, Any]) -> str:
     """What a setting means, str: its description with the limits in place of ``{range}``."""
     return part["description"].replace("{range}", limits(part))
 
 
-def limits(part):
+def limits(part: Mapping[str, Any]) -> str:
     """Smallest and largest accepted number, such as "0-1" or "above 0 to 1"; blank without any.
 
     Those of a list are its entries', those of a section its settings', where these agree.
@@ -98,13 +100,13 @@ def limits(part):
     return _number(low, "at least ") or _number(high, "at most ") or start or end
 
 
-def _number(value, word=""):
+def _number(value: float | None, word: str = "") -> str:
     if value is None:
         return ""
     return f"{word}{int(value) if value == int(value) else value}"
 
 
-def _config_lines(name, part, indent):
+def _config_lines(name: str, part: Mapping[str, Any], indent: str) -> list[str]:
     lines = ["", *_comment(part["$comment"], ""), ""] if "$comment" in part else []
     lines += _comment(sentence(part), indent)
     default = part["default"]
@@ -119,7 +121,7 @@ def _config_lines(name, part, indent):
     return lines
 
 
-def _comment(text, indent):
+def _comment(text: str, indent: str) -> list[str]:
     """Lines of a comment; an example in brackets stays on one of them."""
     start = f"{indent}# "
     wrapper = textwrap.TextWrapper(
@@ -132,7 +134,7 @@ def _comment(text, indent):
     return lines
 
 
-def _as_yaml(value):
+def _as_yaml(value: Any) -> str:
     """A value on one line of YAML, with double quotes where it needs any."""
     if isinstance(value, str) and (not value or yaml.safe_load(value) != value):
         return f'"{value}"'
@@ -140,7 +142,7 @@ def _as_yaml(value):
     return text.removesuffix("...\n").rstrip("\n")
 
 
-def _row(key, part, schema):
+def _row(key: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     """A setting, or the heading of a section within a section, as a row of the page."""
     default = "" if is_section(part) else f"`{_as_yaml(part['default'])}`"
     allowed = "" if is_section(part) else accepted(_resolved(part, schema))
@@ -148,17 +150,17 @@ def _row(key, part, schema):
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _literal(text):
+def _literal(text: str) -> str:
     """Text whose asterisks Markdown leaves alone."""
     return text.replace("*", "\\*")
 
 
-def _linked(text):
+def _linked(text: str) -> str:
     """Text of the page whose names of other pages are links."""
     return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text)
 
 
-def _resolved(part, schema):
+def _resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """A part of the schema with what it refers to under ``$defs``."""
     if "$ref" not in part:
         return part

@@ -1,7 +1,9 @@
 """A finished run as its results tell it: the configuration, the scans and the folds that a study reads."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from myelosketch.cohort.plan import Cohort
 from myelosketch.errors import InputError
@@ -26,15 +28,15 @@ class FinishedRun:
     """
 
     results: str
-    config: dict
+    config: dict[str, Any]
     cohort: Cohort
 
-    def derivative(self, key, scan):
+    def derivative(self, key: str, scan: str) -> str:
         """Path of a derivative of a scan (keys: `names.pattern`)."""
         return names.path(self.results, key, scan=scan)
 
 
-def read_run(results, *, finish=FINISH):
+def read_run(results: str, *, finish: str = FINISH) -> FinishedRun:
     """Read what a run says of itself.
 
     Parameters
@@ -58,7 +60,7 @@ def read_run(results, *, finish=FINISH):
     return FinishedRun(results, read_json(config), planned)
 
 
-def check_present(paths, *, finish=FINISH):
+def check_present(paths: Iterable[str | Path], *, finish: str = FINISH) -> None:
     """Check that a study finds the files of the run that it reads.
 
     Parameters

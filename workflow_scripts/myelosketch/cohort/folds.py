@@ -1,5 +1,8 @@
 """Cross-validation folds: by participant, stratified by group, written to a file, replaceable."""
 
+from collections.abc import Collection
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +13,7 @@ from myelosketch.io.tables import read_table
 EXTERNAL_FOLD = 0  # its models learn from every internal scan; the folds of the cross-validation count from 1
 
 
-def assign_folds(cohort, n_folds, seed):
+def assign_folds(cohort: pd.DataFrame, n_folds: int, seed: int) -> pd.DataFrame:
     """Deal the participants of each group over the folds, at random but repeatably (docs/method.md, decision 11).
 
     With 18 patients, 10 controls and 3 folds this gives 6/6/6 patients and 3/3/4 controls.
@@ -40,7 +43,7 @@ def assign_folds(cohort, n_folds, seed):
     return people.assign(fold=fold)
 
 
-def read_folds(path, cohort):
+def read_folds(path: str | Path, cohort: pd.DataFrame) -> pd.DataFrame:
     """Read a user's folds and hold them against the cohort.
 
     Parameters
@@ -91,7 +94,7 @@ def read_folds(path, cohort):
     return people
 
 
-def split_external(cohort, sites):
+def split_external(cohort: pd.DataFrame, sites: Collection[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Separate the scans that models may learn from and those of sites kept for testing generalisation (ours).
 
     Parameters
@@ -123,13 +126,13 @@ def split_external(cohort, sites):
     return cohort[~outside], cohort[outside]
 
 
-def with_external(folds, external):
+def with_external(folds: pd.DataFrame, external: pd.DataFrame) -> pd.DataFrame:
     """The folds with external participants added as EXTERNAL_FOLD: tested by models of all internal ones."""
     people = external[["subject", "group"]].drop_duplicates(ignore_index=True)
     return pd.concat([folds, people.assign(fold=EXTERNAL_FOLD)], ignore_index=True)
 
 
-def check_group_sizes(people, n_folds):
+def check_group_sizes(people: pd.DataFrame, n_folds: int) -> None:
     """Each group must fill every fold.
 
     Raises

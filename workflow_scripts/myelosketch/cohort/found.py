@@ -1,6 +1,9 @@
 """The table of all scans found, complete or not, to be looked at, edited and used with ``cohort.source: table``."""
 
 import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -8,7 +11,7 @@ from myelosketch.cohort.table import COLUMNS, FILE_COLUMNS
 from myelosketch.io.tables import write_table
 
 
-def write_found(rows, path):
+def write_found(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     """Write a cohort table that can be read again from any folder: its paths are absolute.
 
     Parameters

@@ -1,7 +1,9 @@
 """The cohort as the workflow plans it: who is in, who is left out, and which fold holds whom out."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -30,75 +32,77 @@ class Cohort:
     folds: pd.DataFrame
 
     @cached_property
-    def scans(self):
+    def scans(self) -> list[str]:
         """Names of the scans, list of str."""
         return self.included["scan"].tolist()
 
     @cached_property
-    def rows(self):
+    def rows(self) -> dict[str, dict[str, Any]]:
         """Row of the cohort table of each scan, dict of dict."""
         return {row["scan"]: row for row in self.included.to_dict("records")}
 
     @cached_property
-    def group(self):
+    def group(self) -> dict[str, str]:
         """MS or HC of each scan, dict."""
         return {scan: row["group"] for scan, row in self.rows.items()}
 
     @cached_property
-    def fold(self):
+    def fold(self) -> dict[str, int]:
         """Fold that holds each scan out, dict."""
         of_subject = dict(zip(self.folds["subject"], self.folds["fold"].astype(int), strict=True))
         return {scan: of_subject[names.subject_of(scan)] for scan in self.scans}
 
     @cached_property
-    def fold_ids(self):
+    def fold_ids(self) -> list[int]:
         """All folds, sorted; EXTERNAL_FOLD among them where there is an external site."""
         return sorted(set(self.fold.values()))
 
     @cached_property
-    def cross_validation(self):
+    def cross_validation(self) -> list[int]:
         """Folds of the cross-validation, sorted."""
         return [fold for fold in self.fold_ids if fold != EXTERNAL_FOLD]
 
     @cached_property
-    def internal(self):
+    def internal(self) -> list[str]:
         """Scans of the cross-validation; never in one table or figure with those of external sites."""
         return [scan for scan in self.scans if self.fold[scan] != EXTERNAL_FOLD]
 
     @cached_property
-    def external(self):
+    def external(self) -> list[str]:
         """Scans of external sites."""
         return [scan for scan in self.scans if self.fold[scan] == EXTERNAL_FOLD]
 
     @cached_property
-    def patients(self):
+    def patients(self) -> list[str]:
         """Scans of patients, without those of external sites."""
         return [scan for scan in self.internal if self.group[scan] == "MS"]
 
     @cached_property
-    def participants(self):
+    def participants(self) -> dict[str, str]:
         """Group of each participant of the cross-validation, dict."""
         return {names.subject_of(scan): self.group[scan] for scan in self.internal}
 
     @cached_property
-    def on_flair(self):
+    def on_flair(self) -> set[str]:
         """Scans whose lesions are drawn, or have to be found, on their FLAIR."""
         return {scan for scan, row in self.rows.items() if needs_flair(row)}
 
-    def held_out(self, fold):
+    def held_out(self, fold: int | str) -> list[str]:
         """Scans that a fold holds out."""
         return [scan for scan in self.scans if self.fold[scan] == int(fold)]
 
-    def train_scans(self, fold):
+    def train_scans(self, fold: int | str) -> list[str]:
         """Scans that the models of a fold learn from."""
         return [scan for scan in self.internal if self.fold[scan] != int(fold)]
 
-    def train_controls(self, fold):
+    def train_controls(self, fold: int | str) -> list[str]:
         """Training scans of a fold that are controls."""
         return [scan for scan in self.train_scans(fold) if self.group[scan] == "HC"]
 
 
-def find_scans(settings, *, simulated, warn):
+def find_scans(
+    settings: Mapping[str, Any], *, simulated: Sequence[Mapping[str, Any]], warn: Callable[[str], object]
+) -> pd.DataFrame:
     """Every scan of the configured source, complete or not.
 
     Parameters
@@ -121,7 +125,13 @@ def find_scans(settings, *, simulated, warn):
     return table
 
 
-def plan_cohort(config, *, simulated, external_sites, warn):
+def plan_cohort(
+    config: Mapping[str, Any],
+    *,
+    simulated: Sequence[Mapping[str, Any]],
+    external_sites: Iterable[str],
+    warn: Callable[[str], object],
+) -> Cohort:
     """The cohort of a run, from the configuration and the cohort's table alone.
 
     Parameters

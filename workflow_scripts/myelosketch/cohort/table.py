@@ -1,7 +1,9 @@
 """The cohort table: one row per scan, whatever the source; who is complete and who is left out."""
 
 import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -23,7 +25,7 @@ COLUMNS = ("subject", "session", "group", "site", "lesion_space", *FILE_COLUMNS)
 LESION_SPACES = ("T1w", "FLAIR", "dwi", "MTR", "MNI152")
 
 
-def cohort_from_rows(rows):
+def cohort_from_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Cohort table from dictionaries (the simulated cohort), with every column present.
 
     Returns
@@ -36,7 +38,7 @@ def cohort_from_rows(rows):
     return table
 
 
-def read_cohort(path):
+def read_cohort(path: str | Path) -> pd.DataFrame:
     """Read and check a user's cohort table (TSV or CSV); file paths may be relative to the table.
 
     Parameters
@@ -74,14 +76,14 @@ def read_cohort(path):
     return cohort_from_rows(table.to_dict("records"))
 
 
-def _needed_columns(present):
+def _needed_columns(present: Iterable[str]) -> list[str]:
     """Columns a table must have: a map only where no column could hold what it is derived from."""
     derived = {name for maps, raw in SOURCES if set(raw) & set(present) for name in maps}
     needed = ("subject", "group", "T1w", "lesion_mask", *MAPS)
     return [name for name in needed if name not in derived]
 
 
-def companions(name, path):
+def companions(name: str, path: str | Path) -> dict[str, str]:
     """Files that belong to a raw series and have its name: ``.bval``, ``.bvec`` or ``.json`` for ``.nii.gz``.
 
     Parameters
@@ -96,7 +98,7 @@ def companions(name, path):
     return {kind: str(sidecar_path(path).with_suffix(f".{kind}")) for kind in COMPANIONS.get(name, ())}
 
 
-def used_inputs(row, *, reference="mask"):
+def used_inputs(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]:
     """Columns of a scan whose files the workflow opens; a map that is given wins over the raw images.
 
     Parameters
@@ -116,7 +118,7 @@ def used_inputs(row, *, reference="mask"):
     return [name for name in FILE_COLUMNS if name in used and row.get(name)]
 
 
-def used_files(row, *, reference="mask"):
+def used_files(row: Mapping[str, Any], *, reference: str = "mask") -> dict[str, str]:
     """Paths of all files of a scan that the workflow opens, companions included, by a name for messages."""
     files = {name: row[name] for name in used_inputs(row, reference=reference)}
     beside = {
@@ -125,25 +127,25 @@ def used_files(row, *, reference="mask"):
     return files | beside
 
 
-def lesion_space(row):
+def lesion_space(row: Mapping[str, Any]) -> str:
     """Image that a scan's lesion mask was drawn on, one of LESION_SPACES; T1w where the table says nothing."""
     return row.get("lesion_space") or "T1w"
 
 
-def lesion_source(row):
+def lesion_source(row: Mapping[str, Any]) -> str:
     """Where a scan's lesions come from: ``mask``, ``flair`` (found on it) or ``none`` (controls)."""
     if row.get("lesion_mask"):
         return "mask"
     return "flair" if row["group"] == "MS" and row.get("FLAIR") else "none"
 
 
-def needs_flair(row):
+def needs_flair(row: Mapping[str, Any]) -> bool:
     """Whether a scan's FLAIR has to be brought to its T1w: for a mask drawn on it, or to find lesions on it."""
     source = lesion_source(row)
     return source == "flair" or (source == "mask" and lesion_space(row) == "FLAIR")
 
 
-def _row_problems(table):
+def _row_problems(table: pd.DataFrame) -> list[str]:
     problems = [] if len(table) else ["no rows: give one row per scan"]
     for number, row in enumerate(table.to_dict("records"), start=2):  # line 1 is the header
         for name in ("subject", "session", "site"):
@@ -174,7 +176,14 @@ def _row_problems(table):
     return problems
 
 
-def split_complete(table, *, exclude=(), check_files=True, reference="mask", without_mask="leave_out"):
+def split_complete(
+    table: pd.DataFrame,
+    *,
+    exclude: Collection[str] = (),
+    check_files: bool = True,
+    reference: str = "mask",
+    without_mask: str = "leave_out",
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Separate the scans that have all they need from those that do not.
 
     Parameters
@@ -210,7 +219,7 @@ def split_complete(table, *, exclude=(), check_files=True, reference="mask", wit
     return table[~left_out].reset_index(drop=True), excluded.reset_index(drop=True)
 
 
-def _reason(row, check_files, reference, without_mask):
+def _reason(row: Mapping[str, Any], check_files: bool, reference: str, without_mask: str) -> str:
     if not row["group"]:
         return "no group"
     missing = _missing(row, reference, without_mask)
@@ -231,14 +240,14 @@ def _reason(row, check_files, reference, without_mask):
     return "; ".join(f"{start}: {', '.join(items)}" for start, items in parts.items() if items)
 
 
-def _way_to_lesions(row):
+def _way_to_lesions(row: Mapping[str, Any]) -> str:
     """What to do for a patient without a lesion mask."""
     if row["FLAIR"]:
         return "to find lesions on its FLAIR, set lesions.without_mask: flair"
     return "give one, or a FLAIR on which lesions can be found with lesions.without_mask: flair"
 
 
-def _missing(row, reference, without_mask):
+def _missing(row: Mapping[str, Any], reference: str, without_mask: str) -> list[str]:
     """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images."""
     on_flair = without_mask == "flair" and row["FLAIR"]
     needed = ["T1w"] + (["lesion_mask"] if row["group"] == "MS" and not on_flair else [])
@@ -250,7 +259,7 @@ def _missing(row, reference, without_mask):
     return [name for name in needed if not row[name]]
 
 
-def _listing(start, problems):
+def _listing(start: str, problems: Sequence[str]) -> str:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     lines = "\n".join(f"  - {problem}" for problem in problems)
     return f"{start} {count}:\n{lines}"

@@ -1,5 +1,6 @@
 """What the images of one scan say about each other: grids, swaps, overlap in space, lesions against brain."""
 
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ ONE_GRID = (
 # one image takes part in the comparison of boxes for all of its acquisition
 PLACED = ("FLAIR", "segmentation", "FA", "MTR", "DVR", "dwi", "mt_on", "pet")
 # what a lesion mask in a space is compared with: the first of these that the scan brings
-DRAWN_ON = {
+DRAWN_ON: dict[str, tuple[str, ...]] = {
     "T1w": ("T1w",),
     "FLAIR": ("FLAIR",),
     "dwi": ("FA", "dwi"),
@@ -40,7 +41,9 @@ WHITE_SHARE = 0.4
 BRAIN_ML = 1400.0
 
 
-def scan_findings(volumes, sound, lesion_space="T1w"):
+def scan_findings(
+    volumes: Mapping[str, Volume], sound: Collection[str], lesion_space: str = "T1w"
+) -> list[Finding]:
     """Findings about the images of a scan together.
 
     Parameters
@@ -62,13 +65,13 @@ def scan_findings(volumes, sound, lesion_space="T1w"):
     ]
 
 
-def _grids(volumes, lesion_space):
+def _grids(volumes: Mapping[str, Volume], lesion_space: str) -> list[tuple[str, str]]:
     """Pairs of images that must share a grid, with the image that the lesion mask was drawn on."""
     under = next((name for name in DRAWN_ON[lesion_space] if name in volumes), None)
     return [*ONE_GRID, *([(under, "lesion_mask")] if under else [])]
 
 
-def _grid_findings(volumes, pairs):
+def _grid_findings(volumes: Mapping[str, Volume], pairs: Iterable[tuple[str, str]]) -> Iterator[Finding]:
     for first, second in pairs:
         if first not in volumes or second not in volumes:
             continue
@@ -76,16 +79,16 @@ def _grid_findings(volumes, pairs):
         try:
             check_same_grid(one, other)
         except GeometryError as error:
-            what = str(error).split(": ")[0]
+            what, file = str(error).split(": ")[0], Path(volumes[first].path or "").name
             yield Finding(
-                "grids", second, f"does not share the grid of {first} ({Path(volumes[first].path).name}; {what})",
+                "grids", second, f"does not share the grid of {first} ({file}; {what})",
                 "resample one onto the other" + (
                     ", or name the image it was drawn on in lesion_space" if second == "lesion_mask" else ""
                 ),
             )  # fmt: skip
 
 
-def _swap_findings(volumes):
+def _swap_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
     share = _share_below(volumes.get("AD"), volumes.get("RD"))
     if share > SWAPPED:
         yield Finding(
@@ -104,7 +107,7 @@ def _swap_findings(volumes):
         )  # fmt: skip
 
 
-def _share_below(larger, smaller):
+def _share_below(larger: Volume | None, smaller: Volume | None) -> float:
     """Share of the voxels where both are above 0 in which ``larger`` is the smaller one; 0 if not comparable."""
     if larger is None or smaller is None or larger.shape != smaller.shape:
         return 0.0
@@ -112,12 +115,13 @@ def _share_below(larger, smaller):
     return float((larger.data[inside] < smaller.data[inside]).mean()) if inside.any() else 0.0
 
 
-def _overlap_findings(volumes):
-    boxes = {name: content_box_mm(volume) for name, volume in volumes.items()}
-    if boxes.get("T1w") is None:
+def _overlap_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
+    found = {name: content_box_mm(volume) for name, volume in volumes.items()}
+    boxes = {name: box for name, box in found.items() if box is not None}
+    if "T1w" not in boxes:
         return
     for name in PLACED:
-        if boxes.get(name) is None:
+        if name not in boxes:
             continue
         share = overlap(boxes["T1w"], boxes[name])
         if share < (MIN_OVERLAP_SAME_WORLD if name == "segmentation" else MIN_OVERLAP):
@@ -129,7 +133,7 @@ def _overlap_findings(volumes):
             )  # fmt: skip
 
 
-def _template_findings(volumes, lesion_space):
+def _template_findings(volumes: Mapping[str, Volume], lesion_space: str) -> Iterator[Finding]:
     """A mask in the template's space lies in the template's brain."""
     if lesion_space != "MNI152" or "lesion_mask" not in volumes:
         return
@@ -143,7 +147,7 @@ def _template_findings(volumes, lesion_space):
         )  # fmt: skip
 
 
-def content_box_mm(volume):
+def content_box_mm(volume: Volume) -> np.ndarray | None:
     """World box of the content of an image: array (2, 3), lowest and highest corner, mm; None if it is empty."""
     positive = volume.data[volume.data > 0]
     if not positive.size:
@@ -155,19 +159,19 @@ def content_box_mm(volume):
     return np.stack([corners.min(axis=0), corners.max(axis=0)])
 
 
-def content_sides_mm(volume):
+def content_sides_mm(volume: Volume) -> np.ndarray | None:
     """Sides of the content along the image's own axes, mm, (3,); None if it is empty."""
     box = content_box_mm(Volume(volume.data, np.diag([*volume.voxel_size, 1.0])))
     return None if box is None else box[1] - box[0]
 
 
-def overlap(first, second):
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
     """Volume that two boxes (2, 3) share, as a part of the smaller one, 0-1."""
     shared = np.clip(np.minimum(first[1], second[1]) - np.maximum(first[0], second[0]), 0, None).prod()
     return float(shared / min((box[1] - box[0]).prod() for box in (first, second)))
 
 
-def _lesion_findings(volumes):
+def _lesion_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
     if not {"T1w", "lesion_mask"} <= set(volumes):
         return
     head, mask = volumes["T1w"], volumes["lesion_mask"]

@@ -1,5 +1,6 @@
 """The checks of the intake, by name: what each finds and how grave it is."""
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from myelosketch.errors import InputError
@@ -62,17 +63,23 @@ class Finding(NamedTuple):
     way_out: str
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         return CHECKS[self.check]
 
 
-def is_accepted(check, scan, accept):
+def is_accepted(check: str, scan: str, accept: Mapping[str, Collection[str]]) -> bool:
     """Whether the configuration accepts a suspicion: ``cohort.accept`` by scan, or under ``all``."""
     named = {*accept.get(scan, ()), *accept.get("all", ())}
     return CHECKS[check] == SUSPICIOUS and check in named
 
 
-def check_accept(accept, scans, *, key="cohort.accept", also=("all",)):
+def check_accept(
+    accept: Mapping[str, object],
+    scans: Collection[str],
+    *,
+    key: str = "cohort.accept",
+    also: Sequence[str] = ("all",),
+) -> None:
     """A setting that accepts findings may name scans of the cohort only.
 
     Parameters
@@ -94,16 +101,16 @@ def check_accept(accept, scans, *, key="cohort.accept", also=("all",)):
         )
 
 
-def worst(verdicts):
+def worst(verdicts: Iterable[str]) -> str:
     """The gravest of some verdicts; ok if there are none."""
     return min([*verdicts, OK], key=_GRAVITY.index)
 
 
-def sentence(scan, file, finding):
+def sentence(scan: str, file: str, finding: Finding) -> str:
     """The line a user reads, as in ``sub-01: FA (fa.nii.gz) holds 3 voxels that are NaN: set them to 0.``"""
     return f"{scan}: {finding.input} ({file}) {finding.reason}: {ended(finding.way_out)}"
 
 
-def ended(text):
+def ended(text: str) -> str:
     """A sentence with its full stop, unless it ends as a question."""
     return text if text.endswith("?") else f"{text}."

@@ -1,5 +1,9 @@
 """What the intake says: of one scan before its first job, and of all of them in one table."""
 
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
 from myelosketch.errors import InputError
@@ -18,7 +22,9 @@ TABLE_COLUMNS = [
 BETWEEN_ROWS = " | "
 
 
-def gather_intake(inspections, out, accept):
+def gather_intake(
+    inspections: Iterable[str | Path], out: str | Path, accept: Mapping[str, Collection[str]]
+) -> None:
     """Write the table of the intake: one row per scan and file, with the verdict on it.
 
     Parameters
@@ -33,12 +39,12 @@ def gather_intake(inspections, out, accept):
     write_table(pd.DataFrame(rows, columns=TABLE_COLUMNS), out)
 
 
-def read_inspections(paths):
+def read_inspections(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
     """All scans of the JSON files of ``inspection.inspect_scan``, a list of dict."""
     return [read_json(path) for path in paths]
 
 
-def refuse_scan(inspection, accept):
+def refuse_scan(inspection: str | Path, accept: Mapping[str, Collection[str]]) -> None:
     """Stop the first job of a scan that is refused, or suspicious and not accepted.
 
     Parameters
@@ -57,7 +63,7 @@ def refuse_scan(inspection, accept):
         raise InputError(stop)
 
 
-def admit_scans(intake, out):
+def admit_scans(intake: str | Path, out: str | Path) -> None:
     """Say what is wrong with the cohort, or that every scan of it is ok or accepted.
 
     Parameters
@@ -86,14 +92,14 @@ def admit_scans(intake, out):
     write_table(pd.DataFrame(verdicts, columns=["scan", "group", "verdict", "accepted"]), out)
 
 
-def add_repeated(scans):
+def add_repeated(scans: Iterable[dict[str, Any]]) -> None:
     """Add the findings that need more than one scan: one image under two participants or sessions.
 
     Parameters
     ----------
     scans : list of dict as of ``inspection.inspect_scan``; changed in place
     """
-    seen = {}
+    seen: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for scan in scans:
         for file in scan["files"]:
             digest = file.get("voxels_sha256")
@@ -109,7 +115,7 @@ def add_repeated(scans):
                 scan["findings"].append(_same_t1w(name, others[0]))
 
 
-def _same_image(name, other):
+def _same_image(name: str, other: str) -> dict[str, str]:
     finding = Finding(
         "same_file", name, f"is the same image as that of {other}",
         f"correct the table, or leave one of them out with cohort.exclude: [{other}]",
@@ -117,18 +123,20 @@ def _same_image(name, other):
     return {**finding._asdict(), "verdict": finding.verdict}
 
 
-def _same_t1w(name, other):
+def _same_t1w(name: str, other: str) -> dict[str, str]:
     finding = Finding(
         "same_session", name, f"is the same image as that of {other}", "was a session's own T1w not exported?"
     )
     return {**finding._asdict(), "verdict": finding.verdict}
 
 
-def _subject(scan):
+def _subject(scan: str) -> str:
     return scan.split("_")[0]
 
 
-def _row(scan, file, accept):
+def _row(
+    scan: Mapping[str, Any], file: Mapping[str, Any], accept: Mapping[str, Collection[str]]
+) -> dict[str, Any]:
     """One row of the table: the file's facts, and its findings, the gravest first."""
     found = [entry for entry in scan["findings"] if entry["input"] == file["input"]]
     found.sort(key=lambda entry: entry["verdict"] != REFUSED)
@@ -146,11 +154,11 @@ def _row(scan, file, accept):
     }
 
 
-def _text(value):
+def _text(value: Any) -> Any:
     return "x".join(f"{side:.4g}" for side in value) if isinstance(value, list) else value
 
 
-def _stops(table):
+def _stops(table: pd.DataFrame) -> str:
     """The message about all refused and suspicious scans of a table; empty if there are none."""
     refused = table[table.verdict == REFUSED]
     gone = list(dict.fromkeys(refused.scan))
@@ -175,7 +183,7 @@ def _stops(table):
     return "\n".join(lines)
 
 
-def _sentences(table, entry):
+def _sentences(table: pd.DataFrame, entry: Callable[[str, str], str]) -> Iterator[str]:
     for row in table.to_dict("records"):
         accepted = set((row["accepted"] or "").split(BETWEEN_ROWS))
         parts = (row[key].split(BETWEEN_ROWS) for key in ("check", "reason", "way_out"))
@@ -185,5 +193,5 @@ def _sentences(table, entry):
                 yield f"  - {sentence(row['scan'], row['file'], finding)}{entry(check, row['scan'])}"
 
 
-def _count(scans):
+def _count(scans: Sequence[str]) -> str:
     return "1 scan" if len(scans) == 1 else f"{len(scans)} scans"

@@ -1,6 +1,8 @@
 """A NIfTI file as its bytes and header describe it, before any voxel is read; never its free text."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
@@ -18,12 +20,12 @@ COPY_AGAIN = "copy or export it again"
 class UnusableError(Exception):
     """A file that cannot be judged further; carries its finding."""
 
-    def __init__(self, finding):
+    def __init__(self, finding: Finding) -> None:
         super().__init__(finding.reason)
         self.finding = finding
 
 
-def open_nifti(name, path):
+def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
     """Header of a file whose name, compression and header hold together.
 
     Parameters
@@ -53,14 +55,14 @@ def open_nifti(name, path):
         )
     try:
         # a compressed series is read from beginning to end: kept open, or each volume is sought anew
-        image = nib.load(path, keep_file_open=True)
+        image = cast(nib.Nifti1Image, nib.load(path, keep_file_open=True))
         image.header.get_data_dtype()
     except Exception as error:  # nibabel raises many kinds for a damaged header
         raise _unusable("unreadable", name, "has no header that reads as NIfTI", COPY_AGAIN) from error
     return image
 
 
-def header_facts(image):
+def header_facts(image: nib.Nifti1Image) -> dict[str, Any]:
     """What the header says, as plain values.
 
     Returns
@@ -83,7 +85,7 @@ def header_facts(image):
     }
 
 
-def forms_distance(image):
+def forms_distance(image: nib.Nifti1Image) -> float | None:
     """Largest distance over the image's box between where sform and qform place it, mm; None if one is not set."""
     header = image.header
     if not _code(header, "sform_code") or not _code(header, "qform_code"):
@@ -98,7 +100,7 @@ def forms_distance(image):
     return float(distance) if np.isfinite(distance) else float("inf")
 
 
-def geometry_findings(name, image, facts):
+def geometry_findings(name: str, image: nib.Nifti1Image, facts: Mapping[str, Any]) -> list[Finding]:
     """Findings about where the header puts the voxels.
 
     Raises
@@ -156,7 +158,7 @@ def geometry_findings(name, image, facts):
     return findings
 
 
-def dimension_finding(name, shape, *, series):
+def dimension_finding(name: str, shape: Sequence[int], *, series: bool) -> Finding | None:
     """The finding about the number of dimensions, or None; a trailing axis of 1 is dropped where 3D is due."""
     volumes = int(np.prod(shape[3:])) if len(shape) > 3 else 1
     text = " x ".join(map(str, shape))
@@ -174,7 +176,7 @@ def dimension_finding(name, shape, *, series):
     return None
 
 
-def type_finding(name, image):
+def type_finding(name: str, image: nib.Nifti1Image) -> Finding | None:
     """The finding about complex or colour voxels, or None."""
     dtype = image.header.get_data_dtype()
     if dtype.fields is None and dtype.kind in "iuf":
@@ -184,7 +186,7 @@ def type_finding(name, image):
     )
 
 
-def _forms_finding(name, image, distance):
+def _forms_finding(name: str, image: nib.Nifti1Image, distance: float) -> Finding:
     try:
         signs = [np.sign(np.linalg.det(form[:3, :3])) for form in (image.get_sform(), image.get_qform())]
     except Exception:  # a quaternion that is none
@@ -201,20 +203,20 @@ def _forms_finding(name, image, distance):
     )  # fmt: skip
 
 
-def _length_unit(header):
+def _length_unit(header: nib.Nifti1Header) -> str:
     try:
         return header.get_xyzt_units()[0]
     except (AttributeError, KeyError):
         return "unknown"
 
 
-def _code(header, key):
+def _code(header: nib.Nifti1Header, key: str) -> int:
     return int(header[key]) if key in header else 1
 
 
-def _type_name(dtype):
+def _type_name(dtype: np.dtype) -> str:
     return "colour" if dtype.fields is not None else "complex" if dtype.kind == "c" else dtype.name
 
 
-def _unusable(check, name, reason, way_out):
+def _unusable(check: str, name: str, reason: str, way_out: str) -> UnusableError:
     return UnusableError(Finding(check, name, reason, way_out))

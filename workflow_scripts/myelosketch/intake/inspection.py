@@ -1,7 +1,9 @@
 """Every file of one scan opened, described and judged before anything expensive starts."""
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,13 @@ from myelosketch.io.volumes import Volume
 WHOLE_HEAD = ("T1w", "FA", "MTR", "DVR")
 
 
-def inspect_scan(row, *, units=None, maps=None, root=None):
+def inspect_scan(
+    row: Mapping[str, Any],
+    *,
+    units: Mapping[str, str] | None = None,
+    maps: Mapping[str, Any] | None = None,
+    root: str | Path | None = None,
+) -> dict[str, Any]:
     """Inspect the files of one scan. Never fails for a bad file.
 
     Parameters
@@ -45,7 +53,13 @@ def inspect_scan(row, *, units=None, maps=None, root=None):
     }
 
 
-def inspect_files(row, *, units, maps, root=None):
+def inspect_files(
+    row: Mapping[str, Any],
+    *,
+    units: Mapping[str, str],
+    maps: Mapping[str, Any],
+    root: str | Path | None = None,
+) -> tuple[list[dict[str, Any]], list[Finding], dict[str, Volume | None]]:
     """What is known about each file of a scan, and what is wrong.
 
     Returns
@@ -54,7 +68,9 @@ def inspect_files(row, *, units, maps, root=None):
     findings : list of Finding
     volumes : dict of Volume (in the declared unit; a series by one volume) or None where a file is unusable
     """
-    files, findings, volumes = [], [], {}
+    files: list[dict[str, Any]] = []
+    findings: list[Finding] = []
+    volumes: dict[str, Volume | None] = {}
     for name in used_inputs(row, reference=maps.get("reference", "mask")):
         facts, found, volumes[name] = inspect_image(
             name, row[name], row["group"], unit=units.get(name), maps=maps
@@ -71,7 +87,9 @@ def inspect_files(row, *, units, maps, root=None):
     return files, findings, volumes
 
 
-def inspect_image(name, path, group, *, unit=None, maps=None):
+def inspect_image(
+    name: str, path: str | Path, group: str, *, unit: str | None = None, maps: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[Finding], Volume | None]:
     """Describe and judge one image.
 
     Parameters
@@ -92,13 +110,15 @@ def inspect_image(name, path, group, *, unit=None, maps=None):
     if unit:
         facts["unit"] = unit
     try:
-        findings, volume = _judge(name, path, group, unit, maps, facts)
+        findings, volume = _judge(name, path, group, unit, maps or {}, facts)
     except header.UnusableError as error:
         return facts, [error.finding], None
     return facts, findings, volume
 
 
-def _judge(name, path, group, unit, maps, facts):
+def _judge(
+    name: str, path: str | Path, group: str, unit: str | None, maps: Mapping[str, Any], facts: dict[str, Any]
+) -> tuple[list[Finding], Volume]:
     image = header.open_nifti(name, path)
     is_series = name in series.SERIES or (name == "segmentation" and len(image.shape) == 4)
     facts |= header.header_facts(image)
@@ -131,12 +151,15 @@ def _judge(name, path, group, unit, maps, facts):
     return findings, volume
 
 
-def _content_findings(name, volume, summary, group, unit):
+def _content_findings(
+    name: str, volume: Volume, summary: voxels.Summary, group: str, unit: str | None
+) -> list[Finding]:
     if name in series.SERIES:
         negative = plausible.negative_finding(name, volume.data)
         return [negative] if negative else []
     findings = plausible.image_findings(name, volume.data, summary, group)
     if not findings and name in FACTORS:
+        assert unit is not None, name
         findings = plausible.range_findings(name, volume.data, unit, unit_factor(name, unit))
     if not findings and name in WHOLE_HEAD:
         size = plausible.head_finding(name, between.content_sides_mm(volume))
@@ -144,7 +167,7 @@ def _content_findings(name, volume, summary, group, unit):
     return findings
 
 
-def _in_our_units(volumes, units):
+def _in_our_units(volumes: dict[str, Volume], units: Mapping[str, str]) -> dict[str, Volume]:
     """The diffusivities in one unit, so that they can be compared; everything else as it is."""
     factors = {name: unit_factor(name, units[name]) for name in ("RD", "AD") if name in volumes}
     if len(set(factors.values())) < 2:
@@ -155,16 +178,16 @@ def _in_our_units(volumes, units):
     }
 
 
-def _file_facts(name, path):
+def _file_facts(name: str, path: str | Path) -> dict[str, Any]:
     path = Path(path)
-    facts = {"input": name, "file": str(path), "readable": False}
+    facts: dict[str, Any] = {"input": name, "file": str(path), "readable": False}
     if path.is_file():
         facts |= {"size": path.stat().st_size, "sha256": file_hash(path)}
         facts["readable"] = name.split(" of ")[-1] != name  # text beside a series; images say so once read
     return facts
 
 
-def _link_findings(name, path, root):
+def _link_findings(name: str, path: str | Path, root: str | Path) -> list[Finding]:
     """A path that looks as if it lay in the dataset, but leads out of it by a link."""
     root, path = Path(root).absolute(), Path(path).absolute()
     inside = path.is_relative_to(root) and ".." not in path.relative_to(root).parts

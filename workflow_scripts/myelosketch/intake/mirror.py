@@ -4,6 +4,8 @@ Brains are nearly symmetric, but the individual folds are not: the mutual inform
 same head falls clearly when it is mirrored, in simulated and in real images (docs/decisions/0004-intake.md).
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.optimize import minimize
@@ -11,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from myelosketch.intake.between import CONTENT_SHARE
 from myelosketch.intake.checks import Finding
+from myelosketch.io.volumes import Volume
 
 COMPARED = ("FLAIR", "FA", "MTR", "DVR", "mt_off", "dwi", "pet")
 # mirrored, the image must fit better by this much (nats), and well enough to be the same head at all
@@ -26,7 +29,7 @@ SEARCH = {"xtol": 0.05, "ftol": 1e-4, "maxiter": 6}
 FIRST_STEP = 4.0  # degrees and mm
 
 
-def mirror_findings(volumes):
+def mirror_findings(volumes: Mapping[str, Volume]) -> list[Finding]:
     """Findings about images that fit the T1w better when left and right are swapped.
 
     Parameters
@@ -52,7 +55,7 @@ def mirror_findings(volumes):
     return findings
 
 
-def sample_points(volume):
+def sample_points(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
     """Points of the content and their grey value: world points (n, 3) mm, and bins (n,) from 0 to BINS - 1."""
     data, affine = coarse(volume)
     index = np.argwhere(data > CONTENT_SHARE * _top(data))
@@ -61,7 +64,7 @@ def sample_points(volume):
     return index @ affine[:3, :3].T + affine[:3, 3], _bins(data[tuple(index.T)], _top(data))
 
 
-def both_fits(points, bins, volume):
+def both_fits(points: np.ndarray, bins: np.ndarray, volume: Volume) -> tuple[float, float]:
     """Best mutual information with an image as it is, and mirrored, each after a rigid alignment.
 
     Parameters
@@ -80,7 +83,7 @@ def both_fits(points, bins, volume):
     return max(straight[0], again[0]), mirrored[0]
 
 
-def coarse(volume):
+def coarse(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
     """An image smoothed and thinned to voxels of about STEP_MM, NaN as 0: data and affine."""
     factor = np.maximum(1, np.round(STEP_MM / volume.voxel_size)).astype(int)
     data = np.nan_to_num(volume.data, posinf=0, neginf=0)
@@ -90,14 +93,22 @@ def coarse(volume):
     return data[:: factor[0], :: factor[1], :: factor[2]], affine
 
 
-def _fit(points, bins, data, affine, starts, *, levels=2):
+def _fit(
+    points: np.ndarray,
+    bins: np.ndarray,
+    data: np.ndarray,
+    affine: np.ndarray,
+    starts: Sequence[np.ndarray],
+    *,
+    levels: int = 2,
+) -> tuple[float, np.ndarray]:
     """Rigid alignment from several starts: (best mutual information, its parameters in degrees and mm)."""
     inverse, top = np.linalg.inv(affine), _top(data)
     content = np.argwhere(data > CONTENT_SHARE * top)
     centre = points.mean(axis=0)
     target = (content @ affine[:3, :3].T + affine[:3, 3]).mean(axis=0)
 
-    def cost(parameters, data):
+    def cost(parameters: np.ndarray, data: np.ndarray) -> float:
         turned = (points - centre) @ Rotation.from_euler("xyz", parameters[:3], degrees=True).as_matrix().T
         world = turned + target + parameters[3:]
         voxel = world @ inverse[:3, :3].T + inverse[:3, 3]
@@ -115,7 +126,7 @@ def _fit(points, bins, data, affine, starts, *, levels=2):
     return max(found, key=lambda pair: pair[0])
 
 
-def mutual_information(first, second):
+def mutual_information(first: np.ndarray, second: np.ndarray) -> float:
     """Mutual information of two binned samples (n,), in nats."""
     joint = np.bincount(first * BINS + second, minlength=BINS * BINS).reshape(BINS, BINS) / len(first)
     apart = joint.sum(axis=1, keepdims=True) @ joint.sum(axis=0, keepdims=True)
@@ -123,10 +134,10 @@ def mutual_information(first, second):
     return float((joint[filled] * np.log(joint[filled] / apart[filled])).sum())
 
 
-def _top(data):
+def _top(data: np.ndarray) -> float:
     positive = data[data > 0]
     return float(np.percentile(positive, 99)) if positive.size else 1.0
 
 
-def _bins(values, top):
+def _bins(values: np.ndarray, top: float) -> np.ndarray:
     return np.clip(values * (BINS / top), 0, BINS - 1).astype(int)

@@ -1,9 +1,11 @@
 """Whether the values of an image can be what the cohort table says they are, in the unit declared for them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from myelosketch.intake.checks import Finding
-from myelosketch.intake.voxels import content, flat_content_finding
+from myelosketch.intake.voxels import Summary, content, flat_content_finding
 from myelosketch.io.units import fitting_units, same_unit
 
 # (lowest, highest) plausible 99th percentile of the voxels that are not 0, in names.UNITS
@@ -21,7 +23,7 @@ PROBABILITY_TOLERANCE = 0.01  # interpolation overshoots
 NOT_NEGATIVE = ("T1w", "FLAIR", "FA", "RD", "AD", "MTR", "mt_on", "mt_off", "dwi")
 
 
-def image_findings(name, data, summary, group):
+def image_findings(name: str, data: np.ndarray, summary: Summary, group: str) -> list[Finding]:
     """Findings about the voxels of a 3D image, whatever its unit.
 
     Parameters
@@ -41,7 +43,7 @@ def image_findings(name, data, summary, group):
     return [finding for finding in (negative_finding(name, data),) if finding]
 
 
-def mask_findings(name, data, group):
+def mask_findings(name: str, data: np.ndarray, group: str) -> list[Finding]:
     """Findings about a mask: binary (lesions may be numbered), not empty in a patient, empty in a control."""
     control = name == "lesion_mask" and group == "HC"
     if control and data.any():
@@ -70,7 +72,7 @@ def mask_findings(name, data, group):
     return [Finding("empty", name, "is empty", way_out)]
 
 
-def label_findings(name, data):
+def label_findings(name: str, data: np.ndarray) -> list[Finding]:
     """Findings about a map of labels: whole numbers from 0, more than one of them besides 0."""
     if not _are_labels(data):
         return [
@@ -92,7 +94,7 @@ def label_findings(name, data):
     ]  # fmt: skip
 
 
-def probability_findings(name, shape, summary):
+def probability_findings(name: str, shape: Sequence[int], summary: Summary) -> list[Finding]:
     """Findings about a 4D segmentation: a volume of probabilities for each of at least three tissues.
 
     Parameters
@@ -119,11 +121,11 @@ def probability_findings(name, shape, summary):
     return []
 
 
-def _are_labels(data):
+def _are_labels(data: np.ndarray) -> bool:
     return bool((data >= 0).all() and (data == np.round(data)).all())
 
 
-def negative_finding(name, data):
+def negative_finding(name: str, data: np.ndarray) -> Finding | None:
     """The finding about negative values in an image that should have none, or None."""
     if name not in NOT_NEGATIVE:
         return None
@@ -137,7 +139,7 @@ def negative_finding(name, data):
     )  # fmt: skip
 
 
-def unit_finding(name, unit, stated):
+def unit_finding(name: str, unit: str | None, stated: str | None) -> Finding | None:
     """The finding about a sidecar that disagrees with the configuration, or None.
 
     Parameters
@@ -155,7 +157,7 @@ def unit_finding(name, unit, stated):
     )  # fmt: skip
 
 
-def range_findings(name, data, unit, factor):
+def range_findings(name: str, data: np.ndarray, unit: str, factor: float) -> list[Finding]:
     """Findings about a map's values once they are in our unit.
 
     Parameters
@@ -180,7 +182,7 @@ def range_findings(name, data, unit, factor):
     return []
 
 
-def is_plausible(name, values, factor):
+def is_plausible(name: str, values: np.ndarray, factor: float) -> bool:
     """Whether the 99th percentile of a map's values (n,) lies where it should, and FA within 0-1."""
     low, high = TOP[name]
     scaled = values * factor
@@ -189,7 +191,7 @@ def is_plausible(name, values, factor):
     return bool(low <= np.percentile(scaled, 99) <= high)
 
 
-def _range_finding(name, values, unit, factor):
+def _range_finding(name: str, values: np.ndarray, unit: str, factor: float) -> Finding:
     low, high = TOP[name]
     top = float(np.percentile(values, 99))
     reason = (
@@ -204,7 +206,7 @@ def _range_finding(name, values, unit, factor):
     return Finding("value_range", name, reason, way_out)
 
 
-def head_finding(name, box_mm):
+def head_finding(name: str, box_mm: np.ndarray | None) -> Finding | None:
     """The finding about an image whose content has not the size of a head, or None.
 
     Parameters

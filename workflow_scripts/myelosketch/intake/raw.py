@@ -1,6 +1,9 @@
 """Raw series of a scan (diffusion, dynamic PET) and the small files beside them: read, and judged."""
 
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -16,7 +19,7 @@ MAX_GAP_S = 1.0
 MIN_LATE_FRAMES = 3
 
 
-def open_series(path):
+def open_series(path: str | Path) -> nib.Nifti1Image:
     """A 4D image whose volumes are read one after the other.
 
     Raises
@@ -30,10 +33,10 @@ def open_series(path):
             "give the whole series, not one volume."
         )
     # the file stays open: without that, every volume of a compressed series is sought from its beginning
-    return nib.load(path, keep_file_open=True)
+    return cast(nib.Nifti1Image, nib.load(path, keep_file_open=True))
 
 
-def each_volume(image, indices=None):
+def each_volume(image: nib.Nifti1Image, indices: Iterable[int] | None = None) -> Iterator[np.ndarray]:
     """The volumes of an open series as float32 arrays (x, y, z), one in memory at a time.
 
     Raises
@@ -55,7 +58,7 @@ def each_volume(image, indices=None):
         yield data.astype(np.float32, copy=False)
 
 
-def load_series(path, indices=None):
+def load_series(path: str | Path, indices: Sequence[int] | np.ndarray | None = None) -> Volume:
     """Volumes of a series in memory.
 
     Parameters
@@ -75,7 +78,7 @@ def load_series(path, indices=None):
     return Volume(data, np.asarray(image.affine, float), str(path))
 
 
-def read_gradients(bval, bvec):
+def read_gradients(bval: str | Path, bvec: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """b-values and directions as FSL stores them.
 
     Parameters
@@ -103,7 +106,7 @@ def read_gradients(bval, bvec):
     return bvals, bvecs
 
 
-def _numbers(path):
+def _numbers(path: str | Path) -> np.ndarray:
     try:
         table = np.loadtxt(path, ndmin=2)
     except (OSError, ValueError) as error:
@@ -113,7 +116,9 @@ def _numbers(path):
     return table
 
 
-def gradient_problems(bvals, bvecs, n_volumes, *, b_max, b0_threshold):
+def gradient_problems(
+    bvals: np.ndarray, bvecs: np.ndarray, n_volumes: int, *, b_max: float, b0_threshold: float
+) -> list[str]:
     """What keeps a tensor from being fitted, as sentences without their subject; empty if nothing does.
 
     Parameters
@@ -161,21 +166,21 @@ def gradient_problems(bvals, bvecs, n_volumes, *, b_max, b0_threshold):
     return problems
 
 
-def distinct_directions(bvecs):
+def distinct_directions(bvecs: np.ndarray) -> int:
     """Number of directions that differ by more than a degree; a direction and its opposite are one."""
-    kept = []
+    kept: list[np.ndarray] = []
     for vector in bvecs:
         if all(abs(vector @ other) < np.cos(np.radians(1.0)) for other in kept):
             kept.append(vector)
     return len(kept)
 
 
-def _quadratic(bvecs):
+def _quadratic(bvecs: np.ndarray) -> np.ndarray:
     x, y, z = bvecs.T
     return np.stack([x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
 
 
-def read_frames(path):
+def read_frames(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Frames of a dynamic PET from its BIDS sidecar.
 
     Parameters
@@ -208,7 +213,9 @@ def read_frames(path):
     return starts, durations
 
 
-def frame_problems(starts, durations, n_frames, *, t_star_min):
+def frame_problems(
+    starts: np.ndarray, durations: np.ndarray, n_frames: int, *, t_star_min: float
+) -> list[str]:
     """What keeps a kinetic model from being fitted, as sentences without their subject.
 
     Parameters

@@ -1,6 +1,10 @@
 """A raw series (diffusion, dynamic PET) judged: every volume read once, and the small files beside it."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +20,13 @@ from myelosketch.intake.raw import (
 )
 from myelosketch.intake.voxels import Summary, content_percentiles, truncated
 
+if TYPE_CHECKING:
+    import nibabel as nib
+
 SERIES = tuple(COMPANIONS)
 
 
-def read_series(name, image):
+def read_series(name: str, image: nib.Nifti1Image) -> tuple[np.ndarray, Summary]:
     """Read a series once, one volume in memory at a time.
 
     Parameters
@@ -36,7 +43,8 @@ def read_series(name, image):
     ------
     UnusableError : truncated or damaged
     """
-    summary, shown = Summary(), None
+    summary = Summary()
+    shown: np.ndarray | None = None
     try:
         for data in each_volume(image):
             summary.add(data)
@@ -46,6 +54,7 @@ def read_series(name, image):
                 shown += data
     except InputError as error:
         raise truncated(name) from error
+    assert shown is not None, name  # a series has volumes
     if name == "pet":
         shown /= summary.volumes
         summary.flat.clear()  # a frame before the injection arrives may be empty
@@ -53,7 +62,7 @@ def read_series(name, image):
     return shown, summary
 
 
-def series_findings(name, path, n_volumes, maps):
+def series_findings(name: str, path: str | Path, n_volumes: int, maps: Mapping[str, Any]) -> list[Finding]:
     """Findings about the files beside a series: gradients of dwi, frame times of PET.
 
     Parameters
@@ -85,6 +94,6 @@ def series_findings(name, path, n_volumes, maps):
     return [Finding(check, name, *_reason_and_way_out(text)) for text in problems]
 
 
-def _reason_and_way_out(text):
+def _reason_and_way_out(text: str) -> tuple[str, str]:
     reason, _, way_out = text.rstrip(".").rpartition(": ")
     return (reason, way_out) if reason else (way_out, "correct it")

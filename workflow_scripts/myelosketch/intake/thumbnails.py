@@ -2,9 +2,12 @@
 
 import struct
 import zlib
+from collections.abc import Mapping
 
 import nibabel as nib
 import numpy as np
+
+from myelosketch.io.volumes import Volume
 
 TILE = 96
 # height of the axial slice within the content, from its lower end: above the eyes
@@ -12,7 +15,7 @@ AXIAL_HEIGHT = 0.65
 MANY_VOXELS = 100_000
 
 
-def strip(volumes):
+def strip(volumes: Mapping[str, Volume | None]) -> bytes:
     """The pictures of a scan as the bytes of one PNG, a column per image, in the order of ``volumes``.
 
     Parameters
@@ -27,7 +30,7 @@ def strip(volumes):
     return png(np.concatenate(columns or [blank()], axis=1))
 
 
-def column(volume, under=None):
+def column(volume: Volume, under: Volume | None = None) -> np.ndarray:
     """Tiles of one image: axial above coronal, grey values from 0 to the 99th percentile, (2 TILE, TILE) uint8.
 
     Radiological convention: the participant's left is on the right of the picture.
@@ -52,7 +55,7 @@ def column(volume, under=None):
     return np.concatenate([tile(part, voxel, top) for part, voxel in slices])
 
 
-def _same_grid(mask, volumes):
+def _same_grid(mask: Volume, volumes: Mapping[str, Volume | None]) -> Volume | None:
     others = [volume for volume in volumes.values() if volume is not None and volume is not mask]
     return next(
         (
@@ -64,19 +67,19 @@ def _same_grid(mask, volumes):
     )
 
 
-def _overlay(data, mask):
+def _overlay(data: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float]:
     """An image at half its brightness with a mask in white, and what is white."""
     top = float(np.percentile(data, 99.5)) or 1.0
     return np.where(mask, top, 0.5 * np.clip(data, 0, top)), top
 
 
-def content_ends(inside):
+def content_ends(inside: np.ndarray) -> tuple[list[int], list[int]]:
     """First and last index along each axis of the True voxels of a mask: two lists of three."""
     spans = [np.flatnonzero(inside.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
     return [int(span[0]) for span in spans], [int(span[-1]) for span in spans]
 
 
-def upright(volume):
+def upright(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
     """Data thinned to about the size of a tile, axes to the right, front and top, NaN as 0; and voxel sides, mm."""
     step = max(1, max(volume.shape) // TILE)
     data = np.nan_to_num(volume.data[::step, ::step, ::step], posinf=0, neginf=0)
@@ -84,7 +87,7 @@ def upright(volume):
     return nib.apply_orientation(data, orientation), step * volume.voxel_size[np.argsort(orientation[:, 0])]
 
 
-def tile(part, voxel, top):
+def tile(part: np.ndarray, voxel: np.ndarray, top: float) -> np.ndarray:
     """One slice (x, y) as a picture (TILE, TILE) in true proportions, by nearest neighbour."""
     scale = max(np.array(part.shape) * voxel) / TILE
     positions = np.arange(TILE) - TILE / 2
@@ -98,11 +101,11 @@ def tile(part, voxel, top):
     return grey.astype(np.uint8)[::-1, ::-1].T
 
 
-def blank():
+def blank() -> np.ndarray:
     return np.zeros((2 * TILE, TILE), np.uint8)
 
 
-def png(picture):
+def png(picture: np.ndarray) -> bytes:
     """A grey picture (rows, columns) uint8 as the bytes of a PNG, without any text in it."""
     height, width = picture.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), picture], axis=1).tobytes()

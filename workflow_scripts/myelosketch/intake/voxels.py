@@ -1,19 +1,25 @@
 """The voxels of one image: read whole (3D) or one volume at a time (4D), and described in a few numbers."""
 
+from __future__ import annotations
+
 import hashlib
 import zlib
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from myelosketch.intake.checks import Finding
 from myelosketch.intake.header import COPY_AGAIN, UnusableError
 
+if TYPE_CHECKING:
+    import nibabel as nib
+
 PERCENTILES = (1, 50, 99)
 # percentiles of more voxels than these are taken from every n-th
 MANY_VOXELS = 2_000_000
 
 
-def read_volume(name, image):
+def read_volume(name: str, image: nib.Nifti1Image) -> np.ndarray:
     """Voxels of a 3D image, scaled as its header says.
 
     Returns
@@ -31,7 +37,7 @@ def read_volume(name, image):
     return data.reshape(data.shape[:3])
 
 
-def truncated(name):
+def truncated(name: str) -> UnusableError:
     """The error of a file whose voxels cannot all be read."""
     return UnusableError(
         Finding("truncated", name, "is truncated or damaged: its voxels cannot all be read", COPY_AGAIN)
@@ -50,13 +56,14 @@ class Summary:
     digest : SHA-256 of the voxels, whatever the header and the compression
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.n = self.n_zero = self.n_bad = self.volumes = 0
         self.minimum, self.maximum = np.inf, -np.inf
-        self.percentiles, self.flat = None, []
+        self.percentiles: list[float] | None = None
+        self.flat: list[int] = []
         self._digest = hashlib.sha256()
 
-    def add(self, data):
+    def add(self, data: np.ndarray) -> Self:
         """Take one volume (x, y, z) into account; the percentiles are those of the first one added."""
         finite = np.isfinite(data)
         n_finite = int(np.count_nonzero(finite))
@@ -69,17 +76,17 @@ class Summary:
             self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
             if low == high:
                 self.flat.append(self.volumes)
-        self._digest.update(np.ascontiguousarray(data.T))  # as NIfTI stores them: no copy
+        self._digest.update(np.ascontiguousarray(data.T).data)  # as NIfTI stores them: no copy
         if self.percentiles is None:
             self.percentiles = content_percentiles(data)
         self.volumes += 1
         return self
 
     @property
-    def digest(self):
+    def digest(self) -> str:
         return self._digest.hexdigest()
 
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
         """The numbers as plain values, for the tables."""
         low, middle, high = self.percentiles or (None,) * 3
         return {
@@ -93,19 +100,19 @@ class Summary:
         }
 
 
-def content_percentiles(data):
+def content_percentiles(data: np.ndarray) -> list[float] | None:
     """Percentiles of the finite voxels that are not 0, by PERCENTILES; None if there are none."""
     values = content(data)
     return [float(value) for value in np.percentile(values, PERCENTILES)] if values.size else None
 
 
-def content(data):
+def content(data: np.ndarray) -> np.ndarray:
     """Finite voxels that are not 0 (of many, every n-th), (n,)."""
     flat = data.ravel(order="K")[:: max(1, data.size // MANY_VOXELS)]
     return flat[np.isfinite(flat) & (flat != 0)]
 
 
-def value_findings(name, summary):
+def value_findings(name: str, summary: Summary) -> list[Finding]:
     """Findings that hold for any kind of image: NaN, empty, constant."""
     if summary.n_bad:
         return [
@@ -124,7 +131,7 @@ def value_findings(name, summary):
     return []
 
 
-def flat_content_finding(name, summary):
+def flat_content_finding(name: str, summary: Summary) -> Finding | None:
     """The finding about an image whose voxels are one value inside and 0 outside: a mask in the map's place."""
     low, _, high = summary.percentiles or (0, 0, 1)
     if low == high and summary.minimum in (0, low) and summary.maximum == high:
@@ -132,5 +139,5 @@ def flat_content_finding(name, summary):
     return None
 
 
-def _constant(name, reason):
+def _constant(name: str, reason: str) -> Finding:
     return Finding("constant", name, reason, "is this the right file? Export it again")

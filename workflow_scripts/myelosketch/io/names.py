@@ -1,6 +1,7 @@
 """File names, region codes and method names, each said once (BIDS derivatives, docs/data.md)."""
 
 import re
+from pathlib import Path
 
 # channel order of every network and linear model
 INPUT_MAPS = ("MTR", "FA", "RD", "AD")
@@ -55,7 +56,7 @@ _FILES = {
 _BESIDE = {".nii.gz": (".json",), ".mat": (".json", ".txt")}
 
 
-def derived_maps(dvr_model):
+def derived_maps(dvr_model: str) -> dict[str, str]:
     """Keys of the maps that a run derives from raw images, by map.
 
     Parameters
@@ -70,27 +71,29 @@ def derived_maps(dvr_model):
     return {"FA": "raw_fa", "RD": "raw_rd", "AD": "raw_ad", "MTR": "raw_mtr", "DVR": dvr}
 
 
-def scan_name(subject, session=None):
+def scan_name(subject: str, session: str | None = None) -> str:
     """``sub-01`` or ``sub-01_ses-02``: the name every file of a scan begins with."""
     return f"sub-{subject}_ses-{session}" if session else f"sub-{subject}"
 
 
-def folder_of(scan):
+def folder_of(scan: str) -> str:
     """Folder of a scan: ``sub-01_ses-02`` lives in ``sub-01/ses-02``."""
     return scan.replace("_", "/")
 
 
-def subject_of(scan):
+def subject_of(scan: str) -> str:
     """Participant of a scan: ``01`` of ``sub-01_ses-02``."""
-    return re.fullmatch(r"sub-([A-Za-z0-9]+)(?:_ses-[A-Za-z0-9]+)?", scan)[1]
+    found = re.fullmatch(r"sub-([A-Za-z0-9]+)(?:_ses-[A-Za-z0-9]+)?", scan)
+    assert found is not None, scan
+    return found[1]
 
 
-def pattern(key):
+def pattern(key: str) -> str:
     """Path of a derivative below the results folder, with the wildcards {folder}, {scan} and, for some, {method}."""
     return _DERIVATIVES + _FILES[key]
 
 
-def written_beside(path):
+def written_beside(path: str) -> list[str]:
     """Paths of the files that are written with a derivative, beside it.
 
     Parameters
@@ -107,7 +110,7 @@ def written_beside(path):
     return []
 
 
-def path(root, key, *, scan, **entities):
+def path(root: str | Path, key: str, *, scan: str, **entities: str) -> str:
     """Path of a derivative of one scan.
 
     Parameters

@@ -6,8 +6,10 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import myelosketch
 
@@ -27,18 +29,18 @@ PACKAGES = (
 )
 
 
-def sidecar_path(path):
+def sidecar_path(path: str | Path) -> Path:
     """The JSON file that belongs to an image: same name, ``.json`` for ``.nii.gz``."""
     path = Path(path)
     return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
 
 
-def write_text(path, text):
+def write_text(path: str | Path, text: str) -> None:
     """Write a text file atomically: after a crash it is complete or absent."""
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_bytes(path, content):
+def write_bytes(path: str | Path, content: bytes) -> None:
     """Write a file atomically: after a crash it is complete or absent."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,24 +54,24 @@ def write_bytes(path, content):
         Path(temporary).unlink(missing_ok=True)
 
 
-def write_json(path, content):
+def write_json(path: str | Path, content: Any) -> None:
     """Write ``content`` as indented JSON, atomically; NaN is written as null."""
     write_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path):
+def read_json(path: str | Path) -> Any:
     """Read a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def file_hash(path):
+def file_hash(path: str | Path) -> str:
     """SHA-256 of a file's bytes, as hexadecimal text."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @functools.cache  # the packages' metadata is read once, not for every sidecar
-def software_versions():
+def software_versions() -> dict[str, str]:
     """Versions of this package and of the libraries whose numbers it uses."""
     versions = {"myelosketch": myelosketch.__version__}
     for package in PACKAGES:
@@ -80,7 +82,9 @@ def software_versions():
     return versions
 
 
-def provenance(*, sources=(), parameters=None, **fields):
+def provenance(
+    *, sources: Iterable[str | Path] = (), parameters: Mapping[str, Any] | None = None, **fields: Any
+) -> dict[str, Any]:
     """Content of a sidecar: sources by file name only (no machine paths), parameters, versions.
 
     Parameters
@@ -101,7 +105,7 @@ def provenance(*, sources=(), parameters=None, **fields):
     }
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Numbers of numpy as Python's, tuples as lists, paths as text, NaN as None."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -2,6 +2,7 @@
 
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from myelosketch.errors import InputError
@@ -11,7 +12,7 @@ from myelosketch.io import names
 OF_OLDER_VERSIONS = ("cohort/refused.tsv", "registration/refused.tsv")
 
 
-def check_results_folder(folder):
+def check_results_folder(folder: str | Path) -> None:
     """Refuse a results folder that cannot be written, or that an older version of the workflow has filled.
 
     Parameters
@@ -45,18 +46,18 @@ class RunFolder:
     folder : path
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
 
-    def path(self, name):
+    def path(self, name: str) -> Path:
         """Path of a file, which may be absent; ``name`` as in ``evaluation/summary.tsv``."""
         return self._folder / name
 
-    def matching(self, pattern):
+    def matching(self, pattern: str) -> list[Path]:
         """Paths that match a pattern such as ``training/fold-*/threshold.json``, sorted."""
         return sorted(self._folder.glob(pattern))
 
-    def derivative(self, key, *, scan, **entities):
+    def derivative(self, key: str, *, scan: str, **entities: str) -> Path:
         """Path of a derivative of a scan; see :func:`myelosketch.io.names.path`."""
         return self.path(names.path("", key, scan=scan, **entities).lstrip("/"))
 
@@ -69,19 +70,19 @@ class RunFiles(RunFolder):
     paths : iterable of path, below any folder (storage plugins copy files elsewhere)
     """
 
-    def __init__(self, paths):
-        self._declared = defaultdict(list)
+    def __init__(self, paths: Iterable[str | Path]) -> None:
+        self._declared: dict[str, list[Path]] = defaultdict(list)
         for path in map(Path, paths):
             self._declared[path.name].append(path)
 
-    def path(self, name):
+    def path(self, name: str) -> Path:
         """Path of a declared file; a path that does not exist where no such file is declared."""
         for path in self._declared[Path(name).name]:
             if path.as_posix().endswith(f"/{name}"):
                 return path
         return Path("undeclared", name)
 
-    def matching(self, pattern):
+    def matching(self, pattern: str) -> list[Path]:
         """Declared paths whose end matches a pattern, sorted."""
         paths = (path for paths in self._declared.values() for path in paths)
         return sorted(path for path in paths if path.match(pattern))

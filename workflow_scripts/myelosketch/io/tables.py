@@ -1,6 +1,8 @@
 """Tab-separated tables: text in, text out, ``n/a`` for what is missing."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, TextIO
 
 import pandas as pd
 
@@ -10,7 +12,7 @@ from myelosketch.io.provenance import write_text
 MISSING = "n/a"
 
 
-def read_table(path, *, numeric=()):
+def read_table(path: str | Path | TextIO, *, numeric: Sequence[str] | Literal[True] = ()) -> pd.DataFrame:
     """Read a TSV (or, by its suffix, CSV) as text; blank and ``n/a`` are missing.
 
     Parameters
@@ -58,7 +60,7 @@ def read_table(path, *, numeric=()):
     return table
 
 
-def write_table(table, path):
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a data frame as TSV, atomically, without its index; missing becomes ``n/a``, floats keep 6 digits."""
     write_text(
         path, table.to_csv(sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n")

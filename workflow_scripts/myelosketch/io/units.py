@@ -1,6 +1,8 @@
 """Units of the maps: what the configuration may declare, the factor to our own, and what a sidecar says."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import sidecar_path
@@ -24,7 +26,7 @@ _SPELLINGS = {
 }  # fmt: skip
 
 
-def unit_factor(name, unit):
+def unit_factor(name: str, unit: str) -> float:
     """Factor that brings a map from its declared unit to ``names.UNITS``.
 
     >>> unit_factor("RD", "mm2/s")
@@ -33,7 +35,7 @@ def unit_factor(name, unit):
     return FACTORS[name][unit]
 
 
-def fitting_units(name, is_plausible):
+def fitting_units(name: str, is_plausible: Callable[[float], bool]) -> list[str]:
     """Units in which a map's values would be plausible, for the advice in a sentence.
 
     Parameters
@@ -44,7 +46,7 @@ def fitting_units(name, is_plausible):
     return [unit for unit, factor in FACTORS[name].items() if is_plausible(factor)]
 
 
-def stated_unit(path):
+def stated_unit(path: str | Path) -> str | None:
     """Unit that the JSON beside an image states.
 
     Returns
@@ -63,18 +65,18 @@ def stated_unit(path):
     return None if text is None else _SPELLINGS.get(_plain_spelling(str(text)), "")
 
 
-def same_unit(name, first, second):
+def same_unit(name: str, first: str | None, second: str | None) -> bool:
     """Whether two units of a map mean the same, as um2/ms and 1e-3 mm2/s do."""
     factors = FACTORS[name]
     return first in factors and second in factors and factors[first] == factors[second]
 
 
-def default_units():
+def default_units() -> dict[str, str]:
     """The units of ``names.UNITS``: what the workflow's own maps are in."""
     return dict(UNITS)
 
 
-def _plain_spelling(text):
+def _plain_spelling(text: str) -> str:
     text = text.strip().lower()
     for old, new in (("²", "2"), ("µ", "u"), ("μ", "u"), ("sec", "s"), ("×", ""), ("⁻³", "-3"), ("⁻⁶", "-6")):
         text = text.replace(old, new)

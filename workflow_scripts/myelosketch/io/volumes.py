@@ -3,11 +3,14 @@
 import os
 import tempfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
+from numpy.typing import DTypeLike
 
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.io.provenance import sidecar_path, write_json
@@ -24,21 +27,21 @@ class Volume:
     path: str | None = None
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         return self.data.shape
 
     @property
-    def voxel_size(self):
+    def voxel_size(self) -> np.ndarray:
         """Voxel sides in mm, (3,)."""
         return np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
 
     @property
-    def voxel_volume(self):
+    def voxel_volume(self) -> float:
         """Volume of a voxel in mm³."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
 
-def open_image(path):
+def open_image(path: str | Path) -> nib.Nifti1Image:
     """Header and geometry of a NIfTI file, without its voxels.
 
     Raises
@@ -48,7 +51,7 @@ def open_image(path):
     if not Path(path).is_file():
         raise InputError(f"{path} does not exist: correct the path, or leave the scan out.")
     try:
-        image = nib.load(path)
+        image = cast(nib.Nifti1Image, nib.load(path))
         affine = image.affine
     except Exception as error:  # nibabel raises many kinds for a damaged header
         raise InputError(
@@ -59,7 +62,7 @@ def open_image(path):
     return image
 
 
-def load_volume(path, *, dtype=np.float32):
+def load_volume(path: str | Path, *, dtype: DTypeLike = np.float32) -> Volume:
     """Read a 3D NIfTI image; NaN are kept for the caller to judge.
 
     Parameters
@@ -95,7 +98,14 @@ def load_volume(path, *, dtype=np.float32):
     return Volume(data.astype(dtype, copy=False), np.asarray(image.affine, float), str(path))
 
 
-def save_volume(path, data, affine, *, sidecar=None, intent=None):
+def save_volume(
+    path: str | Path,
+    data: np.ndarray,
+    affine: np.ndarray,
+    *,
+    sidecar: Mapping[str, Any] | None = None,
+    intent: str | None = None,
+) -> None:
     """Write an image atomically, with a clean header and, if given, its JSON sidecar.
 
     Parameters
@@ -133,7 +143,7 @@ def save_volume(path, data, affine, *, sidecar=None, intent=None):
         write_json(sidecar_path(path), sidecar)
 
 
-def check_same_grid(first, second):
+def check_same_grid(first: Volume, second: Volume) -> None:
     """Two volumes must share shape and affine (within 1e-3 mm), or it is an error.
 
     Raises
@@ -153,9 +163,9 @@ def check_same_grid(first, second):
         )
 
 
-def _name(volume):
+def _name(volume: Volume) -> str:
     return volume.path or "an image in memory"
 
 
-def _first_line(error):
+def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,8 +1,10 @@
 """Anatomy of a simulated participant: the mended template under an own warp, sampled on the anatomy grid."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -28,7 +30,8 @@ ORIENTED = 0.02  # least share of white matter of a voxel that has a fibre direc
 class Anatomy:
     """Tissues of one participant on the anatomy grid."""
 
-    fractions: dict  # arrays (x, y, z), float32: share of each of FRACTIONS; the sum is the brain's share
+    # arrays (x, y, z), float32: share of each of FRACTIONS; the sum is the brain's share
+    fractions: dict[str, np.ndarray]
     tract: np.ndarray  # (x, y, z), coherence of the white matter before individual variation, mean about 1
     ventricle_distance: np.ndarray  # (x, y, z), mm to the lateral ventricles
     cortex_distance: np.ndarray  # (x, y, z), mm to the grey matter
@@ -37,7 +40,7 @@ class Anatomy:
     voxel: float  # mm
 
     @cached_property
-    def orientation(self):
+    def orientation(self) -> np.ndarray:
         """Main fibre direction: array (3, x, y, z), float32, unit vectors in the anatomy world (RAS).
 
         The sign is arbitrary; 0 where a voxel holds no white matter. Computed when first asked for.
@@ -52,11 +55,12 @@ class Anatomy:
         for i, j in product(range(3), range(3)):
             local[:, i, j] = ndimage.map_coordinates(gradient[..., i, j], coarse, order=1, mode="nearest")
         result = np.zeros((3, *shape), np.float32)
-        result[:, *where] = orientation_field(target[:, *where], local)
+        voxels: tuple[slice | np.ndarray, ...] = (slice(None), *where)
+        result[voxels] = orientation_field(target[voxels], local)
         return result
 
 
-def build_anatomy(group, settings, rng):
+def build_anatomy(group: str, settings: Mapping[str, Any], rng: np.random.Generator) -> Anatomy:
     """Anatomy of one participant: the mended template under an own diffeomorphism.
 
     Parameters
@@ -95,7 +99,7 @@ def build_anatomy(group, settings, rng):
     )
 
 
-def box_grid(voxel):
+def box_grid(voxel: float) -> tuple[tuple[int, ...], np.ndarray]:
     """Grid over the box of the anatomy: shape and affine (RAS, axis aligned)."""
     shape = tuple(int(n) for n in np.ceil((BOX_HIGH - BOX_LOW) / voxel))
     affine = np.diag([voxel, voxel, voxel, 1.0])
@@ -103,7 +107,7 @@ def box_grid(voxel):
     return shape, affine
 
 
-def _displacement(group, settings, rng):
+def _displacement(group: str, settings: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
     """Displacement in mm from the participant's world to the template's, on a grid of VELOCITY_STEP_MM."""
     shape, affine = box_grid(VELOCITY_STEP_MM)
     position = np.stack(np.meshgrid(*(np.arange(n) * VELOCITY_STEP_MM for n in shape), indexing="ij"))
@@ -120,7 +124,7 @@ def _displacement(group, settings, rng):
 
 
 @lru_cache(maxsize=1)
-def _towards_ventricles():
+def _towards_ventricles() -> np.ndarray:
     """Unit velocity that pulls template ventricles outward: strongest at their wall, gone 25 mm away."""
     shape, affine = box_grid(VELOCITY_STEP_MM)
     maps, template_affine = template()
@@ -133,7 +137,13 @@ def _towards_ventricles():
     return np.stack([ndimage.map_coordinates(field, voxels, order=1, mode="nearest") for field in fields])
 
 
-def _template_voxels(shape, affine, displacement, voxel, template_affine):
+def _template_voxels(
+    shape: Sequence[int],
+    affine: np.ndarray,
+    displacement: np.ndarray,
+    voxel: float,
+    template_affine: np.ndarray,
+) -> np.ndarray:
     """Template voxel coordinates (3, x, y, z) of every voxel of the anatomy grid."""
     factor = VELOCITY_STEP_MM / voxel
     offset = (voxel - VELOCITY_STEP_MM) / 2 / VELOCITY_STEP_MM  # the two grids share a corner
@@ -145,7 +155,7 @@ def _template_voxels(shape, affine, displacement, voxel, template_affine):
     return target
 
 
-def _sampled_fractions(maps, target):
+def _sampled_fractions(maps: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
     """Share of each tissue in every voxel: the mean over eight places of the voxel, sharp at each.
 
     Parameters
@@ -163,7 +173,7 @@ def _sampled_fractions(maps, target):
     inside = ndimage.map_coordinates(near.astype(np.float32), target, order=0, mode="constant") > 0
     centre = target[:, inside]
     steps = [np.stack([np.gradient(part, axis=axis)[inside] for part in target]) / 4 for axis in range(3)]
-    total = dict.fromkeys(FRACTIONS, 0.0)
+    total: dict[str, float | np.ndarray] = dict.fromkeys(FRACTIONS, 0.0)
     for signs in product((-1, 1), repeat=3):
         place = centre + sum(sign * step for sign, step in zip(signs, steps, strict=True))
         sampled = {
@@ -176,7 +186,7 @@ def _sampled_fractions(maps, target):
     return fractions
 
 
-def _sharpen(fractions):
+def _sharpen(fractions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Tissue shares raised to SHARPNESS and scaled back to the brain's share of the voxel."""
     brain = np.clip(sum(fractions.values()), 0, 1)
     powered = {name: values**SHARPNESS for name, values in fractions.items()}

@@ -1,5 +1,9 @@
 """Who is in the simulated cohort and where each file lies; light, because the workflow asks while parsed."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
 from myelosketch.io.names import scan_name
@@ -33,7 +37,7 @@ _OF_LEVEL = {
     },
 }
 # what an image cannot be read without lies beside it
-_SIBLINGS = {
+_SIBLINGS: dict[str, dict[str, str]] = {
     "maps": {},
     "signals": {
         "dwi_bval": "{scan}/dwi/{scan}_dwi.bval",
@@ -90,7 +94,7 @@ derivatives/reference      grey-matter reference region on the PET grid
 }
 
 
-def participants(n_patients, n_controls, site=""):
+def participants(n_patients: int, n_controls: int, site: str = "") -> pd.DataFrame:
     """Participants of one site, patients first; a participant's name does not depend on the cohort's size.
 
     Returns
@@ -103,7 +107,7 @@ def participants(n_patients, n_controls, site=""):
     return pd.DataFrame({"subject": subjects, "group": groups})
 
 
-def participant_settings(section):
+def participant_settings(section: Mapping[str, Any]) -> dict[str, Any]:
     """What of the section ``simulation`` shapes a participant.
 
     The size of the cohort does not, so a larger one keeps its first members.
@@ -121,7 +125,7 @@ def participant_settings(section):
     }
 
 
-def simulated_people(section):
+def simulated_people(section: Mapping[str, Any]) -> pd.DataFrame:
     """Participants of the first site and, if it has any, of the second one.
 
     Parameters
@@ -145,7 +149,7 @@ def simulated_people(section):
     )
 
 
-def simulated_files(root, subject, group, level="maps"):
+def simulated_files(root: str | Path, subject: str, group: str, level: str = "maps") -> dict[str, str]:
     """Files of a participant in the cohort table, by input name; the empty ``lesion_mask`` of a control is not one.
 
     Parameters
@@ -165,37 +169,37 @@ def simulated_files(root, subject, group, level="maps"):
     )
 
 
-def simulated_images(root, subject, level="maps"):
+def simulated_images(root: str | Path, subject: str, level: str = "maps") -> dict[str, str]:
     """Every image of a participant, by input name; see :func:`simulated_files`."""
     return _paths(root, _INPUTS | _OF_LEVEL[level] | _LESION_MASK, subject)
 
 
-def simulated_siblings(root, subject, level="maps"):
+def simulated_siblings(root: str | Path, subject: str, level: str = "maps") -> dict[str, str]:
     """Files beside the images that an analysis reads too: gradients of dwi, timing of pet; by name."""
     return _paths(root, _SIBLINGS[level], subject)
 
 
-def field_file(root, subject):
+def field_file(root: str | Path, subject: str) -> str:
     """Truth that is there only if ``simulation.dwi.distortion_hz`` is above 0: the field, in Hz."""
     return f"{root}/derivatives/truth/{scan_name(subject)}/" + _FIELD.format(scan=scan_name(subject))
 
 
-def truth_files(root, subject):
+def truth_files(root: str | Path, subject: str) -> dict[str, str]:
     """Ground truth of a participant, by name; that of a control's lesions is empty."""
     return _paths(f"{root}/derivatives/truth/{scan_name(subject)}", _TRUTH, subject)
 
 
-def truth_file(root, subject, which):
+def truth_file(root: str | Path, subject: str, which: str) -> str:
     """One file of the truth: ``poses``, a DVR map of TRUTH_MAPS, a latent, ``tissue``, ``lesions``, ..."""
     return truth_files(root, subject)[which]
 
 
-def dataset_files(root):
+def dataset_files(root: str | Path) -> dict[str, str]:
     """Files that describe the simulated dataset as a whole, by name."""
     return {name: f"{root}/{file}" for name, file in _DATASET.items()}
 
 
-def describe_cohort(root, people, settings, seed):
+def describe_cohort(root: str | Path, people: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> None:
     """Write the dataset's description, participants table, README and the list of draft BIDS names.
 
     Parameters
@@ -227,5 +231,5 @@ def describe_cohort(root, people, settings, seed):
     write_text(files["ignore"], "*_MTRmap.*\nderivatives/\n")
 
 
-def _paths(root, names, subject):
+def _paths(root: str | Path, names: Mapping[str, str], subject: str) -> dict[str, str]:
     return {name: f"{root}/" + file.format(scan=scan_name(subject)) for name, file in names.items()}

@@ -1,7 +1,10 @@
 """The simulated dataset as the workflow plans it: its participants, their settings and the files of each."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from myelosketch.io.names import written_beside
 from myelosketch.simulation.cohort import (
@@ -16,6 +19,9 @@ from myelosketch.simulation.cohort import (
 )
 from myelosketch.simulation.sites import site_settings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True)
 class SimulatedDataset:
@@ -28,50 +34,50 @@ class SimulatedDataset:
     """
 
     folder: str
-    section: dict
+    section: dict[str, Any]
 
     @cached_property
-    def people(self):
+    def people(self) -> pd.DataFrame:
         """DataFrame of ``subject``, ``group`` and ``site``."""
         return simulated_people(self.section)
 
     @cached_property
-    def shared_settings(self):
+    def shared_settings(self) -> dict[str, Any]:
         """Settings of the first site, dict."""
         return participant_settings(self.section)
 
     @property
-    def level(self):
+    def level(self) -> str:
         """``maps`` or ``signals``."""
         return self.section["level"]
 
     @property
-    def external_sites(self):
+    def external_sites(self) -> list[str]:
         """Names of the sites that no model learns from, list of str."""
         second = self.section["external"]
         return [second["site"]] if second["n_patients"] + second["n_controls"] else []
 
     @cached_property
-    def dataset_files(self):
+    def dataset_files(self) -> dict[str, str]:
         """Files that describe the dataset as a whole, by name."""
         return dataset_files(self.folder)
 
-    def rows(self):
+    def rows(self) -> list[dict[str, Any]]:
         """Rows of the cohort table, list of dict."""
         return [
             {**person, **simulated_files(self.folder, person["subject"], person["group"], self.level)}
             for person in self.people.to_dict("records")
         ]
 
-    def settings(self, subject):
+    def settings(self, subject: str) -> dict[str, Any]:
         """Settings at the site of a participant, dict."""
         return site_settings(self.shared_settings, self._site[subject])
 
-    def group(self, subject):
+    def group(self, subject: str) -> str:
         """MS or HC."""
         return self._group[subject]
 
-    def outputs(self, subject):
+    def outputs(self, subject: str) -> dict[str, str]:
         """Every image and table of a participant, by name; a wildcard in braces gives patterns."""
         distorted = self.level == "signals" and self.section["dwi"]["distortion_hz"] > 0
         return (
@@ -81,19 +87,19 @@ class SimulatedDataset:
             | ({"field": field_file(self.folder, subject)} if distorted else {})
         )
 
-    def beside(self, subject):
+    def beside(self, subject: str) -> list[str]:
         """The JSON sidecars of a participant's images that are no outputs by name."""
         outputs = self.outputs(subject).values()
         return [path for made in outputs for path in written_beside(made) if path not in outputs]
 
-    def truth(self, subject):
+    def truth(self, subject: str) -> dict[str, str]:
         """Ground truth of a participant, by name."""
         return truth_files(self.folder, subject)
 
     @cached_property
-    def _site(self):
+    def _site(self) -> dict[str, str]:
         return dict(zip(self.people["subject"], self.people["site"], strict=True))
 
     @cached_property
-    def _group(self):
+    def _group(self) -> dict[str, str]:
         return dict(zip(self.people["subject"], self.people["group"], strict=True))

@@ -1,12 +1,15 @@
 """Diffusion-weighted volumes of a simulated participant, one by one (docs/simulation.md)."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 
 from myelosketch.simulation import physics
 from myelosketch.simulation.distortion import PHASE_ENCODING, TOTAL_READOUT_S, Distortion, off_resonance
 from myelosketch.simulation.gradients import B_UNIT, gradient_scheme, noise_share
-from myelosketch.simulation.scanner import acquire, magnitude, rigid, whole_numbers
+from myelosketch.simulation.scanner import Grid, acquire, magnitude, rigid, whole_numbers
 
 WHITE_S0 = 1000.0  # signal of healthy white matter without diffusion weighting, arbitrary units
 HEAD_RADIUS_MM = 80.0  # where the eddy currents' displacement is stated
@@ -21,7 +24,13 @@ class DiffusionSignal:
     water and diffuse fastest across the cortex (ours), CSF is nothing but free water. Tissues mix as signal.
     """
 
-    def __init__(self, fractions, latents, orientation, voxel):
+    def __init__(
+        self,
+        fractions: Mapping[str, np.ndarray],
+        latents: Mapping[str, np.ndarray],
+        orientation: np.ndarray,
+        voxel: float,
+    ) -> None:
         """``fractions`` and ``latents``: dict of arrays (x, y, z); ``orientation``: (3, x, y, z), unit or 0."""
         self._shape = fractions["white"].shape
         self._where = inside = sum(fractions.values()) > SMALLEST_SHARE
@@ -32,7 +41,7 @@ class DiffusionSignal:
         white = fractions["white"][inside]
         self._white = white * (1 - w), radial, axial - radial  # amount, RD, AD - RD
         self._free = white * w
-        self._grey = []
+        self._grey: list[tuple[np.ndarray, np.float32, np.float32]] = []
         for name in ("cortex", "deep", "csf"):
             values = physics.TISSUES[name]
             amount = fractions[name][inside] * np.float32(values["S0"] / 100)
@@ -42,7 +51,7 @@ class DiffusionSignal:
                 excess = np.float32(values["AD"] - values["RD"])
                 self._grey.append((amount, np.float32(values["RD"]), excess))
 
-    def __call__(self, b_value, direction):
+    def __call__(self, b_value: float, direction: np.ndarray) -> np.ndarray:
         """Signal (x, y, z), float32, healthy white matter without weighting 1.
 
         ``b_value`` in s/mm2; ``direction`` (3,) in the anatomy's world, of length 1 where b is not 0.
@@ -57,14 +66,14 @@ class DiffusionSignal:
         return result
 
 
-def _alignment(axes, direction):
+def _alignment(axes: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Squared cosine between a gradient and axes (3, n); a third, the mean, where there is no axis."""
     values = (np.asarray(direction, np.float32) @ axes) ** 2
     values[~axes.any(axis=0)] = 1 / 3
     return values
 
 
-def across_cortex(fractions, voxel):
+def across_cortex(fractions: Mapping[str, np.ndarray], voxel: float) -> np.ndarray:
     """Direction from CSF to white matter: array (3, x, y, z), float32, unit vectors, 0 where there is none."""
     depth = ndimage.gaussian_filter(fractions["white"] - fractions["csf"], DEPTH_SMOOTHING_MM / voxel)
     slope = np.stack(np.gradient(depth))
@@ -72,7 +81,7 @@ def across_cortex(fractions, voxel):
     return slope / np.where(length > 1e-6, length, np.inf)
 
 
-def head_motion(settings, n, rng):
+def head_motion(settings: Mapping[str, Any], n: int, rng: np.random.Generator) -> np.ndarray:
     """Motion of the head during the diffusion series: a random walk that starts and ends anywhere near 0 (ours).
 
     Parameters
@@ -91,7 +100,9 @@ def head_motion(settings, n, rng):
     return sizes * walk / np.maximum(walk.std(axis=0), 1e-9)
 
 
-def eddy_transform(displacement_mm, b_value, direction, largest_b):
+def eddy_transform(
+    displacement_mm: float, b_value: float, direction: np.ndarray, largest_b: float
+) -> np.ndarray:
     """Shear and stretch (4, 4) along the phase-encoding axis by the eddy currents of one gradient (ours).
 
     ``displacement_mm`` is reached HEAD_RADIUS_MM from the scanner's centre, along the gradient of the largest b.
@@ -101,7 +112,14 @@ def eddy_transform(displacement_mm, b_value, direction, largest_b):
     return transform
 
 
-def acquire_dwi(body, brain, grid, settings, diffusion_noise, rngs):
+def acquire_dwi(
+    body: Mapping[str, Any],
+    brain: np.ndarray,
+    grid: Grid,
+    settings: Mapping[str, Any],
+    diffusion_noise: float,
+    rngs: Sequence[np.random.Generator],
+) -> dict[str, Any]:
     """The 4-D diffusion series.
 
     Gradients are fixed to the scanner: pose and motion turn the fibres under them.
@@ -144,12 +162,12 @@ def acquire_dwi(body, brain, grid, settings, diffusion_noise, rngs):
     return dict(data=data, b_values=b_values, directions=directions, motion=motion, field=field, snr=snr)
 
 
-def _seen(volume, affine, grid, distort):
+def _seen(volume: np.ndarray, affine: np.ndarray, grid: Grid, distort: Distortion | None) -> np.ndarray:
     seen = acquire(volume, affine, grid)
     return distort(seen) if distort else seen
 
 
-def dwi_parameters(series, settings):
+def dwi_parameters(series: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Sequence parameters for the sidecar."""
     return {
         "PhaseEncodingDirection": PHASE_ENCODING,

@@ -1,6 +1,13 @@
 """Susceptibility distortion of echo-planar images: a field near sinuses and ears shifts and piles up signal."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from myelosketch.simulation.scanner import Grid
 
 TOTAL_READOUT_S = 0.05
 PHASE_ENCODING = "j"  # BIDS: along the second voxel axis, towards larger indices where the field is positive
@@ -14,7 +21,7 @@ SOURCES = (
 )
 
 
-def off_resonance(grid, peak_hz):
+def off_resonance(grid: Grid, peak_hz: float) -> np.ndarray:
     """Field of the head in its pose.
 
     Parameters
@@ -39,7 +46,7 @@ def off_resonance(grid, peak_hz):
 class Distortion:
     """Moves signal along the phase-encoding axis by field times readout time, in voxels, and keeps its sum."""
 
-    def __init__(self, field):
+    def __init__(self, field: np.ndarray) -> None:
         """``field``: array (x, y, z), Hz, at the true places."""
         shift = field * np.float32(TOTAL_READOUT_S)
         place = np.arange(shift.shape[AXIS], dtype=np.float32).reshape(1, -1, 1)
@@ -50,18 +57,18 @@ class Distortion:
         stretch = 1 + np.gradient(shift, axis=AXIS)
         self._density = 1 / np.maximum(_along(stretch, self._index, self._weight), SMALLEST_STRETCH)
 
-    def __call__(self, volume):
+    def __call__(self, volume: np.ndarray) -> np.ndarray:
         """Array (x, y, z) as the scanner shows it."""
         return _along(volume, self._index, self._weight) * self._density
 
 
-def _split(position):
+def _split(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lower neighbour and share of the upper one."""
     low = np.minimum(position.astype(np.int16), position.shape[AXIS] - 2)
     return low, (position - low).astype(np.float32)
 
 
-def _along(volume, low, weight):
+def _along(volume: np.ndarray, low: np.ndarray, weight: np.ndarray) -> np.ndarray:
     index = low.astype(np.intp)
     lower = np.take_along_axis(volume, index, AXIS)
     return lower + weight * (np.take_along_axis(volume, index + 1, AXIS) - lower)

@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -9,7 +10,7 @@ from scipy import ndimage
 FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
-def stream(seed, subject, purpose):
+def stream(seed: int, subject: str, purpose: str) -> np.random.Generator:
     """Random numbers of one purpose for one participant, whatever else is drawn in the cohort.
 
     Parameters
@@ -26,7 +27,7 @@ def stream(seed, subject, purpose):
     return np.random.default_rng([seed, *np.frombuffer(digest[:16], np.uint32).tolist()])
 
 
-def smooth_field(shape, voxel, fwhm, rng):
+def smooth_field(shape: Sequence[int], voxel: float, fwhm: float, rng: np.random.Generator) -> np.ndarray:
     """Stationary Gaussian field of mean 0 and SD 1 over realisations.
 
     Parameters
@@ -51,7 +52,7 @@ def smooth_field(shape, voxel, fwhm, rng):
     return field
 
 
-def stretch(field, factor, shape, offset=0.0):
+def stretch(field: np.ndarray, factor: float, shape: Sequence[int], offset: float = 0.0) -> np.ndarray:
     """Linear interpolation of a field onto a grid with ``factor`` times smaller voxels.
 
     Parameters
@@ -72,13 +73,13 @@ def stretch(field, factor, shape, offset=0.0):
         )
 
 
-def _kernel_norm(sigma):
+def _kernel_norm(sigma: float) -> float:
     """Sum of squares of the discrete Gaussian kernel: its effect on the variance of white noise."""
     kernel = ndimage.gaussian_filter1d(np.eye(1, 201, 100)[0], sigma, mode="wrap", truncate=3.5)
     return float((kernel**2).sum())
 
 
-def exponential(velocity, steps=6):
+def exponential(velocity: np.ndarray, steps: int = 6) -> np.ndarray:
     """Displacement at time 1 of a stationary velocity field, by scaling and squaring.
 
     Parameters
@@ -100,7 +101,7 @@ def exponential(velocity, steps=6):
     return displacement
 
 
-def jacobian(displacement):
+def jacobian(displacement: np.ndarray) -> np.ndarray:
     """Derivative (x, y, z, 3, 3) of the map x -> x + displacement(x); displacement (3, x, y, z) in voxels.
 
     The last axis but one is the component of the map, the last the direction of the derivative.
@@ -109,6 +110,6 @@ def jacobian(displacement):
     return gradient + np.eye(3, dtype=np.float32)
 
 
-def jacobian_determinant(displacement):
+def jacobian_determinant(displacement: np.ndarray) -> np.ndarray:
     """Local volume change of the map x -> x + displacement(x); displacement (3, x, y, z) in voxels."""
     return np.linalg.det(jacobian(displacement))

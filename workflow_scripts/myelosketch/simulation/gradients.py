@@ -1,5 +1,9 @@
 """Diffusion gradients: directions, b-values, the files that carry them, and the noise they leave in a tensor."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from myelosketch.io.provenance import write_text
@@ -9,7 +13,7 @@ B_UNIT = 1000.0  # s/mm2 in one ms/um2
 TYPICAL_AD, TYPICAL_RD = 1.14, 0.54  # healthy white matter, 1e-3 mm2/s
 
 
-def hemisphere(n):
+def hemisphere(n: int) -> np.ndarray:
     """Directions spread evenly over half a sphere: Fibonacci's spiral.
 
     Returns
@@ -23,7 +27,7 @@ def hemisphere(n):
     return np.stack([flat * np.cos(angle), flat * np.sin(angle), z], axis=1)
 
 
-def gradient_scheme(settings):
+def gradient_scheme(settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """b-value and direction of each volume: those without diffusion weighting first, then shell by shell.
 
     Parameters
@@ -42,7 +46,7 @@ def gradient_scheme(settings):
     return b_values, directions
 
 
-def fsl_directions(directions, affine):
+def fsl_directions(directions: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Directions as FSL's ``.bvec`` has them: in voxel axes, the first reversed if the affine is right-handed.
 
     Parameters
@@ -61,14 +65,20 @@ def fsl_directions(directions, affine):
     return result
 
 
-def write_gradients(bval_path, bvec_path, b_values, directions, affine):
+def write_gradients(
+    bval_path: str | Path,
+    bvec_path: str | Path,
+    b_values: np.ndarray,
+    directions: np.ndarray,
+    affine: np.ndarray,
+) -> None:
     """Write the b-values (one line, s/mm2) and the directions (three lines, FSL's convention)."""
     rows = fsl_directions(directions, affine).T + 0.0  # no negative zeros
     write_text(bval_path, " ".join(f"{b:g}" for b in b_values) + "\n")
     write_text(bvec_path, "".join(" ".join(f"{v:.6f}" for v in row) + "\n" for row in rows))
 
 
-def diffusivity_noise(b_values, directions):
+def diffusivity_noise(b_values: np.ndarray, directions: np.ndarray) -> tuple[float, float]:
     """Noise of AD and RD that a weighted tensor fit leaves in healthy white matter, for noise of 1 / S0.
 
     Linear propagation: ln S has variance (sd / S)^2, a weighted least-squares fit inverts it. Mean over the
@@ -99,7 +109,7 @@ def diffusivity_noise(b_values, directions):
     return tuple(np.sqrt(np.mean(variances, axis=0)))
 
 
-def noise_share(settings, diffusion_noise):
+def noise_share(settings: Mapping[str, Any], diffusion_noise: float) -> float:
     """SD of the noise relative to S0 of white matter.
 
     Parameters

@@ -7,6 +7,7 @@ the reference Logan plot with k2' is straight from the first minute, so its slop
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.signal import lfilter
 
 HALF_LIFE_MIN = 20.36  # carbon-11
@@ -22,22 +23,22 @@ LOGAN_START_MIN = 35.0  # frames from here on make the line, as in analysis: for
 TYPICAL_DVR = 1.28  # white matter
 
 
-def frame_times(durations):
+def frame_times(durations: ArrayLike) -> np.ndarray:
     """Start of each frame, s, from the durations, s."""
     return np.concatenate([[0.0], np.cumsum(durations)[:-1]])
 
 
-def mid_times(durations):
+def mid_times(durations: ArrayLike) -> np.ndarray:
     """Middle of each frame, min."""
     return (frame_times(durations) + np.asarray(durations) / 2) / 60
 
 
-def late_frames(durations):
+def late_frames(durations: ArrayLike) -> np.ndarray:
     """Which frames start at LOGAN_START_MIN or later, as booleans."""
     return frame_times(durations) >= 60 * LOGAN_START_MIN
 
 
-def reference_curve(minutes):
+def reference_curve(minutes: np.ndarray) -> np.ndarray:
     """Decay-corrected activity of the reference region, kBq/mL: K1 plasma convolved with exp(-k2 t)."""
     a1, l1 = PLASMA_RISE
     terms = [*PLASMA_FALL, (-sum(a for a, _ in PLASMA_FALL), l1)]
@@ -48,7 +49,7 @@ def reference_curve(minutes):
     return REFERENCE_K1 * curve
 
 
-def target_curve(reference, dvr, delivery, step_min):
+def target_curve(reference: np.ndarray, dvr: float, delivery: float, step_min: float) -> np.ndarray:
     """Simplified reference tissue model: R1 Cr + (k2 - R1 k2a) Cr convolved with exp(-k2a t).
 
     Parameters
@@ -69,7 +70,7 @@ def target_curve(reference, dvr, delivery, step_min):
     return delivery * reference + (k2 - delivery * k2a) * kept
 
 
-def frame_curves(durations, dvr, delivery):
+def frame_curves(durations: ArrayLike, dvr: ArrayLike, delivery: float) -> np.ndarray:
     """Mean activity of a tissue in each frame.
 
     Parameters
@@ -93,7 +94,7 @@ def frame_curves(durations, dvr, delivery):
     return np.array(curves).T
 
 
-def logan_slope(durations, target, reference):
+def logan_slope(durations: ArrayLike, target: np.ndarray, reference: np.ndarray) -> float:
     """Slope of the reference Logan plot with k2', ordinary least squares from LOGAN_START_MIN: the DVR.
 
     Here only to know what noise of the frames gives which noise of the DVR; analysis has its own.
@@ -112,7 +113,7 @@ def logan_slope(durations, target, reference):
     return (x @ y) / (x @ x)
 
 
-def relative_noise(activity, durations):
+def relative_noise(activity: np.ndarray, durations: ArrayLike) -> np.ndarray:
     """Shape of the noise of counting: sqrt(activity exp(lambda t) / duration), by frame.
 
     Parameters
@@ -128,7 +129,7 @@ def relative_noise(activity, durations):
     return np.sqrt(np.maximum(activity, 0) * factor.reshape(-1, *[1] * (np.ndim(activity) - 1)))
 
 
-def noise_scale(durations, dvr_sd):
+def noise_scale(durations: ArrayLike, dvr_sd: float) -> float:
     """Factor on :func:`relative_noise` that gives the Logan DVR of white matter a wanted SD, to first order.
 
     SD(DVR)^2 = factor^2 sum over frames of (dDVR/dC_f relative_noise_f)^2; the derivatives are numerical, so any

@@ -1,9 +1,12 @@
 """State of the white matter voxel by voxel: myelin, axons, free water, coherence (ours)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from myelosketch.simulation.fields import smooth_field
-from myelosketch.simulation.lesions import PROFILE, WITHIN, WITHIN_FWHM_MM
+from myelosketch.simulation.lesions import PROFILE, WITHIN, WITHIN_FWHM_MM, Lesions
 
 LATENTS = ("myelin", "axons", "water", "coherence")
 # of the table of lesions
@@ -21,7 +24,9 @@ WATER_LOG_SD = (0.25, 0.30, 18.0)
 NAWM_CHANGE = {"myelin": (-0.08, 0.03), "axons": (-0.06, 0.03), "water": (0.010, 0.003)}
 
 
-def healthy_latents(tract, voxel, group, rng):
+def healthy_latents(
+    tract: np.ndarray, voxel: float, group: str, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Latents of white matter before lesions.
 
     Parameters
@@ -38,7 +43,7 @@ def healthy_latents(tract, voxel, group, rng):
     shift = {name: mean + sd * rng.standard_normal() for name, (mean, sd) in NAWM_CHANGE.items()}
     if group != "MS":
         shift = dict.fromkeys(shift, 0.0)
-    level = {"myelin": MEAN_MYELIN, "axons": 1.0, "coherence": tract}
+    level: dict[str, float | np.ndarray] = {"myelin": MEAN_MYELIN, "axons": 1.0, "coherence": tract}
     latents = {}
     for name, (between, within, fwhm) in VARIATION.items():
         deviation = between * np.clip(rng.standard_normal(), -2.5, 2.5)
@@ -50,7 +55,9 @@ def healthy_latents(tract, voxel, group, rng):
     return _bounded(latents)
 
 
-def add_lesions(latents, lesions, voxel, rng):
+def add_lesions(
+    latents: Mapping[str, np.ndarray], lesions: Lesions, voxel: float, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Latents with the lesions in them: the surroundings' state at the border, the lesion's own in its core.
 
     Parameters
@@ -77,16 +84,16 @@ def add_lesions(latents, lesions, voxel, rng):
     return _bounded(result)
 
 
-def _cores(lesions, name):
+def _cores(lesions: Lesions, name: str) -> np.ndarray:
     return np.array([lesion["core"][name] for lesion in lesions.table], np.float32)
 
 
-def _bounded(latents):
+def _bounded(latents: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     limits = {"myelin": (0, 1.4), "axons": (0, 1.2), "water": (0, 0.8), "coherence": (0.3, 2.2)}
     return {name: np.clip(values, *limits[name]).astype(np.float32) for name, values in latents.items()}
 
 
-def lesion_table(lesions, latents):
+def lesion_table(lesions: Lesions, latents: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     """Rows of the table of lesions with their mean latents.
 
     Returns
@@ -102,7 +109,11 @@ def lesion_table(lesions, latents):
         for name in ("myelin", "axons", "water")
     }
     for number, lesion in enumerate(lesions.table):
-        row = {"lesion": number + 1, "kind": lesion["kind"], "volume_mm3": lesion["volume_mm3"]}
+        row: dict[str, Any] = {
+            "lesion": number + 1,
+            "kind": lesion["kind"],
+            "volume_mm3": lesion["volume_mm3"],
+        }
         row |= {f"mean_{name}": values[number] for name, values in means.items()}
         rows.append(row | {key: lesion[key] for key in ("ventricle_distance_mm", "x_mm", "y_mm", "z_mm")})
     return rows

@@ -1,5 +1,10 @@
 """Room and shape of lesions: grown one by one in the white matter that is free."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
@@ -7,6 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from myelosketch.simulation import lesion_statistics as measured
 from myelosketch.simulation.fields import smooth_field
+
+if TYPE_CHECKING:
+    from myelosketch.simulation.anatomy import Anatomy
 
 # axes asked for; rugged borders and the shape of the free white matter add to what is measured afterwards (ours)
 AXIS_RATIO_MEDIAN, AXIS_RATIO_LOG_SD, LONG_MIDDLE_EXPONENT = 2.75, 0.35, 0.47
@@ -29,7 +37,7 @@ class LesionGround:
     rng : numpy.random.Generator
     """
 
-    def __init__(self, anatomy, rng):
+    def __init__(self, anatomy: Anatomy, rng: np.random.Generator) -> None:
         white = anatomy.fractions["white"]
         self.voxel = anatomy.voxel
         self.white = white > WHITE_ENOUGH
@@ -45,10 +53,10 @@ class LesionGround:
         self.resistance = np.zeros(white.shape, np.float32)
         self.resistance[self.free] = np.take(by_voxel, band) ** -HUG * roughness[self.free]
 
-    def take(self, volume, rng):
+    def take(self, volume: float, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Voxels (three index arrays) of a new lesion; it and its surroundings are free no more."""
         wanted = max(1, round(volume / self.voxel**3))
-        metric, best = _ellipsoid(volume, rng), ()
+        metric, best = _ellipsoid(volume, rng), np.empty((0, 3), int)
         for _ in range(TRIES):  # a place may be an island of white matter that is too small
             found = self._grown(self._centre(volume, rng), wanted, metric)
             best = max(best, found, key=len)
@@ -62,7 +70,7 @@ class LesionGround:
         self.free[box] &= ~ndimage.binary_dilation(lesion, TOUCHING)
         return tuple(best.T)
 
-    def _centre(self, volume, rng):
+    def _centre(self, volume: float, rng: np.random.Generator) -> np.ndarray:
         """A free voxel, drawn by the relative risk of its distance from the ventricles."""
         large = rng.random() < volume / (volume + LARGE_MM3)
         cumulated = self.cumulated["large" if large else "small"]
@@ -75,7 +83,7 @@ class LesionGround:
             # no room apart from the others: from now on lesions may touch
             self.free = self.white & ~self.taken
 
-    def _grown(self, centre, wanted, metric):
+    def _grown(self, centre: np.ndarray, wanted: int, metric: np.ndarray) -> np.ndarray:
         """Free voxels (n, 3) nearest to the centre and hanging together with it, fewer where there is no room."""
         half = int(np.ceil(2.6 * wanted ** (1 / 3))) + 3  # holds an ellipsoid of the longest kind
         for side in (half, 2 * half, 4 * half):
@@ -92,7 +100,7 @@ class LesionGround:
         return _connected(index[order], around.shape, tuple(centre - low), wanted) + low
 
 
-def _connected(index, shape, centre, wanted):
+def _connected(index: np.ndarray, shape: tuple[int, ...], centre: tuple[int, ...], wanted: int) -> np.ndarray:
     """Of voxels (n, 3) in order of their distance, as many as wanted that hang together with the centre."""
     core = _hanging(index[:wanted], shape, centre)
     few, many = wanted, wanted
@@ -115,7 +123,7 @@ def _connected(index, shape, centre, wanted):
     return core
 
 
-def _hanging(voxels, shape, centre):
+def _hanging(voxels: np.ndarray, shape: tuple[int, ...], centre: tuple[int, ...]) -> np.ndarray:
     """Those of the voxels (n, 3) that are in one piece, face to face, with the centre."""
     mask = np.zeros(shape, bool)
     mask[tuple(voxels.T)] = True
@@ -123,7 +131,9 @@ def _hanging(voxels, shape, centre):
     return voxels if count == 1 else voxels[labels[tuple(voxels.T)] == labels[centre]]
 
 
-def foci(where, volume, voxel, rng):
+def foci(
+    where: tuple[np.ndarray, ...], volume: float, voxel: float, rng: np.random.Generator
+) -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
     """Parts of a lesion that began apart and have grown together.
 
     Parameters
@@ -152,7 +162,7 @@ def foci(where, volume, voxel, rng):
         yield tuple(axis[part] for axis in where), 1 - np.minimum(depth[part] / rim, 1)
 
 
-def _ellipsoid(volume, rng):
+def _ellipsoid(volume: float, rng: np.random.Generator) -> np.ndarray:
     """Metric (3, 3) of a randomly turned ellipsoid of three different axes; larger lesions are longer."""
     median = AXIS_RATIO_MEDIAN * max(1.0, volume / LARGE_MM3) ** LARGE_ELONGATION
     ratio = max(1.0, median * np.exp(AXIS_RATIO_LOG_SD * rng.standard_normal()))

@@ -50,7 +50,7 @@ SMALL_LESION_FACTOR = (0.44, 0.73, 0.99, 1.00, 1.04, 1.08, 1.09, 1.18)
 CORTEX_SHARE = {"touching": 0.52, "within_3_mm": 0.79}
 
 
-def draw_volumes(n, rng, sets=1):
+def draw_volumes(n: int, rng: np.random.Generator, sets: int = 1) -> np.ndarray:
     """Volumes of lesions by the measured percentiles, interpolated on their logarithm.
 
     Parameters
@@ -66,7 +66,7 @@ def draw_volumes(n, rng, sets=1):
     return np.exp(np.interp(100 * rng.random((sets, n)), list(VOLUME_MM3), np.log(list(VOLUME_MM3.values()))))
 
 
-def draw_count(load_ml, rng):
+def draw_count(load_ml: float, rng: np.random.Generator) -> int:
     """Number of lesions of a patient with the given load: log-normal, by the measured regression on the load."""
     slope = LOG_COUNT_LOAD_CORRELATION * LOG_COUNT_SD / LOG_LOAD_SD
     spread = LOG_COUNT_SD * np.sqrt(1 - LOG_COUNT_LOAD_CORRELATION**2)
@@ -74,12 +74,12 @@ def draw_count(load_ml, rng):
     return max(1, round(float(np.exp(log_count))))
 
 
-def mean_relative_risk():
+def mean_relative_risk() -> np.ndarray:
     """Relative risk of a white-matter voxel by distance band: geometric mean of the two alignments (array)."""
     return np.sqrt(np.prod(list(RELATIVE_RISK.values()), axis=0))
 
 
-def small_lesion_risk():
+def small_lesion_risk() -> np.ndarray:
     """Relative risk by distance band of a lesion below 100 mm3, each counting once (array)."""
     share = np.sqrt(np.prod(list(LESION_SHARE.values()), axis=0)) * SMALL_LESION_FACTOR
     return share / np.array(WHITE_MATTER_SHARE)

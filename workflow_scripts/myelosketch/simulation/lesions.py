@@ -1,12 +1,14 @@
 """Lesions of a simulated patient: how many, how large, where, of which kind and of which shape."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.simulation import lesion_statistics as measured
-from myelosketch.simulation.anatomy import build_anatomy
+from myelosketch.simulation.anatomy import Anatomy, build_anatomy
 from myelosketch.simulation.fields import stream
 from myelosketch.simulation.lesion_shapes import LesionGround, foci
 from myelosketch.simulation.settings import LESION_LOADS
@@ -52,10 +54,11 @@ class Lesions:
     labels: np.ndarray  # (x, y, z), int16: 0 none, else row of the table + 1
     member: np.ndarray  # (x, y, z), float32, share of the voxel that a lesion fills
     severity: np.ndarray  # (x, y, z), float32, 0 outside, 1 in the core
-    table: list  # of dict: kind, volume_mm3, ventricle_distance_mm, x_mm, y_mm, z_mm, and the core's state
+    # kind, volume_mm3, ventricle_distance_mm, x_mm, y_mm, z_mm, and the core's state
+    table: list[dict[str, Any]]
 
 
-def lesion_volumes(total, rng):
+def lesion_volumes(total: float, rng: np.random.Generator) -> np.ndarray:
     """Volumes of one patient's lesions, connected components all, whose sum is the given load.
 
     Their number follows from the load (measured regression). Of many sets of volumes drawn by the measured
@@ -82,7 +85,7 @@ def lesion_volumes(total, rng):
     return np.sort(volumes * total / volumes.sum())[::-1]
 
 
-def lesion_load(settings, rng):
+def lesion_load(settings: Mapping[str, Any], rng: np.random.Generator) -> float:
     """Total lesion volume of a patient in mL: log-normal, redrawn until it is between the accepted limits."""
     median, log_sd, largest = LESION_LOADS[settings["lesion_load"]]
     while True:
@@ -91,7 +94,7 @@ def lesion_load(settings, rng):
             return float(load)
 
 
-def simulate_lesions(subject, settings, seed):
+def simulate_lesions(subject: str, settings: Mapping[str, Any], seed: int) -> tuple[np.ndarray, Anatomy]:
     """Lesions and anatomy of one patient, the same as in the cohort, without tissue state and scans.
 
     Parameters
@@ -109,7 +112,7 @@ def simulate_lesions(subject, settings, seed):
     return place_lesions(anatomy, lesion_load(settings, rng), rng).labels, anatomy
 
 
-def place_lesions(anatomy, total_ml, rng):
+def place_lesions(anatomy: Anatomy, total_ml: float, rng: np.random.Generator) -> Lesions:
     """Put lesions of a given total volume into the white matter, the largest first.
 
     Lesions do not touch, so that each is one connected component, of the volume that was drawn for it; a large
@@ -139,7 +142,7 @@ def place_lesions(anatomy, total_ml, rng):
         )
     labels = np.zeros(white.shape, np.int16)
     member, severity = np.zeros(white.shape, np.float32), np.zeros(white.shape, np.float32)
-    table = []
+    table: list[dict[str, Any]] = []
     left = 0.0  # what whole voxels have left of the volumes so far goes to the next lesion: the load is exact
     for drawn in lesion_volumes(total_ml * 1000, rng):
         volume = drawn + left
@@ -157,7 +160,7 @@ def place_lesions(anatomy, total_ml, rng):
     return Lesions(labels, member, severity, table)
 
 
-def _draw_kind(anatomy, voxel, rng):
+def _draw_kind(anatomy: Anatomy, voxel: tuple[int, ...], rng: np.random.Generator) -> str:
     """Kind of a lesion by its place: black holes near ventricles and cortex, remyelination in deep parts."""
     if anatomy.ventricle_distance[voxel] < 5:
         place = "periventricular"
@@ -169,7 +172,9 @@ def _draw_kind(anatomy, voxel, rng):
     return str(rng.choice(list(KINDS), p=weights / weights.sum()))
 
 
-def _row(anatomy, kind, centre, volume, rng):
+def _row(
+    anatomy: Anatomy, kind: str, centre: np.ndarray, volume: float, rng: np.random.Generator
+) -> dict[str, Any]:
     """Row of the lesion table, with the state of this lesion's core."""
     core = {}
     for name in ("myelin", "axons"):
@@ -190,7 +195,7 @@ def _row(anatomy, kind, centre, volume, rng):
     }
 
 
-def expert_mask(member, inside):
+def expert_mask(member: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Lesion mask as an expert would draw it: the voxels most filled by lesion, as many as its volume.
 
     Parameters

@@ -1,16 +1,27 @@
 """The short way to FA, RD, AD, MTR and DVR: the exact map of a voxel with the errors that a fit would leave."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from myelosketch.simulation.fields import smooth_field
 from myelosketch.simulation.physics import diffusivity_from_signal, fractional_anisotropy
-from myelosketch.simulation.scanner import acquire, bias_field
+from myelosketch.simulation.scanner import Grid, acquire, bias_field
 
 LARGEST_DRAW = 2.5  # a participant's gain or offset is drawn no further out, in SD
 WHITE_DVR = 1.28  # DVR of healthy white matter: the gain is given as the SD it causes there
 
 
-def acquire_diffusion(maps, brain, affine, grid, noise_sd, noise_fwhm, rng):
+def acquire_diffusion(
+    maps: Mapping[str, np.ndarray],
+    brain: np.ndarray,
+    affine: np.ndarray,
+    grid: Grid,
+    noise_sd: float,
+    noise_fwhm: float,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
     """Noisy AD, RD (1e-3 mm2/s) and the FA they give; 0 outside the brain.
 
     Parameters
@@ -38,7 +49,7 @@ def acquire_diffusion(maps, brain, affine, grid, noise_sd, noise_fwhm, rng):
     return {name: values.astype(np.float32) for name, values in result.items()}
 
 
-def mtr_errors(grid, settings, rng):
+def mtr_errors(grid: Grid, settings: Mapping[str, Any], rng: np.random.Generator) -> tuple[float, np.ndarray]:
     """Errors of MTR that are the same in every voxel or smooth.
 
     Returns
@@ -50,7 +61,14 @@ def mtr_errors(grid, settings, rng):
     return offset, bias_field(grid, settings["b1_range"], rng)
 
 
-def acquire_mtr(maps, brain, affine, grid, settings, rng):
+def acquire_mtr(
+    maps: Mapping[str, np.ndarray],
+    brain: np.ndarray,
+    affine: np.ndarray,
+    grid: Grid,
+    settings: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> np.ndarray:
     """MTR map (percent) with B1 error, a participant's offset and noise; 0 outside the brain."""
     share = acquire(brain, affine, grid)
     inside = share > 0.5
@@ -60,17 +78,26 @@ def acquire_mtr(maps, brain, affine, grid, settings, rng):
     return np.where(inside, np.clip(exact * field + offset + noise, 0.01, 100), 0).astype(np.float32)
 
 
-def bounded_normal(rng):
+def bounded_normal(rng: np.random.Generator) -> float:
     """One standard normal draw, cut at LARGEST_DRAW."""
     return float(np.clip(rng.standard_normal(), -LARGEST_DRAW, LARGEST_DRAW))
 
 
-def pet_gain(settings, rng):
+def pet_gain(settings: Mapping[str, Any], rng: np.random.Generator) -> float:
     """Factor on the DVR of this participant's white matter; grey matter is the reference and has none."""
     return settings["gain_mean"] + settings["gain_sd"] / WHITE_DVR * bounded_normal(rng)
 
 
-def acquire_pet(maps, unseen, gain, brain, affine, grid, settings, rngs):
+def acquire_pet(
+    maps: Mapping[str, np.ndarray],
+    unseen: np.ndarray,
+    gain: float,
+    brain: np.ndarray,
+    affine: np.ndarray,
+    grid: Grid,
+    settings: Mapping[str, Any],
+    rngs: Sequence[np.random.Generator],
+) -> dict[str, np.ndarray]:
     """Two measurements of the DVR and what lies behind them.
 
     Parameters

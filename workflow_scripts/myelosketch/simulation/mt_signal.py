@@ -1,17 +1,20 @@
 """The pair of images with and without magnetisation-transfer pulse, whose ratio is the MTR."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from myelosketch.simulation import physics
 from myelosketch.simulation.measured_maps import mtr_errors
-from myelosketch.simulation.scanner import acquire, bias_field, magnitude, whole_numbers
+from myelosketch.simulation.scanner import Grid, acquire, bias_field, magnitude, whole_numbers
 
 WATER_SIGNAL = 2000.0  # CSF without MT pulse, arbitrary units
 RECEIVE_BIAS = 0.1  # largest receive bias; the ratio is free of it
 TYPICAL_MTR = 40.5  # percent, healthy white matter
 
 
-def noise_share(settings, mtr_noise):
+def noise_share(settings: Mapping[str, Any], mtr_noise: float) -> float:
     """SD of the noise relative to white matter without MT pulse.
 
     Parameters
@@ -29,7 +32,9 @@ def noise_share(settings, mtr_noise):
     return mtr_noise / 100 / np.sqrt(1 + (1 - TYPICAL_MTR / 100) ** 2)
 
 
-def mt_contrast(fractions, latents):
+def mt_contrast(
+    fractions: Mapping[str, np.ndarray], latents: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Signals with and without MT pulse before any error of the scanner; tissues mix as signal.
 
     Returns
@@ -45,7 +50,14 @@ def mt_contrast(fractions, latents):
     return off.astype(np.float32), on.astype(np.float32)
 
 
-def acquire_mt(body, brain, grid, mri, settings, rngs):
+def acquire_mt(
+    body: Mapping[str, Any],
+    brain: np.ndarray,
+    grid: Grid,
+    mri: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    rngs: Sequence[np.random.Generator],
+) -> dict[str, Any]:
     """Both images, in one pose.
 
     The error of B1 and the participant's offset are those that the direct MTR map of the same participant has.
@@ -72,7 +84,7 @@ def acquire_mt(body, brain, grid, mri, settings, rngs):
     receive = bias_field(grid, RECEIVE_BIAS, rngs[1])
     share = noise_share(settings, mri["mtr_noise"])
     sd = share * WATER_SIGNAL / 100 * physics.proton_density(1.0, 0.0)
-    images = {"mt_snr": 1 / share if share else None}
+    images: dict[str, Any] = {"mt_snr": 1 / share if share else None}
     for name, exact in (("mt_off", off), ("mt_on", on)):
         noisy = magnitude(WATER_SIGNAL / 100 * exact * receive, sd, rngs[1])
         images[name] = whole_numbers(noisy, inside)

@@ -1,5 +1,9 @@
 """One simulated participant: anatomy, tissue state, measurements and ground truth, written to disk."""
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from myelosketch.errors import InputError
@@ -9,7 +13,7 @@ from myelosketch.simulation.anatomy import FRACTIONS, build_anatomy
 from myelosketch.simulation.diffusion_signal import acquire_dwi
 from myelosketch.simulation.fields import smooth_field, stream
 from myelosketch.simulation.latents import add_lesions, healthy_latents
-from myelosketch.simulation.lesions import expert_mask, lesion_load, place_lesions
+from myelosketch.simulation.lesions import Lesions, expert_mask, lesion_load, place_lesions
 from myelosketch.simulation.mt_signal import acquire_mt
 from myelosketch.simulation.pet_signal import acquire_dynamic, reference_region
 from myelosketch.simulation.physics import tissue_maps
@@ -21,7 +25,9 @@ from myelosketch.simulation.writing import write_images
 __all__ = ["TISSUE_CODES", "simulate_body", "simulate_participant", "simulate_scans"]
 
 
-def simulate_participant(root, subject, group, settings=None, seed=0):
+def simulate_participant(
+    root: str | Path, subject: str, group: str, settings: Mapping[str, Any] | None = None, seed: int = 0
+) -> None:
     """Simulate one participant and write the images, the ground truth and their sidecars.
 
     The files depend on ``seed``, ``subject``, ``group`` and ``settings``, not on the rest of the cohort.
@@ -47,7 +53,7 @@ def simulate_participant(root, subject, group, settings=None, seed=0):
     write_truth(root, subject, body, images)
 
 
-def simulate_body(subject, group, settings, seed):
+def simulate_body(subject: str, group: str, settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Anatomy and tissue state of one participant, before any scanner.
 
     Returns
@@ -56,7 +62,7 @@ def simulate_body(subject, group, settings, seed):
     """
     anatomy = build_anatomy(group, settings, stream(seed, subject, "anatomy"))
     latents = healthy_latents(anatomy.tract, anatomy.voxel, group, stream(seed, subject, "latents"))
-    lesions = None
+    lesions: Lesions | None = None
     if group == "MS":
         rng = stream(seed, subject, "lesions")
         lesions = place_lesions(anatomy, lesion_load(settings, rng), rng)
@@ -64,7 +70,9 @@ def simulate_body(subject, group, settings, seed):
     return {"anatomy": anatomy, "latents": latents, "lesions": lesions}
 
 
-def simulate_scans(subject, body, settings, seed):
+def simulate_scans(
+    subject: str, body: Mapping[str, Any], settings: Mapping[str, Any], seed: int
+) -> dict[str, Any]:
     """Measure a participant with every modality, each on its own grid and in its own pose.
 
     Returns
@@ -77,7 +85,7 @@ def simulate_scans(subject, body, settings, seed):
     maps = tissue_maps(anatomy.fractions, body["latents"], anatomy.ventricle_distance)
     brain = sum(anatomy.fractions[name] for name in FRACTIONS)
 
-    def rng(purpose):
+    def rng(purpose: str) -> np.random.Generator:
         return stream(seed, subject, purpose)
 
     voxels, pose_rng = settings["voxel_size_mm"], rng("poses")
@@ -85,7 +93,10 @@ def simulate_scans(subject, body, settings, seed):
         name: scanner.modality_grid(voxels[name], scanner.random_pose(settings["pose"], pose_rng))
         for name in scanner.MODALITIES
     }
-    images = {"grids": grids, **_structural(body, maps, brain, grids["T1w"], settings["mri"], rng)}
+    images: dict[str, Any] = {
+        "grids": grids,
+        **_structural(body, maps, brain, grids["T1w"], settings["mri"], rng),
+    }
     pet = settings["pet"]
     field = smooth_field(brain.shape, anatomy.voxel, pet["unseen_fwhm_mm"], rng("unseen"))
     unseen = pet["unseen_sd"] * field
@@ -104,7 +115,14 @@ def simulate_scans(subject, body, settings, seed):
     return images
 
 
-def _structural(body, maps, brain, grid, settings, rng):
+def _structural(
+    body: Mapping[str, Any],
+    maps: Mapping[str, np.ndarray],
+    brain: np.ndarray,
+    grid: scanner.Grid,
+    settings: Mapping[str, Any],
+    rng: Callable[[str], np.random.Generator],
+) -> dict[str, np.ndarray]:
     """T1w, FLAIR and the lesion mask, on one grid in one pose."""
     affine = body["anatomy"].affine
     images = {}
@@ -118,7 +136,14 @@ def _structural(body, maps, brain, grid, settings, rng):
     return images
 
 
-def _maps(maps, brain, affine, grids, settings, rng):
+def _maps(
+    maps: Mapping[str, np.ndarray],
+    brain: np.ndarray,
+    affine: np.ndarray,
+    grids: Mapping[str, scanner.Grid],
+    settings: Mapping[str, Any],
+    rng: Callable[[str], np.random.Generator],
+) -> dict[str, np.ndarray]:
     """FA, RD, AD and MTR, directly."""
     mri, width = settings["mri"], settings["dwi"]["noise_fwhm_mm"]
     images = measured_maps.acquire_diffusion(
@@ -128,7 +153,13 @@ def _maps(maps, brain, affine, grids, settings, rng):
     return images
 
 
-def _signals(body, brain, grids, settings, rng):
+def _signals(
+    body: Mapping[str, Any],
+    brain: np.ndarray,
+    grids: Mapping[str, scanner.Grid],
+    settings: Mapping[str, Any],
+    rng: Callable[[str], np.random.Generator],
+) -> dict[str, Any]:
     """Diffusion series, MT pair and reference region."""
     mri = settings["mri"]
     streams = [rng("dwi signal"), rng("dwi motion")]

@@ -1,18 +1,21 @@
 """The dynamic [11C]PIB scan of a simulated participant, and the mask of its reference region."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from myelosketch.simulation import kinetics
 from myelosketch.simulation.fields import smooth_field
 from myelosketch.simulation.physics import TISSUES, distribution_volume_ratio
-from myelosketch.simulation.scanner import acquire
+from myelosketch.simulation.scanner import Grid, acquire
 
 DVR_NODES = np.arange(0.1, 3.0001, 0.01)  # white matter's curves are interpolated between these
 LEAST_ACTIVITY = 1e-3  # kBq/mL
 REFERENCE_ML = 20.0  # size of the reference region
 
 
-def white_dvr(latents, unseen, gain):
+def white_dvr(latents: Mapping[str, np.ndarray], unseen: np.ndarray, gain: float) -> np.ndarray:
     """DVR of the white matter itself, with what MRI does not see and the participant's gain.
 
     Parameters
@@ -29,7 +32,16 @@ def white_dvr(latents, unseen, gain):
     return np.clip(dvr, DVR_NODES[0], DVR_NODES[-1]).astype(np.float32)
 
 
-def acquire_dynamic(body, unseen, gain, brain, grid, settings, durations, rng):
+def acquire_dynamic(
+    body: Mapping[str, Any],
+    unseen: np.ndarray,
+    gain: float,
+    brain: np.ndarray,
+    grid: Grid,
+    settings: Mapping[str, Any],
+    durations: Sequence[float],
+    rng: np.random.Generator,
+) -> np.ndarray:
     """The 4-D scan, frame by frame: tissues mix as activity, so the DVR mixes by share too.
 
     Parameters
@@ -69,7 +81,7 @@ def acquire_dynamic(body, unseen, gain, brain, grid, settings, durations, rng):
     return frames
 
 
-def with_noise(activity, noise, field):
+def with_noise(activity: np.ndarray, noise: float, field: np.ndarray) -> np.ndarray:
     """Activity with log-normal noise of SD noise * sqrt(activity): what iterative reconstruction leaves.
 
     The mean is kept and no activity falls below 0 (Barrett, Wilson and Tsui 1994).
@@ -89,7 +101,7 @@ def with_noise(activity, noise, field):
     return activity * np.exp(np.sqrt(variance) * field - variance / 2)
 
 
-def reference_region(body, grid, blur_fwhm_mm):
+def reference_region(body: Mapping[str, Any], grid: Grid, blur_fwhm_mm: float) -> np.ndarray:
     """Voxels that hold most cortical grey matter after blur, REFERENCE_ML of them: the reference region.
 
     Parameters
@@ -108,7 +120,7 @@ def reference_region(body, grid, blur_fwhm_mm):
     return purity >= np.partition(purity.ravel(), -wanted)[-wanted]
 
 
-def frame_parameters(durations):
+def frame_parameters(durations: Sequence[float]) -> dict[str, Any]:
     """Timing and kinetics for the sidecar; BIDS names where there are any."""
     return {
         "TracerName": "[11C]PIB",

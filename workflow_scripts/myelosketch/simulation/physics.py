@@ -1,6 +1,11 @@
 """Forward model: from the state of the tissue to what MRI and PET would measure without noise (ours)."""
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 import numpy as np
+
+Values = TypeVar("Values", float, np.ndarray)  # of one voxel or of many
 
 B_VALUE = 1.0  # ms/um2, that is 1000 s/mm2: diffusivities in 1e-3 mm2/s times B_VALUE have no unit
 FREE_WATER = 3.0  # diffusivity of free water at 37 degrees C, 1e-3 mm2/s
@@ -21,7 +26,7 @@ LOOKALIKES = {
 }
 
 
-def apparent_diffusivity(tissue, water):
+def apparent_diffusivity(tissue: Values, water: Values) -> Values:
     """Diffusivity that a fit at b = 1000 sees when a share of the voxel is free water.
 
     Parameters
@@ -36,7 +41,7 @@ def apparent_diffusivity(tissue, water):
     return -np.log((1 - water) * np.exp(-B_VALUE * tissue) + water * np.exp(-B_VALUE * FREE_WATER)) / B_VALUE
 
 
-def tissue_diffusivities(myelin, axons, coherence):
+def tissue_diffusivities(myelin: Values, axons: Values, coherence: Values) -> tuple[Values, Values]:
     """Axial and radial diffusivity of the tissue of white matter, without its free water.
 
     Parameters
@@ -55,7 +60,7 @@ def tissue_diffusivities(myelin, axons, coherence):
     return mean + coherence * (axial - mean), mean + coherence * (radial - mean)
 
 
-def diffusivities(myelin, axons, water, coherence):
+def diffusivities(myelin: Values, axons: Values, water: Values, coherence: Values) -> tuple[Values, Values]:
     """Axial and radial diffusivity of white matter that a fit at b = 1000 sees, free water included.
 
     Parameters
@@ -71,23 +76,23 @@ def diffusivities(myelin, axons, water, coherence):
     return apparent_diffusivity(axial, water), apparent_diffusivity(radial, water)
 
 
-def fractional_anisotropy(axial, radial):
+def fractional_anisotropy(axial: Values, radial: Values) -> Values:
     """FA of an axially symmetric tensor: |AD - RD| / sqrt(AD^2 + 2 RD^2); 0 where both are 0."""
     norm = np.sqrt(axial**2 + 2 * radial**2)
     return np.abs(axial - radial) / np.where(norm > 0, norm, 1)
 
 
-def magnetisation_transfer_ratio(myelin, axons, water):
+def magnetisation_transfer_ratio(myelin: Values, axons: Values, water: Values) -> Values:
     """MTR of white matter in percent: myelin and axons raise it, free water dilutes it."""
     return (1 - water) * (23 + 12 * myelin + 6.8 * axons)
 
 
-def distribution_volume_ratio(myelin, water):
+def distribution_volume_ratio(myelin: Values, water: Values) -> Values:
     """DVR of [11C]PIB in white matter, relative to grey matter: binds to myelin, water dilutes by half."""
     return (1 - 0.5 * water) * (1.03 + 0.26 * myelin)
 
 
-def t1w_intensity(myelin, axons, water):
+def t1w_intensity(myelin: Values, axons: Values, water: Values) -> Values:
     """T1w of white matter, healthy = 100: loss of axons darkens most and more than in proportion.
 
     So a lesion without axons is a black hole, one with most of its axons nearly isointense (ours).
@@ -95,7 +100,7 @@ def t1w_intensity(myelin, axons, water):
     return 100 * (1 - 0.08 * (1 - myelin) - 0.50 * (1 - axons) ** 2 - 0.35 * water)
 
 
-def flair_intensity(myelin, water, ventricle_distance):
+def flair_intensity(myelin: Values, water: Values, ventricle_distance: Values) -> Values:
     """FLAIR of white matter, healthy = 100: brighter with loss of myelin, with water, and along the ventricles.
 
     Water adds 2.6 w (1 - w): a little lengthens T2, but free water alone is suppressed (ours).
@@ -110,12 +115,12 @@ def flair_intensity(myelin, water, ventricle_distance):
     return 100 * (1 + 0.45 * (1 - myelin) + 2.6 * water * (1 - water) + rim)
 
 
-def proton_density(myelin, water):
+def proton_density(myelin: Values, water: Values) -> Values:
     """Signal of white matter without MT pulse, water = 100: water and loss of myelin raise it (ours)."""
     return 70 + 6 * (1 - myelin) + 24 * water
 
 
-def lookalikes():
+def lookalikes() -> dict[str, dict[str, float]]:
     """Maps of oedema alone and of demyelination with axons kept: what one voxel of MRI can and cannot tell.
 
     Returns
@@ -135,7 +140,9 @@ def lookalikes():
     return result
 
 
-def tissue_maps(fractions, latents, ventricle_distance):
+def tissue_maps(
+    fractions: Mapping[str, np.ndarray], latents: Mapping[str, np.ndarray], ventricle_distance: np.ndarray
+) -> dict[str, np.ndarray]:
     """Noise-free maps of a voxel grid as mixtures of its tissues.
 
     Diffusion mixes as signal (b = 1000, equal signal at b = 0), the others linearly.
@@ -173,7 +180,7 @@ def tissue_maps(fractions, latents, ventricle_distance):
     return maps
 
 
-def diffusivity_from_signal(signal, share):
+def diffusivity_from_signal(signal: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Diffusivity (1e-3 mm2/s) of a voxel from its signal and the brain's share in it; 0 where no brain."""
     inside = share > 0
     ratio = np.where(inside, signal, 1) / np.where(inside, share, 1)

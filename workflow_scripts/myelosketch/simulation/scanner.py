@@ -1,8 +1,11 @@
 """What every scanner does to a map: head pose, voxel averaging, point spread, bias field, Rician noise."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -18,17 +21,17 @@ BIAS_FWHM_MM = 90.0  # width of the B1 and of the receive field
 class Grid:
     """Voxel grid of one modality in one head pose."""
 
-    shape: tuple
+    shape: tuple[int, ...]
     affine: np.ndarray  # (4, 4), voxel to the modality's world, mm, axis aligned (RAS)
     pose: np.ndarray  # (4, 4), anatomy world to the modality's world, mm
     voxel: float  # mm
 
-    def moved(self, motion):
+    def moved(self, motion: np.ndarray) -> Self:
         """The same voxels after the head has moved: ``motion`` (4, 4) acts in the modality's world, mm."""
         return replace(self, pose=motion @ self.pose)
 
 
-def rigid(angles_deg, shift):
+def rigid(angles_deg: ArrayLike, shift: ArrayLike) -> np.ndarray:
     """Rigid transform (4, 4): rotations about the axes through the head's centre, then a shift (mm)."""
     transform = np.eye(4)
     transform[:3, :3] = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
@@ -36,7 +39,7 @@ def rigid(angles_deg, shift):
     return transform
 
 
-def random_pose(settings, rng):
+def random_pose(settings: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
     """Rigid pose of the head: rotations about its centre and a shift, each uniform up to the given limit.
 
     Returns
@@ -47,7 +50,7 @@ def random_pose(settings, rng):
     return rigid(angles, rng.uniform(-1, 1, 3) * settings["translation_mm"])
 
 
-def modality_grid(voxel, pose):
+def modality_grid(voxel: float, pose: np.ndarray) -> Grid:
     """Grid of a modality: the field of view around the scanner's centre, the same for every participant."""
     shape = tuple(int(n) for n in np.ceil(FIELD_OF_VIEW_MM / voxel))
     affine = np.diag([voxel, voxel, voxel, 1.0])
@@ -55,7 +58,7 @@ def modality_grid(voxel, pose):
     return Grid(shape, affine, pose, voxel)
 
 
-def acquire(volume, affine, grid, *, psf_fwhm=0.0):
+def acquire(volume: np.ndarray, affine: np.ndarray, grid: Grid, *, psf_fwhm: float = 0.0) -> np.ndarray:
     """A map of the anatomy grid as seen on a modality's grid: blurred, voxel-averaged, interpolated once.
 
     The average over a voxel is a Gaussian of the same variance (side squared / 12) beyond that of the source
@@ -82,14 +85,16 @@ def acquire(volume, affine, grid, *, psf_fwhm=0.0):
     )
 
 
-def bias_field(grid, amplitude, rng):
+def bias_field(grid: Grid, amplitude: float, rng: np.random.Generator) -> np.ndarray:
     """Smooth factor around 1 that departs from it by ``amplitude`` at most."""
     field = smooth_field(grid.shape, grid.voxel, BIAS_FWHM_MM, rng)
     field = field - field.mean()
     return 1 + amplitude * field / np.abs(field).max()
 
 
-def magnitude(signal, sd, rng, *, fwhm=0.0, voxel=1.0):
+def magnitude(
+    signal: np.ndarray, sd: float, rng: np.random.Generator, *, fwhm: float = 0.0, voxel: float = 1.0
+) -> np.ndarray:
     """Magnitude of a signal with Gaussian noise in both channels: Rician.
 
     Parameters
@@ -107,6 +112,6 @@ def magnitude(signal, sd, rng, *, fwhm=0.0, voxel=1.0):
     return np.hypot(signal + real, imaginary)
 
 
-def whole_numbers(image, inside):
+def whole_numbers(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Image as a scanner stores it: int16, at least 1 inside the brain and 0 outside."""
     return np.where(inside, np.clip(np.round(image), 1, 32767), 0).astype(np.int16)

@@ -2,6 +2,8 @@
 
 import difflib
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from myelosketch.errors import InputError
 from myelosketch.simulation.kinetics import LOGAN_START_MIN, late_frames
@@ -101,7 +103,7 @@ BOUNDS = {
 }
 
 
-def complete_settings(settings=None):
+def complete_settings(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Defaults overlaid with the given settings, after checking every value.
 
     Parameters
@@ -126,13 +128,13 @@ def complete_settings(settings=None):
     return completed
 
 
-def _overlay(defaults, given, above):
+def _overlay(defaults: Mapping[str, Any], given: Mapping[str, Any], above: str) -> dict[str, Any]:
     for key in given:
         if key not in defaults:
             near = difflib.get_close_matches(key, defaults, 1)
             hint = f"did you mean {above}{near[0]}?" if near else f"valid: {', '.join(defaults)}."
             raise InputError(f"simulation.{above}{key} is not a setting of the simulation: {hint}")
-    result = {}
+    result: dict[str, Any] = {}
     for key, default in defaults.items():
         value, name = given.get(key, default), f"{above}{key}"
         if isinstance(default, dict):
@@ -157,7 +159,7 @@ def _overlay(defaults, given, above):
     return result
 
 
-def _checked_number(name, value, *, whole):
+def _checked_number(name: str, value: Any, *, whole: bool) -> float:
     low, high = BOUNDS.get(name) or BOUNDS[name.rpartition(".")[0]]
     valid = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not (valid and math.isfinite(value) and low <= value <= high):

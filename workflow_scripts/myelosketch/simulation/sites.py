@@ -4,10 +4,13 @@ A site is an overlay on the settings of the simulation. It changes how participa
 lesion patients carry, never the physics: what a model learned at the first site should still hold.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from myelosketch.errors import InputError
 
 MAIN_SITE = "A"  # as configured
-SITES = {
+SITES: dict[str, dict[str, Any]] = {
     # a clinical PET-CT beside a brain scanner, a shorter diffusion protocol, another MT pulse, advanced disease
     "B": {
         "lesion_load": "clinical",
@@ -23,7 +26,7 @@ SITES = {
 }
 
 
-def site_settings(settings, site):
+def site_settings(settings: dict[str, Any], site: str) -> dict[str, Any]:
     """Settings of the simulation at a site.
 
     Parameters
@@ -48,7 +51,7 @@ def site_settings(settings, site):
     return _overlay(settings, SITES[site])
 
 
-def _overlay(below, above):
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, value in above.items():
         result[key] = _overlay(below.get(key, {}), value) if isinstance(value, dict) else value

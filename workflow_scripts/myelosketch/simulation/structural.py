@@ -1,11 +1,26 @@
 """T1w and FLAIR of a simulated participant: contrast from the tissue, receive bias and Rician noise."""
 
-from myelosketch.simulation.scanner import acquire, bias_field, magnitude, whole_numbers
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from myelosketch.simulation.scanner import Grid, acquire, bias_field, magnitude, whole_numbers
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WHITE = 1000.0  # healthy white matter, arbitrary units
 
 
-def acquire_structural(contrast, brain, affine, grid, noise_percent, bias_percent, rng):
+def acquire_structural(
+    contrast: np.ndarray,
+    brain: np.ndarray,
+    affine: np.ndarray,
+    grid: Grid,
+    noise_percent: float,
+    bias_percent: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """One structural image; the head is skull-stripped, as the template is.
 
     Parameters

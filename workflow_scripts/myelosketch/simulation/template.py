@@ -1,5 +1,6 @@
 """The MNI152 template's tissues at 1 mm, mended so that one participant's anatomy can be cut from them."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +20,7 @@ FRACTIONS = ("white", "cortex", "deep", "csf")
 
 
 @lru_cache(maxsize=1)
-def template():
+def template() -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Mended tissue maps of the MNI152 template (symmetric 2009a, carried by nilearn) at 1 mm.
 
     Returns
@@ -55,7 +56,7 @@ def template():
     return {name: array.astype(np.float32) for name, array in maps.items()}, affine
 
 
-def _lateral_ventricles(csf, affine):
+def _lateral_ventricles(csf: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """The two components of CSF beside the midline at the height of the lateral ventricles, as booleans."""
     labels, _ = ndimage.label(csf > 0.6)
     ventricle = np.zeros(csf.shape, bool)
@@ -66,7 +67,7 @@ def _lateral_ventricles(csf, affine):
     return ventricle
 
 
-def _wall_distance(ventricle):
+def _wall_distance(ventricle: np.ndarray) -> np.ndarray:
     """Signed distance (mm) to the ventricles' surface, positive outside; measured at 2 mm, interpolated."""
     step = 2
     coarse = ventricle[::step, ::step, ::step]
@@ -74,7 +75,7 @@ def _wall_distance(ventricle):
     return stretch(signed.astype(np.float32), step, ventricle.shape)
 
 
-def _deep_nuclei(shape, affine):
+def _deep_nuclei(shape: Sequence[int], affine: np.ndarray) -> np.ndarray:
     """Soft prior (0-1) of the deep grey nuclei, both sides."""
     world = [
         axis.astype(np.float32) + np.float32(affine[i, 3])

@@ -5,6 +5,7 @@ MNI space. A voxel takes the direction of the nearest curve of every system, wei
 systems of similar weight meet, the mean of their directions' dyads is less anisotropic: a crossing.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -78,7 +79,7 @@ LOWEST, SPREAD = 0.42, 0.60  # coherence = LOWEST + log-normal part, of mean 1 o
 
 
 @lru_cache(maxsize=1)
-def template_tracts():
+def template_tracts() -> tuple[np.ndarray, np.ndarray]:
     """Mean dyad of the fibre directions and coherence of the template's white matter, every GRID_MM.
 
     Returns
@@ -109,7 +110,7 @@ def template_tracts():
     return dyads, _coherence(dyads, white, inside)
 
 
-def _systems(points):
+def _systems(points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Direction (n, 3) and weight (n,) of each system at points of the right half (n, 3), mm."""
     lateral, midline, reach = CALLOSUM_WEIGHT
     weight = lateral + midline * np.exp(-0.5 * (points[:, 0] / reach) ** 2)
@@ -120,31 +121,32 @@ def _systems(points):
     curves = [_curve([*PYRAMID, _on_the_way(target), target]) for target in FAN]
     weight = np.interp(points[:, 2], *PROJECTION_WEIGHT)
     yield _nearest(points, *_joined(curves), PROJECTION_WIDTH_MM, weight)
-    for landmarks, width, weight in BUNDLES.values():
-        yield _nearest(points, *_curve(landmarks), width, weight)
+    for landmarks, wide, heavy in BUNDLES.values():
+        yield _nearest(points, *_curve(landmarks), wide, heavy)
 
 
-def _joined(curves):
+def _joined(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Points and tangents of several curves together."""
-    return (np.concatenate(parts) for parts in zip(*curves, strict=True))
+    points, tangents = (np.concatenate(parts) for parts in zip(*curves, strict=True))
+    return points, tangents
 
 
-def _on_the_way(target):
+def _on_the_way(target: Sequence[float]) -> tuple[float, ...]:
     """Point of the corona radiata between the capsule and a target in the cortex."""
     return tuple(0.55 * np.array([25, -13, 24]) + 0.45 * np.array(target))
 
 
-def _curve(landmarks, spacing=1.0):
+def _curve(landmarks: Sequence[Sequence[float]], spacing: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) and unit tangents (n, 3) of the smooth curve through the landmarks, mm."""
-    landmarks = np.array(landmarks, float)
-    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(landmarks, axis=0), axis=1))])
-    spline = CubicSpline(length, landmarks)
+    places = np.array(landmarks, float)
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(places, axis=0), axis=1))])
+    spline = CubicSpline(length, places)
     along = np.arange(0, length[-1], spacing)
     tangent = spline(along, 1)
     return spline(along), tangent / np.linalg.norm(tangent, axis=1, keepdims=True)
 
 
-def _callosum():
+def _callosum() -> tuple[np.ndarray, np.ndarray]:
     """Points and tangents of fibres that leave the midline sideways and bend outward from its centre."""
     arc, _ = _curve([(0, *point) for point in CALLOSUM], 2.0)
     outward = arc - [0, *CALLOSUM_CENTRE]
@@ -164,7 +166,13 @@ def _callosum():
     return place.reshape(-1, 3), np.broadcast_to(tangent, shape).reshape(-1, 3)
 
 
-def _nearest(points, curve, tangent, width, weight):
+def _nearest(
+    points: np.ndarray,
+    curve: np.ndarray,
+    tangent: np.ndarray,
+    width: float | np.ndarray,
+    weight: float | np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Direction of the nearest curve and a weight that falls as a Gaussian of its distance, 0 from 3.5 widths on."""
     reach = 3.5 * np.max(width)
     distance, nearest = cKDTree(curve).query(
@@ -175,7 +183,9 @@ def _nearest(points, curve, tangent, width, weight):
     )
 
 
-def _blades(white, cortex, inside, side):
+def _blades(
+    white: np.ndarray, cortex: np.ndarray, inside: np.ndarray, side: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Gyral white matter: towards the crown, that is away from the deep white matter, near the cortex only."""
     depth = ndimage.gaussian_filter(white, 5.0 / GRID_MM)
     outward = -np.stack([part[inside] for part in np.gradient(depth)], axis=1) * side
@@ -184,7 +194,7 @@ def _blades(white, cortex, inside, side):
     return direction, BLADE_WEIGHT * np.exp(-0.5 * (below / BLADE_MM) ** 2)
 
 
-def _coherence(dyads, white, inside):
+def _coherence(dyads: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Anisotropy of the mean dyad and depth below the cortex, as one ranked score with the wanted distribution."""
     xx, xy, xz, yy, yz, zz = dyads[:, inside]
     norm = xx**2 + yy**2 + zz**2 + 2 * (xy**2 + xz**2 + yz**2)
@@ -202,7 +212,7 @@ def _coherence(dyads, white, inside):
     return result[tuple(nearest)]
 
 
-def orientation_field(target, jacobian):
+def orientation_field(target: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
     """Main fibre direction at places of one participant's brain, turned with the local deformation.
 
     A tangent of the template is carried into the anatomy by the inverse of the warp's Jacobian (preservation

@@ -1,5 +1,9 @@
 """Ground truth of a simulated participant: for tests and ceilings only."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -20,7 +24,7 @@ TRUTH_OF_DVR = {
 DEMYELINATED_BELOW = 0.5  # myelin of a lesion voxel that has lost most of it; 1 is healthy (ours)
 
 
-def tissue_labels(body):
+def tissue_labels(body: Mapping[str, Any]) -> np.ndarray:
     """Most abundant tissue of each anatomy voxel as TISSUE_CODES (uint8), 0 outside the brain."""
     fractions = body["anatomy"].fractions
     shares = np.stack([fractions[name] for name in FRACTIONS])
@@ -31,19 +35,19 @@ def tissue_labels(body):
     return labels
 
 
-def demyelinated_voxels(body):
+def demyelinated_voxels(body: Mapping[str, Any]) -> np.ndarray:
     """Lesion voxels of the anatomy grid whose true myelin is below DEMYELINATED_BELOW, as booleans."""
     return (lesion_labels(body) > 0) & (body["latents"]["myelin"] < DEMYELINATED_BELOW)
 
 
-def lesion_labels(body):
+def lesion_labels(body: Mapping[str, Any]) -> np.ndarray:
     """Number of the lesion of each anatomy voxel, 0 outside (int array)."""
     if body["lesions"]:
         return body["lesions"].labels
     return np.zeros(body["anatomy"].fractions[FRACTIONS[0]].shape, np.int16)
 
 
-def lesion_rows(body):
+def lesion_rows(body: Mapping[str, Any]) -> pd.DataFrame:
     """Table of lesions with the share of each one's voxels that is demyelinated; without a row for a control."""
     lesions = body["lesions"]
     if not lesions:
@@ -56,7 +60,7 @@ def lesion_rows(body):
     return table.assign(demyelinated_share=share)
 
 
-def write_truth(root, subject, body, images):
+def write_truth(root: str | Path, subject: str, body: Mapping[str, Any], images: Mapping[str, Any]) -> None:
     """Write poses, the warp, motion, ideal DVR maps, latents, tissues and lesions; the same files at both levels.
 
     The DVR maps are ideal at both levels: blurred maps of the DVR, the second scan with the noise of

@@ -1,5 +1,9 @@
 """The images of a simulated participant as BIDS files, each with its units, parameters and provenance."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import save_volume
@@ -18,7 +22,9 @@ _GRID = {
 _UNITS = UNITS | {"pet": "kBq/mL", "reference_mask": "1", "lesion_mask": "1"}
 
 
-def write_images(root, subject, images, settings, seed):
+def write_images(
+    root: str | Path, subject: str, images: Mapping[str, Any], settings: Mapping[str, Any], seed: int
+) -> None:
     """Write a participant's images.
 
     Parameters
@@ -46,7 +52,9 @@ def write_images(root, subject, images, settings, seed):
         save_volume(path, image, affine, sidecar=sidecar)
 
 
-def _description(name, images, settings):
+def _description(
+    name: str, images: Mapping[str, Any], settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Top-level fields and parameters of an image's sidecar."""
     mri = settings["mri"]
     if name in ("T1w", "FLAIR"):
