@@ -1,5 +1,8 @@
 """Lesions of the cohort as its truth lists them: load, count and kinds."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +12,7 @@ LOAD_COLUMNS = ("subject", "n_lesions", "load_ml", "largest_ml")
 KIND_COLUMNS = ("kind", "n", "share", "share_of_load", "mean_myelin", "mean_axons", "mean_water")
 
 
-def read_lesion_tables(paths):
+def read_lesion_tables(paths: Mapping[str, str | Path]) -> pd.DataFrame:
     """Lesion tables of the truth, one DataFrame: subject and the columns of the tables.
 
     Parameters
@@ -21,7 +24,7 @@ def read_lesion_tables(paths):
     return pd.concat(parts, ignore_index=True)
 
 
-def load_table(lesions):
+def load_table(lesions: pd.DataFrame) -> pd.DataFrame:
     """One row per patient: LOAD_COLUMNS."""
     groups = lesions.groupby("subject")["volume_mm3"]
     values = zip(*(groups.agg(how) for how in ("size", "sum", "max")), strict=True)
@@ -31,7 +34,7 @@ def load_table(lesions):
     return pd.DataFrame(rows, columns=list(LOAD_COLUMNS))
 
 
-def kind_table(lesions):
+def kind_table(lesions: pd.DataFrame) -> pd.DataFrame:
     """One row per kind, the most frequent first: KIND_COLUMNS; means are weighted by volume."""
     rows = []
     for kind, part in lesions.groupby("kind"):

@@ -11,7 +11,7 @@ COLUMNS = ("rule", "n", "seconds_median", "seconds_max", "memory_mb_median", "me
 RULES = ("simulate_participant", "simulate_control", "measure_participant", "survey_lesions")
 
 
-def cost_table(benchmarks):
+def cost_table(benchmarks: str | Path) -> pd.DataFrame:
     """Seconds and largest memory of one job of each rule.
 
     Parameters

@@ -1,5 +1,7 @@
 """What the cohort has to fulfil, each criterion with what was found and whether it is met."""
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -15,7 +17,7 @@ LARGEST_SHARE = 0.75  # of lesion voxels that are demyelinated at k = 1: above i
 LARGEST_KS = 0.10  # two halves of the thirty measured patients differ by less in 95 % of splits (ours)
 
 
-def room_above_linear(mcc):
+def room_above_linear(mcc: Mapping[str, float]) -> float:
     """Share of the way from the template to ``visible`` that the better linear model leaves open.
 
     Parameters
@@ -31,7 +33,7 @@ def room_above_linear(mcc):
     return (mcc["visible"] - better) / whole if whole > 0 else np.nan
 
 
-def ladder_criteria(summary, k):
+def ladder_criteria(summary: pd.DataFrame, k: float) -> list[dict[str, str]]:
     """Criteria of the ladder at one k: every step upward, and the room above the linear models.
 
     Parameters
@@ -60,7 +62,7 @@ def ladder_criteria(summary, k):
     return found
 
 
-def share_criteria(demyelination, k):
+def share_criteria(demyelination: pd.DataFrame, k: float) -> list[dict[str, str]]:
     """The mean share of demyelinated lesion voxels leaves something to tell apart.
 
     Parameters
@@ -76,7 +78,7 @@ def share_criteria(demyelination, k):
     ]
 
 
-def tissue_criteria(table):
+def tissue_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
     """One criterion per target of tissue.tsv."""
     words = {
         "absolute": "",
@@ -91,7 +93,7 @@ def tissue_criteria(table):
     return rows
 
 
-def relation_criteria(table):
+def relation_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
     """The rank correlation of DVR and RD inside lesions is neither absent nor perfect."""
     row = table[(table["where"] == "lesion") & (table["map"] == "RD")].iloc[0]
     low, high = LESION_RD_BAND
@@ -101,7 +103,7 @@ def relation_criteria(table):
     return [_row("rank correlation of DVR and RD in lesions", text, wanted, low <= value <= high)]
 
 
-def criteria_table(*groups):
+def criteria_table(*groups: Iterable[Mapping[str, str]]) -> pd.DataFrame:
     """All criteria, those not met first.
 
     Returns
@@ -112,5 +114,5 @@ def criteria_table(*groups):
     return table.sort_values("met", kind="stable", ignore_index=True)
 
 
-def _row(criterion, found, wanted, met):
+def _row(criterion: str, found: str, wanted: str, met: bool) -> dict[str, str]:
     return dict(zip(COLUMNS, (criterion, found, wanted, "yes" if bool(met) else "no"), strict=True))

@@ -21,7 +21,7 @@ EQUATIONS = (
 )
 
 
-def equation_lines():
+def equation_lines() -> list[tuple[str, str, str]]:
     """The formulae as readers see them: list of (what, symbol, formula)."""
     return [
         (what, symbol, formula.replace(" ** 2", "²").replace(" ** 0.5", "^½"))

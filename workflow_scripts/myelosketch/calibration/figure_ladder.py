@@ -1,5 +1,9 @@
 """The ladder at one k: MCC, Dice beside trivial Dice, and lesion MAE of every rung, with intervals."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -11,6 +15,9 @@ from myelosketch.calibration.figure_tissue import BLUE, VERMILION
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures import style
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 PANELS = (
     ("mcc", "MCC, higher is better"),
     ("dice", "Dice, higher is better"),
@@ -19,12 +26,12 @@ PANELS = (
 RUNG_NAMES = {"voxelwise": "Ridge, voxelwise", "means3": "Ridge, 3³ means"}
 
 
-def rung_name(method):
+def rung_name(method: str) -> str:
     """Name of a rung as readers see it."""
     return RUNG_NAMES.get(method) or method_name(method)
 
 
-def build_ladder(summary, *, k, alpha):
+def build_ladder(summary: pd.DataFrame, *, k: float, alpha: float) -> tuple[Figure, pd.DataFrame]:
     """The ladder and its data: (figure, DataFrame).
 
     Parameters
@@ -58,7 +65,7 @@ def build_ladder(summary, *, k, alpha):
     return figure, table
 
 
-def _legend(alpha):
+def _legend(alpha: float) -> list[Line2D]:
     interval = f"mean and {100 * (1 - alpha):g} % interval"
     return [
         Line2D([], [], marker="o", color=BLUE, label=f"from MRI, held out: {interval}"),
@@ -67,7 +74,7 @@ def _legend(alpha):
     ]
 
 
-def cohort_share(demyelination):
+def cohort_share(demyelination: pd.DataFrame) -> pd.DataFrame:
     """Mean over patients of the true demyelinated share (percent) and of trivial Dice, by k: DataFrame."""
     one = demyelination[demyelination.method == "visible"]
     table = one.groupby("k")[["pct_true", "trivial_dice"]].mean().reset_index()

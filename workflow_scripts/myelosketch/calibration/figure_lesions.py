@@ -1,5 +1,10 @@
 """Lesions at 1 mm beside the thirty measured patients: volumes, counts and places."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -10,8 +15,11 @@ from myelosketch.calibration.lesion_survey import relative_risk
 from myelosketch.reporting.figures import style
 from myelosketch.simulation import lesion_statistics as measured
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def build_lesions(surveys):
+
+def build_lesions(surveys: Sequence[Mapping[str, Any]]) -> tuple[Figure, pd.DataFrame]:
     """Volumes against the measured percentiles, and counts against loads: (figure, data)."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.9))
     volumes = np.sort(targets.all_volumes(surveys))
@@ -26,7 +34,8 @@ def build_lesions(surveys):
         mec="black",
         label="measured percentiles",
     )
-    grid = np.geomspace(*list(measured.VOLUME_MM3.values())[:: len(measured.VOLUME_MM3) - 1], 200)
+    smallest, *_, largest = measured.VOLUME_MM3.values()
+    grid = np.geomspace(smallest, largest, 200)
     left.plot(grid, targets.reference_cdf(grid), color=ORANGE, linewidth=1)
     left.set(
         xscale="log", xlabel="volume of a lesion (mm³)", ylabel="share of lesions up to it", ylim=(0, 1.02)
@@ -47,7 +56,7 @@ def build_lesions(surveys):
     return figure, data
 
 
-def _measured_ellipse():
+def _measured_ellipse() -> tuple[np.ndarray, np.ndarray]:
     """Outline of the log-normal distribution of load (mL) and count that holds 95 % of measured patients."""
     r = measured.LOG_COUNT_LOAD_CORRELATION
     angle = np.linspace(0, 2 * np.pi, 200)
@@ -58,7 +67,7 @@ def _measured_ellipse():
     return load, np.exp(measured.LOG_COUNT_MEAN + measured.LOG_COUNT_SD * circle[1])
 
 
-def build_risk(surveys):
+def build_risk(surveys: Sequence[Mapping[str, Any]]) -> tuple[Figure, pd.DataFrame]:
     """Relative risk by distance from the lateral ventricles within the band of both alignments: (figure, data)."""
     figure, axes = plt.subplots(figsize=(0.8 * style.WIDTH, 3.7))
     names = targets.band_names()

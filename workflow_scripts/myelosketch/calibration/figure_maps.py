@@ -1,5 +1,10 @@
 """Three participants side by side: what MRI shows, what PET measures and what lies behind it."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,6 +19,11 @@ from myelosketch.reporting.figures.slices import (
     show,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from myelosketch.calibration.participant import Participant
+
 # map, title, colour map, lowest and highest value; None: the brain's percentiles 2 and 99.8
 COLUMNS = (
     ("T1w", "T1w", "gray", None),
@@ -26,7 +36,7 @@ COLUMNS = (
 CONTROL_LEVEL = 0.58  # height of a control's slice in its brain, at the lateral ventricles
 
 
-def shown_participants(people):
+def shown_participants(people: Sequence[Participant]) -> list[Participant]:
     """The patient with the median load, the one with the highest, and the first control."""
     patients = sorted((p for p in people if p.group == "MS"), key=_lesion_voxels)
     chosen = [patients[(len(patients) - 1) // 2], patients[-1]] if patients else []
@@ -34,7 +44,7 @@ def shown_participants(people):
     return chosen + [person for person in people if person.group == "HC"][:1]
 
 
-def build_maps(people):
+def build_maps(people: Sequence[Participant]) -> tuple[Figure, pd.DataFrame]:
     """Axial slices of three participants with the expert's lesions: (figure, data)."""
     chosen = shown_participants(people)
     columns = [column for column in COLUMNS if column[0] in chosen[0].maps]
@@ -68,11 +78,11 @@ def build_maps(people):
     return figure, pd.DataFrame(rows)
 
 
-def _lesion_voxels(person):
+def _lesion_voxels(person: Participant) -> int:
     return int((person.regions == REGION_CODES["lesion"]).sum())
 
 
-def _slice(person):
+def _slice(person: Participant) -> int:
     if _lesion_voxels(person):
         return largest_lesion_slice(person.regions)
     used = np.flatnonzero((person.regions > 0).any(axis=(0, 1)))

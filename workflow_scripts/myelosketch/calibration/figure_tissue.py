@@ -1,16 +1,25 @@
 """Values of every tissue beside the literature, and DVR against RD inside lesions."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from myelosketch.calibration.participant import TISSUES
+from myelosketch.calibration.participant import TISSUES, Participant
 from myelosketch.calibration.relations import lesion_voxels, rank_correlation
 from myelosketch.calibration.targets import ABSOLUTE, PERCENT, POINTS, QUANTITIES, TARGETS
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.source_tables import NothingToDrawError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours: told apart with every kind of colour vision
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY = (
@@ -39,7 +48,7 @@ RANGES = {"FA": (0, 0.9), "RD": (0.2, 1.7), "AD": (0.6, 2.2), "MTR": (8, 56), "D
 BINS = 60
 
 
-def build_histograms(people):
+def build_histograms(people: Sequence[Participant]) -> tuple[Figure, pd.DataFrame]:
     """Histogram of every quantity by tissue over the literature's band: (figure, data)."""
     figure, panels = plt.subplots(2, 3, figsize=(style.WIDTH, 6.4), sharey=True)
     data = []
@@ -65,7 +74,7 @@ def build_histograms(people):
     return figure, pd.DataFrame(data, columns=columns)
 
 
-def tissue_voxels(people, tissue, quantity):
+def tissue_voxels(people: Sequence[Participant], tissue: str, quantity: str) -> np.ndarray:
     """Values of a quantity in all voxels of a tissue, all participants together (n,)."""
     codes = {"lesion": ("lesion", "black_hole"), "hc_white": ("white",), "nawm": ("white",)}.get(
         tissue, (tissue,)
@@ -76,7 +85,7 @@ def tissue_voxels(people, tissue, quantity):
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def literature_band(people, tissue, quantity):
+def literature_band(people: Sequence[Participant], tissue: str, quantity: str) -> tuple[float, float] | None:
     """Lowest and highest mean of the literature, (low, high); differences are laid over the cohort's reference."""
     rows = [t for t in TARGETS if (t.tissue, t.quantity) == (tissue, quantity)]
     absolute = [t for t in rows if t.kind == ABSOLUTE]
@@ -91,7 +100,15 @@ def literature_band(people, tissue, quantity):
     return None
 
 
-def _silhouette(axes, place, values, limits, colour, names, band):
+def _silhouette(
+    axes: Axes,
+    place: int,
+    values: np.ndarray,
+    limits: tuple[float, float],
+    colour: str,
+    names: tuple[str, str],
+    band: tuple[float, float] | None,
+) -> list[tuple[str, str, float, float, int, float, float]]:
     if not values.size:
         axes.text(0.02, place + 0.3, "none", transform=axes.get_yaxis_transform(), va="center", fontsize=8)
         return []
@@ -103,7 +120,7 @@ def _silhouette(axes, place, values, limits, colour, names, band):
     return [(*names, a, b, int(n), low, high) for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)]
 
 
-def _legend():
+def _legend() -> list[Line2D | Patch]:
     return [
         Patch(color="#d9d9d9", label="mean in the literature"),
         Line2D([], [], marker="^", linestyle="", color="black", label="mean of the cohort's voxels"),
@@ -115,7 +132,7 @@ def _legend():
     ]
 
 
-def build_relation(people):
+def build_relation(people: Sequence[Participant]) -> tuple[Figure, pd.DataFrame]:
     """DVR against RD of all lesion voxels, with both rank correlations: (figure, data)."""
     voxels = lesion_voxels(people)
     if len(voxels) < 20:

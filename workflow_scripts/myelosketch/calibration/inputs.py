@@ -1,8 +1,16 @@
 """Which files of a run the calibration reads; light, because the study asks while parsed."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from myelosketch.errors import InputError
 from myelosketch.io.names import derived_maps, subject_of
 from myelosketch.simulation.cohort import truth_files
+
+if TYPE_CHECKING:
+    from myelosketch.cohort.finished_run import FinishedRun
 
 GIVEN = ("T1w", "FLAIR", "lesion_mask")
 OF_LESIONS = ("lesions", "lesion_table")
@@ -14,7 +22,7 @@ FINISH = (
 )
 
 
-def check_simulated(config):
+def check_simulated(config: Mapping[str, Any]) -> None:
     """Refuse a run without known truth.
 
     Raises
@@ -28,7 +36,7 @@ def check_simulated(config):
         )
 
 
-def measured_files(run, scan):
+def measured_files(run: FinishedRun, scan: str) -> dict[str, str]:
     """Files that are measured of a simulated scan.
 
     Parameters

@@ -1,17 +1,26 @@
 """Lesions of simulated patients counted as in the thirty real ones: at 1 mm, with the measured load."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from myelosketch.evaluation.lesions import label_lesions
 from myelosketch.io.provenance import read_json, write_json
 from myelosketch.simulation.lesion_statistics import DISTANCE_EDGES_MM, SMALLEST_MM3
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 RATIO_FROM_MM3 = 10.0  # as measured (simulation.lesion_statistics.AXIS_RATIO)
 WHITE_SHARE = 0.5  # of a voxel that counts as white matter
 BANDS = len(DISTANCE_EDGES_MM) - 1
 
 
-def survey_patient(output, subject, settings, seed):
+def survey_patient(output: str | Path, subject: str, settings: dict[str, Any], seed: int) -> None:
     """Simulate one patient's lesions at 1 mm with the clinical load, measure and store them.
 
     Parameters
@@ -31,13 +40,15 @@ def survey_patient(output, subject, settings, seed):
     write_json(output, {"subject": subject} | found)
 
 
-def clinical_settings(settings):
+def clinical_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """The configuration's simulation with the measured load on a 1 mm anatomy grid."""
     voxels = dict(settings.get("voxel_size_mm", {})) | {"anatomy": 1.0}
     return settings | {"lesion_load": "clinical", "lesion_load_min_ml": 0.1, "voxel_size_mm": voxels}
 
 
-def measure_lesions(mask, white, distance, voxel):
+def measure_lesions(
+    mask: np.ndarray, white: np.ndarray, distance: np.ndarray, voxel: float
+) -> dict[str, Any]:
     """Connected lesions and their distance from the lateral ventricles.
 
     Parameters
@@ -73,12 +84,12 @@ def measure_lesions(mask, white, distance, voxel):
     }
 
 
-def band_counts(distance):
+def band_counts(distance: np.ndarray) -> list[int]:
     """Voxels per distance band: list of BANDS whole numbers; the last band has no end."""
     return np.bincount(np.digitize(distance, DISTANCE_EDGES_MM[1:-1]), minlength=BANDS).tolist()
 
 
-def axis_ratio(points):
+def axis_ratio(points: np.ndarray) -> float:
     """Long over short axis of a set of voxels (n, 3): root of the ratio of the eigenvalues of their covariance.
 
     Infinite for voxels in one plane.
@@ -87,7 +98,7 @@ def axis_ratio(points):
     return float(np.sqrt(variances[-1] / variances[0])) if variances[0] > 1e-9 else np.inf
 
 
-def relative_risk(lesion_voxels, white_voxels):
+def relative_risk(lesion_voxels: ArrayLike, white_voxels: ArrayLike) -> np.ndarray:
     """Share of the white matter of a band that is lesion, relative to that of all white matter.
 
     Parameters
@@ -104,6 +115,6 @@ def relative_risk(lesion_voxels, white_voxels):
         return (lesion / white) / (lesion.sum() / white.sum())
 
 
-def read_surveys(paths):
+def read_surveys(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
     """Surveys of all patients: list of dict."""
     return [read_json(path) for path in paths]

@@ -1,5 +1,10 @@
 """Lesion statistics of thirty real patients (Lesjak 2017, open_ms_data) and the comparison with them."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -8,6 +13,9 @@ from myelosketch.calibration.criteria import LARGEST_KS
 from myelosketch.calibration.lesion_survey import relative_risk
 from myelosketch.calibration.targets import INSIDE, OUTSIDE
 from myelosketch.simulation import lesion_statistics as measured
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 RISK_MARGIN = 0.3  # the band of both alignments is widened by this share (ours)
 # of the natural logarithm of the volume in mm³; share of the whole volume in lesions of 1 mL and more
@@ -21,7 +29,7 @@ ALIGNMENTS = f"both alignments ± {100 * RISK_MARGIN:.0f} % (ours)"
 HALVES = "two halves of the measured patients differ by less in 95 % of splits (ours)"
 
 
-def reference_cdf(volumes):
+def reference_cdf(volumes: ArrayLike) -> np.ndarray:
     """Measured distribution of lesion volumes: linear between the percentiles on the logarithm of the volume.
 
     Parameters
@@ -36,27 +44,27 @@ def reference_cdf(volumes):
     return np.interp(np.log(np.asarray(volumes, float)), quantiles, np.array(list(measured.VOLUME_MM3)) / 100)
 
 
-def ks_distance(volumes):
+def ks_distance(volumes: np.ndarray) -> float:
     """Kolmogorov-Smirnov distance of lesion volumes (mm³) from the measured distribution; NaN without any."""
     if not len(volumes):
         return np.nan
     return float(stats.ks_1samp(volumes, reference_cdf).statistic)
 
 
-def risk_bands():
+def risk_bands() -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest accepted relative risk per distance band: arrays (bands,)."""
     both = np.array(list(measured.RELATIVE_RISK.values()))
     return (1 - RISK_MARGIN) * both.min(axis=0), (1 + RISK_MARGIN) * both.max(axis=0)
 
 
-def band_names():
+def band_names() -> list[str]:
     """Names of the distance bands."""
     edges = measured.DISTANCE_EDGES_MM
     names = [f"{a}-{b} mm" for a, b in zip(edges[:-2], edges[1:-1], strict=True)]
     return [*names, f"> {edges[-2]} mm"]
 
 
-def compare_lesions(surveys):
+def compare_lesions(surveys: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Every statistic of the surveyed patients beside the measured one.
 
     Parameters
@@ -82,12 +90,12 @@ def compare_lesions(surveys):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def all_volumes(surveys):
+def all_volumes(surveys: Sequence[Mapping[str, Any]]) -> np.ndarray:
     """Volumes (mm³) of all lesions together, array."""
     return np.concatenate([survey["volumes_mm3"] for survey in surveys])
 
 
-def _volume_rows(surveys):
+def _volume_rows(surveys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     volumes = all_volumes(surveys)
     logs, share = np.log(volumes), volumes[volumes >= 1000].sum() / volumes.sum()
     return [
@@ -98,7 +106,7 @@ def _volume_rows(surveys):
     ]
 
 
-def _patient_rows(surveys):
+def _patient_rows(surveys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     n = len(surveys)
     count = np.log([max(len(survey["volumes_mm3"]), 1) for survey in surveys])
     load = np.log([survey["total_ml"] for survey in surveys])
@@ -119,7 +127,7 @@ def _patient_rows(surveys):
     return rows
 
 
-def _shape_rows(surveys):
+def _shape_rows(surveys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ratios = [ratio for survey in surveys for ratio in survey["axis_ratios"]]
     touching = sum(survey["touching"] for survey in surveys) / len(all_volumes(surveys))
     ratio = measured.AXIS_RATIO[50]
@@ -128,11 +136,11 @@ def _shape_rows(surveys):
     band = (1 - RISK_MARGIN) * min(near), (1 + RISK_MARGIN) * max(near)
     return [
         _row("long over short axis, median", ratio, (0.85 * ratio, 1.15 * ratio), median, "± 15 % (ours)"),
-        _row("share of lesions within 2 mm of ventricles", np.mean(near), band, touching, ALIGNMENTS),
+        _row("share of lesions within 2 mm of ventricles", float(np.mean(near)), band, touching, ALIGNMENTS),
     ]
 
 
-def lesion_criteria(table):
+def lesion_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
     """One criterion per judged row of :func:`compare_lesions`."""
     judged = table[table.verdict.isin([INSIDE, OUTSIDE])]
     return [
@@ -146,25 +154,25 @@ def lesion_criteria(table):
     ]
 
 
-def mean_band(mean, sd, n):
+def mean_band(mean: float, sd: float, n: int) -> tuple[float, float]:
     """Where the mean of another sample of n falls in 95 of 100 cases, the measured one being of 30 patients."""
     half = stats.norm.ppf(0.975) * sd * np.sqrt(1 / measured.N_PATIENTS + 1 / n)
     return mean - half, mean + half
 
 
-def spread_band(sd, n):
+def spread_band(sd: float, n: int) -> tuple[float, float]:
     """The same for a standard deviation (F distribution)."""
     low, high = stats.f.ppf([0.025, 0.975], max(n - 1, 1), measured.N_PATIENTS - 1)
     return sd * np.sqrt(low), sd * np.sqrt(high)
 
 
-def r_band(r, n):
+def r_band(r: float, n: int) -> tuple[float, float]:
     """The same for a correlation (Fisher's z)."""
     half = stats.norm.ppf(0.975) * np.sqrt(1 / (measured.N_PATIENTS - 3) + 1 / max(n - 3, 1))
     return np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)
 
 
-def _row(statistic, value, band, found, how):
+def _row(statistic: str, value: float, band: tuple[float, float], found: float, how: str) -> dict[str, Any]:
     low, high = band
     verdict = ""
     if np.isfinite(low):

@@ -1,9 +1,17 @@
 """Tables as Markdown."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def table(header, rows):
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table of text.
 
     Parameters
@@ -19,7 +27,7 @@ def table(header, rows):
     return "\n".join("| " + " | ".join(str(part) for part in line) + " |" for line in lines)
 
 
-def number(value, digits=3):
+def number(value: float | None, digits: int = 3) -> str:
     """A number with so many significant digits, plain; n/a if there is none."""
     if value is None or not np.isfinite(float(value)):
         return "n/a"
@@ -29,7 +37,7 @@ def number(value, digits=3):
     return text.replace("-", "−")
 
 
-def frame(data, columns, digits=3):
+def frame(data: pd.DataFrame, columns: Mapping[str, str], digits: int = 3) -> str:
     """Columns of a DataFrame as a Markdown table; numbers are shortened.
 
     Parameters

@@ -1,7 +1,9 @@
 """Move one simulated participant onto the PET grid, by the true poses."""
 
 import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import ants
 import numpy as np
@@ -33,7 +35,7 @@ LESION_SHARE = 0.5
 
 
 @contextmanager
-def transform_files(*matrices):
+def transform_files(*matrices: np.ndarray) -> Iterator[list[str]]:
     """World-to-world matrices (RAS, mm; fixed to moving) as files that ``ants.apply_transforms`` reads."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
@@ -47,7 +49,16 @@ def transform_files(*matrices):
         yield paths
 
 
-def measure_participant(files, truth, output, *, subject, group, threshold, perilesional_mm):
+def measure_participant(
+    files: Mapping[str, str | Path],
+    truth: Mapping[str, str | Path],
+    output: str | Path,
+    *,
+    subject: str,
+    group: str,
+    threshold: float,
+    perilesional_mm: float,
+) -> None:
     """Move one participant's maps and truth onto the PET grid and store them.
 
     Parameters
@@ -88,7 +99,9 @@ def measure_participant(files, truth, output, *, subject, group, threshold, peri
     save_participant(cut_to_brain(measured), output)
 
 
-def tissue_shares(truth, pet, to_anatomy):
+def tissue_shares(
+    truth: Mapping[str, str | Path], pet: Volume, to_anatomy: np.ndarray
+) -> dict[str, np.ndarray]:
     """Share of each PET voxel that each true tissue fills.
 
     Parameters
@@ -122,7 +135,7 @@ def tissue_shares(truth, pet, to_anatomy):
     return shares
 
 
-def tissue_cores(shares, regions):
+def tissue_cores(shares: Mapping[str, np.ndarray], regions: np.ndarray) -> np.ndarray:
     """Class of each voxel whose value is measured: codes of TISSUES, 0 where tissues mix.
 
     White matter is normal-appearing (its region is ``nawm``: more than the perilesional shell from a lesion);
@@ -138,7 +151,7 @@ def tissue_cores(shares, regions):
     return tissue
 
 
-def cut_to_brain(person):
+def cut_to_brain(person: Participant) -> Participant:
     """The participant cut to the box around its brain and the support of its maps."""
     inside = (person.regions > 0) | (person.maps["AD"] > 0)
     if not inside.any():

@@ -1,6 +1,10 @@
 """The page of the simulated cohort: what it is, its parameters, and how it compares with the literature."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +18,9 @@ from myelosketch.calibration.targets import TISSUE_NAMES
 from myelosketch.evaluation.summary import read_scores
 from myelosketch.io.provenance import write_text
 from myelosketch.io.tables import read_table, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TEMPLATE = "simulation.md.j2"
 KIND_NAMES = {
@@ -32,7 +39,15 @@ LADDER_METRICS = (
 STATE_NAMES = {"oedema": "oedema alone", "demyelination": "demyelination, axons kept"}
 
 
-def write_page(page, criteria_path, inputs, *, config, benchmarks, facts):
+def write_page(
+    page: str | Path,
+    criteria_path: str | Path,
+    inputs: Mapping[str, str | Path],
+    *,
+    config: str | Path,
+    benchmarks: str | Path,
+    facts: Mapping[str, Any],
+) -> None:
     """Write the page and the list of criteria.
 
     Parameters
@@ -58,7 +73,7 @@ def write_page(page, criteria_path, inputs, *, config, benchmarks, facts):
     write_text(page, environment.get_template(TEMPLATE).render(**content))
 
 
-def read_tables(inputs):
+def read_tables(inputs: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
     """The tables of a calibration, numbers as numbers: dict of DataFrame."""
     plain = ("tissue", "correlations", "loads", "kinds", "lesions")
     tables = {name: read_table(inputs[name], numeric=True) for name in plain}
@@ -68,7 +83,7 @@ def read_tables(inputs):
     }
 
 
-def judge(tables, k):
+def judge(tables: Mapping[str, pd.DataFrame], k: float) -> pd.DataFrame:
     """Every criterion of the cohort, those not met first (see ``criteria.criteria_table``)."""
     return criteria.criteria_table(
         criteria.tissue_criteria(tables["tissue"]),
@@ -79,7 +94,9 @@ def judge(tables, k):
     )
 
 
-def page_content(tables, judged, facts):
+def page_content(
+    tables: Mapping[str, pd.DataFrame], judged: pd.DataFrame, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Everything measured that the template shows, as text and Markdown tables."""
     loads = tables["loads"]
     shares = cohort_share(tables["demyelination"])
@@ -116,7 +133,7 @@ def page_content(tables, judged, facts):
     }
 
 
-def _tissue(data):
+def _tissue(data: pd.DataFrame) -> str:
     shown = data.assign(
         tissue=data.tissue.map(lambda name: TISSUE_NAMES.get(name, name)),
         kind=data.kind.map(lambda name: KIND_NAMES.get(name, name)),
@@ -133,11 +150,11 @@ def _tissue(data):
     return frame(shown, columns)
 
 
-def _words(lesions):
+def _words(lesions: pd.DataFrame) -> pd.DataFrame:
     return lesions.assign(verdict=lesions.verdict.fillna("–"))
 
 
-def _ladder(summary, k):
+def _ladder(summary: pd.DataFrame, k: float) -> str:
     """One row per rung: each metric as mean and interval."""
     rows = []
     for method in criteria.ORDER:
@@ -150,7 +167,7 @@ def _ladder(summary, k):
     return table(("rung", *(name for _, name in LADDER_METRICS)), rows)
 
 
-def _lookalikes():
+def _lookalikes() -> str:
     from myelosketch.simulation.physics import LOOKALIKES, lookalikes
 
     found = lookalikes()
@@ -162,7 +179,7 @@ def _lookalikes():
     return table(("state", "latents", *names), rows)
 
 
-def _costs(benchmarks):
+def _costs(benchmarks: str | Path) -> str:
     costs = cost_table(benchmarks)
     if costs.empty:
         return ""

@@ -4,7 +4,9 @@ import ast
 import dataclasses
 import importlib
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,7 @@ FIRST_NAMED_PARENT = 3  # deeper keys are explained together with the key above 
 START, END = "<!-- parameters: rendered from the code -->", "<!-- end of parameters -->"
 
 
-def parameters_section(config):
+def parameters_section(config: str | Path) -> str:
     """Tables of all settings and constants, between START and END.
 
     Parameters
@@ -35,7 +37,7 @@ def parameters_section(config):
     )
 
 
-def settings_table(config):
+def settings_table(config: str | Path) -> str:
     """Every setting of the section ``simulation``: key, default, accepted range, meaning."""
     from myelosketch.simulation.settings import BOUNDS, DEFAULTS
 
@@ -48,7 +50,7 @@ def settings_table(config):
     return table(("setting (`simulation.`)", "default", "accepted", "meaning"), rows)
 
 
-def changed_settings(settings):
+def changed_settings(settings: Mapping[str, Any]) -> dict[str, str]:
     """Settings that differ from their defaults: dict, dotted key -> value as text.
 
     Parameters
@@ -63,7 +65,7 @@ def changed_settings(settings):
     }
 
 
-def constant_tables():
+def constant_tables() -> list[str]:
     """One heading and one table per module of the simulator that has constants: list of str."""
     parts = []
     for path in sorted(SIMULATION.glob("*.py")):
@@ -76,7 +78,7 @@ def constant_tables():
     return parts
 
 
-def record_tables(path):
+def record_tables(path: Path) -> list[str]:
     """A table of its own for each constant of a module that holds records by name, such as the kinds of lesion."""
     module = importlib.import_module(f"myelosketch.simulation.{path.stem}")
     parts = []
@@ -90,13 +92,15 @@ def record_tables(path):
     return parts
 
 
-def _holds_records(value):
+def _holds_records(value: Any) -> bool:
     return (
-        isinstance(value, dict) and value and all(dataclasses.is_dataclass(part) for part in value.values())
+        isinstance(value, dict)
+        and bool(value)
+        and all(dataclasses.is_dataclass(part) for part in value.values())
     )
 
 
-def module_constants(path):
+def module_constants(path: Path) -> list[tuple[str, str, str]]:
     """Public constants of a module in the order of its source: list of (name, value, meaning)."""
     source = path.read_text(encoding="utf-8")
     module = importlib.import_module(f"myelosketch.simulation.{path.stem}")
@@ -108,7 +112,7 @@ def module_constants(path):
             name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)
         ]
         names = [name for name in names if re.fullmatch(r"[A-Z][A-Z0-9_]*", name)]
-        meaning = comment_of(lines, node.lineno, node.end_lineno)
+        meaning = comment_of(lines, node.lineno, node.end_lineno or node.lineno)
         for name in names:
             value = getattr(module, name)
             if not holds_numbers(value):
@@ -117,11 +121,11 @@ def module_constants(path):
     return rows
 
 
-def holds_numbers(value):
+def holds_numbers(value: Any) -> bool:
     """Whether a constant is a number or holds one; names, masks and slices are no parameters."""
     if isinstance(value, dict):
         return any(map(holds_numbers, value.values()))
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return holds_numbers(dataclasses.asdict(value))
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "iuf"
@@ -130,9 +134,9 @@ def holds_numbers(value):
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def comment_of(lines, first, last):
+def comment_of(lines: Sequence[str], first: int, last: int) -> str:
     """What a source says of lines ``first`` to ``last`` (from 1): comments above them and at their ends."""
-    above = []
+    above: list[str] = []
     for line in reversed(lines[: first - 1]):
         if not line.startswith("#"):
             break
@@ -141,9 +145,11 @@ def comment_of(lines, first, last):
     return cell(" ".join(above + beside))
 
 
-def config_comments(text):
+def config_comments(text: str) -> dict[str, str]:
     """Comments above the keys of a YAML file: dict, dotted key -> comment."""
-    path, pending, comments = [], [], {}
+    path: list[str] = []
+    pending: list[str] = []
+    comments: dict[str, str] = {}
     for line in text.splitlines():
         stripped = line.strip()
         key = re.match(r"( *)([A-Za-z0-9_]+):", line)
@@ -159,7 +165,7 @@ def config_comments(text):
     return comments
 
 
-def flatten(settings, above=""):
+def flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted key, value) of nested settings, in order."""
     for key, value in settings.items():
         if isinstance(value, dict):
@@ -168,7 +174,7 @@ def flatten(settings, above=""):
             yield f"{above}{key}", value
 
 
-def shortened(value):
+def shortened(value: Any) -> str:
     """A constant as text; one too long for a page is described, and stands in its module."""
     text = plain(value)
     if len(text) <= LONGEST_VALUE:
@@ -180,7 +186,7 @@ def shortened(value):
     )
 
 
-def plain(value):
+def plain(value: Any) -> str:
     """A constant as short text: numbers with six digits, collections with commas, dataclasses as their fields."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return plain(dataclasses.asdict(value))
@@ -199,6 +205,6 @@ def plain(value):
     return f"{value:.6g}" if isinstance(value, int | float) else cell(str(value))
 
 
-def cell(text):
+def cell(text: str) -> str:
     """Text that stays within a cell of a Markdown table."""
     return re.sub(r"\s+", " ", text.replace("|", "\\|")).strip()

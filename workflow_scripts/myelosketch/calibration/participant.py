@@ -1,9 +1,12 @@
 """One simulated participant on the PET grid: what every measurement reads."""
 
+from __future__ import annotations
+
 import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,23 +29,23 @@ class Participant:
 
     subject: str
     group: str
-    maps: dict
+    maps: dict[str, np.ndarray]
     regions: np.ndarray
     tissue: np.ndarray
     affine: np.ndarray
     pose: np.ndarray
 
     @property
-    def voxel_volume(self):
+    def voxel_volume(self) -> float:
         """Volume of a voxel in mm³."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
-    def volume(self, name):
+    def volume(self, name: str) -> Volume:
         """A map as Volume."""
         return Volume(self.maps[name], self.affine)
 
 
-def save_participant(person, path):
+def save_participant(person: Participant, path: str | Path) -> None:
     """Write a participant as compressed NumPy archive, atomically."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,13 +53,14 @@ def save_participant(person, path):
     fields = {
         name: getattr(person, name) for name in ("subject", "group", "regions", "tissue", "affine", "pose")
     }
-    np.savez_compressed(stream, **fields, **{f"map_{name}": values for name, values in person.maps.items()})
+    maps: dict[str, Any] = {f"map_{name}": values for name, values in person.maps.items()}
+    np.savez_compressed(stream, **fields, **maps)
     temporary = path.with_name(f".{path.name}")
     temporary.write_bytes(stream.getvalue())
     os.replace(temporary, path)
 
 
-def load_participant(path):
+def load_participant(path: str | Path) -> Participant:
     """Read a participant written by `save_participant`.
 
     Raises
@@ -76,6 +80,6 @@ def load_participant(path):
         ) from error
 
 
-def stack_maps(person):
+def stack_maps(person: Participant) -> np.ndarray:
     """The four MRI maps (4, x, y, z) in the order of INPUT_MAPS."""
     return np.stack([person.maps[name] for name in INPUT_MAPS])

@@ -5,12 +5,17 @@ the workflow itself (learning.ridge, learning.template, evaluation.scoring, eval
 tissue are the true ones, so that the ladder measures the cohort and not the registration.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 
 from myelosketch.calibration.criteria import FROM_TRUTH, ORDER
 from myelosketch.calibration.measure import transform_files
-from myelosketch.calibration.participant import stack_maps
+from myelosketch.calibration.participant import Participant, stack_maps
 from myelosketch.errors import InputError
 from myelosketch.evaluation.demyelination import pooled_reference
 from myelosketch.evaluation.scoring import TABLES, ScanScorer
@@ -20,11 +25,16 @@ from myelosketch.learning.data import TrainingScan, fit_normalisation
 from myelosketch.learning.ridge import VARIANTS, RidgeModel, choose, solve, sums_of_scan
 from myelosketch.learning.template import mean_on_template_grid, resample
 
+if TYPE_CHECKING:
+    from myelosketch.io.volumes import Volume
+
 SCORED = ("voxelwise", "demyelination", "lesions")
 COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n", "note")
 
 
-def score_ladder(people, folds, settings):
+def score_ladder(
+    people: Sequence[Participant], folds: Mapping[str, int], settings: Mapping[str, Any]
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Scores of every rung on every patient, held out.
 
     Parameters
@@ -45,7 +55,8 @@ def score_ladder(people, folds, settings):
     absent = sorted({person.subject for person in people} - set(folds))
     if absent:
         raise InputError(f"The folds lack {', '.join(absent)}: give every simulated participant a fold.")
-    rows, fitted = {name: [] for name in SCORED}, []
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCORED}
+    fitted: list[dict[str, Any]] = []
     for fold in sorted({folds[person.subject] for person in people}):
         training = [person for person in people if folds[person.subject] != fold]
         held_out = [p for p in people if folds[p.subject] == fold and p.group == "MS"]
@@ -72,13 +83,15 @@ def score_ladder(people, folds, settings):
     return tables, pd.DataFrame(fitted)
 
 
-def summarise_ladder(tables, *, bootstrap, seed, alpha):
+def summarise_ladder(
+    tables: Mapping[str, pd.DataFrame], *, bootstrap: int, seed: int, alpha: float
+) -> pd.DataFrame:
     """Mean of each score over patients with its bootstrap interval: COLUMNS (see evaluation.summary)."""
     summary = summarise_tables(tables, methods=ORDER, draws=bootstrap, seed=seed, alpha=alpha)
     return summary[list(COLUMNS)]
 
 
-def healthy_reference(training, fold):
+def healthy_reference(training: Sequence[Participant], fold: int) -> dict[str, float]:
     """Mean and SD of the DVR of all white-matter voxels of the training controls together."""
     values = [p.maps["DVR"][p.regions == REGION_CODES["nawm"]] for p in training if p.group == "HC"]
     if not values:
@@ -86,7 +99,9 @@ def healthy_reference(training, fold):
     return pooled_reference(np.concatenate(values).astype(float))
 
 
-def fit_ridges(training, settings):
+def fit_ridges(
+    training: Sequence[Participant], settings: Mapping[str, Any]
+) -> tuple[dict[str, RidgeModel], dict[str, Any]]:
     """Both linear models, each with its own penalty and weighting chosen on inner parts of the training.
 
     Returns
@@ -96,7 +111,8 @@ def fit_ridges(training, settings):
     scans = [training_scan(person) for person in training]
     subjects = [person.subject for person in training]
     normalisation = fit_normalisation(scans)
-    models, chosen = {}, {}
+    models: dict[str, RidgeModel] = {}
+    chosen: dict[str, Any] = {}
     for variant in VARIANTS:
         sums = [sums_of_scan(scan, normalisation, variant) for scan in scans]
         best, _ = choose({variant: sums}, subjects, alphas=settings["alphas"], splits=settings["splits"])
@@ -106,27 +122,27 @@ def fit_ridges(training, settings):
     return models, chosen
 
 
-def training_scan(person):
+def training_scan(person: Participant) -> TrainingScan:
     """A participant as learning reads it."""
     support = person.maps["AD"] > 0
     maps = np.where(support, stack_maps(person), 0)
     return TrainingScan(f"sub-{person.subject}", maps, support, person.maps["DVR"], person.regions)
 
 
-def predict_ridge(model, person):
+def predict_ridge(model: RidgeModel, person: Participant) -> np.ndarray:
     """DVR (x, y, z) of a linear model; voxels without a tensor take the mean of the others."""
     scan = training_scan(person)
     predicted = model.predict(scan.maps, scan.support)
     return np.where(scan.support, predicted, predicted[scan.support].mean()).astype(np.float32)
 
 
-def mean_of_controls(training, smoothing_mm):
+def mean_of_controls(training: Sequence[Participant], smoothing_mm: float) -> Volume:
     """Mean DVR of the training controls in the anatomy's world, which is near MNI152 space.
 
     Heads are laid over each other by pose alone, as in the workflow, where an affine does it.
     """
 
-    def scans():
+    def scans() -> Iterator[tuple[Volume, np.ndarray, list[str]]]:
         for person in (p for p in training if p.group == "HC"):
             with transform_files(np.eye(4), np.linalg.inv(person.pose)) as route:
                 yield person.volume("DVR"), person.regions > 0, route
@@ -134,7 +150,7 @@ def mean_of_controls(training, smoothing_mm):
     return mean_on_template_grid(scans(), smoothing_mm)
 
 
-def place_template(template, person):
+def place_template(template: Volume, person: Participant) -> np.ndarray:
     """The template on a participant's PET grid, through its true pose."""
     with transform_files(np.linalg.inv(person.pose), np.eye(4)) as route:
         return resample(template, person.volume("DVR"), route).astype(np.float32)

@@ -1,10 +1,18 @@
 """How DVR goes with each MRI map: rank correlations inside lesions and across tissues."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES
+
+if TYPE_CHECKING:
+    from myelosketch.calibration.participant import Participant
 
 COLUMNS = ("where", "map", "pooled", "mean", "sd", "n_participants", "n_voxels")
 FEWEST_VOXELS = 20  # a rank correlation of fewer says nothing (ours)
@@ -14,7 +22,7 @@ WHERE = ("lesion", "white", "brain")
 LESION_RD_BAND = (0.2, 0.5)
 
 
-def correlations(people):
+def correlations(people: Sequence[Participant]) -> pd.DataFrame:
     """Spearman's rank correlation of DVR with each map, pooled over voxels and as mean of the participants.
 
     Parameters
@@ -47,14 +55,14 @@ def correlations(people):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def rank_correlation(first, second):
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Spearman's correlation; NaN for fewer than three values or a constant side."""
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return np.nan
     return float(stats.spearmanr(first, second).statistic)
 
 
-def _voxels(person, where):
+def _voxels(person: Participant, where: str) -> np.ndarray:
     """DVR and the four maps (n, 5) of the voxels of a region."""
     lesion = person.regions == REGION_CODES["lesion"]
     white = lesion | (person.regions == REGION_CODES["nawm"])
@@ -63,7 +71,7 @@ def _voxels(person, where):
     return rows[:: max(1, -(-len(rows) // PER_PARTICIPANT))]
 
 
-def lesion_voxels(people):
+def lesion_voxels(people: Sequence[Participant]) -> pd.DataFrame:
     """DVR, maps and truth of every lesion voxel of the cohort, for figures.
 
     Returns

@@ -1,6 +1,9 @@
 """One function per rule: from files to files."""
 
 import functools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +16,11 @@ FIGURES = ("histograms", "relation", "lesions", "risk", "ladder", "maps")
 LADDER_NUMBERS = ("k", "mean", "ci_low", "ci_high", "n")
 
 
-def calibrate_tissue(participants, lesion_tables, outputs):
+def calibrate_tissue(
+    participants: Iterable[str | Path],
+    lesion_tables: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
+) -> None:
     """Tissue values, correlations, loads and kinds of the cohort.
 
     Parameters
@@ -33,7 +40,7 @@ def calibrate_tissue(participants, lesion_tables, outputs):
     write_table(cohort_lesions.kind_table(lesions), outputs["kinds"])
 
 
-def calibrate_lesions(surveys, outputs):
+def calibrate_lesions(surveys: Iterable[str | Path], outputs: Mapping[str, str | Path]) -> None:
     """Lesions of the surveyed patients against the measured ones.
 
     Parameters
@@ -47,7 +54,16 @@ def calibrate_lesions(surveys, outputs):
     write_table(compare_lesions(read_surveys(surveys)), outputs["lesions"])
 
 
-def calibrate_prediction(participants, folds, outputs, *, settings, bootstrap, seed, alpha):
+def calibrate_prediction(
+    participants: Iterable[str | Path],
+    folds: Mapping[str, int],
+    outputs: Mapping[str, str | Path],
+    *,
+    settings: Mapping[str, Any],
+    bootstrap: int,
+    seed: int,
+    alpha: float,
+) -> None:
     """The ladder: scores of each patient, their means, and what was fitted in each fold.
 
     Parameters
@@ -69,12 +85,21 @@ def calibrate_prediction(participants, folds, outputs, *, settings, bootstrap, s
     write_table(tables["lesions"], outputs["scored_lesions"])
 
 
-def read_ladder(path):
+def read_ladder(path: str | Path) -> pd.DataFrame:
     """The summary written by :func:`calibrate_prediction`, numbers as numbers."""
     return read_table(path, numeric=LADDER_NUMBERS)
 
 
-def draw_calibration(participants, surveys, ladder, outputs, *, k, alpha, dpi):
+def draw_calibration(
+    participants: Iterable[str | Path],
+    surveys: Iterable[str | Path],
+    ladder: str | Path,
+    outputs: Mapping[str, Mapping[str, str | Path]],
+    *,
+    k: float,
+    alpha: float,
+    dpi: int,
+) -> None:
     """All figures of the page.
 
     Parameters

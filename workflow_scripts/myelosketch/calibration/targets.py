@@ -40,7 +40,7 @@ class Target:
     source: str
     kind: str = ABSOLUTE
 
-    def verdict(self, value):
+    def verdict(self, value: float) -> str:
         """INSIDE or OUTSIDE; a value that is not finite is outside."""
         return INSIDE if np.isfinite(value) and self.low <= value <= self.high else OUTSIDE
 

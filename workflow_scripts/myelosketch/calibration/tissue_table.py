@@ -1,10 +1,12 @@
 """Mean of each quantity in each tissue, per participant and for the cohort, held against the literature."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from myelosketch.calibration.participant import TISSUES
-from myelosketch.calibration.targets import ABSOLUTE, PERCENT, POINTS, QUANTITIES, SPREAD, TARGETS
+from myelosketch.calibration.participant import TISSUES, Participant
+from myelosketch.calibration.targets import ABSOLUTE, PERCENT, POINTS, QUANTITIES, SPREAD, TARGETS, Target
 
 MEAN_COLUMNS = ("subject", "group", "tissue", "quantity", "mean", "n_voxels")
 COLUMNS = ("tissue", "quantity", "kind", "low", "high", "source", "mean", "sd", "n", "verdict")
@@ -12,7 +14,7 @@ REFERENCE = {"nawm": "hc_white", "lesion": "nawm"}
 FEWEST_VOXELS = 5  # a mean of fewer voxels is noise (ours)
 
 
-def participant_means(person):
+def participant_means(person: Participant) -> list[dict[str, Any]]:
     """Mean of each quantity over the voxels of each tissue.
 
     Parameters
@@ -40,7 +42,7 @@ def participant_means(person):
     return rows
 
 
-def cohort_table(means):
+def cohort_table(means: pd.DataFrame) -> pd.DataFrame:
     """Every target with the cohort's value and its verdict.
 
     Parameters
@@ -68,13 +70,13 @@ def cohort_table(means):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _values(means, tissue, quantity):
+def _values(means: pd.DataFrame, tissue: str, quantity: str) -> pd.Series:
     """Participants' means of one tissue and quantity, by subject."""
     rows = means[(means.tissue == tissue) & (means.quantity == quantity)]
     return rows.set_index("subject")["mean"].astype(float)
 
 
-def _compared(values, means, target):
+def _compared(values: pd.Series, means: pd.DataFrame, target: Target) -> pd.Series:
     """Values as the target compares them."""
     if target.kind == ABSOLUTE:
         return values

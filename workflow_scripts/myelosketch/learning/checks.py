@@ -1,8 +1,10 @@
 """Settings that a schema cannot judge, and whether a GPU is there; light: the workflow asks while it is read."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from myelosketch.errors import InputError
 from myelosketch.learning.ladder import NETWORK_METHODS
@@ -11,12 +13,12 @@ HALVINGS = 4  # stages of the discriminator, each halving a patch
 
 
 @cache
-def has_gpu():
+def has_gpu() -> bool:
     """Whether this machine shows a GPU, without the seconds that asking PyTorch takes."""
     return any(shutil.which(name) for name in ("nvidia-smi", "rocm-smi")) or Path("/dev/nvidia0").exists()
 
 
-def gpus_of_a_training(device, *, local):
+def gpus_of_a_training(device: str, *, local: bool) -> int:
     """GPUs that a training asks for: one, or none where this machine has none and it would train on the CPU.
 
     Trainings that ask for none run side by side; those that do take turns on the one GPU (profiles/default).
@@ -34,7 +36,7 @@ def gpus_of_a_training(device, *, local):
     return 0 if device == "cpu" or on_cpu else 1
 
 
-def check_settings(method, settings):
+def check_settings(method: str, settings: Mapping[str, Any]) -> None:
     """Settings that a schema cannot judge, before anything expensive starts.
 
     Raises
@@ -60,7 +62,7 @@ def check_settings(method, settings):
     check_sizes(crop=settings["crop"], patch=patch, stride=stride)
 
 
-def check_sizes(*, crop, patch, stride):
+def check_sizes(*, crop: Sequence[int] | None, patch: Sequence[int] | None, stride: int) -> None:
     """Sizes must suit the networks: crops the generator, patches the discriminator.
 
     Parameters

@@ -4,6 +4,11 @@ Nothing about the random state has to be stored for a resumed training to see th
 epoch e is the same whoever asks, and whenever.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
@@ -13,13 +18,24 @@ from myelosketch.learning.device import free_memory
 from myelosketch.learning.losses import brain_weights, region_weights
 from myelosketch.learning.patches import padding_to_multiple
 
+if TYPE_CHECKING:
+    from myelosketch.learning.data import Normalisation, TrainingScan
+
 # channels of a prepared scan; the input maps follow, and after them, for a refiner, the sketch
 SUPPORT, DVR, WEIGHTS, MAPS = 0, 1, 2, 3
 # of a device's free memory that the scans of a fold may take; the rest is for the step
 FREE_SHARE = 0.25
 
 
-def prepare_scan(scan, normalisation, *, loss, reduction="mean_present", cap=None, sketch=None):
+def prepare_scan(
+    scan: TrainingScan,
+    normalisation: Normalisation,
+    *,
+    loss: str,
+    reduction: str = "mean_present",
+    cap: float | None = None,
+    sketch: np.ndarray | None = None,
+) -> np.ndarray:
     """Everything a crop is cut from, in one array.
 
     Parameters
@@ -67,18 +83,18 @@ class FoldCrops:
 
     def __init__(
         self,
-        scans,
-        prepared,
+        scans: Sequence[TrainingScan],
+        prepared: Sequence[np.ndarray],
         *,
-        crop,
-        batch,
-        steps,
-        maps=4,
-        lesion_crops=0.0,
-        flips=False,
-        seed=0,
-        multiple=1,
-    ):
+        crop: Sequence[int] | None,
+        batch: int,
+        steps: int,
+        maps: int = 4,
+        lesion_crops: float = 0.0,
+        flips: bool = False,
+        seed: int = 0,
+        multiple: int = 1,
+    ) -> None:
         self.prepared = [torch.from_numpy(volume) for volume in prepared]
         self.crop, self.batch, self.steps = crop, batch, steps
         self.images = slice(MAPS, MAPS + maps)
@@ -86,13 +102,13 @@ class FoldCrops:
         self.brain = [np.argwhere(scan.brain).astype(np.int32) for scan in scans]
         self.lesion = [np.argwhere(scan.regions == REGION_CODES["lesion"]).astype(np.int32) for scan in scans]
 
-    def hold_on(self, device):
+    def hold_on(self, device: torch.device) -> None:
         """Keep the scans on a device, where crops are then cut, if they take at most a quarter of its free memory."""
         size = sum(volume.nbytes for volume in self.prepared)
         if size <= FREE_SHARE * free_memory(device):
             self.prepared = [volume.to(device) for volume in self.prepared]
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: tuple[int, int]) -> dict[str, torch.Tensor]:
         """Batch of (epoch, step): dict of Tensors (batch, channels, x, y, z), where the scans are held."""
         epoch, step = index
         random = np.random.default_rng([self.seed, epoch, step])
@@ -107,7 +123,7 @@ class FoldCrops:
             batch["sketch"] = tensor[:, self.images.stop :]
         return batch
 
-    def _turn(self, epoch, step):
+    def _turn(self, epoch: int, step: int) -> Iterator[int]:
         """Numbers of the scans of this step: consecutive places of an endless series of shuffled turns."""
         count = len(self.prepared)
         first = (epoch * self.steps + step) * self.batch
@@ -118,9 +134,10 @@ class FoldCrops:
                 orders[turn] = np.random.default_rng([self.seed, 1, turn, 1]).permutation(count)
             yield int(orders[turn][place % count])
 
-    def _cut(self, number, random):
+    def _cut(self, number: int, random: np.random.Generator) -> torch.Tensor:
         volume = self.prepared[number]
         sides = np.array(volume.shape[1:])
+        crop: Sequence[int] | np.ndarray
         if self.crop is None:
             crop = sides + padding_to_multiple(sides, self.multiple)
             centre = sides // 2
@@ -136,11 +153,14 @@ class FoldCrops:
         return cut.flip(1) if mirrored else cut
 
 
-def cut_around(volume, centre, crop):
+def cut_around(
+    volume: torch.Tensor, centre: Sequence[int] | np.ndarray, crop: Sequence[int] | np.ndarray
+) -> torch.Tensor:
     """Crop (channels, *crop) of a Tensor with ``centre`` near its middle, moved to stay inside; zeros where the image
     is smaller."""
     cut = volume.new_zeros((len(volume), *(int(side) for side in crop)))
-    source, target = [slice(None)], [slice(None)]
+    source: list[slice] = [slice(None)]
+    target: list[slice] = [slice(None)]
     for middle, side, length in zip(centre, crop, volume.shape[1:], strict=True):
         first, taken = min(max(middle - side // 2, 0), max(length - side, 0)), min(side, length)
         source.append(slice(first, first + taken))
@@ -149,10 +169,14 @@ def cut_around(volume, centre, crop):
     return cut
 
 
-def step_loader(crops):
+def step_loader(crops: FoldCrops) -> DataLoader:
     """DataLoader of step numbers; the module fetches the batch of its (epoch, step) itself.
 
     A loader's own order would not survive a resumed training: Lightning may start its iterator before it has
     restored the epoch, and an iterator draws from the random stream that dropout uses.
     """
-    return DataLoader(range(crops.steps), batch_size=None, num_workers=0)
+    return DataLoader(
+        range(crops.steps),  # type: ignore[arg-type]  # a loader takes all that has a length and an index
+        batch_size=None,
+        num_workers=0,
+    )

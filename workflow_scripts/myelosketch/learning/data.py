@@ -1,8 +1,13 @@
 """Scans of a training fold: read once, normalised by the fold's own statistics, cut to the box around the
 brain."""
 
+from __future__ import annotations
+
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,7 +30,7 @@ class Maps:
     data: np.ndarray
     support: np.ndarray
     affine: np.ndarray
-    paths: tuple
+    paths: tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class TrainingScan:
     regions: np.ndarray
 
     @property
-    def brain(self):
+    def brain(self) -> np.ndarray:
         """Voxels of the losses: inside the region map."""
         return self.regions > 0
 
@@ -53,20 +58,20 @@ class Normalisation:
     for each. A map that is left out is no channel of anything.
     """
 
-    mean: tuple
-    sd: tuple
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
     dvr_mean: float
     dvr_sd: float
-    inputs: tuple = INPUT_MAPS
+    inputs: tuple[str, ...] = INPUT_MAPS
 
-    def standardise(self, maps, support):
+    def standardise(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
         """z-scores (inputs, x, y, z), float32, of all four maps (4, x, y, z); 0 outside the support."""
         shape = (-1, 1, 1, 1)
         chosen = maps[[INPUT_MAPS.index(name) for name in self.inputs]]
         scores = (chosen - np.reshape(self.mean, shape)) / np.reshape(self.sd, shape)
         return (scores * support).astype(np.float32)
 
-    def card(self):
+    def card(self) -> dict[str, Any]:
         """Entry of the model card."""
         return {
             "maps": {
@@ -76,7 +81,7 @@ class Normalisation:
         }
 
     @classmethod
-    def from_card(cls, card):
+    def from_card(cls, card: Mapping[str, Any]) -> Self:
         """The inverse of `card`."""
         inputs = tuple(name for name in INPUT_MAPS if name in card["maps"])
         return cls(
@@ -88,7 +93,7 @@ class Normalisation:
         )
 
 
-def load_maps(files):
+def load_maps(files: Mapping[str, str | Path]) -> Maps:
     """Read MTR, FA, RD and AD of one scan.
 
     Parameters
@@ -119,7 +124,7 @@ def load_maps(files):
     return Maps(np.where(support, data, 0), support, volumes[0].affine, tuple(v.path for v in volumes))
 
 
-def load_training_scan(name, files):
+def load_training_scan(name: str, files: Mapping[str, str | Path]) -> TrainingScan:
     """Read one scan for training.
 
     Parameters
@@ -157,7 +162,7 @@ def load_training_scan(name, files):
     )
 
 
-def load_fold(names, files):
+def load_fold(names: Sequence[str], files: Mapping[str, Sequence[str | Path]]) -> list[TrainingScan]:
     """Read the training scans of a fold.
 
     Parameters
@@ -185,7 +190,7 @@ def load_fold(names, files):
     return check_fold(scans)
 
 
-def check_fold(scans):
+def check_fold(scans: list[TrainingScan]) -> list[TrainingScan]:
     """The training scans of a fold, if there is a lesion to learn from.
 
     Raises
@@ -200,7 +205,7 @@ def check_fold(scans):
     return scans
 
 
-def fit_normalisation(scans, inputs=INPUT_MAPS):
+def fit_normalisation(scans: Sequence[TrainingScan], inputs: Sequence[str] = INPUT_MAPS) -> Normalisation:
     """Mean and SD over the brain voxels of the training scans, each voxel once (decision 12, ours).
 
     Parameters
@@ -233,7 +238,7 @@ def fit_normalisation(scans, inputs=INPUT_MAPS):
     )
 
 
-def data_hash(scans):
+def data_hash(scans: Sequence[TrainingScan]) -> str:
     """SHA-256 over the names and voxels of the training scans: what a model was trained on."""
     digest = hashlib.sha256()
     for scan in scans:
@@ -243,7 +248,7 @@ def data_hash(scans):
     return digest.hexdigest()
 
 
-def bounding_box(mask):
+def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
     """Slices (3,) around the true voxels of a mask (x, y, z)."""
     box = []
     for axis in range(3):
@@ -252,7 +257,7 @@ def bounding_box(mask):
     return tuple(box)
 
 
-def _check_finite(values, where, path, name):
+def _check_finite(values: np.ndarray, where: np.ndarray, path: str | Path | None, name: str) -> None:
     bad = int((~np.isfinite(values[where])).sum())
     if bad:
         raise InputError(

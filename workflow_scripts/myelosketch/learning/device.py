@@ -1,6 +1,9 @@
 """Which device, which precision and how many threads a training or prediction uses."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 # threads that wait for each other asleep: awake, two of them on a busy machine are five times slower than one
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -9,11 +12,14 @@ import torch
 
 from myelosketch.errors import InputError
 
+if TYPE_CHECKING:
+    from myelosketch.learning.crops import FoldCrops
+
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "32")
 
 
-def choose_device(wanted):
+def choose_device(wanted: str) -> str:
     """Device to compute on.
 
     Parameters
@@ -40,7 +46,7 @@ def choose_device(wanted):
     return "cuda" if available and wanted != "cpu" else "cpu"
 
 
-def choose_precision(wanted, device):
+def choose_precision(wanted: str | int, device: str) -> str:
     """Precision of the convolutions; weights, losses, last layers and optimisers are always float32.
 
     A CPU always computes in float32: PyTorch's bfloat16 gradients are wrong on some CPUs (docs/decisions/0014).
@@ -65,17 +71,17 @@ def choose_precision(wanted, device):
     return "bf16" if native and wanted == "auto" else "32"
 
 
-def set_threads(threads):
+def set_threads(threads: int) -> None:
     """Threads of PyTorch's operators, as the rule was given them."""
     torch.set_num_threads(int(threads))
 
 
-def free_memory(device):
+def free_memory(device: torch.device) -> int:
     """Bytes that are free on a GPU (torch.device); none elsewhere, where scans lie in memory anyway."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
-def memory_advice(batches, precision):
+def memory_advice(batches: FoldCrops, precision: str) -> str:
     """Sentence for a GPU whose memory did not suffice.
 
     Parameters

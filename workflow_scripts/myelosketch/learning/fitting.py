@@ -1,15 +1,26 @@
 """The training loop of a network: run it, find its checkpoints, keep what it gave."""
 
+from __future__ import annotations
+
 import shutil
 import sys
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from myelosketch.errors import InputError
 from myelosketch.learning.models import save_model
 
-LIGHTNING_PRECISION = {"32": "32-true", "bf16": "bf16-mixed"}
+if TYPE_CHECKING:
+    import numpy as np
+
+    from myelosketch.learning.gan import ConditionalGAN
+    from myelosketch.learning.progress import History
+    from myelosketch.learning.validation import InnerValidation
+
+LIGHTNING_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +31,16 @@ class CheckpointFiles:
     best: Path
 
 
-def fit(module, epochs, folder, fingerprint, *, device, precision, validation=None):
+def fit(
+    module: ConditionalGAN,
+    epochs: int,
+    folder: Path,
+    fingerprint: str,
+    *,
+    device: str,
+    precision: str,
+    validation: InnerValidation | None = None,
+) -> tuple[dict[str, np.ndarray], History]:
     """Train a network, from its checkpoint if there is one; one that is trained is only read.
 
     Parameters
@@ -54,7 +74,15 @@ def fit(module, epochs, folder, fingerprint, *, device, precision, validation=No
     return {name: value.cpu().numpy() for name, value in weights.items()}, history
 
 
-def run(module, epochs, history, checkpoints, *, device, precision):
+def run(
+    module: ConditionalGAN,
+    epochs: int,
+    history: History,
+    checkpoints: CheckpointFiles,
+    *,
+    device: str,
+    precision: str,
+) -> None:
     """Run Lightning's training loop, from the checkpoint if there is one.
 
     Parameters
@@ -104,7 +132,7 @@ def run(module, epochs, history, checkpoints, *, device, precision):
         raise InputError(memory_advice(module.batches, precision)) from error
 
 
-def open_checkpoint(folder, fingerprint):
+def open_checkpoint(folder: Path, fingerprint: str) -> CheckpointFiles:
     """Paths of a training's checkpoints; those of other settings or other data are removed.
 
     Returns
@@ -122,7 +150,9 @@ def open_checkpoint(folder, fingerprint):
     return CheckpointFiles(folder / f"last-{key}.ckpt", folder / f"best-{key}.ckpt")
 
 
-def finish(folder, card, tensors, history, *, seconds):
+def finish(
+    folder: Path, card: dict[str, Any], tensors: Mapping[str, np.ndarray], history: History, *, seconds: float
+) -> dict[str, Any]:
     """Write weights and card of a model; then drop the checkpoints.
 
     Parameters

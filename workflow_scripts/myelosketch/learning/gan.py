@@ -4,7 +4,11 @@ Also trains the networks without a discriminator that the paper's method is comp
 data and budget, with the L1 alone.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import lightning.pytorch as lightning
 import numpy as np
@@ -14,6 +18,12 @@ from myelosketch.errors import InputError
 from myelosketch.learning import losses
 from myelosketch.learning.nonfinite import explain
 from myelosketch.learning.patches import brain_patches, with_brain
+
+if TYPE_CHECKING:
+    from lightning.pytorch.core.optimizer import LightningOptimizer
+
+    from myelosketch.learning.crops import FoldCrops
+    from myelosketch.learning.networks import DVRModel, PatchDiscriminator
 
 SCHEDULES = ("constant", "cosine")
 
@@ -30,7 +40,7 @@ class ConditionalGAN(lightning.LightningModule):
     discriminator : PatchDiscriminator or None (then the L1 is the whole loss)
     batches : FoldCrops
     method : of `ladder.NETWORK_METHODS`, for messages
-    patch : three sides
+    patch : three sides; none without a discriminator
     adversarial : kind of adversarial loss, see `losses.generator_loss`
     lambda_l1 : weight of the L1 in Eq. 6
     learning_rate, discriminator_learning_rate : of the two Adams
@@ -43,22 +53,22 @@ class ConditionalGAN(lightning.LightningModule):
 
     def __init__(
         self,
-        generator,
-        discriminator,
-        batches,
+        generator: DVRModel,
+        discriminator: PatchDiscriminator | None,
+        batches: FoldCrops,
         *,
-        method="sketcher",
-        patch=None,
-        adversarial="nonsaturating",
-        lambda_l1=100.0,
-        learning_rate=1e-4,
-        discriminator_learning_rate=1e-4,
-        beta1=0.9,
-        schedule="constant",
-        steps=1,
-        ema=0.0,
-        seed=0,
-    ):
+        method: str = "sketcher",
+        patch: Sequence[int] = (),
+        adversarial: str = "nonsaturating",
+        lambda_l1: float = 100.0,
+        learning_rate: float = 1e-4,
+        discriminator_learning_rate: float = 1e-4,
+        beta1: float = 0.9,
+        schedule: str = "constant",
+        steps: int = 1,
+        ema: float = 0.0,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator, self.patch = generator, discriminator, patch
@@ -71,21 +81,21 @@ class ConditionalGAN(lightning.LightningModule):
             averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(ema)
             self.average = torch.optim.swa_utils.AveragedModel(generator, multi_avg_fn=averaging)
             self.average.requires_grad_(False)
-        self.sums = {}
+        self.sums: dict[str, torch.Tensor | float] = {}
 
-    def configure_optimizers(self):
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One Adam per player."""
         return [
             torch.optim.Adam(player.parameters(), lr=rate, betas=(self.beta1, 0.999))
             for player, rate in zip(self.players().values(), self.rates, strict=False)
         ]
 
-    def players(self):
+    def players(self) -> dict[str, torch.nn.Module]:
         """The networks by name: generator and, where there is one, discriminator."""
         both = {"generator": self.generator, "discriminator": self.discriminator}
         return {name: player for name, player in both.items() if player is not None}
 
-    def play(self, batch):
+    def play(self, batch: Mapping[str, torch.Tensor]) -> None:
         """Give a batch to both players, as the generator's step does, and learn nothing."""
         predicted = self.generator(batch["maps"], batch["support"], batch.get("sketch"))
         if self.discriminator is not None:
@@ -93,15 +103,15 @@ class ConditionalGAN(lightning.LightningModule):
             fake = self._patches(predicted, batch["support"], keep)
             self.discriminator(brain_patches(batch["maps"], keep, self.patch), fake)
 
-    def on_train_start(self):
+    def on_train_start(self) -> None:
         """The scans of the fold go to the device, where they fit."""
         self.batches.hold_on(self.device)
 
-    def on_train_epoch_start(self):
+    def on_train_epoch_start(self) -> None:
         """A new mean of every term."""
         self.sums = {}
 
-    def training_step(self, step, index):
+    def training_step(self, step: int, index: int) -> None:
         """One step of the discriminator, then one of the generator, on the same generated PET.
 
         Batch and dropout are functions of (seed, epoch, step), so a resumed training needs no stored random state.
@@ -114,8 +124,8 @@ class ConditionalGAN(lightning.LightningModule):
         torch.manual_seed(int(stream[0]))
         cut = self.batches[self.current_epoch, index]
         batch = {name: tensor.to(self.device) for name, tensor in cut.items()}
-        optimizers = self.optimizers()
-        optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
+        found = self.optimizers()
+        optimizers = found if isinstance(found, list) else [found]
         self._set_rates(optimizers, self.current_epoch * self.trainer.num_training_batches + index)
         predicted = self.generator(batch["maps"], batch["support"], batch.get("sketch"))
         terms = {"l1": losses.weighted_l1(predicted, batch["dvr"], batch["weights"])}
@@ -139,18 +149,29 @@ class ConditionalGAN(lightning.LightningModule):
             self.average.update_parameters(self.generator)
         self._add({"generator": total, **terms})
 
-    def trained_generator(self):
+    def trained_generator(self) -> DVRModel:
         """The generator to be kept: its moving average where one is held."""
-        return self.generator if self.average is None else self.average.module
+        if self.average is None:
+            return self.generator
+        return self.average.module  # type: ignore[return-value]  # its class does not say what it averages
 
-    def epoch_means(self):
+    def epoch_means(self) -> dict[str, float]:
         """Means of every term over the steps of the epoch, as floats."""
-        count = self.sums.get("count", 1)
+        count = float(self.sums.get("count", 1))
         return {name: float(value) / count for name, value in self.sums.items() if name != "count"}
 
-    def _step_discriminator(self, optimizer, batch, keep, maps, fake, index):
+    def _step_discriminator(
+        self,
+        optimizer: LightningOptimizer,
+        batch: Mapping[str, torch.Tensor],
+        keep: torch.Tensor,
+        maps: torch.Tensor,
+        fake: torch.Tensor,
+        index: int,
+    ) -> dict[str, torch.Tensor]:
         real = self._patches(batch["dvr"], batch["support"], keep)
-        real_logits, fake_logits = self.discriminator(maps, real), self.discriminator(maps, fake)
+        discriminator = self.players()["discriminator"]
+        real_logits, fake_logits = discriminator(maps, real), discriminator(maps, fake)
         loss = losses.discriminator_loss(real_logits, fake_logits)
         optimizer.zero_grad()
         self.manual_backward(loss)
@@ -163,7 +184,9 @@ class ConditionalGAN(lightning.LightningModule):
             "discriminator_gradient": norm,
         }
 
-    def _gradient_norm(self, player, loss, batch, index):
+    def _gradient_norm(
+        self, player: str, loss: torch.Tensor, batch: Mapping[str, torch.Tensor], index: int
+    ) -> torch.Tensor:
         """L2 norm of a player's gradient; an InputError if it or the loss is not finite."""
         gradients = [value.grad for value in self.players()[player].parameters() if value.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
@@ -174,11 +197,11 @@ class ConditionalGAN(lightning.LightningModule):
             raise InputError(explain(self, batch, player=player, step=step, precision=precision))
         return norm
 
-    def _patches(self, dvr, support, keep):
+    def _patches(self, dvr: torch.Tensor, support: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
         """PET as the discriminator sees it: standardised, and zero where the maps hold no tissue."""
         return brain_patches(self.generator.standardise(dvr) * support, keep, self.patch)
 
-    def _set_rates(self, optimizers, step):
+    def _set_rates(self, optimizers: Sequence[LightningOptimizer], step: float) -> None:
         """The rate is a function of the step alone, so that nothing has to be stored to resume."""
         factor = 1.0
         if self.schedule == "cosine":
@@ -187,7 +210,7 @@ class ConditionalGAN(lightning.LightningModule):
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor
 
-    def _add(self, terms):
+    def _add(self, terms: Mapping[str, torch.Tensor]) -> None:
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach()
         self.sums["count"] = self.sums.get("count", 0) + 1

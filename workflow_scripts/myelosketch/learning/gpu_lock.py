@@ -7,6 +7,7 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from myelosketch.errors import InputError
@@ -15,7 +16,7 @@ from myelosketch.errors import InputError
 LISTED = re.compile(r"^GPU \d+: .*\(UUID: (GPU-\S+)\)|^ +MIG .*\(UUID: (MIG-\S+)\)", re.MULTILINE)
 
 
-def hold_gpu(device):
+def hold_gpu(device: str) -> None:
     """Lock one GPU for this process and hide the others from CUDA; call it before PyTorch looks for GPUs.
 
     Only GPUs that CUDA_VISIBLE_DEVICES allows are considered, all where it is not set. Nothing happens on a machine
@@ -40,7 +41,7 @@ def hold_gpu(device):
         print(f"this training holds GPU {name}", flush=True)
 
 
-def gpus_of_machine():
+def gpus_of_machine() -> list[list[str]]:
     """GPUs of this machine in the order of nvidia-smi, or of their device files where it does not answer.
 
     Returns
@@ -56,7 +57,7 @@ def gpus_of_machine():
     return listed or [[str(index)] for index, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
-def parse_listing(text):
+def parse_listing(text: str) -> list[list[str]]:
     """GPUs in what ``nvidia-smi -L`` printed; see `gpus_of_machine`."""
     gpus = []
     for gpu, instance in LISTED.findall(text):
@@ -67,7 +68,7 @@ def parse_listing(text):
     return gpus
 
 
-def visible_gpus(gpus, wanted):
+def visible_gpus(gpus: Sequence[Sequence[str]], wanted: str | None) -> list[str]:
     """Names of the GPUs that a process may use.
 
     Parameters
@@ -97,7 +98,7 @@ def visible_gpus(gpus, wanted):
     return list(dict.fromkeys(visible))
 
 
-def lock_free_gpu(names, folder, *, pause=1.0):
+def lock_free_gpu(names: Sequence[str], folder: Path, *, pause: float = 1.0) -> tuple[str, int]:
     """Lock the first free GPU; where all are taken, wait for the first that is released.
 
     Parameters
@@ -134,7 +135,7 @@ def lock_free_gpu(names, folder, *, pause=1.0):
         ) from error
 
 
-def open_lock(path):
+def open_lock(path: str | Path) -> int:
     """Open a lock file, made where it is missing, so that every user of the machine can open it.
 
     Returns

@@ -1,23 +1,35 @@
 """Prediction with a trained network, of the whole brain at once; it repeats to the bit."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
 import numpy as np
 import torch
 
 from myelosketch.learning.data import Normalisation, bounding_box
 from myelosketch.learning.models import load_model
-from myelosketch.learning.networks import build_generator
+from myelosketch.learning.networks import DVRModel, build_generator
 from myelosketch.learning.patches import pad_end, padding_to_multiple
 
 
 class NetworkModel:
     """A trained generator with what it needs to predict: `load`, then `predict`."""
 
-    def __init__(self, generator, normalisation, card, device):
+    def __init__(
+        self,
+        generator: DVRModel,
+        normalisation: Normalisation,
+        card: Mapping[str, Any],
+        device: str | torch.device,
+    ) -> None:
         self.generator = generator.to(device).eval().requires_grad_(False)
         self.normalisation, self.card, self.device = normalisation, card, device
 
     @classmethod
-    def load(cls, folder, *, method, device="cpu", config_sha256=None):
+    def load(
+        cls, folder: str | Path, *, method: str, device: str = "cpu", config_sha256: str | None = None
+    ) -> Self:
         """Read a model folder written by `training.train_stage`; see `models.load_model`.
 
         Raises
@@ -30,7 +42,9 @@ class NetworkModel:
         generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
         return cls(generator, normalisation, card, device)
 
-    def predict(self, maps, support, sketch=None, *, flips=False):
+    def predict(
+        self, maps: np.ndarray, support: np.ndarray, sketch: np.ndarray | None = None, *, flips: bool = False
+    ) -> np.ndarray:
         """DVR of one scan.
 
         Parameters
@@ -59,7 +73,7 @@ class NetworkModel:
         dvr[support] = predicted[0, 0, : size[0], : size[1], : size[2]].cpu().numpy()[support[box]]
         return dvr
 
-    def _forward(self, image):
+    def _forward(self, image: torch.Tensor) -> torch.Tensor:
         last = 1 + len(self.normalisation.inputs)
         sketch = image[:, last:] if image.shape[1] > last else None
         return self.generator(image[:, 1:last], image[:, :1], sketch)

@@ -1,6 +1,8 @@
 """The trained methods of the ladder, and what each is made of; all share data, crops, budget and scoring."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ NETWORK_SETTINGS = (
 )
 
 
-def network_settings(training, method):
+def network_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]:
     """The part of a section ``training`` that shapes one network method.
 
     Parameters
@@ -48,7 +50,7 @@ def network_settings(training, method):
     return {key: training[key] for key in (*NETWORK_SETTINGS, method)}
 
 
-def needed_models(methods):
+def needed_models(methods: Iterable[str]) -> list[str]:
     """Methods whose models a prediction by ``methods`` reads, each before it is asked for: a refiner starts from the
     map of its sketcher.
 

@@ -17,7 +17,7 @@ REDUCTIONS = ("mean_present", "sum")
 REAL, FAKE = 1, 0
 
 
-def brain_weights(regions):
+def brain_weights(regions: np.ndarray) -> np.ndarray:
     """Voxel weights of the sketcher's L1: the mean over brain voxels (Eq. 4; "over brain voxels" is ours).
 
     Parameters
@@ -32,7 +32,9 @@ def brain_weights(regions):
     return (brain / max(int(brain.sum()), 1)).astype(np.float32)
 
 
-def region_weights(regions, *, reduction="mean_present", cap=None):
+def region_weights(
+    regions: np.ndarray, *, reduction: str = "mean_present", cap: float | None = None
+) -> np.ndarray:
     """Voxel weights of the refiner's L1 (Eq. 5 without the constant 1/M, which lambda absorbs).
 
     A voxel of region r weighs 1/N_r, with N_r counted in the whole volume. A region without a voxel (lesions
@@ -74,7 +76,7 @@ def region_weights(regions, *, reduction="mean_present", cap=None):
     return weights
 
 
-def weighted_l1(predicted, measured, weights):
+def weighted_l1(predicted: torch.Tensor, measured: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Sum over voxels of weight times absolute error, then mean over the batch (Eq. 4 or 5, by the weights).
 
     Parameters
@@ -99,7 +101,7 @@ def weighted_l1(predicted, measured, weights):
     return (weights * (predicted.float() - measured).abs()).sum() / len(predicted)
 
 
-def discriminator_loss(real_logits, fake_logits):
+def discriminator_loss(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
     """What the discriminator minimises: -E[log D(real)] - E[log(1 - D(fake))], mean over patches.
 
     The sign between the terms is + in the value function, as in every GAN; as printed (Eq. 1-3) the value is
@@ -116,7 +118,7 @@ def discriminator_loss(real_logits, fake_logits):
     return _cross_entropy(real_logits, REAL) + _cross_entropy(fake_logits, FAKE)
 
 
-def generator_loss(fake_logits, kind="nonsaturating"):
+def generator_loss(fake_logits: torch.Tensor, kind: str = "nonsaturating") -> torch.Tensor:
     """Adversarial term that the generator minimises, mean over patches.
 
     Parameters
@@ -134,11 +136,11 @@ def generator_loss(fake_logits, kind="nonsaturating"):
     return _cross_entropy(fake_logits, REAL)
 
 
-def accuracy(logits, label):
+def accuracy(logits: torch.Tensor, label: int) -> torch.Tensor:
     """Share of patches that the discriminator gives to ``label``."""
     return (logits.argmax(dim=1) == label).float().mean()
 
 
-def _cross_entropy(logits, label):
+def _cross_entropy(logits: torch.Tensor, label: int) -> torch.Tensor:
     target = torch.full((len(logits),), label, dtype=torch.long, device=logits.device)
     return functional.cross_entropy(logits.float(), target)

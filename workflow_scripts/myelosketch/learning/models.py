@@ -1,10 +1,14 @@
 """Trained models on disk: weights as safetensors (nothing is unpickled) and a card of what they are."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
@@ -14,6 +18,11 @@ from myelosketch.intake.plausible import TOP
 from myelosketch.io.names import INPUT_MAPS, UNITS
 from myelosketch.io.provenance import file_hash, read_json, software_versions, write_json
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from myelosketch.learning.data import TrainingScan
+
 WEIGHTS, CARD = "model.safetensors", "model.json"
 # of the card and the names of the weights; a card without the entry is of format 1
 FORMAT = 3
@@ -22,7 +31,7 @@ SPIKES = 20
 PURPOSE = "Research only: not for clinical use."
 
 
-def save_model(folder, tensors, card):
+def save_model(folder: str | Path, tensors: Mapping[str, np.ndarray], card: dict[str, Any]) -> dict[str, Any]:
     """Write ``model.safetensors``, then ``model.json`` with the hash of the weights, each atomically.
 
     Parameters
@@ -55,7 +64,9 @@ def save_model(folder, tensors, card):
     return card
 
 
-def load_model(folder, *, method=None, config_sha256=None):
+def load_model(
+    folder: str | Path, *, method: str | None = None, config_sha256: str | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read a model and check that card and weights belong together.
 
     Parameters
@@ -117,7 +128,7 @@ def load_model(folder, *, method=None, config_sha256=None):
         ) from error
 
 
-def check_value_ranges(path, card):
+def check_value_ranges(path: str | Path, card: Mapping[str, Any]) -> None:
     """Raise InputError if a model was trained on values that its units cannot give, such as MTR in 0-1."""
     for name, (_, largest) in card.get("value_ranges", {}).items():
         low, high = TOP[name]
@@ -128,7 +139,7 @@ def check_value_ranges(path, card):
             )
 
 
-def git_commit():
+def git_commit() -> str | None:
     """Commit of the code, or None outside a repository."""
     try:
         answer = subprocess.run(
@@ -143,7 +154,7 @@ def git_commit():
     return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
-def split_card(names, validation=()):
+def split_card(names: Iterable[str], validation: Iterable[str] = ()) -> dict[str, Any]:
     """Entry of the card for the training scans and those of the inner validation: which, and the hash of all."""
     return {
         "train": list(names),
@@ -152,7 +163,7 @@ def split_card(names, validation=()):
     }
 
 
-def value_ranges(scans, inputs=INPUT_MAPS):
+def value_ranges(scans: Sequence[TrainingScan], inputs: Sequence[str] = INPUT_MAPS) -> dict[str, list[float]]:
     """Smallest and largest value per input map inside the training brains: what the model has seen."""
     ranges = {}
     for name in inputs:
@@ -164,6 +175,6 @@ def value_ranges(scans, inputs=INPUT_MAPS):
     return ranges
 
 
-def text_hash(content):
+def text_hash(content: Any) -> str:
     """SHA-256 of plain values."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

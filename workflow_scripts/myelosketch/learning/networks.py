@@ -6,6 +6,11 @@ four stages Conv3D-BatchNorm-LeakyReLU-Downsampling, a fully connected layer and
 where the dropout sits and the kind of down- and upsampling are not given there: ours (docs/method.md).
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import torch
 from monai.networks.blocks import Convolution
 from torch import nn
@@ -15,10 +20,13 @@ from myelosketch.errors import InputError
 from myelosketch.learning.checks import HALVINGS
 from myelosketch.learning.ladder import NETWORK_METHODS
 
+if TYPE_CHECKING:
+    from myelosketch.learning.data import Normalisation
+
 SLOPE = 0.2
 
 
-def convolution(channels_in, channels_out, *, dropout=0.0, strides=1):
+def convolution(channels_in: int, channels_out: int, *, dropout: float = 0.0, strides: int = 1) -> nn.Module:
     """3x3x3 convolution, batch normalisation, dropout, LeakyReLU (a MONAI block)."""
     return Convolution(
         3,
@@ -46,7 +54,7 @@ class UNet3d(nn.Module):
     dropout : probability
     """
 
-    def __init__(self, channels, *, widths, dropout=0.5):
+    def __init__(self, channels: int, *, widths: Sequence[int], dropout: float = 0.5) -> None:
         super().__init__()
         self.stride = 2 ** (len(widths) - 1)
         self.encoder = nn.ModuleList()
@@ -72,7 +80,7 @@ class UNet3d(nn.Module):
         self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
         self.head = nn.Conv3d(channels, 1, kernel_size=1)
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(batch, channels, x, y, z), sides divisible by ``stride`` -> (batch, 1, x, y, z), float32."""
         skips = []
         for stage in self.encoder:
@@ -89,7 +97,7 @@ class DNN2(nn.Module):
 
     stride = 1
 
-    def __init__(self, channels, *, widths, dropout=0.0):
+    def __init__(self, channels: int, *, widths: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
         first, second = widths
         self.hidden = nn.Sequential(
@@ -98,7 +106,7 @@ class DNN2(nn.Module):
         )
         self.head = nn.Conv3d(second, 1, kernel_size=1)
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(batch, channels, x, y, z) -> (batch, 1, x, y, z)."""
         return _head(self.head, self.hidden(image))
 
@@ -117,14 +125,19 @@ class DVRModel(nn.Module):
     residual : predict a correction of the sketch
     """
 
-    def __init__(self, network, *, mean, sd, residual=False):
+    mean: torch.Tensor
+    sd: torch.Tensor
+
+    def __init__(self, network: UNet3d | DNN2, *, mean: float, sd: float, residual: bool = False) -> None:
         super().__init__()
         self.network = network
         self.residual = residual
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.register_buffer("sd", torch.tensor(float(sd)))
 
-    def forward(self, maps, support, sketch=None):
+    def forward(
+        self, maps: torch.Tensor, support: torch.Tensor, sketch: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Predicted DVR.
 
         Parameters
@@ -141,7 +154,7 @@ class DVRModel(nn.Module):
         origin = sketch if self.residual else self.mean
         return (origin + self.sd * self.network(image)) * support
 
-    def standardise(self, dvr):
+    def standardise(self, dvr: torch.Tensor) -> torch.Tensor:
         """DVR in units of the training scans' SD around their mean."""
         return (dvr - self.mean) / self.sd
 
@@ -153,7 +166,7 @@ class MeanPool(nn.Module):
     around pays for copies; planes it pools in theirs. A pass of the discriminator so takes a fifth less time on CPU.
     """
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(batch, channels, x, y, z), even sides -> (batch, channels, x/2, y/2, z/2)."""
         batch, channels, x, y, z = image.shape
         planes = image.movedim(1, -1).reshape(batch * x, y, z, channels).movedim(-1, 1)
@@ -173,7 +186,7 @@ class PatchDiscriminator(nn.Module):
     patch : three sides, each divisible by 16
     """
 
-    def __init__(self, channels, *, widths, patch):
+    def __init__(self, channels: int, *, widths: Sequence[int], patch: Sequence[int]) -> None:
         super().__init__()
         if len(widths) != HALVINGS:
             raise InputError(
@@ -188,7 +201,7 @@ class PatchDiscriminator(nn.Module):
         remaining = [side // 2**HALVINGS for side in patch]
         self.classifier = nn.Linear(channels * remaining[0] * remaining[1] * remaining[2], 2)
 
-    def forward(self, maps, pet):
+    def forward(self, maps: torch.Tensor, pet: torch.Tensor) -> torch.Tensor:
         """Two logits per patch; their softmax is (P(fake), P(real)).
 
         Parameters
@@ -205,10 +218,10 @@ class PatchDiscriminator(nn.Module):
             return self.classifier(features.to(self.classifier.weight.dtype))
 
 
-NETWORKS = {"unet": UNet3d, "dnn2": DNN2}
+NETWORKS: dict[str, type[UNet3d] | type[DNN2]] = {"unet": UNet3d, "dnn2": DNN2}
 
 
-def build_generator(method, settings, normalisation):
+def build_generator(method: str, settings: Mapping[str, Any], normalisation: Normalisation) -> DVRModel:
     """The generator of a method, with fresh weights.
 
     Parameters
@@ -235,7 +248,7 @@ def build_generator(method, settings, normalisation):
     )
 
 
-def _head(layer, image):
+def _head(layer: nn.Conv3d, image: torch.Tensor) -> torch.Tensor:
     """A 1x1x1 convolution in float32, as the product over the channels that it is: its gradient then keeps the
     channels-last order in memory, which that of the convolution does not."""
     with _full_precision(image):
@@ -243,6 +256,6 @@ def _head(layer, image):
         return functional.linear(channels_last, layer.weight.flatten(1), layer.bias).movedim(-1, 1)
 
 
-def _full_precision(image):
+def _full_precision(image: torch.Tensor) -> torch.autocast:
     """Last layers run in float32: bfloat16 has steps of 0.008 at DVR 1, too coarse for what is measured."""
     return torch.autocast(image.device.type, enabled=False)

@@ -1,6 +1,14 @@
 """Why a training step gave numbers that are not finite: its weights diverged, or the arithmetic is at fault."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
 import torch
+
+if TYPE_CHECKING:
+    from myelosketch.learning.gan import ConditionalGAN
 
 # overflow of float32 or bfloat16 (3e38) needs numbers far beyond this one in a network of about ten layers
 ORDINARY_WEIGHT = 1e4
@@ -14,7 +22,14 @@ OTHER_ARITHMETIC = {
 }
 
 
-def explain(module, batch, *, player, step, precision):
+def explain(
+    module: ConditionalGAN,
+    batch: Mapping[str, torch.Tensor],
+    *,
+    player: str,
+    step: str,
+    precision: torch.dtype,
+) -> str:
     """Sentence for a step whose loss or gradient is not finite; the step has changed no weight yet.
 
     Weights that have grown out of all proportion say that the training diverged. Ordinary weights cannot lead to an
@@ -33,7 +48,7 @@ def explain(module, batch, *, player, step, precision):
     str
     """
     weights = {name: largest_weight(network) for name, network in module.players().items()}
-    grown = max(weights, key=weights.get)
+    grown = max(weights, key=weights.__getitem__)
     if not weights[grown] <= ORDINARY_WEIGHT:
         rate = "learning_rate" if grown == "generator" else "discriminator_learning_rate"
         return (
@@ -53,21 +68,21 @@ def explain(module, batch, *, player, step, precision):
     )
 
 
-def largest_weight(network):
+def largest_weight(network: torch.nn.Module) -> float:
     """Largest absolute weight, nan if one is not a number."""
     return float(torch.stack([value.detach().abs().max() for value in network.parameters()]).max())
 
 
-def first_layer(module, batch, player):
+def first_layer(module: ConditionalGAN, batch: Mapping[str, torch.Tensor], player: str) -> str:
     """Name of the first layer, in the order of computation, whose output or gradient is not finite."""
     return first_in_forward(module, batch) or first_in_backward(module, player) or "none when it was repeated"
 
 
-def first_in_forward(module, batch):
+def first_in_forward(module: ConditionalGAN, batch: Mapping[str, torch.Tensor]) -> str | None:
     """The layer whose output is the first that is not finite when the step's batch is given to both players again."""
     bad = []
 
-    def look(name):
+    def look(name: str) -> Callable[..., None]:
         return lambda *call: None if call[-1].isfinite().all() else bad.append(name)
 
     layers = [(name, layer) for name, layer in module.named_modules() if not list(layer.children())]
@@ -79,7 +94,7 @@ def first_in_forward(module, batch):
     return bad[0] if bad else None
 
 
-def first_in_backward(module, player):
+def first_in_backward(module: ConditionalGAN, player: str) -> str | None:
     """The layer nearest to a player's output of those with a gradient that is not finite."""
     bad = [
         name.rpartition(".")[0]

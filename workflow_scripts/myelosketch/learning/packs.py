@@ -1,5 +1,8 @@
 """Training scans of one part of the cohort in one file, from which every training of every fold reads them."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
@@ -11,7 +14,7 @@ from myelosketch.learning.data import TRAINING_FILES, TrainingScan, check_fold, 
 ARRAYS = ("maps", "support", "dvr", "regions")
 
 
-def pack_scans(scans, files, pack):
+def pack_scans(scans: Sequence[str], files: Mapping[str, Sequence[str | Path]], pack: str | Path) -> None:
     """Read scans as training sees them, check them, and write them side by side.
 
     Maps and DVR stay float32: half precision would cost DVR its third decimal. Support and regions are bytes.
@@ -26,9 +29,9 @@ def pack_scans(scans, files, pack):
     ------
     InputError : of all scans that cannot be trained on, see `load_training_scan`
     """
-    tensors = {}
+    tensors: dict[str, np.ndarray] = {}
 
-    def read(number):
+    def read(number: int) -> None:
         name = scans[number]
         scan = load_training_scan(name, {key: files[key][number] for key in TRAINING_FILES})
         tensors.update({f"{name}/{key}": np.ascontiguousarray(_plain(getattr(scan, key))) for key in ARRAYS})
@@ -37,7 +40,7 @@ def pack_scans(scans, files, pack):
     write_bytes(pack, save(tensors))
 
 
-def read_packs(scans, packs):
+def read_packs(scans: Sequence[str], packs: Iterable[str | Path]) -> list[TrainingScan]:
     """The training scans of a fold.
 
     Parameters
@@ -53,7 +56,8 @@ def read_packs(scans, packs):
     ------
     InputError : a scan that no pack holds, or what `data.check_fold` says
     """
-    found, wanted = {}, set(scans)
+    found: dict[str, TrainingScan] = {}
+    wanted = set(scans)
     for path in packs:
         with safe_open(path, framework="np") as pack:  # mapped into memory: what is not asked for is not read
             for name in {key.split("/")[0] for key in pack.keys()} & wanted:  # noqa: SIM118
@@ -68,5 +72,5 @@ def read_packs(scans, packs):
     return check_fold([found[name] for name in scans])
 
 
-def _plain(array):
+def _plain(array: np.ndarray) -> np.ndarray:
     return array.astype(np.uint8) if array.dtype == bool else array

@@ -1,11 +1,13 @@
 """Patches of the discriminator (Wei et al. 2018, section 2.3)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch.nn import functional
 
 
-def padding_to_multiple(shape, multiple):
+def padding_to_multiple(shape: Sequence[int] | np.ndarray, multiple: int | Sequence[int]) -> list[int]:
     """Voxels to add at the end of each axis, so that every side is divisible.
 
     Parameters
@@ -17,16 +19,16 @@ def padding_to_multiple(shape, multiple):
     -------
     list of int, (3,)
     """
-    multiples = [multiple] * 3 if np.isscalar(multiple) else multiple
+    multiples = [multiple] * 3 if isinstance(multiple, int) else multiple
     return [-side % step for side, step in zip(shape, multiples, strict=True)]
 
 
-def pad_end(volume, padding):
+def pad_end(volume: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
     """Zeros at the end of the three spatial axes of a tensor (..., x, y, z)."""
     return functional.pad(volume, [amount for added in reversed(padding) for amount in (0, added)])
 
 
-def split_patches(volume, patch):
+def split_patches(volume: torch.Tensor, patch: Sequence[int]) -> torch.Tensor:
     """Cut volumes into patches that do not overlap; the last ones are filled with zeros.
 
     Parameters
@@ -45,7 +47,7 @@ def split_patches(volume, patch):
     return blocks.permute(0, 2, 4, 6, 1, 3, 5, 7).reshape(-1, channels, *patch)
 
 
-def with_brain(support, patch):
+def with_brain(support: torch.Tensor, patch: Sequence[int]) -> torch.Tensor:
     """Which patches hold brain: the others are dropped from the adversarial loss.
 
     Parameters
@@ -59,6 +61,6 @@ def with_brain(support, patch):
     return split_patches(support, patch).flatten(1).any(dim=1)
 
 
-def brain_patches(volume, keep, patch):
+def brain_patches(volume: torch.Tensor, keep: torch.Tensor, patch: Sequence[int]) -> torch.Tensor:
     """Patches of a volume for which ``keep`` is true: Tensor (kept, channels, *patch)."""
     return torch.index_select(split_patches(volume, patch), 0, keep.nonzero()[:, 0])

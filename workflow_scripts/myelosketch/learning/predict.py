@@ -1,20 +1,36 @@
 """Prediction of one scan by any method: maps in, DVR on the PET grid out, with what it was made from beside
 it."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from myelosketch.errors import InputError
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import save_volume
-from myelosketch.learning.data import load_maps
+from myelosketch.learning.data import Maps, load_maps
 from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
 # what a prediction reads of a scan
 PREDICTION_FILES = ("mtr", "fa", "rd", "ad", *TRANSFORMS)
 
 
-def predict_scan(files, models, outputs, *, flips=False, device="auto", threads=1, configurations=None):
+def predict_scan(
+    files: Mapping[str, str | Path],
+    models: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
+    *,
+    flips: bool = False,
+    device: str = "auto",
+    threads: int = 1,
+    configurations: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """Predict the DVR map of one scan by several methods.
 
     A prediction repeats to the bit on CPU. No mask and no PET is read. It locks no GPU (`gpu_lock`): it keeps neither
@@ -47,7 +63,8 @@ def predict_scan(files, models, outputs, *, flips=False, device="auto", threads=
             "folders."
         )
     maps = load_maps(files)
-    predicted, cards = {}, {}
+    predicted: dict[str, np.ndarray] = {}
+    cards: dict[str, Mapping[str, Any]] = {}
     for method in needed:
         predicted[method], cards[method] = predict_by(
             method,
@@ -77,7 +94,19 @@ def predict_scan(files, models, outputs, *, flips=False, device="auto", threads=
     return {method: cards[method]["weights_sha256"] for method in outputs}
 
 
-def predict_by(method, folder, maps, files, predicted, cards, *, flips, device, threads, configurations):
+def predict_by(
+    method: str,
+    folder: str | Path,
+    maps: Maps,
+    files: Mapping[str, str | Path],
+    predicted: Mapping[str, np.ndarray],
+    cards: Mapping[str, Mapping[str, Any]],
+    *,
+    flips: bool,
+    device: str,
+    threads: int,
+    configurations: Mapping[str, str],
+) -> tuple[np.ndarray, Mapping[str, Any]]:
     """DVR by one method, and the card of its model.
 
     Parameters
@@ -100,13 +129,13 @@ def predict_by(method, folder, maps, files, predicted, cards, *, flips, device, 
     if method == "template":
         from myelosketch.learning.template import TemplateModel
 
-        model = TemplateModel.load(folder)
-        return model.predict(maps, **{key: files[key] for key in TRANSFORMS}), model.card
+        template = TemplateModel.load(folder)
+        return template.predict(maps, **{key: files[key] for key in TRANSFORMS}), template.card
     if method == "ridge":
         from myelosketch.learning.ridge import RidgeModel
 
-        model = RidgeModel.load(folder)
-        return model.predict(maps.data, maps.support), model.card
+        ridge = RidgeModel.load(folder)
+        return ridge.predict(maps.data, maps.support), ridge.card
     from myelosketch.learning.device import choose_device, set_threads
     from myelosketch.learning.inference import NetworkModel
 

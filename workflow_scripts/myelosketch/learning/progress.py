@@ -1,16 +1,24 @@
 """Lightning callbacks: the history of a training, its checkpoints, and a line of progress in the log."""
 
+from __future__ import annotations
+
 import os
 import resource
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as lightning
 import pandas as pd
 import torch
 
 from myelosketch.io.tables import write_table
+
+if TYPE_CHECKING:
+    from myelosketch.learning.gan import ConditionalGAN
+    from myelosketch.learning.validation import InnerValidation
 
 # a discriminator that is right on this share of both kinds of patches (or wrong on it) teaches nothing ...
 COLLAPSE_ACCURACY = 0.99
@@ -39,19 +47,25 @@ class History(lightning.Callback):
     validation : InnerValidation or None
     """
 
-    def __init__(self, path, validation=None):
+    def __init__(self, path: str | Path, validation: InnerValidation | None = None) -> None:
         self.path, self.validation = Path(path), validation
-        self.rows, self.best, self.started = [], None, None
+        self.rows: list[dict[str, Any]] = []
+        self.best: dict[str, Any] | None = None
+        self.started = 0.0
 
-    def on_train_start(self, trainer, module):
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         self._stop_if_exhausted(trainer)  # it may have been killed between its last epoch and its end
 
-    def on_train_epoch_start(self, trainer, module):
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         self.started = time.monotonic()
 
-    def on_train_epoch_end(self, trainer, module):
+    def on_train_epoch_end(
+        self,
+        trainer: lightning.Trainer,
+        module: ConditionalGAN,  # type: ignore[override]  # Lightning says no more than that it is a module
+    ) -> None:
         rates = learning_rates(trainer.optimizers)
-        row = {"epoch": trainer.current_epoch + 1, **module.epoch_means(), **rates}
+        row: dict[str, Any] = {"epoch": trainer.current_epoch + 1, **module.epoch_means(), **rates}
         if "accuracy_real" in row:
             row["collapsed"] = int(collapse([*self.rows, row]) is not None)
         row |= self._validate(trainer, module, row["epoch"])
@@ -59,18 +73,18 @@ class History(lightning.Callback):
         row["peak_memory_mb"] = peak_memory_mb(module.device)
         self.rows.append(row)
         write_table(pd.DataFrame(self.rows), self.path)
-        print_progress(row, trainer.max_epochs)
+        print_progress(row, trainer.max_epochs or 0)
         if row.get("collapsed") and not self.rows[-2]["collapsed"]:
             print(f"Warning: {collapse(self.rows)}", flush=True)
         self._stop_if_exhausted(trainer)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows, "best": self.best}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows, self.best = state["rows"], state["best"]
 
-    def _validate(self, trainer, module, epoch):
+    def _validate(self, trainer: lightning.Trainer, module: ConditionalGAN, epoch: int) -> dict[str, float]:
         """Scores of this epoch; notes the best one."""
         if self.validation is None:
             return {}
@@ -82,8 +96,12 @@ class History(lightning.Callback):
             self.best = {"epoch": epoch, "criterion": self.validation.criterion, "value": value}
         return scores
 
-    def _stop_if_exhausted(self, trainer):
-        if self.best and self.validation.is_exhausted(self.rows[-1]["epoch"], self.best["epoch"]):
+    def _stop_if_exhausted(self, trainer: lightning.Trainer) -> None:
+        if (
+            self.best
+            and self.validation
+            and self.validation.is_exhausted(self.rows[-1]["epoch"], self.best["epoch"])
+        ):
             trainer.should_stop = True
 
 
@@ -100,17 +118,17 @@ class Checkpoints(lightning.Callback):
     history : History, which runs before this callback
     """
 
-    def __init__(self, last, best, history):
+    def __init__(self, last: str | Path, best: str | Path, history: History) -> None:
         self.last, self.best, self.history = Path(last), Path(best), history
 
-    def on_train_epoch_end(self, trainer, module):
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         best = self.history.best
         if best and best["epoch"] == trainer.current_epoch + 1:
             save_checkpoint(trainer, self.best)
         save_checkpoint(trainer, self.last)
 
 
-def save_checkpoint(trainer, path):
+def save_checkpoint(trainer: lightning.Trainer, path: Path) -> None:
     """Write the state of a training so that ``path`` is whole or as it was, even if the machine stops."""
     temporary = path.with_suffix(".tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +138,7 @@ def save_checkpoint(trainer, path):
     _to_disk(path.parent)
 
 
-def collapse(rows):
+def collapse(rows: Sequence[Mapping[str, Any]]) -> str | None:
     """What is wrong if the discriminator is always right, or always wrong, in the last epochs of a history.
 
     Parameters
@@ -144,19 +162,19 @@ def collapse(rows):
     return sentence.format(first=latest[0]["epoch"], last=latest[-1]["epoch"])
 
 
-def warnings_of(rows):
+def warnings_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """For the card: the latest sentence of `collapse` in a history, or an empty list."""
     found = [collapse(rows[:count]) for count in range(1, len(rows) + 1)]
     return [sentence for sentence in found if sentence][-1:]
 
 
-def learning_rates(optimizers):
+def learning_rates(optimizers: Iterable[torch.optim.Optimizer]) -> dict[str, float]:
     """Columns of the history: the rate of each player's Adam."""
     names = ("learning_rate", "discriminator_learning_rate")
     return {name: optimizer.param_groups[0]["lr"] for name, optimizer in zip(names, optimizers, strict=False)}
 
 
-def peak_memory_mb(device):
+def peak_memory_mb(device: torch.device) -> int:
     """Largest memory so far, MB: what PyTorch allocated on a GPU, else what this process held."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 1e6)
@@ -164,7 +182,7 @@ def peak_memory_mb(device):
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
-def print_progress(row, epochs):
+def print_progress(row: Mapping[str, Any], epochs: int) -> None:
     """One line of the log: epoch, bar, seconds left, every number of the row."""
     terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
     done = f"{row['epoch']}/{epochs}"
@@ -175,13 +193,13 @@ def print_progress(row, epochs):
     )
 
 
-def progress_bar(done, total, width=20):
+def progress_bar(done: int, total: int, width: int = 20) -> str:
     """A bar of text that reads well in a log."""
     filled = round(width * done / max(total, 1))
     return "[" + "#" * filled + "." * (width - filled) + "]"
 
 
-def _to_disk(path):
+def _to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -5,21 +5,27 @@ products). Ridge regression needs only sums over voxels, X'X and X'y, which add 
 split, penalty and weighting is then solved without touching the voxels again.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations_with_replacement
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from scipy import ndimage
 
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES, subject_of
-from myelosketch.learning.data import Normalisation, data_hash, fit_normalisation
+from myelosketch.learning.data import Normalisation, TrainingScan, data_hash, fit_normalisation
 from myelosketch.learning.models import load_model, save_model, split_card, value_ranges
 
 VARIANTS = ("voxelwise", "means3")
 WEIGHTINGS = ("voxels", "regions")
 REGIONS = tuple(REGION_CODES.values())
 
+# region code -> (n, X'X, X'y, y'y)
+RegionSums = dict[int, tuple[int, np.ndarray, np.ndarray, float]]
 
-def features(scores, support, variant):
+
+def features(scores: Iterable[np.ndarray], support: np.ndarray, variant: str) -> np.ndarray:
     """Predictors of every voxel inside the support.
 
     Parameters
@@ -34,17 +40,17 @@ def features(scores, support, variant):
     """
     if variant == "means3":
         count = ndimage.uniform_filter(support.astype(np.float64), 3, mode="constant")[support]
-        scores = [
+        means = [
             ndimage.uniform_filter(np.asarray(score, np.float64), 3, mode="constant") for score in scores
         ]
-        columns = [score[support] / count for score in scores]
+        columns = [mean[support] / count for mean in means]
         columns += [a * b for a, b in combinations_with_replacement(columns, 2)]
     else:
         columns = [score[support] for score in scores]
     return np.stack([np.ones(int(support.sum())), *columns], axis=1).astype(np.float64)
 
 
-def sums_of_scan(scan, normalisation, variant):
+def sums_of_scan(scan: TrainingScan, normalisation: Normalisation, variant: str) -> RegionSums:
     """Sums per region that ridge regression needs.
 
     Returns
@@ -56,7 +62,7 @@ def sums_of_scan(scan, normalisation, variant):
         support[scan.support]
     ]
     target, region = scan.dvr[support].astype(np.float64), scan.regions[support]
-    sums = {}
+    sums: RegionSums = {}
     for code in REGIONS:
         x, y = rows[region == code], target[region == code]
         if len(y):
@@ -64,7 +70,7 @@ def sums_of_scan(scan, normalisation, variant):
     return sums
 
 
-def solve(all_sums, alpha, weighting):
+def solve(all_sums: Sequence[RegionSums], alpha: float, weighting: str) -> np.ndarray:
     """Ridge coefficients (p,); the constant is not penalised.
 
     Parameters
@@ -73,7 +79,8 @@ def solve(all_sums, alpha, weighting):
     alpha : penalty per voxel, on z-scored predictors
     weighting : "voxels" (all brain voxels alike) or "regions" (each region of a scan as one, as in Eq. 5)
     """
-    xx, xy = 0.0, 0.0
+    xx: np.ndarray = np.zeros(())
+    xy: np.ndarray = np.zeros(())
     for sums in all_sums:
         voxels = sum(n for n, *_ in sums.values())
         for n, region_xx, region_xy, _ in sums.values():
@@ -84,7 +91,7 @@ def solve(all_sums, alpha, weighting):
     return np.linalg.solve(xx + penalty, xy)
 
 
-def region_error(all_sums, coefficients):
+def region_error(all_sums: Sequence[RegionSums], coefficients: np.ndarray) -> float:
     """Mean squared error, the regions of a scan weighing the same and the scans too (the measure of Eq. 5,
     squared)."""
     errors = []
@@ -97,7 +104,9 @@ def region_error(all_sums, coefficients):
     return float(np.mean(errors))
 
 
-def choose(sums, subjects, *, alphas, splits):
+def choose(
+    sums: Mapping[str, Sequence[RegionSums]], subjects: Sequence[str], *, alphas: Sequence[float], splits: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Variant, penalty and weighting with the least error on held-out participants of the training fold.
 
     Parameters
@@ -113,7 +122,7 @@ def choose(sums, subjects, *, alphas, splits):
     """
     order = sorted(set(subjects))
     part = np.array([order.index(subject) % splits for subject in subjects])
-    candidates = []
+    candidates: list[dict[str, Any]] = []
     for variant, scans in sums.items():
         for weighting in WEIGHTINGS:
             for alpha in alphas:
@@ -131,14 +140,14 @@ def choose(sums, subjects, *, alphas, splits):
 
 
 def fit_ridge(
-    scans,
-    folder,
+    scans: Sequence[TrainingScan],
+    folder: str | Path,
     *,
-    alphas=(1e-6, 1e-4, 1e-3, 1e-2, 1e-1),
-    splits=4,
-    fold=None,
-    inputs=INPUT_MAPS,
-):
+    alphas: Sequence[float] = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1),
+    splits: int = 4,
+    fold: int | None = None,
+    inputs: Sequence[str] = INPUT_MAPS,
+) -> dict[str, Any]:
     """Fit the stronger of the two linear models on the training scans of a fold.
 
     Parameters
@@ -177,16 +186,18 @@ def fit_ridge(
 class RidgeModel:
     """A fitted linear model: `load`, then `predict`."""
 
-    def __init__(self, coefficients, normalisation, card):
+    def __init__(
+        self, coefficients: np.ndarray, normalisation: Normalisation, card: Mapping[str, Any]
+    ) -> None:
         self.coefficients, self.normalisation, self.card = coefficients, normalisation, card
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder: str | Path) -> Self:
         """Read a model folder written by `fit_ridge`."""
         tensors, card = load_model(folder, method="ridge")
         return cls(tensors["coefficients"], Normalisation.from_card(card["normalisation"]), card)
 
-    def predict(self, maps, support):
+    def predict(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
         """DVR (x, y, z), float32, of maps (4, x, y, z) in the cohort's units; 0 outside the support."""
         rows = features(
             self.normalisation.standardise(maps, support), support, self.card["choice"]["variant"]

@@ -1,9 +1,22 @@
 """The sketches that a refiner starts from: DVR of every training scan, by the frozen sketcher of the same fold."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from myelosketch.errors import InputError
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def sketch_scans(scans, folder, device):
+    from myelosketch.learning.data import TrainingScan
+
+
+def sketch_scans(
+    scans: Sequence[TrainingScan], folder: str | Path | None, device: str
+) -> tuple[list[np.ndarray], str]:
     """The sketch of every training scan, on whole volumes, dropout off.
 
     Parameters

@@ -5,6 +5,12 @@ It is the floor of the ladder: what anatomy alone predicts. Each training contro
 through its T1w, the mean is smoothed lightly, and the result is brought back onto the PET grid of the scan.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 from scipy import ndimage
 
@@ -12,19 +18,29 @@ from myelosketch.errors import InputError
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 from myelosketch.learning.models import load_model, save_model, split_card
 
+if TYPE_CHECKING:
+    from myelosketch.learning.data import Maps
+
 FWHM_PER_SIGMA = 2.3548
 # the box of the MNI152 2009a template (1 mm: 197 x 233 x 189 from -98, -134, -72), at 3 mm
 GRID_SHAPE, GRID_ORIGIN, GRID_VOXEL = (66, 78, 63), (-98.0, -134.0, -72.0), 3.0
 
 
-def template_grid():
+def template_grid() -> Volume:
     """Empty volume on the template's grid in MNI152 space."""
     affine = np.diag([GRID_VOXEL, GRID_VOXEL, GRID_VOXEL, 1.0])
     affine[:3, 3] = GRID_ORIGIN
     return Volume(np.zeros(GRID_SHAPE, np.float32), affine)
 
 
-def fit_template(names, files, folder, *, smoothing_mm=4.0, fold=None):
+def fit_template(
+    names: Sequence[str],
+    files: Mapping[str, Sequence[str | Path]],
+    folder: str | Path,
+    *,
+    smoothing_mm: float = 4.0,
+    fold: int | None = None,
+) -> dict[str, Any]:
     """Mean DVR of the training controls in MNI152 space.
 
     Parameters
@@ -53,7 +69,9 @@ def fit_template(names, files, folder, *, smoothing_mm=4.0, fold=None):
     return save_model(folder, {"template": template.data, "affine": template.affine}, card)
 
 
-def _controls(files, n):
+def _controls(
+    files: Mapping[str, Sequence[str | Path]], n: int
+) -> Iterator[tuple[Volume, np.ndarray, list[str | Path]]]:
     """DVR, brain and route of each control, one in memory at a time."""
     for index in range(n):
         dvr, regions = load_volume(files["dvr"][index]), load_volume(files["regions"][index])
@@ -62,7 +80,9 @@ def _controls(files, n):
         yield dvr, (regions.data > 0) & np.isfinite(dvr.data), route
 
 
-def mean_on_template_grid(scans, smoothing_mm):
+def mean_on_template_grid(
+    scans: Iterable[tuple[Volume, np.ndarray, Sequence[str | Path]]], smoothing_mm: float
+) -> Volume:
     """Mean DVR of scans on the template's grid.
 
     Parameters
@@ -87,7 +107,7 @@ def mean_on_template_grid(scans, smoothing_mm):
     return Volume(masked_mean(total, count, smoothing_mm / FWHM_PER_SIGMA / GRID_VOXEL), grid.affine)
 
 
-def masked_mean(total, count, sigma=0.0):
+def masked_mean(total: np.ndarray, count: np.ndarray, sigma: float = 0.0) -> np.ndarray:
     """Mean where something was counted, smoothed without the background; elsewhere the nearest value.
 
     Parameters
@@ -114,7 +134,7 @@ def masked_mean(total, count, sigma=0.0):
     return mean[tuple(nearest)].astype(np.float32)
 
 
-def resample(volume, target, route):
+def resample(volume: Volume, target: Volume, route: Sequence[str | Path]) -> np.ndarray:
     """``volume`` on the grid of ``target`` by linear interpolation: array (x, y, z).
 
     Parameters
@@ -139,16 +159,16 @@ def resample(volume, target, route):
 class TemplateModel:
     """A template: `load`, then `predict`."""
 
-    def __init__(self, template, card):
+    def __init__(self, template: Volume, card: Mapping[str, Any]) -> None:
         self.template, self.card = template, card
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder: str | Path) -> Self:
         """Read a model folder written by `fit_template`."""
         tensors, card = load_model(folder, method="template")
         return cls(Volume(tensors["template"], tensors["affine"]), card)
 
-    def predict(self, maps, *, xfm_t1w_to_petref, xfm_t1w_to_mni):
+    def predict(self, maps: Maps, *, xfm_t1w_to_petref: str | Path, xfm_t1w_to_mni: str | Path) -> np.ndarray:
         """DVR (x, y, z), float32, on the grid of `data.Maps`; 0 outside their support."""
         petref = Volume(maps.data[0], maps.affine)
         moved = resample(self.template, petref, [xfm_t1w_to_petref, xfm_t1w_to_mni])

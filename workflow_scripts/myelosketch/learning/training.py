@@ -1,19 +1,39 @@
 """Training of one network method on one fold: from plain paths and values to a model folder that can be
 resumed."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from myelosketch.learning.checks import check_settings
-from myelosketch.learning.data import data_hash, fit_normalisation
+from myelosketch.learning.data import Normalisation, TrainingScan, data_hash, fit_normalisation
 from myelosketch.learning.fitting import finish, fit
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.learning.models import split_card, text_hash, value_ranges
 from myelosketch.learning.sketches import sketch_scans
 from myelosketch.learning.validation import OFF, InnerValidation, hold_out
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def train_stage(method, scans, folder, *, settings, seed, device="auto", threads=1, fold=None, sketcher=None):
+    from myelosketch.learning.gan import ConditionalGAN
+
+
+def train_stage(
+    method: str,
+    scans: Sequence[TrainingScan],
+    folder: str | Path,
+    *,
+    settings: Mapping[str, Any],
+    seed: int,
+    device: str = "auto",
+    threads: int = 1,
+    fold: int | None = None,
+    sketcher: str | Path | None = None,
+) -> dict[str, Any]:
     """Train a method of `ladder.NETWORK_METHODS` on the training scans of a fold.
 
     A training that was killed and is started again with the same arguments continues from its last epoch, and ends
@@ -51,7 +71,8 @@ def train_stage(method, scans, folder, *, settings, seed, device="auto", threads
     trained, held = hold_out(scans, inner["participants_share"], seed)
     normalisation = fit_normalisation(trained, settings["inputs"])
     everyone = [*trained, *held]
-    sketches, sketcher_sha256 = [None] * len(everyone), None
+    sketches: Sequence[np.ndarray | None] = [None] * len(everyone)
+    sketcher_sha256: str | None = None
     if NETWORK_METHODS[method].refines:
         sketches, sketcher_sha256 = sketch_scans(everyone, sketcher, device)
     print(
@@ -96,7 +117,7 @@ def train_stage(method, scans, folder, *, settings, seed, device="auto", threads
     return finish(folder, card, tensors, history, seconds=time.monotonic() - started)
 
 
-def configuration_hash(method, settings, seed):
+def configuration_hash(method: str, settings: Mapping[str, Any], seed: int) -> str:
     """Hash of all of the configuration that shapes a model: two with the same were to become the same model.
 
     Parameters
@@ -108,7 +129,7 @@ def configuration_hash(method, settings, seed):
     return text_hash([stage_settings(method, settings), settings.get("validation", OFF), seed])
 
 
-def stage_settings(method, settings):
+def stage_settings(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that shape this method's weights, flat enough for the card."""
     keys = ("crop", "batch", "steps_per_epoch", "flips", "inputs", "generator", "schedule", "ema", "beta1")
     shared = {key: settings[key] for key in keys}
@@ -117,7 +138,14 @@ def stage_settings(method, settings):
     return {**shared, **settings[method]}
 
 
-def build(method, scans, normalisation, sketches, settings, seed):
+def build(
+    method: str,
+    scans: Sequence[TrainingScan],
+    normalisation: Normalisation,
+    sketches: Sequence[np.ndarray | None],
+    settings: Mapping[str, Any],
+    seed: int,
+) -> ConditionalGAN:
     """Networks, losses and batches of a method.
 
     Returns
@@ -133,7 +161,7 @@ def build(method, scans, normalisation, sketches, settings, seed):
     plan, stage = NETWORK_METHODS[method], settings[method]
     torch.manual_seed(seed)
     generator = build_generator(method, stage_settings(method, settings), normalisation)
-    discriminator, patch = None, None
+    discriminator, patch = None, ()
     if plan.adversarial:
         patch = settings["discriminator"]["patch"]
         discriminator = PatchDiscriminator(len(normalisation.inputs) + 1, **settings["discriminator"])

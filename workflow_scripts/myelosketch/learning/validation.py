@@ -4,18 +4,30 @@ They come from the training participants of the fold; the participants that the 
 never read here.
 """
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import REGION_CODES, subject_of
 
+if TYPE_CHECKING:
+    import torch
+
+    from myelosketch.learning.data import Normalisation, TrainingScan
+    from myelosketch.learning.networks import DVRModel
+
 # every participant trains, and the weights of the last epoch are kept
 OFF = {"participants_share": 0.0, "every_epochs": 1, "patience": 0}
 
 
-def hold_out(scans, share, seed):
+def hold_out(
+    scans: Sequence[TrainingScan], share: float, seed: int
+) -> tuple[list[TrainingScan], list[TrainingScan]]:
     """Split the training scans of a fold by participant; those with and without lesions are drawn separately.
 
     Parameters
@@ -65,21 +77,30 @@ class InnerValidation:
     patience : epochs without a better score after which training stops; 0 never stops
     """
 
-    def __init__(self, scans, sketches, normalisation, card, *, every_epochs, patience):
+    def __init__(
+        self,
+        scans: Sequence[TrainingScan],
+        sketches: Sequence[np.ndarray | None],
+        normalisation: Normalisation,
+        card: Mapping[str, Any],
+        *,
+        every_epochs: int,
+        patience: int,
+    ) -> None:
         self.scans, self.sketches, self.normalisation, self.card = scans, sketches, normalisation, card
         self.every_epochs, self.patience = every_epochs, patience
         lesions = any(_lesion(scan).any() for scan in scans)
         self.criterion = "validation_lesion_mae" if lesions else "validation_brain_mae"
 
-    def is_due(self, epoch, epochs):
+    def is_due(self, epoch: int, epochs: int | None) -> bool:
         """Whether epoch (from 1) of ``epochs`` is scored; the last one always is."""
         return epoch % self.every_epochs == 0 or epoch == epochs
 
-    def is_exhausted(self, epoch, best_epoch):
+    def is_exhausted(self, epoch: int, best_epoch: int) -> bool:
         """Whether training should stop after this epoch."""
         return bool(self.patience) and epoch - best_epoch >= self.patience
 
-    def score(self, generator, device):
+    def score(self, generator: DVRModel, device: str | torch.device) -> dict[str, float]:
         """Mean over scans of the mean absolute error of the DVR, in lesions and in the brain.
 
         Returns
@@ -101,5 +122,5 @@ class InnerValidation:
         }
 
 
-def _lesion(scan):
+def _lesion(scan: TrainingScan) -> np.ndarray:
     return scan.regions == REGION_CODES["lesion"]

@@ -1,12 +1,20 @@
 """Ablations: variants of the training, which models each trains anew, and where these lie."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from myelosketch.cohort.config import check_config
 from myelosketch.errors import InputError, MyelosketchError
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.ladder import CONFIGURED, needed_models, network_settings
+
+if TYPE_CHECKING:
+    from myelosketch.cohort.finished_run import FinishedRun
 
 # the published method: what variants are of
 ABLATED_METHODS = ("sketcher", "refiner")
@@ -23,22 +31,22 @@ class Ablations:
     """
 
     results: str
-    trainings: dict
-    changed: dict
-    seeds: list
-    folds: list
+    trainings: dict[str, dict[str, Any]]
+    changed: dict[str, list[str]]
+    seeds: list[int]
+    folds: list[int]
 
     @property
-    def trained(self):
+    def trained(self) -> list[tuple[str, int]]:
         """What is trained: list of (variant, seed); the run itself is the first seed of `CONFIGURED`."""
         pairs = [(variant, seed) for seed in self.seeds for variant in self.trainings]
         return [pair for pair in pairs if pair != (CONFIGURED, self.seeds[0])]
 
-    def scored(self, variant):
+    def scored(self, variant: str) -> list[str]:
         """Methods of a variant that are scored: list of str."""
         return [method for method in self.changed[variant] if method in ABLATED_METHODS]
 
-    def model_folder(self, method, variant, seed, fold):
+    def model_folder(self, method: str, variant: str, seed: int | str, fold: int | str) -> str:
         """Folder of a model that a variant reads from a seed: its own, or the one of the configured training."""
         if method not in self.changed[variant]:
             variant = CONFIGURED
@@ -46,16 +54,16 @@ class Ablations:
             return f"{self.results}/training/fold-{fold}/{method}"
         return f"{self.results}/{FOLDER}/{method}".format(variant=variant, seed=seed, fold=fold)
 
-    def models(self, methods, variant, seed, fold):
+    def models(self, methods: Iterable[str], variant: str, seed: int | str, fold: int | str) -> list[str]:
         """Weights and cards of all models that a prediction by ``methods`` of a variant reads: list of paths."""
         folders = [self.model_folder(method, variant, seed, fold) for method in needed_models(methods)]
         return [f"{folder}/model.{kind}" for folder in folders for kind in ("safetensors", "json")]
 
-    def sketcher(self, method, variant, seed, fold):
+    def sketcher(self, method: str, variant: str, seed: int | str, fold: int | str) -> list[str]:
         """Weights and card of the sketcher that a training of ``method`` starts from: list of paths."""
         return self.models(needed_models([method])[:-1], variant, seed, fold)
 
-    def files(self, names):
+    def files(self, names: Callable[[str], Iterable[str]]) -> list[str]:
         """Files of all trained variants, seeds and compared folds.
 
         Parameters
@@ -74,7 +82,7 @@ class Ablations:
         ]
 
 
-def plan_ablations(settings, run, schema):
+def plan_ablations(settings: Mapping[str, Any], run: FinishedRun, schema: str | Path) -> Ablations:
     """Check the settings of a study of ablations and plan its trainings.
 
     Parameters
@@ -126,7 +134,7 @@ def plan_ablations(settings, run, schema):
     )
 
 
-def variant_training(training, changes, *, name):
+def variant_training(training: dict[str, Any], changes: Mapping[str, Any], *, name: str) -> dict[str, Any]:
     """The section ``training`` of a variant.
 
     Parameters
@@ -146,7 +154,9 @@ def variant_training(training, changes, *, name):
     return _merged(training, changes, f"ablations.variants.{name}")
 
 
-def changed_models(methods, configured, variant):
+def changed_models(
+    methods: Iterable[str], configured: Mapping[str, Any], variant: Mapping[str, Any]
+) -> list[str]:
     """Networks that a variant must train anew: their settings differ, or those of the sketcher they start from.
 
     Parameters
@@ -159,13 +169,15 @@ def changed_models(methods, configured, variant):
     list of str, a sketcher before its refiner
     """
 
-    def differs(method):
+    def differs(method: str) -> bool:
         return network_settings(configured, method) != network_settings(variant, method)
 
     return [name for name in needed_models(methods) if any(map(differs, needed_models([name])))]
 
 
-def _check_variant(name, training, config, methods, schema):
+def _check_variant(
+    name: str, training: dict[str, Any], config: dict[str, Any], methods: Iterable[str], schema: str | Path
+) -> None:
     """What the configuration would be told, told of a variant."""
     try:
         check_config(config | {"training": training}, schema)
@@ -175,7 +187,7 @@ def _check_variant(name, training, config, methods, schema):
         raise InputError(f"Of the ablation {name}: {error}") from None
 
 
-def _merged(settings, changes, where):
+def _merged(settings: dict[str, Any], changes: Mapping[str, Any], where: str) -> dict[str, Any]:
     merged = copy.deepcopy(settings)
     for key, value in changes.items():
         if key not in settings:
