@@ -1,7 +1,9 @@
 """What each part of the method is worth: variants of its training, scored like the configured one, by subject."""
 
 import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +28,15 @@ COLUMNS = (
 )
 
 
-def score_variant(scans, models, outputs, *, methods, settings, prediction):
+def score_variant(
+    scans: Iterable[Mapping[str, Any]],
+    models: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
+    *,
+    methods: Sequence[str],
+    settings: Mapping[str, Any],
+    prediction: Mapping[str, Any],
+) -> None:
     """Predict the held-out scans of a fold by the models of one variant and score them; no map is kept.
 
     Parameters
@@ -52,7 +62,17 @@ def score_variant(scans, models, outputs, *, methods, settings, prediction):
             gather_tables({scan: tables[name] for scan, tables in scored.items()}, outputs[name])
 
 
-def write_ablations(tables, cards, configured, output, *, k, bootstrap, seed, alpha):
+def write_ablations(
+    tables: Iterable[str | Path],
+    cards: Iterable[str | Path],
+    configured: Mapping[str, str | Path],
+    output: str | Path,
+    *,
+    k: float,
+    bootstrap: int,
+    seed: int,
+    alpha: float,
+) -> None:
     """Write ``ablations.tsv`` from the scores of all variants.
 
     Parameters
@@ -65,7 +85,8 @@ def write_ablations(tables, cards, configured, output, *, k, bootstrap, seed, al
     k : float, threshold of the demyelination scores
     bootstrap : int; seed : int, the configured one, of the bootstrap too; alpha : float
     """
-    parts, seconds = {}, {}
+    parts: dict[str, dict[int, dict[str, list[pd.DataFrame]]]] = {}
+    seconds: dict[tuple[str, str], float] = {}
     for path in map(Path, tables):
         variant, of_seed = path.parts[-4], int(path.parts[-3].removeprefix("seed-"))
         found = parts.setdefault(variant, {}).setdefault(of_seed, {})
@@ -85,7 +106,15 @@ def write_ablations(tables, cards, configured, output, *, k, bootstrap, seed, al
     write_table(compare_variants(scores, seconds, k=k, draws=bootstrap, seed=seed, alpha=alpha), output)
 
 
-def compare_variants(scores, seconds, *, k, draws, seed, alpha):
+def compare_variants(
+    scores: Mapping[str, Mapping[int, Mapping[str, pd.DataFrame]]],
+    seconds: Mapping[tuple[str, str], float],
+    *,
+    k: float,
+    draws: int,
+    seed: int,
+    alpha: float,
+) -> pd.DataFrame:
     """Means of every variant over seeds and subjects, and their differences to the configured training.
 
     Parameters
@@ -138,11 +167,11 @@ def compare_variants(scores, seconds, *, k, draws, seed, alpha):
     return table[list(COLUMNS)]
 
 
-def _methods(seeds):
+def _methods(seeds: Mapping[int, Mapping[str, pd.DataFrame]]) -> np.ndarray:
     return next(iter(seeds.values()))["voxelwise"].method.unique()
 
 
-def _by_seed(values, method):
+def _by_seed(values: Mapping[int, pd.DataFrame], method: str) -> pd.DataFrame:
     """Scores of a method: a row per subject, a column per seed."""
     empty = pd.Series(dtype=float)
     return pd.DataFrame(
@@ -150,7 +179,7 @@ def _by_seed(values, method):
     )
 
 
-def _spread(frame, **options):
+def _spread(frame: pd.DataFrame, **options: Any) -> dict[str, Any]:
     """The configured training, which is its own reference: how far its seeds lie from their mean."""
     scores = frame.mean(axis=1, skipna=False)
     mean, low, high, n = mean_interval(scores, **options)
@@ -162,7 +191,7 @@ def _spread(frame, **options):
     }
 
 
-def _difference(frame, reference, **options):
+def _difference(frame: pd.DataFrame, reference: pd.DataFrame, **options: Any) -> dict[str, Any]:
     """A variant against the configured training, from the same seeds."""
     reference = reference.reindex(index=frame.index, columns=frame.columns)
     values, given = frame.mean(axis=1, skipna=False), reference.mean(axis=1, skipna=False)

@@ -6,13 +6,14 @@ go with it.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 COUNTS = ("tp", "fp", "fn", "tn")
 SCORES = ("dice", "trivial_dice", "dice_not_demyelinated", "mcc", "kappa", "auc")
 
 
-def confusion_counts(truth, predicted):
+def confusion_counts(truth: ArrayLike, predicted: ArrayLike) -> dict[str, int]:
     """True and false positives and negatives.
 
     Parameters
@@ -31,7 +32,7 @@ def confusion_counts(truth, predicted):
     return {"tp": tp, "fp": fp, "fn": fn, "tn": int(truth.size) - tp - fp - fn}
 
 
-def dice(tp, fp, fn):
+def dice(tp: int, fp: int, fn: int) -> float:
     """Dice coefficient 2TP / (2TP + FP + FN), with its four cases of emptiness.
 
     Both masks empty: NaN, because there was nothing to find (the caller counts these); empty truth with a
@@ -49,7 +50,7 @@ def dice(tp, fp, fn):
     return 2 * tp / total if total else np.nan
 
 
-def trivial_dice(share):
+def trivial_dice(share: float) -> float:
     """Dice of calling every voxel positive when a share p of them is: 2p / (1 + p).
 
     Parameters
@@ -63,7 +64,7 @@ def trivial_dice(share):
     return 2 * share / (1 + share)
 
 
-def matthews(tp, fp, fn, tn):
+def matthews(tp: int, fp: int, fn: int, tn: int) -> float:
     """Matthews correlation coefficient.
 
     A truth of one class gives NaN: nothing can be told apart, for any method alike. A constant prediction of
@@ -87,7 +88,7 @@ def matthews(tp, fp, fn, tn):
     return float((float(tp) * tn - float(fp) * fn) * np.exp(-scale))
 
 
-def cohen_kappa(tp, fp, fn, tn):
+def cohen_kappa(tp: int, fp: int, fn: int, tn: int) -> float:
     """Cohen's kappa (1960): agreement beyond that of independent raters; NaN where the truth is of one class.
 
     Parameters
@@ -106,7 +107,7 @@ def cohen_kappa(tp, fp, fn, tn):
     return float((observed - expected) / (1 - expected))
 
 
-def roc_auc(truth, scores):
+def roc_auc(truth: ArrayLike, scores: ArrayLike) -> float:
     """Area under the ROC curve from ranks (Mann–Whitney), ties counting one half.
 
     Parameters
@@ -127,7 +128,7 @@ def roc_auc(truth, scores):
     return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def agreement(truth, predicted, scores):
+def agreement(truth: ArrayLike, predicted: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     """Every count and score of two classifications.
 
     Parameters

@@ -1,5 +1,9 @@
 """Every analysis of the gathered scores, in one go: means, claims, agreement, comparisons, sensitivity."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 from myelosketch.evaluation.comparisons import write_comparisons
 from myelosketch.evaluation.lesion_agreement import write_agreement
 from myelosketch.evaluation.sensitivity import summarise_sensitivity
@@ -7,7 +11,20 @@ from myelosketch.evaluation.statistics import claim_statistics
 from myelosketch.evaluation.summary import summarise
 
 
-def analyse_scores(paths, outputs, *, methods, ceilings, k, margin, borders, sizes, bootstrap, alpha, seed):
+def analyse_scores(
+    paths: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
+    *,
+    methods: Sequence[str],
+    ceilings: Sequence[str],
+    k: float,
+    margin: float,
+    borders: Sequence[float],
+    sizes: Sequence[float],
+    bootstrap: int,
+    alpha: float,
+    seed: int,
+) -> None:
     """Write the tables that say what the scores of all scans mean together.
 
     Parameters
@@ -23,10 +40,10 @@ def analyse_scores(paths, outputs, *, methods, ceilings, k, margin, borders, siz
     bootstrap : int, resamples over subjects; alpha : float; seed : int
     """
 
-    def tables(*names):
+    def tables(*names: str) -> dict[str, str | Path]:
         return {name: paths[name] for name in names}
 
-    shared = {"bootstrap": bootstrap, "alpha": alpha, "seed": seed}
+    shared: dict[str, Any] = {"bootstrap": bootstrap, "alpha": alpha, "seed": seed}
     scored = {"methods": [*methods, *ceilings], **shared}
     compared = {"methods": methods, "k": k, **shared}
     summarise(

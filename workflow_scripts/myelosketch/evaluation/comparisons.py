@@ -1,9 +1,13 @@
 """Every method against every other, paired by subject, and their mean ranks."""
 
 import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from myelosketch.evaluation.bootstrap import mean_interval
@@ -20,7 +24,15 @@ RANK_COLUMNS = ("metric", "method", "mean_rank", "n", "critical_difference", "fr
 _BETTER = {metric.name: metric.better for metric in METRICS}
 
 
-def compare_methods(tables, *, methods, k, draws, seed, alpha):
+def compare_methods(
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    methods: Sequence[str],
+    k: float,
+    draws: int,
+    seed: int,
+    alpha: float,
+) -> pd.DataFrame:
     """Differences of every pair of methods, metric by metric.
 
     Parameters
@@ -58,7 +70,7 @@ def compare_methods(tables, *, methods, k, draws, seed, alpha):
     return table[list(COLUMNS)]
 
 
-def corrected_resampled_test(differences, folds):
+def corrected_resampled_test(differences: ArrayLike, folds: ArrayLike) -> tuple[float, str | None]:
     """Corrected resampled t-test over the folds of a cross-validation (Nadeau and Bengio 2003, eq. 9).
 
     The folds' models share training subjects, so the variance of the J fold means is too small: it is multiplied by
@@ -86,7 +98,9 @@ def corrected_resampled_test(differences, folds):
     return float(2 * stats.t.sf(abs(t), means.size - 1)), None
 
 
-def rank_methods(tables, *, methods, k, alpha):
+def rank_methods(
+    tables: Mapping[str, pd.DataFrame], *, methods: Sequence[str], k: float, alpha: float
+) -> pd.DataFrame:
     """Mean rank of each method over subjects, rank 1 the best, with Nemenyi's critical difference (Demšar 2006).
 
     Subjects stand for Demšar's data sets; those of one fold share their models, so the p of Friedman's test is a
@@ -130,7 +144,7 @@ def rank_methods(tables, *, methods, k, alpha):
     return pd.DataFrame(rows, columns=list(RANK_COLUMNS))
 
 
-def nemenyi_difference(count, n, alpha):
+def nemenyi_difference(count: int, n: int, alpha: float) -> float:
     """Difference of two mean ranks that Nemenyi's test calls significant.
 
     Parameters
@@ -145,7 +159,16 @@ def nemenyi_difference(count, n, alpha):
     return float(quantile * np.sqrt(count * (count + 1) / (6 * n)))
 
 
-def write_comparisons(paths, outputs, *, methods, k, bootstrap, seed, alpha):
+def write_comparisons(
+    paths: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
+    *,
+    methods: Sequence[str],
+    k: float,
+    bootstrap: int,
+    seed: int,
+    alpha: float,
+) -> None:
     """Write ``comparisons.tsv`` and ``ranks.tsv``.
 
     Parameters
@@ -155,7 +178,7 @@ def write_comparisons(paths, outputs, *, methods, k, bootstrap, seed, alpha):
     methods, k, seed, alpha : as in :func:`compare_methods`; bootstrap : int, resamples
     """
     tables = {name: read_scores(path) for name, path in paths.items()}
-    shared = {"methods": methods, "k": k, "alpha": float(alpha)}
+    shared: dict[str, Any] = {"methods": methods, "k": k, "alpha": float(alpha)}
     write_table(
         compare_methods(tables, draws=int(bootstrap), seed=int(seed), **shared), outputs["comparisons"]
     )

@@ -1,6 +1,9 @@
 """ROC curves and calibration, scan by scan, on grids that can be averaged over patients."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from myelosketch.evaluation.masks import REGIONS, region_masks
 
@@ -8,7 +11,7 @@ FALSE_POSITIVE_RATES = np.linspace(0, 1, 51)
 BIN_WIDTH = 0.05  # DVR
 
 
-def roc_points(truth, scores):
+def roc_points(truth: ArrayLike, scores: ArrayLike) -> list[dict[str, float]]:
     """Empirical ROC curve on the fixed grid of false-positive rates.
 
     Tied scores are passed at once, which gives the straight segment whose area counts them one half.
@@ -38,7 +41,7 @@ def roc_points(truth, scores):
     return [{"fpr": float(x), "tpr": float(y)} for x, y in zip(FALSE_POSITIVE_RATES, values, strict=True)]
 
 
-def calibration_rows(predicted, measured, labels):
+def calibration_rows(predicted: np.ndarray, measured: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
     """Mean measured DVR of the voxels with about one predicted DVR, per region.
 
     Parameters

@@ -7,7 +7,9 @@ subjects' means. One threshold serves the true and the predicted maps of every p
 fold.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +20,17 @@ from myelosketch.evaluation.mni import petref_to_mni
 from myelosketch.evaluation.reference import GRID_AFFINE, GRID_SHAPE, local_reference, white_matter_moments
 from myelosketch.io.names import REGION_CODES
 from myelosketch.io.provenance import provenance, read_json, write_json
-from myelosketch.io.volumes import check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 
 
-def fit_threshold(files, controls, outputs, *, fold, fwhm_mm):
+def fit_threshold(
+    files: Mapping[str, Sequence[str | Path]],
+    controls: Sequence[str],
+    outputs: Mapping[str, str | Path],
+    *,
+    fold: int,
+    fwhm_mm: float,
+) -> dict[str, Any]:
     """Healthy-white-matter reference of a fold, from the true PET of its training controls: pooled, and per place.
 
     Parameters
@@ -51,7 +60,13 @@ def fit_threshold(files, controls, outputs, *, fold, fwhm_mm):
         moments += white_matter_moments(
             dvr, regions, petref_to_mni(dict(zip(_PER_CONTROL[2:], route, strict=True)))
         )
-    content = {"fold": int(fold), "mean": None, "sd": None, "n_voxels": 0, "controls": list(controls)}
+    content: dict[str, Any] = {
+        "fold": int(fold),
+        "mean": None,
+        "sd": None,
+        "n_voxels": 0,
+        "controls": list(controls),
+    }
     content["note"] = None
     mean = sd = known = np.zeros(GRID_SHAPE)
     if not values:
@@ -66,7 +81,7 @@ def fit_threshold(files, controls, outputs, *, fold, fwhm_mm):
         content |= pooled_reference(pooled)
         mean, sd, known = local_reference(moments, content, fwhm_mm)
     sources = [path for key in _PER_CONTROL for path in files[key]]
-    settings = {"sources": sources, "parameters": {"reference_fwhm_mm": fwhm_mm}}
+    settings: dict[str, Any] = {"sources": sources, "parameters": {"reference_fwhm_mm": fwhm_mm}}
     write_json(outputs["threshold"], provenance(**settings, **content))
     settings |= {"Space": "MNI152", "Units": "1", "Fold": int(fold), "KnownVoxels": int(known.sum())}
     for name, data in (("reference_mean", mean), ("reference_sd", sd)):
@@ -77,7 +92,7 @@ def fit_threshold(files, controls, outputs, *, fold, fwhm_mm):
 _PER_CONTROL = ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
 
 
-def _read_control(dvr_path, region_path):
+def _read_control(dvr_path: str | Path, region_path: str | Path) -> tuple[Volume, Volume]:
     """DVR and regions of one control, checked."""
     dvr = load_volume(dvr_path)
     regions = load_volume(region_path, dtype=np.int16)
@@ -86,18 +101,18 @@ def _read_control(dvr_path, region_path):
     return dvr, regions
 
 
-def pooled_reference(values):
+def pooled_reference(values: np.ndarray) -> dict[str, Any]:
     """Mean and SD (n - 1) of healthy white-matter voxels, array (n,): dict ``mean``, ``sd``, ``n_voxels``."""
     return {"mean": float(values.mean()), "sd": float(values.std(ddof=1)), "n_voxels": int(values.size)}
 
 
-def white_matter_values(dvr, regions):
+def white_matter_values(dvr: Volume, regions: Volume) -> np.ndarray:
     """DVR of the healthy-white-matter voxels of one control (Volumes): float64 array (n,), finite values only."""
     values = dvr.data[regions.data == REGION_CODES["nawm"]].astype(float)
     return values[np.isfinite(values)]
 
 
-def read_threshold(path):
+def read_threshold(path: str | Path) -> dict[str, Any]:
     """Reference written by :func:`fit_threshold`; mean and sd are NaN where there was no control.
 
     Parameters
@@ -122,7 +137,7 @@ def read_threshold(path):
     return content | numbers
 
 
-def threshold_dvr(reference, k):
+def threshold_dvr(reference: Mapping[str, Any], k: float) -> float | np.ndarray:
     """DVR below which a lesion voxel is demyelinated: mean - k·SD of healthy white matter.
 
     Parameters
@@ -137,12 +152,12 @@ def threshold_dvr(reference, k):
     return reference["mean"] - k * reference["sd"]
 
 
-def reference_of(reference, mask):
+def reference_of(reference: Mapping[str, Any], mask: np.ndarray) -> dict[str, float | np.ndarray]:
     """Reference of the voxels of a mask alone: ``mean`` and ``sd``, numbers or arrays (n,)."""
     return {name: v[mask] if np.ndim(v := reference[name]) else v for name in ("mean", "sd")}
 
 
-def demyelinated_mask(dvr, lesion, threshold):
+def demyelinated_mask(dvr: np.ndarray, lesion: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
     """Lesion voxels with a DVR below the threshold.
 
     Parameters
@@ -158,7 +173,9 @@ def demyelinated_mask(dvr, lesion, threshold):
     return lesion & (dvr < threshold)
 
 
-def score_demyelination(predicted, measured, reference, ks):
+def score_demyelination(
+    predicted: np.ndarray, measured: np.ndarray, reference: Mapping[str, Any], ks: Iterable[float]
+) -> list[dict[str, float]]:
     """Agreement of predicted with true demyelination over a patient's lesion voxels, for every k.
 
     Parameters
@@ -184,7 +201,7 @@ def score_demyelination(predicted, measured, reference, ks):
     return rows
 
 
-def demyelination_score(dvr, reference):
+def demyelination_score(dvr: np.ndarray, reference: Mapping[str, Any]) -> np.ndarray:
     """How far voxels lie below healthy white matter, in its SDs: orders them for ROC curves, at any k.
 
     Parameters

@@ -21,7 +21,7 @@ _COLUMNS = (
 )
 
 
-def final_table(summary, *, k=None):
+def final_table(summary: str | Path | pd.DataFrame, *, k: float | None = None) -> str:
     """Plain text for a console.
 
     Parameters
@@ -68,12 +68,20 @@ def final_table(summary, *, k=None):
     return "\n".join([*text, "", *_explanation(count, k, first_ceiling < len(lines))])
 
 
-def read_summary(path):
+def read_summary(path: str | Path) -> pd.DataFrame:
     """``summary.tsv`` with numbers as numbers."""
     return read_table(path, numeric=("k", "mean", "ci_low", "ci_high", "n"))
 
 
-def _cell(summary, method, k, metric, thresholded, digits, with_interval):
+def _cell(
+    summary: pd.DataFrame,
+    method: str,
+    k: float,
+    metric: str,
+    thresholded: bool,
+    digits: int,
+    with_interval: bool,
+) -> str:
     chosen = (summary["method"] == method) & (summary["metric"] == metric)
     if thresholded:
         chosen &= np.isclose(summary["k"].astype(float), k)
@@ -88,7 +96,7 @@ def _cell(summary, method, k, metric, thresholded, digits, with_interval):
     return f"{mean} [{number(row['ci_low'], digits)}, {number(row['ci_high'], digits)}]"
 
 
-def _explanation(count, k, ceilings):
+def _explanation(count: str, k: float, ceilings: bool) -> list[str]:
     lines = [
         f"Mean over {count}, each held out of its model's training; intervals by bootstrap over patients.",
         f"Demyelinated: DVR below mean - {k:g} SD of healthy white matter.",

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from myelosketch.io.tables import read_table, write_table
 
 
 @contextlib.contextmanager
-def as_one_file(names, output):
+def as_one_file(names: Iterable[str], output: str | Path) -> Iterator[dict[str, Path]]:
     """Paths for the tables of a scan, which become one JSON file: name of the table to its TSV as text.
 
     Parameters
@@ -31,7 +32,7 @@ def as_one_file(names, output):
         write_json(output, {name: path.read_text(encoding="utf-8") for name, path in paths.items()})
 
 
-def gather_scores(files, outputs):
+def gather_scores(files: Iterable[str | Path], outputs: Mapping[str, str | Path]) -> None:
     """Every table of all scans.
 
     Parameters
@@ -48,7 +49,7 @@ def gather_scores(files, outputs):
         gather_tables({path: io.StringIO(tables[name]) for path, tables in scans.items()}, output)
 
 
-def gather_tables(sources, output):
+def gather_tables(sources: Mapping[str | Path, str | Path | io.StringIO], output: str | Path) -> pd.DataFrame:
     """Concatenate tables with the same columns.
 
     Parameters

@@ -5,8 +5,10 @@ in ``note``; nothing raises for too few subjects or for equal values.
 """
 
 import warnings
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
@@ -16,12 +18,12 @@ MIN_SUBJECTS = 3
 MAX_EXACT_PAIRS = 50
 
 
-def _result(**known):
+def _result(**known: Any) -> dict[str, Any]:
     empty = dict.fromkeys(RESULT, np.nan) | {"n": 0, "method": None, "note": None}
     return empty | known
 
 
-def paired_difference(first, second, *, alpha=0.05):
+def paired_difference(first: ArrayLike, second: ArrayLike, *, alpha: float = 0.05) -> dict[str, Any]:
     """First minus second within subjects.
 
     Mean difference with Student's interval; Wilcoxon signed-rank, exact for at most 50 subjects without ties
@@ -62,7 +64,7 @@ def paired_difference(first, second, *, alpha=0.05):
     return _result(**known, statistic=float(test.statistic), p=float(test.pvalue), note=note)
 
 
-def group_difference(first, second, *, alpha=0.05):
+def group_difference(first: ArrayLike, second: ArrayLike, *, alpha: float = 0.05) -> dict[str, Any]:
     """First group minus second group.
 
     Difference of means with Welch's interval; Mann–Whitney U, exact without ties up to 10,000 pairs; effect
@@ -89,7 +91,7 @@ def group_difference(first, second, *, alpha=0.05):
     return _result(**known, statistic=float(test.statistic), p=float(test.pvalue))
 
 
-def equivalence(first, second, *, margin, alpha=0.05):
+def equivalence(first: ArrayLike, second: ArrayLike, *, margin: float, alpha: float = 0.05) -> dict[str, Any]:
     """Two one-sided tests (Schuirmann 1987, Welch's form): is the difference of means within ± margin?
 
     Parameters
@@ -115,7 +117,9 @@ def equivalence(first, second, *, margin, alpha=0.05):
     return _result(**known, statistic=float(decisive[0]), p=float(p))
 
 
-def _two_groups(first, second, method):
+def _two_groups(
+    first: ArrayLike, second: ArrayLike, method: str
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     a, b = (np.asarray(values, float) for values in (first, second))
     a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     known = {"n": a.size + b.size, "method": method, "note": None}
@@ -130,20 +134,20 @@ def _two_groups(first, second, method):
     return a, b, known
 
 
-def hedges_g(first, second):
+def hedges_g(first: np.ndarray, second: np.ndarray) -> float:
     """Standardised difference of means with Hedges' correction for small samples (1981)."""
     freedom = first.size + second.size - 2
     variance = ((first.size - 1) * first.var(ddof=1) + (second.size - 1) * second.var(ddof=1)) / freedom
     return float((first.mean() - second.mean()) / np.sqrt(variance) * (1 - 3 / (4 * freedom - 1)))
 
 
-def mean_t_interval(values, alpha):
+def mean_t_interval(values: np.ndarray, alpha: float) -> tuple[float, float]:
     """Student's interval of a mean."""
     half = stats.t.ppf(1 - alpha / 2, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def icc_2_1(ratings, *, alpha=0.05):
+def icc_2_1(ratings: np.ndarray, *, alpha: float = 0.05) -> dict[str, Any]:
     """ICC(2,1): two-way random effects, absolute agreement, single rating (Shrout and Fleiss 1979).
 
     Parameters
@@ -182,7 +186,9 @@ def icc_2_1(ratings, *, alpha=0.05):
     return _result(**known, ci_low=low, ci_high=high, statistic=float(f), p=p)
 
 
-def _icc_interval(icc, rows, columns, error, n, k, alpha):
+def _icc_interval(
+    icc: float, rows: float, columns: float, error: float, n: int, k: int, alpha: float
+) -> tuple[float, float]:
     a = k * icc / (n * (1 - icc))
     b = 1 + k * icc * (n - 1) / (n * (1 - icc))
     freedom = (a * columns + b * error) ** 2 / (
@@ -196,7 +202,7 @@ def _icc_interval(icc, rows, columns, error, n, k, alpha):
     return float(low), float(high)
 
 
-def bland_altman(predicted, true, *, alpha=0.05):
+def bland_altman(predicted: ArrayLike, true: ArrayLike, *, alpha: float = 0.05) -> dict[str, Any]:
     """Bias (mean of predicted minus true) with its interval and the limits of agreement (Bland and Altman
     1986).
 
@@ -218,7 +224,7 @@ def bland_altman(predicted, true, *, alpha=0.05):
     return result | {"limit_low": result["estimate"] - half, "limit_high": result["estimate"] + half}
 
 
-def holm(p_values):
+def holm(p_values: ArrayLike) -> np.ndarray:
     """Holm's step-down adjustment within a family; NaN stay NaN and do not count.
 
     Parameters

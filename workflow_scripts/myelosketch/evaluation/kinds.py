@@ -1,5 +1,8 @@
 """Kind of each lesion of a simulated patient, from the cohort's truth."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 
 from myelosketch.evaluation.mni import to_world
@@ -8,7 +11,9 @@ from myelosketch.io.tables import read_table
 from myelosketch.io.volumes import load_volume
 
 
-def true_kinds(lesion_labels, affine, truth):
+def true_kinds(
+    lesion_labels: np.ndarray, affine: np.ndarray, truth: Mapping[str, str | Path]
+) -> list[str | None]:
     """Kind of the true lesions that fill most of each lesion found on the PET grid.
 
     Parameters
@@ -36,7 +41,7 @@ def true_kinds(lesion_labels, affine, truth):
     return [_most_frequent(kinds[found == number]) for number in range(1, count + 1)]
 
 
-def _most_frequent(values):
+def _most_frequent(values: np.ndarray) -> str | None:
     if not values.size:
         return None
     names, counts = np.unique(values.astype(str), return_counts=True)

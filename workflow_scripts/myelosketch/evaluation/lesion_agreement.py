@@ -3,6 +3,10 @@
 Lesions of one patient resemble each other, so intervals come from a bootstrap over patients, never over lesions.
 """
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -24,7 +28,15 @@ COLUMNS = (
 CHUNK = 4_000_000
 
 
-def lesion_agreement(lesions, *, methods, borders, draws, seed, alpha):
+def lesion_agreement(
+    lesions: pd.DataFrame,
+    *,
+    methods: Sequence[str],
+    borders: Sequence[float],
+    draws: int,
+    seed: int,
+    alpha: float,
+) -> pd.DataFrame:
     """Agreement over all lesions, and by size, place and kind.
 
     Parameters
@@ -52,7 +64,7 @@ def lesion_agreement(lesions, *, methods, borders, draws, seed, alpha):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def agreement_of(lesions, *, draws, seed, alpha):
+def agreement_of(lesions: pd.DataFrame, *, draws: int, seed: int, alpha: float) -> dict[str, Any]:
     """Statistics of some lesions of one method, with their intervals.
 
     Parameters
@@ -67,7 +79,7 @@ def agreement_of(lesions, *, draws, seed, alpha):
     true, predicted = (lesions[name].to_numpy(float) for name in ("mean_dvr_true", "mean_dvr_pred"))
     subjects, patient = np.unique(lesions["subject"].astype(str), return_inverse=True)
     n = len(subjects)
-    counts = {"n_lesions": len(lesions), "n_patients": n, "note": None}
+    counts: dict[str, Any] = {"n_lesions": len(lesions), "n_patients": n, "note": None}
     if n < MIN_SUBJECTS:
         return counts | {"note": f"fewer than {MIN_SUBJECTS} patients" if n else "no lesion"}
     once = {
@@ -86,7 +98,9 @@ def agreement_of(lesions, *, draws, seed, alpha):
     return counts | once | bounds
 
 
-def _statistics(true, predicted, patient, draws):
+def _statistics(
+    true: np.ndarray, predicted: np.ndarray, patient: np.ndarray, draws: np.ndarray
+) -> dict[str, np.ndarray]:
     """Every statistic in each resample; ``draws`` (draws, patients) says how often a patient is drawn."""
     n, sx, sy, sxx, sxy, syy = (draws @ line_moments(true, predicted, patient)).T
     # line_moments centres both: their means come back here
@@ -112,7 +126,7 @@ def _statistics(true, predicted, patient, draws):
     }
 
 
-def _spearman(x, y, patient, draws):
+def _spearman(x: np.ndarray, y: np.ndarray, patient: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Spearman correlation in each resample."""
     weights = draws[:, patient]
     # the mean rank is the same with and without ties
@@ -123,7 +137,7 @@ def _spearman(x, y, patient, draws):
         return np.where((saa > 1e-9) & (sbb > 1e-9), sab / np.sqrt(saa * sbb), np.nan)
 
 
-def ranks_of_draws(values, patient, draws):
+def ranks_of_draws(values: np.ndarray, patient: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """Mean rank of each value among the values of the patients drawn.
 
     A rank is a count of smaller values, patient by patient, so all resamples are one matrix product.
@@ -145,7 +159,17 @@ def ranks_of_draws(values, patient, draws):
     return draws @ below[:, code] + 0.5
 
 
-def write_agreement(paths, outputs, *, methods, borders, k, bootstrap, seed, alpha):
+def write_agreement(
+    paths: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
+    *,
+    methods: Sequence[str],
+    borders: Sequence[float],
+    k: float,
+    bootstrap: int,
+    seed: int,
+    alpha: float,
+) -> None:
     """Write ``lesion_agreement.tsv`` and ``patient_agreement.tsv``.
 
     Parameters
@@ -155,7 +179,7 @@ def write_agreement(paths, outputs, *, methods, borders, k, bootstrap, seed, alp
     methods, borders, seed, alpha : as in :func:`lesion_agreement`; k : float; bootstrap : int, resamples
     """
     tables = {name: read_scores(path) for name, path in paths.items()}
-    options = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
+    options: dict[str, Any] = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
     by_lesion = lesion_agreement(tables["lesions"], methods=methods, borders=borders, **options)
     write_table(by_lesion, outputs["lesion_agreement"])
     by_patient = patient_agreement(

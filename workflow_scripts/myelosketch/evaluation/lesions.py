@@ -1,6 +1,8 @@
 """Lesions one by one: connected components of a patient's lesion voxels, and their means."""
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -12,7 +14,9 @@ CONNECTIVITY = 26
 _STRUCTURE = ndimage.generate_binary_structure(3, {6: 1, 18: 2, 26: 3}[CONNECTIVITY])
 
 
-def label_lesions(lesion, *, voxel_volume, min_volume_mm3=0.0):
+def label_lesions(
+    lesion: np.ndarray, *, voxel_volume: float, min_volume_mm3: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Number the lesions of a mask, the largest first.
 
     Parameters
@@ -38,7 +42,13 @@ def label_lesions(lesion, *, voxel_volume, min_volume_mm3=0.0):
     return number[components], sizes[kept] * voxel_volume
 
 
-def score_lesions(predicted, measured, labels, volumes, threshold):
+def score_lesions(
+    predicted: np.ndarray,
+    measured: np.ndarray,
+    labels: np.ndarray,
+    volumes: np.ndarray,
+    threshold: float | np.ndarray,
+) -> list[dict[str, Any]]:
     """Mean DVR and demyelinated share of each lesion, true and predicted.
 
     Parameters
@@ -58,7 +68,7 @@ def score_lesions(predicted, measured, labels, volumes, threshold):
     inside = labels > 0
     numbers = labels[inside]
 
-    def means(values):
+    def means(values: np.ndarray) -> np.ndarray:
         return np.bincount(numbers, values[inside].astype(float), len(index) + 1)[1:] / sizes
 
     sizes = np.bincount(numbers, minlength=len(index) + 1)[1:]
@@ -75,7 +85,7 @@ def score_lesions(predicted, measured, labels, volumes, threshold):
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def size_class(volume, borders):
+def size_class(volume: float, borders: Sequence[float]) -> str:
     """Size class of a lesion, such as "300-1000 mm3".
 
     Parameters
@@ -90,7 +100,7 @@ def size_class(volume, borders):
     return size_classes(borders)[int(np.searchsorted(borders, volume * (1 + 1e-6), side="right"))]
 
 
-def size_classes(borders):
+def size_classes(borders: Sequence[float]) -> list[str]:
     """Names of the size classes, the smallest first."""
     between = [f"{low:g}-{high:g} mm3" for low, high in itertools.pairwise(borders)]
     return [f"< {borders[0]:g} mm3", *between, f">= {borders[-1]:g} mm3"]

@@ -1,16 +1,24 @@
 """Which voxels a score is computed on: the regions of a label map, cut to where the measured PET has a
 value."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import REGION_CODES
+
+if TYPE_CHECKING:
+    from myelosketch.io.volumes import Volume
 
 # order of the rows of every table with a region; "brain" is the union of the other three
 REGIONS = ("brain", "lesion", "nawm", "other")
 
 
-def region_masks(labels):
+def region_masks(labels: ArrayLike) -> dict[str, np.ndarray]:
     """Boolean mask of each region.
 
     Parameters
@@ -29,7 +37,7 @@ def region_masks(labels):
     return masks
 
 
-def scorable_labels(labels, measured):
+def scorable_labels(labels: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Label map without the voxels where the measured DVR has no value (NaN or infinite).
 
     A voxel outside the scanner's field of view can be scored for no method, so it leaves every region (ours).
@@ -46,7 +54,7 @@ def scorable_labels(labels, measured):
     return np.where(np.isfinite(measured), labels, 0)
 
 
-def check_labels(volume):
+def check_labels(volume: Volume) -> None:
     """The region map holds only the codes 0 to 3.
 
     Parameters
@@ -65,7 +73,7 @@ def check_labels(volume):
         )
 
 
-def check_prediction(volume, labels, method):
+def check_prediction(volume: Volume, labels: np.ndarray, method: str) -> None:
     """A prediction has a finite DVR at every voxel that is scored.
 
     Parameters

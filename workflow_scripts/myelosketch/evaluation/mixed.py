@@ -1,18 +1,24 @@
 """Lesions against NAWM by a mixed model, beside the paired test."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
-from statsmodels.regression.mixed_linear_model import MixedLM
+from statsmodels.regression.mixed_linear_model import MixedLM, MixedLMResultsWrapper
 
 from myelosketch.evaluation.inference import MIN_SUBJECTS, RESULT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # where the likelihood is flat, one may stop where another finds its way
 OPTIMISERS = ("bfgs", "powell")
 
 
-def region_model(data, *, alpha=0.05):
+def region_model(data: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, Any]:
     """DVR by region (lesions minus NAWM), participants as random intercepts and folds as fixed effects; REML.
 
     A fold shifts all of its patients alike, because one model predicts them. There are too few folds (three) to
@@ -31,7 +37,8 @@ def region_model(data, *, alpha=0.05):
         one, statsmodels' choice, is too sure of 18 patients), ``effect_size`` the estimate over the SD between and
         within participants together
     """
-    result = dict.fromkeys(RESULT, np.nan) | {"method": "mixed model (REML)", "note": None}
+    result: dict[str, Any] = dict.fromkeys(RESULT, np.nan)
+    result |= {"method": "mixed model (REML)", "note": None}
     data = data.dropna(subset=["dvr"])
     both = data.groupby("subject")["region"].transform("nunique") == 2
     data = data[both].sort_values(["subject", "region"], kind="stable")
@@ -65,7 +72,7 @@ def region_model(data, *, alpha=0.05):
     }
 
 
-def _design(is_lesion, folds, subjects):
+def _design(is_lesion: np.ndarray, folds: np.ndarray, subjects: pd.Series) -> tuple[np.ndarray, str]:
     """Intercept, region and, where the subjects suffice, folds in sum coding."""
     names = np.unique(folds)
     columns = [np.ones_like(is_lesion), is_lesion]
@@ -77,7 +84,9 @@ def _design(is_lesion, folds, subjects):
     return np.column_stack(columns), "fold fixed"
 
 
-def _fit(values, design, subjects):
+def _fit(
+    values: np.ndarray, design: np.ndarray, subjects: np.ndarray
+) -> tuple[MixedLMResultsWrapper | None, str | None]:
     """Fitted model and a note, or None and why there is none."""
     note = None
     for optimiser in OPTIMISERS:

@@ -3,16 +3,26 @@
 Read without ants, whose import would cost as much time as the scoring of a scan.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy.io
+from numpy.typing import ArrayLike
 from scipy import ndimage
 from scipy.io.matlab import MatReadError
 
 from myelosketch.errors import InputError
 from myelosketch.imaging.registration.matrices import FLIP, matrix_of
 
+if TYPE_CHECKING:
+    from myelosketch.io.volumes import Volume
 
-def point_matrix(path):
+
+def point_matrix(path: str | Path) -> np.ndarray:
     """Matrix of a linear transform file: RAS points of the fixed image to RAS points of the moving one, mm.
 
     Parameters
@@ -38,7 +48,7 @@ def point_matrix(path):
     return FLIP @ matrix @ FLIP
 
 
-def petref_to_mni(files):
+def petref_to_mni(files: Mapping[str, str | Path]) -> np.ndarray:
     """Matrix that maps points of a scan's PET grid to MNI152 space, RAS mm.
 
     Parameters
@@ -53,7 +63,15 @@ def petref_to_mni(files):
     return np.linalg.inv(point_matrix(files["xfm_t1w_to_mni"])) @ point_matrix(files["xfm_t1w_to_petref"])
 
 
-def resample(volume, shape, affine, matrix, *, order=1, outside=0.0):
+def resample(
+    volume: Volume,
+    shape: Sequence[int],
+    affine: np.ndarray,
+    matrix: np.ndarray,
+    *,
+    order: int = 1,
+    outside: float = 0.0,
+) -> np.ndarray:
     """An image on another grid.
 
     Parameters
@@ -74,6 +92,6 @@ def resample(volume, shape, affine, matrix, *, order=1, outside=0.0):
     )
 
 
-def to_world(index, affine):
+def to_world(index: ArrayLike, affine: np.ndarray) -> np.ndarray:
     """World coordinates (n, 3), mm, of voxel indices (n, 3)."""
     return np.asarray(index) @ affine[:3, :3].T + affine[:3, 3]

@@ -1,5 +1,8 @@
 """Agreement of predicted with true values of each patient: demyelinated share, mean DVR of lesions and of NAWM."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -13,7 +16,9 @@ COLUMNS = (
 )
 
 
-def patient_agreement(demyelination, regions, *, methods, k, alpha):
+def patient_agreement(
+    demyelination: pd.DataFrame, regions: pd.DataFrame, *, methods: Sequence[str], k: float, alpha: float
+) -> pd.DataFrame:
     """ICC(2,1), Bland–Altman and Pearson correlation over patients; scans of a patient are averaged.
 
     Parameters
@@ -36,7 +41,7 @@ def patient_agreement(demyelination, regions, *, methods, k, alpha):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def patient_values(demyelination, regions, k):
+def patient_values(demyelination: pd.DataFrame, regions: pd.DataFrame, k: float) -> pd.DataFrame:
     """True and predicted value of each patient.
 
     Returns
@@ -58,7 +63,7 @@ def patient_values(demyelination, regions, k):
     return pd.concat(tables, ignore_index=True)
 
 
-def _agreement(predicted, true, alpha):
+def _agreement(predicted: np.ndarray, true: np.ndarray, alpha: float) -> dict[str, Any]:
     """Row of one method and measure."""
     icc = icc_2_1(np.column_stack([predicted, true]), alpha=alpha)
     bias = bland_altman(predicted, true, alpha=alpha)

@@ -7,6 +7,10 @@ between the surfaces of voxels: 0 is touching. Ventricles are the scan's CSF whe
 ventricles, or near them; cortex is its grey matter away from ventricles and deep nuclei.
 """
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
@@ -32,10 +36,10 @@ TENTORIUM_Y = (-100.0, -75.0, -55.0, -40.0)
 TENTORIUM_Z = (-25.0, -13.0, 4.0, -4.0)
 TENTORIUM_FALL = (0.15, 0.2, 0.6, 0.6)
 CEREBELLUM_BEHIND_Y = -33.0
-BRAIN_STEM = {"half_width": 17.0, "y": (-42.0, -8.0), "below_z": -10.0}
+BRAIN_STEM: dict[str, Any] = {"half_width": 17.0, "y": (-42.0, -8.0), "below_z": -10.0}
 
 
-def infratentorial(points):
+def infratentorial(points: Sequence[np.ndarray]) -> np.ndarray:
     """Whether places of MNI152 space lie in the region of cerebellum and brain stem.
 
     Parameters
@@ -54,7 +58,7 @@ def infratentorial(points):
     return ((y < CEREBELLUM_BEHIND_Y) & (z < ridge)) | stem
 
 
-def make_place_map(output):
+def make_place_map(output: str | Path) -> None:
     """Write the template's map of :data:`CODES` in MNI152 space, 2 mm voxels.
 
     Parameters
@@ -89,7 +93,7 @@ class ScanPlaces:
     affine : array (4, 4)
     """
 
-    def __init__(self, fractions, labels, affine):
+    def __init__(self, fractions: Mapping[str, np.ndarray], labels: np.ndarray, affine: np.ndarray) -> None:
         self.affine = affine
         # touching voxels are one voxel apart
         self.voxel = float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3))
@@ -103,7 +107,9 @@ class ScanPlaces:
         self.cortex = cortex
 
     @classmethod
-    def of_scan(cls, fractions, affine, files):
+    def of_scan(
+        cls, fractions: Mapping[str, np.ndarray], affine: np.ndarray, files: Mapping[str, str | Path]
+    ) -> Self:
         """With the template's map brought to the scan.
 
         Parameters
@@ -115,13 +121,13 @@ class ScanPlaces:
         shape = fractions["csf"].shape
         return cls(fractions, resample(template, shape, affine, petref_to_mni(files), order=0), affine)
 
-    def _gap(self, mask, target):
+    def _gap(self, mask: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Distance (mm) from the voxels of a mask to a target, as an array of the grid, 0 elsewhere."""
         gaps = np.zeros(mask.shape)
         gaps[mask] = self.gaps(np.argwhere(mask), target)
         return gaps
 
-    def gaps(self, index, target):
+    def gaps(self, index: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Distance in mm between the surfaces of voxels and of the nearest voxel of a target.
 
         Parameters
@@ -140,7 +146,9 @@ class ScanPlaces:
         distance = tree.query(to_world(index, self.affine))[0]
         return np.where(target[tuple(np.transpose(index))], 0, np.maximum(distance - self.voxel, 0))
 
-    def of_lesions(self, lesion_labels, *, periventricular_mm, juxtacortical_mm):
+    def of_lesions(
+        self, lesion_labels: np.ndarray, *, periventricular_mm: float, juxtacortical_mm: float
+    ) -> list[str]:
         """Place of each lesion.
 
         Parameters
@@ -164,10 +172,15 @@ class ScanPlaces:
         ]
         # equal distances differ in their last digits by rotation
         limits = (periventricular_mm + 1e-6, juxtacortical_mm + 1e-6)
-        return [_place(*lesion, limits) for lesion in zip(share, *nearest, strict=True)]
+        return [
+            _place(inside, to_ventricles, to_cortex, limits)
+            for inside, to_ventricles, to_cortex in zip(share, *nearest, strict=True)
+        ]
 
 
-def _place(share_infratentorial, to_ventricles, to_cortex, limits):
+def _place(
+    share_infratentorial: float, to_ventricles: float, to_cortex: float, limits: tuple[float, float]
+) -> str:
     if share_infratentorial > 0.5:
         return "infratentorial"
     if to_ventricles <= limits[0]:

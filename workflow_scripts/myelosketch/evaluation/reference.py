@@ -6,6 +6,10 @@ the same controls: local moments with Gaussian weights. With ever wider weights 
 neighbourhood holds less white matter than one control would bring, nothing is known, and the pooled value stands.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 
@@ -22,7 +26,7 @@ FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
 LEAST_CONTROLS = 1.0
 
 
-def white_matter_moments(dvr, regions, matrix):
+def white_matter_moments(dvr: Volume, regions: Volume, matrix: np.ndarray) -> np.ndarray:
     """White matter of one control on the template's grid: weight, and weight times DVR and its square.
 
     Squares are moved as values of their own: the square of an interpolated value has less noise in it.
@@ -47,7 +51,9 @@ def white_matter_moments(dvr, regions, matrix):
     )
 
 
-def local_reference(moments, pooled, fwhm_mm):
+def local_reference(
+    moments: np.ndarray, pooled: Mapping[str, Any], fwhm_mm: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and SD of healthy white matter around each voxel of the template's grid.
 
     Parameters
@@ -71,7 +77,9 @@ def local_reference(moments, pooled, fwhm_mm):
     return mean, np.sqrt(variance), known
 
 
-def known_places(mean_path, sd_path, pooled):
+def known_places(
+    mean_path: str | Path, sd_path: str | Path, pooled: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
     """The voxelwise reference at the places where it is not the pooled one.
 
     Parameters
@@ -94,7 +102,13 @@ def known_places(mean_path, sd_path, pooled):
     return mean[known], sd[known]
 
 
-def place_reference(mean_path, sd_path, pooled, like, transforms):
+def place_reference(
+    mean_path: str | Path,
+    sd_path: str | Path,
+    pooled: dict[str, Any],
+    like: Volume,
+    transforms: Mapping[str, str | Path],
+) -> dict[str, Any]:
     """The voxelwise reference on the PET grid of a scan.
 
     Parameters

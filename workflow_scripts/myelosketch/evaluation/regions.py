@@ -1,11 +1,13 @@
 """Mean DVR of each region, true and predicted."""
 
+from typing import Any
+
 import numpy as np
 
 from myelosketch.evaluation.masks import REGIONS, region_masks
 
 
-def score_regions(predicted, measured, labels):
+def score_regions(predicted: np.ndarray, measured: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
     """Mean DVR per region.
 
     Parameters

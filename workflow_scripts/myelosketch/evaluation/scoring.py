@@ -1,6 +1,8 @@
 """Everything that is scored on one scan, for all methods and ceilings in one pass over its volumes."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +55,18 @@ TABLES = {
 MEASURED = "pet"
 
 
-def score_scan(files, predictions, tables, masks, *, scan, subject, group, fold, settings):
+def score_scan(
+    files: Mapping[str, str | Path],
+    predictions: Mapping[str, str | Path],
+    tables: Mapping[str, str | Path],
+    masks: Mapping[str, str | Path],
+    *,
+    scan: str,
+    subject: str,
+    group: str,
+    fold: int,
+    settings: Mapping[str, Any],
+) -> None:
     """Score every prediction of one scan against its measured DVR, and map its demyelinated voxels.
 
     Parameters
@@ -99,7 +112,7 @@ def score_scan(files, predictions, tables, masks, *, scan, subject, group, fold,
     widths = settings["sensitivity"]["perilesional_mm"]
     white_matter = white_matter_masks(fractions, measured, widths, **settings["regions"])
     variants = Variants(measured.data, scan_scorer.lesion, references, white_matter, k=settings["k"])
-    rows = {name: [] for name in TABLES}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     shared = {"scan": scan, "subject": subject, "group": group, "fold": fold}
     sources = [files[key] for key in ("regions", "threshold")]
     if MEASURED in masks:
@@ -119,7 +132,7 @@ def score_scan(files, predictions, tables, masks, *, scan, subject, group, fold,
         write_table(pd.DataFrame(rows[name], columns=list(columns)), tables[name])
 
 
-def check_settings(settings):
+def check_settings(settings: Mapping[str, Any]) -> None:
     """Settings that a schema cannot judge.
 
     Raises
@@ -138,7 +151,9 @@ def check_settings(settings):
         )
 
 
-def read_references(files, measured, scan, fold):
+def read_references(
+    files: Mapping[str, str | Path], measured: Volume, scan: str, fold: int
+) -> dict[str, dict[str, Any]]:
     """Both references of healthy white matter for one scan: ``pooled`` (numbers) and ``voxelwise`` (arrays).
 
     Raises
@@ -155,7 +170,7 @@ def read_references(files, measured, scan, fold):
     return {"pooled": pooled, "voxelwise": place_reference(*maps, pooled, measured, files)}
 
 
-def check_held_out(prediction, scan, fold):
+def check_held_out(prediction: str | Path, scan: str, fold: int) -> None:
     """A prediction must come from the model of the fold in which its scan is held out.
 
     The fold is read from the prediction's JSON sidecar; maps that come from no model (ceilings) have none.
@@ -195,7 +210,18 @@ class ScanScorer:
     smallest_mm3 : float, lesions of this volume on are in ``all_lesions``; by default min_lesion_mm3
     """
 
-    def __init__(self, measured, labels, reference, *, k, ks, dvr_range, min_lesion_mm3, smallest_mm3=None):
+    def __init__(
+        self,
+        measured: Volume,
+        labels: np.ndarray,
+        reference: Mapping[str, Any],
+        *,
+        k: float,
+        ks: Sequence[float],
+        dvr_range: Sequence[float],
+        min_lesion_mm3: float,
+        smallest_mm3: float | None = None,
+    ) -> None:
         self.measured = measured.data
         self.labels = labels
         self.reference = reference
@@ -214,9 +240,15 @@ class ScanScorer:
         )
         # the largest lesion is number 1, so those of the minimum size come first
         self.n_listed = int((self.lesion_volumes >= min_lesion_mm3 * (1 - 1e-6)).sum())
-        self.lesion_facts = [{}] * self.n_listed
+        self.lesion_facts: list[dict[str, str | None]] = [{}] * self.n_listed
 
-    def describe_lesions(self, files, fractions, affine, settings):
+    def describe_lesions(
+        self,
+        files: Mapping[str, str | Path],
+        fractions: Mapping[str, np.ndarray],
+        affine: np.ndarray,
+        settings: Mapping[str, Any],
+    ) -> None:
         """Find size, place and, in a simulated patient, kind of each listed lesion.
 
         Parameters
@@ -227,7 +259,7 @@ class ScanScorer:
         listed = np.where(self.lesion_labels <= self.n_listed, self.lesion_labels, 0)
         limits = {key: settings[key] for key in ("periventricular_mm", "juxtacortical_mm")}
         places = ScanPlaces.of_scan(fractions, affine, files).of_lesions(listed, **limits)
-        kinds = [None] * self.n_listed
+        kinds: list[str | None] = [None] * self.n_listed
         if "lesion_table" in files:
             kinds = true_kinds(listed, affine, files)
         sizes = [size_class(v, settings["lesion_sizes_mm3"]) for v in self.lesion_volumes[: self.n_listed]]
@@ -236,7 +268,7 @@ class ScanScorer:
             for size, place, kind in zip(sizes, places, kinds, strict=True)
         ]
 
-    def score(self, predicted, *, patient):
+    def score(self, predicted: np.ndarray, *, patient: bool) -> dict[str, list[dict[str, Any]]]:
         """Rows of every table for one predicted map.
 
         Parameters
@@ -269,7 +301,7 @@ class ScanScorer:
             rows["lesions"] = [lesion | known for lesion, known in facts]
         return rows
 
-    def save_mask(self, path, volume, sources):
+    def save_mask(self, path: str | Path, volume: Volume, sources: Sequence[str | Path]) -> None:
         """Write the demyelinated lesion voxels at k of one DVR map: uint8, 1 demyelinated, 0 elsewhere.
 
         Parameters

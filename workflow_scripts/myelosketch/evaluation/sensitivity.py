@@ -3,6 +3,10 @@
 A result that holds for one choice only is none.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -19,7 +23,16 @@ THRESHOLDED = ("dice", "trivial_dice", "dice_minus_trivial", "mcc", "pct_true", 
 LESION_LEVEL = {"lesion_mean_r": "pearson_r", "lesion_icc": "icc", "lesion_bias": "bias"}
 
 
-def summarise_sensitivity(paths, output, *, methods, sizes, bootstrap, seed, alpha):
+def summarise_sensitivity(
+    paths: Mapping[str, str | Path],
+    output: str | Path,
+    *,
+    methods: Sequence[str],
+    sizes: Sequence[float],
+    bootstrap: int,
+    seed: int,
+    alpha: float,
+) -> pd.DataFrame:
     """Write ``sensitivity.tsv``.
 
     Parameters
@@ -35,15 +48,23 @@ def summarise_sensitivity(paths, output, *, methods, sizes, bootstrap, seed, alp
     DataFrame : :data:`COLUMNS`; ``method`` is also ``pet`` where a row is about the measured PET
     """
     tables = {name: read_scores(path) for name, path in paths.items()}
-    options = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
+    options: dict[str, Any] = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
     table = sensitivity(tables, methods=methods, sizes=sizes, **options)
     write_table(table, output)
     return table
 
 
-def sensitivity(tables, *, methods, sizes, draws, seed, alpha):
+def sensitivity(
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    methods: Sequence[str],
+    sizes: Sequence[float],
+    draws: int,
+    seed: int,
+    alpha: float,
+) -> pd.DataFrame:
     """As :func:`summarise_sensitivity`, from and to tables in memory."""
-    options = {"draws": draws, "seed": seed, "alpha": alpha}
+    options: dict[str, Any] = {"draws": draws, "seed": seed, "alpha": alpha}
     rows = [*threshold_rows(tables["demyelination"], methods, **options)]
     rows += reference_rows(tables["variants"], methods, **options)
     rows += shell_rows(tables["variants"], tables["regions"], methods, **options)
@@ -51,14 +72,18 @@ def sensitivity(tables, *, methods, sizes, draws, seed, alpha):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def threshold_rows(demyelination, methods, **options):
+def threshold_rows(
+    demyelination: pd.DataFrame, methods: Sequence[str], **options: Any
+) -> Iterator[dict[str, Any]]:
     """Scores of the demyelinated voxels for every k."""
     for k in sorted(demyelination["k"].astype(float).unique()):
         chosen = demyelination[np.isclose(demyelination["k"].astype(float), k)]
         yield from _thresholded("k", f"{k:g}", chosen, methods, **options)
 
 
-def reference_rows(variants, methods, **options):
+def reference_rows(
+    variants: pd.DataFrame, methods: Sequence[str], **options: Any
+) -> Iterator[dict[str, Any]]:
     """The same scores by either reference of healthy white matter."""
     found = variants[variants["axis"] == "reference"]
     for name in dict.fromkeys(found["value"]):
@@ -69,13 +94,17 @@ def reference_rows(variants, methods, **options):
         yield from _thresholded("reference", name, wide, methods, **options)
 
 
-def _thresholded(axis, value, table, methods, **options):
+def _thresholded(
+    axis: str, value: str, table: pd.DataFrame, methods: Sequence[str], **options: Any
+) -> Iterator[dict[str, Any]]:
     for metric in THRESHOLDED:
         values = subject_values(METRIC[metric], {"demyelination": table})
         yield from _means(axis, value, metric, values, methods, **options)
 
 
-def _means(axis, value, metric, values, methods, **options):
+def _means(
+    axis: str, value: str, metric: str, values: pd.DataFrame, methods: Sequence[str], **options: Any
+) -> Iterator[dict[str, Any]]:
     """Mean over subjects of one metric, method by method; ``values`` has method, subject and value."""
     for method in methods:
         own = values[values["method"] == method]
@@ -86,7 +115,15 @@ def _means(axis, value, metric, values, methods, **options):
         yield row | {"ci_low": low, "ci_high": high, "note": "; ".join(notes) or None}
 
 
-def shell_rows(variants, regions, methods, *, draws, seed, alpha):
+def shell_rows(
+    variants: pd.DataFrame,
+    regions: pd.DataFrame,
+    methods: Sequence[str],
+    *,
+    draws: int,
+    seed: int,
+    alpha: float,
+) -> Iterator[dict[str, Any]]:
     """White matter for every width of the perilesional shell: its error, and the contrasts of C1 and C2."""
     found = variants[variants["axis"] == "perilesional_mm"]
     lesions = regions[(regions["region"] == "lesion") & (regions["n_voxels"] > 0)]
@@ -94,7 +131,7 @@ def shell_rows(variants, regions, methods, *, draws, seed, alpha):
         chosen = found[found["value"] == width]
         by_subject = chosen.groupby(["method", "metric", "subject", "group"])["score"].mean().reset_index()
         errors = by_subject[by_subject["metric"] == "nawm_mae"].rename(columns={"score": "value"})
-        options = {"draws": draws, "seed": seed, "alpha": alpha}
+        options: dict[str, Any] = {"draws": draws, "seed": seed, "alpha": alpha}
         yield from _means("perilesional_mm", width, "nawm_mae", errors, methods, **options)
         for source in (MEASURED, *methods):
             which = "true" if source == MEASURED else "pred"
@@ -115,7 +152,9 @@ def shell_rows(variants, regions, methods, *, draws, seed, alpha):
                 yield row | {name: test[name] for name in ("ci_low", "ci_high")}
 
 
-def size_rows(lesions, methods, sizes, **options):
+def size_rows(
+    lesions: pd.DataFrame, methods: Sequence[str], sizes: Sequence[float], **options: Any
+) -> Iterator[dict[str, Any]]:
     """Agreement of the lesions' means for every minimum size of a lesion."""
     for size in sorted(sizes):
         listed = lesions[lesions["volume_mm3"].astype(float) >= size * (1 - 1e-6)]

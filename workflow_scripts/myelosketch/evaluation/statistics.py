@@ -5,6 +5,10 @@ claim and one kind of test, over all sources (C1, C2), sources and regions (C3),
 metrics (C5). The verdict on C2 rests on the paired test; the mixed model stands beside it.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -33,7 +37,18 @@ COMPARED = ("lesion_mae", "brain_mae", "dice", "mcc")
 WHITE_MATTER = "WM/NAWM"
 
 
-def claim_statistics(paths, output, claims_output, *, methods, k, margin, alpha, bootstrap, seed):
+def claim_statistics(
+    paths: Mapping[str, str | Path],
+    output: str | Path,
+    claims_output: str | Path,
+    *,
+    methods: Sequence[str],
+    k: float,
+    margin: float,
+    alpha: float,
+    bootstrap: int,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test every claim from the gathered tables.
 
     Parameters
@@ -51,14 +66,29 @@ def claim_statistics(paths, output, claims_output, *, methods, k, margin, alpha,
     (DataFrame, DataFrame)
     """
     tables = {name: read_scores(path) for name, path in paths.items()}
-    options = {"k": k, "margin": margin, "alpha": alpha, "draws": int(bootstrap), "seed": int(seed)}
+    options: dict[str, Any] = {
+        "k": k,
+        "margin": margin,
+        "alpha": alpha,
+        "draws": int(bootstrap),
+        "seed": int(seed),
+    }
     tests, claims = claims_from_tables(tables, methods=methods, **options)
     write_table(tests, output)
     write_table(claims, claims_output)
     return tests, claims
 
 
-def claims_from_tables(tables, *, methods, k, margin, alpha, draws, seed):
+def claims_from_tables(
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    methods: Sequence[str],
+    k: float,
+    margin: float,
+    alpha: float,
+    draws: int,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """As :func:`claim_statistics`, from and to tables in memory."""
     means = subject_means(tables["regions"])
     scores = comparison_scores(tables, k)
@@ -73,7 +103,7 @@ def claims_from_tables(tables, *, methods, k, margin, alpha, draws, seed):
     return tests[list(COLUMNS)], claims
 
 
-def subject_means(regions):
+def subject_means(regions: pd.DataFrame) -> pd.DataFrame:
     """Mean DVR per source, subject and region.
 
     Parameters
@@ -93,7 +123,7 @@ def subject_means(regions):
     return both["dvr"].astype(float).groupby(keys).mean().reset_index()
 
 
-def _by_subject(means, source, region, group=None):
+def _by_subject(means: pd.DataFrame, source: str, region: str, group: str | None = None) -> pd.Series:
     """Series subject -> DVR, sorted by subject."""
     chosen = (means["source"] == source) & (means["region"] == region)
     if group is not None:
@@ -101,12 +131,14 @@ def _by_subject(means, source, region, group=None):
     return means[chosen].set_index("subject")["dvr"].sort_index()
 
 
-def _pair(first, second):
+def _pair(first: pd.Series, second: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     joined = pd.concat([first, second], axis=1, join="inner").sort_index().to_numpy(float)
     return joined[:, 0], joined[:, 1]
 
 
-def _row(claim, name, source, contrast, result, *, family=None):
+def _row(
+    claim: str, name: str, source: str, contrast: str, result: Mapping[str, Any], *, family: str | None = None
+) -> dict[str, Any]:
     """One test; its family for Holm is the claim with ``family``, by default with the test's name."""
     row = {
         "claim": claim,
@@ -118,7 +150,9 @@ def _row(claim, name, source, contrast, result, *, family=None):
     return row | {key: result[key] for key in RESULT}
 
 
-def white_matter_rows(means, methods, margin, alpha):
+def white_matter_rows(
+    means: pd.DataFrame, methods: Sequence[str], margin: float, alpha: float
+) -> Iterator[dict[str, Any]]:
     """C1: NAWM of patients against white matter of controls, difference and equivalence."""
     for source in (MEASURED, *methods):
         patients = _by_subject(means, source, "nawm", "MS").to_numpy()
@@ -129,7 +163,7 @@ def white_matter_rows(means, methods, margin, alpha):
         yield _row("C1", "nawm_vs_hcwm_equivalence", source, contrast, same)
 
 
-def lesion_rows(means, methods, alpha):
+def lesion_rows(means: pd.DataFrame, methods: Sequence[str], alpha: float) -> Iterator[dict[str, Any]]:
     """C2: lesions against NAWM, paired within patients, and by a mixed model."""
     for source in (MEASURED, *methods):
         lesion, nawm = _pair(
@@ -143,7 +177,7 @@ def lesion_rows(means, methods, alpha):
         yield _row("C2", "lesion_vs_nawm_mixed", source, contrast, region_model(data, alpha=alpha))
 
 
-def individual_rows(means, methods, alpha):
+def individual_rows(means: pd.DataFrame, methods: Sequence[str], alpha: float) -> Iterator[dict[str, Any]]:
     """C3: each participant's mean, predicted against measured; agreement and bias."""
     for method in methods:
         for region, name, who in (("nawm", "white_matter", WHITE_MATTER), ("lesion", "lesion", "lesions")):
@@ -157,7 +191,15 @@ def individual_rows(means, methods, alpha):
             yield _row("C3", f"bias_{name}", method, contrast, bias, family="bias")
 
 
-def demyelination_rows(tables, methods, k, *, draws, seed, alpha):
+def demyelination_rows(
+    tables: Mapping[str, pd.DataFrame],
+    methods: Sequence[str],
+    k: float,
+    *,
+    draws: int,
+    seed: int,
+    alpha: float,
+) -> Iterator[dict[str, Any]]:
     """C4: demyelinated percentages, and Dice beside the Dice of calling every voxel demyelinated."""
     names = ("pct_true", "pct_bias", "dice", "dice_minus_trivial")
     found = {name: metric_values(name, tables, k) for name in names}
@@ -173,7 +215,8 @@ def demyelination_rows(tables, methods, k, *, draws, seed, alpha):
         bias = bland_altman(true + values["pct_bias"], true, alpha=alpha)
         yield _row("C4", "bias_pct_demyelinated", method, contrast, bias)
         mean, low, high, n = mean_interval(values["dice"], draws=draws, seed=seed, alpha=alpha)
-        result = dict.fromkeys(RESULT, np.nan) | {"estimate": mean, "ci_low": low, "ci_high": high, "n": n}
+        result: dict[str, Any] = dict.fromkeys(RESULT, np.nan)
+        result |= {"estimate": mean, "ci_low": low, "ci_high": high, "n": n}
         result |= {"method": "mean over patients, bootstrap interval", "note": None}
         if n < values["dice"].size or n == 0:
             without = values["dice"].size - n
@@ -186,12 +229,14 @@ def demyelination_rows(tables, methods, k, *, draws, seed, alpha):
         yield _row("C4", "dice_vs_trivial", method, f"Dice minus trivial Dice, k = {k:g}", result)
 
 
-def comparison_scores(tables, k):
+def comparison_scores(tables: Mapping[str, pd.DataFrame], k: float) -> dict[str, pd.DataFrame]:
     """Per metric of C5, the scores with subjects as rows and methods as columns."""
     return {name: metric_values(name, tables, k) for name in COMPARED}
 
 
-def comparison_rows(scores, methods, alpha):
+def comparison_rows(
+    scores: Mapping[str, pd.DataFrame], methods: Sequence[str], alpha: float
+) -> Iterator[dict[str, Any]]:
     """C5: every other method minus the refiner, paired by subject."""
     for method in methods:
         if method == REFERENCE_METHOD:
@@ -205,7 +250,7 @@ def comparison_rows(scores, methods, alpha):
             yield _row("C5", f"{name}_vs_refiner", method, contrast, result, family="comparison")
 
 
-def _row_verdict(row, alpha, margin):
+def _row_verdict(row: Mapping[str, Any], alpha: float, margin: float) -> str:
     name = row["name"]
     if name.endswith("equivalence"):
         return verdicts.equivalence_verdict(row, alpha, margin)
@@ -218,7 +263,7 @@ def _row_verdict(row, alpha, margin):
     return verdicts.difference_verdict(row, alpha)
 
 
-def _spread(means, source):
+def _spread(means: pd.DataFrame, source: str) -> float:
     """SD between subjects of the white-matter means, within groups, over that of the measured PET."""
     deviations = {}
     for key in (source, MEASURED):
@@ -227,11 +272,13 @@ def _spread(means, source):
     return deviations[source] / deviations[MEASURED]
 
 
-def _claim_rows(tests, means, methods, alpha, margin):
+def _claim_rows(
+    tests: pd.DataFrame, means: pd.DataFrame, methods: Sequence[str], alpha: float, margin: float
+) -> Iterator[dict[str, str]]:
     """One verdict per claim and source."""
     records = {(row["name"], row["source"]): row for row in tests.to_dict("records")}
 
-    def rows(claim, source, judged):
+    def rows(claim: str, source: str, judged: tuple[str, str]) -> dict[str, str]:
         status, evidence = judged
         return {"claim": claim, "statement": verdicts.CLAIMS[claim], "source": source, "verdict": status} | {
             "evidence": evidence
@@ -247,7 +294,8 @@ def _claim_rows(tests, means, methods, alpha, margin):
         yield rows("C3", source, verdicts.claim_3(iccs))
     for source in methods:
         names = ("icc_pct_demyelinated", "mean_dice", "dice_vs_trivial")
-        yield rows("C4", source, verdicts.claim_4(*(records[name, source] for name in names), alpha))
+        icc, dice, gain = (records[name, source] for name in names)
+        yield rows("C4", source, verdicts.claim_4(icc, dice, gain, alpha))
     if REFERENCE_METHOD in methods:
         others = {m: records["lesion_mae_vs_refiner", m] for m in ("sketcher", "dnn2") if m in methods}
         yield rows("C5", REFERENCE_METHOD, verdicts.claim_5(others, alpha))

@@ -1,7 +1,10 @@
 """Every metric as a mean over subjects with its interval, and its difference to the refiner, paired by
 subject."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,7 +68,17 @@ METRICS = (
 METRIC = {metric.name: metric for metric in METRICS}
 
 
-def summarise(paths, output, sidecar, *, methods, k, bootstrap, alpha, seed):
+def summarise(
+    paths: Mapping[str, str | Path],
+    output: str | Path,
+    sidecar: str | Path,
+    *,
+    methods: Sequence[str],
+    k: float,
+    bootstrap: int,
+    alpha: float,
+    seed: int,
+) -> pd.DataFrame:
     """Summarise the gathered tables of all scans.
 
     Parameters
@@ -83,7 +96,7 @@ def summarise(paths, output, sidecar, *, methods, k, bootstrap, alpha, seed):
     pandas.DataFrame : :data:`COLUMNS`, one row per method, metric and (for demyelination) k
     """
     tables = {name: read_scores(path) for name, path in paths.items()}
-    options = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
+    options: dict[str, Any] = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
     summary = summarise_tables(tables, methods=methods, **options)
     write_table(summary, output)
     parameters = {"k": k, "reference_method": REFERENCE_METHOD} | options
@@ -93,7 +106,7 @@ def summarise(paths, output, sidecar, *, methods, k, bootstrap, alpha, seed):
     return summary
 
 
-def read_scores(path):
+def read_scores(path: str | Path) -> pd.DataFrame:
     """A gathered table: names as text, scores as numbers."""
     names = {
         "method",
@@ -112,7 +125,9 @@ def read_scores(path):
     return read_table(path, numeric=[column for column in header.columns if column not in names])
 
 
-def summarise_tables(tables, *, methods, draws, seed, alpha):
+def summarise_tables(
+    tables: Mapping[str, pd.DataFrame], *, methods: Sequence[str], draws: int, seed: int, alpha: float
+) -> pd.DataFrame:
     """As :func:`summarise`, from and to tables in memory.
 
     Raises
@@ -140,7 +155,7 @@ def summarise_tables(tables, *, methods, draws, seed, alpha):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def subject_values(metric, tables):
+def subject_values(metric: Metric, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One value per method, subject and k: the mean over the subject's scans.
 
     Trivial Dice counts only where Dice exists: a patient with two empty masks has none, and leaving that
@@ -174,7 +189,7 @@ def subject_values(metric, tables):
     return values.groupby(keys, dropna=False).mean().rename("value").reset_index()
 
 
-def metric_values(name, tables, k):
+def metric_values(name: str, tables: Mapping[str, pd.DataFrame], k: float) -> pd.DataFrame:
     """Values of one metric, by its name, at one k: subjects as rows, methods as columns."""
     metric = METRIC[name]
     values = subject_values(metric, tables)
@@ -183,11 +198,13 @@ def metric_values(name, tables, k):
     return values.pivot(index="subject", columns="method", values="value").sort_index()
 
 
-def _mean_rows(metric, k, wide, methods, **options):
+def _mean_rows(
+    metric: Metric, k: float, wide: pd.DataFrame, methods: Sequence[str], **options: Any
+) -> list[dict[str, Any]]:
     """Rows of one metric; ``wide`` has subjects as rows and methods as columns."""
     rows = []
     for method in methods:
-        row = {"method": method, "metric": metric.name, "k": k, "n": 0, "note": None}
+        row: dict[str, Any] = {"method": method, "metric": metric.name, "k": k, "n": 0, "note": None}
         if method not in wide:
             rows.append(row | {"note": "no subject with a value"})
             continue
@@ -201,7 +218,7 @@ def _mean_rows(metric, k, wide, methods, **options):
     return rows
 
 
-def _why_missing(n, total):
+def _why_missing(n: int, total: int) -> str | None:
     """Reason why a row, or some of its subjects, has no value."""
     notes = []
     if n < total:
@@ -212,7 +229,9 @@ def _why_missing(n, total):
     return "; ".join(notes) or None
 
 
-def _lesion_rows(metric, lesions, methods, *, draws, seed, alpha):
+def _lesion_rows(
+    metric: Metric, lesions: pd.DataFrame, methods: Sequence[str], *, draws: int, seed: int, alpha: float
+) -> list[dict[str, Any]]:
     """Calibration slope (predicted on true mean DVR of each lesion) or Pearson r; subjects are resampled."""
     which = ("slope", "r").index(metric.column)
     estimates, replicates, sizes = {}, {}, {}
@@ -229,7 +248,13 @@ def _lesion_rows(metric, lesions, methods, *, draws, seed, alpha):
     rows = []
     for method in methods:
         n, count = sizes[method]
-        row = {"method": method, "metric": metric.name, "k": np.nan, "mean": estimates[method], "n": n}
+        row: dict[str, Any] = {
+            "method": method,
+            "metric": metric.name,
+            "k": np.nan,
+            "mean": estimates[method],
+            "n": n,
+        }
         row["ci_low"], row["ci_high"] = interval(replicates[method], n, alpha)
         if method != REFERENCE_METHOD and n and sizes.get(REFERENCE_METHOD, (0, 0)) == (n, count):
             row["diff_to_refiner"] = estimates[method] - estimates[REFERENCE_METHOD]

@@ -3,6 +3,11 @@
 The other reference of healthy white matter, other widths of the perilesional shell, and lesions of every size.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from myelosketch.evaluation.demyelination import reference_of, score_demyelination
@@ -10,11 +15,21 @@ from myelosketch.evaluation.masks import scorable_labels
 from myelosketch.imaging.regions import label_regions
 from myelosketch.io.names import REGION_CODES
 
+if TYPE_CHECKING:
+    from myelosketch.io.volumes import Volume
+
 THRESHOLDED = ("dice", "trivial_dice", "mcc", "pct_true", "pct_pred")
 WHITE_MATTER = ("nawm_mae", "nawm_mean_true", "nawm_mean_pred")
 
 
-def white_matter_masks(fractions, measured, widths, *, threshold, white_erosion_mm):
+def white_matter_masks(
+    fractions: Mapping[str, np.ndarray],
+    measured: Volume,
+    widths: Iterable[float],
+    *,
+    threshold: float,
+    white_erosion_mm: float,
+) -> dict[float, np.ndarray]:
     """Normal-appearing or healthy white matter for each width of the perilesional shell.
 
     Parameters
@@ -28,8 +43,8 @@ def white_matter_masks(fractions, measured, widths, *, threshold, white_erosion_
     -------
     dict : width -> boolean array (x, y, z)
     """
-    parts = {name: fractions[name] for name in ("brain", "white", "lesion")}
-    options = {"threshold": threshold, "white_erosion_mm": white_erosion_mm}
+    parts: dict[str, Any] = {name: fractions[name] for name in ("brain", "white", "lesion")}
+    options: dict[str, Any] = {"threshold": threshold, "white_erosion_mm": white_erosion_mm}
     masks = {}
     for width in widths:
         labels, _ = label_regions(**parts, voxel_size=measured.voxel_size, perilesional_mm=width, **options)
@@ -49,14 +64,22 @@ class Variants:
     k : float
     """
 
-    def __init__(self, measured, lesion, references, white_matter, *, k):
+    def __init__(
+        self,
+        measured: np.ndarray,
+        lesion: np.ndarray,
+        references: Mapping[str, Mapping[str, Any]],
+        white_matter: Mapping[float, np.ndarray],
+        *,
+        k: float,
+    ) -> None:
         self.measured = measured
         self.lesion = lesion
         self.references = {name: reference_of(found, lesion) for name, found in references.items()}
         self.white_matter = white_matter
         self.k = k
 
-    def score(self, predicted, *, patient):
+    def score(self, predicted: np.ndarray, *, patient: bool) -> list[dict[str, Any]]:
         """Rows of one predicted map.
 
         Parameters
@@ -83,7 +106,7 @@ class Variants:
         return rows
 
 
-def _rows(axis, value, metrics, scores):
+def _rows(axis: str, value: str, metrics: Sequence[str], scores: Sequence[float]) -> list[dict[str, Any]]:
     return [
         {"axis": axis, "value": value, "metric": metric, "score": score}
         for metric, score in zip(metrics, scores, strict=True)

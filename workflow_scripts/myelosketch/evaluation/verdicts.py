@@ -4,6 +4,9 @@ A claim of the paper *holds*, *does not hold* or is *not decided* by the data at
 and for every prediction on its own. The rules are ours; each verdict carries the numbers it rests on.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 CLAIMS = {
@@ -22,34 +25,36 @@ MIN_SPREAD = 0.5
 PAPER_P = 0.0001
 
 
-def known(row):
+def known(row: Mapping[str, Any] | None) -> bool:
     """Whether a test gave a p."""
     return row is not None and np.isfinite(row["p"])
 
 
-def significant(row, alpha):
+def significant(row: Mapping[str, Any], alpha: float) -> bool:
     """Whether the adjusted p is below alpha."""
     return known(row) and row["p_adjusted"] < alpha
 
 
-def number(value, digits=3):
+def number(value: float, digits: int = 3) -> str:
     """A value for a sentence; n/a if there is none."""
     # adding zero turns "-0.00" into "0.00"
     return f"{round(value, digits) + 0.0:.{digits}f}" if np.isfinite(value) else "n/a"
 
 
-def p_text(value):
+def p_text(value: float) -> str:
     """A p for a sentence."""
     return "p < 0.0001" if value < PAPER_P else f"p = {value:.2g}"
 
 
-def with_interval(row, digits=3):
+def with_interval(row: Mapping[str, Any], digits: int = 3) -> str:
     """Estimate and interval for a sentence."""
     low, high = number(row["ci_low"], digits), number(row["ci_high"], digits)
     return f"{number(row['estimate'], digits)} [{low}, {high}]"
 
 
-def difference_verdict(row, alpha, lower="lower", higher="higher"):
+def difference_verdict(
+    row: Mapping[str, Any], alpha: float, lower: str = "lower", higher: str = "higher"
+) -> str:
     """Sentence on a difference: which way, or that none was found."""
     if not known(row):
         return f"n/a: {row['note']}"
@@ -58,7 +63,7 @@ def difference_verdict(row, alpha, lower="lower", higher="higher"):
     return f"significantly {lower if row['estimate'] < 0 else higher}"
 
 
-def equivalence_verdict(row, alpha, margin):
+def equivalence_verdict(row: Mapping[str, Any], alpha: float, margin: float) -> str:
     """Sentence on an equivalence test."""
     if not known(row):
         return f"n/a: {row['note']}"
@@ -66,7 +71,7 @@ def equivalence_verdict(row, alpha, margin):
     return f"equivalent {within}" if significant(row, alpha) else f"equivalence {within} not shown"
 
 
-def icc_verdict(row):
+def icc_verdict(row: Mapping[str, Any]) -> str:
     """Sentence on an ICC, judged by its interval."""
     if not np.isfinite(row["estimate"]):
         return f"n/a: {row['note']}"
@@ -77,7 +82,7 @@ def icc_verdict(row):
     return f"not decided (the interval holds {GOOD_ICC})"
 
 
-def comparison_verdict(row, alpha, better):
+def comparison_verdict(row: Mapping[str, Any], alpha: float, better: str) -> str:
     """Sentence on another method minus the refiner, for a metric of which ``better`` is lower or higher."""
     if not known(row):
         return f"n/a: {row['note']}"
@@ -86,7 +91,13 @@ def comparison_verdict(row, alpha, better):
     return "refiner better" if (row["estimate"] > 0) == (better == "lower") else "refiner worse"
 
 
-def claim_1(difference, equivalent, alpha, margin, spread=1.0):
+def claim_1(
+    difference: Mapping[str, Any],
+    equivalent: Mapping[str, Any],
+    alpha: float,
+    margin: float,
+    spread: float = 1.0,
+) -> tuple[str, str]:
     """Verdict on C1: equivalence is what the claim needs; a missing difference alone decides nothing.
 
     ``spread`` is the SD between subjects of the source's white-matter means over that of the PET. Below
@@ -108,7 +119,7 @@ def claim_1(difference, equivalent, alpha, margin, spread=1.0):
     return UNDECIDED, text + ", not shown: neither different nor equivalent by these data"
 
 
-def claim_2(row, alpha):
+def claim_2(row: Mapping[str, Any], alpha: float) -> tuple[str, str]:
     """Verdict on C2: a significant difference in the direction of the claim."""
     if not known(row):
         return MISSING, str(row["note"])
@@ -119,7 +130,7 @@ def claim_2(row, alpha):
     return (HOLDS if row["estimate"] < 0 else FAILS), text
 
 
-def claim_3(rows):
+def claim_3(rows: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
     """Verdict on C3: good agreement in white matter and in lesions; ``rows`` maps a region to its ICC row."""
     missing = [f"{region}: {row['note']}" for region, row in rows.items() if not np.isfinite(row["estimate"])]
     if missing:
@@ -129,7 +140,9 @@ def claim_3(rows):
     return _all_must_hold([_icc_status(verdict) for verdict in verdicts]), text
 
 
-def claim_4(icc, dice, gain, alpha):
+def claim_4(
+    icc: Mapping[str, Any], dice: Mapping[str, Any], gain: Mapping[str, Any], alpha: float
+) -> tuple[str, str]:
     """Verdict on C4: good agreement of the percentages, and a Dice above that of calling every voxel."""
     if not np.isfinite(icc["estimate"]) or not np.isfinite(dice["estimate"]):
         return MISSING, str(icc["note"] or dice["note"])
@@ -141,7 +154,7 @@ def claim_4(icc, dice, gain, alpha):
     return _all_must_hold([_icc_status(icc_verdict(icc)), beyond]), text
 
 
-def claim_5(rows, alpha):
+def claim_5(rows: Mapping[str, Mapping[str, Any]], alpha: float) -> tuple[str, str]:
     """Verdict on C5 by lesion MAE; ``rows`` maps ``sketcher`` and ``dnn2``, where they ran, to their tests.
 
     Each row is the other method minus the refiner, so a positive estimate favours the refiner.
@@ -159,11 +172,11 @@ def claim_5(rows, alpha):
     return _all_must_hold(status), "; ".join(parts + missing)
 
 
-def _icc_status(verdict):
+def _icc_status(verdict: str) -> str:
     return {"good": HOLDS, "less": FAILS}.get(verdict.split()[0], UNDECIDED)
 
 
-def _all_must_hold(status):
+def _all_must_hold(status: Sequence[str]) -> str:
     if FAILS in status:
         return FAILS
     return UNDECIDED if UNDECIDED in status else HOLDS

@@ -4,7 +4,10 @@ Everything is computed inside the brain only. PSNR and SSIM use one fixed range 
 method, because with a range taken from each image a map with one bright voxel would score better (ours).
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from myelosketch.evaluation.masks import REGIONS, region_masks
@@ -19,7 +22,7 @@ SSIM_K1 = 0.01
 SSIM_K2 = 0.03
 
 
-def region_errors(predicted, measured, *, data_range):
+def region_errors(predicted: ArrayLike, measured: ArrayLike, *, data_range: float) -> dict[str, float]:
     """Errors over the voxels of one region.
 
     Parameters
@@ -49,7 +52,7 @@ def region_errors(predicted, measured, *, data_range):
     } | regression(predicted, measured)
 
 
-def regression(predicted, measured):
+def regression(predicted: np.ndarray, measured: np.ndarray) -> dict[str, float]:
     """Least squares of predicted on measured: 1 and 0 for a perfect map, a slope near 0 for one that says nothing.
 
     Noise of the measurement flattens the slope too; the ceiling ``rescan`` shows by how much.
@@ -68,7 +71,7 @@ def regression(predicted, measured):
     return {"slope": slope, "intercept": float(predicted.mean() - slope * measured.mean())}
 
 
-def pearson(first, second):
+def pearson(first: ArrayLike, second: ArrayLike) -> float:
     """Pearson correlation; NaN for fewer than two values or where one side is constant up to rounding.
 
     Parameters
@@ -91,7 +94,7 @@ def pearson(first, second):
     return float(np.clip((a @ b) / np.sqrt((a @ a) * (b @ b)), -1, 1))
 
 
-def _constant(centred, values):
+def _constant(centred: np.ndarray, values: np.ndarray) -> bool:
     return np.abs(centred).max() <= 1e-6 * max(1.0, float(np.abs(values).max()))
 
 
@@ -110,7 +113,7 @@ class BrainSSIM:
     data_range : float, width of the fixed range of DVR
     """
 
-    def __init__(self, measured, brain, *, data_range):
+    def __init__(self, measured: np.ndarray, brain: np.ndarray, *, data_range: float) -> None:
         self.shape = brain.shape
         self.c1 = (SSIM_K1 * data_range) ** 2
         self.c2 = (SSIM_K2 * data_range) ** 2
@@ -121,10 +124,10 @@ class BrainSSIM:
         self.mean = self._local_mean(self.measured)
         self.variance = self._local_mean(self.measured**2) - self.mean**2
 
-    def _local_mean(self, values):
+    def _local_mean(self, values: np.ndarray) -> np.ndarray:
         return _smooth(values) / self.share
 
-    def map(self, predicted):
+    def map(self, predicted: np.ndarray) -> np.ndarray:
         """SSIM of every brain voxel.
 
         Parameters
@@ -146,11 +149,11 @@ class BrainSSIM:
         return result
 
 
-def _smooth(values):
+def _smooth(values: np.ndarray) -> np.ndarray:
     return ndimage.gaussian_filter(values, SSIM_SIGMA_VOXELS, radius=SSIM_RADIUS_VOXELS, mode="constant")
 
 
-def _bounding_box(mask):
+def _bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
     """Smallest box that holds the mask; an empty mask gives an empty box."""
     found = ndimage.find_objects(mask.astype(np.uint8))
     return found[0] if found else tuple(slice(0, 0) for _ in mask.shape)
@@ -166,13 +169,13 @@ class VoxelwiseScorer:
     data_range : float, width of the fixed range of DVR for PSNR and SSIM
     """
 
-    def __init__(self, measured, labels, *, data_range):
+    def __init__(self, measured: np.ndarray, labels: np.ndarray, *, data_range: float) -> None:
         self.measured = measured
         self.data_range = data_range
         self.masks = region_masks(labels)
         self.similarity = BrainSSIM(measured, self.masks["brain"], data_range=data_range)
 
-    def score(self, predicted):
+    def score(self, predicted: np.ndarray) -> list[dict[str, Any]]:
         """One row per region, in the order brain, lesion, nawm, other.
 
         Parameters
@@ -189,6 +192,8 @@ class VoxelwiseScorer:
         for region in REGIONS:
             mask = self.masks[region]
             row = region_errors(predicted[mask], self.measured[mask], data_range=self.data_range)
-            row["ssim"] = float(similarity[mask].mean()) if row["n_voxels"] else np.nan
+            row["ssim"] = (
+                float(similarity[mask].mean()) if similarity is not None and row["n_voxels"] else np.nan
+            )
             rows.append({"region": region} | {name: row[name] for name in COLUMNS})
         return rows

@@ -1,5 +1,6 @@
 """The three regions of the refiner's loss and of every score, as one label map on petref."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,14 @@ from myelosketch.io.volumes import Volume, save_volume
 MOST_LESION = 0.5
 
 
-def make_regions(fractions, outputs, *, threshold, perilesional_mm, white_erosion_mm):
+def make_regions(
+    fractions: str | Path,
+    outputs: Mapping[str, str | Path],
+    *,
+    threshold: float,
+    perilesional_mm: float,
+    white_erosion_mm: float,
+) -> pd.DataFrame:
     """Write the label map of one scan and its table of volumes.
 
     Parameters
@@ -58,7 +66,16 @@ def make_regions(fractions, outputs, *, threshold, perilesional_mm, white_erosio
     return table
 
 
-def label_regions(*, brain, white, lesion, voxel_size, threshold, perilesional_mm, white_erosion_mm=0.0):
+def label_regions(
+    *,
+    brain: np.ndarray,
+    white: np.ndarray,
+    lesion: np.ndarray,
+    voxel_size: np.ndarray,
+    threshold: float,
+    perilesional_mm: float,
+    white_erosion_mm: float = 0.0,
+) -> tuple[np.ndarray, dict[str, int]]:
     """Label each voxel: 0 outside, 1 other, 2 normal-appearing or healthy white matter, 3 lesion.
 
     Distances are from the centre of a voxel to the centre of the nearest voxel of the other kind, so that one smaller
@@ -95,7 +112,7 @@ def label_regions(*, brain, white, lesion, voxel_size, threshold, perilesional_m
     return labels, moved
 
 
-def within(mask, distance, voxel_size):
+def within(mask: np.ndarray, distance: float, voxel_size: np.ndarray) -> np.ndarray:
     """Voxels whose centre lies within a distance (mm) of the centre of a voxel of the mask; none for 0.
 
     Returns
@@ -107,7 +124,7 @@ def within(mask, distance, voxel_size):
     return distance_transform_edt(~mask, sampling=voxel_size) <= distance + 1e-6
 
 
-def region_volumes(labels, moved, voxel_volume):
+def region_volumes(labels: np.ndarray, moved: Mapping[str, int], voxel_volume: float) -> pd.DataFrame:
     """Voxels and millilitres per region, and how many voxels each step moved into it.
 
     Parameters
@@ -135,7 +152,7 @@ def region_volumes(labels, moved, voxel_volume):
     return pd.DataFrame(rows)
 
 
-def check_volumes(table, name):
+def check_volumes(table: pd.DataFrame, name: str) -> None:
     """A scan needs a brain, and white matter that is not all lesion.
 
     Parameters
@@ -170,7 +187,7 @@ def check_volumes(table, name):
         )
 
 
-def gather_volumes(paths, groups, out):
+def gather_volumes(paths: Iterable[str | Path], groups: Mapping[str, str], out: str | Path) -> None:
     """One table of all scans' regions: scan, group, region, n_voxels, volume_ml, lesion_source.
 
     Parameters

@@ -1,5 +1,8 @@
 """The image of a dynamic PET that carries the anatomy: mean of its early frames, when the tracer shows blood flow."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import numpy as np
 
 from myelosketch.errors import InputError
@@ -13,7 +16,15 @@ from myelosketch.io.volumes import save_volume
 MOST_MOTION_MM = 3.0
 
 
-def average_early_frames(inputs, out, *, window_min, t_star_min, motion, seed):
+def average_early_frames(
+    inputs: Mapping[str, str | Path],
+    out: str | Path,
+    *,
+    window_min: Sequence[float],
+    t_star_min: float,
+    motion: str,
+    seed: int,
+) -> None:
     """Mean of the early frames, weighted by their durations, on the grid of the PET and in the place of its DVR.
 
     The DVR comes from the late frames. If the head has moved between, the early mean lies elsewhere: the way from the
@@ -70,7 +81,9 @@ def average_early_frames(inputs, out, *, window_min, t_star_min, motion, seed):
     save_volume(out, mean, series.affine, sidecar=sidecar)
 
 
-def early_frames(starts, durations, window_min, name):
+def early_frames(
+    starts: np.ndarray, durations: np.ndarray, window_min: Sequence[float], name: str | Path
+) -> np.ndarray:
     """Frames whose middle lies in the window.
 
     Parameters
@@ -107,7 +120,9 @@ def early_frames(starts, durations, window_min, name):
     return chosen
 
 
-def follow_head(mean, late, affine, head, *, motion, seed):
+def follow_head(
+    mean: np.ndarray, late: np.ndarray, affine: np.ndarray, head: np.ndarray, *, motion: str, seed: int
+) -> tuple[np.ndarray, dict[str, float]]:
     """The early mean, moved to the late one if asked for, and how far apart their heads lie.
 
     Parameters

@@ -1,5 +1,9 @@
 """Distribution volume ratio (DVR) from dynamic PET and a reference region: Logan's plot, or the simplified model."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from scipy.signal import lfilter
 
@@ -22,7 +26,18 @@ BASIS_STEP_MIN = 1 / 60
 MIN_REFERENCE_VOXELS = 10
 
 
-def fit_dvr(inputs, out, *, model, t_star_min, k2_prime, reference, motion, seed, registration=None):
+def fit_dvr(
+    inputs: Mapping[str, str | Path],
+    out: str | Path,
+    *,
+    model: str,
+    t_star_min: float,
+    k2_prime: float | None,
+    reference: str,
+    motion: str,
+    seed: int,
+    registration: Mapping[str, Any] | None = None,
+) -> None:
     """DVR map of one dynamic PET, written with its sidecar.
 
     Parameters
@@ -83,7 +98,7 @@ def fit_dvr(inputs, out, *, model, t_star_min, k2_prime, reference, motion, seed
     save_volume(out, dvr, series.affine, sidecar=sidecar)
 
 
-def frame_mean(data, durations, chosen):
+def frame_mean(data: np.ndarray, durations: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Mean of some frames, weighted by their durations.
 
     Parameters
@@ -99,7 +114,14 @@ def frame_mean(data, durations, chosen):
     return np.average(data[..., chosen], axis=-1, weights=durations[chosen]).astype(np.float32)
 
 
-def reference_region(inputs, series, mean, reference, registration, seed):
+def reference_region(
+    inputs: Mapping[str, str | Path],
+    series: Volume,
+    mean: np.ndarray,
+    reference: str,
+    registration: Mapping[str, Any] | None,
+    seed: int,
+) -> np.ndarray:
     """Voxels of the PET grid whose mean is the reference curve.
 
     Returns
@@ -118,7 +140,7 @@ def reference_region(inputs, series, mean, reference, registration, seed):
         region, name = mask.data > 0, inputs["reference_mask"]
     else:
         anatomy = [inputs[name] for name in ("t1w", "brain", "tissue")]
-        region = reference_from_tissue(frame, *anatomy, registration=registration, seed=seed)
+        region = reference_from_tissue(frame, *anatomy, registration=registration or {}, seed=seed)
         name = f"The grey matter of {inputs['t1w']} on the PET grid"
     if region.sum() < MIN_REFERENCE_VOXELS:
         raise InputError(
@@ -128,7 +150,16 @@ def reference_region(inputs, series, mean, reference, registration, seed):
     return region
 
 
-def follow_motion(data, affine, durations, late, head, *, motion, seed):
+def follow_motion(
+    data: np.ndarray,
+    affine: np.ndarray,
+    durations: np.ndarray,
+    late: np.ndarray,
+    head: np.ndarray,
+    *,
+    motion: str,
+    seed: int,
+) -> dict[str, Any]:
     """Motion of the late frames against their mean; corrected in place if asked for.
 
     Frames before t* are left where they are: their contrast is that of blood flow, and a registration to the late
@@ -144,7 +175,7 @@ def follow_motion(data, affine, durations, late, head, *, motion, seed):
     names = [f"frame {index} of the PET" for index in frames]
     if motion == "correct":
         part = data[..., frames]
-        settings = {"kind": "rigid", "seed": seed, "mask": head, "names": names}
+        settings: dict[str, Any] = {"kind": "rigid", "seed": seed, "mask": head, "names": names}
         matrices = align_volumes(part, mean, affine, **settings)
         data[..., frames] = part
     else:
@@ -155,7 +186,7 @@ def follow_motion(data, affine, durations, late, head, *, motion, seed):
     return {"Frames": frames, **motion_summary(matrices, affine, head)}
 
 
-def integrals(curves, durations):
+def integrals(curves: np.ndarray, durations: np.ndarray) -> np.ndarray:
     """Integral of each curve from the injection to the middle of each frame.
 
     Parameters
@@ -171,7 +202,15 @@ def integrals(curves, durations):
     return np.cumsum(areas, axis=-1) - areas / 2
 
 
-def logan_dvr(curves, reference, *, starts, durations, t_star, k2_prime=None):
+def logan_dvr(
+    curves: np.ndarray,
+    reference: np.ndarray,
+    *,
+    starts: np.ndarray,
+    durations: np.ndarray,
+    t_star: float,
+    k2_prime: float | None = None,
+) -> np.ndarray:
     """DVR as the slope of the reference plot (Logan et al., J Cereb Blood Flow Metab 1996).
 
     Integral of the voxel over its activity against that of the reference (plus its activity / k2') over the voxel's
@@ -191,7 +230,7 @@ def logan_dvr(curves, reference, *, starts, durations, t_star, k2_prime=None):
     """
     late = starts >= t_star
     tissue = curves[:, late]
-    usable = (tissue > 0).all(axis=1)
+    usable = np.all(tissue > 0, axis=1)
     tissue = np.where(usable[:, None], tissue, 1.0)
     area = integrals(reference, durations)[late]
     if k2_prime:
@@ -204,7 +243,9 @@ def logan_dvr(curves, reference, *, starts, durations, t_star, k2_prime=None):
     return np.where(usable, slope, np.nan)
 
 
-def srtm_dvr(curves, reference, *, starts, durations):
+def srtm_dvr(
+    curves: np.ndarray, reference: np.ndarray, *, starts: np.ndarray, durations: np.ndarray
+) -> np.ndarray:
     """DVR of the simplified reference tissue model by basis functions (Gunn et al., NeuroImage 1997).
 
     C(t) = R1 Cr(t) + (k2 - R1 k2a) Cr(t) * exp(-k2a t), with k2a = k2 / DVR. For each k2a of a grid both factors
@@ -236,7 +277,9 @@ def srtm_dvr(curves, reference, *, starts, durations):
     return np.where((curves > 0).any(axis=1), dvr, np.nan)
 
 
-def basis_functions(reference, starts, durations):
+def basis_functions(
+    reference: np.ndarray, starts: np.ndarray, durations: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The reference curve convolved with exponentials, averaged over the frames.
 
     Parameters
@@ -264,7 +307,7 @@ def basis_functions(reference, starts, durations):
     return rates, basis
 
 
-def dvr_map(found, head):
+def dvr_map(found: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
     """DVR of the head's voxels as an image; what failed is 0, what is impossible is limited.
 
     Returns

@@ -1,6 +1,8 @@
 """Motion within one acquisition: each volume aligned to another one, gradients turned with the head."""
 
 import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 import ants
 import numpy as np
@@ -20,7 +22,7 @@ STILL_SHARE = 0.1
 MAX_MOTION_MM = 30.0
 
 
-def head_mask(data, share):
+def head_mask(data: np.ndarray, share: float) -> np.ndarray:
     """The largest connected part that is brighter than a share of the image's 99th percentile, holes filled.
 
     Parameters
@@ -38,7 +40,7 @@ def head_mask(data, share):
     return largest_part(data > share * np.percentile(positive, 99))
 
 
-def largest_part(mask):
+def largest_part(mask: np.ndarray) -> np.ndarray:
     """Largest connected part of a mask, with its holes filled."""
     parts, count = label(mask)
     if count == 0:
@@ -46,7 +48,16 @@ def largest_part(mask):
     return binary_fill_holes(parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]))
 
 
-def find_motion(fixed, moving, affine, *, kind, seed, mask=None, name="volume"):
+def find_motion(
+    fixed: np.ndarray,
+    moving: np.ndarray,
+    affine: np.ndarray,
+    *,
+    kind: str,
+    seed: int,
+    mask: np.ndarray | None = None,
+    name: str = "volume",
+) -> np.ndarray:
     """Where the head of one volume lies in another, by ANTs (mutual information), started from no motion.
 
     Parameters
@@ -67,23 +78,22 @@ def find_motion(fixed, moving, affine, *, kind, seed, mask=None, name="volume"):
     InputError : no solution
     """
     make_repeatable(seed)
-    fixed, moving = to_ants(Volume(fixed, affine)), to_ants(Volume(moving, affine))
-    if mask is not None:
-        mask = fixed.new_image_like(mask.astype(np.float32))
-    factors = [max(1, round(level / min(fixed.spacing))) for level in LEVELS_MM]
+    target, source = to_ants(Volume(fixed, affine)), to_ants(Volume(moving, affine))
+    looked_at = None if mask is None else target.new_image_like(mask.astype(np.float32))
+    factors = [max(1, round(level / min(target.spacing))) for level in LEVELS_MM]
     with tempfile.TemporaryDirectory() as folder:
         try:
             result = ants.registration(
-                fixed=fixed,
-                moving=moving,
+                fixed=target,
+                moving=source,
                 type_of_transform=kind.capitalize(),
                 initial_transform="Identity",
-                mask=mask,
+                mask=looked_at,
                 aff_metric="mattes",
                 aff_random_sampling_rate=SAMPLING,
                 aff_iterations=ITERATIONS,
                 aff_shrink_factors=tuple(factors),
-                aff_smoothing_sigmas=tuple(factor * min(fixed.spacing) / 2 for factor in factors),
+                aff_smoothing_sigmas=tuple(factor * min(target.spacing) / 2 for factor in factors),
                 smoothing_in_mm=True,
                 outprefix=f"{folder}/",
             )
@@ -95,7 +105,7 @@ def find_motion(fixed, moving, affine, *, kind, seed, mask=None, name="volume"):
             ) from error
 
 
-def displacement(matrix, affine, mask):
+def displacement(matrix: np.ndarray, affine: np.ndarray, mask: np.ndarray) -> float:
     """Mean distance that a transform moves the voxels of a mask, mm.
 
     Parameters
@@ -113,18 +123,18 @@ def displacement(matrix, affine, mask):
     return float(np.linalg.norm(moved - points, axis=1).mean()) if len(points) else 0.0
 
 
-def rotation_degrees(matrix):
+def rotation_degrees(matrix: np.ndarray) -> float:
     """Angle of the rotation in a transform, degrees."""
     return float(np.degrees(np.arccos(np.clip((np.trace(rotation_part(matrix)) - 1) / 2, -1, 1))))
 
 
-def rotation_part(matrix):
+def rotation_part(matrix: np.ndarray) -> np.ndarray:
     """Rotation nearest to a transform (polar decomposition), (3, 3)."""
     left, _, right = np.linalg.svd(matrix[:3, :3])
     return left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
 
 
-def resample(data, affine, matrix):
+def resample(data: np.ndarray, affine: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """A volume seen from the head it was aligned to: one cubic interpolation, never below the lowest value.
 
     Parameters
@@ -142,7 +152,16 @@ def resample(data, affine, matrix):
     return np.maximum(moved, min(float(data.min()), 0.0)).astype(np.float32)
 
 
-def align_volumes(series, fixed, affine, *, kind, seed, mask, names):
+def align_volumes(
+    series: np.ndarray,
+    fixed: np.ndarray,
+    affine: np.ndarray,
+    *,
+    kind: str,
+    seed: int,
+    mask: np.ndarray,
+    names: Sequence[str],
+) -> list[np.ndarray]:
     """Align the volumes of a series, in place, to one image.
 
     Parameters
@@ -180,7 +199,7 @@ def align_volumes(series, fixed, affine, *, kind, seed, mask, names):
     return matrices
 
 
-def rotate_gradients(bvecs, affine, matrices):
+def rotate_gradients(bvecs: np.ndarray, affine: np.ndarray, matrices: Sequence[np.ndarray]) -> np.ndarray:
     """Gradient directions as the aligned head sees them.
 
     FSL stores directions along the image's axes, with x mirrored where the affine's determinant is positive. In the
@@ -205,7 +224,7 @@ def rotate_gradients(bvecs, affine, matrices):
     return np.array(turned).reshape(-1, 3)
 
 
-def motion_summary(matrices, affine, mask):
+def motion_summary(matrices: Sequence[np.ndarray], affine: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
     """What a sidecar tells about motion: mm and degrees of every volume, and the largest."""
     moved = [round(displacement(matrix, affine, mask), 3) for matrix in matrices]
     turned = [round(rotation_degrees(matrix), 3) for matrix in matrices]

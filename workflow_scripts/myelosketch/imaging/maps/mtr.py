@@ -1,5 +1,7 @@
 """Magnetisation transfer ratio from the images with and without the saturation pulse."""
 
+from pathlib import Path
+
 import numpy as np
 
 from myelosketch.errors import InputError
@@ -12,7 +14,9 @@ from myelosketch.io.volumes import check_same_grid, load_volume, save_volume
 LEAST_VALUE = 0.01
 
 
-def compute_mtr(mt_on, mt_off, out, *, align, noise_share, seed):
+def compute_mtr(
+    mt_on: str | Path, mt_off: str | Path, out: str | Path, *, align: bool, noise_share: float, seed: int
+) -> None:
     """MTR of one scan, written with its sidecar.
 
     Parameters
@@ -41,10 +45,10 @@ def compute_mtr(mt_on, mt_off, out, *, align, noise_share, seed):
         matrices = align_volumes(
             series, off.data, off.affine, kind="rigid", seed=seed, mask=head, names=[str(mt_on)]
         )
-        on, moved = series[..., 0], motion_summary(matrices, off.affine, head)
+        aligned, moved = series[..., 0], motion_summary(matrices, off.affine, head)
     else:
-        on = on.data
-    ratio, counts = magnetisation_transfer_ratio(on, off.data, head & ~bad, noise_share)
+        aligned = on.data
+    ratio, counts = magnetisation_transfer_ratio(aligned, off.data, head & ~bad, noise_share)
     sidecar = provenance(
         sources=[mt_on, mt_off],
         parameters={"align": align, "noise_share": noise_share, "seed": seed},
@@ -55,7 +59,9 @@ def compute_mtr(mt_on, mt_off, out, *, align, noise_share, seed):
     save_volume(out, ratio, off.affine, sidecar=sidecar)
 
 
-def magnetisation_transfer_ratio(on, off, head, noise_share):
+def magnetisation_transfer_ratio(
+    on: np.ndarray, off: np.ndarray, head: np.ndarray, noise_share: float
+) -> tuple[np.ndarray, dict[str, int]]:
     """100 (off - on) / off inside the head, where there is signal.
 
     Parameters

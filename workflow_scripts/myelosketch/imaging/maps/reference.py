@@ -1,6 +1,9 @@
 """Reference region of the DVR: grey matter of the segmented T1w image, on the PET grid."""
 
 import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +17,15 @@ from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 LEAST_SHARE = 0.8
 
 
-def reference_from_tissue(mean, t1w, brain, tissue, *, registration, seed):
+def reference_from_tissue(
+    mean: Volume,
+    t1w: str | Path,
+    brain: str | Path,
+    tissue: str | Path,
+    *,
+    registration: Mapping[str, Any],
+    seed: int,
+) -> np.ndarray:
     """PET voxels that grey matter fills.
 
     Parameters

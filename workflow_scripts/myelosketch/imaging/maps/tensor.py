@@ -1,6 +1,9 @@
 """From diffusion images to FA, RD, AD and MD: denoised, aligned and fitted (weighted least squares, dipy)."""
 
 import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +32,17 @@ MAX_DIFFUSIVITY = 6.0  # 1e-3 mm2/s
 LEAST_VALUE = 1e-4
 
 
-def fit_tensor(inputs, outputs, *, denoise, motion, b_max, b0_threshold, seed, mask=None):
+def fit_tensor(
+    inputs: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
+    *,
+    denoise: str,
+    motion: str,
+    b_max: float,
+    b0_threshold: float,
+    seed: int,
+    mask: str | Path | None = None,
+) -> None:
     """Fit a tensor to one diffusion series and write its maps.
 
     Parameters
@@ -63,7 +76,13 @@ def fit_tensor(inputs, outputs, *, denoise, motion, b_max, b0_threshold, seed, m
         given = load_volume(mask)
         check_same_grid(Volume(data[..., 0], series.affine, series.path), given)
     b0, brain, bvecs, moved = align_series(
-        data, series.affine, bvecs, weighted, motion=motion, seed=seed, mask=given and given.data > 0
+        data,
+        series.affine,
+        bvecs,
+        weighted,
+        motion=motion,
+        seed=seed,
+        mask=None if given is None else given.data > 0,
     )
     maps, fit_counts = tensor_maps(data, bvals, bvecs, brain, b0_threshold=b0_threshold)
     sidecar = provenance(
@@ -83,7 +102,7 @@ def fit_tensor(inputs, outputs, *, denoise, motion, b_max, b0_threshold, seed, m
     save_volume(outputs["raw_b0"], b0, series.affine, sidecar=sidecar | {"Units": "arbitrary"})
 
 
-def clean_signal(data):
+def clean_signal(data: np.ndarray) -> dict[str, int]:
     """Set what cannot be a signal to 0, in place.
 
     Parameters
@@ -102,7 +121,7 @@ def clean_signal(data):
     return counts
 
 
-def denoise_series(data, bvals, *, method, b0_threshold):
+def denoise_series(data: np.ndarray, bvals: np.ndarray, *, method: str, b0_threshold: float) -> np.ndarray:
     """Remove thermal noise from a series, before any interpolation mixes it.
 
     Parameters
@@ -137,7 +156,16 @@ def denoise_series(data, bvals, *, method, b0_threshold):
     return np.maximum(np.nan_to_num(clean), 0).astype(np.float32)
 
 
-def align_series(data, affine, bvecs, weighted, *, motion, seed, mask=None):
+def align_series(
+    data: np.ndarray,
+    affine: np.ndarray,
+    bvecs: np.ndarray,
+    weighted: np.ndarray,
+    *,
+    motion: str,
+    seed: int,
+    mask: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     """Mean image without weighting, the brain on it, and all volumes aligned.
 
     Volumes without weighting are aligned to the first of them, the others to their own mean: registered to an
@@ -170,7 +198,7 @@ def align_series(data, affine, bvecs, weighted, *, motion, seed, mask=None):
     place = brain_mask(first) if mask is None else mask
     matrices = [np.eye(4) for _ in bvecs]
 
-    def align(indices, fixed, kind):
+    def align(indices: np.ndarray, fixed: np.ndarray, kind: str) -> None:
         part = data[..., indices]
         names = [f"volume {index} of the diffusion series" for index in indices]
         found = align_volumes(part, fixed, affine, kind=kind, seed=seed, mask=place, names=names)
@@ -186,7 +214,7 @@ def align_series(data, affine, bvecs, weighted, *, motion, seed, mask=None):
     return b0, brain, rotate_gradients(bvecs, affine, matrices), motion_summary(matrices, affine, brain)
 
 
-def brain_mask(b0):
+def brain_mask(b0: np.ndarray) -> np.ndarray:
     """The head on an unweighted image, by dipy's median filter and Otsu threshold.
 
     Raises
@@ -201,7 +229,9 @@ def brain_mask(b0):
     return mask
 
 
-def tensor_maps(data, bvals, bvecs, brain, *, b0_threshold):
+def tensor_maps(
+    data: np.ndarray, bvals: np.ndarray, bvecs: np.ndarray, brain: np.ndarray, *, b0_threshold: float
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     """FA, RD, AD and MD of a tensor fitted by weighted least squares to the logarithm of the signal.
 
     Parameters
