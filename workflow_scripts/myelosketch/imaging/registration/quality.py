@@ -238,4 +238,4 @@ def _unusable(row: dict[str, Any], problem: str) -> dict[str, Any]:
 
 def brain_only(head: Head, volume: Volume) -> bool:
     content = np.count_nonzero(volume.data) * volume.voxel_volume
-    return content <= BEYOND_BRAIN * np.count_nonzero(head.brain.data) * head.brain.voxel_volume
+    return bool(content <= BEYOND_BRAIN * np.count_nonzero(head.brain.data) * head.brain.voxel_volume)
