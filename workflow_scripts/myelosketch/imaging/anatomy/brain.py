@@ -49,11 +49,11 @@ class Head:
 
     image: Volume
     inside: np.ndarray
-    box: tuple
+    box: tuple[slice, ...]
     stripped: bool
 
 
-def prepare_head(whole, *, brain=None):
+def prepare_head(whole: Volume, *, brain: np.ndarray | None = None) -> Head:
     """Find the brain roughly, crop to it and correct the bias field.
 
     Parameters
@@ -91,7 +91,7 @@ def prepare_head(whole, *, brain=None):
     return Head(correct_bias(content, inside), inside, box, stripped)
 
 
-def rough_brain(head):
+def rough_brain(head: Volume) -> tuple[Volume, bool]:
     """The brain on coarse voxels: the largest body of soft tissue that narrow bridges do not join to others.
 
     Parameters
@@ -134,7 +134,7 @@ def rough_brain(head):
     return Volume(brain, coarse.affine), stripped
 
 
-def correct_bias(head, inside=None):
+def correct_bias(head: Volume, inside: np.ndarray | None = None) -> Volume:
     """N4 on a scale of about 0-1000, so that no later step depends on the scanner's units.
 
     Parameters
@@ -161,7 +161,9 @@ def correct_bias(head, inside=None):
     return Volume(from_ants(corrected).data, head.affine, head.path)
 
 
-def brain_mask(intensities, prior, voxel_size, *, inside=None):
+def brain_mask(
+    intensities: np.ndarray, prior: np.ndarray, voxel_size: np.ndarray, *, inside: np.ndarray | None = None
+) -> np.ndarray:
     """Brain of a T1w image: the placed template's brain and a margin, where there is signal.
 
     Parameters
@@ -194,7 +196,7 @@ def brain_mask(intensities, prior, voxel_size, *, inside=None):
     return _largest(brain)
 
 
-def _on_grid(coarse, target):
+def _on_grid(coarse: Volume, target: Volume) -> np.ndarray:
     """A coarse mask on the grid of ``target``, its edge interpolated."""
     mapping = np.linalg.inv(coarse.affine) @ target.affine
     share = affine_transform(
@@ -203,7 +205,7 @@ def _on_grid(coarse, target):
     return share > 0.5
 
 
-def _margin_box(mask, voxel_size):
+def _margin_box(mask: np.ndarray, voxel_size: np.ndarray) -> tuple[slice, ...]:
     """Slices around a mask with MARGIN_MM of room."""
     where = np.argwhere(mask)
     margin = np.ceil(MARGIN_MM / voxel_size).astype(int)
@@ -212,29 +214,29 @@ def _margin_box(mask, voxel_size):
     return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
 
 
-def _bounded(box, shape):
+def _bounded(box: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(slice(*part.indices(side)[:2]) for part, side in zip(box, shape, strict=True))
 
 
-def _eroded(mask, width, voxel_size):
+def _eroded(mask: np.ndarray, width: float, voxel_size: np.ndarray) -> np.ndarray:
     return distance_transform_edt(mask, sampling=voxel_size) > width
 
 
-def _grown(mask, width, voxel_size):
+def _grown(mask: np.ndarray, width: float, voxel_size: np.ndarray) -> np.ndarray:
     return distance_transform_edt(~mask, sampling=voxel_size) <= width if mask.any() else mask
 
 
-def _closed(mask, voxel_size):
+def _closed(mask: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
     padding = int(np.ceil(CLOSING_MM / voxel_size.min())) + 1
     grown = _grown(np.pad(mask, padding), CLOSING_MM, voxel_size)
     closed = _eroded(grown, CLOSING_MM, voxel_size)[(slice(padding, -padding),) * 3]
     return binary_fill_holes(closed | mask)
 
 
-def _largest(mask):
+def _largest(mask: np.ndarray) -> np.ndarray:
     parts, count = label(mask)
     return parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]) if count else mask
 
 
-def _name(volume):
+def _name(volume: Volume) -> str:
     return volume.path or "The T1w image"

@@ -5,6 +5,8 @@ standard deviations, and lies in white matter. Ours: a bias field taken from whi
 (hysteresis), and guards at the ventricles and at the cortex. docs/method.md names what it misses.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, label, map_coordinates
 
@@ -27,7 +29,17 @@ AROUND_MM, WHITE_AROUND = 3.0, 0.5
 LARGE_MM3 = 1000.0
 
 
-def find_lesions(flair, tissue, priors, voxel_size, *, seed_sd, grow_sd, min_mm3, rim_mm):
+def find_lesions(
+    flair: np.ndarray,
+    tissue: np.ndarray,
+    priors: Mapping[str, np.ndarray],
+    voxel_size: np.ndarray,
+    *,
+    seed_sd: float,
+    grow_sd: float,
+    min_mm3: float,
+    rim_mm: float,
+) -> np.ndarray:
     """Lesions of white matter that are bright on FLAIR.
 
     Parameters
@@ -76,7 +88,7 @@ def find_lesions(flair, tissue, priors, voxel_size, *, seed_sd, grow_sd, min_mm3
     return found
 
 
-def remove_bias(flair, white, voxel_size):
+def remove_bias(flair: np.ndarray, white: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
     """The image divided by a smooth field that makes white matter equally bright everywhere.
 
     Parameters
@@ -111,7 +123,9 @@ def remove_bias(flair, white, voxel_size):
     return flair / np.exp(full)
 
 
-def standardise(flair, tissue, csf, grey):
+def standardise(
+    flair: np.ndarray, tissue: np.ndarray, csf: np.ndarray, grey: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Brightness in robust standard deviations above the median of grey matter, and what is fluid.
 
     Parameters
@@ -140,14 +154,16 @@ def standardise(flair, tissue, csf, grey):
     return (flair - middle) / spread, (tissue == CSF) & (flair < (middle + dark) / 2)
 
 
-def ventricles(fluid, brain, voxel_size):
+def ventricles(fluid: np.ndarray, brain: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
     """Large bodies of fluid deep in the brain, as an array of bool."""
     padded = np.pad(brain, 1)
     depth = distance_transform_edt(padded, sampling=voxel_size)[1:-1, 1:-1, 1:-1]
     return _large(fluid & (depth > VENTRICLE_DEPTH_MM), VENTRICLE_MM3 / np.prod(voxel_size))
 
 
-def _surrounded_by_white(lesions, normal, white, voxel_size):
+def _surrounded_by_white(
+    lesions: np.ndarray, normal: np.ndarray, white: np.ndarray, voxel_size: np.ndarray
+) -> np.ndarray:
     """Lesions around which normal tissue is mostly white matter; the other ones are bright cortex.
 
     Parameters
@@ -169,7 +185,7 @@ def _surrounded_by_white(lesions, normal, white, voxel_size):
     return kept[parts]
 
 
-def _components_with(mask, seeds):
+def _components_with(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     """Connected parts of a mask that hold a seed."""
     parts, count = label(mask, TOUCHING)
     kept = np.zeros(count + 1, bool)
@@ -178,7 +194,7 @@ def _components_with(mask, seeds):
     return kept[parts]
 
 
-def _large(mask, voxels):
+def _large(mask: np.ndarray, voxels: float) -> np.ndarray:
     """Connected parts of a mask of at least this many voxels."""
     parts, _ = label(mask, TOUCHING)
     kept = np.bincount(parts.ravel()) >= voxels - 1e-6
@@ -186,17 +202,17 @@ def _large(mask, voxels):
     return kept[parts]
 
 
-def _distance(mask, voxel_size):
+def _distance(mask: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
     """Distance to a mask, mm; infinite without one."""
     return distance_transform_edt(~mask, sampling=voxel_size) if mask.any() else np.full(mask.shape, np.inf)
 
 
-def _median_and_sd(values):
+def _median_and_sd(values: np.ndarray) -> tuple[float, float]:
     middle = float(np.median(values))
     return middle, MAD_TO_SD * float(np.median(np.abs(values - middle)))
 
 
-def _brain_box(tissue):
+def _brain_box(tissue: np.ndarray) -> tuple[slice, ...]:
     """Slices around the brain; the whole grid if there is none."""
     where = np.argwhere(np.asarray(tissue) > 0)
     if not len(where):

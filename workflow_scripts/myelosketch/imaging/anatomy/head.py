@@ -1,12 +1,14 @@
 """A head in T1w space: brain, place of the template, lesions and tissue; the MRI maps are registered to it."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.anatomy.brain import MARGIN_MM, brain_mask, prepare_head
+from myelosketch.imaging.anatomy.brain import MARGIN_MM, Head, brain_mask, prepare_head
 from myelosketch.imaging.anatomy.flair import find_lesions
 from myelosketch.imaging.anatomy.lesions import inverse_of, place_lesions
 from myelosketch.imaging.anatomy.segmentation import read_segmentation, tissue_codes
@@ -24,7 +26,16 @@ OWNS = 0.5
 LARGEST_SHARE = 0.3
 
 
-def prepare_anatomy(inputs, outputs, *, tissue, lesions, registration, units=None, seed):
+def prepare_anatomy(
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    *,
+    tissue: Mapping[str, Any],
+    lesions: Mapping[str, Any],
+    registration: Mapping[str, Any],
+    units: Mapping[str, str] | None = None,
+    seed: int,
+) -> None:
     """Correct and segment one T1w image, register the MRI maps to it and bring the lesions to it.
 
     Parameters
@@ -65,7 +76,7 @@ def prepare_anatomy(inputs, outputs, *, tissue, lesions, registration, units=Non
         inputs, _only(head.image, brain), outputs, registration=registration, units=units, seed=seed
     )
 
-    def codes_with(lesion):
+    def codes_with(lesion: np.ndarray) -> np.ndarray:
         if given:
             codes = np.where(lesion & brain, TISSUE_CODES["white matter"], tissue_codes(given, head.box))
             check_tissue(codes, head.image)
@@ -103,16 +114,17 @@ def prepare_anatomy(inputs, outputs, *, tissue, lesions, registration, units=Non
         save_volume(outputs[key], full, whole.affine, sidecar=notes[key])
 
 
-def _only(volume, inside):
+def _only(volume: Volume, inside: np.ndarray) -> Volume:
     return Volume(np.where(inside, volume.data, 0).astype(np.float32), volume.affine, volume.path)
 
 
-def _brain(head, priors):
+def _brain(head: Head, priors: Mapping[str, np.ndarray]) -> np.ndarray:
     inside = None if head.stripped else head.inside
-    return brain_mask(head.image.data, sum(priors.values()), head.image.voxel_size, inside=inside)
+    total = sum(priors.values(), np.zeros(head.image.shape, np.float32))
+    return brain_mask(head.image.data, total, head.image.voxel_size, inside=inside)
 
 
-def _placed_lesions(inputs, outputs, t1w):
+def _placed_lesions(inputs: Mapping[str, Any], outputs: Mapping[str, str | Path], t1w: Volume) -> np.ndarray:
     """The user's lesions as a fraction on the T1w grid."""
     dwi = [outputs["xfm_dwi_to_t1w"], *([outputs["warp_dwi"]] if "warp_dwi" in outputs else [])]
     transforms = {"T1w": [], "dwi": dwi, "MTR": [outputs["xfm_mtr_to_t1w"]]}
@@ -124,7 +136,15 @@ def _placed_lesions(inputs, outputs, t1w):
         return place_lesions(inputs["lesion_mask"], space, t1w, transforms).data
 
 
-def _found_lesions(inputs, outputs, t1w, codes, priors, settings, seed):
+def _found_lesions(
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    t1w: Volume,
+    codes: np.ndarray,
+    priors: Mapping[str, np.ndarray],
+    settings: Mapping[str, Any],
+    seed: int,
+) -> np.ndarray:
     """Lesions found on the FLAIR, 0 or 1 on the T1w grid."""
     make_repeatable(seed)
     flair = load_volume(inputs["FLAIR"])
@@ -134,7 +154,7 @@ def _found_lesions(inputs, outputs, t1w, codes, priors, settings, seed):
     return find_lesions(on_t1w.data, codes, likely, t1w.voxel_size, **settings).astype(np.float32)
 
 
-def _check_place(lesion, brain, t1w, name):
+def _check_place(lesion: np.ndarray, brain: np.ndarray, t1w: Volume, name: str | Path | None) -> None:
     """Lesions lie in the brain, and are a part of it.
 
     Raises
@@ -155,7 +175,7 @@ def _check_place(lesion, brain, t1w, name):
         )
 
 
-def _check_rest(lesion, codes, t1w, name):
+def _check_rest(lesion: np.ndarray, codes: np.ndarray, t1w: Volume, name: str | Path | None) -> None:
     """Lesions leave more white matter than they take.
 
     Raises
@@ -171,7 +191,15 @@ def _check_rest(lesion, codes, t1w, name):
         )
 
 
-def _notes(inputs, given, head, tissue, lesions, record, seed):
+def _notes(
+    inputs: Mapping[str, Any],
+    given: dict[str, Any] | None,
+    head: Head,
+    tissue: Mapping[str, Any],
+    lesions: Mapping[str, Any],
+    record: Mapping[str, Any],
+    seed: int,
+) -> dict[str, dict[str, Any]]:
     """Sidecars of the four images."""
     t1w = [inputs["t1w"]]
     lesion = [inputs["lesion_mask"]] if record["LesionSource"] == "mask" else []

@@ -1,6 +1,7 @@
 """Which tissue each label of a segmentation is: FreeSurfer's and SynthSeg's numbers, BIDS' numbers and names."""
 
 import re
+from collections.abc import Mapping
 
 # Numbers of FreeSurferColorLUT: aseg, aparc+aseg (both parcellations), wmparc; SynthSeg uses the same. The brain stem
 # counts as white matter and the ventral diencephalon as grey: both are mixed, and the latter holds nuclei.
@@ -95,11 +96,11 @@ NAMES = (
 )
 
 
-def tissue_of_name(name):
+def tissue_of_name(name: str) -> str | None:
     """Tissue that a label's name says: "csf", "grey", "white", "none" (not brain), or None if it says nothing."""
     return next((tissue for tissue, pattern in NAMES if re.search(pattern, name.lower())), None)
 
 
-def tissue_of_number(number, table):
+def tissue_of_number(number: int, table: Mapping[str, set[int]]) -> str | None:
     """Tissue of a label in FREESURFER or BIDS, or None."""
     return next((tissue for tissue, numbers in table.items() if number in numbers), None)

@@ -1,5 +1,8 @@
 """A user's lesion mask, drawn on any image of the scan or on the template, as a fraction on the T1w grid."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import numpy as np
 
 from myelosketch.errors import InputError
@@ -11,7 +14,9 @@ from myelosketch.io.volumes import GRID_TOLERANCE_MM, Volume, load_volume
 LEAST_PART = 0.5
 
 
-def place_lesions(path, space, t1w, transforms):
+def place_lesions(
+    path: str | Path, space: str, t1w: Volume, transforms: Mapping[str, Sequence[str | Path]]
+) -> Volume:
     """Lesions as the fraction of each T1w voxel that they fill; interpolated once, or not at all on the T1w grid.
 
     Parameters
@@ -56,7 +61,7 @@ def place_lesions(path, space, t1w, transforms):
     return Volume(fraction, t1w.affine)
 
 
-def inverse_of(transform, out):
+def inverse_of(transform: str | Path, out: str | Path) -> str:
     """Write the inverse of a linear transform, as a bare file.
 
     Parameters
@@ -72,5 +77,5 @@ def inverse_of(transform, out):
     return str(out)
 
 
-def _same_grid(first, second):
+def _same_grid(first: Volume, second: Volume) -> bool:
     return first.shape == second.shape and np.abs(first.affine - second.affine).max() <= GRID_TOLERANCE_MM

@@ -1,5 +1,9 @@
 """A user's own segmentation of the T1w image, as CSF, grey and white matter on its grid."""
 
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -20,7 +24,7 @@ LEAST_SIGNAL = 0.7
 SHOWN = 8
 
 
-def read_segmentation(path, t1w):
+def read_segmentation(path: str | Path, t1w: Volume) -> dict[str, Any]:
     """CSF, grey and white matter of a segmentation, resampled by its header where its grid is another.
 
     Parameters
@@ -64,7 +68,7 @@ def read_segmentation(path, t1w):
     return {**found, "brain": brain, "record": record}
 
 
-def tissue_codes(given, box):
+def tissue_codes(given: Mapping[str, Any], box: tuple[slice, ...]) -> np.ndarray:
     """TISSUE_CODES of a segmentation that was read, in a box of slices (array of uint8)."""
     codes = np.zeros(given["brain"][box].shape, np.uint8)
     for name, code in zip(TISSUES, (TISSUE_CODES[_said(name)] for name in TISSUES), strict=True):
@@ -72,7 +76,7 @@ def tissue_codes(given, box):
     return codes
 
 
-def _labels(path):
+def _labels(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, Any]]:
     """Shares of the tissues in a label image, its affine and the record."""
     volume = load_volume(path)
     if not np.isfinite(volume.data).all() or (volume.data != np.round(volume.data)).any():
@@ -94,7 +98,7 @@ def _labels(path):
     return shares, volume.affine, record
 
 
-def _scheme(path, present):
+def _scheme(path: str | Path, present: Sequence[int]) -> tuple[str, Callable[[int], str | None]]:
     """What a label image follows: a name for it, and the function from a number to its tissue."""
     table = _table(path)
     if table is not None:
@@ -104,7 +108,7 @@ def _scheme(path, present):
     return "BIDS", lambda number: tissue_of_number(number, BIDS)
 
 
-def _table(path):
+def _table(path: str | Path) -> dict[int, str | None] | None:
     """Tissue of each number in the TSV beside a BIDS dseg, or None without one."""
     note = sidecar_path(path).with_suffix(".tsv")
     if not note.is_file():
@@ -125,7 +129,7 @@ def _table(path):
     return tissues
 
 
-def _refuse_unknown(path, kind, unknown):
+def _refuse_unknown(path: str | Path, kind: str, unknown: Sequence[int]) -> None:
     if not unknown:
         return
     shown = ", ".join(map(str, unknown[:SHOWN])) + (", ..." if len(unknown) > SHOWN else "")
@@ -137,12 +141,13 @@ def _refuse_unknown(path, kind, unknown):
     )
 
 
-def _probabilities(path):
+def _probabilities(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, Any]]:
     """Shares of the tissues in a 4D image of probabilities, its affine and the record."""
     series = load_series(path)
     count = series.data.shape[3]
     note = sidecar_path(path)
     names = read_json(note).get("LabelMap") if note.is_file() else None
+    tissues: list[str | None]
     if names is None:
         if count != len(USUAL_ORDER):
             raise InputError(
@@ -173,12 +178,12 @@ def _probabilities(path):
     return shares, series.affine, record
 
 
-def _on_grid(volume, target):
+def _on_grid(volume: Volume, target: Volume) -> np.ndarray:
     same = (
         volume.data.shape == target.shape and np.abs(volume.affine - target.affine).max() <= GRID_TOLERANCE_MM
     )
     return volume.data if same else resample_fraction(volume, target, []).data
 
 
-def _said(name):
+def _said(name: str) -> str:
     return {"csf": "CSF", "grey": "grey matter", "white": "white matter"}[name]

@@ -1,7 +1,10 @@
 """The MNI152 template and its tissue probabilities, placed in a participant's T1w image."""
 
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import ants
 import numpy as np
@@ -41,7 +44,7 @@ LEAST_SCALE, LARGEST_SCALE = 0.65, 1.5
 
 
 @cache
-def load_template():
+def load_template() -> tuple[ants.ANTsImage, list[ants.ANTsImage]]:
     """MNI152 T1w (brain only) and its CSF, grey and white probabilities, 2 mm, from nilearn's wheel.
 
     Returns
@@ -56,7 +59,7 @@ def load_template():
         load_mni152_wm_template,
     )
 
-    def load(loader):
+    def load(loader: Callable[..., Any]) -> Volume:
         # every second voxel of the 1 mm image: nilearn's own 2 mm has the same values, by a spline through them
         image = loader(resolution=1)
         affine = np.asarray(image.affine, float) @ np.diag([2.0, 2.0, 2.0, 1.0])
@@ -68,7 +71,7 @@ def load_template():
     return to_ants(load(load_mni152_template)), [to_ants(prior) for prior in (csf, grey, white)]
 
 
-def deep_grey(shape, affine):
+def deep_grey(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
     """Probability of deep grey matter from the place in MNI152 space alone.
 
     Parameters
@@ -86,13 +89,23 @@ def deep_grey(shape, affine):
     inside = np.zeros(shape, np.float32)
     for centre, (xx, xy, xz, yy, yz, zz) in DEEP_NUCLEI.values():
         inverse = np.linalg.inv([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-        offset = points - np.float32(centre)
+        offset = points - np.asarray(centre, np.float32)
         radius = np.sqrt(np.einsum("...i,ij,...j->...", offset, inverse, offset, optimize=True))
         inside = np.maximum(inside, np.clip((1 + EDGE / 2 - radius) / EDGE, 0, 1))
     return inside
 
 
-def place_template(t1w, out, *, bend, metric, sampling, starts, seed, sources=()):
+def place_template(
+    t1w: Volume,
+    out: str | Path,
+    *,
+    bend: str,
+    metric: str,
+    sampling: float,
+    starts: int,
+    seed: int,
+    sources: Sequence[str | Path] = (),
+) -> dict[str, np.ndarray]:
     """Register a brain to the template, and bring the template's tissue probabilities to it.
 
     Parameters
@@ -114,7 +127,13 @@ def place_template(t1w, out, *, bend, metric, sampling, starts, seed, sources=()
     """
     template, (csf, grey, white) = load_template()
     image = to_ants(t1w)
-    settings = {"metric": metric, "sampling": sampling, "starts": starts, "seed": seed, "sources": sources}
+    settings: dict[str, Any] = {
+        "metric": metric,
+        "sampling": sampling,
+        "starts": starts,
+        "seed": seed,
+        "sources": sources,
+    }
     register(template, image, out, kind="Affine", finest_mm=AFFINE_FINEST_MM, **settings)
     _check_size(world_matrix([out]), t1w)
     nuclei = deep_grey(template.shape, from_ants(template).affine)
@@ -142,7 +161,7 @@ def place_template(t1w, out, *, bend, metric, sampling, starts, seed, sources=()
         }
 
 
-def _bend(template, image, affine, folder):
+def _bend(template: ants.ANTsImage, image: ants.ANTsImage, affine: str | Path, folder: str) -> str:
     """Displacement field from the affinely placed brain's points to the template's."""
     placed = ants.apply_transforms(fixed=template, moving=image, transformlist=[str(affine)])
     template, placed = (to_ants(shrink(from_ants(part), BEND_MM)) for part in (template, placed))
@@ -157,7 +176,7 @@ def _bend(template, image, affine, folder):
     return result["invtransforms"][-1]
 
 
-def _check_size(matrix, t1w):
+def _check_size(matrix: np.ndarray, t1w: Volume) -> None:
     """A head is neither a doll's nor a giant's: a template stretched beyond that has not met a brain.
 
     Raises
@@ -173,7 +192,7 @@ def _check_size(matrix, t1w):
         )
 
 
-def check_likeness(t1w, brain, priors):
+def check_likeness(t1w: Volume, brain: np.ndarray, priors: Mapping[str, np.ndarray]) -> float:
     """The placed template must look like the image that it was placed in.
 
     Parameters
@@ -190,7 +209,9 @@ def check_likeness(t1w, brain, priors):
     ------
     InputError : it is below LEAST_LIKENESS
     """
-    expected = sum(T1W_OF[name] * prior for name, prior in priors.items())
+    expected = sum(
+        (T1W_OF[name] * prior for name, prior in priors.items()), np.zeros(brain.shape, np.float32)
+    )
     likeness = float(np.corrcoef(expected[brain], t1w.data[brain])[0, 1])
     if not likeness >= LEAST_LIKENESS:
         raise InputError(

@@ -1,6 +1,7 @@
 """Grey matter, white matter and CSF of a brain, from its T1w image in its own space."""
 
 import tempfile
+from collections.abc import Mapping, Sequence
 
 import ants
 import numpy as np
@@ -27,7 +28,17 @@ FILL_SIGMA_MM = 6.0
 LEAST_SHARE = 0.02
 
 
-def segment(t1w, brain, priors, lesion, *, prior_weight, iterations, smoothing, seed):
+def segment(
+    t1w: Volume,
+    brain: np.ndarray,
+    priors: Mapping[str, np.ndarray],
+    lesion: np.ndarray,
+    *,
+    prior_weight: float,
+    iterations: int,
+    smoothing: float,
+    seed: int,
+) -> np.ndarray:
     """CSF, grey and white matter of a brain: lesions filled, then Atropos with the template's probabilities.
 
     Parameters
@@ -66,7 +77,7 @@ def segment(t1w, brain, priors, lesion, *, prior_weight, iterations, smoothing, 
     return codes
 
 
-def check_tissue(codes, t1w):
+def check_tissue(codes: np.ndarray, t1w: Volume) -> None:
     """Every tissue must be there, and be as bright beside the others as in a T1w image.
 
     Raises
@@ -90,7 +101,13 @@ def check_tissue(codes, t1w):
         )
 
 
-def fill_lesions(intensities, lesion, white_prior, brain, voxel_size):
+def fill_lesions(
+    intensities: np.ndarray,
+    lesion: np.ndarray,
+    white_prior: np.ndarray,
+    brain: np.ndarray,
+    voxel_size: np.ndarray,
+) -> np.ndarray:
     """Give lesion voxels the intensity of the white matter around them, so that Atropos sees white matter.
 
     Parameters
@@ -116,7 +133,16 @@ def fill_lesions(intensities, lesion, white_prior, brain, voxel_size):
     return filled
 
 
-def atropos(image, brain, priors, *, weight, iterations, smoothing, seed):
+def atropos(
+    image: Volume,
+    brain: np.ndarray,
+    priors: Sequence[np.ndarray],
+    *,
+    weight: float,
+    iterations: int,
+    smoothing: float,
+    seed: int,
+) -> np.ndarray:
     """Classes of a brain's voxels by ANTs' Atropos, started from and weighted with probabilities.
 
     Parameters
@@ -159,7 +185,7 @@ def atropos(image, brain, priors, *, weight, iterations, smoothing, seed):
     return labels.numpy().round().astype(np.uint8)
 
 
-def _complete(priors, lesion):
+def _complete(priors: Mapping[str, np.ndarray], lesion: np.ndarray) -> dict[str, np.ndarray]:
     """Probabilities that sum to 1 everywhere, and are white matter's in lesions."""
     total = sum(priors.values())
     known = total > LEAST_TEMPLATE

@@ -1,5 +1,7 @@
 """How well a map lies on a T1w image: numbers from the two images as they are placed, without a registration."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -34,12 +36,12 @@ class Border(NamedTuple):
     normals: np.ndarray
 
 
-def apply(matrix, points):
+def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points (n, 3) moved by a 4x4 matrix."""
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def world_grid(points, step_mm, margin_mm=10.0):
+def world_grid(points: np.ndarray, step_mm: float, margin_mm: float = 10.0) -> Volume:
     """An empty volume along the world's axes around some points.
 
     Parameters
@@ -57,13 +59,13 @@ def world_grid(points, step_mm, margin_mm=10.0):
     return Volume(np.zeros(np.ceil((high - low) / step_mm).astype(int) + 1, np.float32), affine)
 
 
-def brain_points(brain, most=4000):
+def brain_points(brain: Volume, most: int = 4000) -> np.ndarray:
     """Places of at most about ``most`` voxels spread evenly over a mask, world RAS in mm, (n, 3)."""
     inside = np.argwhere(brain.data > 0)
     return apply(brain.affine, inside[:: max(1, len(inside) // most)])
 
 
-def white_grey_border(tissue, lesion):
+def white_grey_border(tissue: Volume, lesion: np.ndarray) -> Border:
     """The border of white and grey matter, away from lesions and where both are more than a voxel thick.
 
     Parameters
@@ -92,7 +94,7 @@ def white_grey_border(tissue, lesion):
         np.argwhere(found)[clear] + 0.5 * normals
     )  # found voxels are white: the border is half a voxel on
 
-    def label(step):
+    def label(step: float) -> np.ndarray:
         return map_coordinates(tissue.data, (places + step * normals / sides).T, order=0)
 
     clear = (label(-3.0) == WHITE) & (label(1.5) == GREY)
@@ -101,7 +103,9 @@ def white_grey_border(tissue, lesion):
     return Border(apply(tissue.affine, places[chosen]), normals[chosen] @ turn.T)
 
 
-def placed(volume, grid, transforms, inverted=None):
+def placed(
+    volume: Volume, grid: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool] | None = None
+) -> tuple[Volume, np.ndarray]:
     """A map on another grid, by ANTs, and where it has a value (bool); 0 elsewhere.
 
     Parameters
@@ -114,18 +118,29 @@ def placed(volume, grid, transforms, inverted=None):
     return Volume(np.where(there, values_on(volume, grid, transforms, inverted), 0), grid.affine), there
 
 
-def values_on(volume, grid, transforms, inverted=None):
+def values_on(
+    volume: Volume, grid: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool] | None = None
+) -> np.ndarray:
     """Values of a map on another grid, linear, float32; see ``placed``."""
     return _resampled(np.nan_to_num(volume.data), volume, grid, transforms, inverted, "linear")
 
 
-def support_on(volume, grid, transforms, inverted=None):
+def support_on(
+    volume: Volume, grid: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool] | None = None
+) -> np.ndarray:
     """Where a map has a value on another grid, bool; see ``placed``."""
     there = (np.nan_to_num(volume.data) != 0).astype(np.float32)
     return _resampled(there, volume, grid, transforms, inverted, "nearestNeighbor") > 0.5
 
 
-def _resampled(data, volume, grid, transforms, inverted, interpolator):
+def _resampled(
+    data: np.ndarray,
+    volume: Volume,
+    grid: Volume,
+    transforms: Sequence[str | Path],
+    inverted: Sequence[bool] | None,
+    interpolator: str,
+) -> np.ndarray:
     import ants
 
     image = ants.apply_transforms(
@@ -136,7 +151,7 @@ def _resampled(data, volume, grid, transforms, inverted, interpolator):
     return from_ants(image).data.astype(np.float32)
 
 
-def normalised_mutual_information(first, second):
+def normalised_mutual_information(first: np.ndarray, second: np.ndarray) -> float | None:
     """(H(a) + H(b)) / H(a, b) of paired values, 1 (unrelated) to 2 (one tells the other), after Studholme 1999.
 
     Values beyond the 1st and 99th percentile count as these, so that a few voxels do not take all bins.
@@ -152,16 +167,16 @@ def normalised_mutual_information(first, second):
     clipped = [np.clip(values, *np.percentile(values, [1, 99])) for values in (first, second)]
     if any(np.ptp(values) == 0 for values in clipped):
         return None
-    return shared_information(np.histogram2d(*clipped, BINS)[0] / first.size)
+    return shared_information(np.histogram2d(clipped[0], clipped[1], BINS)[0] / first.size)
 
 
-def dice(first, second):
+def dice(first: np.ndarray, second: np.ndarray) -> float | None:
     """Overlap of two masks, 2 |a and b| / (|a| + |b|); None if both are empty."""
     total = first.sum() + second.sum()
     return float(2 * (first & second).sum() / total) if total else None
 
 
-def border_profiles(image, border):
+def border_profiles(image: Volume, border: Border) -> np.ndarray:
     """A map read along the normals of a border, (points, STEPS_MM); NaN where it has no value (is 0).
 
     Parameters
@@ -175,7 +190,7 @@ def border_profiles(image, border):
     return np.where(values == 0, np.nan, values).reshape(len(border.points), -1)
 
 
-def border_contrast(profiles, spread):
+def border_contrast(profiles: np.ndarray, spread: float) -> float | None:
     """Difference of a map across the border, 2 mm on either side, in standard deviations of the map in the brain.
 
     The cost of boundary-based registration (Greve and Fischl 2009) is the same difference relative to the mean, which
@@ -195,7 +210,7 @@ def border_contrast(profiles, spread):
     return float(difference.mean() / spread) if difference.size >= LEAST_POINTS and spread > 0 else None
 
 
-def border_shift(profiles, border):
+def border_shift(profiles: np.ndarray, border: Border) -> float | None:
     """How far the border in the map lies off that of the T1w: median over parts of the border, mm.
 
     In each part the mean profile is steepest where the map has its border. Blur and neighbouring fluid move all parts
@@ -215,15 +230,15 @@ def border_shift(profiles, border):
     features = np.hstack([points / 20.0, 1.5 * normals])
     first = features[np.random.default_rng(0).permutation(len(features))[:PARTS]]
     part = kmeans2(features, first, minit="matrix", iter=8, seed=0, missing="warn")[1]
-    found = [_steepest(slope[part == number].mean(axis=0), middle) for number in _large(part)]
+    found = np.array([_steepest(slope[part == number].mean(axis=0), middle) for number in _large(part)])
     return float(np.median(np.abs(found - np.median(found)))) if len(found) >= 10 else None
 
 
-def _large(part):
+def _large(part: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.bincount(part) >= LEAST_POINTS)
 
 
-def _steepest(slope, middle):
+def _steepest(slope: np.ndarray, middle: np.ndarray) -> float:
     """Where a mean slope is largest, mm: the top of a parabola through its largest value and both neighbours."""
     smooth = np.convolve(slope, [0.25, 0.5, 0.25], "same")
     reached = np.flatnonzero(np.abs(middle) <= SEARCH_MM)

@@ -1,7 +1,9 @@
 """Susceptibility distortion of diffusion images: a displacement along the phase encoding alone, found against T1w."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ants
 import numpy as np
@@ -24,7 +26,7 @@ ITERATIONS = (60, 40, 15)
 FLOW_SIGMA, TOTAL_SIGMA = 6.0, 1.0
 
 
-def phase_axis(configured, sidecar):
+def phase_axis(configured: str | None, sidecar: str | Path | None) -> int:
     """Number of the voxel axis along which an echo-planar image is distorted.
 
     Parameters
@@ -50,7 +52,16 @@ def phase_axis(configured, sidecar):
     return AXES.index(axis)
 
 
-def find_warp(head, contrast, xfm, out, *, axis, seed, sources=()):
+def find_warp(
+    head: Volume,
+    contrast: Volume,
+    xfm: str | Path,
+    out: str | Path,
+    *,
+    axis: int,
+    seed: int,
+    sources: Sequence[str | Path] = (),
+) -> None:
     """Displacement field that takes a point of the undistorted diffusion space to where its signal lies.
 
     Both images are laid on the diffusion grid and told that its axes are the world's, so that the phase encoding is
@@ -74,12 +85,17 @@ def find_warp(head, contrast, xfm, out, *, axis, seed, sources=()):
     images = (resample_fraction(head, grid, [xfm], inverted=[True]), resample_fraction(contrast, grid, []))
     shift = _shift_along(*images, axis, seed, Path(out).name)
     displacement = shift[..., None] * (grid.affine[:3, axis] / grid.voxel_size[axis])
-    record = {"Kind": "Displacement", "Metric": METRIC, "PhaseEncodingAxis": AXES[axis], "Seed": seed}
+    record: dict[str, Any] = {
+        "Kind": "Displacement",
+        "Metric": METRIC,
+        "PhaseEncodingAxis": AXES[axis],
+        "Seed": seed,
+    }
     record["LargestMm"] = round(float(np.abs(shift).max()), 2)
     write_warp(out, displacement, grid.affine, record=record, sources=sources)
 
 
-def _field_grid(volume):
+def _field_grid(volume: Volume) -> Volume:
     """Empty volume over the same box, with the same axes, and voxels of FIELD_VOXEL_MM."""
     voxel = volume.voxel_size
     affine = volume.affine.copy()
@@ -89,7 +105,7 @@ def _field_grid(volume):
     return Volume(np.zeros(shape, np.float32), affine)
 
 
-def _shift_along(fixed, moving, axis, seed, name):
+def _shift_along(fixed: Volume, moving: Volume, axis: int, seed: int, name: str) -> np.ndarray:
     """Displacement in mm along one voxel axis, (x, y, z), from ``fixed`` to ``moving`` (Volumes on one grid)."""
     make_repeatable(seed)
     # ITK's world then follows the voxel axes

@@ -1,5 +1,8 @@
 """How far each registration is from the truth, where the truth is known (the simulated cohort)."""
 
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +12,7 @@ from myelosketch.io.tables import write_table
 from myelosketch.io.volumes import load_volume
 
 
-def measure_registration(scans, out):
+def measure_registration(scans: Iterable[Mapping[str, str | Path]], out: str | Path) -> None:
     """Target registration error of every transform over the brain.
 
     Only the linear transforms are measured. Where the diffusion maps were also displaced (registration.dwi
@@ -52,7 +55,7 @@ def measure_registration(scans, out):
     write_table(pd.DataFrame(rows), out)
 
 
-def target_error(found, true, points):
+def target_error(found: np.ndarray, true: np.ndarray, points: np.ndarray) -> dict[str, float]:
     """Distance between where two transforms send the same points.
 
     Parameters

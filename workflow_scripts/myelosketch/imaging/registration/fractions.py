@@ -1,5 +1,6 @@
 """Each tissue on petref as the fraction of a PET voxel it fills: written once, cut into regions at any threshold."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,16 @@ FRACTIONS = ("brain", "csf", "grey", "white", "lesion")
 TOLERANCE = 1e-3
 
 
-def write_fractions(path, *, tissue, brain, lesion, petref, transforms, sources):
+def write_fractions(
+    path: str | Path,
+    *,
+    tissue: Volume,
+    brain: Volume,
+    lesion: Volume,
+    petref: Volume,
+    transforms: Sequence[str | Path],
+    sources: Sequence[str | Path],
+) -> None:
     """Bring the tissues of a T1w image to petref, and write them as one 4D image with a LabelMap in its JSON.
 
     Brain is what has a tissue; white matter includes lesions; CSF, grey and white matter sum to brain.
@@ -44,7 +54,7 @@ def write_fractions(path, *, tissue, brain, lesion, petref, transforms, sources)
     save_volume(path, np.stack([moved[name] for name in FRACTIONS], axis=-1), petref.affine, sidecar=sidecar)
 
 
-def tissue_shares(tissue, brain, lesion):
+def tissue_shares(tissue: Volume, brain: Volume, lesion: Volume) -> dict[str, Volume]:
     """Share of each T1w voxel that CSF, grey matter, white matter (with lesions) and lesions fill.
 
     Returns
@@ -65,7 +75,9 @@ def tissue_shares(tissue, brain, lesion):
     return {name: Volume(data.astype(np.float32), tissue.affine) for name, data in shares.items()}
 
 
-def tissues_on(petref, shares, transforms):
+def tissues_on(
+    petref: Volume, shares: Mapping[str, Volume], transforms: Sequence[str | Path]
+) -> dict[str, np.ndarray]:
     """Shares of ``tissue_shares`` on the PET grid, 0-1, and ``brain``, their sum without ``lesion``.
 
     Returns
@@ -74,7 +86,7 @@ def tissues_on(petref, shares, transforms):
     """
     from myelosketch.imaging.registration.resampling import content_box, crop, resample_fraction
 
-    inside = sum(shares[name].data for name in ("csf", "grey", "white"))
+    inside = shares["csf"].data + shares["grey"].data + shares["white"].data
     box = content_box(Volume(inside, shares["white"].affine))
     moved = {
         name: np.clip(resample_fraction(crop(share, box), petref, transforms).data, 0, 1)
@@ -83,7 +95,7 @@ def tissues_on(petref, shares, transforms):
     return moved | {"brain": np.clip(moved["csf"] + moved["grey"] + moved["white"], 0, 1)}
 
 
-def lesion_source(lesion):
+def lesion_source(lesion: Volume) -> str:
     """Where lesions come from, as the sidecar of their image says.
 
     Parameters
@@ -108,7 +120,7 @@ def lesion_source(lesion):
     return known or "none"
 
 
-def read_fractions(path):
+def read_fractions(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Fractions as ``write_fractions`` wrote them, whatever the order of their volumes.
 
     Parameters
@@ -140,17 +152,17 @@ def read_fractions(path):
     return {name: series.data[..., number] for number, name in enumerate(names)}, series.affine
 
 
-def read_lesion_source(path):
+def read_lesion_source(path: str | Path) -> str:
     """Where the lesions in an image of fractions come from: "mask", "flair" or "none"."""
     return _read_note(path)[1]
 
 
-def _read_note(path):
+def _read_note(path: str | Path) -> tuple[list[str], str]:
     """Names of the volumes, and the source of the lesions."""
     note = sidecar_path(path)
     content = read_json(note) if note.is_file() else {}
-    names, source = content.get("LabelMap"), content.get("LesionSource")
-    if sorted(names or []) != sorted(FRACTIONS) or not source:
+    names, source = content.get("LabelMap") or [], content.get("LesionSource") or ""
+    if sorted(names) != sorted(FRACTIONS) or not source:
         raise InputError(
             f"{note} does not say which volume is which (LabelMap: {', '.join(FRACTIONS)}) and where lesions come "
             f"from (LesionSource): delete {Path(path).name}, so that both are made again."

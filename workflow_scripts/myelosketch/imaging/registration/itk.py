@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ants
 import numpy as np
@@ -21,7 +23,7 @@ LPS = np.diag([-1.0, -1.0, 1.0])
 
 # the search for a start: voxels of both images, then of the level that ANTs works at, and its blur, mm
 SEARCH_VOXEL_MM = 9.0
-SEARCH = {"levels": (18.0,), "blur": (6.0,), "iterations": (100,)}
+SEARCH: dict[str, tuple[Any, ...]] = {"levels": (18.0,), "blur": (6.0,), "iterations": (100,)}
 # further starting rotations: docs/decisions/0007-registration.md has the success rates with other numbers
 STARTS = 8
 # voxel sizes of the coarse levels from the best start on, mm; the configured finest one follows
@@ -37,7 +39,7 @@ MAX_CENTRE_DISTANCE_MM = 50.0
 LEAST_SIMILARITY = 1.05
 
 
-def to_ants(volume):
+def to_ants(volume: Volume) -> ants.ANTsImage:
     """ANTs image of a volume, with the same place in world space.
 
     Parameters
@@ -66,7 +68,7 @@ def to_ants(volume):
     )
 
 
-def from_ants(image):
+def from_ants(image: ants.ANTsImage) -> Volume:
     """Volume of an ANTs image."""
     affine = np.eye(4)
     affine[:3, :3] = LPS @ (image.direction * np.asarray(image.spacing))
@@ -74,7 +76,7 @@ def from_ants(image):
     return Volume(image.numpy(), affine)
 
 
-def make_repeatable(seed):
+def make_repeatable(seed: int) -> None:
     """ANTs repeats to the bit only in its deterministic mode (and on one thread, see above).
 
     The argument ``random_seed`` of ``ants.registration`` reaches nothing, and leaves differences of 0.04 mm.
@@ -83,8 +85,19 @@ def make_repeatable(seed):
 
 
 def register(
-    fixed, moving, out, *, kind, metric, sampling, finest_mm, seed, starts=STARTS, mask=None, sources=()
-):
+    fixed: ants.ANTsImage,
+    moving: ants.ANTsImage,
+    out: str | Path,
+    *,
+    kind: str,
+    metric: str,
+    sampling: float,
+    finest_mm: float,
+    seed: int,
+    starts: int = STARTS,
+    mask: ants.ANTsImage | None = None,
+    sources: Sequence[str | Path] = (),
+) -> dict[str, Any]:
     """Linear registration by ANTs from the best of several starts; the transform is written in all its forms.
 
     Starts (see ``starts.start_poses``) are followed coarsely and rigidly, by mutual information, until two that were
@@ -131,20 +144,20 @@ def register(
 
 
 def find_matrix(
-    fixed,
-    moving,
-    out,
+    fixed: Volume,
+    moving: Volume,
+    out: str | Path,
     *,
-    kind,
-    metric,
-    sampling,
-    finest_mm,
-    seed,
-    starts=0,
-    follow=None,
-    start=None,
-    mask=None,
-):
+    kind: str,
+    metric: str,
+    sampling: float,
+    finest_mm: float,
+    seed: int,
+    starts: int = 0,
+    follow: int | None = None,
+    start: np.ndarray | None = None,
+    mask: Volume | None = None,
+) -> tuple[np.ndarray, dict[str, Any]]:
     """The matrix that ``register`` writes, without writing it.
 
     Parameters
@@ -168,7 +181,7 @@ def find_matrix(
     make_repeatable(seed)
     fixed, moving = (shrink(_filled(image, out), finest_mm) for image in (fixed, moving))
     mask = None if mask is None else shrink(mask, finest_mm)
-    coarse = [shrink(image, SEARCH_VOXEL_MM) for image in (fixed, moving)]
+    coarse = (shrink(fixed, SEARCH_VOXEL_MM), shrink(moving, SEARCH_VOXEL_MM))
     similarity = Similarity(*coarse)
     tried, chosen = 1, "given"
     if start is None:
@@ -188,7 +201,9 @@ def find_matrix(
     return matrix, {"StartsTried": tried, "StartChosen": chosen, "Similarity": round(shared, 4)}
 
 
-def _search(fixed, moving, similarity, starts, follow, out):
+def _search(
+    fixed: Volume, moving: Volume, similarity: Similarity, starts: int, follow: int | None, out: str | Path
+) -> tuple[int, str, np.ndarray]:
     """Number of starts tried, name and matrix of the best one; each (or the most promising) is followed coarsely."""
     poses, found = start_poses(fixed, moving, starts), {}
     if follow is not None:
@@ -205,7 +220,19 @@ def _search(fixed, moving, similarity, starts, follow, out):
     return len(found), best, matrices[best]
 
 
-def _run(fixed, moving, start, mask, *, kind, metric, sampling, levels, blur, iterations):
+def _run(
+    fixed: Volume,
+    moving: Volume,
+    start: np.ndarray,
+    mask: Volume | None,
+    *,
+    kind: str,
+    metric: str,
+    sampling: float,
+    levels: Sequence[float],
+    blur: Sequence[float],
+    iterations: Sequence[int],
+) -> np.ndarray | None:
     """Matrix that ANTs finds from a start, or None: two images that stay apart have no metric."""
     with tempfile.TemporaryDirectory() as folder:
         save_matrix(f"{folder}/start.mat", start)
@@ -229,7 +256,7 @@ def _run(fixed, moving, start, mask, *, kind, metric, sampling, levels, blur, it
             return None
 
 
-def _levels(finest_mm, kind):
+def _levels(finest_mm: float, kind: str) -> dict[str, tuple[Any, ...]]:
     """Voxels and blur, mm, and iterations of the levels from the best start on."""
     levels = (*(level for level in COARSE_LEVELS_MM if level > finest_mm), finest_mm)
     # half a voxel of blur against aliasing; none at the last level, whose voxels are means already
@@ -238,7 +265,7 @@ def _levels(finest_mm, kind):
     return {"levels": levels, "blur": blur, "iterations": iterations}
 
 
-def shrink_factors(spacing, levels):
+def shrink_factors(spacing: Sequence[float] | np.ndarray, levels: Sequence[float]) -> tuple[int, ...]:
     """Factors by which ANTs shrinks a grid for each level.
 
     Parameters
@@ -253,7 +280,7 @@ def shrink_factors(spacing, levels):
     return tuple(max(1, round(level / min(spacing))) for level in levels)
 
 
-def check_centres(fixed, moving, matrix, out):
+def check_centres(fixed: Volume, moving: Volume, matrix: np.ndarray, out: str | Path) -> None:
     """A transform must bring the centres of both heads together, roughly.
 
     Parameters
@@ -275,7 +302,7 @@ def check_centres(fixed, moving, matrix, out):
         )
 
 
-def _filled(volume, out):
+def _filled(volume: Volume, out: str | Path) -> Volume:
     if not (volume.data > 0).any():
         raise InputError(
             f"The registration for {Path(out).name} cannot start, because one of its two images has no value "
@@ -284,7 +311,7 @@ def _filled(volume, out):
     return Volume(np.nan_to_num(volume.data), volume.affine, volume.path)
 
 
-def _failed(out):
+def _failed(out: str | Path) -> InputError:
     return InputError(
         f"The registration for {Path(out).name} failed: look at both images; do they show the same head?"
     )

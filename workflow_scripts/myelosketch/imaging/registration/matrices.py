@@ -6,7 +6,7 @@ import numpy as np
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def matrix_of(parameters, centre):
+def matrix_of(parameters: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Matrix of an affine transform of ITK, in its own world (LPS).
 
     Parameters

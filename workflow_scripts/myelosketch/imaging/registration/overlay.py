@@ -1,6 +1,11 @@
 """One picture per scan: its images on one grid in PET space, with the contours of the T1w's tissue on each."""
 
+from __future__ import annotations
+
 import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import affine_transform
@@ -9,6 +14,11 @@ from myelosketch.imaging.registration.alignment import apply, values_on, world_g
 from myelosketch.imaging.registration.itk import world_matrix
 from myelosketch.io.provenance import write_bytes
 from myelosketch.io.volumes import Volume
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from myelosketch.imaging.registration.quality import Head
 
 STEP_MM = 1.5
 # told apart by colour-blind readers, too (Okabe and Ito), and by their brightness
@@ -20,7 +30,15 @@ PLANES = ("axial", "coronal", "sagittal")
 WHITE = 3  # code of white matter in the tissue map
 
 
-def draw_overlay(path, head, images, chains, t1w_to_petref, *, title):
+def draw_overlay(
+    path: str | Path,
+    head: Head,
+    images: Mapping[str, Volume],
+    chains: Mapping[str, Sequence[str | Path] | None],
+    t1w_to_petref: str | Path,
+    *,
+    title: str,
+) -> None:
     """Draw axial, coronal and sagittal slices of each image, with white matter, brain and lesions as contours.
 
     Radiological convention: the participant's left is on the right of axial and coronal slices.
@@ -39,8 +57,8 @@ def draw_overlay(path, head, images, chains, t1w_to_petref, *, title):
     lesion = np.argwhere(head.lesion.data > 0.5)
     grid = world_grid(brain, STEP_MM, margin_mm=8.0)
     slices = _slices(grid, brain, apply(to_pet @ head.lesion.affine, lesion))
-    images = {
-        name: (volume, [] if chains[name] is None else [t1w_to_petref, *chains[name]])
+    placed = {
+        name: (volume, [] if (chain := chains[name]) is None else [t1w_to_petref, *chain])
         for name, volume in images.items()
     }
     masks = {
@@ -51,10 +69,10 @@ def draw_overlay(path, head, images, chains, t1w_to_petref, *, title):
             ("lesion", head.lesion.data),
         )
     }
-    write_bytes(path, _picture(_cut(images, grid, slices), _cut(masks, grid, slices), title))
+    write_bytes(path, _picture(_cut(placed, grid, slices), _cut(masks, grid, slices), title))
 
 
-def _slices(grid, brain, lesion):
+def _slices(grid: Volume, brain: np.ndarray, lesion: np.ndarray) -> list[int]:
     """Index along x, y and z of the three slices: where lesions are largest, or else at fixed places in the brain.
 
     Points (n, 3) of brain and lesions are in the world of the grid.
@@ -70,7 +88,9 @@ def _slices(grid, brain, lesion):
     return chosen
 
 
-def _cut(volumes, grid, slices):
+def _cut(
+    volumes: Mapping[str, tuple[Volume, Sequence[str | Path]]], grid: Volume, slices: Sequence[int]
+) -> dict[str, list[np.ndarray]]:
     """Each volume as its transforms place it on the slices: dict by name of three arrays, along x, y and z.
 
     Rows from top to bottom: left of the body on the right, anterior or superior up.
@@ -91,7 +111,7 @@ def _cut(volumes, grid, slices):
     }
 
 
-def _on_plane(volume, plane, chain):
+def _on_plane(volume: Volume, plane: Volume, chain: Sequence[str | Path]) -> np.ndarray:
     """Values on a grid one voxel thick; without a warp by the matrix, for ANTs would copy the volume each time."""
     if not all(str(path).endswith(".mat") for path in chain):
         return values_on(volume, plane, chain)
@@ -101,7 +121,7 @@ def _on_plane(volume, plane, chain):
     )
 
 
-def _picture(shown, masks, title):
+def _picture(shown: dict[str, list[np.ndarray]], masks: dict[str, list[np.ndarray]], title: str) -> bytes:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -146,7 +166,7 @@ def _picture(shown, masks, title):
     return _with_few_colours(stream)
 
 
-def _window(data, brain):
+def _window(data: Sequence[np.ndarray], brain: Sequence[np.ndarray]) -> tuple[float, float] | None:
     """Darkest and brightest value of an image's slices; None if they show nothing of the brain."""
     pairs = zip(data, brain, strict=True)
     inside = np.concatenate([part[(mask > 0.5) & (part != 0)] for part, mask in pairs])
@@ -158,7 +178,9 @@ def _window(data, brain):
     return low, max(top, low + 1e-6)
 
 
-def _draw(axes, data, masks, window):
+def _draw(
+    axes: Axes, data: np.ndarray, masks: Mapping[str, np.ndarray], window: tuple[float, float] | None
+) -> None:
     low, top = window or (0.0, 1.0)
     axes.imshow(data, cmap="gray", vmin=low, vmax=top, interpolation="bilinear")
     for name, colour, width in (("brain", BRAIN, 0.9), ("border", BORDER, 0.7), ("lesion", LESION, 1.3)):
@@ -170,7 +192,7 @@ def _draw(axes, data, masks, window):
     axes.set_axis_off()
 
 
-def _with_few_colours(stream):
+def _with_few_colours(stream: io.BytesIO) -> bytes:
     """The same picture with a palette of greys and of the three colours on them: a third of the size."""
     from PIL import Image
 

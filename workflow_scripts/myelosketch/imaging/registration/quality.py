@@ -1,5 +1,9 @@
 """The registrations of one scan, measured from its files as they lie there: numbers, and a picture to look at."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from myelosketch.errors import InputError
@@ -26,7 +30,16 @@ BEYOND_BRAIN = 1.3
 LEAST_COVERAGE = 0.02
 
 
-def check_registration(inputs, outputs, *, scan, group, registration, units=None, seed):
+def check_registration(
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    *,
+    scan: str,
+    group: str,
+    registration: Mapping[str, Any],
+    units: Mapping[str, str] | None = None,
+    seed: int,
+) -> None:
     """Measure how well every image of a scan lies on its T1w, and draw them on one grid. Judges nothing.
 
     Parameters
@@ -77,7 +90,7 @@ def check_registration(inputs, outputs, *, scan, group, registration, units=None
 class Head:
     """The T1w of a scan with its brain, tissue and lesions, on one grid, and what is measured on it once."""
 
-    def __init__(self, inputs):
+    def __init__(self, inputs: Mapping[str, Any]) -> None:
         self.t1w, self.brain = load_volume(inputs["t1w"]), load_volume(inputs["brain"])
         self.tissue = load_volume(inputs["tissue"], dtype=np.uint8)
         lesion = load_volume(inputs["lesion"]) if inputs.get("lesion") else None
@@ -96,7 +109,7 @@ class Head:
         self.values = alignment.values_on(self.t1w, grid, [])
 
 
-def load_maps(inputs, units):
+def load_maps(inputs: Mapping[str, Any], units: Mapping[str, str]) -> dict[str, Volume]:
     """The image of each modality that carries its anatomy."""
     tensor = {name: load_map(name, inputs[name], units[name]) for name in ("FA", "RD", "AD")}
     early = inputs.get("pet_anatomy")
@@ -113,7 +126,7 @@ def load_maps(inputs, units):
     }
 
 
-def _to_t1w(inputs, modality):
+def _to_t1w(inputs: Mapping[str, Any], modality: str) -> list[str | Path]:
     """Transforms that resample a map onto T1w, the nearest to T1w first."""
     if modality == "dwi":
         warp = inputs.get("warp_dwi")
@@ -121,7 +134,7 @@ def _to_t1w(inputs, modality):
     return [inputs["xfm_mtr_to_t1w" if modality == "MTR" else "xfm_flair_to_t1w"]]
 
 
-def transforms_of(inputs, modality):
+def transforms_of(inputs: Mapping[str, Any], modality: str) -> tuple[list[str | Path], list[bool]]:
     """Transforms that resample a map onto T1w, and which of them are inverted."""
     if modality == "pet":
         return [inputs["xfm_t1w_to_petref"]], [True]
@@ -129,7 +142,15 @@ def transforms_of(inputs, modality):
     return chain, [False] * len(chain)
 
 
-def _row(modality, head, volume, transforms, registration, settings, starts):
+def _row(
+    modality: str,
+    head: Head,
+    volume: Volume,
+    transforms: tuple[list[str | Path], list[bool]],
+    registration: Mapping[str, Any],
+    settings: dict[str, Any],
+    starts: int,
+) -> dict[str, Any]:
     """Everything that is measured of one modality."""
     chain, inverted = transforms
     row = {"modality": modality, **as_placed(head, volume, chain, inverted)}
@@ -144,7 +165,7 @@ def _row(modality, head, volume, transforms, registration, settings, starts):
     )  # fmt: skip
 
 
-def _template_row(head, xfm, settings):
+def _template_row(head: Head, xfm: str | Path, settings: dict[str, Any]) -> dict[str, Any]:
     """The same for the place of the MNI152 template on the T1w."""
     from nilearn.datasets import load_mni152_template
 
@@ -161,7 +182,16 @@ def _template_row(head, xfm, settings):
     )  # fmt: skip
 
 
-def _with_repeats(row, given, fixed, moving, points, *, with_stretch, **how):
+def _with_repeats(
+    row: dict[str, Any],
+    given: np.ndarray,
+    fixed: Volume,
+    moving: Volume,
+    points: np.ndarray,
+    *,
+    with_stretch: bool,
+    **how: Any,
+) -> dict[str, Any]:
     """A row with the distances from registrations made anew (see ``register_anew``), where that is possible."""
     if row["problem"]:
         return row
@@ -175,9 +205,11 @@ def _with_repeats(row, given, fixed, moving, points, *, with_stretch, **how):
     return row
 
 
-def as_placed(head, volume, transforms, inverted):
+def as_placed(
+    head: Head, volume: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool]
+) -> dict[str, Any]:
     """Numbers of one map as its transforms place it, without a registration; ``problem`` if that is impossible."""
-    row = dict.fromkeys(NUMBERS) | {"problem": None, "missing": {}}
+    row: dict[str, Any] = dict.fromkeys(NUMBERS) | {"problem": None, "missing": {}}
     positive = volume.data[volume.data != 0]
     if positive.size < 1000 or np.ptp(positive) == 0:
         return _unusable(row, "it is empty or has one value only")
@@ -200,10 +232,10 @@ def as_placed(head, volume, transforms, inverted):
     return row
 
 
-def _unusable(row, problem):
+def _unusable(row: dict[str, Any], problem: str) -> dict[str, Any]:
     return row | {"problem": problem, "missing": {name: problem for name in NUMBERS if row[name] is None}}
 
 
-def brain_only(head, volume):
+def brain_only(head: Head, volume: Volume) -> bool:
     content = np.count_nonzero(volume.data) * volume.voxel_volume
-    return content <= BEYOND_BRAIN * np.count_nonzero(head.brain.data) * head.brain.voxel_volume
+    return bool(content <= BEYOND_BRAIN * np.count_nonzero(head.brain.data) * head.brain.voxel_volume)

@@ -1,6 +1,6 @@
 """A registration asked again, coarsely and from elsewhere: how far a given transform is from the answers."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -21,12 +21,14 @@ TURN_DEG = 8.0
 class Answers(NamedTuple):
     """What registrations made anew find: 4x4 matrices from points of the fixed to points of the moving image."""
 
-    again: list  # one per start
+    again: list[np.ndarray]  # one per start
     inverse: np.ndarray  # found the other way round, turned back
     stretched: np.ndarray | None  # affine, where it is asked for
 
 
-def register_anew(fixed, moving, *, starts, with_stretch, settings):
+def register_anew(
+    fixed: Volume, moving: Volume, *, starts: int, with_stretch: bool, settings: dict[str, Any]
+) -> Answers:
     """Register two images from several starts, the other way round and, if asked for, free in size and shape.
 
     Parameters
@@ -55,7 +57,7 @@ def register_anew(fixed, moving, *, starts, with_stretch, settings):
     return Answers([matrix for matrix, _ in found], np.linalg.inv(inverse), stretched)
 
 
-def distances_to(given, answers, points):
+def distances_to(given: np.ndarray, answers: Answers, points: np.ndarray) -> dict[str, float | None]:
     """How far a given transform is from the answers, over the brain.
 
     Parameters
@@ -71,7 +73,7 @@ def distances_to(given, answers, points):
         the affine answer; None if it was not asked for)
     """
 
-    def apart(first, second):
+    def apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.linalg.norm(apply(first, points) - apply(second, points), axis=1)
 
     distances = np.array([apart(matrix, given) for matrix in answers.again])
@@ -85,7 +87,9 @@ def distances_to(given, answers, points):
     }
 
 
-def _from_start(fixed, moving, start, settings):
+def _from_start(
+    fixed: Volume, moving: Volume, start: int, settings: dict[str, Any]
+) -> tuple[np.ndarray, float]:
     """The moving image turned about its centre before it is registered, and the answer turned back."""
     if not (moving.data > 0).any():
         raise InputError("An image without a value above 0 cannot be registered: export it again.")
@@ -96,7 +100,9 @@ def _from_start(fixed, moving, start, settings):
     return np.linalg.inv(turn) @ matrix, shared
 
 
-def _found(fixed, moving, settings, start=None):
+def _found(
+    fixed: Volume, moving: Volume, settings: dict[str, Any], start: np.ndarray | None = None
+) -> tuple[np.ndarray, float]:
     """Matrix of one coarse registration, and how much the images then share."""
     matrix, record = find_matrix(
         fixed, moving, "the quality control", finest_mm=FINEST_MM, follow=1, start=start, **settings

@@ -1,5 +1,8 @@
 """One interpolation from a map's own grid onto another, with anti-aliasing and without the background bleeding in."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import ants
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -10,7 +13,7 @@ from myelosketch.io.volumes import Volume
 FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
 
 
-def content_box(volume, margin_mm=10.0):
+def content_box(volume: Volume, margin_mm: float = 10.0) -> tuple[slice, ...]:
     """Part of an image that holds the head: half of most fields of view is air, and costs as much as tissue.
 
     Parameters
@@ -32,14 +35,14 @@ def content_box(volume, margin_mm=10.0):
     return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
 
 
-def crop(volume, box):
+def crop(volume: Volume, box: tuple[slice, ...]) -> Volume:
     """The part of a volume in a box of slices; every voxel keeps its place in the world."""
     affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [part.start or 0 for part in box]
     return Volume(volume.data[box], affine, volume.path)
 
 
-def anti_alias(data, voxel_size, target_voxel_size):
+def anti_alias(data: np.ndarray, voxel_size: np.ndarray, target_voxel_size: np.ndarray) -> np.ndarray:
     """Smooth to the resolution of a coarser grid, so that sampling it does not alias.
 
     Parameters
@@ -59,7 +62,9 @@ def anti_alias(data, voxel_size, target_voxel_size):
     )
 
 
-def resample_map(volume, target, transforms, *, fwhm_mm=0.0):
+def resample_map(
+    volume: Volume, target: Volume, transforms: Sequence[str | Path], *, fwhm_mm: float = 0.0
+) -> Volume:
     """A quantitative map on another grid; voxels outside its support are 0 and do not dilute its edge.
 
     The map and its support (where it is not 0) go through the same smoothing and interpolation; their ratio is
@@ -84,7 +89,14 @@ def resample_map(volume, target, transforms, *, fwhm_mm=0.0):
     return Volume(data, target.affine)
 
 
-def resample_fraction(volume, target, transforms, *, inverted=None, fwhm_mm=0.0):
+def resample_fraction(
+    volume: Volume,
+    target: Volume,
+    transforms: Sequence[str | Path],
+    *,
+    inverted: Sequence[bool] | None = None,
+    fwhm_mm: float = 0.0,
+) -> Volume:
     """A mask or probability on another grid, as the fraction of each target voxel it fills (see ``resample_map``).
 
     Parameters

@@ -1,5 +1,7 @@
 """Where a registration starts: coarse images, several poses, and the similarity that chooses among them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
@@ -15,7 +17,7 @@ BINS = 32
 BRIGHTEST_PERCENTILE = 99.5
 
 
-def shrink(volume, voxel_mm):
+def shrink(volume: Volume, voxel_mm: float) -> Volume:
     """Means over blocks of voxels, none longer than ``voxel_mm``; an image that is as coarse already is unchanged.
 
     Parameters
@@ -40,7 +42,7 @@ def shrink(volume, voxel_mm):
     return Volume(padded.reshape(blocks).mean(axis=(1, 3, 5)).astype(np.float32), affine, volume.path)
 
 
-def centre_of_mass(volume):
+def centre_of_mass(volume: Volume) -> np.ndarray:
     """Centre of the intensities above 0, world RAS, mm, (3,)."""
     weight = np.clip(np.nan_to_num(volume.data), 0, None).astype(np.float64)
     index = [
@@ -50,7 +52,7 @@ def centre_of_mass(volume):
     return (volume.affine @ [*index, 1])[:3]
 
 
-def start_poses(fixed, moving, starts):
+def start_poses(fixed: Volume, moving: Volume, starts: int) -> dict[str, np.ndarray]:
     """Poses to start from: both centres of mass, turns about them, and scanner coordinates.
 
     Parameters
@@ -71,7 +73,9 @@ def start_poses(fixed, moving, starts):
     return poses | {"scanner coordinates": np.eye(4)}
 
 
-def confirmed(best, found, poses, centre):
+def confirmed(
+    best: str, found: Mapping[str, np.ndarray], poses: Mapping[str, np.ndarray], centre: np.ndarray
+) -> bool:
     """Whether another start, turned differently, ended where the best one did: wrong ends differ from each other.
 
     Parameters
@@ -87,7 +91,7 @@ def confirmed(best, found, poses, centre):
     """
     edge = centre + HEAD_RADIUS_MM * np.concatenate([np.eye(3), -np.eye(3)])
 
-    def apart(name):
+    def apart(name: str) -> float:
         difference = found[name] - found[best]
         return np.linalg.norm(edge @ difference[:3, :3].T + difference[:3, 3], axis=1).max()
 
@@ -97,7 +101,7 @@ def confirmed(best, found, poses, centre):
     )
 
 
-def axes(count):
+def axes(count: int) -> np.ndarray:
     """Unit vectors that spread evenly over the sphere (Fibonacci's spiral), (count, 3)."""
     height = 1 - (2 * np.arange(count) + 1) / max(count, 1)
     angle = np.pi * (3 - np.sqrt(5)) * np.arange(count)
@@ -105,7 +109,7 @@ def axes(count):
     return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
 
 
-def about(turn, here, there):
+def about(turn: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Matrix (4, 4) that turns about ``here`` (rotation, (3, 3)) and brings it to ``there`` (points, mm)."""
     matrix = np.eye(4)
     matrix[:3, :3] = turn
@@ -121,14 +125,14 @@ class Similarity:
     fixed, moving : Volume, each with values above 0; outside its grid ``moving`` is 0
     """
 
-    def __init__(self, fixed, moving):
+    def __init__(self, fixed: Volume, moving: Volume) -> None:
         where = np.argwhere(np.ones(fixed.shape, bool))
         self._points = where @ fixed.affine[:3, :3].T + fixed.affine[:3, 3]
         self._fixed = _binned(fixed.data.ravel(), brightest(fixed))
         self._moving, self._top = moving, brightest(moving)
         self._to_voxels = np.linalg.inv(moving.affine)
 
-    def __call__(self, matrix):
+    def __call__(self, matrix: np.ndarray) -> float:
         """Similarity where ``matrix`` (4, 4) takes points of fixed to points of moving."""
         place = self._to_voxels @ matrix
         voxels = self._points @ place[:3, :3].T + place[:3, 3]
@@ -137,21 +141,21 @@ class Similarity:
         return shared_information(joint)
 
 
-def shared_information(joint):
+def shared_information(joint: np.ndarray) -> float:
     """Normalised mutual information, (H(a) + H(b)) / H(a, b), of a joint histogram (a, b) whose shares sum to 1."""
     own = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
     return float(own / max(_entropy(joint), 1e-12))
 
 
-def brightest(volume):
+def brightest(volume: Volume) -> float:
     """Intensity that counts as the brightest."""
     return float(np.percentile(volume.data[volume.data > 0], BRIGHTEST_PERCENTILE))
 
 
-def _binned(values, top):
+def _binned(values: np.ndarray, top: float) -> np.ndarray:
     return np.clip(values / top * (BINS - 1) + 0.5, 0, BINS - 1).astype(int)
 
 
-def _entropy(shares):
+def _entropy(shares: np.ndarray) -> float:
     shares = shares[shares > 0]
     return float(-(shares * np.log(shares)).sum())

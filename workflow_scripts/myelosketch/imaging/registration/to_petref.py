@@ -1,5 +1,11 @@
 """Every MRI map of a scan in PET space: its transforms, composed, and one interpolation each."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from myelosketch.errors import GeometryError
@@ -12,6 +18,9 @@ from myelosketch.io.provenance import provenance
 from myelosketch.io.units import default_units, unit_factor
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 
+if TYPE_CHECKING:
+    import ants
+
 # weight that sets fluid (MD 3) as far below grey matter as white matter (FA .45) is above it
 MD_WEIGHT = 0.2
 TENSOR_MAPS = ("FA", "RD", "AD")
@@ -19,7 +28,7 @@ TENSOR_MAPS = ("FA", "RD", "AD")
 DWI_KINDS = {"rigid": "Rigid", "affine": "Affine", "deformable": "Rigid"}
 
 
-def linear_settings(registration, seed):
+def linear_settings(registration: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Arguments of ``itk.register`` that the config decides.
 
     Parameters
@@ -34,7 +43,15 @@ def linear_settings(registration, seed):
     return {key: registration[key] for key in ("metric", "sampling", "finest_mm", "starts")} | {"seed": seed}
 
 
-def register_to_t1w(inputs, head, outputs, *, registration, units=None, seed):
+def register_to_t1w(
+    inputs: Mapping[str, Any],
+    head: Volume,
+    outputs: Mapping[str, str | Path],
+    *,
+    registration: Mapping[str, Any],
+    units: Mapping[str, str] | None = None,
+    seed: int,
+) -> None:
     """Register the tensor maps and MTR (and the FLAIR, where asked) to T1w.
 
     Parameters
@@ -86,7 +103,14 @@ def register_to_t1w(inputs, head, outputs, *, registration, units=None, seed):
             register(anatomy, image, outputs[key], kind="Rigid", sources=[*source, inputs[name]], **settings)
 
 
-def register_scan(inputs, outputs, *, registration, units=None, seed):
+def register_scan(
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, str | Path],
+    *,
+    registration: Mapping[str, Any],
+    units: Mapping[str, str] | None = None,
+    seed: int,
+) -> None:
     """Register T1w to PET, and resample every map and every tissue once onto petref.
 
     Parameters
@@ -142,7 +166,7 @@ def register_scan(inputs, outputs, *, registration, units=None, seed):
     )
 
 
-def petref_chain(paths, modality):
+def petref_chain(paths: Mapping[str, Any], modality: str) -> list[str | Path]:
     """Transforms from petref to an image, in the order of ``ants.apply_transforms`` (nearest petref first).
 
     Parameters
@@ -162,7 +186,7 @@ def petref_chain(paths, modality):
     return chain
 
 
-def pet_anatomy(path, petref):
+def pet_anatomy(path: str | Path | None, petref: Volume) -> Volume:
     """PET image that T1w is registered to: the mean of the early frames, or without one the DVR map.
 
     Raises
@@ -182,7 +206,7 @@ def pet_anatomy(path, petref):
     return early
 
 
-def load_tensor(inputs, units):
+def load_tensor(inputs: Mapping[str, Any], units: Mapping[str, str]) -> dict[str, Volume]:
     """FA, RD and AD in our units: dict of Volume.
 
     Raises
@@ -195,7 +219,7 @@ def load_tensor(inputs, units):
     return maps
 
 
-def load_map(name, path, unit):
+def load_map(name: str, path: str | Path, unit: str) -> Volume:
     """A map in our unit: the only place where values are converted.
 
     Parameters
@@ -212,7 +236,7 @@ def load_map(name, path, unit):
     return volume if factor == 1 else Volume(volume.data * np.float32(factor), volume.affine, volume.path)
 
 
-def tensor_contrast(maps):
+def tensor_contrast(maps: Mapping[str, Volume]) -> Volume:
     """Image with the contrast of a T1w (white above grey above fluid) from the tensor maps, for registration only.
 
     Parameters
@@ -229,11 +253,13 @@ def tensor_contrast(maps):
     return Volume(contrast.astype(np.float32), maps["FA"].affine, maps["FA"].path)
 
 
-def _head_only(volume):
+def _head_only(volume: Volume) -> ants.ANTsImage:
     """ANTs image of the part that holds the head, in its place."""
     return to_ants(crop(volume, content_box(volume)))
 
 
-def _save(path, volume, name, sources, parameters):
+def _save(
+    path: str | Path, volume: Volume, name: str, sources: Sequence[str | Path], parameters: Mapping[str, Any]
+) -> None:
     sidecar = provenance(sources=sources, parameters=parameters, Units=UNITS[name])
     save_volume(path, volume.data.astype(np.float32), volume.affine, sidecar=sidecar)

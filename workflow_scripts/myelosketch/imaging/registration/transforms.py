@@ -2,7 +2,9 @@
 
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ants
 import numpy as np
@@ -14,7 +16,13 @@ from myelosketch.io.volumes import save_volume
 MEANING = "from a point of the fixed image (To) to the point of the moving image (From), world RAS, mm"
 
 
-def write_transform(out, matrix, *, record=None, sources=()):
+def write_transform(
+    out: str | Path,
+    matrix: np.ndarray,
+    *,
+    record: dict[str, Any] | None = None,
+    sources: Sequence[str | Path] = (),
+) -> None:
     """Write a linear transform: ``.mat`` (ANTs), ``.txt`` (ITK text) and ``.json`` (sidecar), each in one step.
 
     Parameters
@@ -30,11 +38,11 @@ def write_transform(out, matrix, *, record=None, sources=()):
             path = Path(folder) / f"xfm{suffix}"
             save_matrix(path, matrix)
             write_bytes(out.with_suffix(suffix), path.read_bytes())
-    content = _ends(out) | {"Matrix": matrix, "MatrixMaps": MEANING} | (record or {})
+    content: dict[str, Any] = _ends(out) | {"Matrix": matrix, "MatrixMaps": MEANING} | (record or {})
     write_json(out.with_suffix(".json"), provenance(sources=sources, **content))
 
 
-def save_matrix(path, matrix):
+def save_matrix(path: str | Path, matrix: np.ndarray) -> None:
     """The bare file of a linear transform (``.mat`` or ``.txt``), as ITK writes it; see ``write_transform``."""
     lps = FLIP @ np.asarray(matrix, float) @ FLIP
     transform = ants.create_ants_transform(
@@ -47,7 +55,14 @@ def save_matrix(path, matrix):
     ants.write_transform(transform, str(path))
 
 
-def write_warp(out, displacement, affine, *, record=None, sources=()):
+def write_warp(
+    out: str | Path,
+    displacement: np.ndarray,
+    affine: np.ndarray,
+    *,
+    record: dict[str, Any] | None = None,
+    sources: Sequence[str | Path] = (),
+) -> None:
     """Write a displacement field as ``ants.apply_transforms`` reads it, with its sidecar.
 
     Parameters
@@ -58,13 +73,15 @@ def write_warp(out, displacement, affine, *, record=None, sources=()):
     record, sources : see ``write_transform``
     """
     lps = displacement * np.diag(FLIP)[:3]
-    content = _ends(Path(out)) | {"Units": "mm", "Components": "LPS, as ITK's"} | (record or {})
+    content: dict[str, Any] = (
+        _ends(Path(out)) | {"Units": "mm", "Components": "LPS, as ITK's"} | (record or {})
+    )
     save_volume(
         out, lps[:, :, :, None, :], affine, sidecar=provenance(sources=sources, **content), intent="vector"
     )
 
 
-def world_matrix(transforms, *, inverted=None):
+def world_matrix(transforms: Sequence[str | Path], *, inverted: Sequence[bool] | None = None) -> np.ndarray:
     """4x4 RAS matrix that maps points of the fixed image to points of the moving image (mm).
 
     Parameters
@@ -84,11 +101,11 @@ def world_matrix(transforms, *, inverted=None):
     return FLIP @ matrix @ FLIP
 
 
-def _matrix_lps(path):
+def _matrix_lps(path: str | Path) -> np.ndarray:
     transform = ants.read_transform(str(path))
     return matrix_of(np.asarray(transform.parameters, float), np.asarray(transform.fixed_parameters, float))
 
 
-def _ends(out):
+def _ends(out: Path) -> dict[str, str | None]:
     ends = re.search(r"_from-([A-Za-z0-9]+)_to-([A-Za-z0-9]+)_", out.name)
-    return {"From": ends and ends[1], "To": ends and ends[2]}
+    return {"From": ends[1] if ends else None, "To": ends[2] if ends else None}

@@ -1,5 +1,9 @@
 """Which registrations are right: numbers against limits, one table for the cohort, and what stops the run."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
 from myelosketch.errors import InputError
@@ -30,7 +34,7 @@ AT_LEAST = ("coverage", "overlap")
 OF_ANOTHER = ("border_shift_mm", "stretch_mm")
 
 
-def problems(row, limits):
+def problems(row: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
     """What is wrong with one modality.
 
     Parameters
@@ -57,7 +61,7 @@ def problems(row, limits):
     return sentences
 
 
-def _limit(row, name, limits):
+def _limit(row: Mapping[str, Any], name: str, limits: Mapping[str, Any]) -> float | None:
     """Limit of one number of a row, None if it is not judged."""
     if row["modality"] == TEMPLATE:
         return limits["template_mm"] if name in ("inverse_mm", "repeat_mm") else None
@@ -65,7 +69,12 @@ def _limit(row, name, limits):
     return limits[name] * (WHOLE_HEAD if whole_head else 1)
 
 
-def gather_quality(jsons, out, limits, accept):
+def gather_quality(
+    jsons: Iterable[str | Path],
+    out: str | Path,
+    limits: Mapping[str, Any],
+    accept: Mapping[str, Sequence[str]],
+) -> None:
     """Write the table of the quality control: one row per scan and modality.
 
     Parameters
@@ -78,7 +87,9 @@ def gather_quality(jsons, out, limits, accept):
     write_table(judge(jsons, limits, accept), out)
 
 
-def judge(jsons, limits, accept):
+def judge(
+    jsons: Iterable[str | Path], limits: Mapping[str, Any], accept: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
     """The table of `gather_quality`: pandas.DataFrame."""
     rows = [
         _row(scan, row, limits, accept)
@@ -88,7 +99,9 @@ def judge(jsons, limits, accept):
     return pd.DataFrame(rows, columns=TABLE_COLUMNS)
 
 
-def refuse_registrations(jsons, limits, accept):
+def refuse_registrations(
+    jsons: Iterable[str | Path], limits: Mapping[str, Any], accept: Mapping[str, Sequence[str]]
+) -> None:
     """Let nothing learn from a scan whose registration failed and is not accepted.
 
     Parameters
@@ -102,7 +115,12 @@ def refuse_registrations(jsons, limits, accept):
     _stop_if_failed(judge(jsons, limits, accept))
 
 
-def _row(scan, row, limits, accept):
+def _row(
+    scan: Mapping[str, Any],
+    row: Mapping[str, Any],
+    limits: Mapping[str, Any],
+    accept: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
     found = problems(row, limits)
     accepted = row["modality"] in accept.get(scan["scan"], ())
     return {name: row.get(name) for name in NUMBERS} | {
@@ -115,7 +133,7 @@ def _row(scan, row, limits, accept):
     }
 
 
-def admit_registrations(table, out):
+def admit_registrations(table: str | Path, out: str | Path) -> None:
     """Say which registrations failed, or that every one is right or accepted.
 
     Parameters
@@ -136,7 +154,7 @@ def admit_registrations(table, out):
     write_table(admitted, out)
 
 
-def _stop_if_failed(judged):
+def _stop_if_failed(judged: pd.DataFrame) -> None:
     failed = judged[judged.verdict == FAILED]
     if failed.empty:
         return
