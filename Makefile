@@ -29,6 +29,7 @@ test-all: $(READY) lint
 lint: $(READY)
 	ruff check .
 	ruff format --check .
+	mypy
 	snakefmt --check Snakefile rules studies
 	snakemake --lint
 

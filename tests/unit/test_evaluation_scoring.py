@@ -171,7 +171,7 @@ def test_scoring_imports_neither_torch_nor_ants():
         "heavy = ('torch', 'ants', 'monai', 'nilearn', 'safetensors', 'snakemake'); "
         "print([name for name in heavy if name in sys.modules])"
     )
-    environment = {"PYTHONPATH": str(names.__file__).removesuffix("/myelosketch/names.py")}
+    environment = {"PYTHONPATH": str(names.__file__).removesuffix("/myelosketch/io/names.py")}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
     )

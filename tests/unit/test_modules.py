@@ -40,6 +40,17 @@ def test_the_hash_knows_code_from_words():
     assert modules.without_comments('X = """a\nb"""\n') == 'X = """a\nb"""\n'
 
 
+def test_imports_for_the_type_checker_alone_do_not_count(tmp_path):
+    text = "from myelosketch.io import names\n\nif TYPE_CHECKING:\n    from myelosketch.io import volumes\n\n\nX = 1\n"
+    (tmp_path / "module.py").write_text(text)
+    assert modules.imports_of(tmp_path / "module.py") == ["myelosketch.io", "myelosketch.io.names"]
+
+
+def test_an_unknown_module_has_no_hash():
+    with pytest.raises(ValueError, match="no module evaluation.scorin"):
+        modules.hash_of("evaluation.scorin")
+
+
 def test_the_hash_of_a_module_is_that_of_all_it_imports(monkeypatch):
     before = modules.hash_of("evaluation.scoring")
     assert before == modules.hash_of("evaluation.scoring") != modules.hash_of("imaging.regions")

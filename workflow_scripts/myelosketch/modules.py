@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # imports are found by their lines: parsing every module would take ten times as long, in every job's process
 IMPORT = re.compile(r"^[ \t]*from (myelosketch[\w.]*) import (\([^)]*\)|[^\n(]*)", re.MULTILINE)
+# imports for the type checker alone: nothing is computed with them
+FOR_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+[^\n]*\n|\n)+", re.MULTILINE)
 # docstrings (a text that stands alone at the beginning of a line), lines that are comments, and blank lines
 UNREAD = re.compile(r'^[ \t]*(?:"""(?:[^"\\]|\\.|"(?!""))*"""|#[^\n]*)?[ \t]*\n', re.MULTILINE)
 
@@ -45,7 +47,7 @@ def path_of(module: str) -> Path:
 @cache  # a module is imported by many
 def imports_of(path: Path) -> list[str]:
     """Names of this library's modules that one of its files imports, wherever in it."""
-    found = IMPORT.findall(path.read_text(encoding="utf-8"))
+    found = IMPORT.findall(FOR_TYPES.sub("", path.read_text(encoding="utf-8")))
     return [
         name
         for module, imported in found

@@ -82,7 +82,7 @@ def predict_scan(
         card = cards[method]
         sidecar = provenance(
             Description=f"DVR predicted by {method}; 0 where the maps hold no tissue. Research only.",
-            sources=[*maps.paths, *(files[key] for key in TRANSFORMS if method == "template")],
+            sources=[*filter(None, maps.paths), *(files[key] for key in TRANSFORMS if method == "template")],
             parameters={"flips": flips} if method in NETWORK_METHODS else {},
             Units="1",
             Method=method,
