@@ -7,8 +7,9 @@ import pytest
 from scipy.signal import lfilter
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.maps.kinetics import dvr_map, fit_dvr, integrals, logan_dvr, srtm_dvr
+from myelosketch.imaging.maps.kinetics import dvr_map, fit_dvr
 from myelosketch.imaging.maps.motion import resample
+from myelosketch.imaging.maps.reference_models import integrals, logan_dvr, srtm_dvr
 from myelosketch.io.provenance import read_json, sidecar_path, write_json
 from myelosketch.io.volumes import load_volume, save_volume
 

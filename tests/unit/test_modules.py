@@ -41,7 +41,7 @@ def test_the_hash_knows_code_from_words():
 
 
 def test_imports_for_the_type_checker_alone_do_not_count(tmp_path):
-    text = "from myelosketch.io import names\n\nif TYPE_CHECKING:\n    from myelosketch.io import volumes\n\n\nX = 1\n"
+    text = "from myelosketch.io import names\n\nif TYPE_CHECKING:\n    from myelosketch.io import tables\n\n\nX = 1\n"
     (tmp_path / "module.py").write_text(text)
     assert modules.imports_of(tmp_path / "module.py") == ["myelosketch.io", "myelosketch.io.names"]
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from myelosketch.imaging.maps.kinetics import logan_dvr
 from myelosketch.imaging.maps.mtr import magnetisation_transfer_ratio
+from myelosketch.imaging.maps.reference_models import logan_dvr
 from myelosketch.imaging.maps.tensor import tensor_maps
 from myelosketch.simulation import diffusion_signal, physics, scanner
 from myelosketch.simulation.gradients import fsl_directions

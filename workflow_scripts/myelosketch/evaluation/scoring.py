@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from myelosketch.errors import InputError
-from myelosketch.evaluation import agreement, voxelwise
+from myelosketch.evaluation import voxelwise
 from myelosketch.evaluation.curves import calibration_rows, roc_points
 from myelosketch.evaluation.demyelination import (
     demyelinated_mask,
@@ -24,33 +24,13 @@ from myelosketch.evaluation.masks import check_labels, check_prediction, region_
 from myelosketch.evaluation.places import ScanPlaces
 from myelosketch.evaluation.reference import REFERENCES, place_reference
 from myelosketch.evaluation.regions import score_regions
+from myelosketch.evaluation.score_tables import TABLES
 from myelosketch.evaluation.variants import Variants, white_matter_masks
 from myelosketch.imaging.registration.fractions import read_fractions
 from myelosketch.io.provenance import provenance, read_json, sidecar_path
 from myelosketch.io.tables import write_table
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 
-_LESION_MEANS = ("mean_dvr_true", "mean_dvr_pred", "pct_true", "pct_pred")
-TABLES = {
-    "voxelwise": ("method", "scan", "subject", "group", "fold", "region", *voxelwise.COLUMNS),
-    "demyelination": (
-        *("method", "scan", "subject", "fold", "k", "n_lesion_voxels", *agreement.COUNTS),
-        *("pct_true", "pct_pred", *agreement.SCORES),
-    ),
-    "lesions": (
-        *("method", "scan", "subject", "fold", "lesion", "volume_mm3", *_LESION_MEANS),
-        *("size", "place", "kind"),
-    ),
-    "regions": (
-        *("method", "scan", "subject", "fold", "region", "group"),
-        *("mean_dvr_true", "mean_dvr_pred", "n_voxels"),
-    ),
-    "roc": ("method", "scan", "subject", "fold", "k", "fpr", "tpr"),
-    "calibration": ("method", "scan", "subject", "fold", "region", "dvr_pred", "mean_true", "n_voxels"),
-    # what sensitivity.tsv is made of
-    "variants": ("method", "scan", "subject", "group", "fold", "axis", "value", "metric", "score"),
-    "all_lesions": ("method", "scan", "subject", "fold", "lesion", "volume_mm3", *_LESION_MEANS),
-}
 # the measured PET among the masks of demyelinated voxels
 MEASURED = "pet"
 

@@ -1,0 +1,25 @@
+"""Columns of the tables of scores, as each scan has them and as they are gathered."""
+
+from myelosketch.evaluation import agreement, voxelwise
+
+_LESION_MEANS = ("mean_dvr_true", "mean_dvr_pred", "pct_true", "pct_pred")
+TABLES = {
+    "voxelwise": ("method", "scan", "subject", "group", "fold", "region", *voxelwise.COLUMNS),
+    "demyelination": (
+        *("method", "scan", "subject", "fold", "k", "n_lesion_voxels", *agreement.COUNTS),
+        *("pct_true", "pct_pred", *agreement.SCORES),
+    ),
+    "lesions": (
+        *("method", "scan", "subject", "fold", "lesion", "volume_mm3", *_LESION_MEANS),
+        *("size", "place", "kind"),
+    ),
+    "regions": (
+        *("method", "scan", "subject", "fold", "region", "group"),
+        *("mean_dvr_true", "mean_dvr_pred", "n_voxels"),
+    ),
+    "roc": ("method", "scan", "subject", "fold", "k", "fpr", "tpr"),
+    "calibration": ("method", "scan", "subject", "fold", "region", "dvr_pred", "mean_true", "n_voxels"),
+    # what sensitivity.tsv is made of
+    "variants": ("method", "scan", "subject", "group", "fold", "axis", "value", "metric", "score"),
+    "all_lesions": ("method", "scan", "subject", "fold", "lesion", "volume_mm3", *_LESION_MEANS),
+}
