@@ -6,14 +6,11 @@ import pytest
 from report_run import FACTS, PROVENANCE
 from scored_scan import MEAN, SD, SHAPE, Scan
 
-from myelosketch.evaluation.comparisons import write_comparisons
+from myelosketch.evaluation.analyses import analyse_scores
 from myelosketch.evaluation.gather import gather_tables
-from myelosketch.evaluation.lesion_agreement import write_agreement
 from myelosketch.evaluation.scoring import TABLES
-from myelosketch.evaluation.sensitivity import summarise_sensitivity
-from myelosketch.evaluation.statistics import claim_statistics
-from myelosketch.evaluation.summary import summarise
 from myelosketch.io.provenance import write_json
+from myelosketch.io.run_files import RunFolder
 from myelosketch.io.tables import read_table
 from myelosketch.reporting.pages.report import report_content
 from myelosketch.reporting.tables import latex as latex_tables
@@ -68,25 +65,10 @@ def evaluate(root, people, *, change=None, predict=noisy):
     for name, path in scored.items():
         gather_tables({tables[name]: tables[name] for tables in gathered}, path)
 
-    def read(*wanted):
-        return {name: scored[name] for name in wanted}
-
-    def made(*wanted):
-        return {name: folder / f"{name}.tsv" for name in wanted}
-
-    summarise(
-        read("voxelwise", "demyelination", "lesions"),
-        *made("summary").values(), folder / "summary.json", k=1.0, **SHARED,
-    )  # fmt: skip
-    claim_statistics(
-        read("regions", "voxelwise", "demyelination"),
-        *made("statistics", "claims").values(), k=1.0, margin=0.05, **SHARED,
-    )  # fmt: skip
-    agreement = made("lesion_agreement", "patient_agreement")
-    write_agreement(read("lesions", "demyelination", "regions"), agreement, borders=[100], k=1.0, **SHARED)
-    write_comparisons(read("voxelwise", "demyelination"), made("comparisons", "ranks"), k=1.0, **SHARED)
-    tables = read("demyelination", "variants", "regions", "all_lesions")
-    summarise_sensitivity(tables, folder / "sensitivity.tsv", sizes=[50], **SHARED)
+    made = ("summary", "statistics", "claims", "lesion_agreement", "patient_agreement")
+    made += ("comparisons", "ranks", "sensitivity")
+    outputs = {name: folder / f"{name}.tsv" for name in made} | {"sidecar": folder / "summary.json"}
+    analyse_scores(scored, outputs, ceilings=[], k=1.0, margin=0.05, borders=[100], sizes=[50], **SHARED)
     return root
 
 
@@ -100,7 +82,7 @@ def table(root, name, **chosen):
 
 def cells(root):
     """The refiner's row of the first table of the report."""
-    view = report_tables.glance_table(root, k=1.0)
+    view = report_tables.glance_table(RunFolder(root), k=1.0)
     return dict(zip(view.header, next(row for row in view.rows if row[0].startswith("Refiner")), strict=True))
 
 
@@ -165,7 +147,9 @@ def test_one_participant_per_fold(tmp_path):
 @pytest.mark.parametrize("people", [PEOPLE[:4], PEOPLE[4:], [("MS", 1), ("MS", 2), ("HC", 3)]])
 def test_the_report_and_the_tables_for_a_paper_are_written_all_the_same(tmp_path, people):
     root = evaluate(tmp_path, people)
-    content = report_content(root, captions=".", provenance=PROVENANCE, facts=FACTS)
+    content = report_content(RunFolder(root), captions=".", provenance=PROVENANCE, facts=FACTS)
     assert content["glance"].rows
-    latex_tables.write_latex_tables(tmp_path / "tables", root=root, facts=FACTS)
-    assert len(list((tmp_path / "tables").glob("*.tex"))) == 5
+    names = ("ladder", "claims", "demyelination", "lesion_agreement", "statistics")
+    tables = {name: tmp_path / f"tables/{name}.tex" for name in names}
+    latex_tables.write_latex_tables(tables, RunFolder(root), facts=FACTS)
+    assert all(path.is_file() for path in tables.values())

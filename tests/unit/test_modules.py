@@ -47,7 +47,7 @@ def test_imports_for_the_type_checker_alone_do_not_count(tmp_path):
 
 
 def test_an_unknown_module_has_no_hash():
-    with pytest.raises(ValueError, match="no module evaluation.scorin"):
+    with pytest.raises(ValueError, match=r"no module myelosketch\.evaluation\.scorin\."):
         modules.hash_of("evaluation.scorin")
 
 

@@ -106,11 +106,13 @@ def module_constants(path: Path) -> list[tuple[str, str, str]]:
     module = importlib.import_module(f"myelosketch.simulation.{path.stem}")
     lines, rows = source.splitlines(), []
     for node in ast.parse(source).body:
-        if not isinstance(node, ast.Assign):
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            targets = [node.target]
+        else:
             continue
-        names = [
-            name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)
-        ]
+        names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
         names = [name for name in names if re.fullmatch(r"[A-Z][A-Z0-9_]*", name)]
         meaning = comment_of(lines, node.lineno, node.end_lineno or node.lineno)
         for name in names:
