@@ -10,7 +10,7 @@ from test_learning_training import train
 from myelosketch.io.volumes import load_volume
 from myelosketch.learning.data import load_fold
 from myelosketch.learning.inference import NetworkModel
-from myelosketch.learning.ladder import needed_models
+from myelosketch.learning.ladder import NETWORK_SETTINGS, needed_models
 from myelosketch.learning.models import load_model
 from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.ridge import RidgeModel, fit_ridge
@@ -46,7 +46,7 @@ def test_a_refiner_is_read_after_its_sketcher():
 
 
 def test_a_variant_trains_what_its_settings_change_and_the_refiner_of_a_changed_sketcher():
-    methods, settings = ("sketcher", "refiner"), tiny_settings()
+    methods, settings = ("sketcher", "refiner"), dict.fromkeys(NETWORK_SETTINGS) | tiny_settings()
     for changes, expected in (
         ({}, []),
         ({"refiner": {**settings["refiner"], "epochs": 9}}, ["refiner"]),
