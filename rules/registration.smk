@@ -11,7 +11,7 @@ rule prepare_anatomy:
     """T1w corrected and segmented, MRI maps and lesions brought to it; lesions filled first."""
     input:
         inspection=INSPECTION,
-        t1w=scan_input("T1w"),
+        T1w=scan_input("T1w"),
         FA=map_input("FA"),
         RD=map_input("RD"),
         AD=map_input("AD"),
@@ -36,7 +36,7 @@ rule prepare_anatomy:
         mem_mb=3000,
         runtime=20,
     params:
-        lesion_space=lambda wildcards: COHORT.rows[wildcards.scan]["lesion_space"] or "T1w",
+        lesion_space=lambda wildcards: COHORT.rows[wildcards.scan]["lesion_space"],
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
         # who is left out without a mask changes no preparation

@@ -4,14 +4,14 @@ from myelosketch.job import job
 
 with job(snakemake):
     from myelosketch.imaging.anatomy.head import prepare_anatomy
+    from myelosketch.imaging.files import Anatomy, RawImages
     from myelosketch.intake.gate import refuse_scan
 
     # read from the configuration, not a parameter: what was done with an accepted scan is not done again
     refuse_scan(snakemake.input.inspection, snakemake.config["cohort"]["accept"])
     params = snakemake.params
-    images = {name: path or None for name, path in snakemake.input.items() if name != "inspection"}
     prepare_anatomy(
-        images | {"lesion_space": params.lesion_space},
-        dict(snakemake.output.items()),
+        RawImages.of({**dict(snakemake.input.items()), "lesion_space": params.lesion_space}),
+        Anatomy.of(dict(snakemake.output.items())),
         **{key: params[key] for key in ("tissue", "lesions", "registration", "units", "seed")},
     )

@@ -3,16 +3,20 @@
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
     from myelosketch.imaging.registration.quality import check_registration
     from myelosketch.imaging.registration.to_petref import register_scan
 
+    files, made = dict(snakemake.input.items()), dict(snakemake.output.items())
+    images, anatomy, moved = RawImages.of(files), Anatomy.of(files), OnPetGrid.of(made)
     settings = {key: snakemake.params[key] for key in ("registration", "units", "seed")}
-    images = {name: path or None for name, path in snakemake.input.items() if name != "lesion_sidecar"}
-    outputs = dict(snakemake.output.items())
-    register_scan(images, outputs, **settings)
+    register_scan(images, anatomy, moved, **settings)
     check_registration(
-        images | {"xfm_t1w_to_petref": outputs["xfm_t1w_to_petref"]},
-        outputs,
+        images,
+        anatomy,
+        moved.xfm_t1w_to_petref,
+        numbers=made["json"],
+        picture=made["png"],
         scan=snakemake.wildcards.scan,
         group=snakemake.params.group,
         **settings,

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from myelosketch.imaging.files import RawImages
 from myelosketch.imaging.registration.itk import to_ants
 from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.to_petref import load_tensor, tensor_contrast
@@ -45,7 +46,7 @@ def read_participant(simulated, derivatives, name):
     }
     images = {
         "T1w": Volume(t1w.data * (brain.data > 0), t1w.affine),
-        "dwi": tensor_contrast(load_tensor(paths, default_units())),
+        "dwi": tensor_contrast(load_tensor(RawImages.of(paths), default_units())),
         "MTR": load_volume(simulated / name / "anat" / f"{name}_MTRmap.nii.gz"),
         "pet": load_volume(maps / "pet" / f"{name}_trc-PIB_meas-DVR_mimap.nii.gz"),
     }

@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 import yaml  # noqa: E402
 
+from myelosketch.imaging.files import Anatomy, RawImages  # noqa: E402
 from myelosketch.imaging.registration import quality  # noqa: E402
 from myelosketch.imaging.registration.itk import world_matrix  # noqa: E402
 from myelosketch.imaging.registration.repeats import distances_to, register_anew  # noqa: E402
@@ -88,13 +89,17 @@ def main():
     chosen = parser.parse_args()
     scans = sorted(path.name for path in Path(chosen.derivatives).glob("sub-*"))
     inputs = {scan: files(chosen.simulated, chosen.derivatives, scan) for scan in scans}
-    maps = {scan: quality.load_maps(inputs[scan], quality.default_units()) for scan in scans}
+    maps = {
+        scan: quality.load_maps(RawImages.of(inputs[scan]), Anatomy.of(inputs[scan]), quality.default_units())
+        for scan in scans
+    }
     generator, rows = np.random.default_rng(0), []
     for place, scan in enumerate(scans):
-        head = quality.Head(inputs[scan])
+        anatomy = Anatomy.of(inputs[scan])
+        head = quality.Head(anatomy)
         for number, modality in enumerate(MODALITIES):
             lender = scans[(place + SWAPS[(place + number) % 3]) % len(scans)]
-            chain, inverted = quality.transforms_of(inputs[scan], modality)
+            chain, inverted = quality.transforms_of(inputs[scan]["xfm_t1w_to_petref"], anatomy, modality)
             own = world_matrix(chain, inverted=inverted)
             with tempfile.TemporaryDirectory() as folder:
 

@@ -12,6 +12,7 @@ from intake_scans import affine, head, inspected, make_maps, make_raw, row
 from scipy.ndimage import gaussian_filter
 
 from myelosketch.errors import InputError
+from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
 from myelosketch.imaging.registration.to_petref import register_scan, register_to_t1w
 from myelosketch.intake.gate import admit_scans, gather_intake
 from myelosketch.io.provenance import read_json, sidecar_path, write_json
@@ -123,8 +124,9 @@ def test_the_registration_keeps_names_to_itself(tmp_path, capfd):
         "seed": 1,
         "units": {**default_units(), "RD": "mm2/s", "AD": "mm2/s"},
     }
-    register_to_t1w(inputs, load_volume(inputs["t1w"]), to_t1w, **settings)
-    register_scan(inputs | to_t1w, outputs, **settings)
+    images, anatomy = RawImages.of(inputs), Anatomy.of(inputs | to_t1w)
+    register_to_t1w(images, load_volume(inputs["t1w"]), anatomy, **settings)
+    register_scan(images, anatomy, OnPetGrid.of(outputs), **settings)
     assert leaks(tmp_path / "out") == []
     printed = capfd.readouterr()
     assert MARKER not in printed.out + printed.err

@@ -9,6 +9,7 @@ from test_imaging_geometry import rigid
 from myelosketch.errors import InputError
 from myelosketch.imaging.anatomy import head as anatomy
 from myelosketch.imaging.anatomy.tissue import TISSUE_CODES
+from myelosketch.imaging.files import Anatomy, RawImages
 from myelosketch.imaging.registration.transforms import save_matrix, world_matrix
 from myelosketch.io.provenance import read_json, sidecar_path
 from myelosketch.io.volumes import Volume, load_volume, save_volume
@@ -52,10 +53,10 @@ def case(tmp_path, monkeypatch, place):
 
     def registered(inputs, head, outputs, **_):
         assert (head.data > 0).mean() < 0.6  # the brain alone
-        save_matrix(outputs["xfm_dwi_to_t1w"], np.eye(4))
-        save_matrix(outputs["xfm_mtr_to_t1w"], np.eye(4))
-        if "xfm_flair_to_t1w" in outputs:
-            save_matrix(outputs["xfm_flair_to_t1w"], FLAIR_MOVE)
+        save_matrix(outputs.xfm_dwi_to_t1w, np.eye(4))
+        save_matrix(outputs.xfm_mtr_to_t1w, np.eye(4))
+        if outputs.xfm_flair_to_t1w:
+            save_matrix(outputs.xfm_flair_to_t1w, FLAIR_MOVE)
 
     monkeypatch.setattr(anatomy, "place_template", place)
     monkeypatch.setattr(anatomy, "register_to_t1w", registered)
@@ -70,7 +71,7 @@ def case(tmp_path, monkeypatch, place):
     flair = noisy(moved(Volume(np.where(lesion, 190, flair), head.affine), POSE, VOXEL, SIDE), 0.03, 2)
     mask = moved(Volume(lesion.astype(np.float32), head.affine), POSE, VOXEL, SIDE)
     images = {
-        "t1w": t1w,
+        "T1w": t1w,
         "lesion_mask": Volume(mask.data > 0.5, mask.affine),
         "FLAIR": Volume(flair.data, FLAIR_MOVE @ flair.affine),
     }
@@ -86,7 +87,7 @@ def case(tmp_path, monkeypatch, place):
 
 def run(inputs, outputs, **changes):
     """Run it, and return the four images and their notes."""
-    anatomy.prepare_anatomy(inputs, outputs, **{**SETTINGS, **changes})
+    anatomy.prepare_anatomy(RawImages.of(inputs), Anatomy.of(outputs), **{**SETTINGS, **changes})
     names = ("t1w", "brain", "tissue", "lesion")
     return (
         {name: load_volume(outputs[name]) for name in names},
@@ -97,7 +98,7 @@ def run(inputs, outputs, **changes):
 def test_a_mask_on_the_t1w_image(case):
     inputs, outputs, _ = case
     images, notes = run(inputs, outputs)
-    t1w, mask = load_volume(inputs["t1w"]), load_volume(inputs["lesion_mask"]).data > 0
+    t1w, mask = load_volume(inputs["T1w"]), load_volume(inputs["lesion_mask"]).data > 0
     for image in images.values():
         assert image.shape == t1w.shape
         np.testing.assert_allclose(image.affine, t1w.affine, atol=1e-5)
@@ -171,7 +172,7 @@ def test_two_runs_write_the_same_bytes(case):
 
 def test_lesions_outside_the_brain(case):
     inputs, outputs, folder = case
-    t1w = load_volume(inputs["t1w"])
+    t1w = load_volume(inputs["T1w"])
     inside = t1w.data > 0.1 * t1w.data.max()
     around = binary_dilation(inside, iterations=2) & ~inside
     save_volume(folder / "wrong.nii.gz", around, t1w.affine)
@@ -185,7 +186,7 @@ def test_lesions_outside_the_brain(case):
 
 def test_a_mask_of_the_brain_is_no_mask_of_lesions(case):
     inputs, outputs, folder = case
-    t1w = load_volume(inputs["t1w"])
+    t1w = load_volume(inputs["T1w"])
     save_volume(folder / "brain.nii.gz", t1w.data > 0.2 * t1w.data.max(), t1w.affine)
     with pytest.raises(
         InputError,

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from myelosketch.errors import InputError
 from myelosketch.imaging.anatomy.template import load_template
+from myelosketch.imaging.files import Anatomy, RawImages
 from myelosketch.imaging.registration import alignment, itk, overlay
 from myelosketch.imaging.registration.itk import from_ants
 from myelosketch.imaging.registration.quality import (
@@ -223,7 +224,10 @@ def scan(tmp_path_factory):
 def check(inputs, folder):
     """Rows of the JSON by modality, and what is wrong with each."""
     outputs = {name: str(folder / f"qc.{name}") for name in ("json", "png")}
-    check_registration(inputs, outputs, scan="sub-01", group="MS", registration=REGISTRATION, seed=1)
+    check_registration(
+        RawImages.of(inputs), Anatomy.of(inputs), inputs["xfm_t1w_to_petref"],
+        numbers=outputs["json"], picture=outputs["png"], scan="sub-01", group="MS", registration=REGISTRATION, seed=1,
+    )  # fmt: skip
     content = json.loads((folder / "qc.json").read_text())
     for row in content["rows"]:
         for name in NUMBERS:
@@ -267,14 +271,14 @@ def test_a_scan_of_whose_files_each_is_wrong_in_another_way(scan, tmp_path):
 
 def test_a_displacement_counts_as_part_of_the_place(scan, tmp_path):
     """The matrix of the diffusion maps is 6 mm off, and the field behind it brings them back."""
-    head, dwi = Head(scan), load_maps(scan, UNITS)["dwi"]
+    head, dwi = Head(Anatomy.of(scan)), load_maps(RawImages.of(scan), Anatomy.of(scan), UNITS)["dwi"]
     off = rigid((0, 0, 0), (0, 6, 0)) @ rigid((3, -4, 2), (2, 3, -3))
     inputs = dict(scan, xfm_dwi_to_t1w=str(write_transform(tmp_path / "off.mat", off)))
     field = np.zeros((*dwi.shape, 3))
     field[..., 1] = -6
     write_warp(tmp_path / "warp.nii.gz", field, dwi.affine)
     for warp, low, high in ((None, 2.0, 5.0), (str(tmp_path / "warp.nii.gz"), 0.0, 0.5)):
-        row = as_placed(head, dwi, *transforms_of(inputs | {"warp_dwi": warp}, "dwi"))
+        row = as_placed(head, dwi, *transforms_of("", Anatomy.of(inputs | {"warp_dwi": warp}), "dwi"))
         assert low <= row["border_shift_mm"] <= high
 
 
@@ -284,11 +288,15 @@ def test_a_registration_anew_follows_one_start_and_the_free_shape_none(scan, mon
     monkeypatch.setattr(itk, "_run", lambda *images, **how: calls.append(how) or run(*images, **how))
     settings_ = {"kind": "Rigid", "metric": "mattes", "sampling": 0.2, "seed": 1}
     answers = register_anew(
-        Head(scan).masked, load_volume(scan["MTR"]), starts=2, with_stretch=True, settings=settings_
+        Head(Anatomy.of(scan)).masked,
+        load_volume(scan["MTR"]),
+        starts=2,
+        with_stretch=True,
+        settings=settings_,
     )
     assert [how["kind"] for how in calls] == ["Rigid"] * 6 + ["Affine"]
     assert [how["levels"] for how in calls] == [(18.0,), (12.0, 6.0)] * 3 + [(12.0, 6.0)]
-    found = distances_to(rigid((-5, 2, 3), (-2, 4, 1)), answers, Head(scan).points)
+    found = distances_to(rigid((-5, 2, 3), (-2, 4, 1)), answers, Head(Anatomy.of(scan)).points)
     assert max(found.values()) < 0.6
 
 
@@ -306,14 +314,14 @@ def test_the_slices_go_through_the_largest_lesions():
 
 def test_an_image_that_does_not_meet_the_head(scan, tmp_path):
     far = write_transform(tmp_path / "far.mat", rigid((0, 0, 0), (400, 0, 0)))
-    row = as_placed(Head(scan), load_volume(scan["DVR"]), [far], [True])
+    row = as_placed(Head(Anatomy.of(scan)), load_volume(scan["DVR"]), [far], [True])
     assert problems({"modality": "pet", **row}, LIMITS) == [
         "cannot be judged, because as it is placed, it does not meet the brain"
     ]
 
 
 def test_a_plane_shows_what_ants_places_there(scan):
-    head, image = Head(scan), load_volume(scan["MTR"])
+    head, image = Head(Anatomy.of(scan)), load_volume(scan["MTR"])
     corner = head.grid.affine.copy()
     corner[:3, 3] += [0, 0, 80]
     plane = Volume(np.zeros((*head.grid.shape[:2], 1), np.float32), corner)

@@ -1,5 +1,6 @@
 """The registration of a scan: every map and tissue lands on the PET grid, once, by a chain anyone can apply."""
 
+import dataclasses
 from pathlib import Path
 
 import ants
@@ -9,6 +10,7 @@ from known_heads import brain_points, contrast, moved, noisy, template_head
 from test_imaging_geometry import rigid
 
 from myelosketch.errors import GeometryError, InputError
+from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
 from myelosketch.imaging.registration.error import target_error
 from myelosketch.imaging.registration.fractions import read_fractions
 from myelosketch.imaging.registration.itk import check_centres, to_ants, world_matrix
@@ -74,15 +76,16 @@ def scan(tmp_path_factory):
         paths[key] = str(folder / f"{key}.mat")
     for key in ("fa", "rd", "ad", "mtr", "dvr", "fractions"):
         paths[key] = str(folder / f"out_{key}.nii.gz")
-    register_to_t1w(paths, load_volume(paths["t1w"]), paths, registration=REGISTRATION, seed=1)
-    register_scan(paths, paths, registration=REGISTRATION, seed=1)
+    given, anatomy, on_petref = RawImages.of(paths), Anatomy.of(paths), OnPetGrid.of(paths)
+    register_to_t1w(given, load_volume(paths["t1w"]), anatomy, registration=REGISTRATION, seed=1)
+    register_scan(given, anatomy, on_petref, registration=REGISTRATION, seed=1)
     return paths
 
 
 def test_every_transform_is_found(scan):
     points = brain_points(load_volume(scan["DVR"]))
     for modality, name in (("T1w", "t1w"), ("dwi", "dwi"), ("MTR", "MTR"), ("FLAIR", "FLAIR")):
-        found = world_matrix(petref_chain(scan, modality))
+        found = world_matrix(petref_chain(scan["xfm_t1w_to_petref"], Anatomy.of(scan), modality))
         true = POSES[name] @ np.linalg.inv(POSES["DVR"])
         assert target_error(found, true, points)["median_mm"] < 0.5, modality
 
@@ -109,7 +112,7 @@ def test_tissues_land_on_petref(scan):
 def test_plain_ants_moves_a_map_as_we_did(scan):
     """FA goes to coarser voxels, so it is smoothed first; where it is not, the chain alone gives our image."""
     petref, fine = load_volume(scan["DVR"]), load_volume(scan["FA"])
-    chain = petref_chain(scan, "dwi")
+    chain = petref_chain(scan["xfm_t1w_to_petref"], Anatomy.of(scan), "dwi")
     for suffix in (".mat", ".txt"):
         plain = ants.apply_transforms(
             to_ants(petref), to_ants(fine), transformlist=[path.replace(".mat", suffix) for path in chain]
@@ -131,7 +134,10 @@ def test_the_early_frames_carry_the_anatomy(scan, tmp_path):
     outputs = {key: str(tmp_path / f"{key}.nii.gz") for key in ("fa", "rd", "ad", "mtr", "dvr", "fractions")}
     outputs["xfm_t1w_to_petref"] = str(tmp_path / "xfm.mat")
     inputs = scan | {"pet_anatomy": scan["early"]}
-    register_scan(inputs, outputs, registration=REGISTRATION | {"pet_fwhm_mm": 9.0}, seed=1)
+    register_scan(
+        RawImages.of(inputs), Anatomy.of(inputs), OnPetGrid.of(outputs),
+        registration=REGISTRATION | {"pet_fwhm_mm": 9.0}, seed=1,
+    )  # fmt: skip
     assert read_json(tmp_path / "xfm.json")["Sources"] == ["t1w.nii.gz", "early.nii.gz"]
     assert (tmp_path / "xfm.mat").read_bytes() != Path(scan["xfm_t1w_to_petref"]).read_bytes()
     sharp, smooth = load_volume(scan["mtr"]).data, load_volume(outputs["mtr"]).data
@@ -144,8 +150,9 @@ def test_early_frames_on_another_grid(scan, tmp_path):
     other = load_volume(scan["early"])
     path = str(tmp_path / "early.nii.gz")
     save_volume(path, other.data[:-1], other.affine)
+    images = RawImages.of(scan | {"pet_anatomy": path})
     with pytest.raises(GeometryError) as error:
-        register_scan(scan | {"pet_anatomy": path}, {}, registration=REGISTRATION, seed=1)
+        register_scan(images, Anatomy.of(scan), OnPetGrid(), registration=REGISTRATION, seed=1)
     assert str(error.value) == (
         f"{path} (mean of the early PET frames) does not lie on the grid of {scan['DVR']}: "
         "delete it, so that it is made again from the PET that the DVR map comes from."
@@ -155,7 +162,9 @@ def test_early_frames_on_another_grid(scan, tmp_path):
 def test_an_affine_for_the_diffusion_maps(scan, tmp_path):
     outputs = {key: str(tmp_path / f"{key}.mat") for key in ("xfm_dwi_to_t1w", "xfm_mtr_to_t1w")}
     head = load_volume(scan["t1w"])
-    register_to_t1w(scan, head, outputs, registration=REGISTRATION | {"dwi": "affine"}, seed=1)
+    register_to_t1w(
+        RawImages.of(scan), head, Anatomy.of(outputs), registration=REGISTRATION | {"dwi": "affine"}, seed=1
+    )
     kinds = [read_json(path.replace(".mat", ".json"))["Kind"] for path in outputs.values()]
     assert kinds == ["Affine", "Rigid"]
     assert not np.isclose(np.linalg.det(world_matrix([outputs["xfm_dwi_to_t1w"]])), 1, atol=1e-6)
@@ -165,9 +174,9 @@ def test_a_displacement_needs_an_axis_before_any_work(scan, tmp_path):
     outputs = {"warp_dwi": str(tmp_path / "warp.nii.gz"), "xfm_dwi_to_t1w": str(tmp_path / "a.mat")}
     with pytest.raises(InputError, match="^The diffusion image names no PhaseEncodingDirection"):
         register_to_t1w(
-            scan,
+            RawImages.of(scan),
             load_volume(scan["t1w"]),
-            outputs,
+            Anatomy.of(outputs),
             registration=REGISTRATION | {"dwi": "deformable"},
             seed=1,
         )
@@ -175,12 +184,18 @@ def test_a_displacement_needs_an_axis_before_any_work(scan, tmp_path):
 
 
 def test_the_displacement_is_last_in_the_chain():
-    paths = {"xfm_t1w_to_petref": "a.mat", "xfm_dwi_to_t1w": "b.mat", "xfm_mtr_to_t1w": "c.mat"}
-    assert petref_chain(paths, "T1w") == ["a.mat"]
-    assert petref_chain(paths, "dwi") == ["a.mat", "b.mat"]
-    assert petref_chain(paths | {"warp_dwi": None}, "dwi") == ["a.mat", "b.mat"]
-    assert petref_chain(paths | {"warp_dwi": "w.nii.gz"}, "dwi") == ["a.mat", "b.mat", "w.nii.gz"]
-    assert petref_chain(paths | {"warp_dwi": "w.nii.gz"}, "MTR") == ["a.mat", "c.mat"]
+    plain = Anatomy(xfm_dwi_to_t1w="b.mat", xfm_mtr_to_t1w="c.mat")
+    warped = dataclasses.replace(plain, warp_dwi="w.nii.gz")
+    assert petref_chain("a.mat", plain, "T1w") == ["a.mat"]
+    assert petref_chain("a.mat", plain, "dwi") == ["a.mat", "b.mat"]
+    assert petref_chain("a.mat", warped, "dwi") == ["a.mat", "b.mat", "w.nii.gz"]
+    assert petref_chain("a.mat", warped, "MTR") == ["a.mat", "c.mat"]
+
+
+def test_files_of_a_kind_are_picked_by_name_and_a_blank_one_is_none():
+    files = {"FA": "fa.nii.gz", "FLAIR": [], "t1w": "a.nii.gz", "lesion_space": None, "inspection": "x.json"}
+    assert RawImages.of(files) == RawImages(FA="fa.nii.gz")
+    assert Anatomy.of(files) == Anatomy(t1w="a.nii.gz")
 
 
 def test_settings_of_a_linear_registration():
@@ -208,7 +223,7 @@ def test_maps_of_one_acquisition_on_two_grids(good_maps):
     with pytest.raises(
         GeometryError, match=r"FA.nii.gz has shape \(12, 12, 12\) but .*RD.nii.gz has \(11, 12, 12\)"
     ):
-        register_to_t1w(good_maps, head, {}, registration=REGISTRATION, seed=1)
+        register_to_t1w(RawImages.of(good_maps), head, Anatomy(), registration=REGISTRATION, seed=1)
 
 
 def test_values_are_converted_where_a_map_is_read(good_maps):

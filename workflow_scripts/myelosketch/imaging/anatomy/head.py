@@ -14,6 +14,7 @@ from myelosketch.imaging.anatomy.lesions import inverse_of, place_lesions
 from myelosketch.imaging.anatomy.segmentation import read_segmentation, tissue_codes
 from myelosketch.imaging.anatomy.template import check_likeness, place_template
 from myelosketch.imaging.anatomy.tissue import TISSUE_CODES, check_tissue, segment
+from myelosketch.imaging.files import Anatomy, RawImages
 from myelosketch.imaging.registration.itk import make_repeatable
 from myelosketch.imaging.registration.resampling import resample_fraction
 from myelosketch.imaging.registration.to_petref import register_to_t1w
@@ -27,8 +28,8 @@ LARGEST_SHARE = 0.3
 
 
 def prepare_anatomy(
-    inputs: Mapping[str, Any],
-    outputs: Mapping[str, str | Path],
+    images: RawImages,
+    anatomy: Anatomy,
     *,
     tissue: Mapping[str, Any],
     lesions: Mapping[str, Any],
@@ -40,12 +41,10 @@ def prepare_anatomy(
 
     Parameters
     ----------
-    inputs : dict of paths or None: ``t1w``; ``FA``, ``RD``, ``AD``, ``MTR``; ``FLAIR``; ``lesion_mask``;
-        ``segmentation`` (used instead of ours); ``dwi_json``; and the text ``lesion_space``
-    outputs : dict of paths: ``t1w`` (bias-corrected, cropped to the brain with a margin), ``brain``, ``tissue``
-        (TISSUE_CODES, lesions as white matter), ``lesion`` (fraction 0-1), all on the grid of the T1w image;
-        ``xfm_t1w_to_mni``, ``xfm_dwi_to_t1w``, ``xfm_mtr_to_t1w``; where wanted ``warp_dwi`` and
-        ``xfm_flair_to_t1w``, with which lesions are found on the FLAIR if there is no ``lesion_mask``
+    images : RawImages; a ``segmentation`` is used instead of ours
+    anatomy : Anatomy, to be written on the grid of the T1w image: ``t1w`` cropped to the brain with a margin,
+        ``tissue`` in TISSUE_CODES with lesions as white matter. With a path of ``xfm_flair_to_t1w``, lesions are
+        found on the FLAIR if there is no ``lesion_mask``
     tissue, lesions, registration : dicts, sections of the config
     units : dict, unit of each map's values; ``names.UNITS`` if not given
     seed : int
@@ -57,23 +56,23 @@ def prepare_anatomy(
     GeometryError : the tensor maps do not share one grid
     """
     make_repeatable(seed)
-    whole = load_volume(inputs["t1w"])
-    given = read_segmentation(inputs["segmentation"], whole) if inputs.get("segmentation") else None
+    whole = load_volume(images.T1w)
+    given = read_segmentation(images.segmentation, whole) if images.segmentation else None
     head = prepare_head(whole, brain=given["brain"] if given else None)
     priors = place_template(
         _only(head.image, head.inside),
-        outputs["xfm_t1w_to_mni"],
+        anatomy.xfm_t1w_to_mni,
         bend=tissue["template"],
         metric="mattes",
         sampling=registration["sampling"],
         starts=registration["starts"],
         seed=seed,
-        sources=[inputs["t1w"]],
+        sources=[images.T1w],
     )
     brain = given["brain"][head.box] if given else _brain(head, priors)
     likeness = check_likeness(head.image, brain, priors)
     register_to_t1w(
-        inputs, _only(head.image, brain), outputs, registration=registration, units=units, seed=seed
+        images, _only(head.image, brain), anatomy, registration=registration, units=units, seed=seed
     )
 
     def codes_with(lesion: np.ndarray) -> np.ndarray:
@@ -86,32 +85,32 @@ def prepare_anatomy(
 
     none = np.zeros(brain.shape, bool)
     first = None
-    if inputs.get("lesion_mask"):
+    if images.lesion_mask:
         source = "mask"
-        lesion = _placed_lesions(inputs, outputs, head.image)
-    elif "xfm_flair_to_t1w" in outputs:
+        lesion = _placed_lesions(images, anatomy, head.image)
+    elif anatomy.xfm_flair_to_t1w:
         source = "flair"
         first = codes_with(none)
-        lesion = _found_lesions(inputs, outputs, head.image, first, priors, lesions["flair"], seed)
+        lesion = _found_lesions(images, anatomy, head.image, first, priors, lesions["flair"], seed)
     else:
         source = "none"
         lesion = none.astype(np.float32)
-    name = inputs.get("lesion_mask") or inputs.get("FLAIR")
+    name = images.lesion_mask or images.FLAIR
     _check_place(lesion, brain, head.image, name)
     owned = lesion >= OWNS
     codes = codes_with(owned) if first is None or owned.any() else first
     _check_rest(lesion, codes, head.image, name)
     record = {
         "LesionSource": source,
-        "LesionSpace": {"mask": inputs.get("lesion_space") or "T1w", "flair": "FLAIR"}.get(source),
+        "LesionSpace": {"mask": images.lesion_space, "flair": "FLAIR"}.get(source),
     }
-    images = {"t1w": head.image.data, "brain": brain, "tissue": codes, "lesion": lesion}
-    notes = _notes(inputs, given, head, tissue, lesions, record, seed)
+    found = {"t1w": head.image.data, "brain": brain, "tissue": codes, "lesion": lesion}
+    notes = _notes(images, given, head, tissue, lesions, record, seed)
     notes["brain"]["TemplateLikeness"] = round(likeness, 3)
-    for key, data in images.items():
+    for key, data in found.items():
         full = np.zeros(whole.shape, np.asarray(data).dtype)
         full[head.box] = data
-        save_volume(outputs[key], full, whole.affine, sidecar=notes[key])
+        save_volume(getattr(anatomy, key), full, whole.affine, sidecar=notes[key])
 
 
 def _only(volume: Volume, inside: np.ndarray) -> Volume:
@@ -124,21 +123,17 @@ def _brain(head: Head, priors: Mapping[str, np.ndarray]) -> np.ndarray:
     return brain_mask(head.image.data, total, head.image.voxel_size, inside=inside)
 
 
-def _placed_lesions(inputs: Mapping[str, Any], outputs: Mapping[str, str | Path], t1w: Volume) -> np.ndarray:
+def _placed_lesions(images: RawImages, anatomy: Anatomy, t1w: Volume) -> np.ndarray:
     """The user's lesions as a fraction on the T1w grid."""
-    dwi = [outputs["xfm_dwi_to_t1w"], *([outputs["warp_dwi"]] if "warp_dwi" in outputs else [])]
-    transforms = {"T1w": [], "dwi": dwi, "MTR": [outputs["xfm_mtr_to_t1w"]]}
-    if "xfm_flair_to_t1w" in outputs:
-        transforms["FLAIR"] = [outputs["xfm_flair_to_t1w"]]
+    transforms = {"T1w": [], **{name: anatomy.to_t1w(name) for name in ("dwi", "MTR", "FLAIR")}}
     with tempfile.TemporaryDirectory() as folder:
-        transforms["MNI152"] = [inverse_of(outputs["xfm_t1w_to_mni"], Path(folder) / "mni_to_t1w.mat")]
-        space = inputs.get("lesion_space") or "T1w"
-        return place_lesions(inputs["lesion_mask"], space, t1w, transforms).data
+        transforms["MNI152"] = [inverse_of(anatomy.xfm_t1w_to_mni, Path(folder) / "mni_to_t1w.mat")]
+        return place_lesions(images.lesion_mask or "", images.lesion_space, t1w, transforms).data
 
 
 def _found_lesions(
-    inputs: Mapping[str, Any],
-    outputs: Mapping[str, str | Path],
+    images: RawImages,
+    anatomy: Anatomy,
     t1w: Volume,
     codes: np.ndarray,
     priors: Mapping[str, np.ndarray],
@@ -147,9 +142,9 @@ def _found_lesions(
 ) -> np.ndarray:
     """Lesions found on the FLAIR, 0 or 1 on the T1w grid."""
     make_repeatable(seed)
-    flair = load_volume(inputs["FLAIR"])
+    flair = load_volume(images.FLAIR or "")
     flair = Volume(np.nan_to_num(flair.data), flair.affine, flair.path)
-    on_t1w = resample_fraction(flair, t1w, [outputs["xfm_flair_to_t1w"]])
+    on_t1w = resample_fraction(flair, t1w, anatomy.to_t1w("FLAIR"))
     likely = {"csf": priors["csf"], "grey": priors["grey"] + priors["deep"], "white": priors["white"]}
     return find_lesions(on_t1w.data, codes, likely, t1w.voxel_size, **settings).astype(np.float32)
 
@@ -192,7 +187,7 @@ def _check_rest(lesion: np.ndarray, codes: np.ndarray, t1w: Volume, name: str | 
 
 
 def _notes(
-    inputs: Mapping[str, Any],
+    images: RawImages,
     given: dict[str, Any] | None,
     head: Head,
     tissue: Mapping[str, Any],
@@ -201,12 +196,11 @@ def _notes(
     seed: int,
 ) -> dict[str, dict[str, Any]]:
     """Sidecars of the four images."""
-    t1w = [inputs["t1w"]]
-    lesion = [inputs["lesion_mask"]] if record["LesionSource"] == "mask" else []
-    if record["LesionSource"] == "flair":
-        lesion = [inputs["FLAIR"]]
+    t1w = [images.T1w]
+    outlines = {"mask": images.lesion_mask, "flair": images.FLAIR}.get(record["LesionSource"])
+    lesion = [outlines] if outlines else []
     segmented = {"Segmentation": given["record"]} if given else {"Segmentation": "atropos"}
-    outlined = [inputs["segmentation"]] if given else t1w
+    outlined = [images.segmentation] if images.segmentation else t1w
     used = {"seed": seed} if given else {"seed": seed, **tissue}
     found = {"lesions": lesions["flair"]} if record["LesionSource"] == "flair" else {}
     skull = {"SkullStripped": head.stripped} if not given else {}

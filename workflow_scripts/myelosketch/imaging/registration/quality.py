@@ -1,12 +1,14 @@
 """The registrations of one scan, measured from its files as they lie there: numbers, and a picture to look at."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from myelosketch.errors import InputError
+from myelosketch.imaging.files import Anatomy, RawImages
 from myelosketch.imaging.registration import alignment, overlay
 from myelosketch.imaging.registration.fractions import lesion_source
 from myelosketch.imaging.registration.itk import world_matrix
@@ -31,9 +33,12 @@ LEAST_COVERAGE = 0.02
 
 
 def check_registration(
-    inputs: Mapping[str, Any],
-    outputs: Mapping[str, str | Path],
+    images: RawImages,
+    anatomy: Anatomy,
+    xfm_t1w_to_petref: str | Path,
     *,
+    numbers: str | Path,
+    picture: str | Path,
     scan: str,
     group: str,
     registration: Mapping[str, Any],
@@ -44,10 +49,11 @@ def check_registration(
 
     Parameters
     ----------
-    inputs : dict of paths or None: ``t1w``, ``brain``, ``tissue``, ``lesion`` (fraction on the T1w grid), ``FA``,
-        ``RD``, ``AD``, ``MTR``, ``DVR``, ``pet_anatomy``, ``FLAIR``, ``xfm_t1w_to_petref``, ``xfm_dwi_to_t1w``,
-        ``xfm_mtr_to_t1w``, ``warp_dwi``, ``xfm_flair_to_t1w``, ``xfm_t1w_to_mni``
-    outputs : dict of paths: ``json``, ``png``
+    images : RawImages, with ``DVR``
+    anatomy : Anatomy
+    xfm_t1w_to_petref : path
+    numbers : path of the JSON to write
+    picture : path of the PNG to write
     scan, group : text
     registration : dict, section ``registration`` of the configuration; of ``quality`` the key ``starts`` is used
     units : dict, unit of each map's values; ``names.UNITS`` if not given
@@ -58,19 +64,27 @@ def check_registration(
     GeometryError : tissue, brain and lesions do not share the grid of the T1w
     """
     units = units or default_units()
-    inputs = {name: path or None for name, path in inputs.items()}
-    head = Head(inputs)
-    maps = load_maps(inputs, units)
+    head = Head(anatomy)
+    maps = load_maps(images, anatomy, units)
     settings = {key: registration[key] for key in ("metric", "sampling")} | {"seed": seed}
     starts = registration["quality"]["starts"]
     rows = [
-        _row(modality, head, maps[modality], transforms_of(inputs, modality), registration, settings, starts)
+        _row(
+            modality,
+            head,
+            maps[modality],
+            transforms_of(xfm_t1w_to_petref, anatomy, modality),
+            registration,
+            settings,
+            starts,
+        )
         for modality in maps
     ]
-    rows.append(_template_row(head, inputs["xfm_t1w_to_mni"], settings))
-    sources = [path for path in inputs.values() if path]
+    rows.append(_template_row(head, anatomy.xfm_t1w_to_mni, settings))
+    files = {**asdict(anatomy), **asdict(images), "xfm": xfm_t1w_to_petref, "lesion_space": None}
+    sources = [path for path in files.values() if path]
     write_json(
-        outputs["json"],
+        numbers,
         {
             "scan": scan,
             "group": group,
@@ -79,21 +93,21 @@ def check_registration(
             **provenance(sources=sources, parameters=settings | {"starts": starts}),
         },
     )
-    shown = {"T1w": head.t1w, "DVR": load_map("DVR", inputs["DVR"], units["DVR"])}
-    shown |= {"FA": load_map("FA", inputs["FA"], units["FA"]), "MTR": maps["MTR"]}
-    chains = {"T1w": [], "DVR": None, "FA": _to_t1w(inputs, "dwi"), "MTR": _to_t1w(inputs, "MTR")}
+    shown = {"T1w": head.t1w, "DVR": load_map("DVR", images.DVR, units["DVR"])}
+    shown |= {"FA": load_map("FA", images.FA, units["FA"]), "MTR": maps["MTR"]}
+    chains = {"T1w": [], "DVR": None, "FA": anatomy.to_t1w("dwi"), "MTR": anatomy.to_t1w("MTR")}
     if "FLAIR" in maps:
-        shown["FLAIR"], chains["FLAIR"] = maps["FLAIR"], _to_t1w(inputs, "FLAIR")
-    overlay.draw_overlay(outputs["png"], head, shown, chains, inputs["xfm_t1w_to_petref"], title=scan)
+        shown["FLAIR"], chains["FLAIR"] = maps["FLAIR"], anatomy.to_t1w("FLAIR")
+    overlay.draw_overlay(picture, head, shown, chains, xfm_t1w_to_petref, title=scan)
 
 
 class Head:
     """The T1w of a scan with its brain, tissue and lesions, on one grid, and what is measured on it once."""
 
-    def __init__(self, inputs: Mapping[str, Any]) -> None:
-        self.t1w, self.brain = load_volume(inputs["t1w"]), load_volume(inputs["brain"])
-        self.tissue = load_volume(inputs["tissue"], dtype=np.uint8)
-        lesion = load_volume(inputs["lesion"]) if inputs.get("lesion") else None
+    def __init__(self, anatomy: Anatomy) -> None:
+        self.t1w, self.brain = load_volume(anatomy.t1w), load_volume(anatomy.brain)
+        self.tissue = load_volume(anatomy.tissue, dtype=np.uint8)
+        lesion = load_volume(anatomy.lesion) if anatomy.lesion else None
         for part in (self.brain, self.tissue, *([lesion] if lesion else [])):
             check_same_grid(self.t1w, part)
         self.lesion = lesion or Volume(np.zeros(self.t1w.shape, np.float32), self.t1w.affine)
@@ -109,36 +123,30 @@ class Head:
         self.values = alignment.values_on(self.t1w, grid, [])
 
 
-def load_maps(inputs: Mapping[str, Any], units: Mapping[str, str]) -> dict[str, Volume]:
+def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> dict[str, Volume]:
     """The image of each modality that carries its anatomy."""
-    tensor = {name: load_map(name, inputs[name], units[name]) for name in ("FA", "RD", "AD")}
-    early = inputs.get("pet_anatomy")
+    tensor = {name: load_map(name, images.map(name), units[name]) for name in ("FA", "RD", "AD")}
+    early = images.pet_anatomy
     maps = {
-        "pet": load_volume(early) if early else load_map("DVR", inputs["DVR"], units["DVR"]),
+        "pet": load_volume(early) if early else load_map("DVR", images.DVR, units["DVR"]),
         "dwi": tensor_contrast(tensor),
-        "MTR": load_map("MTR", inputs["MTR"], units["MTR"]),
+        "MTR": load_map("MTR", images.MTR, units["MTR"]),
     }
-    if inputs.get("xfm_flair_to_t1w"):
-        maps["FLAIR"] = load_volume(inputs["FLAIR"])
+    if anatomy.xfm_flair_to_t1w and images.FLAIR:
+        maps["FLAIR"] = load_volume(images.FLAIR)
     return {
         name: Volume(np.nan_to_num(volume.data, posinf=0, neginf=0), volume.affine, volume.path)
         for name, volume in maps.items()
     }
 
 
-def _to_t1w(inputs: Mapping[str, Any], modality: str) -> list[str | Path]:
-    """Transforms that resample a map onto T1w, the nearest to T1w first."""
-    if modality == "dwi":
-        warp = inputs.get("warp_dwi")
-        return [inputs["xfm_dwi_to_t1w"], *([warp] if warp else [])]
-    return [inputs["xfm_mtr_to_t1w" if modality == "MTR" else "xfm_flair_to_t1w"]]
-
-
-def transforms_of(inputs: Mapping[str, Any], modality: str) -> tuple[list[str | Path], list[bool]]:
+def transforms_of(
+    xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str
+) -> tuple[list[str | Path], list[bool]]:
     """Transforms that resample a map onto T1w, and which of them are inverted."""
     if modality == "pet":
-        return [inputs["xfm_t1w_to_petref"]], [True]
-    chain = _to_t1w(inputs, modality)
+        return [xfm_t1w_to_petref], [True]
+    chain = anatomy.to_t1w(modality)
     return chain, [False] * len(chain)
 
 

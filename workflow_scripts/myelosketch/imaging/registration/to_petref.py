@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from myelosketch.errors import GeometryError
+from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
 from myelosketch.imaging.registration.distortion import find_warp, phase_axis
 from myelosketch.imaging.registration.fractions import write_fractions
 from myelosketch.imaging.registration.itk import register, to_ants
@@ -44,9 +45,9 @@ def linear_settings(registration: Mapping[str, Any], seed: int) -> dict[str, Any
 
 
 def register_to_t1w(
-    inputs: Mapping[str, Any],
+    images: RawImages,
     head: Volume,
-    outputs: Mapping[str, str | Path],
+    anatomy: Anatomy,
     *,
     registration: Mapping[str, Any],
     units: Mapping[str, str] | None = None,
@@ -56,11 +57,9 @@ def register_to_t1w(
 
     Parameters
     ----------
-    inputs : dict of paths: ``FA``, ``RD``, ``AD``, ``MTR``; ``FLAIR``, if ``outputs`` has its transform; ``dwi_json``
-        (or None), if the diffusion maps are deformed
+    images : RawImages; with ``FLAIR``, if ``anatomy`` has its transform; with ``dwi_json``, if it has ``warp_dwi``
     head : Volume, bias-corrected T1w inside its brain, 0 outside
-    outputs : dict of paths: ``xfm_dwi_to_t1w``, ``xfm_mtr_to_t1w``; where they are there ``xfm_flair_to_t1w`` and
-        ``warp_dwi`` (with registration.dwi "deformable")
+    anatomy : Anatomy, whose transforms to T1w are written
     registration : dict, section of the config
     units : dict, unit of each map's values; ``names.UNITS`` if not given
     seed : int
@@ -71,41 +70,42 @@ def register_to_t1w(
     GeometryError : the tensor maps do not share one grid
     """
     settings = linear_settings(registration, seed)
-    anatomy = _head_only(head)
+    fixed = _head_only(head)
     source = [head.path] if head.path else []
-    dwi_paths = [inputs[name] for name in TENSOR_MAPS]
-    contrast = tensor_contrast(load_tensor(inputs, units or default_units()))
+    dwi_paths = [images.map(name) for name in TENSOR_MAPS]
+    contrast = tensor_contrast(load_tensor(images, units or default_units()))
     axis = None
-    if "warp_dwi" in outputs:
-        axis = phase_axis(registration["phase_encoding"], inputs.get("dwi_json"))
+    if anatomy.warp_dwi:
+        axis = phase_axis(registration["phase_encoding"], images.dwi_json)
     register(
-        anatomy,
+        fixed,
         _head_only(contrast),
-        outputs["xfm_dwi_to_t1w"],
+        anatomy.xfm_dwi_to_t1w,
         kind=DWI_KINDS[registration["dwi"]],
         sources=source + dwi_paths,
         **settings,
     )
-    if axis is not None:
-        sources = [*source, *dwi_paths, outputs["xfm_dwi_to_t1w"]]
+    if anatomy.warp_dwi and axis is not None:
+        sources = [*source, *dwi_paths, anatomy.xfm_dwi_to_t1w]
         find_warp(
             head,
             contrast,
-            outputs["xfm_dwi_to_t1w"],
-            outputs["warp_dwi"],
+            anatomy.xfm_dwi_to_t1w,
+            anatomy.warp_dwi,
             axis=axis,
             seed=seed,
             sources=sources,
         )
-    for name, key in (("MTR", "xfm_mtr_to_t1w"), ("FLAIR", "xfm_flair_to_t1w")):
-        if key in outputs:
-            image = _head_only(load_volume(inputs[name]))
-            register(anatomy, image, outputs[key], kind="Rigid", sources=[*source, inputs[name]], **settings)
+    for path, xfm in ((images.MTR, anatomy.xfm_mtr_to_t1w), (images.FLAIR, anatomy.xfm_flair_to_t1w)):
+        if path and xfm:
+            image = _head_only(load_volume(path))
+            register(fixed, image, xfm, kind="Rigid", sources=[*source, path], **settings)
 
 
 def register_scan(
-    inputs: Mapping[str, Any],
-    outputs: Mapping[str, str | Path],
+    images: RawImages,
+    anatomy: Anatomy,
+    moved: OnPetGrid,
     *,
     registration: Mapping[str, Any],
     units: Mapping[str, str] | None = None,
@@ -115,10 +115,9 @@ def register_scan(
 
     Parameters
     ----------
-    inputs : dict of paths: ``t1w``, ``brain``, ``tissue``, ``lesion`` (T1w grid); ``xfm_dwi_to_t1w``,
-        ``xfm_mtr_to_t1w``, ``warp_dwi`` (or None); ``FA``, ``RD``, ``AD``, ``MTR``, ``DVR``; ``pet_anatomy`` (or
-        None: the DVR map itself carries the anatomy)
-    outputs : dict of paths: ``xfm_t1w_to_petref``, ``fa``, ``rd``, ``ad``, ``mtr``, ``dvr``, ``fractions``
+    images : RawImages, with ``DVR``
+    anatomy : Anatomy
+    moved : OnPetGrid, to be written
     registration : dict, section of the config
     units : dict, unit of each map's values; ``names.UNITS`` if not given
     seed : int
@@ -129,61 +128,58 @@ def register_scan(
     GeometryError : images of one kind do not share one grid
     """
     units = units or default_units()
-    maps = load_tensor(inputs, units) | {
-        name: load_map(name, inputs[name], units[name]) for name in ("MTR", "DVR")
+    maps = load_tensor(images, units) | {
+        name: load_map(name, images.map(name), units[name]) for name in ("MTR", "DVR")
     }
     petref = maps["DVR"]
-    t1w, brain, tissue, lesion = (load_volume(inputs[key]) for key in ("t1w", "brain", "tissue", "lesion"))
+    t1w, brain, tissue, lesion = (
+        load_volume(path) for path in (anatomy.t1w, anatomy.brain, anatomy.tissue, anatomy.lesion)
+    )
     for other in (brain, tissue, lesion):
         check_same_grid(t1w, other)
     head = Volume(t1w.data * (brain.data > 0), t1w.affine)
     settings = linear_settings(registration, seed)
     register(
-        _head_only(pet_anatomy(inputs.get("pet_anatomy"), petref)),
+        _head_only(pet_anatomy(images.pet_anatomy, petref)),
         _head_only(head),
-        outputs["xfm_t1w_to_petref"],
+        moved.xfm_t1w_to_petref,
         kind="Rigid",
-        sources=[inputs["t1w"], inputs.get("pet_anatomy") or inputs["DVR"]],
+        sources=[anatomy.t1w, images.pet_anatomy or images.DVR],
         **settings,
     )
-    chains = {**inputs, "xfm_t1w_to_petref": outputs["xfm_t1w_to_petref"]}
     fwhm_mm = registration["pet_fwhm_mm"]
     for name in (*TENSOR_MAPS, "MTR"):
-        chain = petref_chain(chains, "MTR" if name == "MTR" else "dwi")
-        moved = resample_map(maps[name], petref, chain, fwhm_mm=fwhm_mm)
+        chain = petref_chain(moved.xfm_t1w_to_petref, anatomy, "MTR" if name == "MTR" else "dwi")
+        on_petref = resample_map(maps[name], petref, chain, fwhm_mm=fwhm_mm)
         parameters = {"pet_fwhm_mm": fwhm_mm, "InputUnits": units[name]}
-        _save(outputs[name.lower()], moved, name, [inputs[name], *chain], parameters)
-    _save(outputs["dvr"], petref, "DVR", [inputs["DVR"]], {"InputUnits": units["DVR"]})
-    to_petref = petref_chain(chains, "T1w")
+        _save(moved.map(name), on_petref, name, [images.map(name), *chain], parameters)
+    _save(moved.dvr, petref, "DVR", [images.DVR], {"InputUnits": units["DVR"]})
+    to_petref = petref_chain(moved.xfm_t1w_to_petref, anatomy, "T1w")
     write_fractions(
-        outputs["fractions"],
+        moved.fractions,
         tissue=tissue,
         brain=brain,
         lesion=lesion,
         petref=petref,
         transforms=to_petref,
-        sources=[inputs["tissue"], inputs["brain"], inputs["lesion"], *to_petref],
+        sources=[anatomy.tissue, anatomy.brain, anatomy.lesion, *to_petref],
     )
 
 
-def petref_chain(paths: Mapping[str, Any], modality: str) -> list[str | Path]:
+def petref_chain(xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str) -> list[str | Path]:
     """Transforms from petref to an image, in the order of ``ants.apply_transforms`` (nearest petref first).
 
     Parameters
     ----------
-    paths : dict of paths: ``xfm_t1w_to_petref`` and what leads on to the image; ``warp_dwi`` where there is one
+    xfm_t1w_to_petref : path
+    anatomy : Anatomy, whose transforms lead on to the image
     modality : "T1w" | "dwi" | "MTR" | "FLAIR"
 
     Returns
     -------
     list of paths
     """
-    chain = [paths["xfm_t1w_to_petref"]]
-    if modality != "T1w":
-        chain.append(paths[f"xfm_{modality.lower()}_to_t1w"])
-    if modality == "dwi" and paths.get("warp_dwi"):
-        chain.append(paths["warp_dwi"])
-    return chain
+    return [xfm_t1w_to_petref, *([] if modality == "T1w" else anatomy.to_t1w(modality))]
 
 
 def pet_anatomy(path: str | Path | None, petref: Volume) -> Volume:
@@ -206,14 +202,14 @@ def pet_anatomy(path: str | Path | None, petref: Volume) -> Volume:
     return early
 
 
-def load_tensor(inputs: Mapping[str, Any], units: Mapping[str, str]) -> dict[str, Volume]:
+def load_tensor(images: RawImages, units: Mapping[str, str]) -> dict[str, Volume]:
     """FA, RD and AD in our units: dict of Volume.
 
     Raises
     ------
     GeometryError : they do not share one grid
     """
-    maps = {name: load_map(name, inputs[name], units[name]) for name in TENSOR_MAPS}
+    maps = {name: load_map(name, images.map(name), units[name]) for name in TENSOR_MAPS}
     check_same_grid(maps["FA"], maps["RD"])
     check_same_grid(maps["FA"], maps["AD"])
     return maps
