@@ -187,18 +187,18 @@ def check_volumes(table: pd.DataFrame, name: str) -> None:
         )
 
 
-def gather_volumes(paths: Iterable[str | Path], groups: Mapping[str, str], out: str | Path) -> None:
+def gather_volumes(paths: Iterable[str | Path], groups: Mapping[str, str], output: str | Path) -> None:
     """One table of all scans' regions: scan, group, region, n_voxels, volume_ml, lesion_source.
 
     Parameters
     ----------
     paths : list of paths of the tables of :func:`make_regions`, one per scan
     groups : dict, scan to group, in the order of the paths
-    out : path
+    output : path
     """
     tables = [
         read_table(path, numeric=True).assign(scan=scan, group=group)
         for path, (scan, group) in zip(paths, groups.items(), strict=True)
     ]
     table = pd.concat(tables, ignore_index=True).rename(columns={"name": "region"})
-    write_table(table[["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]], out)
+    write_table(table[["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]], output)

@@ -23,20 +23,20 @@ BETWEEN_ROWS = " | "
 
 
 def gather_intake(
-    inspections: Iterable[str | Path], out: str | Path, accept: Mapping[str, Collection[str]]
+    inspections: Iterable[str | Path], output: str | Path, accept: Mapping[str, Collection[str]]
 ) -> None:
     """Write the table of the intake: one row per scan and file, with the verdict on it.
 
     Parameters
     ----------
     inspections : paths of the JSON files of ``inspection.inspect_scan``
-    out : path of intake.tsv (TABLE_COLUMNS)
+    output : path of intake.tsv (TABLE_COLUMNS)
     accept : dict, ``cohort.accept``: scan, or ``all``, to names of checks
     """
     scans = read_inspections(inspections)
     add_repeated(scans)
     rows = [_row(scan, file, accept) for scan in scans for file in scan["files"]]
-    write_table(pd.DataFrame(rows, columns=TABLE_COLUMNS), out)
+    write_table(pd.DataFrame(rows, columns=TABLE_COLUMNS), output)
 
 
 def read_inspections(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
@@ -63,13 +63,13 @@ def refuse_scan(inspection: str | Path, accept: Mapping[str, Collection[str]]) -
         raise InputError(stop)
 
 
-def admit_scans(intake: str | Path, out: str | Path) -> None:
+def admit_scans(intake: str | Path, output: str | Path) -> None:
     """Say what is wrong with the cohort, or that every scan of it is ok or accepted.
 
     Parameters
     ----------
     intake : path of intake.tsv
-    out : path of the table of admitted scans: scan, group, verdict, accepted
+    output : path of the table of admitted scans: scan, group, verdict, accepted
 
     Raises
     ------
@@ -89,7 +89,7 @@ def admit_scans(intake: str | Path, out: str | Path) -> None:
         }
         for scan, rows in table.groupby("scan", sort=False)
     ]
-    write_table(pd.DataFrame(verdicts, columns=["scan", "group", "verdict", "accepted"]), out)
+    write_table(pd.DataFrame(verdicts, columns=["scan", "group", "verdict", "accepted"]), output)
 
 
 def add_repeated(scans: Iterable[dict[str, Any]]) -> None:

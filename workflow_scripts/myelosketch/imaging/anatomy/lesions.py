@@ -61,20 +61,20 @@ def place_lesions(
     return Volume(fraction, t1w.affine)
 
 
-def inverse_of(transform: str | Path, out: str | Path) -> str:
+def inverse_of(transform: str | Path, output: str | Path) -> str:
     """Write the inverse of a linear transform, as a bare file.
 
     Parameters
     ----------
     transform : path ``.mat``
-    out : path ``.mat``
+    output : path ``.mat``
 
     Returns
     -------
-    str : ``out``
+    str : ``output``
     """
-    save_matrix(out, np.linalg.inv(world_matrix([transform])))
-    return str(out)
+    save_matrix(output, np.linalg.inv(world_matrix([transform])))
+    return str(output)
 
 
 def _same_grid(first: Volume, second: Volume) -> bool:

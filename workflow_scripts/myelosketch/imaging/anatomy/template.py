@@ -97,7 +97,7 @@ def deep_grey(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
 
 def place_template(
     t1w: Volume,
-    out: str | Path,
+    output: str | Path,
     *,
     bend: str,
     metric: str,
@@ -111,7 +111,7 @@ def place_template(
     Parameters
     ----------
     t1w : Volume, bias-corrected T1w, 0 outside the brain
-    out : path ``.mat`` of the affine from T1w to MNI152 (what resamples T1w onto the template)
+    output : path ``.mat`` of the affine from T1w to MNI152 (what resamples T1w onto the template)
     bend : "affine" | "syn": whether the probabilities are also bent to the brain; the transform stays affine
     metric, sampling, starts, seed : see ``itk.register``
     sources : list of paths, for the sidecar
@@ -134,8 +134,8 @@ def place_template(
         "seed": seed,
         "sources": sources,
     }
-    register(template, image, out, kind="Affine", finest_mm=AFFINE_FINEST_MM, **settings)
-    _check_size(world_matrix([out]), t1w)
+    register(template, image, output, kind="Affine", finest_mm=AFFINE_FINEST_MM, **settings)
+    _check_size(world_matrix([output]), t1w)
     nuclei = deep_grey(template.shape, from_ants(template).affine)
     csf, grey, white = (prior.numpy() for prior in (csf, grey, white))
     priors = {
@@ -145,9 +145,9 @@ def place_template(
         "deep": nuclei * (grey + OF_WHITE * white),
     }
     with tempfile.TemporaryDirectory() as folder:
-        chain, inverted = [str(out)], [True]
+        chain, inverted = [str(output)], [True]
         if bend == "syn":
-            chain.append(_bend(template, image, out, folder))
+            chain.append(_bend(template, image, output, folder))
             inverted.append(False)
         return {
             name: ants.apply_transforms(

@@ -18,7 +18,7 @@ MOST_MOTION_MM = 3.0
 
 def average_early_frames(
     inputs: Mapping[str, str | Path],
-    out: str | Path,
+    output: str | Path,
     *,
     window_min: Sequence[float],
     t_star_min: float,
@@ -33,7 +33,7 @@ def average_early_frames(
     Parameters
     ----------
     inputs : dict of paths: ``pet`` (4D) and ``json`` (its frames)
-    out : path
+    output : path
     window_min : (first, last), minutes after the injection between which the middle of a frame must lie
     t_star_min : minutes after which frames count as late
     motion : "none" | "check" (measured, in the sidecar) | "correct" (the early mean is aligned to the late one)
@@ -78,7 +78,7 @@ def average_early_frames(
         FrameDuration=durations[early],
         Motion=moved,
     )
-    save_volume(out, mean, series.affine, sidecar=sidecar)
+    save_volume(output, mean, series.affine, sidecar=sidecar)
 
 
 def early_frames(

@@ -24,7 +24,7 @@ MIN_REFERENCE_VOXELS = 10
 
 def fit_dvr(
     inputs: Mapping[str, str | Path],
-    out: str | Path,
+    output: str | Path,
     *,
     model: str,
     t_star_min: float,
@@ -40,7 +40,7 @@ def fit_dvr(
     ----------
     inputs : dict of paths: ``pet`` (4D), ``json`` (its frames) and ``reference_mask``, or else ``t1w``, ``brain`` and
         ``tissue`` of the segmented T1w image
-    out : path of the map
+    output : path of the map
     model : "logan" | "srtm"
     t_star_min : minutes after which Logan's plot is taken as linear; also where motion is looked for
     k2_prime : efflux constant of the reference region, 1/min, for Logan's plot; None leaves its term out
@@ -91,7 +91,7 @@ def fit_dvr(
         VoxelCounts=counts | {"NotFinite": bad},
         Motion=moved,
     )
-    save_volume(out, dvr, series.affine, sidecar=sidecar)
+    save_volume(output, dvr, series.affine, sidecar=sidecar)
 
 
 def frame_mean(data: np.ndarray, durations: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -15,14 +15,14 @@ LEAST_VALUE = 0.01
 
 
 def compute_mtr(
-    mt_on: str | Path, mt_off: str | Path, out: str | Path, *, align: bool, noise_share: float, seed: int
+    mt_on: str | Path, mt_off: str | Path, output: str | Path, *, align: bool, noise_share: float, seed: int
 ) -> None:
     """MTR of one scan, written with its sidecar.
 
     Parameters
     ----------
     mt_on, mt_off : paths, images with and without the pulse on one grid, same gain
-    out : path of the map, percent
+    output : path of the map, percent
     align : bool, move ``mt_on`` rigidly onto ``mt_off`` first, where the head has moved
     noise_share : share of the 99th percentile of ``mt_off`` below which a voxel holds noise, 0-1
     seed : int
@@ -56,7 +56,7 @@ def compute_mtr(
         VoxelCounts=counts | {"NotFinite": int(bad.sum())},
         Motion=moved,
     )
-    save_volume(out, ratio, off.affine, sidecar=sidecar)
+    save_volume(output, ratio, off.affine, sidecar=sidecar)
 
 
 def magnetisation_transfer_ratio(

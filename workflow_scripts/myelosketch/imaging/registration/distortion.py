@@ -56,7 +56,7 @@ def find_warp(
     head: Volume,
     contrast: Volume,
     xfm: str | Path,
-    out: str | Path,
+    output: str | Path,
     *,
     axis: int,
     seed: int,
@@ -72,7 +72,7 @@ def find_warp(
     head : Volume, T1w inside its brain
     contrast : Volume, diffusion image with the contrast of a T1w
     xfm : path, rigid transform from dwi to T1w
-    out : path ``.nii.gz``; last in a list for ``ants.apply_transforms``, after ``xfm``
+    output : path ``.nii.gz``; last in a list for ``ants.apply_transforms``, after ``xfm``
     axis : int, voxel axis of ``contrast`` along which it is distorted
     seed : int
     sources : list of paths, for the sidecar
@@ -83,7 +83,7 @@ def find_warp(
     """
     grid = _field_grid(crop(contrast, content_box(contrast)))
     images = (resample_fraction(head, grid, [xfm], inverted=[True]), resample_fraction(contrast, grid, []))
-    shift = _shift_along(*images, axis, seed, Path(out).name)
+    shift = _shift_along(*images, axis, seed, Path(output).name)
     displacement = shift[..., None] * (grid.affine[:3, axis] / grid.voxel_size[axis])
     record: dict[str, Any] = {
         "Kind": "Displacement",
@@ -92,7 +92,7 @@ def find_warp(
         "Seed": seed,
     }
     record["LargestMm"] = round(float(np.abs(shift).max()), 2)
-    write_warp(out, displacement, grid.affine, record=record, sources=sources)
+    write_warp(output, displacement, grid.affine, record=record, sources=sources)
 
 
 def _field_grid(volume: Volume) -> Volume:

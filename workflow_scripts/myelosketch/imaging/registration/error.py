@@ -12,7 +12,7 @@ from myelosketch.io.tables import write_table
 from myelosketch.io.volumes import load_volume
 
 
-def measure_registration(scans: Iterable[Mapping[str, str | Path]], out: str | Path) -> None:
+def measure_registration(scans: Iterable[Mapping[str, str | Path]], output: str | Path) -> None:
     """Target registration error of every transform over the brain.
 
     Only the linear transforms are measured. Where the diffusion maps were also displaced (registration.dwi
@@ -22,7 +22,7 @@ def measure_registration(scans: Iterable[Mapping[str, str | Path]], out: str | P
     ----------
     scans : list of dict of paths or text: ``scan``, ``poses`` (true matrices), ``regions`` (label map on petref,
         any positive label), ``xfm_t1w_to_petref``, ``xfm_dwi_to_t1w``, ``xfm_mtr_to_t1w``
-    out : path of the TSV: scan, modality, median_mm, p95_mm, max_mm, rotation_deg, translation_mm; the last two
+    output : path of the TSV: scan, modality, median_mm, p95_mm, max_mm, rotation_deg, translation_mm; the last two
         are the residual rotation and the mean residual shift
     """
     rows = []
@@ -52,7 +52,7 @@ def measure_registration(scans: Iterable[Mapping[str, str | Path]], out: str | P
                     **target_error(world_matrix([scan[key]]), true, moved),
                 }
             )
-    write_table(pd.DataFrame(rows), out)
+    write_table(pd.DataFrame(rows), output)
 
 
 def target_error(found: np.ndarray, true: np.ndarray, points: np.ndarray) -> dict[str, float]:

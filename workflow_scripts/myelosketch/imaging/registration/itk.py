@@ -87,7 +87,7 @@ def make_repeatable(seed: int) -> None:
 def register(
     fixed: ants.ANTsImage,
     moving: ants.ANTsImage,
-    out: str | Path,
+    output: str | Path,
     *,
     kind: str,
     metric: str,
@@ -106,8 +106,8 @@ def register(
     Parameters
     ----------
     fixed, moving : ANTsImage
-    out : path, ``.mat``: what to give ``ants.apply_transforms`` to resample ``moving`` onto ``fixed``; ``.txt`` and
-        ``.json`` are written beside it
+    output : path, ``.mat``: what to give ``ants.apply_transforms`` to resample ``moving`` onto ``fixed``; ``.txt``
+        and ``.json`` are written beside it
     kind : "Rigid" | "Affine"
     metric : "mattes" (mutual information) | "GC" (correlation), of the levels after the start
     sampling : share of the fixed voxels that the metric looks at, 0-1
@@ -128,7 +128,7 @@ def register(
         nothing that both share
     """
     matrix, found = find_matrix(
-        from_ants(fixed), from_ants(moving), out, kind=kind, metric=metric, sampling=sampling, finest_mm=finest_mm,
+        from_ants(fixed), from_ants(moving), output, kind=kind, metric=metric, sampling=sampling, finest_mm=finest_mm,
         seed=seed, starts=starts, mask=None if mask is None else from_ants(mask),
     )  # fmt: skip
     record = {
@@ -139,14 +139,14 @@ def register(
         "Seed": seed,
         **found,
     }
-    write_transform(out, matrix, record=record, sources=sources)
+    write_transform(output, matrix, record=record, sources=sources)
     return record
 
 
 def find_matrix(
     fixed: Volume,
     moving: Volume,
-    out: str | Path,
+    output: str | Path,
     *,
     kind: str,
     metric: str,
@@ -163,7 +163,7 @@ def find_matrix(
     Parameters
     ----------
     fixed, moving : Volume
-    out : path or text that messages call the registration by
+    output : path or text that messages call the registration by
     kind, metric, sampling, finest_mm, seed, starts : see ``register``
     follow : number of starts that are followed, those whose images share most as they stand; None: all
     start : array (4, 4), optional, from points of ``fixed`` to points of ``moving``: the only start; none is searched
@@ -179,30 +179,30 @@ def find_matrix(
     InputError : see ``register``
     """
     make_repeatable(seed)
-    fixed, moving = (shrink(_filled(image, out), finest_mm) for image in (fixed, moving))
+    fixed, moving = (shrink(_filled(image, output), finest_mm) for image in (fixed, moving))
     mask = None if mask is None else shrink(mask, finest_mm)
     coarse = (shrink(fixed, SEARCH_VOXEL_MM), shrink(moving, SEARCH_VOXEL_MM))
     similarity = Similarity(*coarse)
     tried, chosen = 1, "given"
     if start is None:
-        tried, chosen, start = _search(*coarse, similarity, starts, follow, out)
+        tried, chosen, start = _search(*coarse, similarity, starts, follow, output)
     matrix = _run(
         fixed, moving, start, mask, kind=kind, metric=metric, sampling=sampling, **_levels(finest_mm, kind)
     )
     if matrix is None:
-        raise _failed(out)
-    check_centres(fixed, moving, matrix, out)
+        raise _failed(output)
+    check_centres(fixed, moving, matrix, output)
     shared = similarity(matrix)
     if shared < LEAST_SIMILARITY:
         raise InputError(
-            f"The registration for {Path(out).name} found nothing that the two images share: "
+            f"The registration for {Path(output).name} found nothing that the two images share: "
             "look at both; do they show the same head, and its brain?"
         )
     return matrix, {"StartsTried": tried, "StartChosen": chosen, "Similarity": round(shared, 4)}
 
 
 def _search(
-    fixed: Volume, moving: Volume, similarity: Similarity, starts: int, follow: int | None, out: str | Path
+    fixed: Volume, moving: Volume, similarity: Similarity, starts: int, follow: int | None, output: str | Path
 ) -> tuple[int, str, np.ndarray]:
     """Number of starts tried, name and matrix of the best one; each (or the most promising) is followed coarsely."""
     poses, found = start_poses(fixed, moving, starts), {}
@@ -216,7 +216,7 @@ def _search(
         if matrices and confirmed(best, matrices, poses, centre_of_mass(fixed)):
             break
     if not matrices:
-        raise _failed(out)
+        raise _failed(output)
     return len(found), best, matrices[best]
 
 
@@ -280,14 +280,14 @@ def shrink_factors(spacing: Sequence[float] | np.ndarray, levels: Sequence[float
     return tuple(max(1, round(level / min(spacing))) for level in levels)
 
 
-def check_centres(fixed: Volume, moving: Volume, matrix: np.ndarray, out: str | Path) -> None:
+def check_centres(fixed: Volume, moving: Volume, matrix: np.ndarray, output: str | Path) -> None:
     """A transform must bring the centres of both heads together, roughly.
 
     Parameters
     ----------
     fixed, moving : Volume
     matrix : array (4, 4), from points of ``fixed`` to points of ``moving``
-    out : path of the transform, for the message
+    output : path of the transform, for the message
 
     Raises
     ------
@@ -297,21 +297,21 @@ def check_centres(fixed: Volume, moving: Volume, matrix: np.ndarray, out: str | 
     distance = float(np.linalg.norm(matrix[:3, :3] @ centre + matrix[:3, 3] - target))
     if distance > MAX_CENTRE_DISTANCE_MM:
         raise InputError(
-            f"The registration for {Path(out).name} ended with the two heads {distance:.0f} mm apart: "
+            f"The registration for {Path(output).name} ended with the two heads {distance:.0f} mm apart: "
             "look at both images; do they show the same head, and all of it?"
         )
 
 
-def _filled(volume: Volume, out: str | Path) -> Volume:
+def _filled(volume: Volume, output: str | Path) -> Volume:
     if not (volume.data > 0).any():
         raise InputError(
-            f"The registration for {Path(out).name} cannot start, because one of its two images has no value "
+            f"The registration for {Path(output).name} cannot start, because one of its two images has no value "
             "above 0: look at both, and export the empty one again."
         )
     return Volume(np.nan_to_num(volume.data), volume.affine, volume.path)
 
 
-def _failed(out: str | Path) -> InputError:
+def _failed(output: str | Path) -> InputError:
     return InputError(
-        f"The registration for {Path(out).name} failed: look at both images; do they show the same head?"
+        f"The registration for {Path(output).name} failed: look at both images; do they show the same head?"
     )

@@ -17,7 +17,7 @@ MEANING = "from a point of the fixed image (To) to the point of the moving image
 
 
 def write_transform(
-    out: str | Path,
+    output: str | Path,
     matrix: np.ndarray,
     *,
     record: dict[str, Any] | None = None,
@@ -27,19 +27,19 @@ def write_transform(
 
     Parameters
     ----------
-    out : path ``.mat``; ``_from-X_to-Y_`` in its name gives the sidecar's From and To
+    output : path ``.mat``; ``_from-X_to-Y_`` in its name gives the sidecar's From and To
     matrix : array (4, 4), from points of the fixed image to points of the moving image, world RAS, mm
     record : dict, optional, how it was found
     sources : list of paths of the images it was found from
     """
-    out = Path(out)
+    output = Path(output)
     with tempfile.TemporaryDirectory() as folder:
         for suffix in (".txt", ".mat"):
             path = Path(folder) / f"xfm{suffix}"
             save_matrix(path, matrix)
-            write_bytes(out.with_suffix(suffix), path.read_bytes())
-    content: dict[str, Any] = _ends(out) | {"Matrix": matrix, "MatrixMaps": MEANING} | (record or {})
-    write_json(out.with_suffix(".json"), provenance(sources=sources, **content))
+            write_bytes(output.with_suffix(suffix), path.read_bytes())
+    content: dict[str, Any] = _ends(output) | {"Matrix": matrix, "MatrixMaps": MEANING} | (record or {})
+    write_json(output.with_suffix(".json"), provenance(sources=sources, **content))
 
 
 def save_matrix(path: str | Path, matrix: np.ndarray) -> None:
@@ -56,7 +56,7 @@ def save_matrix(path: str | Path, matrix: np.ndarray) -> None:
 
 
 def write_warp(
-    out: str | Path,
+    output: str | Path,
     displacement: np.ndarray,
     affine: np.ndarray,
     *,
@@ -67,17 +67,17 @@ def write_warp(
 
     Parameters
     ----------
-    out : path ``.nii.gz``
+    output : path ``.nii.gz``
     displacement : array (x, y, z, 3), mm, world RAS: what is added to a point of the fixed image
     affine : array (4, 4), voxel to world RAS, mm
     record, sources : see ``write_transform``
     """
     lps = displacement * np.diag(FLIP)[:3]
     content: dict[str, Any] = (
-        _ends(Path(out)) | {"Units": "mm", "Components": "LPS, as ITK's"} | (record or {})
+        _ends(Path(output)) | {"Units": "mm", "Components": "LPS, as ITK's"} | (record or {})
     )
     save_volume(
-        out, lps[:, :, :, None, :], affine, sidecar=provenance(sources=sources, **content), intent="vector"
+        output, lps[:, :, :, None, :], affine, sidecar=provenance(sources=sources, **content), intent="vector"
     )
 
 
@@ -106,6 +106,6 @@ def _matrix_lps(path: str | Path) -> np.ndarray:
     return matrix_of(np.asarray(transform.parameters, float), np.asarray(transform.fixed_parameters, float))
 
 
-def _ends(out: Path) -> dict[str, str | None]:
-    ends = re.search(r"_from-([A-Za-z0-9]+)_to-([A-Za-z0-9]+)_", out.name)
+def _ends(output: Path) -> dict[str, str | None]:
+    ends = re.search(r"_from-([A-Za-z0-9]+)_to-([A-Za-z0-9]+)_", output.name)
     return {"From": ends[1] if ends else None, "To": ends[2] if ends else None}

@@ -71,7 +71,7 @@ def _limit(row: Mapping[str, Any], name: str, limits: Mapping[str, Any]) -> floa
 
 def gather_quality(
     jsons: Iterable[str | Path],
-    out: str | Path,
+    output: str | Path,
     limits: Mapping[str, Any],
     accept: Mapping[str, Sequence[str]],
 ) -> None:
@@ -80,11 +80,11 @@ def gather_quality(
     Parameters
     ----------
     jsons : paths of the JSON files of ``quality.check_registration``
-    out : path of qc.tsv (TABLE_COLUMNS)
+    output : path of qc.tsv (TABLE_COLUMNS)
     limits : dict, ``registration.quality`` of the configuration
     accept : dict, ``registration.accept``: scan to names of modalities
     """
-    write_table(judge(jsons, limits, accept), out)
+    write_table(judge(jsons, limits, accept), output)
 
 
 def judge(
@@ -133,13 +133,13 @@ def _row(
     }
 
 
-def admit_registrations(table: str | Path, out: str | Path) -> None:
+def admit_registrations(table: str | Path, output: str | Path) -> None:
     """Say which registrations failed, or that every one is right or accepted.
 
     Parameters
     ----------
     table : path of qc.tsv
-    out : path of the table of admitted scans: scan, group, verdict
+    output : path of the table of admitted scans: scan, group, verdict
 
     Raises
     ------
@@ -151,7 +151,7 @@ def admit_registrations(table: str | Path, out: str | Path) -> None:
     admitted = judged.groupby("scan", sort=False, as_index=False).agg(
         {"group": "first", "verdict": lambda verdicts: ACCEPTED if (verdicts == ACCEPTED).any() else OK}
     )
-    write_table(admitted, out)
+    write_table(admitted, output)
 
 
 def _stop_if_failed(judged: pd.DataFrame) -> None:
