@@ -2,6 +2,9 @@
 
 import ast
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +116,22 @@ def test_every_requirement_is_pinned():
 def test_the_oldest_snakemake_is_the_same_everywhere():
     allowed = re.search(r'"snakemake>=([\d.]+),', (ROOT / "pyproject.toml").read_text())[1]
     assert f'min_version("{allowed}")' in (ROOT / "Snakefile").read_text()
+
+
+def test_the_library_can_be_installed_with_its_templates(tmp_path):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(LIBRARY, tmp_path / "workflow_scripts/myelosketch", ignore=ignored)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    done = subprocess.run(
+        [*command, "--target", str(tmp_path / "there"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    there = tmp_path / "there/myelosketch"
+    installed = {path.relative_to(there) for path in there.rglob("*.*")}
+    wanted = {path.relative_to(LIBRARY) for kind in ("*.py", "*.j2") for path in LIBRARY.rglob(kind)}
+    assert wanted <= installed
