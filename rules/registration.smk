@@ -91,7 +91,7 @@ rule register_scan:
     params:
         group=lambda wildcards: COHORT.group[wildcards.scan],
         units=lambda wildcards: map_units(wildcards.scan),
-        # the limits judge later: a changed one measures nothing anew
+        # the limits judge later: another limit measures nothing again
         registration=registration_method()
         | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
         seed=config["seed"],

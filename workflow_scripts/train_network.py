@@ -9,7 +9,8 @@ with job(snakemake):
     from myelosketch.learning.packs import read_packs
     from myelosketch.learning.training import train_stage
 
-    device = snakemake.config["training"]["device"]  # where, not what: a change need not train anew
+    # no parameter: another device is no reason to train again
+    device = snakemake.config["training"]["device"]
     hold_gpu(device)
     train_stage(
         snakemake.wildcards.method,

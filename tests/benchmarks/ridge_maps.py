@@ -1,4 +1,4 @@
-"""What each MRI map is worth to the linear model: the ridge of a fold, fitted anew with one map left out.
+"""What each MRI map is worth to the linear model: the ridge of a fold, fitted again with one map left out.
 
     python tests/benchmarks/ridge_maps.py RESULTS OUT --fold 1
 

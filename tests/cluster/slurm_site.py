@@ -93,7 +93,7 @@ class SlurmSite:
             self.stop(name)
 
     def start_controller(self):
-        """Start slurmctld, anew after `stop`: it reads its state again."""
+        """Start slurmctld, also after `stop`: it reads its state again."""
         self._start("slurmctld", "-D")
         self._await(lambda: self.ask("sinfo", "-h"), "slurmctld does not answer")
 

@@ -43,7 +43,7 @@ def write_scans(folder, scans):
     [
         ({}, []),
         ({"coverage": 0.5}, ["shows 50% of the brain (at least 85% expected)"]),
-        ({"repeat_mm": 5.04}, ["lands 5.0 mm away when registered anew (at most 2.5 mm expected)"]),
+        ({"repeat_mm": 5.04}, ["lands 5.0 mm away when registered again (at most 2.5 mm expected)"]),
         (
             {"inverse_mm": 4},
             ["lands 4.0 mm away when registered the other way round (at most 2.5 mm expected)"],
@@ -69,7 +69,7 @@ def test_what_is_wrong(numbers, said):
 def test_the_template_has_one_limit_of_its_own():
     assert problems(row("MNI152", repeat_mm=4, overlap=0.7, border_shift_mm=3), LIMITS) == []
     assert problems(row("MNI152", repeat_mm=7), LIMITS) == [
-        "lands 7.0 mm away when registered anew (at most 4 mm expected)"
+        "lands 7.0 mm away when registered again (at most 4 mm expected)"
     ]
 
 
@@ -81,7 +81,7 @@ def test_the_table_has_a_row_per_scan_and_modality(tmp_path):
     assert table.verdict.tolist() == ["ok", "accepted", "ok"]
     assert table.lesion_source.tolist() == ["flair"] * 3
     assert table.repeat_mm.tolist() == [0.1, 5, 0.1]
-    assert "registered anew" in table.reason[1]
+    assert "registered again" in table.reason[1]
 
 
 def test_a_failed_registration_is_refused_with_the_line_that_settles_it(tmp_path):
@@ -89,8 +89,8 @@ def test_a_failed_registration_is_refused_with_the_line_that_settles_it(tmp_path
     paths = write_scans(tmp_path, scans)
     gather_quality(paths, tmp_path / "qc.tsv", LIMITS, {})
     said = (
-        "The quality control of the registration failed (sub-02: pet lands 5.0 mm away when registered anew (at most "
-        "2.5 mm expected); sub-02: dwi shows 40% of the brain (at least 85% expected)): look at the pictures in "
+        "The quality control of the registration failed (sub-02: pet lands 5.0 mm away when registered again (at "
+        "most 2.5 mm expected); sub-02: dwi shows 40% of the brain (at least 85% expected)): look at the pictures in "
         "results/registration/scans. Leave the scans out by this line of the configuration: cohort: {exclude: "
         "[sub-02]}; or accept what is right by registration: {accept: {sub-02: [pet, dwi]}}. Then the same command "
         "goes on."

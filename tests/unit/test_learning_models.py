@@ -38,7 +38,7 @@ def test_a_card_of_another_format(model):
     refused(
         model,
         "{card} has the format 4; this version reads format 3: use the version that wrote it "
-        "(myelosketch 9.1), or train anew.",
+        "(myelosketch 9.1), or train again.",
     )
 
 
@@ -58,7 +58,7 @@ def test_weights_that_changed_by_one_byte(model):
     refused(
         model,
         f"{{card}} describes weights with SHA-256 {told}, but model.safetensors has {found}: card and weights "
-        "are of different models; copy both again or train anew.",
+        "are of different models; copy both again or train again.",
     )
 
 
@@ -74,7 +74,7 @@ def test_values_that_the_units_cannot_give(model, name, values, sentence):
     change(model, value_ranges={**RANGES, name: values})
     refused(
         model,
-        f"{{card}} was trained on {sentence}: the maps had another unit; declare units.{name} and train anew.",
+        f"{{card}} was trained on {sentence}: the maps had another unit; declare units.{name} and train again.",
     )
 
 
@@ -87,7 +87,7 @@ def test_a_model_of_another_configuration(model):
     refused(
         model,
         "{card} was trained with the settings aaaaaaaaaaaa, but the configuration in use is bbbbbbbbbbbb: "
-        "use the configuration of the model, or train anew.",
+        "use the configuration of the model, or train again.",
         config_sha256="b" * 64,
     )
 

@@ -39,7 +39,7 @@ def test_the_worst_comes_first_and_everything_is_said(made, tmp_path):
         ("ok", "sub-04"),
         ("ok", "sub-01"),
     ]
-    assert "lands 5.0 mm away when registered anew (at most 2.5 mm expected)." in text
+    assert "lands 5.0 mm away when registered again (at most 2.5 mm expected)." in text
     assert "shows 40% of the brain" in text
     assert "lesions: found on the FLAIR" in text
     assert "registration: {accept: {sub-02: [dwi]}}" in text

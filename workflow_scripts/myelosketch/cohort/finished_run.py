@@ -18,7 +18,7 @@ FINISH = "finish the run first (snakemake --cores all)"
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run whose results are read and never made anew.
+    """A run whose results are read, and never made again.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
             "not_gzip", name, f"{found}, which its name denies", "name it .nii.gz if compressed, .nii if not"
         )
     try:
-        # a compressed series is read from beginning to end: kept open, or each volume is sought anew
+        # a compressed series is read from beginning to end: kept open, or each volume is sought again
         image = cast(nib.Nifti1Image, nib.load(path, keep_file_open=True))
         image.header.get_data_dtype()
     except Exception as error:  # nibabel raises many kinds for a damaged header

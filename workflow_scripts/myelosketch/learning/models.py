@@ -94,14 +94,14 @@ def load_model(
     if card.get("format", 1) != FORMAT:
         raise InputError(
             f"{folder / CARD} has the format {card.get('format', 1)}; this version reads format {FORMAT}: use the "
-            f"version that wrote it (myelosketch {card.get('software', {}).get('myelosketch')}), or train anew."
+            f"version that wrote it (myelosketch {card.get('software', {}).get('myelosketch')}), or train again."
         )
     found = file_hash(folder / WEIGHTS)
     if card.get("weights_sha256") != found:
         raise InputError(
             f"{folder / CARD} describes weights with SHA-256 {str(card.get('weights_sha256'))[:12]}, but "
             f"{WEIGHTS} has {found[:12]}: card and weights are of different models; copy both again or "
-            "train anew."
+            "train again."
         )
     if method is not None and card.get("method") != method:
         raise InputError(f"{folder / CARD} is a model of the method {card.get('method')}; expected {method}.")
@@ -118,13 +118,13 @@ def load_model(
     if config_sha256 is not None and card.get("config_sha256") != config_sha256:
         raise InputError(
             f"{folder / CARD} was trained with the settings {str(card.get('config_sha256'))[:12]}, but the "
-            f"configuration in use is {config_sha256[:12]}: use the configuration of the model, or train anew."
+            f"configuration in use is {config_sha256[:12]}: use the configuration of the model, or train again."
         )
     try:
         return load_file(folder / WEIGHTS), card
     except SafetensorError as error:
         raise InputError(
-            f"{folder / WEIGHTS} is not a safetensors file ({error}); nothing else is read: train anew."
+            f"{folder / WEIGHTS} is not a safetensors file ({error}); nothing else is read: train again."
         ) from error
 
 
@@ -135,7 +135,7 @@ def check_value_ranges(path: str | Path, card: Mapping[str, Any]) -> None:
         if not low <= largest <= SPIKES * high:
             raise InputError(
                 f"{path} was trained on {name} up to {largest:.4g}, which cannot be in {UNITS[name]!r} (expected "
-                f"{low:g} to {SPIKES * high:g}): the maps had another unit; declare units.{name} and train anew."
+                f"{low:g} to {SPIKES * high:g}): the maps had another unit; declare units.{name} and train again."
             )
 
 

@@ -1,4 +1,4 @@
-"""Ablations: variants of the training, which models each trains anew, and where these lie."""
+"""Ablations: variants of the training, which models each trains again, and where these lie."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Ablations:
     """What a study of ablations trains: every variant from every seed, in the compared folds.
 
     ``results`` folder of the results; ``trainings`` variant to its section ``training``, `CONFIGURED` first;
-    ``changed`` variant to the models that it trains anew; ``seeds`` the run's own first; ``folds`` compared ones.
+    ``changed`` variant to the models that it trains again; ``seeds`` the run's own first; ``folds`` compared ones.
     """
 
     results: str
@@ -157,7 +157,7 @@ def variant_training(training: dict[str, Any], changes: Mapping[str, Any], *, na
 def changed_models(
     methods: Iterable[str], configured: Mapping[str, Any], variant: Mapping[str, Any]
 ) -> list[str]:
-    """Networks that a variant must train anew: their settings differ, or those of the sketcher they start from.
+    """Networks that a variant must train again: their settings differ, or those of the sketcher they start from.
 
     Parameters
     ----------

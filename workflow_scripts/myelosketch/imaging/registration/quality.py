@@ -200,13 +200,13 @@ def _with_repeats(
     with_stretch: bool,
     **how: Any,
 ) -> dict[str, Any]:
-    """A row with the distances from registrations made anew (see ``register_anew``), where that is possible."""
+    """A row with the distances from registrations made again (see ``register_anew``), where that is possible."""
     if row["problem"]:
         return row
     try:
         answers = register_anew(fixed, moving, with_stretch=with_stretch, **how)
     except InputError:
-        return _unusable(row, "registered anew, it finds no place on the T1w")
+        return _unusable(row, "registered again, it finds no place on the T1w")
     row = row | distances_to(given, answers, points)
     if not with_stretch:
         row["missing"]["stretch_mm"] = "not asked: a free shape tells nothing here"

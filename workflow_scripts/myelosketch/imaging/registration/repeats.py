@@ -19,7 +19,7 @@ TURN_DEG = 8.0
 
 
 class Answers(NamedTuple):
-    """What registrations made anew find: 4x4 matrices from points of the fixed to points of the moving image."""
+    """What registrations made again find: 4x4 matrices from points of the fixed to points of the moving image."""
 
     again: list[np.ndarray]  # one per start
     inverse: np.ndarray  # found the other way round, turned back

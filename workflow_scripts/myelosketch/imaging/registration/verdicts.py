@@ -26,7 +26,7 @@ REASONS = {
     "overlap": "overlaps the brain by a Dice of {found:.2f} only (at least {limit:g} expected)",
     "border_shift_mm": "has its white-grey border {found:.1f} mm off that of the T1w (at most {limit:g} mm expected)",
     "inverse_mm": "lands {found:.1f} mm away when registered the other way round (at most {limit:g} mm expected)",
-    "repeat_mm": "lands {found:.1f} mm away when registered anew (at most {limit:g} mm expected)",
+    "repeat_mm": "lands {found:.1f} mm away when registered again (at most {limit:g} mm expected)",
     "stretch_mm": "fits better by {found:.1f} mm when its size and shape are free (at most {limit:g} mm expected)",
 }
 AT_LEAST = ("coverage", "overlap")

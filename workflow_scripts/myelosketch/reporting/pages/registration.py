@@ -22,7 +22,7 @@ MAX_PICTURES = 60
 LESION_SOURCES = {"mask": "from a mask", "flair": "found on the FLAIR", "none": "none"}
 HEADER = [
     "Image", "Verdict", "Brain shown", "Overlap", "Mutual information", "Border contrast, SD", "Border off, mm",
-    "Other way round, mm", "Anew, mm", "Anew, largest, mm", "Free shape, mm",
+    "Other way round, mm", "Again, mm", "Again, largest, mm", "Free shape, mm",
 ]  # fmt: skip
 DIGITS = dict.fromkeys(NUMBERS, 2) | {"nmi": 3, "coverage": 3, "overlap": 3}
 
