@@ -6,8 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-REPORT = Path("results/report.html")
-SUMMARY = Path("results/evaluation/summary.tsv")
+import yaml
+
+CONFIG = Path(__file__).parents[1] / "config.yaml"
 
 
 def main():
@@ -15,7 +16,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cores", default="all", help="how many cores Snakemake may use")
     start = time.monotonic()
-    before = REPORT.stat().st_mtime if REPORT.is_file() else None
+    results = Path(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["pathvars"]["results"])
+    report = results / "report.html"
+    before = report.stat().st_mtime if report.is_file() else None
     command = ["snakemake", "--cores", parser.parse_args().cores]
     status = subprocess.run(command, check=False).returncode
     if status:
@@ -27,9 +30,10 @@ def main():
     from myelosketch.evaluation.final_table import final_table
 
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
-    if REPORT.stat().st_mtime == before:
+    if report.stat().st_mtime == before:
         print("\nNothing to do: all results are up to date.")
-    print(f"\n{final_table(SUMMARY)}\n\nReport: {REPORT.resolve()}\nWall time: {minutes} min {seconds} s")
+    table = final_table(results / "evaluation/summary.tsv")
+    print(f"\n{table}\n\nReport: {report.resolve()}\nWall time: {minutes} min {seconds} s")
     return 0
 
 
