@@ -17,11 +17,8 @@ include: "rules/simulation.smk"
 include: "rules/maps.smk"
 include: "rules/registration.smk"
 include: "rules/regions.smk"
-include: "rules/training.smk"
-include: "rules/prediction.smk"
 include: "rules/evaluation.smk"
-include: "rules/figures.smk"
-include: "rules/reporting.smk"
+include: "rules/new_patients.smk" if PREDICTS else "rules/cross_validation.smk"
 
 
 localrules:
@@ -31,20 +28,13 @@ localrules:
     cohort_table,
     registration,
     regions,
-    training,
-    predictions,
-    evaluation,
-    figures,
 
 
 rule all:
-    """Everything: tables, figures and the report."""
+    """Everything: of a cohort with PET tables, figures and the report; of new scans maps, tables and pages."""
     default_target: True
     input:
-        COHORT_TABLES,
-        EVALUATION,
-        expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),
-        REPORT,
+        EVERYTHING,
 
 
 rule simulated_cohort:
@@ -76,29 +66,3 @@ rule regions:
     """Lesion, normal-appearing white matter and other, on each PET grid."""
     input:
         all_of(COHORT.scans, "regions"),
-
-
-rule training:
-    """All models of all folds."""
-    input:
-        MODELS,
-
-
-rule predictions:
-    """The held-out DVR map of every scan by every method."""
-    input:
-        all_of(COHORT.scans, "predicted"),
-
-
-rule evaluation:
-    """All tables of results/evaluation."""
-    input:
-        EVALUATION,
-        REGION_VOLUMES,
-        REGISTRATION_ERROR,
-
-
-rule figures:
-    """All figures, from tables and stored maps only."""
-    input:
-        expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),

@@ -18,7 +18,7 @@ from myelosketch.errors import MyelosketchError
 from myelosketch.interpreter import without_spaces
 from myelosketch.learning.checks import check_settings, gpus_of_a_training
 from myelosketch.learning.ladder import NETWORK_METHODS, network_settings
-from myelosketch.io.run_files import check_results_folder
+from myelosketch.io.run_files import check_results_folder, model_file
 from myelosketch.simulation.dataset import SimulatedDataset
 
 sys.executable = without_spaces(sys.executable)
@@ -29,6 +29,9 @@ try:
     check_results_folder(RESULTS)
     check_config(config, RULES / "schemas/config.schema.yaml")
     validate(config, str(RULES / "schemas/config.schema.yaml"))  # fills in the defaults
+    # a trained model predicts new scans; without one the run trains and cross-validates models
+    PREDICTS = bool(config["prediction"]["model"])
+    MODEL_FILE = model_file(config["prediction"]["model"]) if PREDICTS else []
     for method in config["training"]["methods"]:
         if method in NETWORK_METHODS:
             check_settings(method, config["training"])
@@ -44,6 +47,8 @@ except MyelosketchError as error:
     raise WorkflowError(str(error)) from None
 
 METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
+if PREDICTS:
+    METHODS = [config["reporting"]["method"]]
 CEILINGS = list(names.CEILINGS) if IS_SIMULATED else []
 # the method of the figures that show one; a run without it shows the last of its methods
 SHOWN_METHOD = config["reporting"]["method"]

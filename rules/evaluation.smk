@@ -10,42 +10,18 @@ PLACES = f"{RESULTS}/evaluation/places.nii.gz"
 SCAN_SETTINGS = ("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "lesion_sizes_mm3")
 SCAN_SETTINGS += ("periventricular_mm", "juxtacortical_mm", "sensitivity")
 MASKS = {
-    f"mask_{name}": path for name, path in by_method("demyelinated", ["pet", *METHODS]).items()
+    f"mask_{name}": path
+    # those of a new scan are written by its prediction
+    for name, path in by_method("demyelinated", ["pet", *([] if PREDICTS else METHODS)]).items()
 }
 EVALUATION = [
     *expand(f"{RESULTS}/evaluation/{{table}}.tsv", table=[*SCORE_TABLES, *ANALYSES]),
     # scores at external sites, by models of all internal scans; never mixed with the cross-validation
     *expand(
         f"{RESULTS}/evaluation/external/{{table}}.tsv",
-        table=[*SCORE_TABLES, "summary"] if COHORT.external else [],
+        table=[*SCORE_TABLES, "summary"] if COHORT.measured_external else [],
     ),
 ]
-
-
-rule fit_threshold:
-    """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
-    input:
-        unpack(control_files),
-        checks=lambda wildcards: checks_of(COHORT.train_controls(wildcards.fold), "json"),
-    output:
-        **REFERENCE,
-        written_beside=beside(REFERENCE.values()),
-    log:
-        "<results>/logs/fit_threshold/{fold}.log",
-    benchmark:
-        "<results>/benchmarks/fit_threshold/{fold}.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
-        fwhm_mm=config["evaluation"]["reference_fwhm_mm"],
-        library=library("evaluation.demyelination", "imaging.registration.verdicts"),
-    script:
-        "../workflow_scripts/fit_threshold.py"
 
 
 rule map_places:
@@ -95,7 +71,7 @@ rule score_scan:
         runtime=20,
     params:
         subject=lambda wildcards: names.subject_of(wildcards.scan),
-        group=lambda wildcards: COHORT.group[wildcards.scan],
+        group=lambda wildcards: COHORT.group[wildcards.scan] or "MS",
         fold=lambda wildcards: COHORT.fold[wildcards.scan],
         scored=[*METHODS, *CEILINGS],
         masked=list(MASKS),
@@ -130,7 +106,7 @@ rule gather_scores:
 
 use rule gather_scores as gather_external_scores with:
     input:
-        scores_of(COHORT.external),
+        scores_of(COHORT.measured_external),
     output:
         **{table: f"<results>/evaluation/external/{table}.tsv" for table in SCORE_TABLES},
     log:

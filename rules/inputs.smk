@@ -19,6 +19,10 @@ REFERENCE = {
 # numbers and picture of the registration of a scan, and all its scores
 CHECK = f"{RESULTS}/registration/scans/{{folder}}/{{scan}}"
 SCORES = f"{RESULTS}/evaluation/scans/{{folder}}/{{scan}}.json"
+# what the model of new scans says of itself; nothing heavy starts before it is read
+MODEL_FACTS = f"{RESULTS}/prediction/model.json" if PREDICTS else []
+# in paths, of the scans whose site the table does not name
+UNNAMED_SITE = "unnamed"
 # where a map lies that the cohort's table does not give
 DERIVED = names.derived_maps(config["maps"]["dvr_model"])
 
@@ -65,6 +69,10 @@ def beside(paths):
     return [other for path in paths for other in names.written_beside(path)]
 
 
+# the DVR map of a scan by every method
+PREDICTED = by_method("predicted", METHODS)
+
+
 def of_scans(scans, *keys):
     """Derivatives of some scans, by key one path per scan."""
     return {key: [derivative(key, scan) for scan in scans] for key in keys}
@@ -91,6 +99,48 @@ def scores_of(scans):
     return [SCORES.format(folder=names.folder_of(scan), scan=scan) for scan in scans]
 
 
+def model_is_needed(wildcards):
+    """Input function of predict without a model: says what is missing."""
+    raise WorkflowError(
+        "snakemake predict needs a trained model: name one in your configuration, as prediction: "
+        "{model: path/to/model.zip}; snakemake bundle makes it from a finished run."
+    )
+
+
+# new scans
+
+
+def site_input(wildcards):
+    """Input function: what the controls of a scan's site measure, where maps are brought to the model's."""
+    if config["prediction"]["harmonise"] != "controls":
+        return []
+    return f"{RESULTS}/prediction/sites/{COHORT.rows[wildcards.scan]['site'] or UNNAMED_SITE}.json"
+
+
+def controls_of_site(wildcards):
+    """Input function: maps and regions of a site's controls, each kind as one list."""
+    scans = [scan for scan in COHORT.scans if COHORT.group[scan] == "HC"]
+    here = [scan for scan in scans if (COHORT.rows[scan]["site"] or UNNAMED_SITE) == wildcards.site]
+    return of_scans(here, "mtr", "fa", "rd", "ad", "regions")
+
+
+def accepted_of(scan):
+    """What the configuration lets pass of a scan: modalities of its registration, and maps out of range."""
+    accepted, maps = config["registration"]["accept"], config["prediction"]["accept"]
+    return {
+        "registration": {scan: accepted.get(scan, [])},
+        "maps": {scan: [*maps.get(scan, []), *maps.get("all", [])]},
+    }
+
+
+def page_input(wildcards):
+    """Input function: what the page of a new patient is made of, by name."""
+    scan = wildcards.scan
+    maps = {key: derivative(key, scan) for key in ("mtr", "fa", "rd", "ad", "regions")}
+    maps |= {key: derivative(key, scan, method=SHOWN_METHOD) for key in NEW_MAPS}
+    return {**maps, "numbers": NUMBERS.format(folder=names.folder_of(scan), scan=scan)}
+
+
 # files of the cohort's table
 
 
@@ -110,10 +160,14 @@ def companion_input(name, kind):
 
 
 def map_input(name):
-    """Input function: a map as the cohort table gives it, or else as derived from raw images."""
-    return lambda wildcards: (
-        COHORT.rows[wildcards.scan][name] or derivative(DERIVED[name], wildcards.scan)
-    )
+    """Input function: a map as the cohort table gives it, or else as derived from raw images ([] for no PET)."""
+
+    def path(wildcards):
+        if name == "DVR" and wildcards.scan in COHORT.without_pet:
+            return []
+        return COHORT.rows[wildcards.scan][name] or derivative(DERIVED[name], wildcards.scan)
+
+    return path
 
 
 def flair_input(wildcards):
@@ -129,7 +183,8 @@ def flair_transform_input(wildcards):
 
 def pet_anatomy_input(wildcards):
     """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
-    return [] if COHORT.rows[wildcards.scan]["DVR"] else derivative("pet_early", wildcards.scan)
+    derived = COHORT.rows[wildcards.scan]["pet"] and not COHORT.rows[wildcards.scan]["DVR"]
+    return derivative("pet_early", wildcards.scan) if derived else []
 
 
 def phase_encoding_input(wildcards):
@@ -153,8 +208,9 @@ def inspected_files(wildcards):
 
 
 def facts_of(scan):
-    """What the cohort table says of a scan, but for its files."""
-    return {key: value for key, value in COHORT.rows[scan].items() if key not in FILE_COLUMNS}
+    """What the cohort table says of a scan, but for its files; no group decides which files a new scan may have."""
+    facts = {key: value for key, value in COHORT.rows[scan].items() if key not in FILE_COLUMNS}
+    return facts | ({"group": None} if PREDICTS else {})
 
 
 def dataset_root():

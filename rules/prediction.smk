@@ -5,8 +5,6 @@ from myelosketch.learning.predict import PREDICTION_FILES
 
 MODELS_READ = needed_models(METHODS)
 
-PREDICTED = by_method("predicted", METHODS)
-
 
 rule predict_scan:
     """The DVR map of a scan by every method; neither its PET nor its regions are inputs."""
@@ -30,7 +28,7 @@ rule predict_scan:
     params:
         models=MODELS_READ,
         methods=METHODS,
-        options=config["prediction"],
+        options={"flips": config["prediction"]["flips"]},
         # a model that was put in the place of the trained one is refused
         settings={
             method: network_settings(config["training"], method)

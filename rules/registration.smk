@@ -2,7 +2,8 @@
 
 ANATOMY = ["t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w"]
 ANATOMY += ["warp_dwi"] if config["registration"]["dwi"] == "deformable" else []
-ON_PETREF = ("mtr", "fa", "rd", "ad", "dvr", "fractions")
+WITHOUT_PET = ("mtr", "fa", "rd", "ad", "fractions")
+ON_PETREF = (*WITHOUT_PET, "dvr")
 REGISTRATION_ERROR = [f"{RESULTS}/evaluation/registration_error.tsv"] if IS_SIMULATED else []
 QUALITY = [f"{RESULTS}/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
 
@@ -20,6 +21,7 @@ rule prepare_anatomy:
         lesion_mask=scan_input("lesion_mask"),
         segmentation=scan_input("segmentation"),
         dwi_json=phase_encoding_input,
+        model=MODEL_FACTS,
     output:
         **derivatives(*ANATOMY),
         written_beside=beside(derivatives(*ANATOMY).values()),
@@ -73,6 +75,7 @@ rule register_scan:
         DVR=map_input("DVR"),
         FLAIR=flair_input,
         pet_anatomy=pet_anatomy_input,
+        model=MODEL_FACTS,
     output:
         **derivatives("xfm_t1w_to_petref", *ON_PETREF),
         json=f"{CHECK}.json",
@@ -82,6 +85,8 @@ rule register_scan:
         "<results>/logs/register_scan/{folder}/{scan}.log",
     benchmark:
         "<results>/benchmarks/register_scan/{folder}/{scan}.tsv"
+    wildcard_constraints:
+        scan=only(scan for scan in COHORT.scans if scan not in COHORT.without_pet),
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -98,6 +103,20 @@ rule register_scan:
         library=library("imaging.registration.to_petref", "imaging.registration.quality"),
     script:
         "../workflow_scripts/register_scan.py"
+
+
+use rule register_scan as register_scan_without_pet with:
+    output:
+        **derivatives("xfm_t1w_to_petref", *WITHOUT_PET),
+        json=f"{CHECK}.json",
+        png=f"{CHECK}.png",
+        written_beside=beside(derivatives("xfm_t1w_to_petref", *WITHOUT_PET).values()),
+    log:
+        "<results>/logs/register_scan_without_pet/{folder}/{scan}.log",
+    benchmark:
+        "<results>/benchmarks/register_scan_without_pet/{folder}/{scan}.tsv"
+    wildcard_constraints:
+        scan=only(COHORT.without_pet),
 
 
 rule gather_quality:

@@ -113,3 +113,29 @@ rule train_network:
         library=library("learning.training", "learning.packs"),
     script:
         "../workflow_scripts/train_network.py"
+
+
+rule fit_threshold:
+    """Mean and SD of healthy white matter in the true PET of a fold's training controls."""
+    input:
+        unpack(control_files),
+        checks=lambda wildcards: checks_of(COHORT.train_controls(wildcards.fold), "json"),
+    output:
+        **REFERENCE,
+        written_beside=beside(REFERENCE.values()),
+    log:
+        "<results>/logs/fit_threshold/{fold}.log",
+    benchmark:
+        "<results>/benchmarks/fit_threshold/{fold}.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
+        fwhm_mm=config["evaluation"]["reference_fwhm_mm"],
+        library=library("evaluation.demyelination", "imaging.registration.verdicts"),
+    script:
+        "../workflow_scripts/fit_threshold.py"

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 SHOWN = 10  # problems of one kind that are listed; the others are counted
 
 
-def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = ()) -> tuple[pd.DataFrame, list[str]]:
+def read_bids(
+    settings: Mapping[str, Any], exclude: Collection[str] = (), *, predicts: bool = False
+) -> tuple[pd.DataFrame, list[str]]:
     """Find the inputs of every scan of a BIDS dataset by the names of its files.
 
     Parameters
@@ -37,6 +39,7 @@ def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = ()) -> tup
     settings : dict, section ``cohort.bids`` of the configuration: ``dataset``, ``derivatives`` (list),
         ``participants``, ``group_column``, ``groups``, ``site_column``, ``filters``
     exclude : scans (``sub-01``) that are left out anyway: no group and no choice between files is asked for
+    predicts : bool, for new scans of a trained model, whose group is optional
 
     Returns
     -------
@@ -60,7 +63,7 @@ def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = ()) -> tup
     found = _by_scan(taken, {file.path for index in indexes for file in index.files})
     scans = _dataset_scans(indexes[0], taken)
     asked = {subject for subject, session in scans if scan_name(subject, session) not in exclude}
-    people, unknown_people = read_people(settings, sorted(asked))
+    people, unknown_people = read_people(settings, sorted(asked), predicts=predicts)
     strange_spaces = _settle_mask_spaces(found)
     rows, ambiguous = _rows(found, scans, people)
     ambiguous = [item for item in ambiguous if item[0] not in exclude]

@@ -19,7 +19,7 @@ SHOWN = 10  # participants named in one sentence; the others are counted
 
 
 def read_people(
-    settings: Mapping[str, Any], subjects: Collection[str]
+    settings: Mapping[str, Any], subjects: Collection[str], *, predicts: bool = False
 ) -> tuple[dict[str, dict[str, str | None]], list[str]]:
     """Read who is a patient and who a control.
 
@@ -28,6 +28,7 @@ def read_people(
     settings : dict, section ``cohort.bids`` of the configuration: ``dataset``, ``participants``, ``group_column``,
         ``groups``, ``site_column``
     subjects : participants who must be in the table, with a group or n/a
+    predicts : bool, for new scans: whom the table does not know, or without a table everybody, has no group
 
     Returns
     -------
@@ -38,6 +39,9 @@ def read_people(
     ------
     InputError : the table or one of its columns is absent, or a value stands for both groups
     """
+    unnamed = {subject: {"group": None, "site": None} for subject in subjects} if predicts else {}
+    if predicts and not _tells_groups(settings):
+        return unnamed, []
     path, table = _table(settings)
     group_of = _group_values(settings["groups"])
     ids = table["participant_id"].fillna("").str.removeprefix("sub-")
@@ -57,6 +61,7 @@ def read_people(
         if subject in subjects and site and not ID_PATTERN.fullmatch(site):
             strange_sites[subject] = site
         people[subject] = {"group": None if value is None else group_of.get(value), "site": site}
+    people |= {subject: nobody for subject, nobody in unnamed.items() if subject not in people}
     absent = [subject for subject in subjects if subject not in people]
     values = Counter(group for group in groups if isinstance(group, str))
     found = ", ".join(f"{value!r} {count} times" for value, count in values.most_common())
@@ -76,6 +81,14 @@ def read_people(
         else "",
     ]
     return people, [sentence for sentence in problems if sentence]
+
+
+def _tells_groups(settings: Mapping[str, Any]) -> bool:
+    """Whether there is a table of participants with a group, or one that the configuration names."""
+    path = Path(settings["dataset"]) / "participants.tsv"
+    if settings["participants"] or settings["site_column"]:
+        return True
+    return path.is_file() and settings["group_column"] in read_table(path)
 
 
 def _table(settings: Mapping[str, Any]) -> tuple[Path, pd.DataFrame]:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from myelosketch.cohort.bids import read_bids
 from myelosketch.cohort.folds import EXTERNAL_FOLD, assign_folds, read_folds, split_external, with_external
-from myelosketch.cohort.table import cohort_from_rows, needs_flair, read_cohort, split_complete
+from myelosketch.cohort.table import cohort_from_rows, has_pet, needs_flair, read_cohort, split_complete
+from myelosketch.errors import InputError
 from myelosketch.intake.checks import check_accept
 from myelosketch.io import names
 
@@ -73,6 +74,11 @@ class Cohort:
         return [scan for scan in self.scans if self.fold[scan] == EXTERNAL_FOLD]
 
     @cached_property
+    def measured_external(self) -> list[str]:
+        """Scans of external sites, or new ones, that have a PET to be scored against."""
+        return [scan for scan in self.external if scan not in set(self.without_pet)]
+
+    @cached_property
     def patients(self) -> list[str]:
         """Scans of patients, without those of external sites."""
         return [scan for scan in self.internal if self.group[scan] == "MS"]
@@ -81,6 +87,11 @@ class Cohort:
     def participants(self) -> dict[str, str]:
         """Group of each participant of the cross-validation, dict."""
         return {names.subject_of(scan): self.group[scan] for scan in self.internal}
+
+    @cached_property
+    def without_pet(self) -> list[str]:
+        """Scans without PET: new patients of a trained model."""
+        return [scan for scan, row in self.rows.items() if not has_pet(row)]
 
     @cached_property
     def on_flair(self) -> set[str]:
@@ -101,7 +112,11 @@ class Cohort:
 
 
 def find_scans(
-    settings: Mapping[str, Any], *, simulated: Sequence[Mapping[str, Any]], warn: Callable[[str], object]
+    settings: Mapping[str, Any],
+    *,
+    simulated: Sequence[Mapping[str, Any]],
+    warn: Callable[[str], object],
+    predicts: bool = False,
 ) -> pd.DataFrame:
     """Every scan of the configured source, complete or not.
 
@@ -110,6 +125,7 @@ def find_scans(
     settings : dict, section ``cohort`` of the configuration
     simulated : rows of the simulated cohort, read if ``source`` is ``simulate``
     warn : function of one sentence
+    predicts : bool, for new scans of a trained model
 
     Returns
     -------
@@ -118,8 +134,8 @@ def find_scans(
     if settings["source"] == "simulate":
         return cohort_from_rows(simulated)
     if settings["source"] == "table":
-        return read_cohort(settings["table"])
-    table, hints = read_bids(settings["bids"], settings["exclude"])
+        return read_cohort(settings["table"], predicts=predicts)
+    table, hints = read_bids(settings["bids"], settings["exclude"], predicts=predicts)
     for hint in hints:
         warn(hint)
     return table
@@ -143,28 +159,62 @@ def plan_cohort(
 
     Returns
     -------
-    Cohort
+    Cohort; with ``prediction.model`` all its scans are new ones, of EXTERNAL_FOLD
 
     Raises
     ------
     InputError : the table, a name in the configuration or the folds are wrong
     """
     settings = config["cohort"]
-    found = find_scans(settings, simulated=simulated, warn=warn)
+    predicts = bool(config["prediction"]["model"])
+    found = find_scans(settings, simulated=simulated, warn=warn, predicts=predicts)
     included, excluded = split_complete(
         found,
         exclude=settings["exclude"],
         check_files=settings["source"] != "simulate",
         reference=config["maps"]["reference"],
         without_mask=config["lesions"]["without_mask"],
+        predicts=predicts,
     )
     check_accept(settings["accept"], found["scan"])
     check_accept(config["registration"]["accept"], found["scan"], key="registration.accept", also=())
     for row in excluded.to_dict("records"):  # before the folds: it says why there may be too few
         warn(f"Left out: {row['scan']} ({row['reason']})")
+    if predicts:
+        return plan_new_scans(found, included, excluded, config["lesions"]["without_mask"])
     internal, external = split_external(included, [*settings["external_sites"], *external_sites])
     if config["folds"]["file"]:
         folds = read_folds(config["folds"]["file"], internal)
     else:
         folds = assign_folds(internal, config["folds"]["n"], config["seed"])
     return Cohort(found, included, excluded, with_external(folds, external))
+
+
+def plan_new_scans(
+    found: pd.DataFrame, included: pd.DataFrame, excluded: pd.DataFrame, without_mask: str
+) -> Cohort:
+    """The cohort of a run that predicts new scans by a trained model: no fold holds any of them.
+
+    Parameters
+    ----------
+    found, included, excluded : as of `Cohort`
+    without_mask : ``flair`` or ``leave_out``: whether a FLAIR serves to find lesions
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    InputError : no scan is left
+    """
+    if included.empty:
+        reasons = "; ".join(f"{row.scan}: {row.reason}" for row in excluded.itertuples())
+        raise InputError(f"No scan can be predicted ({reasons}): give the maps, or the raw images, of one.")
+    unused = [
+        without_mask != "flair" and needs_flair(row) and not row["lesion_mask"]
+        for row in included.to_dict("records")
+    ]
+    included = included.assign(FLAIR=included["FLAIR"].mask(unused, None))
+    nobody = pd.DataFrame(columns=["subject", "group", "fold"])
+    return Cohort(found, included, excluded, with_external(nobody, included))

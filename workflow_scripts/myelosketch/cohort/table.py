@@ -38,7 +38,7 @@ def cohort_from_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return table
 
 
-def read_cohort(path: str | Path) -> pd.DataFrame:
+def read_cohort(path: str | Path, *, predicts: bool = False) -> pd.DataFrame:
     """Read and check a user's cohort table (TSV or CSV); file paths may be relative to the table.
 
     Parameters
@@ -46,6 +46,7 @@ def read_cohort(path: str | Path) -> pd.DataFrame:
     path : str, table with at least ``subject``, ``group``, ``T1w``, ``lesion_mask`` and, of each of SOURCES, the
         maps or a raw image; ``session``, ``site``, ``FLAIR``, ``lesion_space``, ``segmentation`` and
         ``reference_mask`` are optional
+    predicts : bool, for new scans of a trained model, whose ``group``, ``lesion_mask`` and PET are optional too
 
     Returns
     -------
@@ -61,7 +62,7 @@ def read_cohort(path: str | Path) -> pd.DataFrame:
         )
     table = read_table(path)
     unknown = sorted(set(table.columns) - set(COLUMNS))
-    absent = [name for name in _needed_columns(table.columns) if name not in table]
+    absent = [name for name in _needed_columns(table.columns, predicts) if name not in table]
     problems = [f"column {name!r} is unknown (valid: {', '.join(COLUMNS)})" for name in unknown]
     problems += [f"column {name!r} is missing" for name in absent]
     if not problems:
@@ -76,11 +77,12 @@ def read_cohort(path: str | Path) -> pd.DataFrame:
     return cohort_from_rows(table.to_dict("records"))
 
 
-def _needed_columns(present: Iterable[str]) -> list[str]:
+def _needed_columns(present: Iterable[str], predicts: bool) -> list[str]:
     """Columns a table must have: a map only where no column could hold what it is derived from."""
     derived = {name for maps, raw in SOURCES if set(raw) & set(present) for name in maps}
     needed = ("subject", "group", "T1w", "lesion_mask", *MAPS)
-    return [name for name in needed if name not in derived]
+    optional = {"group", "lesion_mask", "DVR"} if predicts else set()
+    return [name for name in needed if name not in derived | optional]
 
 
 def companions(name: str, path: str | Path) -> dict[str, str]:
@@ -127,6 +129,11 @@ def used_files(row: Mapping[str, Any], *, reference: str = "mask") -> dict[str, 
     return files | beside
 
 
+def has_pet(row: Mapping[str, Any]) -> bool:
+    """Whether a scan has a DVR map, or a PET that one can be derived from."""
+    return bool(row.get("DVR") or row.get("pet"))
+
+
 def lesion_space(row: Mapping[str, Any]) -> str:
     """Image that a scan's lesion mask was drawn on, one of LESION_SPACES; T1w where the table says nothing."""
     return row.get("lesion_space") or "T1w"
@@ -136,7 +143,7 @@ def lesion_source(row: Mapping[str, Any]) -> str:
     """Where a scan's lesions come from: ``mask``, ``flair`` (found on it) or ``none`` (controls)."""
     if row.get("lesion_mask"):
         return "mask"
-    return "flair" if row["group"] == "MS" and row.get("FLAIR") else "none"
+    return "flair" if row["group"] != "HC" and row.get("FLAIR") else "none"
 
 
 def needs_flair(row: Mapping[str, Any]) -> bool:
@@ -183,6 +190,7 @@ def split_complete(
     check_files: bool = True,
     reference: str = "mask",
     without_mask: str = "leave_out",
+    predicts: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Separate the scans that have all they need from those that do not.
 
@@ -193,6 +201,7 @@ def split_complete(
     check_files : bool, also require that each file the workflow will open exists
     reference : ``mask`` or ``grey_matter`` (maps.reference)
     without_mask : ``flair`` or ``leave_out`` (lesions.without_mask), for patients without a lesion mask
+    predicts : bool, for new scans: they need no group, no lesion mask and no PET
 
     Returns
     -------
@@ -211,7 +220,7 @@ def split_complete(
     reasons = [
         "named in cohort.exclude"
         if row["scan"] in exclude
-        else _reason(row, check_files, reference, without_mask)
+        else _reason(row, check_files, reference, without_mask, predicts)
         for row in table.to_dict("records")
     ]
     left_out = pd.Series([bool(reason) for reason in reasons], index=table.index, dtype=bool)
@@ -219,10 +228,12 @@ def split_complete(
     return table[~left_out].reset_index(drop=True), excluded.reset_index(drop=True)
 
 
-def _reason(row: Mapping[str, Any], check_files: bool, reference: str, without_mask: str) -> str:
-    if not row["group"]:
+def _reason(
+    row: Mapping[str, Any], check_files: bool, reference: str, without_mask: str, predicts: bool
+) -> str:
+    if not row["group"] and not predicts:
         return "no group"
-    missing = _missing(row, reference, without_mask)
+    missing = _missing(row, reference, without_mask, predicts)
     if missing:
         hint = f" ({_way_to_lesions(row)})" if "lesion_mask" in missing else ""
         return f"no {', '.join(missing)} in the table{hint}"
@@ -247,11 +258,14 @@ def _way_to_lesions(row: Mapping[str, Any]) -> str:
     return "give one, or a FLAIR on which lesions can be found with lesions.without_mask: flair"
 
 
-def _missing(row: Mapping[str, Any], reference: str, without_mask: str) -> list[str]:
+def _missing(row: Mapping[str, Any], reference: str, without_mask: str, predicts: bool) -> list[str]:
     """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images."""
     on_flair = without_mask == "flair" and row["FLAIR"]
-    needed = ["T1w"] + (["lesion_mask"] if row["group"] == "MS" and not on_flair else [])
+    with_lesions = row["group"] == "MS" and not on_flair and not predicts
+    needed = ["T1w"] + (["lesion_mask"] if with_lesions else [])
     for maps, raw in SOURCES:
+        if predicts and maps == ("DVR",) and not has_pet(row):
+            continue
         from_raw = not any(row[name] for name in maps) and any(row[name] for name in raw)
         needed += raw if from_raw else maps
     if "pet" in needed and reference == "mask":

@@ -88,7 +88,12 @@ def inspect_files(
 
 
 def inspect_image(
-    name: str, path: str | Path, group: str, *, unit: str | None = None, maps: Mapping[str, Any] | None = None
+    name: str,
+    path: str | Path,
+    group: str | None,
+    *,
+    unit: str | None = None,
+    maps: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], list[Finding], Volume | None]:
     """Describe and judge one image.
 
@@ -96,7 +101,7 @@ def inspect_image(
     ----------
     name : input, such as T1w or FA
     path : path
-    group : MS or HC
+    group : MS, HC, or None where it is not known
     unit : declared unit, for the maps of units.FACTORS
     maps : see ``inspect_scan``
 
@@ -117,7 +122,12 @@ def inspect_image(
 
 
 def _judge(
-    name: str, path: str | Path, group: str, unit: str | None, maps: Mapping[str, Any], facts: dict[str, Any]
+    name: str,
+    path: str | Path,
+    group: str | None,
+    unit: str | None,
+    maps: Mapping[str, Any],
+    facts: dict[str, Any],
 ) -> tuple[list[Finding], Volume]:
     image = header.open_nifti(name, path)
     is_series = name in series.SERIES or (name == "segmentation" and len(image.shape) == 4)
@@ -152,7 +162,7 @@ def _judge(
 
 
 def _content_findings(
-    name: str, volume: Volume, summary: voxels.Summary, group: str, unit: str | None
+    name: str, volume: Volume, summary: voxels.Summary, group: str | None, unit: str | None
 ) -> list[Finding]:
     if name in series.SERIES:
         negative = plausible.negative_finding(name, volume.data)

@@ -23,7 +23,7 @@ PROBABILITY_TOLERANCE = 0.01  # interpolation overshoots
 NOT_NEGATIVE = ("T1w", "FLAIR", "FA", "RD", "AD", "MTR", "mt_on", "mt_off", "dwi")
 
 
-def image_findings(name: str, data: np.ndarray, summary: Summary, group: str) -> list[Finding]:
+def image_findings(name: str, data: np.ndarray, summary: Summary, group: str | None) -> list[Finding]:
     """Findings about the voxels of a 3D image, whatever its unit.
 
     Parameters
@@ -31,7 +31,7 @@ def image_findings(name: str, data: np.ndarray, summary: Summary, group: str) ->
     name : input
     data : array (x, y, z), finite
     summary : Summary of it
-    group : MS or HC
+    group : MS, HC, or None where it is not known
     """
     if name in MASKS:
         return mask_findings(name, data, group)
@@ -43,8 +43,11 @@ def image_findings(name: str, data: np.ndarray, summary: Summary, group: str) ->
     return [finding for finding in (negative_finding(name, data),) if finding]
 
 
-def mask_findings(name: str, data: np.ndarray, group: str) -> list[Finding]:
-    """Findings about a mask: binary (lesions may be numbered), not empty in a patient, empty in a control."""
+def mask_findings(name: str, data: np.ndarray, group: str | None) -> list[Finding]:
+    """Findings about a mask: binary (lesions may be numbered), not empty in a patient, empty in a control.
+
+    Without a group (a new scan that a model predicts) a lesion mask may be either.
+    """
     control = name == "lesion_mask" and group == "HC"
     if control and data.any():
         return [
@@ -63,7 +66,7 @@ def mask_findings(name: str, data: np.ndarray, group: str) -> list[Finding]:
                 f"give {form}, for example by a threshold on the probability map",
             )
         ]  # fmt: skip
-    if data.any() or control:
+    if data.any() or control or (name == "lesion_mask" and group is None):
         return []
     if name == "lesion_mask":
         way_out = "a patient without lesions cannot be scored; leave the scan out"

@@ -48,6 +48,11 @@ _FILES = {
     "regions": "anat/{scan}_space-petref_seg-regions_dseg.nii.gz",
     "regions_table": "anat/{scan}_space-petref_seg-regions_dseg.tsv",
     "predicted": "pet/{scan}_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",
+    "expected_error": "pet/{scan}_trc-PIB_meas-DVR_desc-{method}Error_mimap.nii.gz",
+    "predicted_t1w": "pet/{scan}_space-T1w_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",
+    "predicted_mni": "pet/{scan}_space-MNI152NLin2009aSym_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",
+    "demyelinated_t1w": "pet/{scan}_space-T1w_label-demyelinated_desc-{method}_mask.nii.gz",
+    "demyelinated_mni": "pet/{scan}_space-MNI152NLin2009aSym_label-demyelinated_desc-{method}_mask.nii.gz",
     "demyelinated": "pet/{scan}_space-petref_label-demyelinated_desc-{method}_mask.nii.gz",
 }
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from myelosketch.errors import InputError
 from myelosketch.io import names
 
+# a run's models in one file
+BUNDLE = "model.zip"
 # written by no version since one scan has jobs of its own
 OF_OLDER_VERSIONS = ("cohort/refused.tsv", "registration/refused.tsv")
 
@@ -36,6 +38,30 @@ def check_results_folder(folder: str | Path) -> None:
                 f"The results folder {folder} is of an older version of the workflow (it holds {name}), whose files "
                 "this one would not replace: move it away, or name another one as pathvars.results."
             )
+
+
+def model_file(path: str | Path) -> str:
+    """The file of a trained model.
+
+    Parameters
+    ----------
+    path : of the file, or of the results folder of the run that made it
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError : there is none
+    """
+    found = Path(path) / BUNDLE if Path(path).is_dir() else Path(path)
+    if not found.is_file():
+        raise InputError(
+            f"prediction.model is {path}, but {found} does not exist: correct the path, or run snakemake bundle "
+            "where the model was trained."
+        )
+    return str(found)
 
 
 class RunFolder:

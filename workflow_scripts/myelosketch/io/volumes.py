@@ -143,6 +143,23 @@ def save_volume(
         write_json(sidecar_path(path), sidecar)
 
 
+def canonical(volume: Volume) -> Volume:
+    """The same image with axes that run right, anterior and superior: voxels change their order, not their place.
+
+    Parameters
+    ----------
+    volume : Volume
+
+    Returns
+    -------
+    Volume in the closest canonical order; an oblique image stays oblique
+    """
+    turn = nib.io_orientation(volume.affine)
+    data = np.asarray(nib.apply_orientation(volume.data, turn))
+    affine = volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.shape)
+    return Volume(data, affine, volume.path)
+
+
 def check_same_grid(first: Volume, second: Volume) -> None:
     """Two volumes must share shape and affine (within 1e-3 mm), or it is an error.
 

@@ -37,6 +37,18 @@ class NetworkModel:
         InputError : the card does not match the weights, the method or the configuration
         """
         tensors, card = load_model(folder, method=method, config_sha256=config_sha256)
+        return cls.of(method, tensors, card, device=device)
+
+    @classmethod
+    def of(
+        cls,
+        method: str,
+        tensors: Mapping[str, np.ndarray],
+        card: Mapping[str, Any],
+        *,
+        device: str | torch.device = "cpu",
+    ) -> Self:
+        """A model in memory: weights by name, and its card, checked."""
         normalisation = Normalisation.from_card(card["normalisation"])
         generator = build_generator(method, card["settings"], normalisation)
         generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})

@@ -49,7 +49,7 @@ def check_registration(
 
     Parameters
     ----------
-    images : RawImages, with ``DVR``
+    images : RawImages; without ``DVR`` for a scan without PET
     anatomy : Anatomy
     xfm_t1w_to_petref : path
     numbers : path of the JSON to write
@@ -93,7 +93,9 @@ def check_registration(
             **provenance(sources=sources, parameters=settings | {"starts": starts}),
         },
     )
-    shown = {"T1w": head.t1w, "DVR": load_map("DVR", images.DVR, units["DVR"])}
+    shown = {"T1w": head.t1w}
+    if images.DVR:
+        shown["DVR"] = load_map("DVR", images.DVR, units["DVR"])
     shown |= {"FA": load_map("FA", images.FA, units["FA"]), "MTR": maps["MTR"]}
     chains = {"T1w": [], "DVR": None, "FA": anatomy.to_t1w("dwi"), "MTR": anatomy.to_t1w("MTR")}
     if "FLAIR" in maps:
@@ -126,12 +128,11 @@ class Head:
 def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> dict[str, Volume]:
     """The image of each modality that carries its anatomy."""
     tensor = {name: load_map(name, images.map(name), units[name]) for name in ("FA", "RD", "AD")}
-    early = images.pet_anatomy
-    maps = {
-        "pet": load_volume(early) if early else load_map("DVR", images.DVR, units["DVR"]),
-        "dwi": tensor_contrast(tensor),
-        "MTR": load_map("MTR", images.MTR, units["MTR"]),
-    }
+    maps = {}
+    if images.DVR:
+        early = images.pet_anatomy
+        maps["pet"] = load_volume(early) if early else load_map("DVR", images.DVR, units["DVR"])
+    maps |= {"dwi": tensor_contrast(tensor), "MTR": load_map("MTR", images.MTR, units["MTR"])}
     if anatomy.xfm_flair_to_t1w and images.FLAIR:
         maps["FLAIR"] = load_volume(images.FLAIR)
     return {

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from myelosketch.errors import GeometryError
+from myelosketch.errors import GeometryError, InputError
 from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
 from myelosketch.imaging.registration.distortion import find_warp, phase_axis
 from myelosketch.imaging.registration.fractions import write_fractions
+from myelosketch.imaging.registration.grid import grid_around
 from myelosketch.imaging.registration.itk import register, to_ants
 from myelosketch.imaging.registration.resampling import content_box, crop, resample_map
+from myelosketch.imaging.registration.transforms import write_transform
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.units import default_units, unit_factor
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, canonical, check_same_grid, load_volume, save_volume
 
 if TYPE_CHECKING:
     import ants
@@ -109,17 +111,22 @@ def register_scan(
     *,
     registration: Mapping[str, Any],
     units: Mapping[str, str] | None = None,
+    voxel_mm: Sequence[float] | None = None,
     seed: int,
 ) -> None:
     """Register T1w to PET, and resample every map and every tissue once onto petref.
 
+    petref is the grid of the PET in canonical order (right, anterior, superior), whatever the order of its file. For
+    a scan without PET it is laid around the T1w image, with the same axes.
+
     Parameters
     ----------
-    images : RawImages, with ``DVR``
+    images : RawImages; without ``DVR`` for a scan without PET
     anatomy : Anatomy
-    moved : OnPetGrid, to be written
+    moved : OnPetGrid, to be written; without PET its ``dvr`` is not
     registration : dict, section of the config
     units : dict, unit of each map's values; ``names.UNITS`` if not given
+    voxel_mm : sides of the voxels of petref, mm, (3,), for a scan without PET
     seed : int
 
     Raises
@@ -128,32 +135,34 @@ def register_scan(
     GeometryError : images of one kind do not share one grid
     """
     units = units or default_units()
-    maps = load_tensor(images, units) | {
-        name: load_map(name, images.map(name), units[name]) for name in ("MTR", "DVR")
-    }
-    petref = maps["DVR"]
+    maps = load_tensor(images, units) | {"MTR": load_map("MTR", images.MTR, units["MTR"])}
     t1w, brain, tissue, lesion = (
         load_volume(path) for path in (anatomy.t1w, anatomy.brain, anatomy.tissue, anatomy.lesion)
     )
     for other in (brain, tissue, lesion):
         check_same_grid(t1w, other)
-    head = Volume(t1w.data * (brain.data > 0), t1w.affine)
-    settings = linear_settings(registration, seed)
-    register(
-        _head_only(pet_anatomy(images.pet_anatomy, petref)),
-        _head_only(head),
-        moved.xfm_t1w_to_petref,
-        kind="Rigid",
-        sources=[anatomy.t1w, images.pet_anatomy or images.DVR],
-        **settings,
-    )
+    if images.DVR:
+        dvr = load_map("DVR", images.DVR, units["DVR"])
+        petref = canonical(dvr)
+        register(
+            _head_only(pet_anatomy(images.pet_anatomy, dvr)),
+            _head_only(Volume(t1w.data * (brain.data > 0), t1w.affine)),
+            moved.xfm_t1w_to_petref,
+            kind="Rigid",
+            sources=[anatomy.t1w, images.pet_anatomy or images.DVR],
+            **linear_settings(registration, seed),
+        )
+        _save(moved.dvr, petref, "DVR", [images.DVR], {"InputUnits": units["DVR"]})
+    else:
+        petref = grid_around(brain, _model_voxel(voxel_mm, anatomy))
+        note = {"Note": "no PET: petref was laid around the T1w image"}
+        write_transform(moved.xfm_t1w_to_petref, np.eye(4), record=note, sources=[anatomy.brain])
     fwhm_mm = registration["pet_fwhm_mm"]
     for name in (*TENSOR_MAPS, "MTR"):
         chain = petref_chain(moved.xfm_t1w_to_petref, anatomy, "MTR" if name == "MTR" else "dwi")
         on_petref = resample_map(maps[name], petref, chain, fwhm_mm=fwhm_mm)
         parameters = {"pet_fwhm_mm": fwhm_mm, "InputUnits": units[name]}
         _save(moved.map(name), on_petref, name, [images.map(name), *chain], parameters)
-    _save(moved.dvr, petref, "DVR", [images.DVR], {"InputUnits": units["DVR"]})
     to_petref = petref_chain(moved.xfm_t1w_to_petref, anatomy, "T1w")
     write_fractions(
         moved.fractions,
@@ -164,6 +173,15 @@ def register_scan(
         transforms=to_petref,
         sources=[anatomy.tissue, anatomy.brain, anatomy.lesion, *to_petref],
     )
+
+
+def _model_voxel(voxel_mm: Sequence[float] | None, anatomy: Anatomy) -> Sequence[float]:
+    if voxel_mm is None:
+        raise InputError(
+            f"{anatomy.t1w} belongs to a scan without PET, whose grid has the voxels of a model: name one as "
+            "prediction.model."
+        )
+    return voxel_mm
 
 
 def petref_chain(xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str) -> list[str | Path]:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.patheffects as effects
-import nibabel as nib
 import numpy as np
 
 from myelosketch.evaluation.lesions import label_lesions
 from myelosketch.io.names import REGION_CODES
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume
+from myelosketch.io.volumes import Volume, canonical, check_same_grid, load_volume
 from myelosketch.reporting.source_tables import NothingToDrawError
 
 if TYPE_CHECKING:
@@ -65,10 +64,7 @@ def load_canonical(
     stored = load_volume(path, dtype=dtype)
     if like is not None:
         check_same_grid(like, stored)
-    turn = nib.io_orientation(stored.affine)
-    data = nib.apply_orientation(stored.data, turn)
-    affine = stored.affine @ nib.orientations.inv_ornt_aff(turn, stored.shape)
-    return Volume(np.asarray(data), affine, stored.path), stored
+    return canonical(stored), stored
 
 
 def largest_lesion_slice(regions: np.ndarray) -> int:

@@ -1,0 +1,55 @@
+"""A cohort with PET: models trained and cross-validated, scores, figures and the report."""
+
+
+include: "training.smk"
+include: "prediction.smk"
+include: "figures.smk"
+include: "reporting.smk"
+
+
+EVERYTHING = [
+    *COHORT_TABLES,
+    *EVALUATION,
+    *expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),
+    *REPORT,
+]
+
+
+localrules:
+    training,
+    predictions,
+    evaluation,
+    figures,
+    predict,
+
+
+rule training:
+    """All models of all folds."""
+    input:
+        MODELS,
+
+
+rule predictions:
+    """The held-out DVR map of every scan by every method."""
+    input:
+        all_of(COHORT.scans, "predicted"),
+
+
+rule evaluation:
+    """All tables of results/evaluation."""
+    input:
+        EVALUATION,
+        REGION_VOLUMES,
+        REGISTRATION_ERROR,
+
+
+rule figures:
+    """All figures, from tables and stored maps only."""
+    input:
+        expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),
+
+
+rule predict:
+    """New scans by a trained model, which the configuration names (prediction.model)."""
+    input:
+        model_is_needed,

@@ -1,0 +1,236 @@
+"""New scans, predicted by a trained model from MRI alone: maps, numbers with intervals, a page for each."""
+
+from myelosketch.cohort.folds import EXTERNAL_FOLD
+from myelosketch.prediction.gather import write_failures
+
+METHOD = SHOWN_METHOD
+NEW_MAPS = {
+    key: derivative(key, method=METHOD) for key in ("predicted", "demyelinated", "expected_error")
+}
+NUMBERS = f"{RESULTS}/prediction/scans/{{folder}}/{{scan}}.json"
+SITES = f"{RESULTS}/prediction/sites/{{site}}.json"
+PREDICTIONS = f"{RESULTS}/predictions.tsv"
+# the same maps in the spaces of the T1w image and of the template
+ELSEWHERE = {
+    key: derivative(key, method=METHOD)
+    for key in ("predicted_t1w", "demyelinated_t1w", "predicted_mni", "demyelinated_mni")
+}
+NEW_PATIENTS = [
+    PREDICTIONS,
+    f"{RESULTS}/predictions.html",
+    *[NUMBERS.format(folder=names.folder_of(scan), scan=scan) for scan in COHORT.scans],
+    *[f"{RESULTS}/patients/{scan}.html" for scan in COHORT.scans],
+    *[
+        path.format(folder=names.folder_of(scan), scan=scan)
+        for scan in COHORT.scans
+        for path in ELSEWHERE.values()
+    ],
+    # where there is a PET too, the prediction is scored
+    *EXTERNAL_SCORES,
+]
+EVERYTHING = [*COHORT_TABLES, *QUALITY[:2], *NEW_PATIENTS]
+
+
+localrules:
+    predict,
+
+
+rule predict:
+    """New scans by a trained model: DVR maps, demyelinated share, intervals, a table and a page for each."""
+    input:
+        EVERYTHING,
+
+
+rule check_model:
+    """The model of the configuration, whole and unaltered, made for maps prepared as these will be."""
+    input:
+        MODEL_FILE,
+    output:
+        facts=MODEL_FACTS,
+        readme="<results>/prediction/model.md",
+    log:
+        "<results>/logs/check_model.log",
+    benchmark:
+        "<results>/benchmarks/check_model.tsv"
+    # a refusal is the answer, also when it is asked again
+    retries: 0
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        settings={
+            "registration": {"pet_fwhm_mm": config["registration"]["pet_fwhm_mm"]},
+            "regions": config["regions"],
+            "evaluation": {
+                key: config["evaluation"][key]
+                for key in ("k", "min_lesion_mm3", "lesion_sizes_mm3")
+            },
+            "prediction": {"flips": config["prediction"]["flips"]},
+            "reporting": {"method": METHOD},
+        },
+        library=library("prediction.bundle", "prediction.model_check"),
+    script:
+        "../workflow_scripts/check_model.py"
+
+
+rule measure_site:
+    """White matter of the healthy controls of a site, by which its maps are brought to the model's."""
+    input:
+        unpack(controls_of_site),
+    output:
+        SITES,
+    log:
+        "<results>/logs/measure_site/{site}.log",
+    benchmark:
+        "<results>/benchmarks/measure_site/{site}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("learning.harmonisation"),
+    script:
+        "../workflow_scripts/measure_site.py"
+
+
+rule predict_new_scan:
+    """DVR as the mean of the models of all folds, demyelinated voxels, and numbers with intervals and a verdict."""
+    input:
+        **derivatives("mtr", "fa", "rd", "ad", "regions", "fractions"),
+        model=MODEL_FILE,
+        facts=MODEL_FACTS,
+        quality=f"{CHECK}.json",
+        harmonisation=site_input,
+    output:
+        **NEW_MAPS,
+        numbers=NUMBERS,
+        written_beside=beside(NEW_MAPS.values()),
+    log:
+        "<results>/logs/predict_new_scan/{folder}/{scan}.log",
+    benchmark:
+        "<results>/benchmarks/predict_new_scan/{folder}/{scan}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        group=lambda wildcards: COHORT.group[wildcards.scan],
+        site=lambda wildcards: COHORT.rows[wildcards.scan]["site"],
+        level=config["prediction"]["level"],
+        accept=lambda wildcards: accepted_of(wildcards.scan),
+        limits=config["registration"]["quality"],
+        library=library("prediction.new_scan"),
+    script:
+        "../workflow_scripts/predict_new_scan.py"
+
+
+rule place_new_scan:
+    """The predicted DVR and the demyelinated voxels of a scan in T1w and MNI152 space, one interpolation each."""
+    input:
+        **derivatives("t1w", "xfm_t1w_to_petref", "xfm_t1w_to_mni"),
+        predicted=NEW_MAPS["predicted"],
+        demyelinated=NEW_MAPS["demyelinated"],
+    output:
+        **ELSEWHERE,
+        written_beside=beside(ELSEWHERE.values()),
+    log:
+        "<results>/logs/place_new_scan/{folder}/{scan}.log",
+    benchmark:
+        "<results>/benchmarks/place_new_scan/{folder}/{scan}.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library("prediction.spaces"),
+    script:
+        "../workflow_scripts/place_new_scan.py"
+
+
+rule gather_predictions:
+    """One row per new scan: verdict, demyelinated share, regions, intervals; and who is left out, and why."""
+    input:
+        numbers=[NUMBERS.format(folder=names.folder_of(scan), scan=scan) for scan in COHORT.scans],
+    output:
+        PREDICTIONS,
+        columns="<results>/predictions.json",
+    log:
+        "<results>/logs/gather_predictions.log",
+    benchmark:
+        "<results>/benchmarks/gather_predictions.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        excluded=COHORT.excluded.to_dict("records"),
+        library=library("prediction.gather"),
+    script:
+        "../workflow_scripts/gather_predictions.py"
+
+
+rule write_new_patient_page:
+    """The page of a new patient: verdict, numbers with intervals, slices of every map, quality control."""
+    input:
+        unpack(page_input),
+        templates=templates("macros", "new_patient"),
+    output:
+        "<results>/patients/{scan}.html",
+    log:
+        "<results>/logs/write_new_patient_page/{scan}.log",
+    benchmark:
+        "<results>/benchmarks/write_new_patient_page/{scan}.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        library=library("reporting.pages.new_patient"),
+    script:
+        "../workflow_scripts/write_new_patient_page.py"
+
+
+rule take_reference:
+    """Healthy white matter as the model knows it, for scans that have a PET to be scored against."""
+    input:
+        MODEL_FILE,
+    output:
+        **{key: path.format(fold=EXTERNAL_FOLD) for key, path in REFERENCE.items()},
+        written_beside=beside(path.format(fold=EXTERNAL_FOLD) for path in REFERENCE.values()),
+    log:
+        "<results>/logs/take_reference.log",
+    benchmark:
+        "<results>/benchmarks/take_reference.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        library=library("prediction.healthy"),
+    script:
+        "../workflow_scripts/take_reference.py"
+
+
+onerror:
+    # scans that failed have no numbers; the table says why, and is written again once they have
+    write_failures(
+        PREDICTIONS,
+        folder=RESULTS,
+        scans=COHORT.scans,
+        excluded=COHORT.excluded.to_dict("records"),
+    )

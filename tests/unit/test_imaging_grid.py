@@ -1,0 +1,160 @@
+"""petref: the grid of the PET in canonical order, or one laid around the head of a scan without PET."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_imaging_geometry import rigid
+
+from myelosketch.errors import InputError
+from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
+from myelosketch.imaging.registration.grid import MARGIN_MM, grid_around
+from myelosketch.imaging.registration.to_petref import register_scan
+from myelosketch.imaging.registration.transforms import world_matrix, write_transform
+from myelosketch.io.provenance import read_json
+from myelosketch.io.volumes import Volume, canonical, load_volume, save_volume
+
+AXES = ["RAS", "LAS", "PIR", "SAR", "LPI"]
+VALUES = {"FA": 0.45, "RD": 0.55, "AD": 1.15, "MTR": 41.0}
+REGISTRATION = {
+    **{"metric": "mattes", "sampling": 0.2, "finest_mm": 6.0, "starts": 0, "dwi": "rigid"},
+    **{"phase_encoding": "", "pet_fwhm_mm": 0.0},
+}
+
+
+def stored(volume, axes):
+    """The same image with its voxels in another order."""
+    turn = nib.orientations.ornt_transform(
+        nib.io_orientation(volume.affine), nib.orientations.axcodes2ornt(axes)
+    )
+    data = nib.apply_orientation(volume.data, turn)
+    return Volume(data, volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.shape))
+
+
+def head(pose=None, voxel=3.0):
+    """An ellipsoid that no mirroring maps onto itself."""
+    shape = (40, 50, 44)
+    affine = np.diag([voxel, voxel, voxel, 1.0])
+    affine[:3, 3] = -voxel * np.array(shape) / 2
+    grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
+    place = (grid - np.array([19, 26, 20])) / np.array([13, 17, 12])
+    inside = ((place**2).sum(-1) < 1) | (
+        ((grid - np.array([28, 34, 26])) ** 2 / np.array([9, 16, 25])).sum(-1) < 1
+    )
+    data = np.where(inside, 100 + 5 * grid[..., 0] + 3 * grid[..., 1] + grid[..., 2], 0)
+    affine = affine if pose is None else pose @ affine
+    return Volume(data.astype(np.float32), affine)
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_canonical_changes_the_order_of_voxels_and_no_place(axes):
+    image = head(rigid((3, -4, 2), (12, -9, 7)))
+    turned = canonical(stored(image, axes))
+    assert nib.aff2axcodes(turned.affine) == ("R", "A", "S")
+    np.testing.assert_allclose(turned.affine, image.affine, atol=1e-9)
+    np.testing.assert_array_equal(turned.data, image.data)
+
+
+@given(
+    st.tuples(*[st.floats(-25, 25)] * 3),
+    st.tuples(*[st.floats(-30, 30)] * 3),
+    st.tuples(*[st.floats(1.2, 6)] * 3),
+    st.sampled_from(AXES),
+)
+def test_a_grid_around_a_brain_holds_it_and_has_its_axes(angles, shift, voxel_mm, axes):
+    brain = stored(head(rigid(angles, shift)), axes)
+    grid = grid_around(brain, voxel_mm)
+    np.testing.assert_allclose(grid.voxel_size, voxel_mm, rtol=1e-6)
+    assert nib.aff2axcodes(grid.affine) == ("R", "A", "S")
+    assert np.linalg.det(grid.affine[:3, :3]) > 0
+    directions = canonical(brain).affine[:3, :3] / canonical(brain).voxel_size
+    np.testing.assert_allclose(grid.affine[:3, :3] / grid.voxel_size, directions, atol=1e-6)
+    points = np.argwhere(brain.data > 0) @ brain.affine[:3, :3].T + brain.affine[:3, 3]
+    index = (points - grid.affine[:3, 3]) @ np.linalg.inv(grid.affine[:3, :3]).T
+    slack = (MARGIN_MM - 3.0) / np.array(voxel_mm)  # half a voxel of the brain image on each side
+    assert (index > slack - 0.51).all()
+    assert (index < np.array(grid.shape) - 1 - slack + 0.51).all()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A scan whose images lie on one grid, with and without its PET: dict of paths."""
+    folder = tmp_path_factory.mktemp("grid")
+    image = head()
+    paths = {}
+
+    def write(name, data, note=None):
+        paths[name] = str(folder / f"{name}.nii.gz")
+        save_volume(paths[name], data, image.affine, sidecar=note)
+
+    brain = image.data > 0
+    for name, value in VALUES.items():
+        write(name, np.where(brain, value + 0.001 * image.data, 0))
+    write("t1w", image.data)
+    write("brain", brain.astype(np.uint8))
+    write("tissue", np.where(brain, 3, 0).astype(np.uint8))
+    write("lesion", np.zeros(image.shape, np.float32), {"LesionSource": "none"})
+    for key in ("xfm_dwi_to_t1w", "xfm_mtr_to_t1w"):
+        paths[key] = str(folder / f"s_from-{key.split('_')[1]}_to-T1w_xfm.mat")
+        write_transform(paths[key], np.eye(4))
+    dvr = head(voxel=3.0)
+    for axes in AXES:
+        paths[axes] = str(folder / f"dvr_{axes}.nii.gz")
+        turned = stored(dvr, axes)
+        save_volume(paths[axes], 0.002 * turned.data, turned.affine)
+    return paths
+
+
+def registered(prepared, folder, **options):
+    out = {key: str(folder / f"{key}.nii.gz") for key in ("fa", "rd", "ad", "mtr", "dvr", "fractions")}
+    out["xfm_t1w_to_petref"] = str(folder / "s_from-T1w_to-petref_xfm.mat")
+    given = RawImages.of(prepared | options.pop("images", {}))
+    register_scan(
+        given, Anatomy.of(prepared), OnPetGrid.of(out), registration=REGISTRATION, seed=1, **options
+    )
+    return out
+
+
+def test_a_scan_without_pet_lies_on_a_grid_around_its_t1w(prepared, tmp_path):
+    out = registered(prepared, tmp_path, voxel_mm=[4.0, 4.0, 5.0])
+    grid = load_volume(out["mtr"])
+    np.testing.assert_allclose(grid.voxel_size, [4, 4, 5], atol=1e-6)
+    np.testing.assert_array_equal(world_matrix([out["xfm_t1w_to_petref"]]), np.eye(4))
+    assert read_json(out["xfm_t1w_to_petref"].replace(".mat", ".json"))["Note"].startswith("no PET")
+    # the map keeps its place in the world: its centre of mass stays
+    given = load_volume(prepared["MTR"])
+
+    def middle(volume):
+        weight = volume.data / volume.data.sum()
+        return [np.tensordot(weight, axis, 3) for axis in places(volume)]
+
+    def places(volume):
+        index = np.stack(np.meshgrid(*map(np.arange, volume.shape), indexing="ij"))
+        return np.tensordot(volume.affine[:3, :3], index, 1) + volume.affine[:3, 3, None, None, None]
+
+    np.testing.assert_allclose(middle(grid), middle(given), atol=0.5)
+    with pytest.raises(FileNotFoundError):
+        open(out["dvr"])
+
+
+def test_without_a_model_there_is_no_grid_for_a_scan_without_pet(prepared, tmp_path):
+    with pytest.raises(
+        InputError, match="belongs to a scan without PET, whose grid has the voxels of a model"
+    ):
+        registered(prepared, tmp_path)
+
+
+def test_the_order_in_which_a_pet_is_stored_changes_nothing(prepared, tmp_path):
+    """Networks mirror left to right along the first axis; a PET stored as PIR would be mirrored front to back."""
+    results = {}
+    for axes in ("RAS", "PIR", "LAS"):
+        (tmp_path / axes).mkdir()
+        out = registered(prepared, tmp_path / axes, images={"DVR": prepared[axes]})
+        results[axes] = {key: load_volume(out[key]) for key in ("dvr", "mtr")}
+    for axes in ("PIR", "LAS"):
+        for key, volume in results[axes].items():
+            np.testing.assert_allclose(volume.affine, results["RAS"][key].affine, atol=1e-5)
+        np.testing.assert_array_equal(results[axes]["dvr"].data, results["RAS"]["dvr"].data)
+        difference = np.abs(results[axes]["mtr"].data - results["RAS"]["mtr"].data)
+        assert np.median(difference[results["RAS"]["mtr"].data > 0]) < 0.02

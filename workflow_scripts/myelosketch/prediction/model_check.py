@@ -1,0 +1,64 @@
+"""A model before it is used: whole, unaltered, and made for maps that are prepared as these will be."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from myelosketch.errors import InputError
+from myelosketch.io.provenance import write_json, write_text
+from myelosketch.prediction.bundle import read_bundle
+
+
+def check_model(
+    model: str | Path, facts: str | Path, readme: str | Path, *, settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Read a model whole, and write what it says of itself.
+
+    Parameters
+    ----------
+    model : path of the bundle
+    facts : path of the JSON to write: its manifest
+    readme : path of its page for people to write
+    settings : dict of dicts, settings of this run by section that a training's must equal (`check_settings`)
+
+    Raises
+    ------
+    InputError : a bundle that cannot be used, or other settings
+    """
+    bundle = read_bundle(model)
+    check_settings(bundle.manifest, settings)
+    write_json(facts, {**bundle.manifest, "sha256": bundle.sha256})
+    write_text(readme, bundle.readme)
+
+
+def check_settings(manifest: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """New scans are prepared as those of the training were.
+
+    Parameters
+    ----------
+    manifest : dict, of the bundle
+    settings : dict of dicts, settings of this run by section
+
+    Raises
+    ------
+    InputError : the settings that differ, as the lines to write
+    """
+    trained = manifest["settings"]
+    wanted: dict[str, Mapping[str, Any]] = {
+        "registration": {"pet_fwhm_mm": manifest["pet_fwhm_mm"]},
+        "regions": trained["regions"],
+        "evaluation": {key: trained[key] for key in ("k", "min_lesion_mm3", "lesion_sizes_mm3")},
+        "prediction": {"flips": trained["flips"]},
+        "reporting": {"method": manifest["method"]},
+    }
+    lines = [
+        f"{section}: {{{key}: {value}}} (now {settings[section].get(key)})"
+        for section, values in wanted.items()
+        for key, value in values.items()
+        if settings[section].get(key) != value
+    ]
+    if lines:
+        raise InputError(
+            "The model was trained with other settings than those of this configuration; write as in its training "
+            f"{'; '.join(lines)}."
+        )

@@ -1,0 +1,240 @@
+"""A new scan predicted by a model bundle: its DVR map, its demyelinated voxels, and its numbers with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from myelosketch.cohort.folds import EXTERNAL_FOLD
+from myelosketch.evaluation.demyelination import demyelinated_mask, threshold_dvr
+from myelosketch.evaluation.masks import check_labels, region_masks
+from myelosketch.imaging.registration.fractions import read_lesion_source
+from myelosketch.imaging.registration.verdicts import FAILED, judge
+from myelosketch.io.names import INPUT_MAPS
+from myelosketch.io.provenance import provenance, read_json, write_json
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.learning.data import Maps, load_maps
+from myelosketch.learning.harmonisation import harmonise
+from myelosketch.prediction.bundle import Bundle, read_bundle
+from myelosketch.prediction.expected_error import expected_error
+from myelosketch.prediction.numbers import scan_numbers
+from myelosketch.prediction.value_range import describe_maps, judge_range
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# from the best to the worst
+OK, UNUSUAL, WITHHELD = "ok", "unusual", "withheld"
+OUT_OF_RANGE = "out_of_range"
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What the configuration lets pass.
+
+    Parameters
+    ----------
+    limits : dict, ``registration.quality``
+    registration : dict, ``registration.accept``: scan to modalities
+    maps : dict, ``prediction.accept``: scan to maps
+    """
+
+    limits: Mapping[str, Any]
+    registration: Mapping[str, Sequence[str]]
+    maps: Mapping[str, Sequence[str]]
+
+
+def predict_new_scan(
+    files: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
+    *,
+    scan: str,
+    group: str | None,
+    site: str | None,
+    level: float,
+    accepted: Acceptance,
+    device: str = "auto",
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Predict one scan from its MRI maps, and say what the prediction is worth.
+
+    The DVR is the mean of the predictions by the models of all folds. No PET is read.
+
+    Parameters
+    ----------
+    files : dict of paths: ``model`` (bundle), ``mtr``, ``fa``, ``rd``, ``ad``, ``regions``, ``fractions``,
+        ``quality`` (numbers of the registration) and, where maps are harmonised, ``harmonisation``
+    outputs : dict of paths: ``predicted``, ``demyelinated``, ``expected_error`` (images) and ``numbers`` (JSON)
+    scan : name
+    group : MS, HC, or None where it is not known: then its intervals are those of patients
+    site : name, or None
+    level : probability of the intervals
+    accepted : Acceptance
+    device, threads : as in training
+
+    Returns
+    -------
+    dict : what ``numbers`` holds; its numbers are None where the verdict is ``withheld``
+
+    Raises
+    ------
+    InputError : a bundle that cannot be used, or maps that cannot be read
+    GeometryError : maps and regions on different grids
+    """
+    bundle = read_bundle(files["model"])
+    manifest = bundle.manifest
+    maps = load_maps(files)
+    regions = load_volume(files["regions"], dtype=np.int16)
+    check_same_grid(Volume(maps.support, maps.affine, str(files["mtr"])), regions)
+    check_labels(regions)
+    harmonised = None
+    if files.get("harmonisation"):
+        statistics = read_json(files["harmonisation"])
+        maps, harmonised = _harmonised(maps, statistics, manifest), statistics["note"]
+    masks = region_masks(regions.data)
+    found = describe_maps(
+        dict(zip(INPUT_MAPS, maps.data, strict=True)), masks["nawm"] & maps.support, regions.voxel_size
+    )
+    in_range = judge_range(found, manifest["training_range"])
+    quality = judge([files["quality"]], accepted.limits, accepted.registration)
+    verdict, reasons = _verdict(scan, in_range, quality, accepted)
+    dvr = predict_by_bundle(bundle, maps, device=device, threads=threads)
+    healthy = manifest["healthy"]
+    k = manifest["settings"]["k"]
+    threshold = float(threshold_dvr(healthy, k))
+    inside = masks["lesion"] & maps.support
+    demyelinated = demyelinated_mask(dvr, inside, threshold)
+    content: dict[str, Any] = {
+        "scan": scan,
+        "group": group,
+        "site": site,
+        "verdict": verdict,
+        "reasons": reasons,
+        "lesion_source": read_lesion_source(files["fractions"]),
+        "healthy": {"mean": healthy["mean"], "sd": healthy["sd"], "threshold": threshold, "k": k},
+        "harmonised": harmonised,
+        "range": in_range,
+        "quality": quality.astype(object).where(quality.notna(), None).to_dict("records"),
+        "model": model_facts(bundle),
+        "voxel_mm": [float(side) for side in regions.voxel_size],
+    }
+    content |= scan_numbers(
+        dvr,
+        masks,
+        regions.voxel_volume,
+        source=content["lesion_source"],
+        threshold=threshold,
+        residuals=bundle.table("residuals"),
+        settings=manifest["settings"],
+        level=level,
+        group=group,
+        withheld=verdict == WITHHELD,
+    )
+    sources = [*(files[name.lower()] for name in INPUT_MAPS), files["model"]]
+    method = manifest["method"]
+    shared = {
+        "sources": sources,
+        "parameters": {"flips": manifest["settings"]["flips"]},
+        "Method": method,
+        "Fold": EXTERNAL_FOLD,
+        "Model": f"mean of the {method}s of {len(bundle.models)} folds",
+        "ModelSHA256": bundle.sha256,
+        "Verdict": verdict,
+        "Reasons": reasons,
+    }
+    images = {
+        "predicted": (dvr, {"Description": f"DVR predicted by {method}. Research only.", "Units": "1"}),
+        "demyelinated": (
+            demyelinated.astype(np.uint8),
+            {"Labels": {"0": "other", "1": "demyelinated lesion voxel"}, "ThresholdDVR": threshold},
+        ),
+        "expected_error": (
+            expected_error(dvr, regions.data, maps.support, bundle.table("errors")),
+            {"Description": "Mean absolute error of held-out voxels alike, DVR.", "Units": "1"},
+        ),
+    }
+    for key, (data, note) in images.items():
+        save_volume(outputs[key], data, maps.affine, sidecar=provenance(**shared, **note))
+    write_json(outputs["numbers"], provenance(sources=sources, parameters={"level": level}, **content))
+    print(f"{scan}: {verdict}" + "".join(f"\n  {reason}" for reason in reasons), flush=True)
+    return content
+
+
+def predict_by_bundle(
+    bundle: Bundle, maps: Maps, *, folds: Sequence[int] | None = None, device: str = "auto", threads: int = 1
+) -> np.ndarray:
+    """DVR as the mean of the predictions by the models of some folds.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    maps : Maps of the scan
+    folds : folds whose models predict; all of them if not given
+    device, threads : as in training
+
+    Returns
+    -------
+    float32 array (x, y, z), 0 outside the support of the maps
+    """
+    from myelosketch.learning.device import choose_device, set_threads
+    from myelosketch.learning.inference import NetworkModel
+
+    set_threads(threads)
+    device = choose_device(device)
+    flips = bundle.manifest["settings"]["flips"]
+    predicted = []
+    for fold in folds or sorted(bundle.models):
+        dvr: dict[str, np.ndarray] = {}
+        for method, (tensors, card) in bundle.models[fold].items():
+            model = NetworkModel.of(method, tensors, card, device=device)
+            sketch = dvr.get("sketcher") if card.get("sketcher_sha256") else None
+            dvr[method] = model.predict(maps.data, maps.support, sketch, flips=flips)
+        predicted.append(dvr[bundle.manifest["method"]])
+    return np.mean(predicted, axis=0, dtype=np.float64).astype(np.float32)
+
+
+def model_facts(bundle: Bundle) -> dict[str, Any]:
+    """What a page and a table say about the model."""
+    manifest = bundle.manifest
+    keys = ("method", "simulated", "n_patients", "n_controls", "voxel_mm", "software", "commit", "purpose")
+    scores: pd.DataFrame = bundle.table("scores")
+    return {key: manifest[key] for key in keys} | {
+        "sha256": bundle.sha256,
+        "folds": sorted(bundle.models),
+        "scores": scores.astype(object).where(scores.notna(), None).to_dict("records"),
+    }
+
+
+def _harmonised(maps: Maps, statistics: Mapping[str, Any], manifest: Mapping[str, Any]) -> Maps:
+    if statistics["maps"] is None:  # no control at this site
+        return maps
+    data = harmonise(maps.data, maps.support, statistics["maps"], manifest["white_matter"])
+    return Maps(data, maps.support, maps.affine, maps.paths)
+
+
+def _verdict(
+    scan: str, in_range: Sequence[Mapping[str, Any]], quality: pd.DataFrame, accepted: Acceptance
+) -> tuple[str, list[str]]:
+    """The verdict on a scan, and its reasons as sentences; a scan that is accepted is unusual, not withheld."""
+    worst, reasons = OK, []
+    allowed = accepted.maps.get(scan, ())
+    for row in quality.to_dict("records"):
+        if row["reason"]:
+            failed = row["verdict"] == FAILED
+            worst = WITHHELD if failed or worst == WITHHELD else UNUSUAL
+            way_out = (
+                f"; if it is right, accept it by registration: {{accept: {{{scan}: [{row['modality']}]}}}}"
+            )
+            reasons.append(f"Registration: {row['modality']} {row['reason']}{way_out if failed else ''}.")
+    for row in in_range:
+        if row["verdict"] == OK:
+            continue
+        refused = row["verdict"] == OUT_OF_RANGE and row["map"] not in allowed
+        worst = WITHHELD if refused or worst == WITHHELD else UNUSUAL
+        way_out = f" If it is right, accept it by prediction: {{accept: {{{scan}: [{row['map']}]}}}}."
+        reasons.append(row["reason"] + (way_out if refused else ""))
+    return worst, reasons

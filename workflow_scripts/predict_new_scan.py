@@ -1,0 +1,19 @@
+"""Entry of the rule predict_new_scan."""
+
+from myelosketch.job import job
+
+with job(snakemake):
+    from myelosketch.prediction.new_scan import Acceptance, predict_new_scan
+
+    params = snakemake.params
+    predict_new_scan(
+        dict(snakemake.input.items()),
+        dict(snakemake.output.items()),
+        scan=snakemake.wildcards.scan,
+        group=params.group,
+        site=params.site,
+        level=params.level,
+        accepted=Acceptance(params.limits, **params.accept),
+        device=snakemake.config["training"]["device"],
+        threads=snakemake.threads,
+    )
