@@ -5,13 +5,13 @@ import pytest
 import yaml
 from bids_tree import make_dataset
 from test_cohort_plan import CONFIG
+from workflow_run import ROOT
 
 from myelosketch.cohort.bids import read_bids
 from myelosketch.cohort.plan import plan_cohort
 from myelosketch.cohort.table import COLUMNS, read_cohort
 from myelosketch.errors import InputError
 from myelosketch.io.run_files import model_file
-from workflow_run import ROOT
 
 MRI = ("T1w", "FA", "RD", "AD", "MTR")
 
@@ -107,7 +107,8 @@ def test_a_bids_dataset_needs_no_participants_table(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="participants.tsv does not exist"):
         read_bids(settings)
     table, _ = read_bids(settings, predicts=True)
-    assert len(table) and table["group"].isna().all()
+    assert len(table)
+    assert table["group"].isna().all()
     named = settings | {"participants": "absent.tsv"}
     with pytest.raises(InputError, match="absent.tsv does not exist"):
         read_bids(named, predicts=True)
