@@ -1,4 +1,5 @@
 # make run: the whole protocol on the default cohort, and its report. make test: lint and tests. make test-all: the long ones too.
+# make demo: three simulated patients without PET, predicted by a small model that lies in configs/.
 # make calibration: the simulated cohort measured (studies/calibration), and docs/simulation.md written anew.
 # make configuration: config.yaml and docs/configuration.md written anew from rules/schemas/config.schema.yaml.
 # All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
@@ -13,10 +14,13 @@ $(shell test -x "$$(cat $(READY) 2>/dev/null)/bin/python" || rm -f $(READY))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run test test-all lint calibration configuration environment clean
+.PHONY: run demo test test-all lint calibration configuration environment clean
 
 run: $(READY)
 	@python workflow_scripts/run_default.py --cores $(CORES)
+
+demo: $(READY)
+	@python workflow_scripts/run_demo.py --cores $(CORES)
 
 test: $(READY) lint
 	python -m pytest --numprocesses auto --maxprocesses 8 tests/unit -m "not slow"
