@@ -20,6 +20,7 @@ include: "rules/regions.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/evaluation.smk"
+include: "rules/bundle.smk"
 include: "rules/figures.smk"
 include: "rules/reporting.smk"
 
@@ -34,6 +35,7 @@ localrules:
     training,
     predictions,
     evaluation,
+    bundle,
     figures,
 
 
@@ -96,6 +98,12 @@ rule evaluation:
         EVALUATION,
         REGION_VOLUMES,
         REGISTRATION_ERROR,
+
+
+rule bundle:
+    """The models of this run in one file to keep and hand on: model.zip in the folder of results."""
+    input:
+        MODEL_BUNDLE,
 
 
 rule figures:

@@ -61,7 +61,9 @@ def calibration_rows(predicted: np.ndarray, measured: np.ndarray, labels: np.nda
         bins = np.floor(guess / BIN_WIDTH + 1e-6).astype(int)
         found, index = np.unique(bins, return_inverse=True)
         counts = np.bincount(index)
-        means, errors = (np.bincount(index, v) / np.maximum(counts, 1) for v in (truth, np.abs(guess - truth)))
+        means, errors = (
+            np.bincount(index, v) / np.maximum(counts, 1) for v in (truth, np.abs(guess - truth))
+        )
         rows += [
             {
                 "region": region,
