@@ -3,6 +3,7 @@
 
 include: "training.smk"
 include: "prediction.smk"
+include: "bundle.smk"
 include: "figures.smk"
 include: "reporting.smk"
 
@@ -19,6 +20,7 @@ localrules:
     training,
     predictions,
     evaluation,
+    bundle,
     figures,
     predict,
 
@@ -41,6 +43,12 @@ rule evaluation:
         EVALUATION,
         REGION_VOLUMES,
         REGISTRATION_ERROR,
+
+
+rule bundle:
+    """The models of this run in one file to keep and hand on: model.zip in the folder of results."""
+    input:
+        MODEL_BUNDLE,
 
 
 rule figures:

@@ -67,8 +67,9 @@ def _calibration(methods, patients, controls, rng):
                 for centre in np.arange(0.875, 1.3, 0.05):
                     count = int(4000 * np.exp(-((centre - 1.1) ** 2) / 0.01)) + 1
                     true = 1.1 * centre - 0.1 + offset
-                    rows.append([method, f"sub-{subject}", subject, 1, region, centre, true, count])
-    return _frame(rows, "method scan subject fold region dvr_pred mean_true n_voxels")
+                    error = abs(true - centre)
+                    rows.append([method, f"sub-{subject}", subject, 1, region, centre, true, error, count])
+    return _frame(rows, "method scan subject fold region dvr_pred mean_true mean_abs_error n_voxels")
 
 
 def _voxelwise(methods, patients, controls, rng):

@@ -60,6 +60,8 @@ def test_calibration_bins_by_hand():
     # 1.05 lies in the bin that begins with it
     assert [row["dvr_pred"] for row in rows] == pytest.approx([1.075, 1.125])
     assert [row["mean_true"] for row in rows] == pytest.approx([1.1, 0.9])
+    # |1.05 - 1.0| and |1.09 - 1.2|, whose signs would cancel in part; |1.12 - 0.9|
+    assert [row["mean_abs_error"] for row in rows] == pytest.approx([0.08, 0.22])
     assert [row["n_voxels"] for row in rows] == [2, 1]
 
 
@@ -73,6 +75,8 @@ def test_calibration_counts_every_voxel_of_every_region():
         assert sum(row["n_voxels"] for row in own) == mask.sum()
         mean = sum(row["mean_true"] * row["n_voxels"] for row in own) / mask.sum()
         assert mean == pytest.approx(measured[mask].mean())
+        error = sum(row["mean_abs_error"] * row["n_voxels"] for row in own) / mask.sum()
+        assert error == pytest.approx(np.abs(predicted - measured)[mask].mean())
     assert calibration_rows(predicted, measured, np.zeros_like(labels)) == []
 
 

@@ -42,7 +42,7 @@ def roc_points(truth: ArrayLike, scores: ArrayLike) -> list[dict[str, float]]:
 
 
 def calibration_rows(predicted: np.ndarray, measured: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
-    """Mean measured DVR of the voxels with about one predicted DVR, per region.
+    """Mean measured DVR and mean error of the voxels with about one predicted DVR, per region.
 
     Parameters
     ----------
@@ -51,23 +51,27 @@ def calibration_rows(predicted: np.ndarray, measured: np.ndarray, labels: np.nda
 
     Returns
     -------
-    list of dict : ``region``, ``dvr_pred`` (centre of a bin of :data:`BIN_WIDTH`), ``mean_true``, ``n_voxels``;
-        only bins with a voxel
+    list of dict : ``region``, ``dvr_pred`` (centre of a bin of :data:`BIN_WIDTH`), ``mean_true``,
+        ``mean_abs_error`` (of predicted from measured DVR), ``n_voxels``; only bins with a voxel
     """
     rows = []
     for region, mask in zip(REGIONS, region_masks(labels).values(), strict=True):
         # a DVR at a border, such as 1.05, must not fall below it by rounding
-        bins = np.floor(predicted[mask].astype(float) / BIN_WIDTH + 1e-6).astype(int)
+        guess, truth = predicted[mask].astype(float), measured[mask].astype(float)
+        bins = np.floor(guess / BIN_WIDTH + 1e-6).astype(int)
         found, index = np.unique(bins, return_inverse=True)
         counts = np.bincount(index)
-        means = np.bincount(index, measured[mask].astype(float)) / np.maximum(counts, 1)
+        means, errors = (
+            np.bincount(index, v) / np.maximum(counts, 1) for v in (truth, np.abs(guess - truth))
+        )
         rows += [
             {
                 "region": region,
                 "dvr_pred": (number + 0.5) * BIN_WIDTH,
                 "mean_true": mean,
+                "mean_abs_error": error,
                 "n_voxels": int(count),
             }
-            for number, mean, count in zip(found, means, counts, strict=True)
+            for number, mean, error, count in zip(found, means, errors, counts, strict=True)
         ]
     return rows

@@ -18,7 +18,10 @@ TABLES = {
         *("mean_dvr_true", "mean_dvr_pred", "n_voxels"),
     ),
     "roc": ("method", "scan", "subject", "fold", "k", "fpr", "tpr"),
-    "calibration": ("method", "scan", "subject", "fold", "region", "dvr_pred", "mean_true", "n_voxels"),
+    "calibration": (
+        *("method", "scan", "subject", "fold", "region"),
+        *("dvr_pred", "mean_true", "mean_abs_error", "n_voxels"),
+    ),
     # what sensitivity.tsv is made of
     "variants": ("method", "scan", "subject", "group", "fold", "axis", "value", "metric", "score"),
     "all_lesions": ("method", "scan", "subject", "fold", "lesion", "volume_mm3", *_LESION_MEANS),

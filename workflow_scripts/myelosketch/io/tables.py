@@ -62,6 +62,9 @@ def read_table(path: str | Path | TextIO, *, numeric: Sequence[str] | Literal[Tr
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a data frame as TSV, atomically, without its index; missing becomes ``n/a``, floats keep 6 digits."""
-    write_text(
-        path, table.to_csv(sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n")
-    )
+    write_text(path, table_text(table))
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """Text of a TSV as `write_table` writes it."""
+    return str(table.to_csv(sep="\t", index=False, na_rep=MISSING, float_format="%.6g", lineterminator="\n"))

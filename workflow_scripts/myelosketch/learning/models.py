@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save_file
 
 from myelosketch.errors import InputError
 from myelosketch.intake.plausible import TOP
@@ -84,48 +84,104 @@ def load_model(
     InputError : a file is absent, the card does not match the weights or the configuration, the weights are
         no safetensors, or the card is of another format, method, map order, units or range of values
     """
+    card, weights = read_model_files(folder)
+    path = Path(folder) / CARD
+    return check_model(path, card, weights, method=method, config_sha256=config_sha256), card
+
+
+def read_model_files(folder: str | Path) -> tuple[dict[str, Any], bytes]:
+    """Card and bytes of the weights in a model's folder, not checked.
+
+    Parameters
+    ----------
+    folder : folder with ``model.safetensors`` and ``model.json``
+
+    Returns
+    -------
+    (dict, bytes)
+
+    Raises
+    ------
+    InputError : a file is absent
+    """
     folder = Path(folder)
     for name in (WEIGHTS, CARD):
         if not (folder / name).is_file():
             raise InputError(
                 f"{folder / name} does not exist: train the model, or give the folder of a trained one."
             )
-    card = read_json(folder / CARD)
+    return read_json(folder / CARD), (folder / WEIGHTS).read_bytes()
+
+
+def check_model(
+    path: str | Path,
+    card: Mapping[str, Any],
+    weights: bytes,
+    *,
+    method: str | None = None,
+    config_sha256: str | None = None,
+) -> dict[str, np.ndarray]:
+    """Check that a card and weights belong together, wherever they were read.
+
+    Parameters
+    ----------
+    path : of the card, for messages
+    card : dict
+    weights : content of ``model.safetensors``
+    method, config_sha256 : see `load_model`
+
+    Returns
+    -------
+    dict of numpy arrays
+
+    Raises
+    ------
+    InputError : see `load_model`
+    """
     if card.get("format", 1) != FORMAT:
         raise InputError(
-            f"{folder / CARD} has the format {card.get('format', 1)}; this version reads format {FORMAT}: use the "
+            f"{path} has the format {card.get('format', 1)}; this version reads format {FORMAT}: use the "
             f"version that wrote it (myelosketch {card.get('software', {}).get('myelosketch')}), or train again."
         )
-    found = file_hash(folder / WEIGHTS)
+    found = hashlib.sha256(weights).hexdigest()
     if card.get("weights_sha256") != found:
         raise InputError(
-            f"{folder / CARD} describes weights with SHA-256 {str(card.get('weights_sha256'))[:12]}, but "
+            f"{path} describes weights with SHA-256 {str(card.get('weights_sha256'))[:12]}, but "
             f"{WEIGHTS} has {found[:12]}: card and weights are of different models; copy both again or "
             "train again."
         )
     if method is not None and card.get("method") != method:
-        raise InputError(f"{folder / CARD} is a model of the method {card.get('method')}; expected {method}.")
-    inputs = card.get("input_maps") or []
-    if not inputs or inputs != [name for name in INPUT_MAPS if name in inputs]:
-        raise InputError(
-            f"{folder / CARD} has the input maps {card.get('input_maps')}; expected some or all of "
-            f"{list(INPUT_MAPS)}, in this order."
-        )
-    units = {name: UNITS[name] for name in (*INPUT_MAPS, "DVR")}
-    if card.get("units") != units:
-        raise InputError(f"{folder / CARD} has the units {card.get('units')}; expected {units}.")
-    check_value_ranges(folder / CARD, card)
+        raise InputError(f"{path} is a model of the method {card.get('method')}; expected {method}.")
+    check_maps(path, card)
+    check_value_ranges(path, card)
     if config_sha256 is not None and card.get("config_sha256") != config_sha256:
         raise InputError(
-            f"{folder / CARD} was trained with the settings {str(card.get('config_sha256'))[:12]}, but the "
+            f"{path} was trained with the settings {str(card.get('config_sha256'))[:12]}, but the "
             f"configuration in use is {config_sha256[:12]}: use the configuration of the model, or train again."
         )
     try:
-        return load_file(folder / WEIGHTS), card
-    except SafetensorError as error:
+        return load(weights)
+    except (SafetensorError, KeyError) as error:  # KeyError: a type of number that numpy does not have
         raise InputError(
-            f"{folder / WEIGHTS} is not a safetensors file ({error}); nothing else is read: train again."
+            f"{Path(path).with_name(WEIGHTS)} is not a safetensors file ({error}); nothing else is read: train "
+            "again."
         ) from error
+
+
+def check_maps(path: str | Path, card: Mapping[str, Any]) -> None:
+    """Raise InputError if input maps or units of a card are not ours, in our order."""
+    inputs = card.get("input_maps")
+    if (
+        not isinstance(inputs, list)
+        or not inputs
+        or inputs != [name for name in INPUT_MAPS if name in inputs]
+    ):
+        raise InputError(
+            f"{path} has the input maps {inputs}; expected some or all of {list(INPUT_MAPS)}, in this order."
+        )
+    units = {name: UNITS[name] for name in (*INPUT_MAPS, "DVR")}
+    if card.get("units") != units:
+        raise InputError(f"{path} has the units {card.get('units')}; expected {units}.")
 
 
 def check_value_ranges(path: str | Path, card: Mapping[str, Any]) -> None:

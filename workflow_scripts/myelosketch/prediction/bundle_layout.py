@@ -1,0 +1,41 @@
+"""The files that a model bundle consists of, and the columns of its tables."""
+
+from collections.abc import Iterable, Sequence
+
+from myelosketch.learning.models import CARD, WEIGHTS
+
+FORMAT = 1
+MANIFEST, README = "bundle.json", "README.md"
+# tables and their columns
+TABLES = {
+    "residuals": ("quantity", "participant", "group", "size", "predicted", "true"),
+    "errors": ("region", "dvr_pred", "mean_abs_error", "n_participants"),
+    "scores": ("method", "metric", "k", "mean", "ci_low", "ci_high", "n"),
+}
+# columns that hold words
+WORDS = ("quantity", "group", "size", "region", "method", "metric")
+# the method whose scores stand beside those of the bundled one
+BASELINE = "template"
+
+
+def model_file(fold: int, method: str, name: str) -> str:
+    """Name, in the bundle, of a file of one model."""
+    return f"fold-{fold}/{method}/{name}"
+
+
+def file_names(models: Iterable[str], folds: Sequence[int]) -> list[str]:
+    """Names of all files of a bundle but for the manifest, sorted.
+
+    Parameters
+    ----------
+    models : names of the methods whose models it holds
+    folds : numbers of the folds
+
+    Returns
+    -------
+    list of str
+    """
+    of_models = [
+        model_file(fold, method, name) for fold in folds for method in models for name in (WEIGHTS, CARD)
+    ]
+    return sorted([README, *(f"{table}.tsv" for table in TABLES), *of_models])

@@ -1,0 +1,244 @@
+"""The model bundle, written: a finished run's models with what predictions for new patients need, in one zip."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from myelosketch.errors import InputError
+from myelosketch.evaluation.demyelination import pooled_reference, white_matter_values
+from myelosketch.evaluation.masks import check_labels
+from myelosketch.evaluation.residuals import held_out_residuals
+from myelosketch.evaluation.summary import read_scores
+from myelosketch.io.names import INPUT_MAPS, REGION_CODES, UNITS
+from myelosketch.io.provenance import json_text, software_versions, write_bytes
+from myelosketch.io.tables import table_text
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume
+from myelosketch.learning.ladder import needed_models
+from myelosketch.learning.models import CARD, PURPOSE, WEIGHTS, check_model, git_commit, read_model_files
+from myelosketch.prediction.bundle import COMMENT_BYTES, parse_bundle
+from myelosketch.prediction.bundle_layout import FORMAT, MANIFEST, README, model_file
+from myelosketch.prediction.bundle_plan import IMAGES
+from myelosketch.prediction.bundle_readme import bundle_readme
+from myelosketch.prediction.bundle_tables import expected_errors, shown_scores, without_names
+from myelosketch.prediction.value_range import describe_maps, training_range
+
+# entries of a card that a bundle keeps; none names a participant or a file
+CARD_ENTRIES = (
+    *(
+        "purpose",
+        "format",
+        "method",
+        "fold",
+        "settings",
+        "normalisation",
+        "input_maps",
+        "units",
+        "value_ranges",
+    ),
+    *(
+        "validation",
+        "data_sha256",
+        "sketcher_sha256",
+        "config_sha256",
+        "seed",
+        "device",
+        "precision",
+        "threads",
+    ),
+    *("epochs", "best", "warnings", "seconds", "software", "commit", "weights_sha256"),
+)
+# no zip has an earlier date
+DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def write_bundle(
+    output: str | Path,
+    *,
+    models: Mapping[tuple[int, str], str | Path],
+    tables: Mapping[str, str | Path],
+    images: Mapping[str, Sequence[str | Path]],
+    groups: Sequence[str],
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write the bundle of a finished run: the same bytes from the same run.
+
+    Parameters
+    ----------
+    output : path of the zip
+    models : dict, (fold, method) -> folder of the model
+    tables : dict, each of `bundle_plan.SOURCE_TABLES` -> TSV of the run's evaluation
+    images : dict, each of `bundle_plan.IMAGES` -> list of paths, one per scan of the cross-validation
+    groups : list of "MS" or "HC", one per scan
+    facts : dict: ``method``, ``simulated``, ``n_patients`` and ``n_controls`` (participants), ``pet_fwhm_mm``, and
+        ``settings`` with ``k``, ``alpha``, ``min_lesion_mm3``, ``lesion_sizes_mm3``, ``flips`` and ``regions``
+
+    Returns
+    -------
+    dict, the manifest
+
+    Raises
+    ------
+    InputError : a model is absent or not what its card says, a table is of an older version, or there is no control
+    GeometryError : images of a scan on different grids
+    """
+    method = facts["method"]
+    files, inputs = read_models(models, needed_models([method]))
+    sources = {name: read_scores(path) for name, path in tables.items()}
+    k = float(facts["settings"]["k"])
+    contents = {
+        "residuals": without_names(held_out_residuals(sources, method, k)),
+        "errors": expected_errors(sources["calibration"], method),
+        "scores": shown_scores(sources["summary"], method),
+    }
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "purpose": PURPOSE,
+        "licence": licence(simulated=facts["simulated"]),
+        "method": method,
+        "models": needed_models([method]),
+        "folds": sorted({fold for fold, _ in models}),
+        "input_maps": inputs,
+        "units": {name: UNITS[name] for name in (*INPUT_MAPS, "DVR")},
+        **{key: facts[key] for key in ("pet_fwhm_mm", "simulated", "n_patients", "n_controls", "settings")},
+        **describe_scans(images, groups, facts["n_controls"]),
+        "software": software_versions(),
+        "commit": git_commit(),
+    }
+    files |= {f"{name}.tsv": table_text(table).encode() for name, table in contents.items()}
+    files[README] = bundle_readme(manifest, contents["scores"]).encode()
+    manifest["files"] = {name: _stated(content) for name, content in sorted(files.items())}
+    content = pack(files | {MANIFEST: json_text(manifest).encode()})
+    written = parse_bundle(content, str(output)).manifest  # what is handed on can be read
+    write_bytes(output, content)
+    print(f"{Path(output).name}: {len(models)} models, {len(content) / 1e6:.1f} MB", flush=True)
+    return written
+
+
+def read_models(
+    models: Mapping[tuple[int, str], str | Path], wanted: Sequence[str]
+) -> tuple[dict[str, bytes], list[str]]:
+    """Weights and public cards of the models of every fold.
+
+    Parameters
+    ----------
+    models : dict, (fold, method) -> folder
+    wanted : methods that each fold needs
+
+    Returns
+    -------
+    (dict, list) : name in the bundle -> bytes; names of the maps that the models see
+
+    Raises
+    ------
+    InputError : a model is absent, or not what its card says
+    """
+    files: dict[str, bytes] = {}
+    inputs: list[str] = []
+    for fold in sorted({fold for fold, _ in models}):
+        for method in wanted:
+            if (fold, method) not in models:
+                raise InputError(
+                    f"The model of {method} of fold {fold} is absent: train it, then bundle again."
+                )
+            folder = Path(models[fold, method])
+            card, weights = read_model_files(folder)
+            check_model(folder / CARD, card, weights, method=method)
+            inputs = card["input_maps"]
+            files[model_file(fold, method, WEIGHTS)] = weights
+            files[model_file(fold, method, CARD)] = json_text(public_card(card)).encode()
+    return files, inputs
+
+
+def public_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """A model card without the names of scans: how many trained and validated the model instead."""
+    split = card["split"]
+    return {
+        **{entry: card[entry] for entry in CARD_ENTRIES if entry in card},
+        "split": {part: len(split[part]) for part in ("train", "validation")},
+    }
+
+
+def describe_scans(
+    images: Mapping[str, Sequence[str | Path]], groups: Sequence[str], n_controls: int
+) -> dict[str, Any]:
+    """What the manifest says of the training scans: grid, healthy white matter, range of the maps.
+
+    Parameters
+    ----------
+    images : dict, each of `bundle_plan.IMAGES` -> list of paths, one per scan
+    groups : list of "MS" or "HC", one per scan
+    n_controls : participants among them that are controls
+
+    Returns
+    -------
+    dict : ``voxel_mm`` (median over scans), ``healthy`` (mean and SD of the measured DVR in all white-matter voxels
+        of all controls together), ``training_range``
+
+    Raises
+    ------
+    InputError : there is no control, or its white matter has no two voxels with a DVR
+    GeometryError : images of a scan on different grids
+    """
+    sizes, values, descriptions = [], [np.zeros(0)], []
+    for place, group in enumerate(groups):
+        scan = {key: images[key][place] for key in IMAGES}
+        regions = load_volume(scan["regions"], dtype=np.int16)
+        check_labels(regions)
+        white_matter = regions.data == REGION_CODES["nawm"]
+        maps = {name: _on_grid(scan[name.lower()], regions).data for name in INPUT_MAPS}
+        descriptions.append(describe_maps(maps, white_matter, regions.voxel_size.tolist()))
+        sizes.append(regions.voxel_size)
+        if group == "HC":
+            values.append(white_matter_values(_on_grid(scan["dvr"], regions), regions))
+    pooled = np.concatenate(values)
+    if pooled.size < 2:
+        raise InputError(
+            f"The {list(groups).count('HC')} scans of controls have {pooled.size} white-matter voxels with a DVR, so "
+            "healthy white matter is unknown: look at their region maps, or add controls."
+        )
+    return {
+        "voxel_mm": np.median(sizes, axis=0).round(4).tolist(),
+        "healthy": pooled_reference(pooled) | {"n_controls": n_controls},
+        "training_range": training_range(descriptions, groups),
+    }
+
+
+def licence(*, simulated: bool) -> str:
+    """Under which terms a bundle may be used, a sentence."""
+    if simulated:
+        return "MIT licence, as the software."
+    return (
+        "The software has the MIT licence; terms of these weights are those of the people who trained them."
+    )
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """A zip of some files, the same bytes each time, whose comment is the checksum of all bytes before it."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system, entry.external_attr = 3, 0o644 << 16  # the same on every system
+            archive.writestr(entry, files[name], compresslevel=9)
+        archive.comment = bytes(COMMENT_BYTES)  # its length is part of what is summed
+    content = stream.getvalue()[:-COMMENT_BYTES]
+    return content + f"sha256:{hashlib.sha256(content).hexdigest()}".encode()
+
+
+def _on_grid(path: str | Path, regions: Volume) -> Volume:
+    """A map of a scan, which must lie on the grid of its regions."""
+    volume = load_volume(path)
+    check_same_grid(regions, volume)
+    return volume
+
+
+def _stated(content: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
