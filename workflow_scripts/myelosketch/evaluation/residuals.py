@@ -1,0 +1,59 @@
+"""Held-out predictions beside the measured values: what intervals of new predictions are calibrated on."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ("quantity", "participant", "group", "size", "predicted", "true")
+# DVR, but for the last: percent of a patient's lesion voxels
+QUANTITIES = (
+    *("lesion_mean_dvr", "lesions_mean_dvr", "white_matter_mean_dvr", "other_mean_dvr"),
+    "pct_demyelinated",
+)
+# tables of scores that they are taken from
+SOURCES = ("regions", "lesions", "demyelination")
+_DVR = {"mean_dvr_pred": "predicted", "mean_dvr_true": "true"}
+_SHARE = {"pct_pred": "predicted", "pct_true": "true"}
+
+
+def held_out_residuals(tables: Mapping[str, pd.DataFrame], method: str, k: float) -> pd.DataFrame:
+    """Predicted and measured value of every quantity that gets an interval.
+
+    Parameters
+    ----------
+    tables : dict of DataFrames, ``regions``, ``lesions`` and ``demyelination`` of a run's evaluation, in which every
+        row is of a scan that its model has not seen
+    method : str
+    k : float, the demyelinated share is that below mean - k SD of healthy white matter
+
+    Returns
+    -------
+    DataFrame : :data:`COLUMNS`. ``quantity`` is one of :data:`QUANTITIES`: ``lesion_mean_dvr`` (a row per listed
+        lesion, with its ``size``), ``lesions_mean_dvr`` (all lesion voxels of a patient's scan),
+        ``white_matter_mean_dvr`` (NAWM of patients, white matter of controls), ``other_mean_dvr`` and
+        ``pct_demyelinated`` (patients, 0 to 100). ``participant`` is the subject, who may have several scans;
+        ``group`` is MS or HC; ``size`` is None but for lesions. Rows without a value are left out
+    """
+    regions, lesions, shares = (tables[name][tables[name]["method"] == method] for name in SOURCES)
+    shares = shares[np.isclose(shares["k"].astype(float), k)]
+
+    def region(name: str) -> pd.DataFrame:
+        return regions[regions["region"] == name].rename(columns=_DVR)
+
+    lesion = region("lesion")
+    # tables of lesions hold patients only
+    sources = (
+        lesions.rename(columns=_DVR).assign(group="MS"),
+        lesion[lesion["group"] == "MS"].assign(size=None),
+        region("nawm").assign(size=None),
+        region("other").assign(size=None),
+        shares.rename(columns=_SHARE).assign(group="MS", size=None),
+    )
+    found = [
+        table.rename(columns={"subject": "participant"}).assign(quantity=quantity)[list(COLUMNS)]
+        for quantity, table in zip(QUANTITIES, sources, strict=True)
+    ]
+    residuals = pd.concat([table.astype(object) for table in found], ignore_index=True)
+    residuals = residuals.astype({"predicted": float, "true": float})
+    return residuals.dropna(subset=["predicted", "true"]).reset_index(drop=True)
