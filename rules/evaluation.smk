@@ -1,9 +1,13 @@
 """Floor 6: every held-out prediction and every ceiling, scored by the same code and tested."""
 
+from myelosketch.evaluation.residuals import SOURCES as RESIDUAL_TABLES
+
 SCORE_TABLES = ["voxelwise", "demyelination", "lesions", "regions", "roc", "calibration"]
 # what sensitivity.tsv is made of
 SCORE_TABLES += ["variants", "all_lesions"]
-ANALYSES = ["summary", "statistics", "claims", "lesion_agreement", "patient_agreement"]
+# those of external sites too
+EXTERNAL_ANALYSES = ["summary", "coverage"]
+ANALYSES = [*EXTERNAL_ANALYSES, "statistics", "claims", "lesion_agreement", "patient_agreement"]
 ANALYSES += ["comparisons", "ranks", "sensitivity"]
 PLACES = f"{RESULTS}/evaluation/places.nii.gz"
 # settings of the scores of one scan; others, such as alpha, rerun only what gathers them
@@ -14,14 +18,23 @@ MASKS = {
     # those of a new scan are written by its prediction
     for name, path in by_method("demyelinated", ["pet", *([] if PREDICTS else METHODS)]).items()
 }
+# scores at external sites, by models of all internal scans; never mixed with the cross-validation
+EXTERNAL_TABLES = expand(
+    f"{RESULTS}/evaluation/external/{{table}}.tsv",
+    table=[*SCORE_TABLES, *EXTERNAL_ANALYSES] if COHORT.measured_external else [],
+)
 EVALUATION = [
     *expand(f"{RESULTS}/evaluation/{{table}}.tsv", table=[*SCORE_TABLES, *ANALYSES]),
-    # scores at external sites, by models of all internal scans; never mixed with the cross-validation
-    *expand(
-        f"{RESULTS}/evaluation/external/{{table}}.tsv",
-        table=[*SCORE_TABLES, "summary"] if COHORT.measured_external else [],
-    ),
+    *EXTERNAL_TABLES,
 ]
+
+
+# what intervals at other sites are calibrated on: held-out scans of this run, or of the model's
+CALIBRATION = {
+    f"internal_{table}": f"<results>/evaluation/{table}.tsv" for table in RESIDUAL_TABLES
+}
+if PREDICTS:
+    CALIBRATION = {"internal_residuals": RESIDUALS}
 
 
 rule map_places:
@@ -116,7 +129,7 @@ use rule gather_scores as gather_external_scores with:
 
 
 rule analyse_scores:
-    """What the scores of all scans say together: means, claims C1 to C5, agreement, comparisons, sensitivity."""
+    """What the scores of all scans say together: means, coverage of intervals, claims C1 to C5, agreement, comparisons."""
     input:
         **{table: f"<results>/evaluation/{table}.tsv" for table in SCORE_TABLES},
     output:
@@ -150,8 +163,9 @@ rule analyse_scores:
 use rule analyse_scores as analyse_external_scores with:
     input:
         **{table: f"<results>/evaluation/external/{table}.tsv" for table in SCORE_TABLES},
+        **CALIBRATION,
     output:
-        summary="<results>/evaluation/external/summary.tsv",
+        **{table: f"<results>/evaluation/external/{table}.tsv" for table in EXTERNAL_ANALYSES},
         sidecar="<results>/evaluation/external/summary.json",
     log:
         "<results>/logs/analyse_external_scores.log",

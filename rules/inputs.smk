@@ -21,6 +21,8 @@ CHECK = f"{RESULTS}/registration/scans/{{folder}}/{{scan}}"
 SCORES = f"{RESULTS}/evaluation/scans/{{folder}}/{{scan}}.json"
 # what the model of new scans says of itself; nothing heavy starts before it is read
 MODEL_FACTS = f"{RESULTS}/prediction/model.json" if PREDICTS else []
+# held-out predictions of the model's training, which its intervals are calibrated on
+RESIDUALS = f"{RESULTS}/prediction/residuals.tsv"
 # in paths, of the scans whose site the table does not name
 UNNAMED_SITE = "unnamed"
 # where a map lies that the cohort's table does not give

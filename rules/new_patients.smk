@@ -26,7 +26,7 @@ NEW_PATIENTS = [
         for path in ELSEWHERE.values()
     ],
     # where there is a PET too, the prediction is scored
-    *EXTERNAL_SCORES,
+    *EXTERNAL_TABLES,
 ]
 EVERYTHING = [*COHORT_TABLES, *QUALITY[:2], *NEW_PATIENTS]
 
@@ -204,11 +204,12 @@ rule write_new_patient_page:
 
 
 rule take_reference:
-    """Healthy white matter as the model knows it, for scans that have a PET to be scored against."""
+    """Healthy white matter and held-out errors as the model knows them, to score scans that have a PET."""
     input:
         MODEL_FILE,
     output:
         **{key: path.format(fold=EXTERNAL_FOLD) for key, path in REFERENCE.items()},
+        residuals=RESIDUALS,
         written_beside=beside(path.format(fold=EXTERNAL_FOLD) for path in REFERENCE.values()),
     log:
         "<results>/logs/take_reference.log",

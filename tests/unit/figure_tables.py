@@ -28,6 +28,8 @@ def write_tables(
         "patient_agreement": _patient_agreement(scored),
         "summary": _summary(scored),
         "external/summary": _summary(scored, shift=0.05),
+        "coverage": _coverage(methods, ("other participants", "other folds")),
+        "external/coverage": _coverage(methods, ("internal participants",), shift=-0.3),
         "sensitivity": _sensitivity(methods),
         "ranks": _ranks(methods),
         "comparisons": _comparisons(methods),
@@ -175,6 +177,25 @@ def _summary(methods, shift=0.0):
             [method, "auc", K, 0.55 + order / 20, 0.5, 0.9, 6],
         ]
     return _frame(rows, "method metric k mean ci_low ci_high n")
+
+
+def _coverage(methods, calibrated_on, shift=0.0):
+    widths = {"lesion_mean_dvr": 0.3, "white_matter_mean_dvr": 0.1, "pct_demyelinated": 60}
+    rows = []
+    for method in methods:
+        for quantity, width in widths.items():
+            for source in calibrated_on:
+                for level in (0.8, 0.9):
+                    observed = level + 0.02 + shift
+                    ends = [observed - 0.1, min(1, observed + 0.1)]
+                    note = "too few participants: level in force 85 %" if level > 0.85 else np.nan
+                    rows.append(
+                        [quantity, level, method, source, observed, *ends, width * level, 6, 24, note]
+                    )
+    columns = (
+        "quantity level method calibrated_on observed ci_low ci_high mean_width n_participants n_rows note"
+    )
+    return _frame(rows, columns)
 
 
 def _sensitivity(methods):

@@ -65,7 +65,7 @@ def evaluate(root, people, *, change=None, predict=noisy):
     for name, path in scored.items():
         gather_tables({tables[name]: tables[name] for tables in gathered}, path)
 
-    made = ("summary", "statistics", "claims", "lesion_agreement", "patient_agreement")
+    made = ("summary", "coverage", "statistics", "claims", "lesion_agreement", "patient_agreement")
     made += ("comparisons", "ranks", "sensitivity")
     outputs = {name: folder / f"{name}.tsv" for name in made} | {"sidecar": folder / "summary.json"}
     analyse_scores(scored, outputs, ceilings=[], k=1.0, margin=0.05, borders=[100], sizes=[50], **SHARED)
@@ -127,6 +127,8 @@ def test_one_group_is_missing(tmp_path, people, missing):
     else:
         assert set(row.values()) == {"Refiner (Wei 2018)", "n/a"}
         assert set(table(root, "lesion_agreement").note) == {"no lesion"}
+        lesions = table(root, "coverage", quantity="lesion_mean_dvr")
+        assert set(lesions.note) == {"no participant with a value"}
         assert claims.evidence["C2"] == "no subject with both values"
         assert (table(root, "summary", metric="mcc").note == "no subject with a value").all()
 

@@ -13,6 +13,7 @@ from myelosketch.reporting.tables import claims as claims_tables
 from myelosketch.reporting.tables import cohort as cohort_tables
 from myelosketch.reporting.tables import lesions as lesion_tables
 from myelosketch.reporting.tables import methods as report_tables
+from myelosketch.reporting.tables.coverage import coverage_table
 from myelosketch.reporting.tables.text import interval, number, p_value
 
 FRAUDS = ("all_demyelinated", "the_mean", "copied_contrast")
@@ -222,6 +223,38 @@ def test_patient_agreement(made):
         "Demyelinated share (%)", "Control-mean template", "6", "0.45 (0.10 to 0.70)", "\u22122.0 (\u22126.0 to 2.0)",
         "(\u221220.0 to 16.0)", "0.50",
     ]  # fmt: skip
+
+
+def test_coverage_of_the_intervals_beside_external_sites(made):
+    view = coverage_table(made, method="refiner")
+    assert view.title == "Coverage of the intervals, Refiner (Wei 2018)"
+    assert view.header == ["Value", "Site", "Nominal (%)", "Observed (%)", "Mean width", "n", "Note"]
+    assert len(view.rows) == 12  # what follows from ranks alone is not shown
+    lesion = "Mean DVR of a lesion"
+    few = "too few participants: level in force 85 %"
+    assert view.rows[:4] == [
+        [lesion, "Cross-validation", "80", "82 (72 to 92)", "0.240 DVR", "6", ""],
+        [lesion, "Cross-validation", "90", "92 (82 to 100)", "0.270 DVR", "6", few],
+        [lesion, "External sites", "80", "52 (42 to 62)", "0.240 DVR", "6", ""],
+        [lesion, "External sites", "90", "62 (52 to 72)", "0.270 DVR", "6", few],
+    ]
+    assert view.rows[-1][0] == "Demyelinated share of a patient"
+    assert view.rows[-1][4] == "54 points"
+    assert view.note.startswith("A 90 % interval should hold what PET would measure in 9 of 10 new patients;")
+
+
+def test_coverage_without_external_sites_or_without_intervals(made):
+    made.path("evaluation/external/coverage.tsv").unlink()
+    assert {row[1] for row in coverage_table(made, method="refiner").rows} == {"Cross-validation"}
+    assert coverage_table(made, method="unet").missing == "Not shown: there is no coverage of U-Net, L1."
+    path = made.path("evaluation/coverage.tsv")
+    table = pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
+    write_table(table.assign(observed=np.nan), path)
+    missing = coverage_table(made, method="refiner").missing
+    assert missing == "Not shown: no interval could be tested."
+    path.unlink()
+    missing = coverage_table(made, method="refiner").missing
+    assert missing == "Not shown: the table coverage.tsv was not made in this run."
 
 
 def test_one_table_per_choice_of_ours(made):

@@ -26,6 +26,7 @@ COLUMNS = {
     "lesions": "method scan lesion volume_mm3 place size kind mean_dvr_true mean_dvr_pred pct_true pct_pred fold",
     "regions": "method scan region group mean_dvr_true mean_dvr_pred n_voxels fold",
     "summary": "method metric mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high",
+    "coverage": "quantity level method calibrated_on observed ci_low ci_high mean_width n_participants n_rows note",
     "statistics": "name source method estimate ci_low ci_high statistic p p_adjusted effect_size n",
     "registration_error": "scan modality median_mm p95_mm",
     "region_volumes": "scan group region n_voxels volume_ml lesion_source",
@@ -58,7 +59,7 @@ def test_an_external_site_is_scored_apart_by_models_that_never_saw_it(smoke):
     apart = read_table(smoke / "results/evaluation/external/voxelwise.tsv")
     assert set(apart.scan) == set(EXTERNAL)
     assert set(apart.method) == {*METHODS, *names.CEILINGS}
-    for table in ("voxelwise", "demyelination", "lesions", "regions", "external/summary"):
+    for table in ("voxelwise", "demyelination", "lesions", "regions", "external/summary", "external/coverage"):
         assert len(read_table(smoke / f"results/evaluation/{table}.tsv"))
         if "/" not in table:
             assert not set(EXTERNAL) & set(read_table(smoke / f"results/evaluation/{table}.tsv").scan)

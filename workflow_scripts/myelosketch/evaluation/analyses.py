@@ -1,11 +1,13 @@
-"""Every analysis of the gathered scores, in one go: means, claims, agreement, comparisons, sensitivity."""
+"""Every analysis of the gathered scores, in one go: means, coverage, claims, agreement, comparisons, sensitivity."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from myelosketch.evaluation.comparisons import write_comparisons
+from myelosketch.evaluation.coverage import write_coverage
 from myelosketch.evaluation.lesion_agreement import write_agreement
+from myelosketch.evaluation.residuals import SOURCES
 from myelosketch.evaluation.sensitivity import summarise_sensitivity
 from myelosketch.evaluation.statistics import claim_statistics
 from myelosketch.evaluation.summary import summarise
@@ -29,9 +31,11 @@ def analyse_scores(
 
     Parameters
     ----------
-    paths : dict, name of a gathered table -> TSV
-    outputs : dict, ``summary`` and ``sidecar``, and for a cross-validation also ``statistics``, ``claims``,
-        ``lesion_agreement``, ``patient_agreement``, ``comparisons``, ``ranks`` and ``sensitivity`` -> path
+    paths : dict, name of a gathered table -> TSV; for external sites also ``internal_regions``, ``internal_lesions``
+        and ``internal_demyelination`` of the cross-validation, which intervals are calibrated on; or
+        ``internal_residuals``, those of a model's training
+    outputs : dict, ``summary``, ``sidecar`` and ``coverage``, and for a cross-validation also ``statistics``,
+        ``claims``, ``lesion_agreement``, ``patient_agreement``, ``comparisons``, ``ranks``, ``sensitivity`` -> path
     methods, ceilings : lists of str, in the order of the rows; claims and comparisons are of methods alone
     k : float, threshold is mean - k SD of healthy white matter
     margin : float, DVR, of the equivalence test
@@ -49,6 +53,9 @@ def analyse_scores(
     summarise(
         tables("voxelwise", "demyelination", "lesions"), outputs["summary"], outputs["sidecar"], k=k, **scored
     )
+    internal = {name: paths[f"internal_{name}"] for name in SOURCES if f"internal_{name}" in paths}
+    known = paths.get("internal_residuals")
+    write_coverage(tables(*SOURCES), outputs["coverage"], internal=internal, residuals=known, **compared)
     if "claims" not in outputs:  # external sites: too few participants for more
         return
     claim_statistics(

@@ -1,4 +1,4 @@
-"""Healthy white matter as a model knows it, in the files from which scores of the run read it."""
+"""Healthy white matter and held-out errors as a model knows them, in the files that scores are made from."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 from myelosketch.cohort.folds import EXTERNAL_FOLD
 from myelosketch.evaluation.reference import GRID_AFFINE, GRID_SHAPE
 from myelosketch.io.provenance import provenance, write_json
+from myelosketch.io.tables import write_table
 from myelosketch.io.volumes import save_volume
 from myelosketch.prediction.bundle import read_bundle
 
@@ -20,10 +21,12 @@ def take_reference(model: str | Path, outputs: Mapping[str, str | Path]) -> None
     Parameters
     ----------
     model : path of the bundle
-    outputs : dict of paths: ``threshold``, ``reference_mean`` and ``reference_sd``; both maps hold the pooled values
-        everywhere
+    outputs : dict of paths: ``threshold``, ``reference_mean`` and ``reference_sd``, maps that hold the pooled values
+        everywhere, and ``residuals``, the held-out residuals of the training as a table
     """
-    healthy = read_bundle(model).manifest["healthy"]
+    bundle = read_bundle(model)
+    healthy = bundle.manifest["healthy"]
+    write_table(bundle.table("residuals"), outputs["residuals"])
     content = {key: healthy[key] for key in ("mean", "sd", "n_voxels")}
     shared = {"sources": [model], "parameters": {}}
     write_json(

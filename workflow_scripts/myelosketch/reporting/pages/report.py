@@ -19,6 +19,7 @@ from myelosketch.reporting.tables import claims as claims_tables
 from myelosketch.reporting.tables import cohort as cohort_tables
 from myelosketch.reporting.tables import lesions as lesion_tables
 from myelosketch.reporting.tables import methods as report_tables
+from myelosketch.reporting.tables.coverage import coverage_table
 from myelosketch.reporting.tables.thresholds import threshold_table
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def report_content(
             lesion_tables.lesion_agreement_table(run),
             lesion_tables.strata_table(run, method=method),
             lesion_tables.patient_agreement_table(run),
+            coverage_table(run, method=method),
         ],
         "sensitivity_tables": lesion_tables.sensitivity_tables(run, method=method),
         "threshold": threshold_table(run, k=k, reference=facts["in_force"]["reference"]),
