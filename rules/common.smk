@@ -16,7 +16,11 @@ from myelosketch.cohort.config import check_config
 from myelosketch.cohort.plan import plan_cohort
 from myelosketch.errors import MyelosketchError
 from myelosketch.interpreter import without_spaces
-from myelosketch.learning.checks import check_settings, gpus_of_a_training
+from myelosketch.learning.checks import (
+    check_controls_of_sites,
+    check_settings,
+    gpus_of_a_training,
+)
 from myelosketch.learning.ladder import NETWORK_METHODS, network_settings
 from myelosketch.io.run_files import check_results_folder, model_file
 from myelosketch.simulation.dataset import SimulatedDataset
@@ -43,6 +47,11 @@ try:
         external_sites=DATASET.external_sites if IS_SIMULATED else [],
         warn=logger.warning,
     )
+    if config["training"]["harmonise"] == "controls":
+        for fold in COHORT.fold_ids:
+            check_controls_of_sites(
+                COHORT.train_scans(fold), COHORT.train_controls(fold), COHORT.site, fold=fold
+            )
 except MyelosketchError as error:
     raise WorkflowError(str(error)) from None
 

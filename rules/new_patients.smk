@@ -93,6 +93,7 @@ rule measure_site:
         mem_mb=2000,
         runtime=10,
     params:
+        name=lambda wildcards: "" if wildcards.site == UNNAMED_SITE else wildcards.site,
         library=library("learning.harmonisation"),
     script:
         "../workflow_scripts/measure_site.py"

@@ -29,6 +29,10 @@ rule predict_scan:
         models=MODELS_READ,
         methods=METHODS,
         options={"flips": config["prediction"]["flips"]},
+        # read where models were trained on harmonised maps
+        site=lambda wildcards: (
+            None if config["training"]["harmonise"] == "none" else COHORT.site[wildcards.scan]
+        ),
         # a model that was put in the place of the trained one is refused
         settings={
             method: network_settings(config["training"], method)

@@ -77,6 +77,11 @@ rule fit_ridge:
         alphas=config["training"]["ridge"]["alphas"],
         splits=config["training"]["ridge"]["splits"],
         inputs=config["training"]["inputs"],
+        harmonise=config["training"]["harmonise"],
+        controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
+        sites=lambda wildcards: COHORT.train_sites(
+            wildcards.fold, config["training"]["harmonise"]
+        ),
         library=library("learning.ridge", "learning.packs"),
     script:
         "../workflow_scripts/fit_ridge.py"
@@ -108,6 +113,10 @@ rule train_network:
         runtime=config["training"]["runtime"],
     params:
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
+        controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
+        sites=lambda wildcards: COHORT.train_sites(
+            wildcards.fold, config["training"]["harmonise"]
+        ),
         settings=lambda wildcards: network_settings(config["training"], wildcards.method),
         seed=config["seed"],
         library=library("learning.training", "learning.packs"),

@@ -14,5 +14,8 @@ with job(snakemake):
         alphas=snakemake.params.alphas,
         splits=snakemake.params.splits,
         inputs=snakemake.params.inputs,
+        harmonise=snakemake.params.harmonise,
+        controls=snakemake.params.controls,
+        sites=snakemake.params.sites,
         fold=int(snakemake.wildcards.fold),
     )

@@ -5,4 +5,4 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.learning.harmonisation import write_site_statistics
 
-    write_site_statistics(dict(snakemake.input.items()), snakemake.output[0], site=snakemake.wildcards.site)
+    write_site_statistics(dict(snakemake.input.items()), snakemake.output[0], site=snakemake.params.name)

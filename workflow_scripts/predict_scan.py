@@ -15,6 +15,7 @@ with job(snakemake):
         dict(zip(params.models, folders, strict=True)),
         {method: snakemake.output[method] for method in params.methods},
         **params.options,
+        site=params.site,
         device=snakemake.config["training"]["device"],
         threads=snakemake.threads,
         configurations={

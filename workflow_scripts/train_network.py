@@ -21,5 +21,7 @@ with job(snakemake):
         device=device,
         threads=snakemake.threads,
         fold=int(snakemake.wildcards.fold),
+        controls=snakemake.params.controls,
+        sites=snakemake.params.sites,
         sketcher=Path(snakemake.input.sketcher[0]).parent if snakemake.input.sketcher else None,
     )

@@ -111,7 +111,7 @@ class Bench:
     def run(self, name, seed, changes):
         """Train what is not there yet, predict, score."""
         training = variant_training(self.config["training"], changes.get("training", {}), name=name)
-        options = self.config["prediction"] | changes.get("prediction", {})
+        options = {"flips": self.config["prediction"]["flips"]} | changes.get("prediction", {})
         for method in changes.get("methods", ["sketcher", "refiner"]):
             if (name, seed, method) not in self.scored:
                 seconds = self.model(method, training, seed)[1]

@@ -57,6 +57,7 @@ def tiny_settings(**changes):
         "batch": 2,
         "steps_per_epoch": 2,
         "flips": True,
+        "harmonise": "none",
         "inputs": ["MTR", "FA", "RD", "AD"],
         "schedule": "cosine",
         "ema": 0.0,

@@ -48,6 +48,11 @@ class Cohort:
         return {scan: row["group"] for scan, row in self.rows.items()}
 
     @cached_property
+    def site(self) -> dict[str, str]:
+        """Site of each scan, dict; "" where the cohort's table has none."""
+        return {scan: row["site"] or "" for scan, row in self.rows.items()}
+
+    @cached_property
     def fold(self) -> dict[str, int]:
         """Fold that holds each scan out, dict."""
         of_subject = dict(zip(self.folds["subject"], self.folds["fold"].astype(int), strict=True))
@@ -109,6 +114,10 @@ class Cohort:
     def train_controls(self, fold: int | str) -> list[str]:
         """Training scans of a fold that are controls."""
         return [scan for scan in self.train_scans(fold) if self.group[scan] == "HC"]
+
+    def train_sites(self, fold: int | str, harmonise: str) -> dict[str, str]:
+        """Site of each training scan of a fold where its maps are harmonised by site (training.harmonise), dict."""
+        return {scan: self.site[scan] for scan in self.train_scans(fold) if harmonise == "controls"}
 
 
 def find_scans(

@@ -41,7 +41,7 @@ def score_variant(
 
     Parameters
     ----------
-    scans : list of dict, one per scan: ``scan``, ``subject``, ``group``, ``fold``, and ``files`` with what
+    scans : list of dict, one per scan: ``scan``, ``subject``, ``group``, ``fold``, ``site``, and ``files`` with what
         `learning.predict.predict_scan` and `evaluation.scoring.score_scan` read
     models : dict, method -> model folder; those that ``methods`` need
     outputs : dict, ``voxelwise`` and ``demyelination`` -> TSV to write
@@ -55,9 +55,10 @@ def score_variant(
             of_scan = Path(folder) / entry["scan"]
             of_scan.mkdir()
             maps = {method: of_scan / f"{method}.nii.gz" for method in methods}
-            predict_scan(entry["files"], models, maps, **prediction)
+            facts = {key: value for key, value in entry.items() if key != "site"}
+            predict_scan(entry["files"], models, maps, site=entry["site"], **prediction)
             scored[entry["scan"]] = {name: of_scan / f"{name}.tsv" for name in TABLES}
-            score_scan(predictions=maps, masks={}, tables=scored[entry["scan"]], settings=settings, **entry)
+            score_scan(predictions=maps, masks={}, tables=scored[entry["scan"]], settings=settings, **facts)
         for name in KEPT:
             gather_tables({scan: tables[name] for scan, tables in scored.items()}, outputs[name])
 

@@ -1,7 +1,7 @@
 """Settings that a schema cannot judge, and whether a GPU is there; light: the workflow asks while it is read."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,33 @@ def check_settings(method: str, settings: Mapping[str, Any]) -> None:
     stride = 2 ** (len(settings["generator"]["widths"]) - 1) if plan.network == "unet" else 1
     patch = settings["discriminator"]["patch"] if plan.adversarial else None
     check_sizes(crop=settings["crop"], patch=patch, stride=stride)
+
+
+def check_controls_of_sites(
+    scans: Iterable[str], controls: Container[str], sites: Mapping[str, str], *, fold: int | None = None
+) -> None:
+    """Sites can be harmonised only where each has a healthy control to learn from (training.harmonise: controls).
+
+    Parameters
+    ----------
+    scans : names of the training scans of a fold
+    controls : names of the healthy controls among them
+    sites : dict, scan -> site; "" where the cohort's table has none
+    fold : number, for the message
+
+    Raises
+    ------
+    InputError : naming the sites without a control
+    """
+    names = list(scans)
+    without = {sites[name] for name in names} - {sites[name] for name in names if name in controls}
+    if without:
+        which = ", ".join(site or "without a name" for site in sorted(without))
+        raise InputError(
+            f"training.harmonise is controls, but no training scan of fold {fold} is a healthy control of the "
+            f"{'site' if len(without) == 1 else 'sites'} {which}: give controls of it, name it in "
+            "cohort.external_sites, or set training.harmonise: none."
+        )
 
 
 def check_sizes(*, crop: Sequence[int] | None, patch: Sequence[int] | None, stride: int) -> None:

@@ -30,7 +30,7 @@ NETWORK_METHODS = {
 CONFIGURED = "configured"
 # what every network method reads of the section training; each adds its own section
 NETWORK_SETTINGS = (
-    *("inputs", "precision", "validation", "crop", "batch", "steps_per_epoch", "flips"),
+    *("harmonise", "inputs", "precision", "validation", "crop", "batch", "steps_per_epoch", "flips"),
     *("schedule", "ema", "beta1", "adversarial", "generator", "discriminator"),
 )
 

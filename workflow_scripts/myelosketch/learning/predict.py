@@ -11,6 +11,7 @@ from myelosketch.errors import InputError
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import save_volume
 from myelosketch.learning.data import Maps, load_maps
+from myelosketch.learning.harmonisation import as_the_model_knows
 from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def predict_scan(
     device: str = "auto",
     threads: int = 1,
     configurations: Mapping[str, str] | None = None,
+    site: str | None = None,
 ) -> dict[str, str]:
     """Predict the DVR map of one scan by several methods.
 
@@ -44,6 +46,7 @@ def predict_scan(
     flips : see `NetworkModel.predict`
     device, threads : as in training
     configurations : dict method -> hash of the configuration in use (`training.configuration_hash`), of networks
+    site : of the scan, for models whose sites were harmonised
 
     Returns
     -------
@@ -77,6 +80,7 @@ def predict_scan(
             device=device,
             threads=threads,
             configurations=configurations or {},
+            site=site,
         )
     for method, path in outputs.items():
         card = cards[method]
@@ -106,6 +110,7 @@ def predict_by(
     device: str,
     threads: int,
     configurations: Mapping[str, str],
+    site: str | None,
 ) -> tuple[np.ndarray, Mapping[str, Any]]:
     """DVR by one method, and the card of its model.
 
@@ -116,7 +121,7 @@ def predict_by(
     maps : data.Maps
     files : dict of paths
     predicted, cards : what earlier methods gave; the refiner starts from the sketcher's
-    flips, device, threads, configurations : see `predict_scan`
+    flips, device, threads, configurations, site : see `predict_scan`
 
     Returns
     -------
@@ -135,6 +140,7 @@ def predict_by(
         from myelosketch.learning.ridge import RidgeModel
 
         ridge = RidgeModel.load(folder)
+        maps = as_the_model_knows(maps, ridge.card, site)
         return ridge.predict(maps.data, maps.support), ridge.card
     from myelosketch.learning.device import choose_device, set_threads
     from myelosketch.learning.inference import NetworkModel
@@ -142,6 +148,7 @@ def predict_by(
     set_threads(threads)
     wanted = configurations.get(method)
     model = NetworkModel.load(folder, method=method, device=choose_device(device), config_sha256=wanted)
+    maps = as_the_model_knows(maps, model.card, site)
     sketch = None
     if NETWORK_METHODS[method].refines:
         sketch = predicted["sketcher"]

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES, subject_of
 from myelosketch.learning.data import Normalisation, TrainingScan, data_hash, fit_normalisation
+from myelosketch.learning.harmonisation import harmonise_training
 from myelosketch.learning.models import load_model, save_model, split_card, value_ranges
 
 VARIANTS = ("voxelwise", "means3")
@@ -147,6 +148,9 @@ def fit_ridge(
     splits: int = 4,
     fold: int | None = None,
     inputs: Sequence[str] = INPUT_MAPS,
+    harmonise: str = "none",
+    controls: Iterable[str] = (),
+    sites: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Fit the stronger of the two linear models on the training scans of a fold.
 
@@ -157,11 +161,19 @@ def fit_ridge(
     alphas, splits : see `choose`
     fold : number written into the card
     inputs : names of the maps that the model sees
+    harmonise : none or controls (training.harmonise)
+    controls : names of the healthy controls among the scans
+    sites : dict, scan -> site, with harmonise: controls
 
     Returns
     -------
     dict : the model card
+
+    Raises
+    ------
+    InputError : a site to harmonise without a control
     """
+    scans, white_matter = harmonise_training(scans, controls, sites or {}, setting=harmonise, fold=fold)
     names = [scan.name for scan in scans]
     normalisation = fit_normalisation(scans, inputs)
     sums = {variant: [sums_of_scan(scan, normalisation, variant) for scan in scans] for variant in VARIANTS}
@@ -175,6 +187,7 @@ def fit_ridge(
         "choice": choice,
         "inner_split": candidates,
         "normalisation": normalisation.card(),
+        **white_matter,
         "input_maps": list(normalisation.inputs),
         "value_ranges": value_ranges(scans, normalisation.inputs),
         "split": split_card(names),

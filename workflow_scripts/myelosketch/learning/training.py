@@ -4,13 +4,14 @@ resumed."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.data import Normalisation, TrainingScan, data_hash, fit_normalisation
 from myelosketch.learning.fitting import finish, fit
+from myelosketch.learning.harmonisation import harmonise_training
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.learning.models import split_card, text_hash, value_ranges
 from myelosketch.learning.sketches import sketch_scans
@@ -33,6 +34,8 @@ def train_stage(
     threads: int = 1,
     fold: int | None = None,
     sketcher: str | Path | None = None,
+    controls: Iterable[str] = (),
+    sites: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Train a method of `ladder.NETWORK_METHODS` on the training scans of a fold.
 
@@ -52,6 +55,8 @@ def train_stage(
     threads : of PyTorch
     fold : number written into the card
     sketcher : folder of the fold's trained sketcher, for the refiner
+    controls : names of the healthy controls among the scans
+    sites : dict, scan -> site, where ``settings`` say harmonise: controls
 
     Returns
     -------
@@ -59,7 +64,7 @@ def train_stage(
 
     Raises
     ------
-    InputError : settings that cannot work, no GPU where one is asked for
+    InputError : settings that cannot work, no GPU where one is asked for, a site to harmonise without a control
     """
     from myelosketch.learning.device import choose_device, choose_precision, set_threads
 
@@ -67,6 +72,9 @@ def train_stage(
     device = choose_device(device)
     precision = choose_precision(settings["precision"], device)
     set_threads(threads)
+    scans, white_matter = harmonise_training(
+        scans, controls, sites or {}, setting=settings["harmonise"], fold=fold
+    )
     inner = settings.get("validation", OFF)
     trained, held = hold_out(scans, inner["participants_share"], seed)
     normalisation = fit_normalisation(trained, settings["inputs"])
@@ -87,6 +95,7 @@ def train_stage(
         "fold": fold,
         "settings": stage_settings(method, settings),
         "normalisation": normalisation.card(),
+        **white_matter,
         "input_maps": list(normalisation.inputs),
         "value_ranges": value_ranges(trained, normalisation.inputs),
         "split": split_card([scan.name for scan in trained], [scan.name for scan in held]),
@@ -131,8 +140,8 @@ def configuration_hash(method: str, settings: Mapping[str, Any], seed: int) -> s
 
 def stage_settings(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that shape this method's weights, flat enough for the card."""
-    keys = ("crop", "batch", "steps_per_epoch", "flips", "inputs", "generator", "schedule", "ema", "beta1")
-    shared = {key: settings[key] for key in keys}
+    keys = ("crop", "batch", "steps_per_epoch", "flips", "inputs", "harmonise", "generator", "schedule")
+    shared = {key: settings[key] for key in (*keys, "ema", "beta1")}
     if NETWORK_METHODS[method].adversarial:
         shared |= {"discriminator": settings["discriminator"], "adversarial": settings["adversarial"]}
     return {**shared, **settings[method]}

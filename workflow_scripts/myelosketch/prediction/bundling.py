@@ -20,6 +20,7 @@ from myelosketch.io.names import INPUT_MAPS, REGION_CODES, UNITS
 from myelosketch.io.provenance import json_text, software_versions, write_bytes
 from myelosketch.io.tables import table_text
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
+from myelosketch.learning.harmonisation import WhiteMatter, model_white_matter
 from myelosketch.learning.ladder import needed_models
 from myelosketch.learning.models import CARD, PURPOSE, WEIGHTS, check_model, git_commit, read_model_files
 from myelosketch.prediction.bundle import COMMENT_BYTES, parse_bundle
@@ -31,28 +32,10 @@ from myelosketch.prediction.value_range import describe_maps, training_range
 
 # entries of a card that a bundle keeps; none names a participant or a file
 CARD_ENTRIES = (
-    *(
-        "purpose",
-        "format",
-        "method",
-        "fold",
-        "settings",
-        "normalisation",
-        "input_maps",
-        "units",
-        "value_ranges",
-    ),
-    *(
-        "validation",
-        "data_sha256",
-        "sketcher_sha256",
-        "config_sha256",
-        "seed",
-        "device",
-        "precision",
-        "threads",
-    ),
-    *("epochs", "best", "warnings", "seconds", "software", "commit", "weights_sha256"),
+    *("purpose", "format", "method", "fold", "settings", "normalisation", "input_maps", "units"),
+    *("value_ranges", "white_matter", "validation", "data_sha256", "sketcher_sha256", "config_sha256"),
+    *("seed", "device", "precision", "threads", "epochs", "best", "warnings", "seconds", "software"),
+    *("commit", "weights_sha256"),
 )
 # no zip has an earlier date
 DATE = (1980, 1, 1, 0, 0, 0)
@@ -89,7 +72,7 @@ def write_bundle(
     GeometryError : images of a scan on different grids
     """
     method = facts["method"]
-    files, inputs = read_models(models, needed_models([method]))
+    files, inputs, white_matter = read_models(models, needed_models([method]))
     sources = {name: read_scores(path) for name, path in tables.items()}
     k = float(facts["settings"]["k"])
     contents = {
@@ -107,6 +90,8 @@ def write_bundle(
         "input_maps": inputs,
         "units": {name: UNITS[name] for name in (*INPUT_MAPS, "DVR")},
         **{key: facts[key] for key in ("pet_fwhm_mm", "simulated", "n_patients", "n_controls", "settings")},
+        # what maps of another site are brought to
+        "white_matter": white_matter,
         **describe_scans(images, groups, facts["n_controls"]),
         "software": software_versions(),
         "commit": git_commit(),
@@ -123,7 +108,7 @@ def write_bundle(
 
 def read_models(
     models: Mapping[tuple[int, str], str | Path], wanted: Sequence[str]
-) -> tuple[dict[str, bytes], list[str]]:
+) -> tuple[dict[str, bytes], list[str], WhiteMatter]:
     """Weights and public cards of the models of every fold.
 
     Parameters
@@ -133,7 +118,8 @@ def read_models(
 
     Returns
     -------
-    (dict, list) : name in the bundle -> bytes; names of the maps that the models see
+    (dict, list, dict) : name in the bundle -> bytes; names of the maps that the models see; white matter of the
+        controls that they learned from (`harmonisation.model_white_matter`)
 
     Raises
     ------
@@ -141,6 +127,7 @@ def read_models(
     """
     files: dict[str, bytes] = {}
     inputs: list[str] = []
+    cards = []
     for fold in sorted({fold for fold, _ in models}):
         for method in wanted:
             if (fold, method) not in models:
@@ -151,9 +138,10 @@ def read_models(
             card, weights = read_model_files(folder)
             check_model(folder / CARD, card, weights, method=method)
             inputs = card["input_maps"]
+            cards.append(card)
             files[model_file(fold, method, WEIGHTS)] = weights
             files[model_file(fold, method, CARD)] = json_text(public_card(card)).encode()
-    return files, inputs
+    return files, inputs, model_white_matter(cards)
 
 
 def public_card(card: Mapping[str, Any]) -> dict[str, Any]:
