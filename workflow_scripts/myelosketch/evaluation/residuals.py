@@ -1,4 +1,4 @@
-"""Predicted against measured numbers of every participant that was held out."""
+"""Held-out predictions beside the measured values: what intervals of new predictions are calibrated on."""
 
 from collections.abc import Mapping
 
@@ -6,38 +6,54 @@ import numpy as np
 import pandas as pd
 
 COLUMNS = ("quantity", "participant", "group", "size", "predicted", "true")
+# DVR, but for the last: percent of a patient's lesion voxels
+QUANTITIES = (
+    *("lesion_mean_dvr", "lesions_mean_dvr", "white_matter_mean_dvr", "other_mean_dvr"),
+    "pct_demyelinated",
+)
+# tables of scores that they are taken from
+SOURCES = ("regions", "lesions", "demyelination")
+_DVR = {"mean_dvr_pred": "predicted", "mean_dvr_true": "true"}
+_SHARE = {"pct_pred": "predicted", "pct_true": "true"}
 
 
 def held_out_residuals(tables: Mapping[str, pd.DataFrame], method: str, k: float) -> pd.DataFrame:
-    """Numbers of held-out scans, predicted by one method and measured.
+    """Predicted and measured value of every quantity that gets an interval.
 
     Parameters
     ----------
-    tables : dict of the gathered tables ``lesions``, ``regions`` and ``demyelination``
+    tables : dict of DataFrames, ``regions``, ``lesions`` and ``demyelination`` of a run's evaluation, in which every
+        row is of a scan that its model has not seen
     method : str
-    k : float, of the demyelinated percentage
+    k : float, the demyelinated share is that below mean - k SD of healthy white matter
 
     Returns
     -------
-    DataFrame : :data:`COLUMNS`; ``quantity`` is ``lesion_mean_dvr``, ``lesions_mean_dvr``,
-        ``white_matter_mean_dvr``, ``other_mean_dvr`` or ``pct_demyelinated``
+    DataFrame : :data:`COLUMNS`. ``quantity`` is one of :data:`QUANTITIES`: ``lesion_mean_dvr`` (a row per listed
+        lesion, with its ``size``), ``lesions_mean_dvr`` (all lesion voxels of a patient's scan),
+        ``white_matter_mean_dvr`` (NAWM of patients, white matter of controls), ``other_mean_dvr`` and
+        ``pct_demyelinated`` (patients, 0 to 100). ``participant`` is the subject, who may have several scans;
+        ``group`` is MS or HC; ``size`` is None but for lesions. Rows without a value are left out
     """
-    own = {name: table[table["method"] == method] for name, table in tables.items()}
-    means = {"predicted": "mean_dvr_pred", "true": "mean_dvr_true"}
-    shares = {"predicted": "pct_pred", "true": "pct_true"}
-    regions = own["regions"]
-    at_k = own["demyelination"][np.isclose(own["demyelination"]["k"], k)]
-    parts = [_part("lesion_mean_dvr", own["lesions"].assign(group="MS"), means)]
-    for quantity, region in (
-        ("lesions_mean_dvr", "lesion"),
-        ("white_matter_mean_dvr", "nawm"),
-        ("other_mean_dvr", "other"),
-    ):
-        parts.append(_part(quantity, regions[regions["region"] == region].assign(size=None), means))
-    parts.append(_part("pct_demyelinated", at_k.assign(group="MS", size=None), shares))
-    return pd.concat(parts, ignore_index=True).dropna(subset=["predicted", "true"]).reset_index(drop=True)
+    regions, lesions, shares = (tables[name][tables[name]["method"] == method] for name in SOURCES)
+    shares = shares[np.isclose(shares["k"].astype(float), k)]
 
+    def region(name: str) -> pd.DataFrame:
+        return regions[regions["region"] == name].rename(columns=_DVR)
 
-def _part(quantity: str, table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    renamed = table.rename(columns={old: new for new, old in columns.items()} | {"subject": "participant"})
-    return renamed.assign(quantity=quantity)[list(COLUMNS)]
+    lesion = region("lesion")
+    # tables of lesions hold patients only
+    sources = (
+        lesions.rename(columns=_DVR).assign(group="MS"),
+        lesion[lesion["group"] == "MS"].assign(size=None),
+        region("nawm").assign(size=None),
+        region("other").assign(size=None),
+        shares.rename(columns=_SHARE).assign(group="MS", size=None),
+    )
+    found = [
+        table.rename(columns={"subject": "participant"}).assign(quantity=quantity)[list(COLUMNS)]
+        for quantity, table in zip(QUANTITIES, sources, strict=True)
+    ]
+    residuals = pd.concat([table.astype(object) for table in found], ignore_index=True)
+    residuals = residuals.astype({"predicted": float, "true": float})
+    return residuals.dropna(subset=["predicted", "true"]).reset_index(drop=True)

@@ -53,6 +53,8 @@ CARD_ENTRIES = (
         "threads",
     ),
     *("epochs", "best", "warnings", "seconds", "software", "commit", "weights_sha256"),
+    # white matter of the training controls, and what a site's maps were brought to
+    *("white_matter", "harmonisation"),
 )
 # no zip has an earlier date
 DATE = (1980, 1, 1, 0, 0, 0)
@@ -183,7 +185,7 @@ def describe_scans(
 
     Raises
     ------
-    InputError : there is no control, or its white matter has no two voxels with a DVR
+    InputError : a scan without white matter, no control, or no two voxels with a DVR in the controls' white matter
     GeometryError : images of a scan on different grids
     """
     sizes, values, descriptions = [], [np.zeros(0)], []
@@ -192,6 +194,11 @@ def describe_scans(
         regions = load_volume(scan["regions"], dtype=np.int16)
         check_labels(regions)
         white_matter = regions.data == REGION_CODES["nawm"]
+        if not white_matter.any():
+            raise InputError(
+                f"{regions.path} has no voxel of white matter, so the range of the maps cannot be told: look at the "
+                "scan's tissue, or leave it out."
+            )
         maps = {name: _on_grid(scan[name.lower()], regions).data for name in INPUT_MAPS}
         descriptions.append(describe_maps(maps, white_matter, regions.voxel_size.tolist()))
         sizes.append(regions.voxel_size)
