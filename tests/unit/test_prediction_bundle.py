@@ -1,5 +1,6 @@
 """The model bundle: what is in it, that nobody is named in it, and which runs cannot be bundled."""
 
+import json
 import re
 
 import numpy as np
@@ -9,13 +10,14 @@ from bundle_run import FACTS, FOLDS, MODELS, SCANS, SUBJECTS, Run, unpacked
 
 import myelosketch
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.io.provenance import file_hash, read_json
+from myelosketch.io.provenance import file_hash, json_text, read_json
 from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import load_volume, save_volume
 from myelosketch.learning.models import load_model
 from myelosketch.prediction.bundle import read_bundle
 from myelosketch.prediction.bundle_plan import bundled_models
 from myelosketch.prediction.bundle_tables import without_names
+from myelosketch.prediction.value_range import describe_maps, training_range
 
 VERSION = myelosketch.__version__
 OF_A_MODEL = [
@@ -88,7 +90,20 @@ def test_grid_and_healthy_white_matter_are_those_of_all_scans(path):
         "n_voxels": 78,
         "n_controls": 2,
     }
-    assert set(manifest["training_range"]) >= {"MTR", "FA", "RD", "AD"}
+
+
+def test_the_range_is_that_of_all_scans_in_their_white_matter(finished, path):
+    run, _ = finished
+    descriptions = []
+    for place in range(len(SCANS)):
+        volumes = {key: load_volume(paths[place]) for key, paths in run.images.items()}
+        maps = {name: volumes[name.lower()].data for name in ("MTR", "FA", "RD", "AD")}
+        descriptions.append(
+            describe_maps(maps, volumes["regions"].data == 2, volumes["regions"].voxel_size.tolist())
+        )
+    found = read_bundle(path).manifest["training_range"]
+    assert found == json.loads(json_text(training_range(descriptions, list(SCANS.values()))))
+    assert found
 
 
 def test_expected_errors_are_means_over_participants(path):
@@ -295,6 +310,14 @@ def test_scans_without_healthy_white_matter(run):
         run,
         "The 0 scans of controls have 0 white-matter voxels with a DVR, so healthy white matter is unknown",
         groups=["MS"] * len(SCANS),
+    )
+
+
+def test_a_scan_without_white_matter(run):
+    volume = load_volume(run.images["regions"][1], dtype=np.uint8)
+    save_volume(run.images["regions"][1], np.minimum(volume.data, 1), volume.affine)
+    not_written(
+        run, "sub-Okafor3_regions.nii.gz has no voxel of white matter, so the range of the maps cannot be"
     )
 
 

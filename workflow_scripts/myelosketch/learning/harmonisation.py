@@ -260,7 +260,9 @@ def _named(site: str) -> str:
 def _of_one(name: str, maps: np.ndarray, white: np.ndarray) -> np.ndarray:
     """Median and robust SD (2, 4) of the maps in the white matter of one control."""
     if not white.any():
-        raise InputError(f"{name} has no voxel of white matter, so it says nothing of its site: leave it out.")
+        raise InputError(
+            f"{name} has no voxel of white matter, so it says nothing of its site: leave it out."
+        )
     values = maps[:, white].astype(np.float64)
     level = np.median(values, axis=1)
     spread = SD_PER_MAD * np.median(np.abs(values - level[:, None]), axis=1)

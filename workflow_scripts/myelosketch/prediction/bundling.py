@@ -35,7 +35,7 @@ CARD_ENTRIES = (
     *("purpose", "format", "method", "fold", "settings", "normalisation", "input_maps", "units"),
     *("value_ranges", "white_matter", "validation", "data_sha256", "sketcher_sha256", "config_sha256"),
     *("seed", "device", "precision", "threads", "epochs", "best", "warnings", "seconds", "software"),
-    *("commit", "weights_sha256"),
+    *("commit", "weights_sha256", "harmonisation"),
 )
 # no zip has an earlier date
 DATE = (1980, 1, 1, 0, 0, 0)
@@ -171,7 +171,7 @@ def describe_scans(
 
     Raises
     ------
-    InputError : there is no control, or its white matter has no two voxels with a DVR
+    InputError : a scan without white matter, no control, or no two voxels with a DVR in the controls' white matter
     GeometryError : images of a scan on different grids
     """
     sizes, values, descriptions = [], [np.zeros(0)], []
@@ -180,6 +180,11 @@ def describe_scans(
         regions = load_volume(scan["regions"], dtype=np.int16)
         check_labels(regions)
         white_matter = regions.data == REGION_CODES["nawm"]
+        if not white_matter.any():
+            raise InputError(
+                f"{regions.path} has no voxel of white matter, so the range of the maps cannot be told: look at the "
+                "scan's tissue, or leave it out."
+            )
         maps = {name: _on_grid(scan[name.lower()], regions).data for name in INPUT_MAPS}
         descriptions.append(describe_maps(maps, white_matter, regions.voxel_size.tolist()))
         sizes.append(regions.voxel_size)
