@@ -1,4 +1,4 @@
-"""Several scanners: a site's maps brought to a model's by the white matter of the site's own healthy controls (ours)."""
+"""Several scanners: maps of a site brought to a model's by the white matter of its own healthy controls (ours)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -149,8 +149,8 @@ def harmonise_training(
 
     Returns
     -------
-    (list of TrainingScan, dict) : the card's entries ``harmonisation``, None or ``reference`` (the mean over sites) and
-    ``sites``, and ``white_matter`` of all controls as the model sees them, None without a control
+    (list of TrainingScan, dict) : the card's entries ``harmonisation``, None or ``reference`` (the mean over sites)
+    and ``sites``, and ``white_matter`` of all controls as the model sees them, None without a control
 
     Raises
     ------
@@ -248,8 +248,8 @@ def warn_of_few_controls(site: str, n_controls: int) -> None:
 def unknown_site_sentence(site: str | None) -> str:
     """The warning about a scan whose site no control has told of."""
     return (
-        f"{_named(site or '')} has no healthy control that the model knows, so the maps are not harmonised: predictions "
-        "may be too high or too low throughout."
+        f"{_named(site or '')} has no healthy control that the model knows, so the maps are not harmonised: "
+        "predictions may be too high or too low throughout."
     )
 
 

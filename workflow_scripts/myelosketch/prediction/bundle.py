@@ -19,7 +19,7 @@ from myelosketch.errors import InputError
 from myelosketch.io.tables import read_table
 from myelosketch.learning.models import CARD, WEIGHTS, check_model
 from myelosketch.prediction.bundle_checks import ANOTHER_COPY, check_cards, check_format, check_manifest
-from myelosketch.prediction.bundle_layout import MANIFEST, TABLES, WORDS, file_names, model_file
+from myelosketch.prediction.bundle_layout import MANIFEST, README, TABLES, WORDS, file_names, model_file
 from myelosketch.prediction.bundle_plan import BUNDLE
 
 # the zip's comment: a checksum of every byte before it
@@ -54,12 +54,14 @@ class Bundle:
     manifest : dict, content of ``bundle.json``
     models : dict, fold -> method -> (weights as dict of arrays, card)
     tables : dict, name of a table -> DataFrame
+    readme : str, what it is, for people (Markdown)
     sha256 : str, of the whole file
     """
 
     manifest: dict[str, Any]
     models: dict[int, dict[str, Model]]
     tables: dict[str, pd.DataFrame]
+    readme: str
     sha256: str
 
     def table(self, name: str) -> pd.DataFrame:
@@ -136,7 +138,8 @@ def parse_bundle(content: bytes, path: str) -> Bundle:
     cards = {fold: {method: card for method, (_, card) in found.items()} for fold, found in models.items()}
     check_cards(path, manifest, cards)
     tables = {name: _read_tsv(path, name, files[f"{name}.tsv"]) for name in TABLES}
-    return Bundle(manifest, models, tables, hashlib.sha256(content).hexdigest())
+    readme = files[README].decode("utf-8", errors="replace")
+    return Bundle(manifest, models, tables, readme, hashlib.sha256(content).hexdigest())
 
 
 def check_unaltered(content: bytes, path: str) -> None:

@@ -18,7 +18,7 @@ from myelosketch.io.names import INPUT_MAPS
 from myelosketch.io.provenance import provenance, read_json, write_json
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 from myelosketch.learning.data import Maps, load_maps
-from myelosketch.learning.harmonisation import harmonise
+from myelosketch.learning.harmonisation import as_the_model_knows, harmonise
 from myelosketch.prediction.bundle import Bundle, read_bundle
 from myelosketch.prediction.expected_error import expected_error
 from myelosketch.prediction.numbers import scan_numbers
@@ -102,7 +102,9 @@ def predict_new_scan(
     in_range = judge_range(found, manifest["training_range"])
     quality = judge([files["quality"]], accepted.limits, accepted.registration)
     verdict, reasons = _verdict(scan, in_range, quality, accepted)
-    dvr = predict_by_bundle(bundle, maps, device=device, threads=threads)
+    dvr = predict_by_bundle(
+        bundle, maps, site=site, harmonised=bool(harmonised), device=device, threads=threads
+    )
     healthy = manifest["healthy"]
     k = manifest["settings"]["k"]
     threshold = float(threshold_dvr(healthy, k))
@@ -165,7 +167,14 @@ def predict_new_scan(
 
 
 def predict_by_bundle(
-    bundle: Bundle, maps: Maps, *, folds: Sequence[int] | None = None, device: str = "auto", threads: int = 1
+    bundle: Bundle,
+    maps: Maps,
+    *,
+    folds: Sequence[int] | None = None,
+    site: str | None = None,
+    harmonised: bool = False,
+    device: str = "auto",
+    threads: int = 1,
 ) -> np.ndarray:
     """DVR as the mean of the predictions by the models of some folds.
 
@@ -174,6 +183,8 @@ def predict_by_bundle(
     bundle : Bundle
     maps : Maps of the scan
     folds : folds whose models predict; all of them if not given
+    site : of the scan, for models that were trained on harmonised maps of several sites
+    harmonised : bool, whether the maps were already brought to those of the model
     device, threads : as in training
 
     Returns
@@ -192,7 +203,8 @@ def predict_by_bundle(
         for method, (tensors, card) in bundle.models[fold].items():
             model = NetworkModel.of(method, tensors, card, device=device)
             sketch = dvr.get("sketcher") if card.get("sketcher_sha256") else None
-            dvr[method] = model.predict(maps.data, maps.support, sketch, flips=flips)
+            seen = maps if harmonised else as_the_model_knows(maps, card, site)
+            dvr[method] = model.predict(seen.data, maps.support, sketch, flips=flips)
         predicted.append(dvr[bundle.manifest["method"]])
     return np.mean(predicted, axis=0, dtype=np.float64).astype(np.float32)
 
