@@ -39,7 +39,9 @@ def read_people(
     ------
     InputError : the table or one of its columns is absent, or a value stands for both groups
     """
-    unnamed = {subject: {"group": None, "site": None} for subject in subjects} if predicts else {}
+    unnamed: dict[str, dict[str, str | None]] = {}
+    if predicts:
+        unnamed = {subject: {"group": None, "site": None} for subject in subjects}
     if predicts and not _tells_groups(settings):
         return unnamed, []
     path, table = _table(settings)

@@ -38,8 +38,8 @@ def white_matter_statistics(controls: Iterable[TrainingScan]) -> WhiteMatter:
     ------
     InputError : no control, or one without white matter or with a map that has one value in all of it
     """
-    return _mean_over(
-        _of_one(scan.name, scan.maps, scan.support & (scan.regions == REGION_CODES["nawm"]))
+    return mean_over_scans(
+        of_one_scan(scan.name, scan.maps, scan.support & (scan.regions == REGION_CODES["nawm"]))
         for scan in controls
     )
 
@@ -64,9 +64,9 @@ def site_statistics_of_files(controls: Mapping[str, Mapping[str, str | Path]]) -
     def read(scan: str, files: Mapping[str, str | Path]) -> np.ndarray:
         maps, regions = load_maps(files), load_volume(files["regions"], dtype=np.uint8)
         check_same_grid(load_volume(files["mtr"]), regions)
-        return _of_one(scan, maps.data, maps.support & (regions.data == REGION_CODES["nawm"]))
+        return of_one_scan(scan, maps.data, maps.support & (regions.data == REGION_CODES["nawm"]))
 
-    return _mean_over(read(scan, files) for scan, files in controls.items())
+    return mean_over_scans(read(scan, files) for scan, files in controls.items())
 
 
 def write_site_statistics(
@@ -87,7 +87,7 @@ def write_site_statistics(
     kinds = [*(name.lower() for name in INPUT_MAPS), "regions"]
     scans = list(zip(*(controls.get(kind, []) for kind in kinds), strict=True))
     if not scans:
-        content = {"site": site, "maps": None, "note": unknown_site_sentence(site)}
+        content: dict[str, Any] = {"site": site, "maps": None, "note": unknown_site_sentence(site)}
     else:
         files = {str(paths[0]): dict(zip(kinds, paths, strict=True)) for paths in scans}
         few = few_controls_sentence(site, len(scans))
@@ -257,8 +257,23 @@ def _named(site: str) -> str:
     return f"Site {site}" if site else "The site without a name"
 
 
-def _of_one(name: str, maps: np.ndarray, white: np.ndarray) -> np.ndarray:
-    """Median and robust SD (2, 4) of the maps in the white matter of one control."""
+def of_one_scan(name: str, maps: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """Level and spread of the maps in the white matter of one control.
+
+    Parameters
+    ----------
+    name : of the scan, for messages
+    maps : array (4, x, y, z) in the order of `INPUT_MAPS`
+    white : bool array (x, y, z)
+
+    Returns
+    -------
+    array (2, 4) : median, and robust standard deviation
+
+    Raises
+    ------
+    InputError : no white matter, or a map with one value in most of it
+    """
     if not white.any():
         raise InputError(
             f"{name} has no voxel of white matter, so it says nothing of its site: leave it out."
@@ -272,7 +287,8 @@ def _of_one(name: str, maps: np.ndarray, white: np.ndarray) -> np.ndarray:
     return np.stack([level, spread])
 
 
-def _mean_over(controls: Iterable[np.ndarray]) -> WhiteMatter:
+def mean_over_scans(controls: Iterable[np.ndarray]) -> WhiteMatter:
+    """Statistics of several controls, each of `of_one_scan`, put together; see `white_matter_statistics`."""
     found = list(controls)
     if not found:
         raise InputError("there is no healthy control whose white matter could be measured: give controls.")

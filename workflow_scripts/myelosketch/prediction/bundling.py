@@ -20,7 +20,7 @@ from myelosketch.io.names import INPUT_MAPS, REGION_CODES, UNITS
 from myelosketch.io.provenance import json_text, software_versions, write_bytes
 from myelosketch.io.tables import table_text
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
-from myelosketch.learning.harmonisation import WhiteMatter, model_white_matter
+from myelosketch.learning.harmonisation import mean_over_scans, model_white_matter, of_one_scan
 from myelosketch.learning.ladder import needed_models
 from myelosketch.learning.models import CARD, PURPOSE, WEIGHTS, check_model, git_commit, read_model_files
 from myelosketch.prediction.bundle import COMMENT_BYTES, parse_bundle
@@ -72,7 +72,7 @@ def write_bundle(
     GeometryError : images of a scan on different grids
     """
     method = facts["method"]
-    files, inputs, white_matter = read_models(models, needed_models([method]))
+    files, cards = read_models(models, needed_models([method]))
     sources = {name: read_scores(path) for name, path in tables.items()}
     k = float(facts["settings"]["k"])
     contents = {
@@ -87,17 +87,17 @@ def write_bundle(
         "method": method,
         "models": needed_models([method]),
         "folds": sorted({fold for fold, _ in models}),
-        "input_maps": inputs,
+        "input_maps": cards[0]["input_maps"],
         "units": {name: UNITS[name] for name in (*INPUT_MAPS, "DVR")},
         **{key: facts[key] for key in ("pet_fwhm_mm", "simulated", "n_patients", "n_controls", "settings")},
-        # what maps of another site are brought to
-        "white_matter": white_matter,
         **describe_scans(images, groups, facts["n_controls"]),
         "software": software_versions(),
         "commit": git_commit(),
     }
     files |= {f"{name}.tsv": table_text(table).encode() for name, table in contents.items()}
     files[README] = bundle_readme(manifest, contents["scores"]).encode()
+    if cards[0].get("harmonisation"):  # as the models see it, from several sites
+        manifest["white_matter"] = model_white_matter(cards)
     manifest["files"] = {name: _stated(content) for name, content in sorted(files.items())}
     content = pack(files | {MANIFEST: json_text(manifest).encode()})
     written = parse_bundle(content, str(output)).manifest  # what is handed on can be read
@@ -108,7 +108,7 @@ def write_bundle(
 
 def read_models(
     models: Mapping[tuple[int, str], str | Path], wanted: Sequence[str]
-) -> tuple[dict[str, bytes], list[str], WhiteMatter]:
+) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
     """Weights and public cards of the models of every fold.
 
     Parameters
@@ -118,15 +118,13 @@ def read_models(
 
     Returns
     -------
-    (dict, list, dict) : name in the bundle -> bytes; names of the maps that the models see; white matter of the
-        controls that they learned from (`harmonisation.model_white_matter`)
+    (dict, list) : name in the bundle -> bytes; the whole cards
 
     Raises
     ------
     InputError : a model is absent, or not what its card says
     """
     files: dict[str, bytes] = {}
-    inputs: list[str] = []
     cards = []
     for fold in sorted({fold for fold, _ in models}):
         for method in wanted:
@@ -137,11 +135,10 @@ def read_models(
             folder = Path(models[fold, method])
             card, weights = read_model_files(folder)
             check_model(folder / CARD, card, weights, method=method)
-            inputs = card["input_maps"]
             cards.append(card)
             files[model_file(fold, method, WEIGHTS)] = weights
             files[model_file(fold, method, CARD)] = json_text(public_card(card)).encode()
-    return files, inputs, model_white_matter(cards)
+    return files, cards
 
 
 def public_card(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,14 +164,14 @@ def describe_scans(
     Returns
     -------
     dict : ``voxel_mm`` (median over scans), ``healthy`` (mean and SD of the measured DVR in all white-matter voxels
-        of all controls together), ``training_range``
+        of all controls together), ``white_matter`` (what maps of another site are brought to), ``training_range``
 
     Raises
     ------
     InputError : a scan without white matter, no control, or no two voxels with a DVR in the controls' white matter
     GeometryError : images of a scan on different grids
     """
-    sizes, values, descriptions = [], [np.zeros(0)], []
+    sizes, values, descriptions, controls = [], [np.zeros(0)], [], []
     for place, group in enumerate(groups):
         scan = {key: images[key][place] for key in IMAGES}
         regions = load_volume(scan["regions"], dtype=np.int16)
@@ -190,6 +187,7 @@ def describe_scans(
         sizes.append(regions.voxel_size)
         if group == "HC":
             values.append(white_matter_values(_on_grid(scan["dvr"], regions), regions))
+            controls.append(of_one_scan(str(scan["regions"]), np.stack(list(maps.values())), white_matter))
     pooled = np.concatenate(values)
     if pooled.size < 2:
         raise InputError(
@@ -199,6 +197,7 @@ def describe_scans(
     return {
         "voxel_mm": np.median(sizes, axis=0).round(4).tolist(),
         "healthy": pooled_reference(pooled) | {"n_controls": n_controls},
+        "white_matter": mean_over_scans(controls),
         "training_range": training_range(descriptions, groups),
     }
 

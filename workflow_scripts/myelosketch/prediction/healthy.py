@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def take_reference(model: str | Path, outputs: Mapping[str, str | Path]) -> None
     healthy = bundle.manifest["healthy"]
     write_table(bundle.table("residuals"), outputs["residuals"])
     content = {key: healthy[key] for key in ("mean", "sd", "n_voxels")}
-    shared = {"sources": [model], "parameters": {}}
+    shared: dict[str, Any] = {"sources": [model], "parameters": {}}
     write_json(
         outputs["threshold"],
         provenance(**shared, fold=EXTERNAL_FOLD, controls=[], note=NOTE, **content),

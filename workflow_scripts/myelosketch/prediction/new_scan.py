@@ -138,7 +138,7 @@ def predict_new_scan(
     )
     sources = [*(files[name.lower()] for name in INPUT_MAPS), files["model"]]
     method = manifest["method"]
-    shared = {
+    shared: dict[str, Any] = {
         "sources": sources,
         "parameters": {"flips": manifest["settings"]["flips"]},
         "Method": method,
@@ -148,7 +148,7 @@ def predict_new_scan(
         "Verdict": verdict,
         "Reasons": reasons,
     }
-    images = {
+    images: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
         "predicted": (dvr, {"Description": f"DVR predicted by {method}. Research only.", "Units": "1"}),
         "demyelinated": (
             demyelinated.astype(np.uint8),
@@ -206,7 +206,7 @@ def predict_by_bundle(
             seen = maps if harmonised else as_the_model_knows(maps, card, site)
             dvr[method] = model.predict(seen.data, maps.support, sketch, flips=flips)
         predicted.append(dvr[bundle.manifest["method"]])
-    return np.mean(predicted, axis=0, dtype=np.float64).astype(np.float32)
+    return np.stack(predicted).mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
 def model_facts(bundle: Bundle) -> dict[str, Any]:

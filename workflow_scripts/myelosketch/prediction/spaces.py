@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def place_new_scan(files: Mapping[str, str | Path], outputs: Mapping[str, str | 
     mask = load_volume(files["demyelinated"])
     for key, (shape, affine, matrix, space) in spaces.items():
         sources = [files[name] for name in ("xfm_t1w_to_petref", *(["xfm_t1w_to_mni"] * (key == "mni")))]
-        note = {"parameters": {}, "Space": space}
+        note: dict[str, Any] = {"parameters": {}, "Space": space}
         save_volume(
             outputs[f"predicted_{key}"],
             map_on(dvr, shape, affine, matrix),
