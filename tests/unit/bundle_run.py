@@ -99,7 +99,8 @@ class Run:
         regions[1:4, 1:4, 1:4] = 2
         if group == "MS":
             regions[4, 4, 2:4] = 3
-        data = {name.lower(): np.full(SHAPE, level + 0.01 * place) for name, level in LEVELS.items()}
+        noise = 1 + 0.05 * np.random.default_rng(place).standard_normal(SHAPE)
+        data = {name.lower(): (level + 0.01 * place) * noise for name, level in LEVELS.items()}
         data["dvr"] = np.where(regions == 2, 1.2 + 0.1 * place, 1.0)
         data["dvr"][2, 2, 2] = np.nan  # outside the scanner's field of view
         for key in IMAGES:

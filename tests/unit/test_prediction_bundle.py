@@ -13,6 +13,7 @@ from myelosketch.errors import GeometryError, InputError
 from myelosketch.io.provenance import file_hash, json_text, read_json
 from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import load_volume, save_volume
+from myelosketch.learning.harmonisation import site_statistics_of_files
 from myelosketch.learning.models import load_model
 from myelosketch.prediction.bundle import read_bundle
 from myelosketch.prediction.bundle_plan import bundled_models
@@ -104,6 +105,17 @@ def test_the_range_is_that_of_all_scans_in_their_white_matter(finished, path):
     found = read_bundle(path).manifest["training_range"]
     assert found == json.loads(json_text(training_range(descriptions, list(SCANS.values()))))
     assert found
+
+
+def test_what_other_sites_are_brought_to_is_the_white_matter_of_the_controls(finished, path):
+    run, _ = finished
+    controls = [place for place, group in enumerate(SCANS.values()) if group == "HC"]
+    files = {
+        place: {key: paths[place] for key, paths in run.images.items() if key != "dvr"} for place in controls
+    }
+    found = read_bundle(path).manifest["white_matter"]
+    assert found == json.loads(json_text(site_statistics_of_files(files)))
+    assert found["MTR"]["n_controls"] == len(controls) == 3
 
 
 def test_expected_errors_are_means_over_participants(path):
