@@ -1,34 +1,10 @@
 """The model bundle: a finished run's models in one file, with what predictions for new patients need."""
 
-from myelosketch.prediction.bundle_plan import BUNDLE, IMAGES, SOURCE_TABLES, bundled_models
+from myelosketch.prediction.bundle_plan import BUNDLE, IMAGES, SOURCE_TABLES
 
 MODEL_BUNDLE = f"{RESULTS}/{BUNDLE}"
 # of the evaluation, what a bundle states of its own settings
 BUNDLE_SETTINGS = ("k", "alpha", "min_lesion_mm3", "lesion_sizes_mm3")
-
-
-def methods_to_bundle():
-    """Methods whose models a bundle of this run holds; a run that cannot be bundled is refused."""
-    try:
-        return bundled_models(
-            SHOWN_METHOD,
-            n_controls=list(COHORT.participants.values()).count("HC"),
-            reference=config["evaluation"]["reference"],
-        )
-    except MyelosketchError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def bundled_files(wildcards):
-    """Input function: weights and cards of a bundle's models, fold by fold."""
-    return {
-        kind: [
-            f"{MODEL_FOLDER}/{method}/model.{suffix}".format(fold=fold)
-            for fold in COHORT.cross_validation
-            for method in methods_to_bundle()
-        ]
-        for kind, suffix in (("weights", "safetensors"), ("cards", "json"))
-    }
 
 
 rule write_bundle:

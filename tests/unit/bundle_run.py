@@ -180,7 +180,7 @@ def score_tables():
                 **spread,
                 "n": 3,
             }
-            rows["summary"].append(row | {"diff_to_refiner": None, "note": None})
+            rows["summary"].append(row | {"diff_to_refiner": None, "note": "no value in 1 of 3 subjects"})
     return {name: pd.DataFrame(table) for name, table in rows.items()}
 
 

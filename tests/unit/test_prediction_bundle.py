@@ -168,7 +168,7 @@ def test_the_readme_says_what_people_ask(files):
     assert "3 patients with multiple sclerosis and 2 healthy controls, all simulated" in words
     assert "voxels measure 2 × 2 × 2.5 mm" in words
     assert "| MTR | magnetisation transfer ratio | percent (0–100) |" in words
-    assert "Dice of demyelinated voxels | 0.7 [0.68, 0.73] (n = 3) | 1.4 [1.38, 1.43] (n = 3) |" in words
+    assert "Dice of demyelinated voxels | 0.70 [0.68, 0.73] (n = 3) | 1.40 [1.38, 1.43] (n = 3) |" in words
     assert "prediction: {model: model.zip}" in words
     assert "snakemake predict --cores 2 --configfile new-patients.yaml" in words
     assert "not for diagnosis" in words
@@ -191,7 +191,7 @@ def test_the_readme_of_real_participants(finished, tmp_path):
     assert "and 1 healthy control. They were dealt into 2 parts" in words
     assert "smoothed to a resolution of 4 mm" in words
     assert "template" not in words  # not fitted in this run
-    assert "| Dice of demyelinated voxels | 0.7 [0.68, 0.73] (n = 3) |" in words
+    assert "| Dice of demyelinated voxels | 0.70 [0.68, 0.73] (n = 3) |" in words
     assert "terms of these weights are those of the people who trained them" in words
 
 

@@ -22,7 +22,7 @@ from myelosketch.evaluation.bootstrap import mean_interval
 from myelosketch.evaluation.intervals import bounds, calibrate, percent
 from myelosketch.evaluation.residuals import QUANTITIES, held_out_residuals
 from myelosketch.evaluation.summary import read_scores
-from myelosketch.io.tables import write_table
+from myelosketch.io.tables import read_table, write_table
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 COLUMNS = (
@@ -59,7 +59,7 @@ def write_coverage(
     options: dict[str, Any] = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
     tables = {name: read_scores(path) for name, path in paths.items()}
     others = {name: read_scores(path) for name, path in internal.items()} if internal else None
-    known = read_scores(residuals) if residuals else None
+    known = read_table(residuals, numeric=("predicted", "true")) if residuals else None
     write_table(coverage(tables, internal=others, known=known, methods=methods, k=k, **options), output)
 
 

@@ -8,16 +8,16 @@ import pandas as pd
 
 from myelosketch.prediction.bundle_layout import BASELINE
 
-# metrics shown, in words; those of demyelination at the k of the bundle
+# metrics shown, in words, and their decimals; those of demyelination at the k of the bundle
 _SCORES = {
-    "lesion_mae": "error in lesion voxels (mean absolute, DVR)",
-    "nawm_mae": "error in white-matter voxels (mean absolute, DVR)",
-    "lesion_bias": "bias in lesion voxels (DVR; best 0)",
-    "lesion_mean_r": "correlation of lesions' mean DVR with the measured one",
-    "pct_abs_error": "error of a patient's demyelinated percentage (points)",
-    "dice": "Dice of demyelinated voxels",
-    "trivial_dice": "Dice of calling every lesion voxel demyelinated",
-    "mcc": "Matthews correlation of demyelinated voxels (chance 0)",
+    "lesion_mae": ("error in lesion voxels (mean absolute, DVR)", 3),
+    "nawm_mae": ("error in white-matter voxels (mean absolute, DVR)", 3),
+    "lesion_bias": ("bias in lesion voxels (DVR; best 0)", 3),
+    "lesion_mean_r": ("correlation of lesions' mean DVR with the measured one", 2),
+    "pct_abs_error": ("error of a patient's demyelinated percentage (points)", 0),
+    "dice": ("Dice of demyelinated voxels", 2),
+    "trivial_dice": ("Dice of calling every lesion voxel demyelinated", 2),
+    "mcc": ("Matthews correlation of demyelinated voxels (chance 0)", 2),
 }
 _MAPS = {
     "MTR": "magnetisation transfer ratio",
@@ -145,17 +145,18 @@ def _score_table(manifest: Mapping[str, Any], scores: pd.DataFrame) -> str:
     method = manifest["method"]
     methods = [name for name in (method, BASELINE) if name in set(scores["method"])]
     lines = [f"| score | {' | '.join(f'`{name}`' for name in methods)} |", "|---" * (1 + len(methods)) + "|"]
-    for metric, words in _SCORES.items():
+    for metric, (words, digits) in _SCORES.items():
         rows = scores[(scores["metric"] == metric)]
         rows = rows[rows["k"].isna() | (rows["k"] == manifest["settings"]["k"])].set_index("method")
-        cells = [_cell(rows.loc[name]) if name in rows.index else "n/a" for name in methods]
+        cells = [_cell(rows.loc[name], digits) if name in rows.index else "n/a" for name in methods]
         if any(cell != "n/a" for cell in cells):
             lines.append(f"| {words} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(row: pd.Series) -> str:
+def _cell(row: pd.Series, digits: int) -> str:
     if pd.isna(row["mean"]):
         return "n/a"
-    interval = "" if pd.isna(row["ci_low"]) else f" [{row['ci_low']:.3g}, {row['ci_high']:.3g}]"
-    return f"{row['mean']:.3g}{interval} (n = {row['n']:.0f})"
+    mean, low, high = (f"{row[name]:.{digits}f}" for name in ("mean", "ci_low", "ci_high"))
+    interval = "" if pd.isna(row["ci_low"]) else f" [{low}, {high}]"
+    return f"{mean}{interval} (n = {row['n']:.0f})"

@@ -18,13 +18,13 @@ from myelosketch.evaluation.residuals import held_out_residuals
 from myelosketch.evaluation.summary import read_scores
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES, UNITS
 from myelosketch.io.provenance import json_text, software_versions, write_bytes
-from myelosketch.io.tables import table_text
+from myelosketch.io.tables import read_table, table_text
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 from myelosketch.learning.harmonisation import mean_over_scans, model_white_matter, of_one_scan
 from myelosketch.learning.ladder import needed_models
 from myelosketch.learning.models import CARD, PURPOSE, WEIGHTS, check_model, git_commit, read_model_files
 from myelosketch.prediction.bundle import COMMENT_BYTES, parse_bundle
-from myelosketch.prediction.bundle_layout import FORMAT, MANIFEST, README, model_file
+from myelosketch.prediction.bundle_layout import FORMAT, MANIFEST, README, TABLES, WORDS, model_file
 from myelosketch.prediction.bundle_plan import IMAGES
 from myelosketch.prediction.bundle_readme import bundle_readme
 from myelosketch.prediction.bundle_tables import expected_errors, shown_scores, without_names
@@ -73,12 +73,15 @@ def write_bundle(
     """
     method = facts["method"]
     files, cards = read_models(models, needed_models([method]))
-    sources = {name: read_scores(path) for name, path in tables.items()}
+    # the notes of a summary are words
+    numbers = [column for column in TABLES["scores"] if column not in WORDS]
+    summary = read_table(tables["summary"], numeric=numbers)
+    sources = {name: read_scores(path) for name, path in tables.items() if name != "summary"}
     k = float(facts["settings"]["k"])
     contents = {
         "residuals": without_names(held_out_residuals(sources, method, k)),
         "errors": expected_errors(sources["calibration"], method),
-        "scores": shown_scores(sources["summary"], method),
+        "scores": shown_scores(summary, method),
     }
     manifest: dict[str, Any] = {
         "format": FORMAT,

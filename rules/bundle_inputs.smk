@@ -1,0 +1,27 @@
+"""Which models a bundle of this run holds: the functions that its rule asks."""
+
+from myelosketch.prediction.bundle_plan import bundled_models
+
+
+def methods_to_bundle():
+    """Methods whose models a bundle of this run holds; a run that cannot be bundled is refused."""
+    try:
+        return bundled_models(
+            SHOWN_METHOD,
+            n_controls=list(COHORT.participants.values()).count("HC"),
+            reference=config["evaluation"]["reference"],
+        )
+    except MyelosketchError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def bundled_files(wildcards):
+    """Input function: weights and cards of a bundle's models, fold by fold."""
+    return {
+        kind: [
+            f"{MODEL_FOLDER}/{method}/model.{suffix}".format(fold=fold)
+            for fold in COHORT.cross_validation
+            for method in methods_to_bundle()
+        ]
+        for kind, suffix in (("weights", "safetensors"), ("cards", "json"))
+    }
