@@ -1,4 +1,4 @@
-"""Several scanners: a site's maps brought to a model's by the white matter of the site's own healthy controls (ours)."""
+"""Several scanners: a site's maps brought to a model's by the white matter of its own healthy controls (ours)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -114,8 +114,8 @@ def harmonise_training(
 
     Returns
     -------
-    (list of TrainingScan, dict) : the card's entries ``harmonisation``, None or ``reference`` (the mean over sites) and
-    ``sites``, and ``white_matter`` of all controls as the model sees them, None without a control
+    (list of TrainingScan, dict) : the card's entries ``harmonisation``, None or ``reference`` (the mean over sites)
+    and ``sites``, and ``white_matter`` of all controls as the model sees them, None without a control
 
     Raises
     ------
@@ -213,8 +213,8 @@ def warn_of_few_controls(site: str, n_controls: int) -> None:
 def unknown_site_sentence(site: str | None) -> str:
     """The warning about a scan whose site no control has told of."""
     return (
-        f"{_named(site or '')} has no healthy control that the model knows, so the maps are not harmonised: predictions "
-        "may be too high or too low throughout."
+        f"{_named(site or '')} has no healthy control that the model knows, so the maps are not harmonised: "
+        "predictions may be too high or too low throughout."
     )
 
 
@@ -225,7 +225,9 @@ def _named(site: str) -> str:
 def _of_one(name: str, maps: np.ndarray, white: np.ndarray) -> np.ndarray:
     """Median and robust SD (2, 4) of the maps in the white matter of one control."""
     if not white.any():
-        raise InputError(f"{name} has no voxel of white matter, so it says nothing of its site: leave it out.")
+        raise InputError(
+            f"{name} has no voxel of white matter, so it says nothing of its site: leave it out."
+        )
     values = maps[:, white].astype(np.float64)
     level = np.median(values, axis=1)
     spread = SD_PER_MAD * np.median(np.abs(values - level[:, None]), axis=1)
