@@ -22,7 +22,8 @@ from myelosketch.learning.harmonisation import as_the_model_knows, harmonise
 from myelosketch.prediction.bundle import Bundle, read_bundle
 from myelosketch.prediction.expected_error import expected_error
 from myelosketch.prediction.numbers import scan_numbers
-from myelosketch.prediction.value_range import describe_maps, judge_range
+from myelosketch.prediction.value_range import describe_maps, judge_range, worst_verdict
+from myelosketch.prediction.value_range import reasons as range_reasons
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -242,11 +243,13 @@ def _verdict(
                 f"; if it is right, accept it by registration: {{accept: {{{scan}: [{row['modality']}]}}}}"
             )
             reasons.append(f"Registration: {row['modality']} {row['reason']}{way_out if failed else ''}.")
-    for row in in_range:
-        if row["verdict"] == OK:
-            continue
-        refused = row["verdict"] == OUT_OF_RANGE and row["map"] not in allowed
-        worst = WITHHELD if refused or worst == WITHHELD else UNUSUAL
-        way_out = f" If it is right, accept it by prediction: {{accept: {{{scan}: [{row['map']}]}}}}."
-        reasons.append(row["reason"] + (way_out if refused else ""))
+    reasons += range_reasons(in_range)
+    far = dict.fromkeys(row["map"] for row in in_range if row["verdict"] == OUT_OF_RANGE)
+    refused = [name for name in far if name not in accepted.maps.get(scan, ())]
+    if refused:
+        worst = WITHHELD
+        line = f"prediction: {{accept: {{{scan}: [{', '.join(refused)}]}}}}"
+        reasons.append(f"If the maps are right as they are, accept them by {line}.")
+    elif worst != WITHHELD and worst_verdict(in_range) != OK:
+        worst = UNUSUAL
     return worst, reasons
