@@ -25,7 +25,7 @@ from myelosketch.io.provenance import write_json
 from myelosketch.io.volumes import save_volume
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.pages import new_patient as page_module
-from myelosketch.reporting.pages.dvr_axis import MARGIN, dvr_axis, nice_range
+from myelosketch.reporting.pages.dvr_axis import MARGIN, axis_range, dvr_axis
 from myelosketch.reporting.pages.new_patient import printed_sheet, with_settings, write_new_patient_page
 from myelosketch.reporting.pages.new_patient_slices import (
     choose_strip,
@@ -307,7 +307,7 @@ def test_range_is_folded_only_where_nothing_is_off():
 def test_scores_stand_beside_the_trivial_baseline():
     numbers = numbers_of(head())
     table = tables.score_table(numbers)
-    assert table.header == ["Score", "Refiner (Wei 2018)", "Trivial: control-mean template", "Patients"]
+    assert table.header == ["Score", "Refiner (Wei 2018)", "Trivial: control-mean template", "Participants"]
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["Lesion MAE (DVR)"] == ["0.062 (0.052 to 0.072)", "0.130 (0.120 to 0.140)", "18"]
     assert rows["Pearson r of lesion means"] == ["0.61 (0.60 to 0.62)", "n/a", "18"]
@@ -487,16 +487,19 @@ def test_the_axis_holds_every_value_in_order():
     ]
     assert places == sorted(places)
     assert axis.healthy[0] == axis.threshold  # k = 1
-    assert [text for _, text in axis.ticks] == ["1.00", "1.10", "1.20", "1.30", "1.40"]
-    assert (axis.ticks[0][0], axis.ticks[-1][0]) == (MARGIN, 100 - MARGIN)
-    assert white.middle == pytest.approx(MARGIN + (100 - 2 * MARGIN) * 0.24 / 0.4, abs=0.01)
+    assert [text for _, text in axis.ticks] == ["1.05", "1.10", "1.15", "1.20", "1.25", "1.30", "1.35"]
+    places = [place for place, _ in axis.ticks]
+    assert np.allclose(np.diff(places), places[1] - places[0], atol=0.02)
+    assert lesions.middle == places[0]
+    assert all(MARGIN <= place <= 100 - MARGIN for place in [*places, lesions.middle, axis.healthy[2]])
 
 
-@pytest.mark.parametrize(
-    ("values", "wanted"), [((1.1, 1.3), (1.05, 1.35, 0.05)), ((0.2, 3.0), (0.0, 4.0, 1.0))]
-)
-def test_round_limits(values, wanted):
-    assert nice_range(values) == pytest.approx(wanted)
+def test_an_axis_has_room_beside_the_values_and_few_ticks():
+    low, high, ticks = axis_range([0.2, 3.0])
+    assert (low, high) == pytest.approx((0.2 - 0.224, 3.0 + 0.224))
+    assert ticks == pytest.approx([0, 0.5, 1, 1.5, 2, 2.5, 3])
+    low, high, ticks = axis_range([1.2, 1.2])
+    assert (low, high, ticks) == (pytest.approx(1.192), pytest.approx(1.208), pytest.approx([1.2]))
 
 
 def test_the_printed_sheet_shows_fewer_slices_the_more_it_says():

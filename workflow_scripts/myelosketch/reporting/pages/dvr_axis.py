@@ -52,7 +52,7 @@ def dvr_axis(healthy: Mapping[str, Any], regions: Sequence[tuple[str, str, Mappi
         for value in (found["mean_dvr"], found["low"], found["high"])
         if _given(value)
     ]
-    low, high, step = nice_range([*band, healthy["threshold"], *known])
+    low, high, ticks = axis_range([*band, healthy["threshold"], *known])
 
     def place(value: float) -> float:
         return round(MARGIN + (100 - 2 * MARGIN) * (float(value) - low) / (high - low), 2)
@@ -66,27 +66,30 @@ def dvr_axis(healthy: Mapping[str, Any], regions: Sequence[tuple[str, str, Mappi
         )
         for name, text, found in regions
     ]
-    steps = np.arange(round((high - low) / step) + 1)
-    ticks = [(place(low + n * step), number(low + n * step)) for n in steps]
     first, middle, last = (place(value) for value in band)
-    return Axis((first, middle, last), place(healthy["threshold"]), ticks, spans)
+    return Axis(
+        (first, middle, last),
+        place(healthy["threshold"]),
+        [(place(tick), number(tick)) for tick in ticks],
+        spans,
+    )
 
 
-def nice_range(values: Sequence[float]) -> tuple[float, float, float]:
-    """Round limits that hold all values with room beside them, and the step between ticks.
+def axis_range(values: Sequence[float]) -> tuple[float, float, list[float]]:
+    """Limits with some room beside the values, and round places for at most :data:`MOST_TICKS` ticks within.
 
     Returns
     -------
-    (low, high, step)
+    (low, high, list of float)
     """
     least, most = min(values), max(values)
-    room = 0.05 * max(most - least, 0.1)
+    room = 0.08 * max(most - least, 0.1)
+    low, high = least - room, most + room
     for step in STEPS:
-        low = np.floor((least - room) / step) * step
-        high = np.ceil((most + room) / step) * step
-        if round((high - low) / step) < MOST_TICKS:
+        ticks = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+        if len(ticks) <= MOST_TICKS:
             break
-    return float(low), float(high), step
+    return float(low), float(high), [float(tick) for tick in ticks]
 
 
 def _bounded(found: Mapping[str, Any]) -> bool:

@@ -236,9 +236,14 @@ def score_table(numbers: Mapping[str, Any]) -> HtmlTable:
             )
     if not rows:
         return HtmlTable(title, [], [], missing="The model brings no scores.")
-    header = ["Score", method_name(model["method"]), f"Trivial: {method_name(BASELINE).lower()}", "Patients"]
+    header = [
+        "Score",
+        method_name(model["method"]),
+        f"Trivial: {method_name(BASELINE).lower()}",
+        "Participants",
+    ]
     note = (
-        "Mean over patients, with its interval by bootstrap over patients. Bias: predicted \u2212 measured. "
+        "Mean over participants, with its interval by bootstrap over them. Bias: predicted \u2212 measured. "
         "Trivial: the mean map of the controls, the same for everybody. Trivial Dice: every lesion voxel called "
         "demyelinated. MCC: 0 is chance, 1 is perfect. Pearson r of lesion means: predicted against measured mean "
         "DVR of each lesion."
