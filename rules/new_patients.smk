@@ -199,9 +199,40 @@ rule write_new_patient_page:
         mem_mb=1500,
         runtime=10,
     params:
+        method=METHOD,
+        colours=config["reporting"]["agreement_colours"],
         library=library("reporting.pages.new_patient"),
     script:
         "../workflow_scripts/write_new_patient_page.py"
+
+
+rule write_predictions_page:
+    """All new scans on one page, with links to the page of each; and scores, where there is a PET too."""
+    input:
+        numbers=[NUMBERS.format(folder=names.folder_of(scan), scan=scan) for scan in COHORT.scans],
+        pages=[f"{RESULTS}/patients/{scan}.html" for scan in COHORT.scans],
+        scores=[path for path in EXTERNAL_TABLES if Path(path).stem in ("summary", "coverage")],
+        templates=templates("macros", "predictions"),
+    output:
+        "<results>/predictions.html",
+    log:
+        "<results>/logs/write_predictions_page.log",
+    benchmark:
+        "<results>/benchmarks/write_predictions_page.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        scans=COHORT.scans,
+        excluded=COHORT.excluded.to_dict("records"),
+        method=METHOD,
+        k=config["evaluation"]["k"],
+        library=library("reporting.pages.predictions"),
+    script:
+        "../workflow_scripts/write_predictions_page.py"
 
 
 rule take_reference:

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -112,6 +113,14 @@ class Browser:
             Path(picture).write_bytes(base64.b64decode(shot["data"]))
         seen = json.loads(self.run(_LOOK))
         return seen | {"console": self._console(), "requests": self._requests(address)}
+
+    def printed_pages(self, path):
+        """How many sheets a page fills when it is printed on the paper that it asks for."""
+        self._events.clear()
+        self._ask("Page.navigate", url=Path(path).resolve().as_uri())
+        self._wait_for("Page.loadEventFired")
+        printed = base64.b64decode(self._ask("Page.printToPDF", preferCSSPageSize=True)["data"])
+        return len(re.findall(rb"/Type\s*/Page\b", printed))
 
     def run(self, expression):
         """Value of a JavaScript expression in the page."""

@@ -1,12 +1,15 @@
-"""The report and a patient's page of a small run, opened in a real browser at the width of a phone and of a desk."""
+"""The report and the pages of patients of a small run, opened in a real browser, as on a phone and on a desk."""
 
 import browser
+import new_scan
 import pytest
 from report_run import FACTS, PROVENANCE, write_maps, write_run
 from test_reporting_report import CAPTIONS, HEADINGS
 
 from myelosketch.io.run_files import RunFolder
+from myelosketch.reporting.pages.new_patient import write_new_patient_page
 from myelosketch.reporting.pages.patient import write_patient_pages
+from myelosketch.reporting.pages.predictions import write_predictions_page
 from myelosketch.reporting.pages.report import write_report
 
 pytestmark = [
@@ -30,6 +33,37 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def predicted(tmp_path_factory):
+    """Pages of new patients: one that says little, one that says much, one withheld; and their overview."""
+    root = tmp_path_factory.mktemp("new")
+    maps = new_scan.head()
+    reasons = [
+        "The level of a map in white matter is unlike that of the training scans: another unit or pulse."
+    ] * 5
+    simulated = new_scan.model(simulated=True)
+    numbers = {
+        "short": new_scan.numbers_of(maps),
+        "long": new_scan.numbers_of(
+            maps, scan="sub-02", verdict="unusual", reasons=reasons, lesion_source="flair", model=simulated
+        ),
+        "withheld": new_scan.withheld(new_scan.numbers_of(maps, scan="sub-03")),
+    }
+    files = {}
+    for name, content in numbers.items():
+        (root / f"maps-{name}").mkdir()
+        files[name] = new_scan.write_new_scan(root / f"maps-{name}", maps, content)
+        page = root / f"{name}.html"
+        write_new_patient_page(page, files[name], method="refiner", colours="paper")
+    write_predictions_page(
+        root / "predictions.html",
+        [paths["numbers"] for paths in files.values()],
+        pages={content["scan"]: root / f"{name}.html" for name, content in numbers.items()},
+        failed=[{"scan": "sub-04", "reason": "no T1w in the table."}],
+    )
+    return root
+
+
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
     with browser.Browser(tmp_path_factory.mktemp("profile")) as opened:
         yield opened
@@ -46,6 +80,26 @@ def test_a_page_as_its_reader_sees_it(chromium, folder, page, width):
     assert seen["images"] >= 1
     for link in seen["links"]:
         assert ((folder / page).parent / link.split("#")[0]).is_file()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("page", ["short.html", "long.html", "withheld.html", "predictions.html"])
+def test_pages_of_new_patients_as_their_reader_sees_them(chromium, predicted, page, width):
+    seen = chromium.look(predicted / page, width=width)
+    assert seen["overflow"] <= 0
+    for nothing in ("wide", "broken", "dead", "console", "requests"):
+        assert seen[nothing] == []
+    for link in seen["links"]:
+        assert (predicted / link).is_file()
+
+
+@pytest.mark.parametrize("page", ["short", "long", "withheld"])
+def test_a_new_patient_fits_one_printed_sheet(chromium, predicted, page):
+    assert chromium.printed_pages(predicted / f"{page}.html") == 1
+
+
+def test_a_report_fills_more_than_one_sheet(chromium, folder):
+    assert chromium.printed_pages(folder / "report.html") > 1
 
 
 def test_headings_and_pictures_of_the_report(chromium, folder):

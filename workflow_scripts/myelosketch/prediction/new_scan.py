@@ -234,7 +234,6 @@ def _verdict(
 ) -> tuple[str, list[str]]:
     """The verdict on a scan, and its reasons as sentences; a scan that is accepted is unusual, not withheld."""
     worst, reasons = OK, []
-    allowed = accepted.maps.get(scan, ())
     for row in quality.to_dict("records"):
         if row["reason"]:
             failed = row["verdict"] == FAILED

@@ -44,6 +44,9 @@ AGREEMENT_COLOURS = {
     },
 }
 
+# ours: the sign on a demyelinated voxel of a predicted map, apart from every colour of DVR_CMAP
+DEMYELINATED_COLOURS = {"paper": AGREEMENT_COLOURS["paper"]["predicted_only"], "colourblind": "#ffffff"}
+
 # regions of the label map (Fig. 3): background, other, white matter, lesion; told apart in grey too
 REGION_COLOURS = ("black", "#8f8f8f", "#e8e8e8", "#c4121c")
 

@@ -6,10 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import nibabel as nib
 import numpy as np
 
-from myelosketch.evaluation.lesions import label_lesions
 from myelosketch.evaluation.masks import scorable_labels
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES
 from myelosketch.io.provenance import write_text
@@ -17,6 +15,7 @@ from myelosketch.reporting.display import cohort_words, method_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.agreement import classify_agreement
 from myelosketch.reporting.figures.slices import brain_window, lesion_window, load_canonical
+from myelosketch.reporting.pages.patient_maps import MAP_UNITS, number_lesions, robust_limits, widest_slices
 from myelosketch.reporting.pages.rendering import render
 from myelosketch.reporting.pages.slice_panels import (
     AGREEMENT_SIGNS,
@@ -37,12 +36,6 @@ if TYPE_CHECKING:
 TEMPLATE = "patient.html.j2"
 MAX_SLICES = 4
 MIN_GAP_MM = 6.0  # between two slices shown; a nearer one would show the same lesions again
-MAP_UNITS = {
-    "MTR": "%",
-    "FA": "",
-    "RD": "\u00d710\u207b\u00b3 mm\u00b2/s",
-    "AD": "\u00d710\u207b\u00b3 mm\u00b2/s",
-}
 
 
 class Maps(NamedTuple):
@@ -114,7 +107,10 @@ def write_patient_pages(
                 slice_rows(maps, z, palette=style.AGREEMENT_COLOURS[colours]) for z in choose_slices(maps)
             ],
             "legend": agreement_legend(style.AGREEMENT_COLOURS[colours]),
-            "scale": {"image": colour_bar(style.DVR_CMAP), "limits": [f"{x:.2f}" for x in dvr_limits(maps)]},
+            "scale": {
+                "image": colour_bar(style.DVR_CMAP),
+                "limits": [f"{x:.2f}" for x in dvr_limits(maps)],
+            },
             "k": k,
         }
         write_text(pages[scan], render(TEMPLATE, **content))
@@ -136,17 +132,10 @@ def load_maps(run: RunFolder, scan: str, methods: Sequence[str]) -> Maps:
         predicted={name: read("predicted", method=name)[0].data for name in methods},
         classes={name: classify_agreement(masks["pet"], masks[name], lesion) for name in methods},
         regions=regions.data,
-        lesions=_numbered(grid, measured),
+        lesions=number_lesions(grid, scorable_labels(grid.data, measured.data)),
         voxel_size=regions.voxel_size,
         voxel_volume=regions.voxel_volume,
     )
-
-
-def _numbered(grid: Volume, measured: Volume) -> np.ndarray:
-    """Lesions numbered as in lesions.tsv (on the grid as stored, measured voxels only), turned to canonical."""
-    labels = scorable_labels(grid.data, measured.data)
-    numbers, _ = label_lesions(labels == REGION_CODES["lesion"], voxel_volume=grid.voxel_volume)
-    return np.asarray(nib.apply_orientation(numbers, nib.io_orientation(grid.affine)))
 
 
 def choose_slices(maps: Maps) -> list[int]:
@@ -156,15 +145,7 @@ def choose_slices(maps: Maps) -> list[int]:
     -------
     list of int, at most :data:`MAX_SLICES`, from the largest lesion down
     """
-    chosen: list[int] = []
-    for number in range(1, int(maps.lesions.max()) + 1):
-        z = int(np.argmax((maps.lesions == number).sum(axis=(0, 1))))
-        if all(abs(z - other) * maps.voxel_size[2] >= MIN_GAP_MM for other in chosen):
-            chosen.append(z)
-        if len(chosen) == MAX_SLICES:
-            break
-    used = np.flatnonzero(maps.brain.any(axis=(0, 1)))
-    return chosen or [int(used[len(used) // 2])]
+    return widest_slices(maps.lesions, maps.brain, maps.voxel_size, most=MAX_SLICES, gap_mm=MIN_GAP_MM)
 
 
 def slice_rows(maps: Maps, z: int, *, palette: Mapping[str, str]) -> dict[str, Any]:
@@ -173,7 +154,7 @@ def slice_rows(maps: Maps, z: int, *, palette: Mapping[str, str]) -> dict[str, A
     shared: dict[str, Any] = {"lesion": maps.lesion, "brain": maps.brain}
     mri = []
     for name, data in maps.inputs.items():
-        limits = _limits(data[maps.brain])
+        limits = robust_limits(data[maps.brain])
         note = f"{limits[0]:.2g} to {limits[1]:.2g} {MAP_UNITS[name]}".strip()
         mri.append(map_panel(name, note, data, window, limits=limits, **shared))
     dvr: dict[str, Any] = {"limits": dvr_limits(maps), "cmap": style.DVR_CMAP, **shared}
@@ -192,7 +173,7 @@ def slice_rows(maps: Maps, z: int, *, palette: Mapping[str, str]) -> dict[str, A
 def _enlarged(maps: Maps, z: int, palette: Mapping[str, str], dvr: Mapping[str, Any]) -> list[Panel]:
     """The largest lesion of a slice enlarged: true DVR, and agreement of every method with it."""
     window = lesion_window(maps.regions, z, maps.voxel_size)
-    low, high = _limits(maps.dvr[maps.brain])
+    low, high = robust_limits(maps.dvr[maps.brain])
     background = (maps.dvr - low) / (high - low)
     panels = [map_panel("True DVR", "", maps.dvr, window, **dvr)]
     for name, classes in maps.classes.items():
@@ -229,17 +210,10 @@ def patient_facts(maps: Maps) -> list[tuple[str, str]]:
 
 def dvr_limits(maps: Maps) -> tuple[float, float]:
     """One DVR scale for all maps of a patient: 10th to 99th percentile of the true map in the brain, to 0.05."""
-    low, high = _limits(maps.dvr[maps.brain], (10, 99))
+    low, high = robust_limits(maps.dvr[maps.brain], (10, 99))
     return float(np.floor(low * 20) / 20), float(np.ceil(high * 20) / 20)
 
 
 def _mean_dvr(data: np.ndarray, maps: Maps) -> str:
     values = data[maps.lesion & np.isfinite(data)]
     return f"mean of all lesions {values.mean():.2f}" if values.size else "no lesion voxel"
-
-
-def _limits(values: np.ndarray, percentiles: tuple[float, float] = (2, 98)) -> tuple[float, float]:
-    """Percentiles of the finite values: robust against single voxels at the edge of the brain."""
-    values = values[np.isfinite(values)]
-    low, high = np.percentile(values, percentiles) if values.size else (0.0, 1.0)
-    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)

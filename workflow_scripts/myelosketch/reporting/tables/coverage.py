@@ -37,9 +37,9 @@ def coverage_table(run: RunFolder, *, method: str) -> HtmlTable:
     run : RunFiles or RunFolder
     method : the method shown
     """
-    files = ["evaluation/coverage.tsv"]
-    if run.path("evaluation/external/coverage.tsv").is_file():
-        files.append("evaluation/external/coverage.tsv")
+    # a run that predicts new patients has no cross-validation
+    possible = ("evaluation/coverage.tsv", "evaluation/external/coverage.tsv")
+    files = [name for name in possible if run.path(name).is_file()] or possible[:1]
     needed = ("quantity", "method", "calibrated_on", *NUMERIC)
     table = pd.concat([table_to_draw(run.path(name), needed, numeric=NUMERIC) for name in files])
     table = rows_of(table, f"coverage of {method_name(method)}", method=method)

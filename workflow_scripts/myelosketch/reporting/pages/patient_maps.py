@@ -1,0 +1,79 @@
+"""What every page of a patient asks of its maps: limits of the colours, numbered lesions, slices worth a look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import nibabel as nib
+import numpy as np
+
+from myelosketch.evaluation.lesions import label_lesions
+from myelosketch.io.names import REGION_CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from myelosketch.io.volumes import Volume
+
+MAP_UNITS = {
+    "MTR": "%",
+    "FA": "",
+    "RD": "\u00d710\u207b\u00b3 mm\u00b2/s",
+    "AD": "\u00d710\u207b\u00b3 mm\u00b2/s",
+}
+
+
+def robust_limits(values: np.ndarray, percentiles: tuple[float, float] = (2, 98)) -> tuple[float, float]:
+    """Percentiles of the finite values: robust against single voxels at the edge of the brain."""
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(values, percentiles) if values.size else (0.0, 1.0)
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def number_lesions(grid: Volume, labels: np.ndarray) -> np.ndarray:
+    """Lesions numbered as in the tables: from the largest, on the grid as stored; then turned to canonical.
+
+    Parameters
+    ----------
+    grid : Volume as stored, whose affine is taken
+    labels : integer array (x, y, z) as stored, region codes
+
+    Returns
+    -------
+    int array (x, y, z), canonical; 0 outside
+    """
+    numbers, _ = label_lesions(labels == REGION_CODES["lesion"], voxel_volume=grid.voxel_volume)
+    return np.asarray(nib.apply_orientation(numbers, nib.io_orientation(grid.affine)))
+
+
+def widest_slices(
+    lesions: np.ndarray,
+    brain: np.ndarray,
+    voxel_size: Sequence[float] | np.ndarray,
+    *,
+    most: int,
+    gap_mm: float,
+) -> list[int]:
+    """Axial slices through the largest lesions, where each is widest; the middle of the brain if there is none.
+
+    Parameters
+    ----------
+    lesions : int array (x, y, z), canonical, of :func:`number_lesions`
+    brain : bool array (x, y, z)
+    voxel_size : mm
+    most : so many slices at most
+    gap_mm : between two slices, at least; a nearer one would show the same lesions again
+
+    Returns
+    -------
+    list of int, from the largest lesion down
+    """
+    chosen: list[int] = []
+    for number in range(1, int(lesions.max()) + 1):
+        z = int(np.argmax((lesions == number).sum(axis=(0, 1))))
+        if all(abs(z - other) * voxel_size[2] >= gap_mm for other in chosen):
+            chosen.append(z)
+        if len(chosen) == most:
+            break
+    used = np.flatnonzero(brain.any(axis=(0, 1)))
+    return chosen or [int(used[len(used) // 2])]
