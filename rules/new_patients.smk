@@ -3,11 +3,10 @@
 from myelosketch.cohort.folds import EXTERNAL_FOLD
 from myelosketch.prediction.gather import write_failures
 
-METHOD = SHOWN_METHOD
-NEW_MAPS = {
-    key: derivative(key, method=METHOD) for key in ("predicted", "demyelinated", "expected_error")
-}
-NUMBERS = f"{RESULTS}/prediction/scans/{{folder}}/{{scan}}.json"
+
+include: "new_patients_inputs.smk"
+
+
 SITES = f"{RESULTS}/prediction/sites/{{site}}.json"
 PREDICTIONS = f"{RESULTS}/predictions.tsv"
 # the same maps in the spaces of the T1w image and of the template

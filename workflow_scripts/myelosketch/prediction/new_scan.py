@@ -98,7 +98,9 @@ def predict_new_scan(
         maps, harmonised = _harmonised(maps, statistics, manifest), statistics["note"]
     masks = region_masks(regions.data)
     found = describe_maps(
-        dict(zip(INPUT_MAPS, maps.data, strict=True)), masks["nawm"] & maps.support, regions.voxel_size
+        dict(zip(INPUT_MAPS, maps.data, strict=True)),
+        masks["nawm"] & maps.support,
+        regions.voxel_size.tolist(),
     )
     in_range = judge_range(found, manifest["training_range"])
     quality = judge([files["quality"]], accepted.limits, accepted.registration)
