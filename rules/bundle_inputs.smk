@@ -25,3 +25,11 @@ def bundled_files(wildcards):
         ]
         for kind, suffix in (("weights", "safetensors"), ("cards", "json"))
     }
+
+
+def model_is_needed(wildcards):
+    """Input function of predict without a model: says what is missing."""
+    raise WorkflowError(
+        "snakemake predict needs a trained model: name one in your configuration, as prediction: "
+        "{model: path/to/model.zip}; snakemake bundle makes it from a finished run."
+    )

@@ -3,6 +3,7 @@
 
 include: "training.smk"
 include: "prediction.smk"
+include: "figure_inputs.smk"
 include: "bundle_inputs.smk"
 include: "bundle.smk"
 include: "figures.smk"
