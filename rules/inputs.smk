@@ -199,7 +199,7 @@ def truth_of(wildcards):
     """Input function: of a simulated scan's truth its ceilings and, of a patient, its lesions."""
     if not IS_SIMULATED:
         return {}
-    known = DATASET.truth(names.subject_of(wildcards.scan))
+    known = DATASET.truth(wildcards.scan)
     lesions = ("lesions", "lesion_table") if COHORT.group[wildcards.scan] == "MS" else ()
     return {key: known[key] for key in (*CEILINGS, "poses", *lesions)}
 

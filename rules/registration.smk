@@ -197,7 +197,7 @@ rule measure_registration:
     """Error of every registration against the known poses of the simulated cohort."""
     input:
         **of_scans(COHORT.scans, "regions", "xfm_t1w_to_petref", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w"),
-        poses=[DATASET.truth(names.subject_of(scan))["poses"] for scan in COHORT.scans],
+        poses=[DATASET.truth(scan)["poses"] for scan in COHORT.scans],
     output:
         "<results>/evaluation/registration_error.tsv",
     log:

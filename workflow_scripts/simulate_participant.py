@@ -7,7 +7,9 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.simulation.participant import simulate_participant
 
-    root = Path(snakemake.output.T1w).parents[2]  # root/sub-01/anat/file
+    # root/sub-01[/ses-01]/anat/file
+    above = Path(snakemake.output.T1w).parents
+    root = next(folder.parent for folder in above if folder.name.startswith("sub-"))
     simulate_participant(
         root,
         snakemake.wildcards.subject,

@@ -25,6 +25,8 @@ def parts(schema, above=""):
 
 
 PARTS = dict(parts(SCHEMA))
+# of the simulated cohort, not of a participant
+OF_THE_COHORT = ("simulation.external.", "simulation.with_pet")
 SETTINGS = {key: part for key, part in PARTS.items() if not config_files.is_section(part)}
 
 
@@ -125,10 +127,10 @@ def test_the_simulator_alone_has_the_same_defaults_and_limits():
     simulated = {
         key.removeprefix("simulation."): part
         for key, part in SETTINGS.items()
-        if key.startswith("simulation.") and not key.startswith("simulation.external.")
+        if key.startswith("simulation.") and not key.startswith(OF_THE_COHORT)
     }
     config = yaml.safe_load(CONFIG)["simulation"]
-    del config["external"]
+    del config["external"], config["with_pet"]
     assert config == DEFAULTS
     for key, part in simulated.items():
         if "enum" in part:

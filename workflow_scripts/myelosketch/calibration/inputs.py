@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from myelosketch.errors import InputError
-from myelosketch.io.names import derived_maps, subject_of
+from myelosketch.io.names import derived_maps, session_of, subject_of
 from myelosketch.simulation.cohort import truth_files
 
 if TYPE_CHECKING:
@@ -53,6 +53,6 @@ def measured_files(run: FinishedRun, scan: str) -> dict[str, str]:
     derived = derived_maps(run.config["maps"]["dvr_model"])
     maps = {name: row[name] or run.derivative(key, scan) for name, key in derived.items()}
     given = {name: row[name] for name in GIVEN if row[name]}
-    truth = truth_files(f"{run.results}/simulated", subject_of(scan))
+    truth = truth_files(f"{run.results}/simulated", subject_of(scan), session_of(scan))
     known = [name for name in TRUTH if row["group"] == "MS" or name not in OF_LESIONS]
     return maps | given | {f"truth_{name}": truth[name] for name in known}

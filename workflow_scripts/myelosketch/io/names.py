@@ -26,6 +26,9 @@ _FILES = {
     "warp_dwi": "dwi/{scan}_from-dwi_to-T1w_mode-image_desc-warp_xfm.nii.gz",
     "xfm_flair_to_t1w": "anat/{scan}_from-FLAIR_to-T1w_mode-image_xfm.mat",
     "xfm_t1w_to_mni": "anat/{scan}_from-T1w_to-MNI152_mode-image_xfm.mat",
+    "xfm_t1w_to_common": "anat/{scan}_from-T1w_to-common_mode-image_xfm.mat",
+    # of a participant: its folder and name stand for those of a scan
+    "common": "anat/{scan}_space-common_T1w.nii.gz",
     "mtr": "anat/{scan}_space-petref_MTRmap.nii.gz",
     "fa": "dwi/{scan}_space-petref_model-tensor_param-fa_dwimap.nii.gz",
     "rd": "dwi/{scan}_space-petref_model-tensor_param-rd_dwimap.nii.gz",
@@ -91,6 +94,11 @@ def subject_of(scan: str) -> str:
     found = re.fullmatch(r"sub-([A-Za-z0-9]+)(?:_ses-[A-Za-z0-9]+)?", scan)
     assert found is not None, scan
     return found[1]
+
+
+def session_of(scan: str) -> str | None:
+    """Session of a scan: ``02`` of ``sub-01_ses-02``, None of ``sub-01``."""
+    return scan.partition("_ses-")[2] or None
 
 
 def pattern(key: str) -> str:

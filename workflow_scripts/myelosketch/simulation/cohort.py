@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from myelosketch.io.names import scan_name
+from myelosketch.io.names import folder_of, scan_name
 from myelosketch.io.provenance import write_json, write_text
 from myelosketch.io.tables import write_table
 from myelosketch.simulation.sites import MAIN_SITE
@@ -15,38 +15,42 @@ TRUTH_MAPS = ("rescan", "noisefree", "visible")
 LATENTS = ("myelin", "axons", "water", "coherence")
 
 LEVELS = ("maps", "signals")
+NO_FOLLOW_UP = {"kind": "none"}
+SESSIONS = ("01", "02")  # of a participant with a follow-up
 
 _INPUTS = {
-    "T1w": "{scan}/anat/{scan}_T1w.nii.gz",
-    "FLAIR": "{scan}/anat/{scan}_FLAIR.nii.gz",
+    "T1w": "{folder}/anat/{scan}_T1w.nii.gz",
+    "FLAIR": "{folder}/anat/{scan}_FLAIR.nii.gz",
 }
 _OF_LEVEL = {
     "maps": {
-        "MTR": "{scan}/anat/{scan}_MTRmap.nii.gz",
-        "FA": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-fa_dwimap.nii.gz",
-        "RD": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-rd_dwimap.nii.gz",
-        "AD": "derivatives/maps/{scan}/dwi/{scan}_model-tensor_param-ad_dwimap.nii.gz",
-        "DVR": "derivatives/maps/{scan}/pet/{scan}_trc-PIB_meas-DVR_mimap.nii.gz",
+        "MTR": "{folder}/anat/{scan}_MTRmap.nii.gz",
+        "FA": "derivatives/maps/{folder}/dwi/{scan}_model-tensor_param-fa_dwimap.nii.gz",
+        "RD": "derivatives/maps/{folder}/dwi/{scan}_model-tensor_param-rd_dwimap.nii.gz",
+        "AD": "derivatives/maps/{folder}/dwi/{scan}_model-tensor_param-ad_dwimap.nii.gz",
+        "DVR": "derivatives/maps/{folder}/pet/{scan}_trc-PIB_meas-DVR_mimap.nii.gz",
     },
     "signals": {
-        "dwi": "{scan}/dwi/{scan}_dwi.nii.gz",
-        "mt_on": "{scan}/anat/{scan}_mt-on_MTR.nii.gz",
-        "mt_off": "{scan}/anat/{scan}_mt-off_MTR.nii.gz",
-        "pet": "{scan}/pet/{scan}_trc-PIB_pet.nii.gz",
-        "reference_mask": "derivatives/reference/{scan}/pet/{scan}_label-reference_mask.nii.gz",
+        "dwi": "{folder}/dwi/{scan}_dwi.nii.gz",
+        "mt_on": "{folder}/anat/{scan}_mt-on_MTR.nii.gz",
+        "mt_off": "{folder}/anat/{scan}_mt-off_MTR.nii.gz",
+        "pet": "{folder}/pet/{scan}_trc-PIB_pet.nii.gz",
+        "reference_mask": "derivatives/reference/{folder}/pet/{scan}_label-reference_mask.nii.gz",
     },
 }
 # what an image cannot be read without lies beside it
 _SIBLINGS: dict[str, dict[str, str]] = {
     "maps": {},
     "signals": {
-        "dwi_bval": "{scan}/dwi/{scan}_dwi.bval",
-        "dwi_bvec": "{scan}/dwi/{scan}_dwi.bvec",
-        "dwi_json": "{scan}/dwi/{scan}_dwi.json",
-        "pet_json": "{scan}/pet/{scan}_trc-PIB_pet.json",
+        "dwi_bval": "{folder}/dwi/{scan}_dwi.bval",
+        "dwi_bvec": "{folder}/dwi/{scan}_dwi.bvec",
+        "dwi_json": "{folder}/dwi/{scan}_dwi.json",
+        "pet_json": "{folder}/pet/{scan}_trc-PIB_pet.json",
     },
 }
-_LESION_MASK = {"lesion_mask": "derivatives/lesions/{scan}/anat/{scan}_label-lesion_mask.nii.gz"}
+# what of a participant a hospital without PET does not have
+PET_INPUTS = ("DVR", "pet", "reference_mask")
+_LESION_MASK = {"lesion_mask": "derivatives/lesions/{folder}/anat/{scan}_label-lesion_mask.nii.gz"}
 _TRUTH = {
     "poses": "{scan}_poses.json",
     "motion": "{scan}_motion.json",
@@ -58,6 +62,7 @@ _TRUTH = {
     "lesion_table": "{scan}_lesions.tsv",
     "demyelinated": "{scan}_space-anatomy_label-demyelinated_mask.nii.gz",
 }
+_TRUTH_FOLDER = "derivatives/truth/{folder}/"
 _FIELD = "{scan}_space-dwi_desc-field_map.nii.gz"
 _DATASET = {
     "description": "dataset_description.json",
@@ -75,10 +80,12 @@ Quantities: docs/simulation.md names every number and its source. Nothing measur
 
 sub-*/anat                 T1w and FLAIR on one grid (arbitrary units, skull-stripped)
 {contents}derivatives/lesions        lesion mask on the T1w grid, empty for controls
-derivatives/truth          poses, noise-free and repeated DVR, latents, lesions: for tests and ceilings only
+{sessions}derivatives/truth          poses, noise-free and repeated DVR, latents, lesions: for tests and ceilings only
 
 Each modality has its own grid and its own head pose; truth/*_poses.json maps anatomy to modality (RAS, mm).
 Seed: {seed}
+"""
+FOLLOWED_UP = """ses-01, ses-02             two sessions of everyone; lesions in between: {kind}
 """
 
 _COUNTED = (("patients", "MS"), ("controls", "HC"))
@@ -110,7 +117,7 @@ def participants(n_patients: int, n_controls: int, site: str = "") -> pd.DataFra
 def participant_settings(section: Mapping[str, Any]) -> dict[str, Any]:
     """What of the section ``simulation`` shapes a participant.
 
-    The size of the cohort does not, so a larger one keeps its first members.
+    The size of the cohort does not, so a larger one keeps its first members; nor does a follow-up that is none.
 
     Parameters
     ----------
@@ -120,9 +127,21 @@ def participant_settings(section: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
     """
-    return {
-        key: value for key, value in section.items() if key not in ("n_patients", "n_controls", "external")
-    }
+    others = {"n_patients", "n_controls", "external", "with_pet"}
+    if simulated_sessions(section) == (None,):
+        others |= {"follow_up"}
+    return {key: value for key, value in section.items() if key not in others}
+
+
+def simulated_sessions(section: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Sessions of every participant: SESSIONS, or None alone where there is no follow-up.
+
+    Parameters
+    ----------
+    section : dict, section ``simulation`` of the configuration
+    """
+    none = section.get("follow_up", NO_FOLLOW_UP)["kind"] == NO_FOLLOW_UP["kind"]
+    return (None,) if none else SESSIONS
 
 
 def simulated_people(section: Mapping[str, Any]) -> pd.DataFrame:
@@ -149,8 +168,10 @@ def simulated_people(section: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def simulated_files(root: str | Path, subject: str, group: str, level: str = "maps") -> dict[str, str]:
-    """Files of a participant in the cohort table, by input name; the empty ``lesion_mask`` of a control is not one.
+def simulated_files(
+    root: str | Path, subject: str, group: str, level: str = "maps", session: str | None = None
+) -> dict[str, str]:
+    """Files of a scan in the cohort table, by input name; the empty ``lesion_mask`` of a control is not one.
 
     Parameters
     ----------
@@ -158,40 +179,46 @@ def simulated_files(root: str | Path, subject: str, group: str, level: str = "ma
     subject : str such as "MS01"; a wildcard in braces gives a pattern
     group : MS or HC
     level : maps (MTR, FA, RD, AD, DVR) or signals (dwi, mt_on, mt_off, pet, reference_mask)
+    session : str such as "02", or None where a participant has one scan
 
     Returns
     -------
     dict : input name (T1w, FLAIR, those of the level, lesion_mask) to path
     """
-    files = simulated_images(root, subject, level)
+    files = simulated_images(root, subject, level, session)
     return (
         files if group == "MS" else {name: path for name, path in files.items() if name not in _LESION_MASK}
     )
 
 
-def simulated_images(root: str | Path, subject: str, level: str = "maps") -> dict[str, str]:
-    """Every image of a participant, by input name; see :func:`simulated_files`."""
-    return _paths(root, _INPUTS | _OF_LEVEL[level] | _LESION_MASK, subject)
+def simulated_images(
+    root: str | Path, subject: str, level: str = "maps", session: str | None = None
+) -> dict[str, str]:
+    """Every image of a scan, by input name; see :func:`simulated_files`."""
+    return _paths(root, _INPUTS | _OF_LEVEL[level] | _LESION_MASK, subject, session)
 
 
-def simulated_siblings(root: str | Path, subject: str, level: str = "maps") -> dict[str, str]:
+def simulated_siblings(
+    root: str | Path, subject: str, level: str = "maps", session: str | None = None
+) -> dict[str, str]:
     """Files beside the images that an analysis reads too: gradients of dwi, timing of pet; by name."""
-    return _paths(root, _SIBLINGS[level], subject)
+    return _paths(root, _SIBLINGS[level], subject, session)
 
 
-def field_file(root: str | Path, subject: str) -> str:
+def field_file(root: str | Path, subject: str, session: str | None = None) -> str:
     """Truth that is there only if ``simulation.dwi.distortion_hz`` is above 0: the field, in Hz."""
-    return f"{root}/derivatives/truth/{scan_name(subject)}/" + _FIELD.format(scan=scan_name(subject))
+    return _paths(root, {"field": _TRUTH_FOLDER + _FIELD}, subject, session)["field"]
 
 
-def truth_files(root: str | Path, subject: str) -> dict[str, str]:
-    """Ground truth of a participant, by name; that of a control's lesions is empty."""
-    return _paths(f"{root}/derivatives/truth/{scan_name(subject)}", _TRUTH, subject)
+def truth_files(root: str | Path, subject: str, session: str | None = None) -> dict[str, str]:
+    """Ground truth of a scan, by name; that of a control's lesions is empty."""
+    names = {name: _TRUTH_FOLDER + file for name, file in _TRUTH.items()}
+    return _paths(root, names, subject, session)
 
 
-def truth_file(root: str | Path, subject: str, which: str) -> str:
+def truth_file(root: str | Path, subject: str, which: str, session: str | None = None) -> str:
     """One file of the truth: ``poses``, a DVR map of TRUTH_MAPS, a latent, ``tissue``, ``lesions``, ..."""
-    return truth_files(root, subject)[which]
+    return truth_files(root, subject, session)[which]
 
 
 def dataset_files(root: str | Path) -> dict[str, str]:
@@ -226,10 +253,13 @@ def describe_cohort(root: str | Path, people: pd.DataFrame, settings: Mapping[st
     write_table(table[["participant_id", "group", "site"]], files["participants"])
     contents = CONTENTS[settings.get("level", LEVELS[0])]
     counts = {f"n_{name}": int((people.group == group).sum()) for name, group in _COUNTED}
-    text = README.format(**counts, seed=seed, contents=contents)
+    kind = settings.get("follow_up", NO_FOLLOW_UP)["kind"]
+    sessions = "" if simulated_sessions(settings) == (None,) else FOLLOWED_UP.format(kind=kind)
+    text = README.format(**counts, seed=seed, contents=contents, sessions=sessions)
     write_text(files["readme"], text)
     write_text(files["ignore"], "*_MTRmap.*\nderivatives/\n")
 
 
-def _paths(root: str | Path, names: Mapping[str, str], subject: str) -> dict[str, str]:
-    return {name: f"{root}/" + file.format(scan=scan_name(subject)) for name, file in names.items()}
+def _paths(root: str | Path, names: Mapping[str, str], subject: str, session: str | None) -> dict[str, str]:
+    scan = scan_name(subject, session)
+    return {name: f"{root}/" + file.format(folder=folder_of(scan), scan=scan) for name, file in names.items()}

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from myelosketch.io.names import written_beside
+from myelosketch.io.names import session_of, subject_of, written_beside
 from myelosketch.simulation.cohort import (
+    PET_INPUTS,
     dataset_files,
     field_file,
     participant_settings,
     simulated_files,
     simulated_images,
     simulated_people,
+    simulated_sessions,
     simulated_siblings,
     truth_files,
 )
@@ -57,17 +59,26 @@ class SimulatedDataset:
         second = self.section["external"]
         return [second["site"]] if second["n_patients"] + second["n_controls"] else []
 
+    @property
+    def sessions(self) -> tuple[str | None, ...]:
+        """Sessions of every participant; None alone where each has one scan."""
+        return simulated_sessions(self.section)
+
     @cached_property
     def dataset_files(self) -> dict[str, str]:
         """Files that describe the dataset as a whole, by name."""
         return dataset_files(self.folder)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Rows of the cohort table, list of dict."""
-        return [
-            {**person, **simulated_files(self.folder, person["subject"], person["group"], self.level)}
-            for person in self.people.to_dict("records")
-        ]
+        """Rows of the cohort table, list of dict; without PET where ``with_pet`` is off."""
+        kept_back = () if self.section["with_pet"] else PET_INPUTS
+        rows = []
+        for person in self.people.to_dict("records"):
+            for session in self.sessions:
+                files = simulated_files(self.folder, person["subject"], person["group"], self.level, session)
+                named = {name: path for name, path in files.items() if name not in kept_back}
+                rows.append({**person, "session": session, **named})
+        return rows
 
     def settings(self, subject: str) -> dict[str, Any]:
         """Settings at the site of a participant, dict."""
@@ -78,23 +89,31 @@ class SimulatedDataset:
         return self._group[subject]
 
     def outputs(self, subject: str) -> dict[str, str]:
-        """Every image and table of a participant, by name; a wildcard in braces gives patterns."""
+        """Every image and table of a participant, by name; a wildcard in braces gives patterns.
+
+        Names of a second session end in it (``T1w_02``).
+        """
         distorted = self.level == "signals" and self.section["dwi"]["distortion_hz"] > 0
-        return (
-            simulated_images(self.folder, subject, self.level)
-            | simulated_siblings(self.folder, subject, self.level)
-            | truth_files(self.folder, subject)
-            | ({"field": field_file(self.folder, subject)} if distorted else {})
-        )
+        made = {}
+        for session in self.sessions:
+            files = (
+                simulated_images(self.folder, subject, self.level, session)
+                | simulated_siblings(self.folder, subject, self.level, session)
+                | truth_files(self.folder, subject, session)
+                | ({"field": field_file(self.folder, subject, session)} if distorted else {})
+            )
+            first = session == self.sessions[0]
+            made |= {name if first else f"{name}_{session}": path for name, path in files.items()}
+        return made
 
     def beside(self, subject: str) -> list[str]:
         """The JSON sidecars of a participant's images that are no outputs by name."""
         outputs = self.outputs(subject).values()
         return [path for made in outputs for path in written_beside(made) if path not in outputs]
 
-    def truth(self, subject: str) -> dict[str, str]:
-        """Ground truth of a participant, by name."""
-        return truth_files(self.folder, subject)
+    def truth(self, scan: str) -> dict[str, str]:
+        """Ground truth of a scan, by name."""
+        return truth_files(self.folder, subject_of(scan), session_of(scan))
 
     @cached_property
     def _site(self) -> dict[str, str]:

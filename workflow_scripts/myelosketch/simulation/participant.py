@@ -11,7 +11,9 @@ from myelosketch.io.names import GROUPS
 from myelosketch.simulation import measured_maps, scanner
 from myelosketch.simulation.anatomy import FRACTIONS, build_anatomy
 from myelosketch.simulation.diffusion_signal import acquire_dwi
+from myelosketch.simulation.cohort import SESSIONS, simulated_sessions
 from myelosketch.simulation.fields import smooth_field, stream
+from myelosketch.simulation.follow_up import followed_up
 from myelosketch.simulation.latents import add_lesions, healthy_latents
 from myelosketch.simulation.lesions import Lesions, expert_mask, lesion_load, place_lesions
 from myelosketch.simulation.mt_signal import acquire_mt
@@ -28,7 +30,7 @@ __all__ = ["TISSUE_CODES", "simulate_body", "simulate_participant", "simulate_sc
 def simulate_participant(
     root: str | Path, subject: str, group: str, settings: Mapping[str, Any] | None = None, seed: int = 0
 ) -> None:
-    """Simulate one participant and write the images, the ground truth and their sidecars.
+    """Simulate one participant and write the images, the ground truth and their sidecars, of every session.
 
     The files depend on ``seed``, ``subject``, ``group`` and ``settings``, not on the rest of the cohort.
 
@@ -48,9 +50,12 @@ def simulate_participant(
         raise InputError(f"Participant {subject} is of group {group!r}; expected one of {', '.join(GROUPS)}.")
     settings = complete_settings(settings)
     body = simulate_body(subject, group, settings, seed)
-    images = simulate_scans(subject, body, settings, seed)
-    write_images(root, subject, images, settings, seed)
-    write_truth(root, subject, body, images)
+    for session in simulated_sessions(settings):
+        if session == SESSIONS[1]:
+            body = followed_up(body, settings["follow_up"], stream(seed, subject, "follow-up"))
+        images = simulate_scans(subject, body, settings, seed, session)
+        write_images(root, subject, images, settings, seed, session)
+        write_truth(root, subject, body, images, session)
 
 
 def simulate_body(subject: str, group: str, settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -71,9 +76,18 @@ def simulate_body(subject: str, group: str, settings: Mapping[str, Any], seed: i
 
 
 def simulate_scans(
-    subject: str, body: Mapping[str, Any], settings: Mapping[str, Any], seed: int
+    subject: str, body: Mapping[str, Any], settings: Mapping[str, Any], seed: int, session: str | None = None
 ) -> dict[str, Any]:
     """Measure a participant with every modality, each on its own grid and in its own pose.
+
+    The part of DVR that no MRI sees is the participant's. Poses, noise, bias fields, the B1 field, the offset of MTR
+    and the gain of PET are each session's own; those of the first are those of a participant without a second.
+
+    Parameters
+    ----------
+    subject, settings, seed : as in :func:`simulate_participant`
+    body : dict of :func:`simulate_body`, as it is in that session
+    session : one of SESSIONS, or None
 
     Returns
     -------
@@ -86,7 +100,7 @@ def simulate_scans(
     brain = sum(anatomy.fractions[name] for name in FRACTIONS)
 
     def rng(purpose: str) -> np.random.Generator:
-        return stream(seed, subject, purpose)
+        return stream(seed, subject, purpose if session in (None, SESSIONS[0]) else f"{purpose} {session}")
 
     voxels, pose_rng = settings["voxel_size_mm"], rng("poses")
     grids = {
@@ -98,7 +112,7 @@ def simulate_scans(
         **_structural(body, maps, brain, grids["T1w"], settings["mri"], rng),
     }
     pet = settings["pet"]
-    field = smooth_field(brain.shape, anatomy.voxel, pet["unseen_fwhm_mm"], rng("unseen"))
+    field = smooth_field(brain.shape, anatomy.voxel, pet["unseen_fwhm_mm"], stream(seed, subject, "unseen"))
     unseen = pet["unseen_sd"] * field
     gain = measured_maps.pet_gain(pet, rng("PET gain"))
     streams = [rng("PET noise"), rng("PET noise of the second scan")]

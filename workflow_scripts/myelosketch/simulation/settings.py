@@ -14,7 +14,11 @@ LESION_LOADS = {
     "clinical": (8.5, 1.47, 80.0),  # measured in 30 patients (Lesjak 2017: log mean 2.14, log SD 1.47)
 }
 
-CHOICES = {"level": ("maps", "signals"), "lesion_load": tuple(LESION_LOADS)}
+CHOICES = {
+    "level": ("maps", "signals"),
+    "lesion_load": tuple(LESION_LOADS),
+    "follow_up.kind": ("none", "unchanged", "demyelinating", "remyelinating"),
+}
 
 # settings that are, or may be, a list, and what of
 LISTS = {"dwi.b_value": "b-values in s/mm2", "frames": "durations of the PET's frames in s"}
@@ -30,6 +34,7 @@ DEFAULTS = {
     "anatomy": {"warp_sd_mm": 3.0, "brain_scale_sd": 0.025, "ventricle_growth_mm": {"MS": 1.2, "HC": 0.0}},
     "lesion_load": "early",
     "lesion_load_min_ml": 1.0,
+    "follow_up": {"kind": "none", "change": 0.3},
     "mri": {
         "diffusion_noise": 0.05,
         "b1_range": 0.08,
@@ -76,6 +81,7 @@ BOUNDS = {
     "anatomy.brain_scale_sd": (0, 0.05),
     "anatomy.ventricle_growth_mm": (-1, 3),
     "lesion_load_min_ml": (0.1, 10),
+    "follow_up.change": (0, 1),
     "mri": (0, 50),
     "mri.diffusion_noise": (0, 0.3),
     "mri.b1_range": (0, 0.3),
@@ -141,10 +147,10 @@ def _overlay(defaults: Mapping[str, Any], given: Mapping[str, Any], above: str) 
             if not isinstance(value, dict):
                 raise InputError(f"simulation.{name} is {value!r}; expected the keys {', '.join(default)}.")
             result[key] = _overlay(default, value, f"{name}.")
-        elif key in CHOICES:
-            if value not in CHOICES[key]:
-                choices = " or ".join(CHOICES[key])
-                raise InputError(f"simulation.{key} is {value!r}; expected {choices}: correct this key.")
+        elif name in CHOICES:
+            if value not in CHOICES[name]:
+                choices = " or ".join(CHOICES[name])
+                raise InputError(f"simulation.{name} is {value!r}; expected {choices}: correct this key.")
             result[key] = value
         elif name in LISTS and isinstance(value, list):
             if not value:

@@ -48,7 +48,10 @@ def lesion_labels(body: Mapping[str, Any]) -> np.ndarray:
 
 
 def lesion_rows(body: Mapping[str, Any]) -> pd.DataFrame:
-    """Table of lesions with the share of each one's voxels that is demyelinated; without a row for a control."""
+    """Table of lesions with the share of each one's voxels that is demyelinated; without a row for a control.
+
+    In a second session ``changed`` says which lesions were to change (1) and which not (0).
+    """
     lesions = body["lesions"]
     if not lesions:
         return pd.DataFrame(columns=[*LESION_COLUMNS, "demyelinated_share"])
@@ -57,10 +60,17 @@ def lesion_rows(body: Mapping[str, Any]) -> pd.DataFrame:
     lost = demyelinated_voxels(body)[lesions.labels > 0]
     n = len(table) + 1
     share = np.bincount(labels, lost, n)[1:] / np.maximum(np.bincount(labels, minlength=n)[1:], 1)
-    return table.assign(demyelinated_share=share)
+    table = table.assign(demyelinated_share=share)
+    return table.assign(changed=body["changed"].astype(int)) if "changed" in body else table
 
 
-def write_truth(root: str | Path, subject: str, body: Mapping[str, Any], images: Mapping[str, Any]) -> None:
+def write_truth(
+    root: str | Path,
+    subject: str,
+    body: Mapping[str, Any],
+    images: Mapping[str, Any],
+    session: str | None = None,
+) -> None:
     """Write poses, the warp, motion, ideal DVR maps, latents, tissues and lesions; the same files at both levels.
 
     The DVR maps are ideal at both levels: blurred maps of the DVR, the second scan with the noise of
@@ -72,8 +82,9 @@ def write_truth(root: str | Path, subject: str, body: Mapping[str, Any], images:
     subject : str
     body : dict of :func:`simulate_body`
     images : dict of :func:`simulate_scans`
+    session : str, or None where the participant has one scan
     """
-    truth, grids = truth_files(root, subject), images["grids"]
+    truth, grids = truth_files(root, subject, session), images["grids"]
     write_json(truth["poses"], {name: grid.pose for name, grid in grids.items()})
     sidecar = {
         "Units": "mm",
@@ -92,7 +103,7 @@ def write_truth(root: str | Path, subject: str, body: Mapping[str, Any], images:
     )
     if series.get("field") is not None:
         sidecar = {"Units": "Hz", "Description": "off-resonance at the true places"}
-        save_volume(field_file(root, subject), series["field"], grids["dwi"].affine, sidecar=sidecar)
+        save_volume(field_file(root, subject, session), series["field"], grids["dwi"].affine, sidecar=sidecar)
     for name in TRUTH_MAPS:
         sidecar = {"Units": "1", "Description": f"DVR of [11C]PIB, {TRUTH_OF_DVR[name]}"}
         save_volume(truth[name], images[name], grids["pet"].affine, sidecar=sidecar)

@@ -23,9 +23,14 @@ _UNITS = UNITS | {"pet": "kBq/mL", "reference_mask": "1", "lesion_mask": "1"}
 
 
 def write_images(
-    root: str | Path, subject: str, images: Mapping[str, Any], settings: Mapping[str, Any], seed: int
+    root: str | Path,
+    subject: str,
+    images: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    seed: int,
+    session: str | None = None,
 ) -> None:
-    """Write a participant's images.
+    """Write the images of a scan.
 
     Parameters
     ----------
@@ -34,10 +39,11 @@ def write_images(
     images : dict of :func:`simulate_scans`
     settings : completed settings of the simulation
     seed : int
+    session : str, or None where the participant has one scan
     """
     level = settings["level"]
-    siblings = simulated_siblings(root, subject, level)
-    for name, path in simulated_images(root, subject, level).items():
+    siblings = simulated_siblings(root, subject, level, session)
+    for name, path in simulated_images(root, subject, level, session).items():
         affine = images["grids"][_GRID.get(name, "dwi")].affine
         fields, parameters = _description(name, images, settings)
         sidecar = provenance(

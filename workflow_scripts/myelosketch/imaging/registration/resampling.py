@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ants
 import numpy as np
@@ -63,7 +64,12 @@ def anti_alias(data: np.ndarray, voxel_size: np.ndarray, target_voxel_size: np.n
 
 
 def resample_map(
-    volume: Volume, target: Volume, transforms: Sequence[str | Path], *, fwhm_mm: float = 0.0
+    volume: Volume,
+    target: Volume,
+    transforms: Sequence[str | Path],
+    *,
+    inverted: Sequence[bool] | None = None,
+    fwhm_mm: float = 0.0,
 ) -> Volume:
     """A quantitative map on another grid; voxels outside its support are 0 and do not dilute its edge.
 
@@ -75,6 +81,7 @@ def resample_map(
     volume : Volume, 0 outside the head
     target : Volume that gives the grid
     transforms : list of paths (``.mat``, ``.txt`` or a warp), in the order of ``ants.apply_transforms``
+    inverted : list of bool, optional, which transforms to invert
     fwhm_mm : resolution that the map shall have, such as the PET's; 0, or less than a target voxel: the voxel's
 
     Returns
@@ -82,8 +89,9 @@ def resample_map(
     Volume on the grid of ``target``, float32
     """
     support = (volume.data != 0).astype(np.float32)
-    weight = resample_fraction(Volume(support, volume.affine), target, transforms, fwhm_mm=fwhm_mm).data
-    values = resample_fraction(volume, target, transforms, fwhm_mm=fwhm_mm).data
+    how: dict[str, Any] = {"inverted": inverted, "fwhm_mm": fwhm_mm}
+    weight = resample_fraction(Volume(support, volume.affine), target, transforms, **how).data
+    values = resample_fraction(volume, target, transforms, **how).data
     inside = weight >= 0.5
     data = np.divide(values, weight, out=np.zeros_like(values), where=inside)
     return Volume(data, target.affine)
@@ -101,8 +109,7 @@ def resample_fraction(
 
     Parameters
     ----------
-    volume, target, transforms, fwhm_mm : see ``resample_map``
-    inverted : list of bool, optional, which transforms to invert
+    volume, target, transforms, inverted, fwhm_mm : see ``resample_map``
 
     Returns
     -------
