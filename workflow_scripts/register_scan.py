@@ -6,11 +6,15 @@ with job(snakemake):
     from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
     from myelosketch.imaging.registration.quality import check_registration
     from myelosketch.imaging.registration.to_petref import register_scan
+    from myelosketch.io.provenance import read_json
 
     files, made = dict(snakemake.input.items()), dict(snakemake.output.items())
     images, anatomy, moved = RawImages.of(files), Anatomy.of(files), OnPetGrid.of(made)
     settings = {key: snakemake.params[key] for key in ("registration", "units", "seed")}
-    register_scan(images, anatomy, moved, **settings)
+    # a scan without PET lies on a grid of the model's voxels
+    model = files.get("model")
+    voxel_mm = read_json(model)["voxel_mm"] if model else None
+    register_scan(images, anatomy, moved, voxel_mm=voxel_mm, **settings)
     check_registration(
         images,
         anatomy,
