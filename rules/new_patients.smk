@@ -210,6 +210,7 @@ rule write_predictions_page:
     input:
         numbers=[NUMBERS.format(folder=names.folder_of(scan), scan=scan) for scan in COHORT.scans],
         pages=[f"{RESULTS}/patients/{scan}.html" for scan in COHORT.scans],
+        table=PREDICTIONS,
         scores=[path for path in EXTERNAL_TABLES if Path(path).stem in ("summary", "coverage")],
         templates=templates("macros", "predictions"),
     output:
@@ -226,7 +227,6 @@ rule write_predictions_page:
         runtime=10,
     params:
         scans=COHORT.scans,
-        excluded=COHORT.excluded.to_dict("records"),
         method=METHOD,
         k=config["evaluation"]["k"],
         library=library("reporting.pages.predictions"),
@@ -259,7 +259,7 @@ rule take_reference:
 
 
 onerror:
-    # scans that failed have no numbers; the table says why, and is written again once they have
+    # scans that failed have no numbers: the table says why, and is written again once they have
     write_failures(
         PREDICTIONS,
         folder=RESULTS,

@@ -3,15 +3,15 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.reporting.pages.predictions import write_predictions_page
+    from myelosketch.reporting.pages.predictions import without_prediction, write_predictions_page
 
-    params = snakemake.params
+    files, params = snakemake.input, snakemake.params
     write_predictions_page(
         snakemake.output[0],
-        snakemake.input.numbers,
-        pages=dict(zip(params.scans, snakemake.input.pages, strict=True)),
-        failed=params.excluded,
-        scores=snakemake.input.scores,
+        files.numbers,
+        pages=dict(zip(params.scans, files.pages, strict=True)),
+        failed=without_prediction(files.table),
+        scores=files.scores,
         method=params.method,
         k=params.k,
     )

@@ -102,14 +102,18 @@ def model(**changes):
     ]
     return {
         "sha256": "0123456789abcdef" * 4, "method": "refiner", "simulated": False, "n_patients": 18, "n_controls": 10,
-        "voxel_mm": [2.0, 2.0, 2.0], "scores": scores,
+        "voxel_mm": [2.0, 2.0, 2.0], "scores": scores, "software": {"myelosketch": "0.1.0"}, "commit": "c0ffee" * 6,
     } | changes  # fmt: skip
 
 
 def withheld(numbers):
     """The same scan, of which no number is given."""
     return numbers | {
-        "verdict": "withheld", "pct_demyelinated": None, "regions": None, "lesions": None,
+        "verdict": "withheld", "pct_demyelinated": None, "lesions": [],
+        "regions": {
+            name: {"volume_ml": found["volume_ml"], "mean_dvr": None}
+            for name, found in numbers["regions"].items()
+        },
         "reasons": [f"MTR is 10 times that of the training scans; if this is right, accept it by {ACCEPT}"],
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 from new_scan import (
     ACCEPT,
@@ -22,6 +23,7 @@ from new_scan import (
 
 from myelosketch.errors import GeometryError
 from myelosketch.io.provenance import write_json
+from myelosketch.io.tables import write_table
 from myelosketch.io.volumes import save_volume
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.pages import new_patient as page_module
@@ -35,7 +37,7 @@ from myelosketch.reporting.pages.new_patient_slices import (
     scales,
     slice_place,
 )
-from myelosketch.reporting.pages.predictions import write_predictions_page
+from myelosketch.reporting.pages.predictions import without_prediction, write_predictions_page
 from myelosketch.reporting.tables import new_patient as tables
 from myelosketch.reporting.tables.text import HtmlTable
 
@@ -232,6 +234,23 @@ def test_without_lesions_white_matter_is_given_and_lesions_are_not(pages, name, 
     assert "Go to" not in pages[name]
 
 
+def test_small_facts(pages):
+    maps, _ = state("ok")
+    load = (maps["regions"] == 3).sum() * 64 / 1000
+    assert "<dt>Lesions listed</dt><dd>3</dd>" in pages["ok"]
+    assert f"<dt>Lesion load</dt><dd>{load:.1f} mL</dd>" in pages["withheld"]
+    assert "<dt>Lesions</dt><dd>n/a: no lesion mask</dd>" in pages["no mask"]
+    assert "<dt>Lesions from</dt><dd>found on the FLAIR</dd>" in pages["flair"]
+
+
+def test_a_withheld_scan_without_a_mask_says_both(tmp_path):
+    maps = head(())
+    page = made(tmp_path, withheld(without_mask(maps) | {"regions": {}}), maps=maps)
+    assert cards_of(page)["Mean DVR of the lesions"] == "n/a: withheld"
+    assert "<dt>Lesions</dt><dd>n/a: no lesion mask</dd>" in page
+    assert "(none to draw: no lesion mask)" in page
+
+
 def test_nothing_found_on_a_flair_is_said(tmp_path):
     maps = head(())
     page = made(tmp_path, numbers_of(maps, lesion_source="flair"), maps=maps)
@@ -260,11 +279,15 @@ def test_lesions_are_listed_from_the_largest_and_lead_to_their_slice(pages):
     assert [row[0] for row in table.rows] == ["1", "2", "3"]
     volumes = [5 * 5 * 3 * 64, 3 * 3 * 2 * 64, 2 * 2 * 64]
     assert [row[2] for row in table.rows] == [str(volume) for volume in volumes]
-    large, small = ">= 1000 mm\u00b3", "100\u2013300 mm\u00b3"
+    large, small = "\u2265 1000 mm\u00b3", "100\u2013300 mm\u00b3"
     assert [row[1] for row in table.rows] == [large, large, small]
     mean = maps["predicted"][LESIONS[0]].mean()
     assert table.rows[0][3] == f"{mean:.2f} ({mean - 0.09:.2f} to {mean + 0.09:.2f})"
     assert table.note.startswith("Level of the intervals: 90 %, for one lesion each")
+    assert "Of some intervals" not in table.note
+    numbers["lesions"][0]["note"] = numbers["lesions"][1]["note"] = "lesions of all sizes together"
+    note = tables.lesion_table(numbers, {}).note
+    assert note.endswith(" Of some intervals: lesions of all sizes together.")
     assert re.search(r'<th scope="row"><a href="#slice-\d+">1</a></th>', pages["ok"])
 
 
@@ -324,6 +347,7 @@ def test_scores_are_those_of_the_threshold_in_force():
 
 def test_the_model_is_named(pages):
     assert f"<dd>{'0123456789abcdef' * 4}</dd>" in pages["ok"]
+    assert "<dt>Trained by</dt><dd>myelosketch 0.1.0, commit c0ffeec0ffee</dd>" in pages["ok"]
     assert "<dd>18 patients and 10 controls, measured</dd>" in pages["ok"]
     assert "<dd>18 patients and 10 controls, simulated</dd>" in pages["simulated"]
     assert "on 18 simulated patients and 10 simulated controls" in text_of(pages["simulated"])
@@ -549,8 +573,8 @@ def test_the_overview_has_a_row_per_scan(tmp_path):
     assert f"sub-02 MS withheld {bad['reasons'][0]} n/a: withheld n/a: withheld n/a: withheld" in words
     assert "sub-03 n/a ok n/a: no lesion mask n/a: no lesion mask 1.2" in words
     assert "sub-04 sub-04: no T1w &amp; no MTR." in words
-    assert re.findall(r"<dt>(\w+)</dt><dd>(\d)</dd>", page) == [
-        ("Ok", "2"), ("Unusual", "0"), ("Withheld", "1"), ("Failed", "1"),
+    assert re.findall(r"<dt>([\w ]+)</dt><dd>(\d)</dd>", page) == [
+        ("Ok", "2"), ("Unusual", "0"), ("Withheld", "1"), ("Without prediction", "1"),
     ]  # fmt: skip
     assert "In brackets: intervals, level 90 %." in page
     assert "White matter of a scan without a lesion mask includes its lesions." in page
@@ -561,10 +585,24 @@ def test_the_overview_has_a_row_per_scan(tmp_path):
 def test_the_overview_of_a_simulated_model_says_so(tmp_path):
     page = overview(tmp_path, [numbers_of(head(), model=model(simulated=True))])
     assert SIMULATED in page
-    assert "Scans that failed" not in page
+    assert "Scans without a prediction" not in page
+
+
+def test_who_has_no_prediction_stands_in_the_table_of_predictions(tmp_path):
+    rows = [
+        ["sub-01", "withheld", "MTR is unlike."],
+        ["sub-02", "failed", "no brain."],
+        ["sub-03", "left_out", "no MTR in the table"],
+    ]
+    write_table(pd.DataFrame(rows, columns=["scan", "verdict", "reasons"]), tmp_path / "predictions.tsv")
+    found = without_prediction(tmp_path / "predictions.tsv")
+    assert found == [
+        {"scan": "sub-02", "reason": "no brain."},
+        {"scan": "sub-03", "reason": "no MTR in the table"},
+    ]
 
 
 def test_an_overview_where_everything_failed(tmp_path):
     page = overview(tmp_path, [], [{"scan": "sub-01", "reason": "no T1w."}])
     assert "No scan has a prediction." in page
-    assert "Scans that failed" in page
+    assert "Scans without a prediction" in page

@@ -103,7 +103,7 @@ def page_content(numbers: Mapping[str, Any], *, method: str) -> dict[str, Any]:
         "banners": list(banners(numbers)),
         "verdict": numbers["verdict"],
         "verdict_words": VERDICTS[numbers["verdict"]],
-        "reasons": [with_settings(reason) for reason in numbers["reasons"]],
+        "reasons": [with_settings(reason) for reason in numbers["reasons"] if reason],
         "cards": cards(numbers),
         "axis": axis(numbers),
         "axis_colours": (style.METHOD_COLOUR, style.NOTED_COLOUR),
@@ -117,7 +117,8 @@ def page_content(numbers: Mapping[str, Any], *, method: str) -> dict[str, Any]:
         "method_name": method_name(method),
         "model": model,
         "model_facts": model_facts(numbers),
-        "absence": tables.absence(numbers),
+        "made_by": made_by(myelosketch.__version__),
+        "no_lesions": tables.no_lesions(numbers),
         "withheld": numbers["verdict"] == WITHHELD,
     }
 
@@ -196,11 +197,15 @@ def threshold_words(healthy: Mapping[str, Any]) -> str:
 
 def facts(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Small facts about the scan, as (name, text)."""
-    withheld, absence = numbers["verdict"] == WITHHELD, tables.absence(numbers)
-    load = f"{words(numbers['n_lesions'])}, {number(numbers['lesion_volume_ml'], 1)} mL"
-    found = [("Lesions", absence if absence and not withheld else load)]
-    if numbers["lesion_source"] != "none":
-        found.append(("Lesions from", tables.SOURCES[numbers["lesion_source"]]))
+    absence = tables.no_lesions(numbers)
+    if absence:
+        found = [("Lesions", absence)]
+    else:
+        found = [
+            ("Lesions listed", words(numbers["n_lesions"])),
+            ("Lesion load", f"{number(numbers['lesion_volume_ml'], 1)} mL"),
+            ("Lesions from", tables.SOURCES[numbers["lesion_source"]]),
+        ]
     white = (numbers["regions"] or {}).get("white_matter")
     if white:
         found.append((tables.white_matter_name(numbers), f"{number(white['volume_ml'], 0)} mL"))
@@ -217,9 +222,15 @@ def model_facts(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Trained on", f"{trained}, {'simulated' if model['simulated'] else 'measured'}"),
         ("Voxel of the model", tables.voxel_words(model["voxel_mm"])),
         ("SHA-256 of the model", model["sha256"]),
-        ("Predicted by", f"myelosketch {myelosketch.__version__}"),
+        ("Trained by", made_by(model["software"]["myelosketch"], model["commit"])),
+        ("Predicted by", made_by(myelosketch.__version__)),
         ("Maps brought to the model's scanner", numbers["harmonised"] or "no"),
     ]
+
+
+def made_by(version: str, commit: str | None = None) -> str:
+    """This program by its version, and by its commit where that is known."""
+    return f"myelosketch {version}" + (f", commit {commit[:12]}" if commit else "")
 
 
 def with_settings(text: str) -> Markup:

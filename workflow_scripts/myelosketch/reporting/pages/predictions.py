@@ -9,6 +9,7 @@ from typing import Any
 
 from myelosketch.io.provenance import read_json, write_text
 from myelosketch.io.run_files import RunFiles
+from myelosketch.io.tables import read_table
 from myelosketch.reporting.pages.new_patient import RESEARCH_USE, SIMULATED_MODEL
 from myelosketch.reporting.pages.rendering import render
 from myelosketch.reporting.tables.coverage import coverage_table
@@ -26,6 +27,7 @@ from myelosketch.reporting.tables.new_patient import (
 from myelosketch.reporting.tables.text import HtmlTable, words
 
 TEMPLATE = "predictions.html.j2"
+NO_PREDICTION = ("failed", "left_out")  # verdicts in predictions.tsv
 HEADER = [
     "Scan", "Group", "Verdict", "Reasons", "Demyelinated share of the lesions", "Mean DVR of the lesions",
     "Mean DVR of white matter",
@@ -60,7 +62,7 @@ def write_predictions_page(
     simulated = any(scan["model"]["simulated"] for scan in scans)
     content = {
         "banners": [RESEARCH_USE, *([SIMULATED_MODEL] if simulated else [])],
-        "counts": counts | {"failed": len(failed)},
+        "counts": counts | {"without prediction": len(failed)},
         "scans": scan_table(scans, links),
         "failed": failed_table(failed),
         "scores": score_tables(scores, method, k),
@@ -101,7 +103,14 @@ def scan_table(scans: Sequence[Mapping[str, Any]], links: Mapping[str, str]) -> 
     return filled(HtmlTable("Scans", HEADER, rows, note, text_columns=len(HEADER), links=dict(links)))
 
 
+def without_prediction(table: str | Path) -> list[dict[str, str]]:
+    """Scans of predictions.tsv that have no prediction: dicts of ``scan`` and ``reason``."""
+    rows = read_table(table)
+    rows = rows[rows.verdict.isin(NO_PREDICTION)]
+    return rows.rename(columns={"reasons": "reason"})[["scan", "reason"]].to_dict("records")
+
+
 def failed_table(failed: Sequence[Mapping[str, Any]]) -> HtmlTable | None:
-    """Scans without a prediction and their sentence; None where every scan has one."""
+    """Scans without a prediction and why; None where every scan has one."""
     rows = [[words(row["scan"]), words(row["reason"])] for row in failed]
-    return HtmlTable("Scans that failed", ["Scan", "Reason"], rows, text_columns=2) if rows else None
+    return HtmlTable("Scans without a prediction", ["Scan", "Reason"], rows, text_columns=2) if rows else None

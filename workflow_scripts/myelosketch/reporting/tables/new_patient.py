@@ -11,7 +11,7 @@ from myelosketch.imaging.registration.verdicts import NUMBERS
 from myelosketch.reporting.display import method_name, metric_name
 from myelosketch.reporting.tables.cohort import MEASURES
 from myelosketch.reporting.tables.methods import LONG, digits_of
-from myelosketch.reporting.tables.text import HtmlTable, interval, number, remark, words
+from myelosketch.reporting.tables.text import HtmlTable, interval, number, remark
 
 OK, UNUSUAL, WITHHELD = "ok", "unusual", "withheld"
 BASELINE = "template"
@@ -37,7 +37,7 @@ FEATURES = {
     "voxel_mm": "voxel (mm)",
 }
 SOURCES = {"mask": "mask", "flair": "found on the FLAIR", "none": "no lesion mask"}
-NUMBER_WORDS = {name: words for name, (words, _, _) in MEASURES.items()} | {
+NUMBER_WORDS = {name: text for name, (text, _, _) in MEASURES.items()} | {
     "border_contrast": "Contrast of the white\u2013grey border (SD)",
     "repeat_max_mm": "Largest distance between starts (mm)",
 }
@@ -60,8 +60,8 @@ class Value(NamedTuple):
         return f"{self.value} ({self.bounds})" if self.bounds else self.value
 
 
-def absence(numbers: Mapping[str, Any]) -> str:
-    """Why a scan has no numbers of lesions, as "n/a" and the reason; blank where it has them.
+def no_lesions(numbers: Mapping[str, Any]) -> str:
+    """Why a scan has no lesion, as "n/a" and the reason; blank where it has one.
 
     Parameters
     ----------
@@ -71,14 +71,17 @@ def absence(numbers: Mapping[str, Any]) -> str:
     -------
     str
     """
-    if numbers["verdict"] == WITHHELD:
-        return "n/a: withheld"
     if numbers["lesion_source"] == "none":
         return "n/a: no lesion mask"
     if not numbers["n_lesion_voxels"]:
         found = "found on the FLAIR" if numbers["lesion_source"] == "flair" else "in the lesion mask"
         return f"n/a: no lesion {found}"
     return ""
+
+
+def absence(numbers: Mapping[str, Any]) -> str:
+    """Why no number of lesions is shown, as "n/a" and the reason; blank where there are such numbers."""
+    return "n/a: withheld" if numbers["verdict"] == WITHHELD else no_lesions(numbers)
 
 
 def demyelinated(numbers: Mapping[str, Any]) -> Value:
@@ -140,7 +143,7 @@ def lesion_table(numbers: Mapping[str, Any], links: Mapping[str, str]) -> HtmlTa
     cells = [
         [
             number(row["lesion"], 0),
-            words(row["size"]).replace("mm3", "mm\u00b3").replace("-", "\u2013"),
+            size_words(row["size"]),
             number(row["volume_mm3"], 0),
             interval(row["mean_dvr"], row["low"], row["high"]),
             number(row["pct_demyelinated"], 0),
@@ -152,7 +155,16 @@ def lesion_table(numbers: Mapping[str, Any], links: Mapping[str, str]) -> HtmlTa
         f"Level of the intervals: {' or '.join(levels)}, for one lesion each; all of them hold at once less often. "
         "Lesions are numbered from the largest; small ones that are not listed count in the numbers above."
     )
+    remarks = [text for text in dict.fromkeys(remark(row.get("note")) for row in rows) if text]
+    note += f" Of some intervals: {'; '.join(remarks)}." if remarks else ""
     return HtmlTable(title, header, cells, note, folded=len(rows) > LONG, text_columns=2, links=dict(links))
+
+
+def size_words(size: str) -> str:
+    """A size class as a reader expects it: ``300-1000 mm3`` is "300–1000 mm³"."""
+    for plain, sign in ((">=", "\u2265"), ("-", "\u2013"), ("mm3", "mm\u00b3")):
+        size = size.replace(plain, sign)
+    return size
 
 
 def quality_tables(numbers: Mapping[str, Any]) -> list[HtmlTable]:
