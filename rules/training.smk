@@ -79,9 +79,7 @@ rule fit_ridge:
         inputs=config["training"]["inputs"],
         harmonise=config["training"]["harmonise"],
         controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
-        sites=lambda wildcards: COHORT.train_sites(
-            wildcards.fold, config["training"]["harmonise"]
-        ),
+        sites=lambda wildcards: COHORT.train_sites(wildcards.fold, config["training"]["harmonise"]),
         library=library("learning.ridge", "learning.packs"),
     script:
         "../workflow_scripts/fit_ridge.py"
@@ -114,9 +112,7 @@ rule train_network:
     params:
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
         controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
-        sites=lambda wildcards: COHORT.train_sites(
-            wildcards.fold, config["training"]["harmonise"]
-        ),
+        sites=lambda wildcards: COHORT.train_sites(wildcards.fold, config["training"]["harmonise"]),
         settings=lambda wildcards: network_settings(config["training"], wildcards.method),
         seed=config["seed"],
         library=library("learning.training", "learning.packs"),
