@@ -3,9 +3,8 @@
     python tests/benchmarks/out_of_range.py results [--out table.tsv]
 
 Every scan of the cross-validation is judged by the range of all others (by participant): as it is, and after each of
-the deliberate mistakes of MISTAKES. Those of HARMONISED are made in every scan of a site whose maps are then
-harmonised by its controls, which hides a wrong level. Scans of an external site are judged by the range of all
-internal ones.
+the mistakes of MISTAKES. Those of HARMONISED are made in every scan of a site whose maps are then harmonised by its
+controls, which hides a wrong level. Scans of an external site are judged by the range of all internal ones.
 Prints, per kind, how many scans are unusual and out of range, how many are called by the name of the mistake, the
 features that are out of range in most scans, and one sentence.
 """

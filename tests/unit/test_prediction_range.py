@@ -262,7 +262,7 @@ def test_voxels_of_another_size(training):
         "RD has voxels of 3.17 mm",
         "petref, the grid of the PET, has voxels of 1.2 mm",
     ]
-    assert found[0].endswith("the image is coarser than those; so do AD.")
+    assert found[0].endswith("the image is coarser than those; so does AD.")
     assert found[1].endswith("the image is finer than those, or was interpolated.")
 
 
