@@ -20,6 +20,7 @@ include: "rules/regions.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/evaluation.smk"
+include: "rules/change.smk"
 include: "rules/figures.smk"
 include: "rules/reporting.smk"
 
@@ -34,6 +35,7 @@ localrules:
     training,
     predictions,
     evaluation,
+    change,
     figures,
 
 
@@ -43,6 +45,7 @@ rule all:
     input:
         COHORT_TABLES,
         EVALUATION,
+        CHANGE,
         expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),
         REPORT,
 
@@ -96,6 +99,12 @@ rule evaluation:
         EVALUATION,
         REGION_VOLUMES,
         REGISTRATION_ERROR,
+
+
+rule change:
+    """Change between sessions: change.tsv and change_lesions.tsv, where participants have several."""
+    input:
+        CHANGE,
 
 
 rule figures:

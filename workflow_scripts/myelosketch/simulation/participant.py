@@ -10,8 +10,8 @@ from myelosketch.errors import InputError
 from myelosketch.io.names import GROUPS
 from myelosketch.simulation import measured_maps, scanner
 from myelosketch.simulation.anatomy import FRACTIONS, build_anatomy
-from myelosketch.simulation.diffusion_signal import acquire_dwi
 from myelosketch.simulation.cohort import SESSIONS, simulated_sessions
+from myelosketch.simulation.diffusion_signal import acquire_dwi
 from myelosketch.simulation.fields import smooth_field, stream
 from myelosketch.simulation.follow_up import followed_up
 from myelosketch.simulation.latents import add_lesions, healthy_latents
