@@ -18,6 +18,7 @@ include: "rules/maps.smk"
 include: "rules/registration.smk"
 include: "rules/regions.smk"
 include: "rules/evaluation.smk"
+include: "rules/change.smk"
 include: "rules/new_patients.smk" if PREDICTS else "rules/cross_validation.smk"
 
 
@@ -28,6 +29,7 @@ localrules:
     cohort_table,
     registration,
     regions,
+    change,
 
 
 rule all:
@@ -66,3 +68,9 @@ rule regions:
     """Lesion, normal-appearing white matter and other, on each PET grid."""
     input:
         all_of(COHORT.scans, "regions"),
+
+
+rule change:
+    """Change between sessions: change.tsv and change_lesions.tsv, where participants have several."""
+    input:
+        CHANGE,

@@ -13,6 +13,7 @@ include: "reporting.smk"
 EVERYTHING = [
     *COHORT_TABLES,
     *EVALUATION,
+    *CHANGE,
     *expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),
     *REPORT,
 ]

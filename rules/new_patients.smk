@@ -26,6 +26,8 @@ NEW_PATIENTS = [
     ],
     # where there is a PET too, the prediction is scored
     *EXTERNAL_TABLES,
+    # where a participant has several sessions
+    *CHANGE,
 ]
 EVERYTHING = [*COHORT_TABLES, *QUALITY[:2], *NEW_PATIENTS]
 

@@ -103,6 +103,14 @@ class Cohort:
         """Scans whose lesions are drawn, or have to be found, on their FLAIR."""
         return {scan for scan, row in self.rows.items() if needs_flair(row)}
 
+    @cached_property
+    def followed_up(self) -> dict[str, list[str]]:
+        """Scans of each participant with two sessions or more, in the order of the cohort's table, by participant."""
+        sessions: dict[str, list[str]] = {}
+        for scan in self.scans:
+            sessions.setdefault(names.subject_of(scan), []).append(scan)
+        return {subject: scans for subject, scans in sessions.items() if len(scans) > 1}
+
     def held_out(self, fold: int | str) -> list[str]:
         """Scans that a fold holds out."""
         return [scan for scan in self.scans if self.fold[scan] == int(fold)]

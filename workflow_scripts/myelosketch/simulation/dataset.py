@@ -94,7 +94,7 @@ class SimulatedDataset:
         Names of a second session end in it (``T1w_02``).
         """
         distorted = self.level == "signals" and self.section["dwi"]["distortion_hz"] > 0
-        made = {}
+        made: dict[str, str] = {}
         for session in self.sessions:
             files = (
                 simulated_images(self.folder, subject, self.level, session)

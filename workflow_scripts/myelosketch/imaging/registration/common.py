@@ -1,7 +1,7 @@
 """One space for all sessions of a participant, at the mean of their poses, so that none is favoured (ours).
 
-Registering every session to the first would blur all others by an interpolation that the first is spared, and a change
-would follow from that. Here every session is moved, by about the same way.
+Registering every session to the first would blur all others by an interpolation that the first is spared, and a
+change would follow from that. Here every session is moved, by about the same way.
 """
 
 import itertools

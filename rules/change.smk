@@ -1,0 +1,161 @@
+"""Floor 5: change between the sessions of a participant, on one grid that favours none of them."""
+
+CHANGE_OF = f"{RESULTS}/change/sub-{{subject}}.json"
+CHANGE_TABLES = {"changes": f"{RESULTS}/change.tsv", "lesions": f"{RESULTS}/change_lesions.tsv"}
+# part of a run whose participants have several sessions
+CHANGE = [*CHANGE_TABLES.values()] if COHORT.followed_up else []
+COMMON = derivative("common", "sub-{subject}")
+CHANGE_SETTINGS = ("k", "alpha", "min_lesion_mm3", "lesion_sizes_mm3")
+
+
+def sessions_input(*keys):
+    """Input function: derivatives of every session of a participant, by key one path per session."""
+    return lambda wildcards: of_scans(COHORT.followed_up[wildcards.subject], *keys)
+
+
+def aligned_input(wildcards):
+    """Input function: what the common space of a participant's sessions is found from."""
+    files = of_scans(COHORT.followed_up[wildcards.subject], "t1w", "brain", "regions")
+    return {"t1w": files["t1w"], "brain": files["brain"], "petref": files["regions"]}
+
+
+def common_input(wildcards):
+    """Input function: the image on the common grid of the participant of a scan, and its sidecar."""
+    path = derivative("common", names.scan_name(names.subject_of(wildcards.scan)))
+    return {"common": path, "sidecar": names.written_beside(path)}
+
+
+def sessions_with_pet(wildcards):
+    """Input function: sessions of a participant that come with their PET."""
+    followed = ((scan, COHORT.rows[scan]) for scan in COHORT.followed_up[wildcards.subject])
+    return [scan for scan, row in followed if row["DVR"] or row["pet"]]
+
+
+def changed_maps_input(wildcards):
+    """Input function: DVR of every session, predicted, measured where it was, and the truth of a simulated one."""
+    scans = COHORT.followed_up[wildcards.subject]
+    truth = [DATASET.truth(scan) for scan in scans] if IS_SIMULATED else []
+    return {
+        "predicted": [derivative("predicted", scan, method=SHOWN_METHOD) for scan in scans],
+        "measured": [derivative("dvr", scan) for scan in sessions_with_pet(wildcards)],
+        "visible": [known["visible"] for known in truth],
+        "poses": [known["poses"] for known in truth],
+    }
+
+
+def change_threshold_input(wildcards):
+    """Input function: healthy white matter as the fold that holds a participant out knows it."""
+    return REFERENCE["threshold"].format(fold=COHORT.fold[COHORT.followed_up[wildcards.subject][0]])
+
+
+rule align_sessions:
+    """The common space of a participant's sessions, at the mean of their poses, and the mean of their T1w in it."""
+    input:
+        unpack(aligned_input),
+    output:
+        common=COMMON,
+        written_beside=beside([COMMON]),
+    log:
+        "<results>/logs/align_sessions/{subject}.log",
+    benchmark:
+        "<results>/benchmarks/align_sessions/{subject}.tsv"
+    wildcard_constraints:
+        subject=only(COHORT.followed_up),
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scans=lambda wildcards: COHORT.followed_up[wildcards.subject],
+        registration={
+            key: config["registration"][key]
+            for key in ("metric", "sampling", "finest_mm", "starts")
+        },
+        seed=config["seed"],
+        library=library("imaging.registration.common"),
+    script:
+        "../workflow_scripts/align_sessions.py"
+
+
+rule place_session:
+    """The transform from the T1w image of a session to the common space."""
+    input:
+        unpack(common_input),
+        t1w=derivative("t1w"),
+    output:
+        xfm_t1w_to_common=derivative("xfm_t1w_to_common"),
+        written_beside=beside([derivative("xfm_t1w_to_common")]),
+    log:
+        "<results>/logs/place_session/{folder}/{scan}.log",
+    benchmark:
+        "<results>/benchmarks/place_session/{folder}/{scan}.tsv"
+    wildcard_constraints:
+        scan=only(scan for scans in COHORT.followed_up.values() for scan in scans),
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        library=library("imaging.registration.common"),
+    script:
+        "../workflow_scripts/place_session.py"
+
+
+rule measure_change:
+    """Change of DVR and of demyelinated voxels from each session of a participant to the next, with its limits."""
+    input:
+        unpack(sessions_input("xfm_t1w_to_common", "xfm_t1w_to_petref", "lesion", "regions")),
+        unpack(changed_maps_input),
+        common=COMMON,
+        threshold=change_threshold_input,
+        checks=lambda wildcards: checks_of(COHORT.followed_up[wildcards.subject], "json"),
+    output:
+        CHANGE_OF,
+    log:
+        "<results>/logs/measure_change/{subject}.log",
+    benchmark:
+        "<results>/benchmarks/measure_change/{subject}.tsv"
+    wildcard_constraints:
+        subject=only(COHORT.followed_up),
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scans=lambda wildcards: COHORT.followed_up[wildcards.subject],
+        group=lambda wildcards: COHORT.group[COHORT.followed_up[wildcards.subject][0]],
+        method=SHOWN_METHOD,
+        with_pet=sessions_with_pet,
+        settings={key: config["evaluation"][key] for key in CHANGE_SETTINGS}
+        | {"threshold": config["regions"]["threshold"], "seed": config["seed"]},
+        library=library("prediction.follow_up", "imaging.registration.verdicts"),
+    script:
+        "../workflow_scripts/measure_change.py"
+
+
+rule gather_change:
+    """One row per participant, pair of sessions and kind of DVR; and one per lesion."""
+    input:
+        expand(CHANGE_OF, subject=COHORT.followed_up),
+    output:
+        **CHANGE_TABLES,
+    log:
+        "<results>/logs/gather_change.log",
+    benchmark:
+        "<results>/benchmarks/gather_change.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        library=library("prediction.follow_up"),
+    script:
+        "../workflow_scripts/gather_change.py"

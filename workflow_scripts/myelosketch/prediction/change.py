@@ -1,0 +1,272 @@
+"""Change between two sessions of a participant on one grid: per lesion, over all lesions, and of demyelinated voxels.
+
+Nothing is claimed that the participant's own white matter shows by chance (``scan_rescan``). What all white matter
+changes by is taken for an offset between the sessions, stated and taken off.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage, stats
+
+from myelosketch.errors import InputError
+from myelosketch.evaluation.lesions import label_lesions, size_class
+from myelosketch.prediction.scan_rescan import place_lesions, placed_values, spread_by_steepness
+
+FEWEST_WHITE_VOXELS = 500
+SMALLEST_SPREAD = 1e-6  # DVR; two equal maps have none
+# numbers of a pair of sessions that need lesions; indices and shares in percent of the lesion voxels
+OF_LESIONS = (
+    *("mean_dvr_before", "mean_dvr_after", "change", "limit", "claimed", "n_lesions_claimed"),
+    *("pct_demyelinated_before", "pct_demyelinated_after", "index_demyelination", "index_remyelination"),
+    *("limit_index", "claimed_demyelination", "claimed_remyelination"),
+)
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """Lesions of a participant on the common grid.
+
+    Parameters
+    ----------
+    labels : int array (x, y, z), 0 outside, 1 the largest, ...
+    volumes : array (n,), mm³
+    """
+
+    labels: np.ndarray
+    volumes: np.ndarray
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Mean of a map in each lesion, array (n,); NaN of a lesion without voxels."""
+        inside = self.labels > 0
+        numbers, n = self.labels[inside], len(self.volumes) + 1
+        with np.errstate(invalid="ignore"):
+            return (np.bincount(numbers, values[inside], n) / np.bincount(numbers, minlength=n))[1:]
+
+    def cut(self, known: np.ndarray) -> "Lesions":
+        """The same lesions without voxels where nothing is known."""
+        return Lesions(np.where(known, self.labels, 0), self.volumes)
+
+
+def shared_lesions(fractions: Sequence[np.ndarray], threshold: float, voxel_volume: float) -> Lesions:
+    """Lesions of all sessions together: voxels that lesion fills in any of them.
+
+    Parameters
+    ----------
+    fractions : arrays (x, y, z), one per session, share of each voxel that is lesion
+    threshold : share from which a voxel is lesion
+    voxel_volume : mm³
+
+    Returns
+    -------
+    Lesions
+    """
+    union = np.max(fractions, axis=0) >= threshold
+    return Lesions(*label_lesions(union, voxel_volume=voxel_volume))
+
+
+def measure_pair(
+    before: np.ndarray,
+    after: np.ndarray,
+    lesions: Lesions,
+    white: np.ndarray,
+    threshold: float,
+    *,
+    alpha: float,
+    min_lesion_mm3: float,
+    sizes_mm3: Sequence[float],
+    seed: int,
+    name: str,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Change of DVR between two sessions, and what of it is more than chance.
+
+    One half of ``alpha`` goes to the mean of all lesions, the other to the listed lesions together: no more than
+    ``alpha`` of unchanged patients have a claim. The two indices share another ``alpha``.
+
+    Parameters
+    ----------
+    before, after : arrays (x, y, z), DVR on the common grid, not finite or 0 where not known
+    lesions : Lesions; without any, only white matter is measured
+    white : bool array (x, y, z), normal-appearing white matter of both sessions
+    threshold : DVR below which a lesion voxel is demyelinated; NaN: not known
+    alpha : level of the limits
+    min_lesion_mm3, sizes_mm3 : smallest lesion that is listed, and borders of the size classes
+    seed : int
+    name : of the pair, for messages
+
+    Returns
+    -------
+    dict : ``n_lesions`` (listed), ``n_lesion_voxels``, ``n_white_voxels``, ``white_matter_before``, ``offset`` (mean
+        change of white matter), and OF_LESIONS, None without lesions
+    list of dict : one per listed lesion
+
+    Raises
+    ------
+    InputError : too little white matter to know an offset and a limit
+    """
+    known = np.isfinite(before) & np.isfinite(after) & (before != 0) & (after != 0)
+    before, after = np.where(known, before, 0), np.where(known, after, 0)
+    lesions = lesions.cut(known)
+    white = white & known & (lesions.labels == 0)
+    if white.sum() < FEWEST_WHITE_VOXELS:
+        raise InputError(
+            f"{name} share {int(white.sum())} voxels of normal-appearing white matter with a DVR; expected at least "
+            f"{FEWEST_WHITE_VOXELS}, from which offset and limit of a change follow: look at both scans' regions."
+        )
+    difference = after - before
+    offset = float(difference[white].mean())
+    row: dict[str, Any] = {
+        "n_lesions": 0,
+        "n_lesion_voxels": int((lesions.labels > 0).sum()),
+        "n_white_voxels": int(white.sum()),
+        "white_matter_before": float(before[white].mean()),
+        "offset": offset,
+        **dict.fromkeys(OF_LESIONS),
+    }
+    if not row["n_lesion_voxels"]:
+        return row, []
+    middle = (before + after) / 2
+    change = difference - offset
+    chance = _Chance.of(change, middle, lesions, white, known, offset, seed)
+    listed = np.flatnonzero(lesions.volumes >= min_lesion_mm3 * (1 - 1e-6))
+    limits = chance.lesion_limits(listed, alpha / 2)
+    means = {
+        key: lesions.means(values)
+        for key, values in (("before", before), ("after", after), ("change", change))
+    }
+    shares = {
+        key: 100 * lesions.means((corrected < threshold).astype(float))
+        for key, corrected in (("before", middle - change / 2), ("after", middle + change / 2))
+    }
+    rows = [
+        {
+            "lesion": int(place + 1),
+            "volume_mm3": float(lesions.volumes[place]),
+            "size": size_class(float(lesions.volumes[place]), sizes_mm3),
+            "mean_dvr_before": float(means["before"][place]),
+            "mean_dvr_after": float(means["after"][place]),
+            "change": float(means["change"][place]),
+            "limit": float(limit),
+            "claimed": yes(abs(means["change"][place]) > limit),
+            "pct_demyelinated_before": _known(shares["before"][place], threshold),
+            "pct_demyelinated_after": _known(shares["after"][place], threshold),
+        }
+        for place, limit in zip(listed, limits, strict=True)
+        if np.isfinite(means["change"][place])
+    ]
+    inside = lesions.labels > 0
+    total, limit = float(change[inside].mean()), chance.total_limit(alpha / 2)
+    row |= {
+        "n_lesions": len(rows),
+        "mean_dvr_before": float(before[inside].mean()),
+        "mean_dvr_after": float(after[inside].mean()),
+        "change": total,
+        "limit": limit,
+        "claimed": yes(abs(total) > limit),
+        "n_lesions_claimed": sum(lesion["claimed"] == "yes" for lesion in rows),
+    }
+    if np.isfinite(threshold):
+        row |= _crossings(middle[inside], change[inside], threshold)
+        limit = chance.index_limit(threshold, alpha)
+        row["limit_index"] = limit
+        for kind in ("demyelination", "remyelination"):
+            row[f"claimed_{kind}"] = yes(row[f"index_{kind}"] > limit)
+    return row, rows
+
+
+def yes(answer: bool) -> str:
+    """``yes`` or ``no``."""
+    return "yes" if answer else "no"
+
+
+def _known(share: float, threshold: float) -> float | None:
+    return float(share) if np.isfinite(threshold) else None
+
+
+def _crossings(middle: np.ndarray, change: np.ndarray, threshold: float) -> dict[str, float]:
+    """Lesion voxels below the threshold at each session, and those that crossed it, in percent."""
+    first, second = middle - change / 2 < threshold, middle + change / 2 < threshold
+    return {
+        "pct_demyelinated_before": 100 * float(first.mean()),
+        "pct_demyelinated_after": 100 * float(second.mean()),
+        "index_demyelination": 100 * float((~first & second).mean()),
+        "index_remyelination": 100 * float((first & ~second).mean()),
+    }
+
+
+@dataclass(frozen=True)
+class _Chance:
+    """What lesions would show if nothing had changed, draw by draw.
+
+    values: change under every placed lesion, arrays (draws, n); middle: mean of both sessions in the lesions' voxels,
+    arrays (n,); doubt: what the offset may leave in each lesion, (n_lesions,); independent: see Placements.
+    """
+
+    values: list[np.ndarray]
+    middle: list[np.ndarray]
+    doubt: np.ndarray
+    independent: float
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        change: np.ndarray,
+        middle: np.ndarray,
+        lesions: Lesions,
+        white: np.ndarray,
+        known: np.ndarray,
+        offset: float,
+        seed: int,
+    ) -> "_Chance":
+        reference = ndimage.binary_erosion(known) & (lesions.labels == 0)
+        spread = np.maximum(spread_by_steepness(change, middle, reference), SMALLEST_SPREAD)
+        placements = place_lesions(lesions.labels, white, seed=seed)
+        numbers = range(1, len(placements.voxels) + 1)
+        values = [
+            placed * spread[lesions.labels == number]
+            for number, placed in zip(
+                numbers, placed_values(change / spread, placements, seed=seed), strict=True
+            )
+        ]
+        inside = [middle[lesions.labels == number] for number in numbers]
+        # an offset that multiplies is smaller where DVR is: nobody knows which of the two it is
+        level = middle[white].mean()
+        doubt = np.array([abs(offset * (1 - part.mean() / level)) if part.size else 0.0 for part in inside])
+        return cls(values, inside, doubt, placements.independent, seed)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return np.array([part.size for part in self.middle])
+
+    def lesion_limits(self, listed: np.ndarray, alpha: float) -> np.ndarray:
+        """Limit of each listed lesion: in ``alpha`` of unchanged patients one of them is beyond its own."""
+        if not len(listed):
+            return np.empty(0)
+        means = np.stack([self.values[place].mean(axis=1) for place in listed])
+        spread = np.sqrt((means**2).mean(axis=1))
+        factor = np.quantile(np.abs(means / spread[:, None]).max(axis=0), 1 - alpha)
+        return factor * spread * self._few(alpha) + self.doubt[listed]
+
+    def total_limit(self, alpha: float) -> float:
+        """Limit of the mean over all lesion voxels."""
+        sums = np.sum([part.sum(axis=1) for part in self.values], axis=0)
+        doubt = float((self.sizes * self.doubt).sum() / self.sizes.sum())
+        return float(np.quantile(np.abs(sums / self.sizes.sum()), 1 - alpha)) * self._few(alpha) + doubt
+
+    def index_limit(self, threshold: float, alpha: float) -> float:
+        """Limit of the larger of both indices, percent."""
+        signs = np.random.default_rng(self.seed).choice([-1.0, 1.0], size=(2, len(self.values[0])))
+        crossed = np.zeros((2, signs.shape[1]))
+        for values, middle, doubt in zip(self.values, self.middle, self.doubt, strict=True):
+            half = (signs[0][:, None] * values + (signs[1] * doubt)[:, None]) / 2
+            first, second = middle - half < threshold, middle + half < threshold
+            crossed += [(~first & second).sum(axis=1), (first & ~second).sum(axis=1)]
+        return float(np.quantile(100 * crossed.max(axis=0) / self.sizes.sum(), 1 - alpha))
+
+    def _few(self, alpha: float) -> float:
+        """How much wider a limit is when white matter holds the lesions only a few times (Student)."""
+        freedom = max(self.independent - 1, 2.0)
+        return float(stats.t.ppf(1 - alpha / 2, freedom) / stats.norm.ppf(1 - alpha / 2))
