@@ -202,7 +202,7 @@ rule write_new_patient_page:
     params:
         method=METHOD,
         colours=config["reporting"]["agreement_colours"],
-        library=library("reporting.pages.new_patient"),
+        library=library("reporting.pages.new_patient", "reporting.tables.change"),
     script:
         "../workflow_scripts/write_new_patient_page.py"
 

@@ -37,4 +37,10 @@ def page_input(wildcards):
     scan = wildcards.scan
     maps = {key: derivative(key, scan) for key in ("mtr", "fa", "rd", "ad", "regions")}
     maps |= {key: derivative(key, scan, method=SHOWN_METHOD) for key in NEW_MAPS}
-    return {**maps, "numbers": NUMBERS.format(folder=names.folder_of(scan), scan=scan)}
+    subject = names.subject_of(scan)
+    change = CHANGE_OF.format(subject=subject) if subject in COHORT.followed_up else []
+    return {
+        **maps,
+        "numbers": NUMBERS.format(folder=names.folder_of(scan), scan=scan),
+        "change": change,
+    }
