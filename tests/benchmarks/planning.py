@@ -1,9 +1,10 @@
 """What Snakemake needs to plan a run from nothing: CPU seconds, memory and jobs of a dry run of a table of scans.
 
-    python tests/benchmarks/planning.py [--scans 100 1000] [--submissions]
+    python tests/benchmarks/planning.py [--scans 100 1000] [--submissions] [--new]
 
 The table names empty files: a dry run opens none. With ``--submissions``, how many the
-Slurm profile would make of it.
+Slurm profile would make of it; with ``--new``, new patients of a trained
+model instead of a cross-validation.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import pandas as pd
 
 ROOT = Path(__file__).parents[2]
 INPUTS = ("T1w", "FA", "RD", "AD", "MTR", "DVR")
@@ -25,10 +28,13 @@ def main():
     )
     parser.add_argument("--scans", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--submissions", action="store_true")
+    parser.add_argument("--new", action="store_true")
     args = parser.parse_args()
     for scans in args.scans:
         with tempfile.TemporaryDirectory() as folder:
             write_table(Path(folder), scans)
+            if args.new:
+                hide_pet(Path(folder))
             before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
             said = plan(Path(folder), args.submissions)
             used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -50,6 +56,15 @@ def write_table(folder, scans):
         rows.append("\t".join([f"{number:04d}", group, *names[:-1], "n/a" if group == "HC" else names[-1]]))
     (folder / "cohort.tsv").write_text("\n".join(rows) + "\n")
     (folder / "mine.yaml").write_text("cohort: {source: table, table: cohort.tsv}\n")
+
+
+def hide_pet(folder):
+    """The same scans without PET, for a model whose file is empty."""
+    table = pd.read_csv(folder / "cohort.tsv", sep="\t", dtype=str)
+    table.drop(columns=["group", "DVR"]).to_csv(folder / "cohort.tsv", sep="\t", index=False, na_rep="n/a")
+    (folder / "model.zip").touch()
+    with (folder / "mine.yaml").open("a") as config:
+        config.write("prediction: {model: model.zip}\n")
 
 
 def plan(folder, with_profile):
