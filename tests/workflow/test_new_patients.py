@@ -62,7 +62,8 @@ def predicted(trained, tmp_path_factory):
         trained,
         masked=("MSB01", (*MRI, "lesion_mask")),
         unmasked=("MS01", MRI),
-        measured=("MSB01", (*MRI, "lesion_mask", "DVR")),
+        # the same image under two names would be refused
+        measured=("MS02", (*MRI, "lesion_mask", "DVR")),
     )
     snakemake(
         folder, "predict", configs=write_config(folder, trained, prediction={"accept": {"all": ["MTR"]}})
@@ -128,7 +129,7 @@ def test_a_held_out_scan_predicted_from_the_bundle_is_the_map_of_the_run(trained
 def test_a_scan_that_fails_ends_alone_and_the_table_says_why(predicted, trained, tmp_path):
     broken = tmp_path / "broken.nii.gz"
     broken.write_bytes(b"no image")
-    row = simulated_files(trained / "results/simulated", "MSB01", "MS")
+    row = simulated_files(trained / "results/simulated", "MS03", "MS")
     new_table(
         tmp_path,
         trained,
