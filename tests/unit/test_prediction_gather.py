@@ -62,8 +62,8 @@ def test_a_row_for_each_scan_and_a_reason_for_each_that_is_missing(results):
         "sub-09": "left_out",
     }
     assert (table.pct_demyelinated["sub-01"], table.pct_low["sub-01"]) == ("50", "30")
-    assert table.lesion_note["sub-02"] == "n/a: no mask"
-    assert table.lesion_note["sub-03_ses-1"] == "n/a: the mask is empty"
+    assert table.lesion_note["sub-02"] == "n/a: no lesion mask"
+    assert table.lesion_note["sub-03_ses-1"] == "n/a: no lesion in the lesion mask"
     assert table.reasons["sub-09"] == "no MTR in the table"
     assert set(read_json(results / "predictions.json")) == set(COLUMNS)
 

@@ -606,3 +606,17 @@ def test_an_overview_where_everything_failed(tmp_path):
     page = overview(tmp_path, [], [{"scan": "sub-01", "reason": "no T1w."}])
     assert "No scan has a prediction." in page
     assert "Scans without a prediction" in page
+
+
+def test_a_share_that_is_hardly_known_is_said_to_be():
+    good = numbers_of(head())
+    share = good["pct_demyelinated"]
+    wide = good | {"pct_demyelinated": share | {"low": 24.6, "high": 100.0}}
+    assert tables.wide_interval(wide) == (
+        "The interval of the demyelinated share spans 75 of 100 points: of one patient this model hardly says whether "
+        "few or most lesion voxels are demyelinated. Means over many patients are known better."
+    )
+    assert tables.wide_interval(good | {"pct_demyelinated": share | {"low": 40.0, "high": 89.0}}) == ""
+    assert tables.wide_interval(wide | {"verdict": "withheld"}) == ""
+    assert tables.wide_interval(wide | {"lesion_source": "none"}) == ""
+    assert tables.wide_interval(good | {"pct_demyelinated": share | {"low": None, "high": None}}) == ""

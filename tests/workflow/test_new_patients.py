@@ -78,7 +78,7 @@ def path(folder, key, scan, **entities):
 def test_every_scan_has_its_row_its_page_and_its_maps(predicted):
     table = read_table(predicted / "results/predictions.tsv").set_index("scan")
     assert set(table.index) == {"sub-masked", "sub-unmasked", "sub-measured"}
-    assert table.lesion_note["sub-unmasked"] == "n/a: no mask"
+    assert table.lesion_note["sub-unmasked"] == "n/a: no lesion mask"
     for scan in table.index:
         page = (predicted / f"results/patients/{scan}.html").read_text()
         assert scan in page

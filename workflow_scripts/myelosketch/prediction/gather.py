@@ -13,7 +13,11 @@ from myelosketch.io.tables import write_table
 
 FAILED, LEFT_OUT = "failed", "left_out"
 # what is told of a lesion number that cannot be given
-NO_MASK, EMPTY_MASK = "n/a: no mask", "n/a: the mask is empty"
+NO_MASK, EMPTY_MASK, NOTHING_FOUND = (
+    "n/a: no lesion mask",
+    "n/a: no lesion in the lesion mask",
+    "n/a: no lesion found on the FLAIR",
+)
 COLUMNS = {
     "scan": "Name of the scan",
     "group": "MS or HC, where the table of the cohort says so",
@@ -119,7 +123,7 @@ def _row(scan: Mapping[str, Any]) -> dict[str, Any]:
     if scan["lesion_source"] == "none":
         note = NO_MASK
     elif not scan["n_lesion_voxels"]:
-        note = EMPTY_MASK
+        note = NOTHING_FOUND if scan["lesion_source"] == "flair" else EMPTY_MASK
     return {
         **{key: scan[key] for key in ("scan", "group", "site", "verdict", "lesion_source", "n_lesions")},
         "reasons": " ".join(scan["reasons"]) or None,

@@ -119,6 +119,7 @@ def page_content(numbers: Mapping[str, Any], *, method: str) -> dict[str, Any]:
         "model_facts": model_facts(numbers),
         "made_by": made_by(myelosketch.__version__),
         "no_lesions": tables.no_lesions(numbers),
+        "wide_interval": tables.wide_interval(numbers),
         "withheld": numbers["verdict"] == WITHHELD,
     }
 

@@ -47,6 +47,10 @@ NUMBERS_NOTE = (
 )
 
 
+# points of percent; an interval of the demyelinated share from here on leaves most of the scale open
+WIDE_POINTS = 50
+
+
 class Value(NamedTuple):
     """One number as text: ``value`` (n/a and the reason where there is none), ``bounds`` of its interval (blank where
     they are not known), its ``level`` (blank where there is no number), a ``note`` on it."""
@@ -87,6 +91,20 @@ def absence(numbers: Mapping[str, Any]) -> str:
 def demyelinated(numbers: Mapping[str, Any]) -> Value:
     """Demyelinated share of a scan's lesion voxels, percent."""
     return _value(numbers["pct_demyelinated"], "value", absence(numbers), digits=0, unit=" %")
+
+
+def wide_interval(numbers: Mapping[str, Any]) -> str:
+    """What to make of a demyelinated share that is hardly known; blank where its interval is narrower."""
+    found = numbers["pct_demyelinated"]
+    if absence(numbers) or not found or number(found["low"]) == "n/a":
+        return ""
+    width = found["high"] - found["low"]
+    if width < WIDE_POINTS:
+        return ""
+    return (
+        f"The interval of the demyelinated share spans {width:.0f} of 100 points: of one patient this model hardly says "
+        "whether few or most lesion voxels are demyelinated. Means over many patients are known better."
+    )
 
 
 def mean_dvr(numbers: Mapping[str, Any], region: str) -> Value:
