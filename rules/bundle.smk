@@ -12,6 +12,7 @@ rule write_bundle:
     input:
         unpack(bundled_files),
         **of_scans(COHORT.internal, *IMAGES),
+        inspections=expand(INSPECTION, scan=COHORT.internal),
         tables=expand("<results>/evaluation/{table}.tsv", table=SOURCE_TABLES),
     output:
         MODEL_BUNDLE,

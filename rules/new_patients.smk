@@ -107,6 +107,7 @@ rule predict_new_scan:
         model=MODEL_FILE,
         facts=MODEL_FACTS,
         quality=f"{CHECK}.json",
+        inspection=INSPECTION,
         harmonisation=site_input,
     output:
         **NEW_MAPS,

@@ -15,6 +15,7 @@ with job(snakemake):
         models=dict(zip(map(tuple, params.models), folders, strict=True)),
         tables={Path(path).stem: path for path in files.tables},
         images={key: files[key] for key in IMAGES},
+        inspections=files.inspections,
         groups=params.groups,
         facts={**params.facts, "pet_fwhm_mm": params.pet_fwhm_mm, "settings": params.settings},
     )

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 
-from myelosketch.io.provenance import read_json
+from myelosketch.io.provenance import read_json, write_json
 from myelosketch.io.tables import write_table
 from myelosketch.io.volumes import save_volume
 from myelosketch.learning.models import save_model, split_card
@@ -64,6 +64,9 @@ class Run:
             sketcher = self.write_model(fold, "sketcher")
             self.write_model(fold, "refiner", sketcher_sha256=sketcher["weights_sha256"])
         self.images = {key: [] for key in IMAGES}
+        self.inspections = [self.folder / f"cohort/intake/{scan}.json" for scan in SCANS]
+        for path in self.inspections:
+            write_json(path, {"files": [{"input": "MTR", "voxel_mm": [1.0, 1.0, 2.0]}]})
         for place, (scan, group) in enumerate(SCANS.items()):
             self.write_images(scan, group, place)
         self.tables = {name: self.folder / f"evaluation/{name}.tsv" for name in SOURCE_TABLES}
@@ -111,7 +114,7 @@ class Run:
         """Path of the written bundle; the arguments of `write_bundle` may be changed."""
         output = output or self.folder / "model.zip"
         arguments = {"models": self.models, "tables": self.tables, "images": self.images}
-        arguments |= {"groups": list(SCANS.values()), "facts": FACTS}
+        arguments |= {"inspections": self.inspections, "groups": list(SCANS.values()), "facts": FACTS}
         write_bundle(output, **(arguments | changes))
         return output
 

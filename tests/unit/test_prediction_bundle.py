@@ -100,7 +100,12 @@ def test_the_range_is_that_of_all_scans_in_their_white_matter(finished, path):
         volumes = {key: load_volume(paths[place]) for key, paths in run.images.items()}
         maps = {name: volumes[name.lower()].data for name in ("MTR", "FA", "RD", "AD")}
         descriptions.append(
-            describe_maps(maps, volumes["regions"].data == 2, volumes["regions"].voxel_size.tolist())
+            describe_maps(
+                maps,
+                volumes["regions"].data == 2,
+                volumes["regions"].voxel_size.tolist(),
+                native={"MTR": [1.0, 1.0, 2.0]},
+            )
         )
     found = read_bundle(path).manifest["training_range"]
     assert found == json.loads(json_text(training_range(descriptions, list(SCANS.values()))))

@@ -12,6 +12,7 @@ from myelosketch.errors import InputError
 from myelosketch.prediction.value_range import (
     describe_maps,
     judge_range,
+    native_voxels,
     reasons,
     training_range,
     worst_verdict,
@@ -274,3 +275,15 @@ def test_few_training_scans_have_wide_limits():
     assert worst_verdict(judge_range(moved, few)) == "ok"
     moved["MTR"]["level"] = 10 * description["MTR"]["level"]
     assert worst_verdict(judge_range(moved, few)) == "out_of_range"
+
+
+def test_the_voxels_of_a_map_are_those_of_its_file_or_of_the_raw_images():
+    files = [
+        {"input": "T1w", "voxel_mm": [1, 1, 1]},
+        {"input": "dwi", "voxel_mm": [2, 2, 2]},
+        {"input": "bval of dwi"},
+        {"input": "MTR", "voxel_mm": [1.5, 1.5, 3]},
+    ]
+    of_raw = dict.fromkeys(("FA", "RD", "AD"), [2, 2, 2])
+    assert native_voxels({"files": files}) == {"MTR": [1.5, 1.5, 3], **of_raw}
+    assert native_voxels({"files": files[:1]}) == {}

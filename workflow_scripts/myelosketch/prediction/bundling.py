@@ -17,7 +17,7 @@ from myelosketch.evaluation.masks import check_labels
 from myelosketch.evaluation.residuals import held_out_residuals
 from myelosketch.evaluation.summary import read_scores
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES, UNITS
-from myelosketch.io.provenance import json_text, software_versions, write_bytes
+from myelosketch.io.provenance import json_text, read_json, software_versions, write_bytes
 from myelosketch.io.tables import read_table, table_text
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 from myelosketch.learning.harmonisation import mean_over_scans, model_white_matter, of_one_scan
@@ -28,7 +28,7 @@ from myelosketch.prediction.bundle_layout import FORMAT, MANIFEST, README, TABLE
 from myelosketch.prediction.bundle_plan import IMAGES
 from myelosketch.prediction.bundle_readme import bundle_readme
 from myelosketch.prediction.bundle_tables import expected_errors, shown_scores, without_names
-from myelosketch.prediction.value_range import describe_maps, training_range
+from myelosketch.prediction.value_range import describe_maps, native_voxels, training_range
 
 # entries of a card that a bundle keeps; none names a participant or a file
 CARD_ENTRIES = (
@@ -47,6 +47,7 @@ def write_bundle(
     models: Mapping[tuple[int, str], str | Path],
     tables: Mapping[str, str | Path],
     images: Mapping[str, Sequence[str | Path]],
+    inspections: Sequence[str | Path],
     groups: Sequence[str],
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def write_bundle(
     models : dict, (fold, method) -> folder of the model
     tables : dict, each of `bundle_plan.SOURCE_TABLES` -> TSV of the run's evaluation
     images : dict, each of `bundle_plan.IMAGES` -> list of paths, one per scan of the cross-validation
+    inspections : list of paths, JSON of the inspection of each scan
     groups : list of "MS" or "HC", one per scan
     facts : dict: ``method``, ``simulated``, ``n_patients`` and ``n_controls`` (participants), ``pet_fwhm_mm``, and
         ``settings`` with ``k``, ``alpha``, ``min_lesion_mm3``, ``lesion_sizes_mm3``, ``flips`` and ``regions``
@@ -93,7 +95,7 @@ def write_bundle(
         "input_maps": cards[0]["input_maps"],
         "units": {name: UNITS[name] for name in (*INPUT_MAPS, "DVR")},
         **{key: facts[key] for key in ("pet_fwhm_mm", "simulated", "n_patients", "n_controls", "settings")},
-        **describe_scans(images, groups, facts["n_controls"]),
+        **describe_scans(images, inspections, groups, facts["n_controls"]),
         "software": software_versions(),
         "commit": git_commit(),
     }
@@ -154,13 +156,17 @@ def public_card(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_scans(
-    images: Mapping[str, Sequence[str | Path]], groups: Sequence[str], n_controls: int
+    images: Mapping[str, Sequence[str | Path]],
+    inspections: Sequence[str | Path],
+    groups: Sequence[str],
+    n_controls: int,
 ) -> dict[str, Any]:
     """What the manifest says of the training scans: grid, healthy white matter, range of the maps.
 
     Parameters
     ----------
     images : dict, each of `bundle_plan.IMAGES` -> list of paths, one per scan
+    inspections : list of paths, JSON of the inspection of each scan
     groups : list of "MS" or "HC", one per scan
     n_controls : participants among them that are controls
 
@@ -186,7 +192,8 @@ def describe_scans(
                 "scan's tissue, or leave it out."
             )
         maps = {name: _on_grid(scan[name.lower()], regions).data for name in INPUT_MAPS}
-        descriptions.append(describe_maps(maps, white_matter, regions.voxel_size.tolist()))
+        native = native_voxels(read_json(inspections[place]))
+        descriptions.append(describe_maps(maps, white_matter, regions.voxel_size.tolist(), native=native))
         sizes.append(regions.voxel_size)
         if group == "HC":
             values.append(white_matter_values(_on_grid(scan["dvr"], regions), regions))

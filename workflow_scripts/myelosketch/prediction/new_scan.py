@@ -22,7 +22,7 @@ from myelosketch.learning.harmonisation import as_the_model_knows, harmonise
 from myelosketch.prediction.bundle import Bundle, read_bundle
 from myelosketch.prediction.expected_error import expected_error
 from myelosketch.prediction.numbers import scan_numbers
-from myelosketch.prediction.value_range import describe_maps, judge_range, worst_verdict
+from myelosketch.prediction.value_range import describe_maps, judge_range, native_voxels, worst_verdict
 from myelosketch.prediction.value_range import reasons as range_reasons
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def predict_new_scan(
     Parameters
     ----------
     files : dict of paths: ``model`` (bundle), ``mtr``, ``fa``, ``rd``, ``ad``, ``regions``, ``fractions``,
-        ``quality`` (numbers of the registration) and, where maps are harmonised, ``harmonisation``
+        ``quality`` (numbers of the registration), ``inspection`` and, where maps are harmonised, ``harmonisation``
     outputs : dict of paths: ``predicted``, ``demyelinated``, ``expected_error`` (images) and ``numbers`` (JSON)
     scan : name
     group : MS, HC, or None where it is not known: then its intervals are those of patients
@@ -101,6 +101,7 @@ def predict_new_scan(
         dict(zip(INPUT_MAPS, maps.data, strict=True)),
         masks["nawm"] & maps.support,
         regions.voxel_size.tolist(),
+        native=native_voxels(read_json(files["inspection"])),
     )
     in_range = judge_range(found, manifest["training_range"])
     quality = judge([files["quality"]], accepted.limits, accepted.registration)

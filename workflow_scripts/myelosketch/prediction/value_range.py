@@ -14,6 +14,8 @@ from myelosketch.prediction.range_reasons import add_reasons
 # map -> feature -> number
 Description = dict[str, dict[str, float | None]]
 
+# map -> columns of the cohort table that it comes from
+FILES = {"MTR": ("MTR", "mt_off"), **{name: (name, "dwi") for name in ("FA", "RD", "AD")}}
 # what stands for the PET grid among the maps
 GRID = "petref"
 # feature -> smallest standard deviation between scans, as a share of the mean: what matters, however alike the
@@ -65,6 +67,22 @@ def describe_maps(
     for name, sides in (native or {}).items():
         found[name]["voxel_mm"] = _side(sides)
     return found | {GRID: {"voxel_mm": _side(voxel_mm)}}
+
+
+def native_voxels(inspection: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Voxel sides of the files that the maps of a scan come from.
+
+    Parameters
+    ----------
+    inspection : dict, as `intake.inspection.inspect_scan` gave it
+
+    Returns
+    -------
+    dict, map -> sides (3,), mm; a map whose file is not known has none
+    """
+    sides = {file["input"]: file["voxel_mm"] for file in inspection["files"] if file.get("voxel_mm")}
+    found = {name: next((sides[file] for file in FILES[name] if file in sides), None) for name in INPUT_MAPS}
+    return {name: voxel for name, voxel in found.items() if voxel}
 
 
 def training_range(descriptions: Sequence[Description], groups: Sequence[str]) -> dict[str, Any]:
