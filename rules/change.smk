@@ -122,7 +122,7 @@ rule measure_change:
     wildcard_constraints:
         subject=only(COHORT.followed_up),
     conda:
-        "../envs/imaging.yaml"
+        "../envs/statistics.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -150,7 +150,7 @@ rule gather_change:
     benchmark:
         "<results>/benchmarks/gather_change.tsv"
     conda:
-        "../envs/imaging.yaml"
+        "../envs/statistics.yaml"
     threads: 1
     resources:
         mem_mb=500,

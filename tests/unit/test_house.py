@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "workflow_scripts/myelosketch"
 # from below; rooms of one floor may import each other
 FLOORS = [
-    {"io"}, {"intake", "cohort"}, {"simulation"}, {"imaging"}, {"learning"}, {"evaluation"}, {"reporting"},
-    {"calibration"},
+    {"io"}, {"intake", "cohort"}, {"simulation"}, {"imaging"}, {"learning"}, {"evaluation"}, {"prediction"},
+    {"reporting"}, {"calibration"},
 ]  # fmt: skip
 MODULES = sorted(LIBRARY.rglob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))

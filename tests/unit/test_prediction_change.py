@@ -15,10 +15,13 @@ from myelosketch.prediction.change import OF_LESIONS, Lesions, measure_pair, sha
 from myelosketch.prediction.follow_up import TABLES, OnCommonGrid, change_of, gather_change, measure_change
 from myelosketch.prediction.scan_rescan import (
     ScanRescan,
+    centre_voxel,
+    drawn_places,
+    fitting_places,
     scan_rescan,
-    shift_lesions,
-    shifted_values,
     spread_by_steepness,
+    values_at,
+    voxels_at,
 )
 
 SHAPE = (30, 30, 30)
@@ -220,31 +223,50 @@ def test_slow_errors_count_for_the_mean_of_all_lesions_as_for_each():
 def test_shifted_lesions_keep_their_shape_and_lie_in_white_matter():
     lesion, white, _ = head()
     labels = shared_lesions([lesion], 0.5, 27.0).labels
-    shifted = shift_lesions(labels, 4, white, seed=3, draws=50)
-    assert [part.shape for part in shifted] == [(50, 64), (50, 27), (50, 4), (50, 0)]
-    for number, voxels in enumerate(shifted[:3], start=1):
-        assert (voxels >= 0).mean() > 0.8
+    for number in (1, 2, 3):
+        shape = np.argwhere(labels == number)
+        places = fitting_places(shape, white, np.random.default_rng(3))
+        voxels = voxels_at(shape, places, white)
+        assert voxels.shape == (len(places), len(shape))
+        assert (voxels >= 0).mean(axis=1).min() >= 0.9
         assert white.ravel()[voxels[voxels >= 0]].all()
         whole = voxels[(voxels >= 0).all(axis=1)]
-        assert len(whole) > 5
-        shape = np.argwhere(labels == number)
+        assert len(whole) > 100
         for draw in whole[:5]:
             steps = np.array(np.unravel_index(draw, SHAPE)).T - shape
             assert (steps == steps[0]).all()
-    again = shift_lesions(labels, 4, white, seed=3, draws=50)
-    assert all((one == other).all() for one, other in zip(shifted, again, strict=True))
 
 
 def test_a_lesion_that_fits_nowhere_is_put_where_most_of_it_fits():
     labels = np.zeros(SHAPE, int)
     labels[2:28, 2:28, 14] = 1  # wider than the ball of white matter is at most places
     white = head()[1] & (labels == 0)
-    voxels = shift_lesions(labels, 1, white, seed=3, draws=50)[0]
+    shape = np.argwhere(labels)
+    places = fitting_places(shape, white, np.random.default_rng(3))
+    voxels = voxels_at(shape, places, white)
+    assert 200 <= len(places) < 220  # as many as the last of them fits
     share = (voxels >= 0).mean(axis=1)
-    assert 0.3 < share.min() < 0.8
-    values = shifted_values(np.arange(white.size).reshape(SHAPE), [voxels], seed=1)[0]
+    assert 0.3 < share.min() < 0.9
+    values = values_at(np.arange(white.size).reshape(SHAPE), voxels, np.random.default_rng(1))
     assert white.ravel()[values].all(), "a voxel that fell outside takes the value of one that did not"
     np.testing.assert_array_equal(values[voxels >= 0], voxels[voxels >= 0])
+
+
+def test_all_lesions_of_a_draw_are_shifted_by_about_the_same_way():
+    lesion, white, _ = head()
+    labels = shared_lesions([lesion], 0.5, 27.0).labels
+    shapes = [np.argwhere(labels == number) for number in (1, 2, 3, 4)]  # the last is empty
+    rng = np.random.default_rng(3)
+    places = [fitting_places(shape, white, rng) for shape in shapes]
+    drawn = drawn_places(shapes, places, 300, rng)
+    ways = [
+        held[which] - centre_voxel(shape)
+        for shape, held, which in zip(shapes[:3], places, drawn, strict=False)
+    ]
+    apart = np.linalg.norm(ways[0] - ways[1], axis=1)
+    others = np.linalg.norm(ways[0] - np.random.default_rng(1).permutation(ways[1]), axis=1)
+    assert np.median(apart) < 0.5 * np.median(others)
+    assert len(np.unique(ways[0], axis=0)) > 50
 
 
 def test_steep_places_change_more_and_count_so():
@@ -280,7 +302,7 @@ def test_the_limit_of_a_lesion_at_a_border_is_wider():
 def test_few_places_for_many_lesions_widen_a_limit():
     rng = np.random.default_rng(0)
     changes, averages = [rng.standard_normal((1000, 20))], [np.full(20, 1.0)]
-    many, few = (ScanRescan(changes, averages, np.zeros(1), n, 1) for n in (1000.0, 6.0))
+    many, few = (ScanRescan(changes, averages, np.full(1, 0.2), np.zeros(1), n, 1) for n in (1000.0, 6.0))
     assert many.mean_limit(0.05) == pytest.approx(1.96 / np.sqrt(20), rel=0.1)
     assert few.mean_limit(0.05) / many.mean_limit(0.05) == pytest.approx(2.571 / 1.96, rel=0.01)
 

@@ -399,12 +399,12 @@ def test_registration_quality_of_other_columns(tmp_path):
 
 def test_change_shows_false_alarms_and_detection_by_true_change(full, built):
     figure, data = built(full, "change")
-    rows = data[(data.part == "detection") & (data.source == "predicted")].set_index("change_true")
-    assert rows.claimed.tolist() == pytest.approx([1 / 12, 0, 1])
+    rows = data[(data.part == "detection") & (data.source == "predicted")].set_index("true_class")
+    assert rows.share_claimed.tolist() == pytest.approx([1 / 12, 0, 1])
     assert rows.index.tolist() == ["< 0.01", "0.03\u20130.06", "\u2265 0.15"]
     assert rows.n_lesions.tolist() == [12, 12, 12]
-    assert rows.ci_low["< 0.01"] == 0
-    assert 1 / 12 < rows.ci_high["< 0.01"] < 0.5
+    # Wilson's interval of 1 in 12
+    assert rows.loc["< 0.01", ["ci_low", "ci_high"]].tolist() == pytest.approx([0.0149, 0.3539], abs=1e-3)
     # each lesion before and after, without the offset of .03
     shown = data[(data.part == "lesion") & (data.source == "measured")]
     assert pairs(shown.mean_dvr_before, shown.mean_dvr_before + shown.change) <= marks(figure.axes[2])

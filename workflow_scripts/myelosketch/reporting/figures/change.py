@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
+from statsmodels.stats.proportion import proportion_confint
 
-from myelosketch.evaluation.bootstrap import interval, subject_draws
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.panels import (
@@ -30,8 +30,6 @@ COLUMNS = ("subject", "session_before", "session_after", "source", "method", "le
 NUMBERS = ("mean_dvr_before", "mean_dvr_after", "change", "limit", "change_true")
 # borders of the classes of true change, DVR; below the first a lesion counts as unchanged
 BORDERS = (0.01, 0.03, 0.06, 0.1, 0.15)
-FEWEST_PARTICIPANTS = 3
-DRAWS = 2000
 SOURCES = {"predicted": (style.METHOD_COLOUR, "o", -0.12), "measured": ("black", "D", 0.12)}
 CLAIMS = {
     "gain": (style.GAIN_COLOUR, "^", "higher, beyond its limit"),
@@ -79,12 +77,12 @@ def detection(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
     Parameters
     ----------
     table : pandas.DataFrame, change_lesions.tsv
-    alpha : intervals by bootstrap over participants cover 1 - alpha
+    alpha : Wilson's intervals cover 1 - alpha, lesions taken as independent
 
     Returns
     -------
-    pandas.DataFrame : ``source``, ``change_true`` (class, in words), ``n_lesions``, ``n_participants``, ``claimed``
-        (share), ``ci_low``, ``ci_high`` (n/a with fewer than three participants)
+    pandas.DataFrame : ``source``, ``true_class`` (in words), ``n_lesions``, ``n_participants``, ``share_claimed``,
+        ``ci_low``, ``ci_high``
 
     Raises
     ------
@@ -99,10 +97,11 @@ def detection(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
         for place, words in enumerate(_classes()):
             part = known[(known.source == source) & (size == place)]
             if len(part):
-                share, low, high = _share(part, alpha)
+                yes = int((part.claimed == "yes").sum())
+                low, high = proportion_confint(yes, len(part), alpha=alpha, method="wilson")
                 n = {"n_lesions": len(part), "n_participants": part.subject.nunique()}
-                ends = {"claimed": share, "ci_low": low, "ci_high": high}
-                rows.append({"source": source, "change_true": words} | n | ends)
+                ends = {"share_claimed": yes / len(part), "ci_low": low, "ci_high": high}
+                rows.append({"source": source, "true_class": words} | n | ends)
     return pd.DataFrame(rows)
 
 
@@ -111,25 +110,14 @@ def _classes() -> list[str]:
     return [f"< {BORDERS[0]:g}", *between, f"\u2265 {BORDERS[-1]:g}"]
 
 
-def _share(part: pd.DataFrame, alpha: float) -> tuple[float, float, float]:
-    """Share of claimed lesions, with its interval: lesions of one participant are not independent."""
-    counts = part.assign(yes=part.claimed == "yes").groupby("subject").yes.agg(["sum", "size"])
-    share = counts["sum"].sum() / counts["size"].sum()
-    if len(counts) < FEWEST_PARTICIPANTS:
-        return share, np.nan, np.nan
-    drawn = subject_draws(len(counts), draws=DRAWS, seed=0)
-    replicates = (drawn @ counts["sum"].to_numpy()) / (drawn @ counts["size"].to_numpy())
-    return share, *interval(replicates, len(counts), alpha)
-
-
 def _draw_detection(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
     classes = _classes()
     axes.axhline(100 * alpha, color=style.REFERENCE_COLOUR, linewidth=0.9, linestyle=":", zorder=0)
     for source, (colour, marker, aside) in SOURCES.items():
         part = rows[rows.source == source]
         for row in part.itertuples():
-            ends = 100 * row.claimed, 100 * row.ci_low, 100 * row.ci_high
-            place = classes.index(row.change_true) + aside
+            ends = 100 * row.share_claimed, 100 * row.ci_low, 100 * row.ci_high
+            place = classes.index(row.true_class) + aside
             interval_dot(axes, place, *ends, colour=colour, marker=marker, upright=True)
     axes.set_xticks(range(len(classes)), classes, rotation=30, ha="right", fontsize=7)
     axes.set(xlabel="True change of mean DVR", ylabel="Lesions called changed (%)", ylim=(-4, 104))
@@ -145,7 +133,7 @@ def _draw_before_after(axes: Axes, rows: pd.DataFrame) -> None:
         colour, marker, _ = CLAIMS[name]
         here = claim == name
         area = np.clip(14 * np.sqrt(rows.volume_mm3[here] / 300), 6, 70)
-        edge = {"linewidths": 0.3, "edgecolors": "white" if name == "none" else "black"}
+        edge: dict[str, Any] = {"linewidths": 0.3, "edgecolors": "white" if name == "none" else "black"}
         axes.scatter(rows.mean_dvr_before[here], after[here], s=area, color=colour, marker=marker, **edge)
     both = pd.concat([rows.mean_dvr_before, after])
     margin = 0.05 * max(float(both.max() - both.min()), 0.1)
