@@ -2,8 +2,15 @@
 
 CHANGE_OF = f"{RESULTS}/change/sub-{{subject}}.json"
 CHANGE_TABLES = {"changes": f"{RESULTS}/change.tsv", "lesions": f"{RESULTS}/change_lesions.tsv"}
+# those of external sites stand apart here too
+EXTERNAL_CHANGE_TABLES = {
+    name: path.replace(RESULTS, f"{RESULTS}/external", 1) for name, path in CHANGE_TABLES.items()
+}
 # part of a run whose participants have several sessions
-CHANGE = [*CHANGE_TABLES.values()] if COHORT.followed_up else []
+CHANGE = [
+    *(CHANGE_TABLES.values() if COHORT.followed_among(COHORT.internal) else []),
+    *(EXTERNAL_CHANGE_TABLES.values() if COHORT.followed_among(COHORT.external) else []),
+]
 COMMON = derivative("common", "sub-{subject}")
 CHANGE_SETTINGS = ("k", "alpha", "min_lesion_mm3", "lesion_sizes_mm3")
 
@@ -142,7 +149,7 @@ rule measure_change:
 rule gather_change:
     """One row per participant, pair of sessions and kind of DVR; and one per lesion."""
     input:
-        expand(CHANGE_OF, subject=COHORT.followed_up),
+        expand(CHANGE_OF, subject=COHORT.followed_among(COHORT.internal)),
     output:
         **CHANGE_TABLES,
     log:
@@ -159,3 +166,14 @@ rule gather_change:
         library=library("prediction.follow_up"),
     script:
         "../workflow_scripts/gather_change.py"
+
+
+use rule gather_change as gather_external_change with:
+    input:
+        expand(CHANGE_OF, subject=COHORT.followed_among(COHORT.external)),
+    output:
+        **EXTERNAL_CHANGE_TABLES,
+    log:
+        "<results>/logs/gather_external_change.log",
+    benchmark:
+        "<results>/benchmarks/gather_external_change.tsv"

@@ -69,10 +69,12 @@ def test_participants_with_several_sessions_and_their_order():
         for subject, session in (("01", "pre"), ("02", "a"), ("01", "post"), ("03", "b"), ("03", "a"))
     ]
     table = pd.DataFrame(rows)
-    assert Cohort(table, table, table[:0], table[:0]).followed_up == {
+    cohort = Cohort(table, table, table[:0], table[:0])
+    assert cohort.followed_up == {
         "01": ["sub-01_ses-pre", "sub-01_ses-post"],
         "03": ["sub-03_ses-b", "sub-03_ses-a"],
     }
+    assert cohort.followed_among(["sub-03_ses-b", "sub-03_ses-a", "sub-02_ses-a"]) == ["03"]
 
 
 def test_lesions_drawn_on_flair_are_known():
