@@ -18,6 +18,7 @@ include: "rules/maps.smk"
 include: "rules/registration.smk"
 include: "rules/regions.smk"
 include: "rules/evaluation.smk"
+include: "rules/change_inputs.smk"
 include: "rules/change.smk"
 include: "rules/new_patients.smk" if PREDICTS else "rules/cross_validation.smk"
 

@@ -2,50 +2,18 @@
 
 CHANGE_OF = f"{RESULTS}/change/sub-{{subject}}.json"
 CHANGE_TABLES = {"changes": f"{RESULTS}/change.tsv", "lesions": f"{RESULTS}/change_lesions.tsv"}
+# those of external sites stand apart here too
+EXTERNAL_CHANGE_TABLES = {
+    name: path.replace(RESULTS, f"{RESULTS}/external", 1) for name, path in CHANGE_TABLES.items()
+}
 # part of a run whose participants have several sessions
-CHANGE = [*CHANGE_TABLES.values()] if COHORT.followed_up else []
+OWN_SCANS, OTHER_SCANS = (COHORT.scans, []) if PREDICTS else (COHORT.internal, COHORT.external)
+CHANGE = [
+    *(CHANGE_TABLES.values() if COHORT.followed_among(OWN_SCANS) else []),
+    *(EXTERNAL_CHANGE_TABLES.values() if COHORT.followed_among(OTHER_SCANS) else []),
+]
 COMMON = derivative("common", "sub-{subject}")
 CHANGE_SETTINGS = ("k", "alpha", "min_lesion_mm3", "lesion_sizes_mm3")
-
-
-def sessions_input(*keys):
-    """Input function: derivatives of every session of a participant, by key one path per session."""
-    return lambda wildcards: of_scans(COHORT.followed_up[wildcards.subject], *keys)
-
-
-def aligned_input(wildcards):
-    """Input function: what the common space of a participant's sessions is found from."""
-    files = of_scans(COHORT.followed_up[wildcards.subject], "t1w", "brain", "regions")
-    return {"t1w": files["t1w"], "brain": files["brain"], "petref": files["regions"]}
-
-
-def common_input(wildcards):
-    """Input function: the image on the common grid of the participant of a scan, and its sidecar."""
-    path = derivative("common", names.scan_name(names.subject_of(wildcards.scan)))
-    return {"common": path, "sidecar": names.written_beside(path)}
-
-
-def sessions_with_pet(wildcards):
-    """Input function: sessions of a participant that come with their PET."""
-    followed = ((scan, COHORT.rows[scan]) for scan in COHORT.followed_up[wildcards.subject])
-    return [scan for scan, row in followed if row["DVR"] or row["pet"]]
-
-
-def changed_maps_input(wildcards):
-    """Input function: DVR of every session, predicted, measured where it was, and the truth of a simulated one."""
-    scans = COHORT.followed_up[wildcards.subject]
-    truth = [DATASET.truth(scan) for scan in scans] if IS_SIMULATED else []
-    return {
-        "predicted": [derivative("predicted", scan, method=SHOWN_METHOD) for scan in scans],
-        "measured": [derivative("dvr", scan) for scan in sessions_with_pet(wildcards)],
-        "visible": [known["visible"] for known in truth],
-        "poses": [known["poses"] for known in truth],
-    }
-
-
-def change_threshold_input(wildcards):
-    """Input function: healthy white matter as the fold that holds a participant out knows it."""
-    return REFERENCE["threshold"].format(fold=COHORT.fold[COHORT.followed_up[wildcards.subject][0]])
 
 
 rule align_sessions:
@@ -113,6 +81,7 @@ rule measure_change:
         common=COMMON,
         threshold=change_threshold_input,
         checks=lambda wildcards: checks_of(COHORT.followed_up[wildcards.subject], "json"),
+        numbers=numbers_input,
     output:
         CHANGE_OF,
     log:
@@ -122,7 +91,7 @@ rule measure_change:
     wildcard_constraints:
         subject=only(COHORT.followed_up),
     conda:
-        "../envs/imaging.yaml"
+        "../envs/statistics.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -142,7 +111,7 @@ rule measure_change:
 rule gather_change:
     """One row per participant, pair of sessions and kind of DVR; and one per lesion."""
     input:
-        expand(CHANGE_OF, subject=COHORT.followed_up),
+        expand(CHANGE_OF, subject=COHORT.followed_among(OWN_SCANS)),
     output:
         **CHANGE_TABLES,
     log:
@@ -150,7 +119,7 @@ rule gather_change:
     benchmark:
         "<results>/benchmarks/gather_change.tsv"
     conda:
-        "../envs/imaging.yaml"
+        "../envs/statistics.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -159,3 +128,14 @@ rule gather_change:
         library=library("prediction.follow_up"),
     script:
         "../workflow_scripts/gather_change.py"
+
+
+use rule gather_change as gather_external_change with:
+    input:
+        expand(CHANGE_OF, subject=COHORT.followed_among(OTHER_SCANS)),
+    output:
+        **EXTERNAL_CHANGE_TABLES,
+    log:
+        "<results>/logs/gather_external_change.log",
+    benchmark:
+        "<results>/benchmarks/gather_external_change.tsv"

@@ -10,7 +10,7 @@ def drawn_figures():
         "": True,
         "known poses of the images": IS_SIMULATED,
         "an external site": bool(COHORT.external),
-        "a follow-up": bool(COHORT.followed_up),
+        "a follow-up": bool(COHORT.followed_among(COHORT.internal)),
         "a trained network": any(method in NETWORK_METHODS for method in METHODS),
     }
     return [name for name, figure in FIGURES.items() if has[figure.needs]]

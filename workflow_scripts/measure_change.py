@@ -5,16 +5,24 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.evaluation.demyelination import read_threshold
     from myelosketch.imaging.registration.verdicts import refuse_registrations
+    from myelosketch.io.provenance import read_json
     from myelosketch.prediction.follow_up import measure_change
+    from myelosketch.prediction.verdict import WITHHELD
 
-    registration = snakemake.config["registration"]  # no parameter, as for pack_fold
-    refuse_registrations(snakemake.input.checks, registration["quality"], registration["accept"])
-    params = snakemake.params
+    files, params = dict(snakemake.input.items()), snakemake.params
+    withheld = []
+    if files["numbers"]:  # of new scans: the verdict on each counts failed registrations in
+        verdicts = [read_json(path)["verdict"] for path in files["numbers"]]
+        withheld = [scan for scan, verdict in zip(params.scans, verdicts, strict=True) if verdict == WITHHELD]
+    else:
+        registration = snakemake.config["registration"]  # no parameter, as for pack_fold
+        refuse_registrations(files["checks"], registration["quality"], registration["accept"])
     measure_change(
-        dict(snakemake.input.items()),
+        files,
         params.scans,
         snakemake.output[0],
         subject=snakemake.wildcards.subject,
-        healthy=read_threshold(snakemake.input.threshold),
+        healthy=read_threshold(files["threshold"]),
+        withheld=withheld,
         **{key: params[key] for key in ("group", "method", "with_pet", "settings")},
     )

@@ -3,7 +3,8 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.prediction.new_scan import Acceptance, predict_new_scan
+    from myelosketch.prediction.new_scan import predict_new_scan
+    from myelosketch.prediction.verdict import Acceptance
 
     params = snakemake.params
     predict_new_scan(

@@ -2,11 +2,12 @@
 
     python tests/benchmarks/change.py [--patients 200] [--load clinical] > change.tsv
 
-No registration and no network: the true DVR of simulated patients on one grid of 3 mm, seen twice, with errors of the
-size and smoothness of a PET or of a prediction (ERRORS). In every second lesion DVR rises or falls by a stated amount,
-in one patient all up or all down. Prints one row per kind of error, change and size of lesion (the changed lesions; at
-a change of 0 all), and of each patient: a claim on the mean of all lesions, any claim on lesions or on their mean, and a
-claim on the share of voxels that crossed the threshold (index). Intervals are Wilson's, 95 %.
+No registration and no network: the true DVR of simulated patients on one grid of 3 mm, seen twice, with errors
+of the size and smoothness of a PET or of a prediction (ERRORS). In every second lesion DVR rises or falls by a
+stated amount, in one patient all up or all down. Prints one row per kind of error, change and size of lesion
+(the changed lesions; at a change of 0 all), and of each patient: a claim on the mean of all lesions, any claim
+on lesions or on their mean, and a claim on the share of voxels that crossed the threshold (index). Intervals
+are Wilson's, 95 %.
 """
 
 import argparse
@@ -33,8 +34,9 @@ from myelosketch.simulation.settings import complete_settings  # noqa: E402
 VOXEL_MM = 3.0
 SETTINGS = yaml.safe_load((ROOT / "config.yaml").read_text())["evaluation"]
 CHANGES = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2)
-# of one scan, DVR: SD and width (FWHM of its kernel, mm) of the noise; the same of an error that varies slowly, as by the
-# B1 field; SD of an offset, added (MTR) or multiplied (PET); SD of a shift (mm) and a turn (degrees) about each axis
+# of one scan, DVR: SD and width (FWHM of its kernel, mm) of the noise; the same of an error that varies slowly,
+# as by the B1 field; SD of an offset, added (MTR) or multiplied (PET); SD of a shift (mm) and a turn (degrees)
+# about each axis
 ERRORS = {
     "pet": {"noise": (0.065, 4.0), "slow": (0.0, 90.0), "offset": 0.06, "multiplied": True, "moved": 0.1},
     "prediction": {

@@ -34,6 +34,7 @@ def write_tables(
         "ranks": _ranks(methods),
         "comparisons": _comparisons(methods),
         "qc": _qc(patients, rng),
+        "change_lesions": _change_lesions(methods, patients, rng),
     }
     paths = {}
     for name, table in tables.items():
@@ -44,6 +45,21 @@ def write_tables(
 
 def _frame(rows, columns):
     return pd.DataFrame(rows, columns=columns.split())
+
+
+def _change_lesions(methods, patients, rng):
+    """Lesions that truly changed by 0, .05 or .2; all of .2 and one of six unchanged ones are called changed."""
+    rows = []
+    for source, method in (("predicted", methods[-1]), ("measured", "pet")):
+        for patient in patients:
+            for lesion in range(1, 7):
+                true = (0.0, 0.05, -0.2)[lesion % 3]
+                before, change = 1 + 0.1 * rng.random(), true + 0.02 * rng.standard_normal()
+                claimed = "yes" if lesion % 3 == 2 or (lesion == 3 and patient == patients[0]) else "no"
+                numbers = [100.0 * lesion, before, before + change + 0.03, change, 0.1, true]
+                rows.append([patient, "MS", "01", "02", source, method, lesion, *numbers, claimed])
+    columns = "subject group session_before session_after source method lesion volume_mm3 mean_dvr_before"
+    return _frame(rows, f"{columns} mean_dvr_after change limit change_true claimed")
 
 
 def _roc(methods, patients):

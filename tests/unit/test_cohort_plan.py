@@ -62,6 +62,21 @@ def test_folds_of_the_user(tmp_path):
     assert cohort.held_out(3) == ["sub-MS04", "sub-HC04"]
 
 
+def test_participants_with_several_sessions_and_their_order():
+    assert planned().followed_up == {}
+    rows = [
+        {"scan": f"sub-{subject}_ses-{session}", "subject": subject, "session": session, "group": "MS"}
+        for subject, session in (("01", "pre"), ("02", "a"), ("01", "post"), ("03", "b"), ("03", "a"))
+    ]
+    table = pd.DataFrame(rows)
+    cohort = Cohort(table, table, table[:0], table[:0])
+    assert cohort.followed_up == {
+        "01": ["sub-01_ses-pre", "sub-01_ses-post"],
+        "03": ["sub-03_ses-b", "sub-03_ses-a"],
+    }
+    assert cohort.followed_among(["sub-03_ses-b", "sub-03_ses-a", "sub-02_ses-a"]) == ["03"]
+
+
 def test_lesions_drawn_on_flair_are_known():
     row = {"scan": "sub-01", "subject": "01", "group": "MS", "FLAIR": "f", "lesion_mask": "m"}
     table = pd.DataFrame([row | {"lesion_space": "FLAIR"}, row | {"scan": "sub-02", "lesion_space": "T1w"}])

@@ -613,8 +613,8 @@ def test_a_share_that_is_hardly_known_is_said_to_be():
     share = good["pct_demyelinated"]
     wide = good | {"pct_demyelinated": share | {"low": 24.6, "high": 100.0}}
     assert tables.wide_interval(wide) == (
-        "The interval of the demyelinated share spans 75 of 100 points: of one patient this model hardly says whether "
-        "few or most lesion voxels are demyelinated. Means over many patients are known better."
+        "The interval of the demyelinated share spans 75 of 100 points: of one patient this model hardly says "
+        "whether few or most lesion voxels are demyelinated. Means over many patients are known better."
     )
     assert tables.wide_interval(good | {"pct_demyelinated": share | {"low": 40.0, "high": 89.0}}) == ""
     assert tables.wide_interval(wide | {"verdict": "withheld"}) == ""

@@ -14,6 +14,7 @@ from myelosketch.io import names
 from myelosketch.io.tables import read_table, write_table
 from myelosketch.reporting.figures import bland_altman as bland_altman_figure
 from myelosketch.reporting.figures import calibration as calibration_figure
+from myelosketch.reporting.figures import change as change_figure
 from myelosketch.reporting.figures import comparison as comparison_figures
 from myelosketch.reporting.figures import lesions as lesion_figures
 from myelosketch.reporting.figures import registration as registration_figure
@@ -44,6 +45,7 @@ def builders(paths):
         "calibration": (("calibration", "voxelwise"), part(calibration_figure.build_calibration, **shown)),
         "comparison": (("ranks", "comparisons"), part(comparison_figures.build_comparison, **shown)),
         "sites": (("summary", "external/summary"), part(comparison_figures.build_sites, k=K, simulated=True)),
+        "change": (("change_lesions",), part(change_figure.build_change, alpha=0.05, simulated=True)),
         "registration_quality": (
             ("qc",), part(registration_figure.build_registration_quality, limits=LIMITS, simulated=True),
         ),
@@ -61,7 +63,7 @@ def builders(paths):
 BUILT = [
     *("bland_altman", "lesion_means", "lesion_agreement", "roc", "calibration", "comparison", "sites"),
     *("registration_quality", "sensitivity k", "sensitivity reference", "sensitivity perilesional_mm"),
-    "sensitivity min_lesion_mm3",
+    *("sensitivity min_lesion_mm3", "change"),
 ]
 
 
@@ -393,6 +395,33 @@ def test_registration_quality_of_other_columns(tmp_path):
     )
     data = registration_figure.quality_rows(tmp_path / "qc.tsv")
     assert data.to_numpy().tolist() == [["sub-01", "T1w", "not judged", "inverse_mm", 0.4]]
+
+
+def test_change_shows_false_alarms_and_detection_by_true_change(full, built):
+    figure, data = built(full, "change")
+    rows = data[(data.part == "detection") & (data.source == "predicted")].set_index("true_class")
+    assert rows.share_claimed.tolist() == pytest.approx([1 / 12, 0, 1])
+    assert rows.index.tolist() == ["< 0.01", "0.03\u20130.06", "\u2265 0.15"]
+    assert rows.n_lesions.tolist() == [12, 12, 12]
+    # Wilson's interval of 1 in 12
+    assert rows.loc["< 0.01", ["ci_low", "ci_high"]].tolist() == pytest.approx([0.0149, 0.3539], abs=1e-3)
+    # each lesion before and after, without the offset of .03
+    shown = data[(data.part == "lesion") & (data.source == "measured")]
+    assert pairs(shown.mean_dvr_before, shown.mean_dvr_before + shown.change) <= marks(figure.axes[2])
+
+
+def test_change_of_real_scans_says_that_the_truth_is_not_known(full, tmp_path):
+    table = read_table(full["change_lesions"])
+    table = table[table.source == "predicted"].assign(change_true="n/a")
+    write_table(table, tmp_path / "change_lesions.tsv")
+    with style.figure_style():
+        figure, data = change_figure.build_change(tmp_path / "change_lesions.tsv", simulated=False)
+    assert reasons(figure) == [
+        "Not drawn: the true change of lesions is known in a simulated cohort alone.",
+        "Not drawn: there is no pair of sessions with measured DVR.",
+    ]
+    assert set(data.part) == {"lesion"}
+    plt.close("all")
 
 
 @pytest.mark.parametrize("name", ["roc", "registration_quality", "comparison"])

@@ -111,6 +111,11 @@ class Cohort:
             sessions.setdefault(names.subject_of(scan), []).append(scan)
         return {subject: scans for subject, scans in sessions.items() if len(scans) > 1}
 
+    def followed_among(self, scans: Iterable[str]) -> list[str]:
+        """Participants with two sessions or more whose scans are among some."""
+        among = set(scans)
+        return [subject for subject, sessions in self.followed_up.items() if sessions[0] in among]
+
     def held_out(self, fold: int | str) -> list[str]:
         """Scans that a fold holds out."""
         return [scan for scan in self.scans if self.fold[scan] == int(fold)]

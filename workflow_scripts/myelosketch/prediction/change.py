@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage, stats
 
 from myelosketch.errors import InputError
 from myelosketch.evaluation.lesions import label_lesions, size_class
-from myelosketch.prediction.scan_rescan import place_lesions, placed_values, spread_by_steepness
+from myelosketch.prediction.scan_rescan import scan_rescan
 
 FEWEST_WHITE_VOXELS = 500
-SMALLEST_SPREAD = 1e-6  # DVR; two equal maps have none
 # numbers of a pair of sessions that need lesions; indices and shares in percent of the lesion voxels
 OF_LESIONS = (
     *("mean_dvr_before", "mean_dvr_after", "change", "limit", "claimed", "n_lesions_claimed"),
@@ -127,10 +125,13 @@ def measure_pair(
     }
     if not row["n_lesion_voxels"]:
         return row, []
-    middle = (before + after) / 2
+    average = (before + after) / 2
     change = difference - offset
-    chance = _Chance.of(change, middle, lesions, white, known, offset, seed)
-    listed = np.flatnonzero(lesions.volumes >= min_lesion_mm3 * (1 - 1e-6))
+    chance = scan_rescan(
+        change, average, lesions.labels, len(lesions.volumes), white, known, offset=offset, seed=seed
+    )
+    # the small tolerance is that of label_lesions
+    listed = np.flatnonzero((lesions.volumes >= min_lesion_mm3 * (1 - 1e-6)) & (chance.sizes > 0))
     limits = chance.lesion_limits(listed, alpha / 2)
     means = {
         key: lesions.means(values)
@@ -138,7 +139,7 @@ def measure_pair(
     }
     shares = {
         key: 100 * lesions.means((corrected < threshold).astype(float))
-        for key, corrected in (("before", middle - change / 2), ("after", middle + change / 2))
+        for key, corrected in (("before", average - change / 2), ("after", average + change / 2))
     }
     rows = [
         {
@@ -154,10 +155,9 @@ def measure_pair(
             "pct_demyelinated_after": _known(shares["after"][place], threshold),
         }
         for place, limit in zip(listed, limits, strict=True)
-        if np.isfinite(means["change"][place])
     ]
     inside = lesions.labels > 0
-    total, limit = float(change[inside].mean()), chance.total_limit(alpha / 2)
+    total, limit = float(change[inside].mean()), chance.mean_limit(alpha / 2)
     row |= {
         "n_lesions": len(rows),
         "mean_dvr_before": float(before[inside].mean()),
@@ -168,7 +168,7 @@ def measure_pair(
         "n_lesions_claimed": sum(lesion["claimed"] == "yes" for lesion in rows),
     }
     if np.isfinite(threshold):
-        row |= _crossings(middle[inside], change[inside], threshold)
+        row |= _crossings(average[inside], change[inside], threshold)
         limit = chance.index_limit(threshold, alpha)
         row["limit_index"] = limit
         for kind in ("demyelination", "remyelination"):
@@ -185,88 +185,12 @@ def _known(share: float, threshold: float) -> float | None:
     return float(share) if np.isfinite(threshold) else None
 
 
-def _crossings(middle: np.ndarray, change: np.ndarray, threshold: float) -> dict[str, float]:
+def _crossings(average: np.ndarray, change: np.ndarray, threshold: float) -> dict[str, float]:
     """Lesion voxels below the threshold at each session, and those that crossed it, in percent."""
-    first, second = middle - change / 2 < threshold, middle + change / 2 < threshold
+    first, second = average - change / 2 < threshold, average + change / 2 < threshold
     return {
         "pct_demyelinated_before": 100 * float(first.mean()),
         "pct_demyelinated_after": 100 * float(second.mean()),
         "index_demyelination": 100 * float((~first & second).mean()),
         "index_remyelination": 100 * float((first & ~second).mean()),
     }
-
-
-@dataclass(frozen=True)
-class _Chance:
-    """What lesions would show if nothing had changed, draw by draw.
-
-    values: change under every placed lesion, arrays (draws, n); middle: mean of both sessions in the lesions' voxels,
-    arrays (n,); doubt: what the offset may leave in each lesion, (n_lesions,); independent: see Placements.
-    """
-
-    values: list[np.ndarray]
-    middle: list[np.ndarray]
-    doubt: np.ndarray
-    independent: float
-    seed: int
-
-    @classmethod
-    def of(
-        cls,
-        change: np.ndarray,
-        middle: np.ndarray,
-        lesions: Lesions,
-        white: np.ndarray,
-        known: np.ndarray,
-        offset: float,
-        seed: int,
-    ) -> "_Chance":
-        reference = ndimage.binary_erosion(known) & (lesions.labels == 0)
-        spread = np.maximum(spread_by_steepness(change, middle, reference), SMALLEST_SPREAD)
-        placements = place_lesions(lesions.labels, white, seed=seed)
-        numbers = range(1, len(placements.voxels) + 1)
-        values = [
-            placed * spread[lesions.labels == number]
-            for number, placed in zip(
-                numbers, placed_values(change / spread, placements, seed=seed), strict=True
-            )
-        ]
-        inside = [middle[lesions.labels == number] for number in numbers]
-        # an offset that multiplies is smaller where DVR is: nobody knows which of the two it is
-        level = middle[white].mean()
-        doubt = np.array([abs(offset * (1 - part.mean() / level)) if part.size else 0.0 for part in inside])
-        return cls(values, inside, doubt, placements.independent, seed)
-
-    @property
-    def sizes(self) -> np.ndarray:
-        return np.array([part.size for part in self.middle])
-
-    def lesion_limits(self, listed: np.ndarray, alpha: float) -> np.ndarray:
-        """Limit of each listed lesion: in ``alpha`` of unchanged patients one of them is beyond its own."""
-        if not len(listed):
-            return np.empty(0)
-        means = np.stack([self.values[place].mean(axis=1) for place in listed])
-        spread = np.sqrt((means**2).mean(axis=1))
-        factor = np.quantile(np.abs(means / spread[:, None]).max(axis=0), 1 - alpha)
-        return factor * spread * self._few(alpha) + self.doubt[listed]
-
-    def total_limit(self, alpha: float) -> float:
-        """Limit of the mean over all lesion voxels."""
-        sums = np.sum([part.sum(axis=1) for part in self.values], axis=0)
-        doubt = float((self.sizes * self.doubt).sum() / self.sizes.sum())
-        return float(np.quantile(np.abs(sums / self.sizes.sum()), 1 - alpha)) * self._few(alpha) + doubt
-
-    def index_limit(self, threshold: float, alpha: float) -> float:
-        """Limit of the larger of both indices, percent."""
-        signs = np.random.default_rng(self.seed).choice([-1.0, 1.0], size=(2, len(self.values[0])))
-        crossed = np.zeros((2, signs.shape[1]))
-        for values, middle, doubt in zip(self.values, self.middle, self.doubt, strict=True):
-            half = (signs[0][:, None] * values + (signs[1] * doubt)[:, None]) / 2
-            first, second = middle - half < threshold, middle + half < threshold
-            crossed += [(~first & second).sum(axis=1), (first & ~second).sum(axis=1)]
-        return float(np.quantile(100 * crossed.max(axis=0) / self.sizes.sum(), 1 - alpha))
-
-    def _few(self, alpha: float) -> float:
-        """How much wider a limit is when white matter holds the lesions only a few times (Student)."""
-        freedom = max(self.independent - 1, 2.0)
-        return float(stats.t.ppf(1 - alpha / 2, freedom) / stats.norm.ppf(1 - alpha / 2))

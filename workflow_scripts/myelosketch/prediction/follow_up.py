@@ -73,6 +73,7 @@ def measure_change(
     healthy: Mapping[str, Any],
     with_pet: Sequence[str],
     settings: Mapping[str, Any],
+    withheld: Sequence[str] = (),
 ) -> None:
     """Measure the change of a participant from each session to the next, and write it as one JSON file.
 
@@ -88,6 +89,7 @@ def measure_change(
     with_pet : names of the scans with PET, in the order of their files
     settings : dict, ``k``, ``alpha``, ``min_lesion_mm3``, ``lesion_sizes_mm3``; ``threshold``, share of a voxel that
         lesion or white matter fills; ``seed``
+    withheld : names of scans whose numbers are not given: no change to or from them is measured
 
     Raises
     ------
@@ -100,6 +102,8 @@ def measure_change(
         images = {key: files[key][number] for key in PER_SCAN if files.get(key)}
         if scan in measured:
             images["measured"] = measured[scan]
+        if scan in withheld:
+            images = {key: path for key, path in images.items() if key not in SOURCES}
         sessions.append(bring_to_common(grid, scan, images))
     limit = float(threshold_dvr(healthy, settings["k"]))
     found = change_of(sessions, grid.voxel_volume, limit, settings)

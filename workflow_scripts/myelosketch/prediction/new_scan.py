@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from myelosketch.cohort.folds import EXTERNAL_FOLD
 from myelosketch.evaluation.demyelination import demyelinated_mask, threshold_dvr
 from myelosketch.evaluation.masks import check_labels, region_masks
 from myelosketch.imaging.registration.fractions import read_lesion_source
-from myelosketch.imaging.registration.verdicts import FAILED, judge
+from myelosketch.imaging.registration.verdicts import judge
 from myelosketch.io.names import INPUT_MAPS
 from myelosketch.io.provenance import provenance, read_json, write_json
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
@@ -22,31 +21,11 @@ from myelosketch.learning.harmonisation import as_the_model_knows, harmonise
 from myelosketch.prediction.bundle import Bundle, read_bundle
 from myelosketch.prediction.expected_error import expected_error
 from myelosketch.prediction.numbers import scan_numbers
-from myelosketch.prediction.value_range import describe_maps, judge_range, native_voxels, worst_verdict
-from myelosketch.prediction.value_range import reasons as range_reasons
+from myelosketch.prediction.value_range import describe_maps, judge_range, native_voxels
+from myelosketch.prediction.verdict import WITHHELD, Acceptance, verdict_on
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# from the best to the worst
-OK, UNUSUAL, WITHHELD = "ok", "unusual", "withheld"
-OUT_OF_RANGE = "out_of_range"
-
-
-@dataclass(frozen=True)
-class Acceptance:
-    """What the configuration lets pass.
-
-    Parameters
-    ----------
-    limits : dict, ``registration.quality``
-    registration : dict, ``registration.accept``: scan to modalities
-    maps : dict, ``prediction.accept``: scan to maps
-    """
-
-    limits: Mapping[str, Any]
-    registration: Mapping[str, Sequence[str]]
-    maps: Mapping[str, Sequence[str]]
 
 
 def predict_new_scan(
@@ -105,7 +84,7 @@ def predict_new_scan(
     )
     in_range = judge_range(found, manifest["training_range"])
     quality = judge([files["quality"]], accepted.limits, accepted.registration)
-    verdict, reasons = _verdict(scan, in_range, quality, accepted)
+    verdict, reasons = verdict_on(scan, in_range, quality, accepted)
     dvr = predict_by_bundle(
         bundle, maps, site=site, harmonised=bool(harmonised), device=device, threads=threads
     )
@@ -230,28 +209,3 @@ def _harmonised(maps: Maps, statistics: Mapping[str, Any], manifest: Mapping[str
         return maps
     data = harmonise(maps.data, maps.support, statistics["maps"], manifest["white_matter"])
     return Maps(data, maps.support, maps.affine, maps.paths)
-
-
-def _verdict(
-    scan: str, in_range: Sequence[Mapping[str, Any]], quality: pd.DataFrame, accepted: Acceptance
-) -> tuple[str, list[str]]:
-    """The verdict on a scan, and its reasons as sentences; a scan that is accepted is unusual, not withheld."""
-    worst, reasons = OK, []
-    for row in quality.to_dict("records"):
-        if row["reason"]:
-            failed = row["verdict"] == FAILED
-            worst = WITHHELD if failed or worst == WITHHELD else UNUSUAL
-            way_out = (
-                f"; if it is right, accept it by registration: {{accept: {{{scan}: [{row['modality']}]}}}}"
-            )
-            reasons.append(f"Registration: {row['modality']} {row['reason']}{way_out if failed else ''}.")
-    reasons += range_reasons(in_range)
-    far = dict.fromkeys(row["map"] for row in in_range if row["verdict"] == OUT_OF_RANGE)
-    refused = [name for name in far if name not in accepted.maps.get(scan, ())]
-    if refused:
-        worst = WITHHELD
-        line = f"prediction: {{accept: {{{scan}: [{', '.join(refused)}]}}}}"
-        reasons.append(f"If the maps are right as they are, accept them by {line}.")
-    elif worst != WITHHELD and worst_verdict(in_range) != OK:
-        worst = UNUSUAL
-    return worst, reasons

@@ -122,11 +122,12 @@ def match_sessions(
     heads = [crop(head, content_box(head)) for head in heads]
     found = [np.eye(4)]
     for scan, head in zip(scans[1:], heads[1:], strict=True):
-        ways = [
-            find_matrix(*pair, f"{scan} and {scans[0]}", kind="Rigid", seed=seed, **settings)[0]
-            for pair in ((heads[0], head), (head, heads[0]))
-        ]
-        found.append(halfway(ways[0], np.linalg.inv(ways[1])))
+        named = f"{scan} and {scans[0]}"
+        forth, _ = find_matrix(heads[0], head, named, kind="Rigid", seed=seed, **settings)
+        # from where the way forth ended: nothing is searched for twice
+        start = np.linalg.inv(forth)
+        back, _ = find_matrix(head, heads[0], named, kind="Rigid", seed=seed, start=start, **settings)
+        found.append(halfway(forth, np.linalg.inv(back)))
     return found
 
 

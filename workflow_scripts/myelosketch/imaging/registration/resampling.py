@@ -130,7 +130,7 @@ def resample_sharp(
 ) -> Volume:
     """A quantitative map on another grid of the same voxel size, by cubic splines.
 
-    Linear interpolation blurs by how far the new voxels' centres lie off the old ones: never two sessions by the same,
+    Linear interpolation blurs by how far the new voxels' centres lie off the old ones: never two sessions alike,
     and in a small lesion that looks like a change. The map is continued beyond its support before.
 
     Parameters

@@ -171,6 +171,16 @@ FIGURES = {
         settings=("method", "alpha"),
         stated=("min_lesion_mm3",),
     ),
+    "change": Figure(
+        heading="Change between sessions",
+        section="lesions",
+        alt="Share of lesions called changed by true change, and scatter plots of each lesion before and after.",
+        build="change.build_change",
+        tables=("change_lesions.tsv",),
+        settings=("alpha",),
+        stated=("min_lesion_mm3",),
+        needs="a follow-up",
+    ),
     "sensitivity_k": Figure(
         heading="Threshold k",
         section="sensitivity",

@@ -55,6 +55,7 @@ METHOD_COLOUR, CEILING_COLOUR, REFERENCE_COLOUR = "#2f6db3", "#6b6b6b", "#333333
 MUTED_COLOUR, FAINT_COLOUR = "#888888", "#b5b5b5"  # lines and bars in the background
 EXTERNAL_COLOUR = "#e0a93b"  # scans of an external site beside METHOD_COLOUR
 NOTED_COLOUR = "#c4121c"  # what needs a look: beyond its limit, under review
+GAIN_COLOUR = "#2a7f9e"  # beyond its limit to the better
 # several methods in one axes: colour, dashes and marker; colours darken from the simplest method to the last,
 # so that they are told apart without colour vision and in grey
 METHOD_LOOKS = {

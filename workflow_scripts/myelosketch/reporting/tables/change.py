@@ -20,9 +20,9 @@ WHOLE = [
 ]
 NOTE = (
     "Change: later \u2212 earlier mean DVR of all lesion voxels, after the change of white matter is taken away (an "
-    "offset of the whole map is no change of a lesion). Limit: changes up to this size are seen in white matter of the "
-    "same shape and size, so they may be error of the measurement. Indices: share of the lesion voxels that fell below "
-    "the threshold (demyelination), and that rose above it (remyelination)."
+    "offset of the whole map is no change of a lesion). Limit: changes up to this size are seen in white matter of "
+    "the same shape and size, so they may be error of the measurement. Indices: share of the lesion voxels that fell "
+    "below the threshold (demyelination), and that rose above it (remyelination)."
 )
 
 

@@ -102,8 +102,8 @@ def wide_interval(numbers: Mapping[str, Any]) -> str:
     if width < WIDE_POINTS:
         return ""
     return (
-        f"The interval of the demyelinated share spans {width:.0f} of 100 points: of one patient this model hardly says "
-        "whether few or most lesion voxels are demyelinated. Means over many patients are known better."
+        f"The interval of the demyelinated share spans {width:.0f} of 100 points: of one patient this model hardly "
+        "says whether few or most lesion voxels are demyelinated. Means over many patients are known better."
     )
 
 
