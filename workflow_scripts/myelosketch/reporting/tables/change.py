@@ -58,23 +58,19 @@ def _arrow(row: Mapping[str, Any], name: str, digits: int) -> str:
     return f"{number(row[f'{name}_before'], digits)} \u2192 {number(row[f'{name}_after'], digits)}"
 
 
-def _said(claimed: Any) -> str:
-    return "n/a" if claimed is None else "yes" if claimed else "no"
-
-
 def _whole(row: Mapping[str, Any]) -> list[str]:
     demyelination, remyelination = (
-        number(row[f"index_{name}"], 2) for name in ("demyelination", "remyelination")
+        number(row[f"index_{name}"], 0) for name in ("demyelination", "remyelination")
     )
     return [
         *_pair(row),
         _arrow(row, "mean_dvr", 2),
         number(row["change"], 3),
         number(row["limit"], 3),
-        _said(row["claimed"]),
+        row["claimed"] or "n/a",
         f"{_arrow(row, 'pct_demyelinated', 0)} %",
-        f"{demyelination} / {remyelination}",
-        number(row["limit_index"], 2),
+        f"{demyelination} / {remyelination} %",
+        f"{number(row['limit_index'], 0)} %",
     ]
 
 
@@ -86,5 +82,5 @@ def _single(row: Mapping[str, Any]) -> list[str]:
         _arrow(row, "mean_dvr", 2),
         number(row["change"], 3),
         number(row["limit"], 3),
-        _said(row["claimed"]),
+        row["claimed"] or "n/a",
     ]
