@@ -221,3 +221,11 @@ def test_values_in_a_caption_are_escaped(tmp_path):
     html = render_caption(tmp_path / "a.rst", figure="roc", facts={"name": "<b>x</b>"})
     assert "<b>" not in html
     assert "&lt;b&gt;" in html
+
+
+def test_an_interval_is_kept_in_one_piece_and_a_sentence_is_left_alone():
+    assert str(cell("0.75 (0.70 to 0.80)")) == '0.75 <span class="interval">(0.70 to 0.80)</span>'
+    assert (
+        str(cell("MTR is 24 (39 to 43 expected): another unit."))
+        == "MTR is 24 (39 to 43 expected): another unit."
+    )

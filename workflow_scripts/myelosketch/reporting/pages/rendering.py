@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_INTERVAL = re.compile(r"\(([^()]+ to [^()]+|interval n/a)\)")
+# in a sentence a colon follows the brackets: there it stays as it is
+_INTERVAL = re.compile(r"\(([^()]+ to [^()]+|interval n/a)\)(?!:)")
 
 
 def render(template: str, **content: Any) -> str:
