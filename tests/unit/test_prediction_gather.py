@@ -86,12 +86,12 @@ def test_a_failed_run_says_why_and_its_table_is_older_than_every_result(results)
 def test_the_last_failure_of_a_scan_counts(tmp_path):
     for rule, text, time in (
         ("fit_tensor", "Error: first", 1),
-        ("register_scan", "Error: last", 3),
+        ("register_scan", "warm\nError: last:\n  - first finding\n  - second", 3),
         ("x", "fine", 5),
     ):
         log = tmp_path / f"logs/{rule}/sub-01/ses-2/sub-01_ses-2.log"
         log.parent.mkdir(parents=True)
         log.write_text(text + "\n")
         os.utime(log, (time, time))
-    assert said(tmp_path, "sub-01_ses-2") == "last"
+    assert said(tmp_path, "sub-01_ses-2") == "last: - first finding - second"
     assert said(tmp_path, "sub-02") == ""

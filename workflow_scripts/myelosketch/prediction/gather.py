@@ -12,6 +12,8 @@ from myelosketch.io.provenance import read_json, write_json
 from myelosketch.io.tables import write_table
 
 FAILED, LEFT_OUT = "failed", "left_out"
+# how a job's log begins to say what was wrong (`job.job`)
+ERROR = "\nError: "
 # what is told of a lesion number that cannot be given
 NO_MASK, EMPTY_MASK, NOTHING_FOUND = (
     "n/a: no lesion mask",
@@ -105,14 +107,14 @@ def write_failures(
 
 
 def said(folder: str | Path, scan: str) -> str:
-    """The sentence with which the last failed job of a scan ended; blank if none did."""
+    """What the last failed job of a scan said, in one line; blank if none failed."""
     logs = [*Path(folder, "logs").glob(f"*/{names.folder_of(scan)}/{scan}.log")]
     logs += Path(folder, "logs").glob(f"*/{scan}.log")
     for log in sorted(logs, key=lambda path: path.stat().st_mtime, reverse=True):
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        told = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
-        if told:
-            return told[-1]
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if ERROR in f"\n{text}":
+            # a refusal may list several findings, one per line
+            return " ".join(f"\n{text}".rsplit(ERROR, 1)[1].split())
     return ""
 
 
