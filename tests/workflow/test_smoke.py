@@ -109,7 +109,8 @@ def test_registration_is_within_a_third_of_a_pet_voxel(smoke):
 def test_figures_and_report_are_there(smoke):
     for suffix in ("png", "svg", "tsv"):
         drawn = {path.stem for path in (smoke / "results/figures").glob(f"*.{suffix}")}
-        assert drawn == set(FIGURES)
+        # everybody was scanned once
+        assert drawn == {name for name, figure in FIGURES.items() if figure.needs != "a follow-up"}
     assert "simulated" in (smoke / "results/report.html").read_text().lower()
 
 
