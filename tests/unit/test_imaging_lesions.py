@@ -120,8 +120,6 @@ def test_from_the_template_by_the_inverse_of_its_place(saved, tmp_path):
     [
         (np.ones(T1W.shape, np.uint8), "FLAIR", "was drawn on FLAIR (lesion_space), but there is no registration of "
          "FLAIR to T1w; expected one of T1w: correct lesion_space, or give that image."),
-        (np.zeros(T1W.shape, np.uint8), "T1w", "holds no lesion: give the mask of this patient, or leave the scan "
-         "out."),
         (np.full(T1W.shape, np.nan), "T1w", "holds voxels that are no numbers: write 0 where there is no lesion."),
     ],
 )  # fmt: skip
@@ -130,6 +128,12 @@ def test_masks_that_cannot_be_placed(saved, mask, space, sentence):
     with pytest.raises(InputError) as caught:
         place_lesions(path, space, T1W, {"T1w": []})
     assert str(caught.value) == f"{path} {sentence}"
+
+
+def test_an_empty_mask_is_no_lesion_on_whatever_grid_it_was_saved(saved):
+    for shape, affine in ((T1W.shape, T1W.affine), moved_grid(np.eye(4))):
+        placed = place_lesions(saved(np.zeros(shape, np.uint8), affine), "T1w", T1W, {"T1w": []})
+        assert (placed.shape, placed.data.any()) == (T1W.shape, False)
 
 
 def test_a_mask_that_ends_outside_the_t1w(saved):

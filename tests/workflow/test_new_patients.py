@@ -11,7 +11,7 @@ from workflow_run import SMOKE, jobs, snakemake
 from myelosketch.io import names
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table
-from myelosketch.io.volumes import check_same_grid, load_volume
+from myelosketch.io.volumes import check_same_grid, load_volume, save_volume
 from myelosketch.learning.data import load_maps
 from myelosketch.prediction.bundle import read_bundle
 from myelosketch.prediction.new_scan import predict_by_bundle
@@ -65,10 +65,23 @@ def predicted(trained, tmp_path_factory):
         # the same image under two names would be refused
         measured=("MS02", (*MRI, "lesion_mask", "DVR")),
     )
+    empty_mask(folder, trained)
     snakemake(
         folder, "predict", configs=write_config(folder, trained, prediction={"accept": {"all": ["MTR"]}})
     )
     return folder
+
+
+def empty_mask(folder, trained):
+    """Give the scan of MS03 a lesion mask without a lesion."""
+    files = simulated_files(trained / "results/simulated", "MS03", "MS")
+    mask = load_volume(files["lesion_mask"])
+    save_volume(folder / "empty.nii.gz", np.zeros(mask.shape, np.uint8), mask.affine)
+    table = pd.read_csv(folder / "new.tsv", sep="\t", dtype=str)
+    table.loc[len(table)] = {"subject": "healthy", **{name: files[name] for name in MRI}} | {
+        "lesion_mask": "empty.nii.gz"
+    }
+    table.to_csv(folder / "new.tsv", sep="\t", index=False, na_rep="n/a")
 
 
 def path(folder, key, scan, **entities):
@@ -77,8 +90,9 @@ def path(folder, key, scan, **entities):
 
 def test_every_scan_has_its_row_its_page_and_its_maps(predicted):
     table = read_table(predicted / "results/predictions.tsv").set_index("scan")
-    assert set(table.index) == {"sub-masked", "sub-unmasked", "sub-measured"}
+    assert set(table.index) == {"sub-masked", "sub-unmasked", "sub-measured", "sub-healthy"}
     assert table.lesion_note["sub-unmasked"] == "n/a: no lesion mask"
+    assert table.lesion_note["sub-healthy"] == "n/a: no lesion in the lesion mask"
     for scan in table.index:
         page = (predicted / f"results/patients/{scan}.html").read_text()
         assert scan in page

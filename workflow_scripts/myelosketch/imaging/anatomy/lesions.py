@@ -29,12 +29,12 @@ def place_lesions(
 
     Returns
     -------
-    Volume : fraction 0-1, float32, on the grid of ``t1w``
+    Volume : fraction 0-1, float32, on the grid of ``t1w``; 0 everywhere for an empty mask
 
     Raises
     ------
-    InputError : a space without a transform, a mask with values that are no numbers, an empty one, or one whose
-        lesions do not come to lie in the T1w image
+    InputError : a space without a transform, a mask with values that are no numbers, or one whose lesions do
+        not come to lie in the T1w image
     """
     if space not in transforms:
         raise InputError(
@@ -46,8 +46,10 @@ def place_lesions(
         raise InputError(f"{path} holds voxels that are no numbers: write 0 where there is no lesion.")
     drawn = Volume((mask.data > 0).astype(np.float32), mask.affine, mask.path)
     before = float(drawn.data.sum()) * drawn.voxel_volume
-    if before == 0:
-        raise InputError(f"{path} holds no lesion: give the mask of this patient, or leave the scan out.")
+    if (
+        before == 0
+    ):  # of a control, or of a new patient without lesions; the intake refuses it where it must not be
+        return Volume(np.zeros(t1w.shape, np.float32), t1w.affine)
     if not transforms[space] and _same_grid(drawn, t1w):
         return drawn
     placed = resample_fraction(drawn, t1w, transforms[space])
