@@ -1,6 +1,7 @@
 """The model bundle: a finished run's models in one file, with what predictions for new patients need."""
 
-from myelosketch.prediction.bundle_plan import BUNDLE, IMAGES, SOURCE_TABLES
+from myelosketch.io.run_files import BUNDLE
+from myelosketch.prediction.bundle_plan import IMAGES, SOURCE_TABLES
 
 MODEL_BUNDLE = f"{RESULTS}/{BUNDLE}"
 # of the evaluation, what a bundle states of its own settings

@@ -22,7 +22,7 @@ from myelosketch.learning.checks import (
     gpus_of_a_training,
 )
 from myelosketch.learning.ladder import NETWORK_METHODS, network_settings
-from myelosketch.io.run_files import check_results_folder, model_file
+from myelosketch.io.run_files import check_results_folder, bundle_path
 from myelosketch.simulation.dataset import SimulatedDataset
 
 sys.executable = without_spaces(sys.executable)
@@ -35,7 +35,7 @@ try:
     validate(config, str(RULES / "schemas/config.schema.yaml"))  # fills in the defaults
     # a trained model predicts new scans; without one the run trains and cross-validates models
     PREDICTS = bool(config["prediction"]["model"])
-    MODEL_FILE = model_file(config["prediction"]["model"]) if PREDICTS else []
+    MODEL_FILE = bundle_path(config["prediction"]["model"]) if PREDICTS else []
     for method in config["training"]["methods"]:
         if method in NETWORK_METHODS:
             check_settings(method, config["training"])

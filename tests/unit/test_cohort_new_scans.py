@@ -11,7 +11,7 @@ from myelosketch.cohort.bids import read_bids
 from myelosketch.cohort.plan import plan_cohort
 from myelosketch.cohort.table import COLUMNS, read_cohort
 from myelosketch.errors import InputError
-from myelosketch.io.run_files import model_file
+from myelosketch.io.run_files import bundle_path
 
 MRI = ("T1w", "FA", "RD", "AD", "MTR")
 
@@ -117,10 +117,10 @@ def test_a_bids_dataset_needs_no_participants_table(tmp_path, monkeypatch):
 def test_the_model_is_a_file_or_the_results_of_its_run(tmp_path):
     (tmp_path / "results").mkdir()
     with pytest.raises(InputError) as caught:
-        model_file(tmp_path / "results")
+        bundle_path(tmp_path / "results")
     assert str(caught.value) == (
         f"prediction.model is {tmp_path}/results, but {tmp_path}/results/model.zip does not exist: correct the path, "
         "or run snakemake bundle where the model was trained."
     )
     (tmp_path / "results/model.zip").touch()
-    assert model_file(tmp_path / "results") == model_file(tmp_path / "results/model.zip")
+    assert bundle_path(tmp_path / "results") == bundle_path(tmp_path / "results/model.zip")

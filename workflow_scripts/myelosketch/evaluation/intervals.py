@@ -59,7 +59,7 @@ class Calibration:
 
 
 def highest_level(n_participants: int) -> float:
-    """Highest level that so many participants allow: n / (n + 1), above which the radius is infinite."""
+    """Highest level that a number of participants allows: n / (n + 1), above which the radius is infinite."""
     return n_participants / (n_participants + 1)
 
 

@@ -40,7 +40,7 @@ def check_results_folder(folder: str | Path) -> None:
             )
 
 
-def model_file(path: str | Path) -> str:
+def bundle_path(path: str | Path) -> str:
     """The file of a trained model.
 
     Parameters

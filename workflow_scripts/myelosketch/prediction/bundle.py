@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from myelosketch.errors import InputError
+from myelosketch.io.run_files import BUNDLE
 from myelosketch.io.tables import read_table
 from myelosketch.learning.models import CARD, WEIGHTS, check_model
 from myelosketch.prediction.bundle_checks import ANOTHER_COPY, check_cards, check_format, check_manifest
 from myelosketch.prediction.bundle_layout import MANIFEST, README, TABLES, WORDS, file_names, model_file
-from myelosketch.prediction.bundle_plan import BUNDLE
 
 # the zip's comment: a checksum of every byte before it
 COMMENT = re.compile(rb"sha256:([0-9a-f]{64})")

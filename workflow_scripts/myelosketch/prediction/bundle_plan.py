@@ -3,8 +3,6 @@
 from myelosketch.errors import InputError
 from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
 
-# name of the file in a run's results folder
-BUNDLE = "model.zip"
 # the images of each scan, and the tables of the evaluation, that a bundle is made from
 IMAGES = ("mtr", "fa", "rd", "ad", "dvr", "regions")
 SOURCE_TABLES = ("regions", "lesions", "demyelination", "calibration", "summary")

@@ -14,7 +14,7 @@ from myelosketch.io.tables import write_table
 FAILED, LEFT_OUT = "failed", "left_out"
 # how a job's log begins to say what was wrong (`job.job`)
 ERROR = "\nError: "
-# what is told of a lesion number that cannot be given
+# why a lesion number is missing
 NO_MASK, EMPTY_MASK, NOTHING_FOUND = (
     "n/a: no lesion mask",
     "n/a: no lesion in the lesion mask",

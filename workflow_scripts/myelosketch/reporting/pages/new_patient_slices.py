@@ -131,7 +131,7 @@ def choose_strip(maps: NewMaps, printed: int) -> tuple[list[int], list[int]]:
     Parameters
     ----------
     maps : NewMaps
-    printed : so many slices are printed at most
+    printed : largest number of slices in print
 
     Returns
     -------
@@ -164,8 +164,8 @@ def slice_content(
     ----------
     maps : NewMaps
     healthy : dict, mean and sd of healthy white matter
-    listed : so many lesions are in the table
-    printed : so many slices are marked for the printed sheet, at most
+    listed : number of lesions in the table
+    printed : largest number of slices on the printed sheet
     colour : of the demyelinated voxels' sign
 
     Returns

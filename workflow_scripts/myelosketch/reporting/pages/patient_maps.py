@@ -61,7 +61,7 @@ def widest_slices(
     lesions : int array (x, y, z), canonical, of :func:`number_lesions`
     brain : bool array (x, y, z)
     voxel_size : mm
-    most : so many slices at most
+    most : largest number of slices
     gap_mm : between two slices, at least; a nearer one would show the same lesions again
 
     Returns
