@@ -12,11 +12,17 @@ if TYPE_CHECKING:
     from myelosketch.cohort.bids_index import BidsFile
 
 # input: (suffix, entities) of the names it may have. BEP016 for diffusion maps, and its older suffixes FA, RD, AD;
-# `roi` is the suffix of lesion masks in fMRIPrep's documentation
-NAMES: dict[str, list[tuple[str, dict[str, str]]]] = {
+# `roi` is the suffix of lesion masks in fMRIPrep's documentation. An empty list: only where a filter names that entity,
+# as a segmentation is a lesion mask by one of its labels, and probabilities are one by a threshold
+NAMES: dict[str, list[tuple[str, dict[str, str | list[str | int | None]]]]] = {
     "T1w": [("T1w", {})],
     "FLAIR": [("FLAIR", {})],
-    "lesion_mask": [("mask", {"label": "lesion*"}), ("roi", {"label": "lesion*"})],
+    "lesion_mask": [
+        ("mask", {"label": "lesion*"}),
+        ("roi", {"label": "lesion*"}),
+        ("dseg", {"seg": []}),
+        ("probseg", {"label": []}),
+    ],
     "segmentation": [("dseg", {})],
     "FA": [("dwimap", {"param": "fa"}), ("FA", {})],
     "RD": [("dwimap", {"param": "rd"}), ("RD", {})],
