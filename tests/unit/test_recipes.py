@@ -91,6 +91,7 @@ def test_what_must_be_declared_is_not_taken_by_itself(data, tool):
         ("sub-01/ses-02/dwi", "dti_FA.nii", "FA"),
         ("sub-01/ses-02/anat", "sub-01_ses-02_acq-a_T1w_synthseg.nii.gz", "segmentation"),
         ("sub-01/ses-02/temp", "sub-X_ses-Y_space-mni_seg-lst.nii.gz", None),
+        ("sub-01/ses-02/temp", "sub-X_ses-Y_space-t1w_T1w.nii.gz", None),
         ("sub-01/ses-02", "my_dti_FA.nii.gz", None),
     ],
 )

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-# Numbers of FreeSurferColorLUT: aseg, aparc+aseg (both parcellations), wmparc; FastSurfer, SynthSeg and SAMSEG use the
-# same. The brain stem counts as white matter and the ventral diencephalon as grey: both are mixed, and the latter holds
-# nuclei. Lesions (25, 57, SAMSEG's 99) and hypointensities count as white matter.
+# Numbers of FreeSurferColorLUT: aseg, aparc+aseg (both parcellations), wmparc; FastSurfer, SynthSeg and SAMSEG use
+# the same. The brain stem counts as white matter and the ventral diencephalon as grey: both are mixed, and the latter
+# holds nuclei. Lesions (25, 57, SAMSEG's 99) and hypointensities count as white matter.
 FREESURFER = {
     "csf": {4, 5, 14, 15, 24, 31, 43, 44, 63, 72, 213, 221, 257},
     "grey": {3, 42, *range(8, 14), 17, 18, 19, 20, 26, 27, 28, *range(47, 57), 58, 59, 60}
