@@ -75,6 +75,11 @@ def test_older_suffixes_and_uncompressed_images(here):
     ]
 
 
+def test_suffixes_in_the_other_case(here):
+    touch("ds/sub-02", "anat/{scan}_flair.nii.gz")
+    assert row(read(), "sub-02").FLAIR == "ds/sub-02/anat/sub-02_flair.nii.gz"
+
+
 def test_sessions(here):
     for session in ("1", "2"):
         touch(f"ds2/sub-07/ses-{session}", *MAPS, LESIONS)

@@ -1,5 +1,8 @@
 """The intake's view of lesion masks in any space and of a user's own segmentation."""
 
+from pathlib import Path
+
+import nibabel as nib
 import numpy as np
 import pytest
 from intake_scans import SHAPE, affine, copied, head, make_maps, part_of_head, rewrite, row
@@ -113,3 +116,25 @@ def test_a_segmentation(files, tmp_path, data, matrix, finding):
     save_volume(path, data, matrix)
     expected = [(finding[0], "segmentation", finding[1])] if finding else []
     assert findings(files, segmentation=path) == expected
+
+
+def as_mgz(folder, data):
+    path = folder / "seg.mgz"
+    nib.save(nib.MGHImage(data, affine()), path)
+    return str(path)
+
+
+def test_freesurfers_format_for_what_freesurfer_makes(files, tmp_path):
+    lesions = nib.load(files["lesion_mask"]).get_fdata().astype(np.int32)
+    assert findings(files, lesion_mask=as_mgz(tmp_path, lesions)) == []
+    assert findings(files, segmentation=as_mgz(tmp_path, labels().astype(np.int32))) == []
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: b"hello", lambda content: content[:2000]], ids=["text", "cut"]
+)
+def test_a_damaged_file_of_freesurfers(files, tmp_path, damage):
+    path = as_mgz(tmp_path, np.random.default_rng(1).integers(0, 3, SHAPE).astype(np.int32))
+    Path(path).write_bytes(damage(Path(path).read_bytes()))
+    expected = ("unreadable", "segmentation", "is damaged, or is no image of FreeSurfer's")
+    assert findings(files, segmentation=path) == [expected]

@@ -1,5 +1,6 @@
 """The head in T1w space from start to end: files, their grids and notes, where lesions come from, what is refused."""
 
+import nibabel as nib
 import numpy as np
 import pytest
 from known_heads import moved, noisy, template_head
@@ -150,15 +151,15 @@ def test_a_segmentation_of_the_user_is_used_as_it_is(case):
     shares = [moved(Volume(part, head.affine), POSE, VOXEL, SIDE) for part in (csf, grey, white)]
     stack = np.stack([share.data for share in shares])
     labels = np.where(stack.sum(axis=0) > 0.5, np.array([24, 3, 2])[stack.argmax(axis=0)], 0)
-    save_volume(folder / "aseg.nii.gz", labels.astype(np.int32), shares[0].affine)
-    images, notes = run(inputs | {"segmentation": str(folder / "aseg.nii.gz")}, outputs)
+    nib.save(nib.MGHImage(labels.astype(np.int32), shares[0].affine), folder / "aseg.mgz")
+    images, notes = run(inputs | {"segmentation": str(folder / "aseg.mgz")}, outputs)
     expected = np.select([labels == 24, labels == 3, labels == 2], [1, 2, 3], 0)
     expected[(images["lesion"].data > 0) & (labels > 0)] = TISSUE_CODES["white matter"]
     np.testing.assert_array_equal(images["tissue"].data, expected)
     np.testing.assert_array_equal(images["brain"].data, labels > 0)
     record = notes["tissue"]["Segmentation"]
     assert (record["Kind"], record["white"], record["csf"]) == ("FreeSurfer", [2], [24])
-    assert notes["tissue"]["Sources"] == ["aseg.nii.gz", "lesion_mask.nii.gz"]
+    assert notes["tissue"]["Sources"] == ["aseg.mgz", "lesion_mask.nii.gz"]
 
 
 def test_two_runs_write_the_same_bytes(case):

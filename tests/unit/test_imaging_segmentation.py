@@ -68,6 +68,38 @@ def test_freesurfers_own_format(tmp_path, ball):
     check(read_segmentation(str(tmp_path / "aseg.mgz"), t1w), tissue)
 
 
+# labels that the tools write, from their own tables
+CORTEX = [*range(1000, 1004), *range(1005, 1036), *range(2000, 2004), *range(2005, 2036)]  # Desikan-Killiany
+DESTRIEUX = [*range(11101, 11176), *range(12101, 12176)]
+DEEP = [4, 5, *range(10, 19), 26, 28, 43, 44, *range(49, 55), 58, 60]
+ASEG = [*DEEP, 2, 3, 7, 8, 24, 30, 31, 41, 42, 46, 47, 62, 63, 72, 77, 80, 85, *range(251, 256)]
+TOOL_LABELS = {
+    "FreeSurfer aseg": ASEG,
+    "FreeSurfer aparc+aseg": [*ASEG, *CORTEX],
+    "FreeSurfer aparc.a2009s+aseg": [*ASEG, *DESTRIEUX],
+    "FreeSurfer wmparc": [*ASEG, *CORTEX, *(number + 2000 for number in CORTEX), 5001, 5002],
+    "FreeSurfer gtmseg": [*ASEG, *CORTEX, 130, 165, 172, 174, 257, 258, 259],
+    "FastSurfer": [*DEEP, 2, 7, 8, 24, 31, 41, 46, 47, 63, 77, *CORTEX, *range(251, 256)],
+    "SynthSeg 1": [*DEEP, 2, 3, 7, 8, 41, 42, 46, 47],
+    "SynthSeg 2": [*DEEP, 2, 3, 7, 8, 24, 41, 42, 46, 47],
+    "SynthSeg with parcellation": [*DEEP, 2, 7, 8, 24, 41, 46, 47, *CORTEX],
+    "WMH-SynthSeg": [*DEEP, 2, 3, 7, 8, 24, 41, 42, 46, 47, 77, 85],
+    "SAMSEG": [*DEEP, 2, 3, 7, 8, 24, 30, 31, 41, 42, 46, 47, 62, 63, 72, 77, 80, 85, 165, 258, 259],
+    "SAMSEG with lesions": [*DEEP, 2, 3, 7, 8, 24, 30, 31, 41, 42, 46, 47, 62, 63, 72, 85, 99, 165, 258, 259],
+}
+
+
+@pytest.mark.parametrize("tool", TOOL_LABELS)
+def test_every_label_of_a_tool_is_known(tool):
+    unknown = [number for number in TOOL_LABELS[tool] if tissue_of_number(number, FREESURFER) is None]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("lesion", [25, 57, 77, 99])
+def test_lesions_count_as_white_matter(lesion):
+    assert tissue_of_number(lesion, FREESURFER) == "white"
+
+
 @pytest.mark.parametrize(
     "names",
     [

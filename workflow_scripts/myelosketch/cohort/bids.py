@@ -110,8 +110,8 @@ def _named(indexes: Sequence[Index], filters: Mapping[str, Mapping[str, Any]]) -
     for index in indexes:
         for file in index.files:
             if file.extension in IMAGES:
-                by_suffix[file.suffix].append(file)
-    suffixes = {name: dict.fromkeys(suffix for suffix, _ in NAMES[name]) for name in NAMES}
+                by_suffix[file.suffix.lower()].append(file)
+    suffixes = {name: dict.fromkeys(suffix.lower() for suffix, _ in NAMES[name]) for name in NAMES}
     return {
         name: [
             file

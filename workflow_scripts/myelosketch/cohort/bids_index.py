@@ -5,13 +5,17 @@ Why not pybids: its layout opens sidecars and fills a database, which took 10 mi
 """
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
+from myelosketch.cohort.bids_tools import bids_name
 from myelosketch.cohort.table import ID_PATTERN
 from myelosketch.io.names import scan_name
 
-IMAGES = (".nii.gz", ".nii")
+IMAGES = (".nii.gz", ".nii", ".mgz")
+# FreeSurfer's folder of a session, beside those of the other sessions
+JOINED = re.compile(r"sub-([A-Za-z0-9]+)_ses-([A-Za-z0-9]+)")
 Scan = tuple[str, str | None]  # subject, session
 
 
@@ -57,7 +61,7 @@ def parse_name(name: str) -> tuple[dict[str, str], str, str] | None:
 
 
 def index_folder(root: str | Path) -> Index:
-    """List ``sub-*/[ses-*/][datatype/]`` of a dataset or of a folder of derivatives.
+    """List ``sub-*/[ses-*/][datatype/]`` or ``sub-*_ses-*/[datatype/]`` of a dataset or of a folder of derivatives.
 
     Parameters
     ----------
@@ -69,6 +73,11 @@ def index_folder(root: str | Path) -> Index:
     """
     index = Index(str(Path(root)), [], [], [])
     for entry in _entries(index.root):
+        joined = JOINED.fullmatch(entry.name)
+        if joined and entry.is_dir() and not (entry.is_symlink() and leaves(entry.path, index.root)):
+            index.scans.append((joined[1], joined[2]))
+            _note_files(index, _entries(entry.path), joined[1], joined[2])
+            continue
         subject = _identifier(index, entry, "sub-")
         if subject is None:
             continue
@@ -152,7 +161,8 @@ def _note_files(index: Index, entries: list[os.DirEntry[str]], subject: str, ses
         else:
             files += [entry for entry in _entries(folder.path) if not entry.is_dir()]
     for entry in files:
-        parsed = parse_name(entry.name) if entry.name.startswith("sub-") else None
+        name = bids_name(entry.name, scan_name(subject, session))
+        parsed = parse_name(name) if name.startswith("sub-") else None
         if parsed:
             place = (str(Path(entry.path)), index.root, subject, session)
             index.files.append(BidsFile(*place, *parsed, entry.is_symlink()))

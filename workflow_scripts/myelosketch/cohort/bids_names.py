@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from myelosketch.cohort.bids_index import BidsFile
 
-# input: (suffix, entities) of the names it may have. BEP016 for diffusion maps, and its older suffixes FA, RD, AD;
-# `roi` is the suffix of lesion masks in fMRIPrep's documentation
-NAMES: dict[str, list[tuple[str, dict[str, str]]]] = {
+# input: (suffix, entities) of the names it may have, in upper or lower case. BEP016 for diffusion maps, and its older
+# suffixes FA, RD, AD; `roi` is the suffix of lesion masks in fMRIPrep's documentation. An empty list: only where a
+# filter names that entity, as a segmentation holds lesions by one of its labels, and probabilities by a threshold
+NAMES: dict[str, list[tuple[str, dict[str, str | list[str | int | None]]]]] = {
     "T1w": [("T1w", {})],
     "FLAIR": [("FLAIR", {})],
-    "lesion_mask": [("mask", {"label": "lesion*"}), ("roi", {"label": "lesion*"})],
+    "lesion_mask": [
+        ("mask", {"label": "lesion*"}),
+        ("roi", {"label": "lesion*"}),
+        ("dseg", {"seg": []}),
+        ("probseg", {"label": []}),
+    ],
     "segmentation": [("dseg", {})],
     "FA": [("dwimap", {"param": "fa"}), ("FA", {})],
     "RD": [("dwimap", {"param": "rd"}), ("RD", {})],
@@ -80,7 +86,7 @@ def may_be(file: BidsFile, name: str, filters: Mapping[str, Any]) -> bool:
     if name in ONLY_BY_FILTER and not filters:
         return False
     return any(
-        file.suffix == suffix
+        file.suffix.lower() == suffix.lower()
         and all(accepts(want, entity(file, key)) for key, want in entities.items() if key not in filters)
         for suffix, entities in NAMES[name]
     )

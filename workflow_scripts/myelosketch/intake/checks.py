@@ -10,7 +10,7 @@ OK, SUSPICIOUS, REFUSED = "ok", "suspicious", "refused"
 # a refused scan is left out; nothing accepts it, because the workflow could not use the file as it is
 REFUSALS = {
     "missing_file": "a file that the scan needs is not there",
-    "extension": "the name does not end in .nii or .nii.gz",
+    "extension": "the name does not end in .nii or .nii.gz (.mgz is fine for lesion masks and segmentations)",
     "not_gzip": "the name and the content disagree about compression",
     "unreadable": "no NIfTI header can be read",
     "truncated": "the voxels end too early or do not decompress",

@@ -15,6 +15,9 @@ VOXEL_SIDES_MM = (0.2, 10.0)
 ANISOTROPY = 6.0
 SHEAR_TOLERANCE = 1e-3
 COPY_AGAIN = "copy or export it again"
+# FreeSurfer's own format, for what FreeSurfer makes
+MGH_ENDING = ".mgz"
+MGH_INPUTS = ("lesion_mask", "segmentation")
 
 
 class UnusableError(Exception):
@@ -44,6 +47,8 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
     path = Path(path)
     if not path.is_file():
         raise _unusable("missing_file", name, "does not exist", "correct the path, or give the file")
+    if name in MGH_INPUTS and path.name.endswith(MGH_ENDING):
+        return _open_mgh(name, path)
     if not path.name.endswith((".nii", ".nii.gz")):
         raise _unusable("extension", name, "is not named .nii or .nii.gz", "convert it to NIfTI")
     with open(path, "rb") as stream:
@@ -60,6 +65,17 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
     except Exception as error:  # nibabel raises many kinds for a damaged header
         raise _unusable("unreadable", name, "has no header that reads as NIfTI", COPY_AGAIN) from error
     return image
+
+
+def _open_mgh(name: str, path: Path) -> nib.Nifti1Image:
+    """An image in FreeSurfer's format as NIfTI, in memory; its header always gives its place in space."""
+    try:
+        image = cast(nib.MGHImage, nib.load(path))
+        return nib.Nifti1Image(image.dataobj, image.affine)
+    except Exception as error:  # nibabel raises many kinds for a damaged header
+        raise _unusable(
+            "unreadable", name, "is damaged, or is no image of FreeSurfer's", COPY_AGAIN
+        ) from error
 
 
 def header_facts(image: nib.Nifti1Image) -> dict[str, Any]:

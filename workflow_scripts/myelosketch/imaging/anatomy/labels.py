@@ -1,77 +1,21 @@
-"""Which tissue each label of a segmentation is: FreeSurfer's and SynthSeg's numbers, BIDS' numbers and names."""
+"""Which tissue each label of a segmentation is: FreeSurfer's numbers, BIDS' numbers and names."""
 
 import re
 from collections.abc import Mapping
 
-# Numbers of FreeSurferColorLUT: aseg, aparc+aseg (both parcellations), wmparc; SynthSeg uses the same. The brain stem
-# counts as white matter and the ventral diencephalon as grey: both are mixed, and the latter holds nuclei.
+# Numbers of FreeSurferColorLUT: aseg, aparc+aseg (both parcellations), wmparc; FastSurfer, SynthSeg and SAMSEG use
+# the same. The brain stem counts as white matter and the ventral diencephalon as grey: both are mixed, and the latter
+# holds nuclei. Lesions (25, 57, SAMSEG's 99) and hypointensities count as white matter.
 FREESURFER = {
     "csf": {4, 5, 14, 15, 24, 31, 43, 44, 63, 72, 213, 221, 257},
-    "grey": {
-        3,
-        42,
-        8,
-        47,
-        9,
-        10,
-        11,
-        12,
-        13,
-        17,
-        18,
-        19,
-        20,
-        26,
-        27,
-        28,
-        48,
-        49,
-        50,
-        51,
-        52,
-        53,
-        54,
-        55,
-        56,
-        58,
-        59,
-    }
-    | {60, 80, 81, 82, 96, 97, 172}
-    | set(range(1000, 1036))
-    | set(range(2000, 2036))
-    | set(range(11100, 11176))
-    | set(range(12100, 12176)),
-    "white": {
-        2,
-        41,
-        7,
-        46,
-        16,
-        77,
-        78,
-        79,
-        170,
-        173,
-        174,
-        175,
-        177,
-        192,
-        219,
-        223,
-        250,
-        251,
-        252,
-        253,
-        254,
-        255,
-    }
-    | {5001, 5002, 690, 691}
-    | set(range(3000, 3036))
-    | set(range(4000, 4036))
-    | set(range(13100, 13176))
-    | set(range(14100, 14176)),
-    # vessels, optic chiasm, skull, face, what was not decided
-    "none": {0, 1, 6, 29, 30, 40, 45, 61, 62, 85, 118, 119, 120, 121, 122, 165, 258, 259},
+    "grey": {3, 42, *range(8, 14), 17, 18, 19, 20, 26, 27, 28, *range(47, 57), 58, 59, 60}
+    | {80, 81, 82, 96, 97, 172}
+    | {*range(1000, 1036), *range(2000, 2036), *range(11100, 11176), *range(12100, 12176)},
+    "white": {2, 41, 7, 46, 16, 25, 57, 77, 78, 79, 86, 99, 170, 173, 174, 175, 177, 178, 192, 219, 223}
+    | {*range(250, 256), 5001, 5002, 690, 691}
+    | {*range(3000, 3036), *range(4000, 4036), *range(13100, 13176), *range(14100, 14176)},
+    # vessels, optic chiasm, skull, face, air, what was not decided
+    "none": {0, 1, 6, 29, 30, 40, 45, 61, 62, 85, *range(118, 123), 130, 165, 258, 259},
 }
 # "Common image-derived labels" of the BIDS specification; lesions count as white matter
 BIDS = {"csf": {3}, "grey": {1, 8, 9}, "white": {2, 7, 10}, "none": {0, 4, 5, 6}}
