@@ -143,8 +143,12 @@ def flair_transform_input(wildcards):
     return derivative("xfm_flair_to_t1w", wildcards.scan) if on_flair else []
 
 
-# transforms to the T1w that the cohort's table gives
-GIVEN_TRANSFORMS = {name: scan_input(name) for name in TRANSFORMS}
+def transform_input(name):
+    """Input function: a transform to the T1w that the cohort table gives ([] for none, or without its image)."""
+    return lambda wildcards: used_files(COHORT.rows[wildcards.scan]).get(name, [])
+
+
+GIVEN_TRANSFORMS = {name: transform_input(name) for name in TRANSFORMS}
 
 
 def aligned_images(scan):

@@ -168,3 +168,13 @@ def test_wrong_ones_are_refused_by_what_they_are(scan, tmp_path):  # noqa: F811
     assert said["MTR"].endswith("; its inverse fits: give the transform from MTR to T1w")
     assert said["pet"].startswith("as it lies (registration.given) ")
     assert said["pet"].endswith("; is it in the space of the T1w?")
+
+
+def test_a_given_affine_of_the_diffusion_maps_is_compared_with_affine_registrations(scan, tmp_path):  # noqa: F811
+    """As with registration.dwi: affine; any other image keeps its size."""
+    larger = np.diag([1.03, 1.03, 1.03, 1]) @ world_matrix([scan["xfm_dwi_to_t1w"]])
+    inputs = scan | {"xfm_dwi_to_t1w": str(write_transform(tmp_path / "affine.mat", larger))}
+    wrong, rows = judged(inputs, {"dwi": inputs["xfm_dwi_to_t1w"], "MTR": "rigid.mat"}, tmp_path)
+    assert rows["dwi"]["missing"]["stretch_mm"] == "not asked: a free shape tells nothing here"
+    assert rows["dwi"]["repeat_mm"] > 1 > rows["MTR"]["repeat_mm"]
+    assert rows["MTR"]["stretch_mm"] is not None

@@ -17,6 +17,7 @@ from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.starts import shrink
 from myelosketch.imaging.registration.to_petref import load_map, tensor_contrast
 from myelosketch.imaging.registration.verdicts import NUMBERS
+from myelosketch.io.matrices import is_rigid
 from myelosketch.io.provenance import provenance, write_json
 from myelosketch.io.units import default_units
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
@@ -175,7 +176,8 @@ def _row(
         row["given"] = Path(given).name
     # a warp comes last and bends by millimetres: what is asked again is the linear part
     placing = world_matrix(chain[:1], inverted=inverted[:1])
-    kind = "Affine" if modality == "dwi" and registration["dwi"] != "rigid" else "Rigid"
+    shaped = modality == "dwi" and (registration["dwi"] != "rigid" or not is_rigid(placing))
+    kind = "Affine" if shaped else "Rigid"
     stretch = modality in STRETCHED and kind == "Rigid"
     alike = head.masked if brain_only(head, volume) else head.t1w
     return _with_repeats(
