@@ -143,7 +143,7 @@ REFUSED = {
     ),
     "two.txt": (
         affine("1 0 0 0 1 0 0 0 1 1 2 3") + itk_text("TranslationTransform_double_3_3", "1 2 3", ""),
-        "holds 2 transforms; expected one: compose them by antsApplyTransforms",
+        "holds 2 transforms; expected one: give the one that leads from the image to the T1w.",
     ),
     "short.txt": (affine("1 0 0 0 1 0"), "has 6 parameters (AffineTransform, expected 12): write it again."),
     "singular.txt": (affine("1 0 0 0 1 0 0 0 0 1 2 3"), "has no inverse (its matrix is singular or not of "),

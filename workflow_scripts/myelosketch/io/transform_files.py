@@ -105,7 +105,7 @@ def _from_itk(path: Path, content: bytes) -> np.ndarray:
         raise TransformFileError(
             path,
             f"holds {len(kinds)} transforms; expected one",
-            "compose them by antsApplyTransforms -o Linear[<new>.mat]",
+            "give the one that leads from the image to the T1w",
         )
     ((kind, parameters, fixed),) = (item for item in found if item[0] != "CompositeTransform")
     if len(parameters) != ITK_KINDS[kind]:
