@@ -1,5 +1,6 @@
 """One interpolation from a map's own grid onto another, with anti-aliasing and without the background bleeding in."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from myelosketch.imaging.registration.transforms import world_matrix
 from myelosketch.io.volumes import Volume
 
 FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
-# voxels of two grids are one place if their indices agree as well as this
-SAME_PLACE_VOXELS = 1e-3
+# voxels of two grids are one place if none is further from its partner than this share of a voxel
+SAME_PLACE = 0.01
 
 
 def content_box(volume: Volume, margin_mm: float = 10.0) -> tuple[slice, ...]:
@@ -149,13 +150,9 @@ def lattice_step(
         return None
     step = np.linalg.inv(volume.affine) @ world_matrix(transforms, inverted=inverted) @ target.affine
     whole = np.rint(step)
-    sides = np.abs(whole[:3, :3])
-    meets = (
-        np.abs(step - whole).max() < SAME_PLACE_VOXELS
-        and (sides.sum(0) == 1).all()
-        and (sides.sum(1) == 1).all()
-    )
-    return whole if meets else None
+    corners = [[*corner, 1] for corner in itertools.product(*((0, side) for side in target.shape))]
+    turns_only = np.array_equal(whole[:3, :3] @ whole[:3, :3].T, np.eye(3))
+    return whole if turns_only and np.abs((step - whole) @ np.transpose(corners)).max() < SAME_PLACE else None
 
 
 def resample_sharp(

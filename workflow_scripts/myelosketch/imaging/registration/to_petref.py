@@ -81,7 +81,9 @@ def register_to_t1w(
     if anatomy.warp_dwi and not images.given.get("dwi"):
         axis = phase_axis(registration["phase_encoding"], images.dwi_json)
 
-    def place(image: Volume, xfm: str | Path, given: str | Path | None, kind: str, paths: Any) -> None:
+    def place(
+        image: Volume, xfm: str | Path, given: str | Path | None, kind: str, paths: Sequence[str | Path]
+    ) -> None:
         sources = [*source, *paths]
         if given:
             write_given(given, xfm, sources=sources)
