@@ -1,6 +1,12 @@
 """Where files lie: the functions that rules ask for their inputs, outputs and the library's modules."""
 
-from myelosketch.cohort.table import FILE_COLUMNS, companions, used_files
+from myelosketch.cohort.table import (
+    FILE_COLUMNS,
+    TRANSFORMS,
+    already_aligned,
+    companions,
+    used_files,
+)
 from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.modules import hash_of as library
 from myelosketch.io.provenance import sidecar_path
@@ -137,6 +143,19 @@ def flair_transform_input(wildcards):
     return derivative("xfm_flair_to_t1w", wildcards.scan) if on_flair else []
 
 
+def transform_input(name):
+    """Input function: a transform to the T1w that the cohort table gives ([] for none, or without its image)."""
+    return lambda wildcards: used_files(COHORT.rows[wildcards.scan]).get(name, [])
+
+
+GIVEN_TRANSFORMS = {name: transform_input(name) for name in TRANSFORMS}
+
+
+def aligned_images(scan):
+    """Images of a scan that the configuration says to lie on its T1w as they are."""
+    return already_aligned(COHORT.rows[scan], config["registration"]["given"])
+
+
 def pet_anatomy_input(wildcards):
     """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
     derived = COHORT.rows[wildcards.scan]["pet"] and not COHORT.rows[wildcards.scan]["DVR"]
@@ -147,7 +166,8 @@ def phase_encoding_input(wildcards):
     """Input function: the JSON that names the phase encoding of a scan's diffusion images, where it is needed."""
     row = COHORT.rows[wildcards.scan]
     sidecar = sidecar_path(row["dwi"] or row["FA"])
-    needed = config["registration"]["dwi"] == "deformable"
+    given = row["xfm_dwi"] or "dwi" in aligned_images(wildcards.scan)
+    needed = config["registration"]["dwi"] == "deformable" and not given
     return str(sidecar) if needed and (IS_SIMULATED or sidecar.is_file()) else []
 
 
@@ -187,9 +207,9 @@ def map_units(scan):
 
 
 def registration_method():
-    """How images are moved; how the result is judged (quality, accept) moves nothing."""
-    judged_by = ("quality", "accept")
-    return {key: value for key, value in config["registration"].items() if key not in judged_by}
+    """How images are moved; what is given is said for each scan, and how the result is judged moves nothing."""
+    apart = ("given", "quality", "accept")
+    return {key: value for key, value in config["registration"].items() if key not in apart}
 
 
 # the simulated cohort's truth

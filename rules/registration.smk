@@ -11,6 +11,7 @@ QUALITY = [f"{RESULTS}/registration/{file}" for file in ("qc.tsv", "qc.html", "a
 rule prepare_anatomy:
     """T1w corrected and segmented, MRI maps and lesions brought to it; lesions filled first."""
     input:
+        **GIVEN_TRANSFORMS,
         inspection=INSPECTION,
         T1w=scan_input("T1w"),
         FA=map_input("FA"),
@@ -39,6 +40,7 @@ rule prepare_anatomy:
         runtime=20,
     params:
         lesion_space=lambda wildcards: COHORT.rows[wildcards.scan]["lesion_space"],
+        aligned=lambda wildcards: aligned_images(wildcards.scan),
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
         # who is left out without a mask changes no preparation
@@ -66,6 +68,7 @@ rule register_scan:
     """T1w to PET; every map and tissue resampled once onto petref; all that measured as it lies there, and drawn."""
     input:
         **derivatives(*ANATOMY),
+        **GIVEN_TRANSFORMS,
         lesion_sidecar=names.written_beside(derivative("lesion")),
         xfm_flair_to_t1w=flair_transform_input,
         FA=map_input("FA"),
@@ -95,6 +98,7 @@ rule register_scan:
         runtime=20,
     params:
         group=lambda wildcards: COHORT.group[wildcards.scan],
+        aligned=lambda wildcards: aligned_images(wildcards.scan),
         units=lambda wildcards: map_units(wildcards.scan),
         # the limits judge later: another limit measures nothing again
         registration=registration_method()

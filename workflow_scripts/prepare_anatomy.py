@@ -4,14 +4,16 @@ from myelosketch.job import job
 
 with job(snakemake):
     from myelosketch.imaging.anatomy.head import prepare_anatomy
-    from myelosketch.imaging.files import Anatomy, RawImages
+    from myelosketch.imaging.files import Anatomy, RawImages, given_transforms
     from myelosketch.intake.gate import refuse_scan
 
     # read from the configuration, not a parameter: what was done with an accepted scan is not done again
     refuse_scan(snakemake.input.inspection, snakemake.config["cohort"]["accept"])
     params = snakemake.params
+    files = dict(snakemake.input.items())
+    given = given_transforms(files, params.aligned)
     prepare_anatomy(
-        RawImages.of({**dict(snakemake.input.items()), "lesion_space": params.lesion_space}),
+        RawImages.of(files | {"lesion_space": params.lesion_space, "given": given}),
         Anatomy.of(dict(snakemake.output.items())),
         **{key: params[key] for key in ("tissue", "lesions", "registration", "units", "seed")},
     )

@@ -3,13 +3,14 @@
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
+    from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages, given_transforms
     from myelosketch.imaging.registration.quality import check_registration
     from myelosketch.imaging.registration.to_petref import register_scan
     from myelosketch.io.provenance import read_json
 
     files, made = dict(snakemake.input.items()), dict(snakemake.output.items())
-    images, anatomy, moved = RawImages.of(files), Anatomy.of(files), OnPetGrid.of(made)
+    images = RawImages.of(files | {"given": given_transforms(files, snakemake.params.aligned)})
+    anatomy, moved = Anatomy.of(files), OnPetGrid.of(made)
     settings = {key: snakemake.params[key] for key in ("registration", "units", "seed")}
     # a scan without PET lies on a grid of the model's voxels
     model = files.get("model")

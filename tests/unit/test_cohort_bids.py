@@ -19,7 +19,14 @@ from bids_tree import (
 from myelosketch.cohort.bids_index import index_folder, parse_name
 from myelosketch.cohort.bids_names import DEFAULT_FILTERS, NAMES, accepts
 from myelosketch.cohort.found import write_found
-from myelosketch.cohort.table import COLUMNS, FILE_COLUMNS, cohort_from_rows, read_cohort, split_complete
+from myelosketch.cohort.table import (
+    COLUMNS,
+    FILE_COLUMNS,
+    TRANSFORMS,
+    cohort_from_rows,
+    read_cohort,
+    split_complete,
+)
 from myelosketch.simulation.cohort import (
     describe_cohort,
     participants,
@@ -277,3 +284,17 @@ def test_one_listing_per_folder(here, monkeypatch):
     monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
     assert len(index_folder("ds").files) == 2 * len(MAPS) + 1
     assert len(listed) == len(set(listed)) == 1 + 2 * 4  # the dataset; a participant, its anat, dwi and pet
+
+
+def test_transforms_are_taken_only_where_a_filter_asks_for_them(here):
+    names = [f"dwi/{{scan}}_from-dwi_to-T1w_mode-image_xfm.{end}" for end in ("mat", "txt", "json")]
+    touch(
+        "ds/sub-01", *names, "dwi/{scan}_from-T1w_to-dwi_mode-image_xfm.mat", "anat/{scan}_from-x_to-y_xfm.h5"
+    )
+    touch("ds/sub-01", "pet/{scan}_from-petref_to-T1w_mode-image_desc-coreg_xfm.lta")
+    plain = row(read(), "sub-01")
+    assert not any(plain[name] for name in TRANSFORMS)
+    found = row(read(filters={"xfm_dwi": {"from": "dwi"}, "xfm_pet": {"from": "pet*"}}), "sub-01")
+    assert found["xfm_dwi"].endswith("_from-dwi_to-T1w_mode-image_xfm.txt")
+    assert found["xfm_pet"].endswith("_from-petref_to-T1w_mode-image_desc-coreg_xfm.lta")
+    assert found["xfm_MTR"] is None

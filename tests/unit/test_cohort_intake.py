@@ -1,10 +1,12 @@
 """Every way to spoil a file: the sentence it gives, that the other scan stays ok, and nothing half-written."""
 
+import numpy as np
 import pytest
 from intake_cases import MAPS_CASES, RAW_CASES
 from intake_scans import copied, inspected, make_maps, make_raw, rewrite, row
 
 from myelosketch.errors import InputError
+from myelosketch.imaging.registration.transforms import save_matrix
 from myelosketch.intake.checks import CHECKS, REFUSED
 from myelosketch.intake.gate import admit_scans, gather_intake, read_inspections, refuse_scan
 from myelosketch.io.tables import read_table
@@ -114,3 +116,22 @@ def test_all_problems_of_a_scan_are_said_at_once(made, tmp_path):
     said = message(tmp_path, [row(files)])
     starts = [line.split(" (")[0] for line in said.splitlines() if line.startswith("  - ")]
     assert starts == [f"  - sub-01: {name}" for name in ("lesion_mask", "lesion_mask", "FA", "MTR")]
+
+
+@pytest.mark.parametrize("content", ["1 0 0 3\n0 1 0 4\n0 0 1 5\n0 0 0 1\n", None])
+def test_a_transform_that_is_given(made, tmp_path, content):
+    files = dict(made["maps"][0], xfm_dwi=str(tmp_path / "xfm.mat"))
+    if content:
+        (tmp_path / "xfm.mat").write_text(content)
+        said = message(tmp_path, [row(files)])
+        start = (
+            f"  - sub-01: xfm_dwi ({files['xfm_dwi']}) holds only a matrix of 4 x 4 numbers, as FSL writes it"
+        )
+        assert start in said
+        assert "cohort: {exclude: [sub-01]}" in said
+    else:
+        save_matrix(tmp_path / "xfm.mat", np.eye(4))
+        findings, table = intake(tmp_path, [row(files)])
+        assert findings == {"sub-01": []}
+        facts = read_table(table).set_index("input").loc["xfm_dwi"]
+        assert (facts.verdict, facts.readable) == ("ok", "True")

@@ -95,3 +95,20 @@ def test_settings_of_a_second_site_and_files_of_a_participant():
     assert "field" not in outputs
     distorted = section | {"level": "signals", "dwi": section["dwi"] | {"distortion_hz": 20.0}}
     assert "field" in SimulatedDataset("data", distorted).outputs("MS01")
+
+
+def test_what_is_given_of_the_registration():
+    with pytest.raises(
+        InputError,
+        match=r"^registration\.given names sub-09, not in the cohort: use names such as sub-HC01 or all\.",
+    ):
+        planned(registration={"given": {"sub-09": ["dwi"]}})
+    said = []
+    planned(registration={"given": {"all": ["dwi"]}}, warn=said.append)
+    planned(registration={"given": {"sub-HC01": ["MTR"]}, "dwi": "deformable"}, warn=said.append)
+    assert said == []
+    planned(registration={"given": {"sub-HC01": ["dwi"]}, "dwi": "deformable"}, warn=said.append)
+    assert said == [
+        "registration.dwi is deformable, but the alignment of the diffusion maps is given for sub-HC01: "
+        "it is used as it is, without a displacement."
+    ]

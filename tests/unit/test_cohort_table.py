@@ -5,6 +5,7 @@ import pytest
 
 from myelosketch.cohort.table import (
     COLUMNS,
+    already_aligned,
     cohort_from_rows,
     companions,
     lesion_source,
@@ -288,3 +289,26 @@ def test_a_segmentation_that_is_named_must_exist(tmp_path):
     assert reasons(table(tmp_path, text)) == [f"file does not exist: segmentation ({tmp_path}/aseg.mgz)"]
     row = read_cohort(table(tmp_path, text)).to_dict("records")[0]
     assert used_inputs(row)[:3] == ["T1w", "lesion_mask", "segmentation"]
+
+
+def test_transforms_of_a_users_own(tmp_path):
+    header = HEADER.rstrip("\n") + "\txfm_dwi\txfm_pet\txfm_FLAIR\n"
+    row = PATIENT.rstrip("\n") + "\tx/dwi.lta\tn/a\tx/flair.mat\n"
+    found = read_cohort(table(tmp_path, header + row)).to_dict("records")[0]
+    assert (found["xfm_dwi"], found["xfm_pet"]) == (f"{tmp_path}/x/dwi.lta", None)
+    # without a FLAIR its transform is not opened
+    assert [name for name in used_inputs(found) if name.startswith("xfm_")] == ["xfm_dwi"]
+    files = {name: str(tmp_path / name) for name in found if found[name] and name != "xfm_dwi"}
+    for name in files:
+        (tmp_path / name).touch()
+    kept = {name: found[name] for name in ("scan", "subject", "session", "group", "lesion_space", "xfm_dwi")}
+    assert split_complete(cohort_from_rows([found | files | kept]))[1].reason.tolist() == [
+        f"file does not exist: xfm_dwi ({tmp_path}/x/dwi.lta)"
+    ]
+
+
+def test_images_that_lie_on_their_t1w_by_scan_and_for_all():
+    row = {"scan": "sub-01", "xfm_MTR": None, "xfm_dwi": "dwi.mat"}
+    given = {"all": ["MTR", "dwi"], "sub-01": ["pet"], "sub-02": ["FLAIR"]}
+    assert already_aligned(row, given) == ["MTR", "pet"]
+    assert already_aligned(row, {}) == []

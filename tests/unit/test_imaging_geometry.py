@@ -14,6 +14,7 @@ from myelosketch.imaging.registration.resampling import (
     anti_alias,
     content_box,
     crop,
+    lattice_step,
     resample_fraction,
     resample_map,
 )
@@ -132,6 +133,30 @@ def test_the_same_grid_changes_nothing():
     data = np.random.default_rng(0).uniform(1, 2, (8, 9, 10)).astype(np.float32)
     volume = Volume(data, np.diag([2.0, 2.0, 2.0, 1.0]))
     np.testing.assert_allclose(resample_map(volume, volume, []).data, data, rtol=1e-5)
+
+
+def test_voxels_that_meet_are_taken_as_they_are(tmp_path):
+    """Of a crop, of another order of axes, and through a transform; not of a grid that drifts off by parts of one."""
+    data = np.random.default_rng(0).uniform(1, 2, (8, 9, 10)).astype(np.float32)
+    whole = Volume(data, rigid((10, 20, 30), (5, 6, 7)) @ np.diag([2.0, 2.0, 5.0, 1.0]))
+    part = crop(whole, (slice(1, 5), slice(2, 8), slice(0, 9)))
+    np.testing.assert_array_equal(resample_map(whole, part, []).data, part.data)
+    expected = np.zeros_like(data)
+    expected[1:5, 2:8, 0:9] = part.data
+    np.testing.assert_array_equal(resample_map(part, whole, []).data, expected)
+    turned = Volume(
+        data.transpose(2, 0, 1)[::-1], whole.affine @ np.eye(4)[:, [2, 0, 1, 3]] @ np.diag([-1, 1, 1, 1.0])
+    )
+    turned.affine[:3, 3] = (whole.affine @ [0, 0, 9, 1])[:3]
+    np.testing.assert_array_equal(resample_map(turned, whole, []).data, data)
+    shift = rigid((0, 0, 0), whole.affine[:3, 0])
+    found = resample_map(whole, whole, [write_transform(tmp_path / "shift.mat", shift)]).data
+    np.testing.assert_array_equal(found[:-1], data[1:])
+    drifting = Volume(data, whole.affine @ np.diag([1.004, 1, 1, 1]))
+    assert lattice_step(whole, whole, []) is not None
+    assert lattice_step(drifting, whole, []) is None
+    smooth = resample_map(whole, whole, [], fwhm_mm=8.0).data
+    assert smooth.std() < 0.5 * data.std()
 
 
 def test_only_coarser_grids_are_anti_aliased():

@@ -66,6 +66,20 @@ def test_what_is_wrong(numbers, said):
     assert found == said if said is not None else len(found) == 1
 
 
+def test_what_is_said_of_an_alignment_that_is_given():
+    apart = "cannot be judged, because as it is placed, it does not meet the brain"
+    apart_row = row("dwi", given="dwi.lta", problem="as it is placed, it does not meet the brain")
+    by = "as placed by the given transform (dwi.lta)"
+    assert problems(apart_row, LIMITS) == [f"{by} {apart}; does it lead from dwi to T1w?"]
+    two = row("dwi", given="dwi.lta", coverage=0.5, repeat_mm=9, turned_repeat_mm=0.2)
+    assert problems(two, LIMITS) == [
+        f"{by} shows 50% of the brain (at least 85% expected)",
+        "lands 9.0 mm away when registered again (at most 2.5 mm expected); its inverse fits: give the transform "
+        "from dwi to T1w",
+    ]
+    assert problems(row("dwi", given="dwi.lta"), LIMITS) == []
+
+
 def test_the_template_has_one_limit_of_its_own():
     assert problems(row("MNI152", repeat_mm=4, overlap=0.7, border_shift_mm=3), LIMITS) == []
     assert problems(row("MNI152", repeat_mm=7), LIMITS) == [

@@ -9,6 +9,7 @@ from test_imaging_quality_verdicts import LIMITS, row, write_scans
 from myelosketch.imaging.registration.verdicts import gather_quality
 from myelosketch.intake.thumbnails import png
 from myelosketch.io.provenance import write_bytes
+from myelosketch.io.tables import read_table
 from myelosketch.reporting.pages import registration as registration_page
 
 
@@ -20,7 +21,7 @@ def made(tmp_path):
         "sub-01": [row(), row("MNI152", repeat_mm=2)],
         "sub-02": [row(), row("dwi", repeat_mm=5, stretch_mm=None, missing=missing)],
         "sub-03": [row("MTR", coverage=0.4)],
-        "sub-04": [row(border_shift_mm=0.9)],
+        "sub-04": [row(border_shift_mm=0.9, given="pet.lta")],
     }
     jsons = write_scans(tmp_path, scans)
     pictures = [path.with_suffix(".png") for path in jsons]
@@ -46,6 +47,14 @@ def test_the_worst_comes_first_and_everything_is_said(made, tmp_path):
     assert "n/a: dwi, free shape: not asked: a free shape tells nothing here." in text
     assert len(re.findall(r'src="data:image/png;base64,[A-Za-z0-9+/=]{500,}"', text)) == 4
     assert not re.search(r"https?://|<script|<link", text)
+
+
+def test_what_is_given_is_said(made):
+    scans = {scan.name: scan for scan in registration_page.page_content(**made)["scans"]}
+    assert scans["sub-04"].table.rows[0][0] == "pet, given"
+    assert scans["sub-01"].table.rows[0][0] == "pet"
+    table = read_table(made["table"]).set_index(["scan", "modality"])
+    assert table.given["sub-04", "pet"] == "pet.lta"
 
 
 def test_counts_and_numbers(made):

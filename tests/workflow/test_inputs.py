@@ -10,6 +10,7 @@ import yaml
 from workflow_run import SMOKE, jobs, snakemake
 
 from myelosketch.cohort.table import FILE_COLUMNS
+from myelosketch.imaging.registration.transforms import save_matrix, world_matrix
 from myelosketch.io import names
 from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import load_volume, save_volume
@@ -54,6 +55,7 @@ def edit(folder, function):
 def test_a_users_table_goes_the_same_way(smoke, dataset):
     some = ("MS01", "MS04", "HC02", "HC03")  # what two folds need
     edit(dataset, lambda table: table[table.subject.isin(some)])
+    edit(dataset, lambda table: with_transforms(table, "HC03", smoke, dataset))
     (dataset / "mine.yaml").write_text("cohort: {source: table, table: cohort.tsv}\n")
     run(dataset, "regions", "registration")
     for key in ("fa", "mtr", "dvr", "regions"):
@@ -61,7 +63,30 @@ def test_a_users_table_goes_the_same_way(smoke, dataset):
             ours, theirs = (
                 load_volume(names.path(f"{root}/results", key, scan=scan)) for root in (dataset, smoke)
             )
-            np.testing.assert_array_equal(ours.data, theirs.data)
+            if scan == "sub-HC03":  # whose transforms are given
+                np.testing.assert_allclose(ours.data, theirs.data, atol=1e-4)
+            else:
+                np.testing.assert_array_equal(ours.data, theirs.data)
+    table = read_table(dataset / "results/registration/qc.tsv").set_index(["scan", "modality"])
+    assert table.given.dropna().to_dict() == {
+        ("sub-HC03", "pet"): "pet.mat",
+        ("sub-HC03", "dwi"): "sub-HC03_from-dwi_to-T1w_mode-image_xfm.mat",
+        ("sub-HC03", "MTR"): "sub-HC03_from-MTR_to-T1w_mode-image_xfm.txt",
+    }
+    assert set(table.verdict) == {"ok"}
+
+
+def with_transforms(table, subject, finished, folder):
+    """A table whose subject brings the transforms that a finished run found."""
+    keys = {"xfm_dwi": "xfm_dwi_to_t1w", "xfm_MTR": "xfm_mtr_to_t1w", "xfm_pet": "xfm_t1w_to_petref"}
+    found = {
+        column: names.path(finished / "results", key, scan=f"sub-{subject}") for column, key in keys.items()
+    }
+    save_matrix(folder / "images/pet.mat", np.linalg.inv(world_matrix([found["xfm_pet"]])))
+    found |= {"xfm_MTR": found["xfm_MTR"].replace(".mat", ".txt"), "xfm_pet": "images/pet.mat"}
+    return table.assign(
+        **{column: table.subject.map({subject: path}) for column, path in found.items()},
+    )
 
 
 def test_no_truth_is_needed_without_simulation(dataset):

@@ -19,9 +19,9 @@ from myelosketch.cohort.bids_names import (
     proposal,
 )
 from myelosketch.cohort.bids_people import read_people
-from myelosketch.cohort.table import LESION_SPACES, cohort_from_rows, companions, used_inputs
+from myelosketch.cohort.table import LESION_SPACES, TRANSFORMS, cohort_from_rows, companions, used_inputs
 from myelosketch.errors import InputError
-from myelosketch.io.names import scan_name
+from myelosketch.io.names import TRANSFORM_SUFFIXES, scan_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +109,7 @@ def _named(indexes: Sequence[Index], filters: Mapping[str, Mapping[str, Any]]) -
     by_suffix = defaultdict(list)
     for index in indexes:
         for file in index.files:
-            if file.extension in IMAGES:
+            if file.extension in (TRANSFORM_SUFFIXES if file.suffix == "xfm" else IMAGES):
                 by_suffix[file.suffix.lower()].append(file)
     suffixes = {name: dict.fromkeys(suffix.lower() for suffix, _ in NAMES[name]) for name in NAMES}
     return {
@@ -135,6 +135,8 @@ def _by_scan(taken: Mapping[str, list[BidsFile]], present: set[str]) -> dict[Sca
             found[file.subject, file.session][name].append(file)
     for inputs in found.values():
         for name, files in inputs.items():
+            if name in TRANSFORMS:  # one transform in two forms
+                files = list({file.path.removesuffix(file.extension): file for file in files}.values())
             whole = [file for file in files if present.issuperset(companions(name, file.path).values())]
             inputs[name] = whole or files
     return found

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from myelosketch.cohort.table import ALIGNED, TRANSFORMS
+
 if TYPE_CHECKING:
     from myelosketch.cohort.bids_index import BidsFile
 
@@ -34,6 +36,7 @@ NAMES: dict[str, list[tuple[str, dict[str, str | list[str | int | None]]]]] = {
     "mt_off": [("MTR", {"mt": "off"})],
     "pet": [("pet", {})],
     "reference_mask": [("mask", {"label": "reference*"})],
+    **{f"xfm_{name}": [("xfm", {"from": name, "to": "T1w"})] for name in ALIGNED},
 }
 _PIB: dict[str, list[str | None]] = {"trc": ["PIB", None]}
 # what a name must not have, unless a filter of the configuration asks for it: another space than the image's own
@@ -41,6 +44,8 @@ _PIB: dict[str, list[str | None]] = {"trc": ["PIB", None]}
 DEFAULT_FILTERS: dict[str, dict[str, list[str | None]]] = {
     name: {"space": ["orig", None], "part": ["mag", None]} for name in NAMES
 }
+for name in TRANSFORMS:
+    DEFAULT_FILTERS[name] |= {"mode": ["image", None]}
 DEFAULT_FILTERS["DVR"] |= _PIB
 DEFAULT_FILTERS["pet"] |= _PIB
 # spaces of a lesion mask, by the value of lesion_space in the cohort table; a name without space means T1w
@@ -52,8 +57,9 @@ MASK_SPACES: dict[str, str | list[str | None]] = {
     "MNI152": "MNI152*",
 }
 DEFAULT_FILTERS["lesion_mask"]["space"] = ["orig", None, "T1w", "FLAIR", "dwi", "MTR", "MNI152*"]
-# a dseg may hold anything: it is taken for a segmentation of tissue only where a filter says which one
-ONLY_BY_FILTER = ("segmentation",)
+# a dseg may hold anything, and a transform may belong to images that were resampled since: taken only where a filter
+# says which one
+ONLY_BY_FILTER = ("segmentation", *TRANSFORMS)
 # order in which entities are proposed as filters; all others lie between
 _FIRST, _LAST = ("desc", "run", "acq", "rec", "dir", "ce"), "folder"
 

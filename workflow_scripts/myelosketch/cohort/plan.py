@@ -9,7 +9,14 @@ import pandas as pd
 
 from myelosketch.cohort.bids import read_bids
 from myelosketch.cohort.folds import EXTERNAL_FOLD, assign_folds, read_folds, split_external, with_external
-from myelosketch.cohort.table import cohort_from_rows, has_pet, needs_flair, read_cohort, split_complete
+from myelosketch.cohort.table import (
+    already_aligned,
+    cohort_from_rows,
+    has_pet,
+    needs_flair,
+    read_cohort,
+    split_complete,
+)
 from myelosketch.errors import InputError
 from myelosketch.intake.checks import check_accept
 from myelosketch.io import names
@@ -200,8 +207,10 @@ def plan_cohort(
     )
     check_accept(settings["accept"], found["scan"])
     check_accept(config["registration"]["accept"], found["scan"], key="registration.accept", also=())
+    check_accept(config["registration"]["given"], found["scan"], key="registration.given")
     for row in excluded.to_dict("records"):  # before the folds: it says why there may be too few
         warn(f"Left out: {row['scan']} ({row['reason']})")
+    _say_what_is_given(included, config["registration"], warn)
     if predicts:
         return plan_new_scans(found, included, excluded, config["lesions"]["without_mask"])
     internal, external = split_external(included, [*settings["external_sites"], *external_sites])
@@ -210,6 +219,20 @@ def plan_cohort(
     else:
         folds = assign_folds(internal, config["folds"]["n"], config["seed"])
     return Cohort(found, included, excluded, with_external(folds, external))
+
+
+def _say_what_is_given(
+    included: pd.DataFrame, registration: Mapping[str, Any], warn: Callable[[str], object]
+) -> None:
+    """An alignment of the diffusion maps that is given stays as it is, also where a displacement is asked for."""
+    rows = included.to_dict("records") if registration["dwi"] == "deformable" else []
+    given = registration["given"]
+    scans = [row["scan"] for row in rows if row["xfm_dwi"] or "dwi" in already_aligned(row, given)]
+    if scans:
+        warn(
+            "registration.dwi is deformable, but the alignment of the diffusion maps is given for "
+            f"{', '.join(scans)}: it is used as it is, without a displacement."
+        )
 
 
 def plan_new_scans(

@@ -17,7 +17,10 @@ ID_PATTERN = re.compile(r"[A-Za-z0-9]+")
 SOURCES = ((("FA", "RD", "AD"), ("dwi",)), (("MTR",), ("mt_on", "mt_off")), (("DVR",), ("pet",)))
 MAPS = tuple(name for maps, _ in SOURCES for name in maps)
 RAW = tuple(name for _, raw in SOURCES for name in raw)
-FILE_COLUMNS = ("T1w", "FLAIR", "lesion_mask", "segmentation", *MAPS, *RAW, "reference_mask")
+# images that are registered to the T1w, unless a transform to it is given
+ALIGNED = ("dwi", "MTR", "pet", "FLAIR")
+TRANSFORMS = tuple(f"xfm_{name}" for name in ALIGNED)
+FILE_COLUMNS = ("T1w", "FLAIR", "lesion_mask", "segmentation", *MAPS, *RAW, "reference_mask", *TRANSFORMS)
 # what has to lie beside a raw series, under its name
 COMPANIONS = {"dwi": ("bval", "bvec"), "pet": ("json",)}
 COLUMNS = ("subject", "session", "group", "site", "lesion_space", *FILE_COLUMNS)
@@ -44,8 +47,8 @@ def read_cohort(path: str | Path, *, predicts: bool = False) -> pd.DataFrame:
     Parameters
     ----------
     path : str, table with at least ``subject``, ``group``, ``T1w``, ``lesion_mask`` and, of each of SOURCES, the
-        maps or a raw image; ``session``, ``site``, ``FLAIR``, ``lesion_space``, ``segmentation`` and
-        ``reference_mask`` are optional
+        maps or a raw image; ``session``, ``site``, ``FLAIR``, ``lesion_space``, ``segmentation``, ``reference_mask``
+        and TRANSFORMS are optional
     predicts : bool, for new scans of a trained model, whose ``group``, ``lesion_mask`` and PET are optional too
 
     Returns
@@ -117,7 +120,25 @@ def used_inputs(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]
         used += maps if any(row.get(name) for name in maps) else raw
     if "pet" in used and reference == "mask":
         used.append("reference_mask")
+    absent = {"pet": not has_pet(row), "FLAIR": not row.get("FLAIR")}
+    used += [f"xfm_{name}" for name in ALIGNED if not absent.get(name)]
     return [name for name in FILE_COLUMNS if name in used and row.get(name)]
+
+
+def already_aligned(row: Mapping[str, Any], given: Mapping[str, Collection[str]]) -> list[str]:
+    """Images of a scan that lie on its T1w as they are; a transform in its row comes first.
+
+    Parameters
+    ----------
+    row : dict, a row of the cohort table
+    given : dict, ``registration.given``: scan, or ``all``, to some of ALIGNED
+
+    Returns
+    -------
+    list of str, in the order of ALIGNED
+    """
+    named = {*given.get(row["scan"], ()), *given.get("all", ())}
+    return [name for name in ALIGNED if name in named and not row.get(f"xfm_{name}")]
 
 
 def used_files(row: Mapping[str, Any], *, reference: str = "mask") -> dict[str, str]:

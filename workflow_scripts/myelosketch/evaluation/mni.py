@@ -16,7 +16,7 @@ from scipy import ndimage
 from scipy.io.matlab import MatReadError
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.registration.matrices import FLIP, matrix_of
+from myelosketch.io.matrices import FLIP, matrix_of
 
 if TYPE_CHECKING:
     from myelosketch.io.volumes import Volume

@@ -1,9 +1,26 @@
 """The files of a scan on its way to the PET grid: as they are given, in T1w space, and on the PET grid."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
+
+from myelosketch.cohort.table import ALIGNED
+
+# in the place of a transform's path: the image lies on the T1w as it is
+IDENTITY = "identity"
+
+
+def given_transforms(files: Mapping[str, Any], aligned: Iterable[str]) -> dict[str, str | Path]:
+    """Transforms to the T1w that are given, by image (dwi, MTR, pet, FLAIR).
+
+    Parameters
+    ----------
+    files : dict of paths; ``xfm_dwi`` and the like are columns of the cohort table
+    aligned : images that lie on the T1w as they are, and have IDENTITY
+    """
+    paths = {name: files[f"xfm_{name}"] for name in ALIGNED if files.get(f"xfm_{name}")}
+    return dict.fromkeys(aligned, IDENTITY) | paths
 
 
 @dataclass(frozen=True)
@@ -11,7 +28,7 @@ class _Files:
     @classmethod
     def of(cls, paths: Mapping[str, Any]) -> Self:
         """Pick the files of this kind from paths by name; a blank path is as good as none."""
-        names = [field.name for field in fields(cls)]
+        names = [entry.name for entry in fields(cls)]
         return cls(**{name: paths[name] for name in names if paths.get(name)})
 
 
@@ -26,6 +43,7 @@ class RawImages(_Files):
     lesion_space : image that the lesion mask was drawn on
     dwi_json : path of the JSON that names the phase encoding, or None
     pet_anatomy : path of the mean of the early PET frames, or None where the DVR carries the anatomy
+    given : dict of ``given_transforms``: what places dwi, MTR, pet or FLAIR on the T1w without a registration
     """
 
     T1w: str | Path = ""
@@ -40,6 +58,7 @@ class RawImages(_Files):
     lesion_space: str = "T1w"
     dwi_json: str | Path | None = None
     pet_anatomy: str | Path | None = None
+    given: Mapping[str, str | Path] = field(default_factory=dict)
 
     def map(self, name: str) -> str | Path:
         """Path of FA, RD, AD, MTR or DVR."""

@@ -32,6 +32,7 @@ REFUSALS = {
     "gradients": "b-values or directions that do not determine a tensor",
     "frames": "frame times that do not describe the PET series",
     "same_file": "one image under two participants",
+    "transform": "a given transform that cannot be read, or that is no motion of a head",
 }
 # a suspicious scan stops the run until cohort.accept names the check, or cohort.exclude the scan
 SUSPICIONS = {

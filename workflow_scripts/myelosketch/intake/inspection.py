@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from myelosketch.cohort.bids_index import leaves
-from myelosketch.cohort.table import companions, lesion_space, used_inputs
+from myelosketch.cohort.table import TRANSFORMS, companions, lesion_space, used_inputs
 from myelosketch.intake import between, header, mirror, plausible, series, voxels
 from myelosketch.intake.checks import REFUSED, Finding
 from myelosketch.intake.thumbnails import strip
 from myelosketch.io.provenance import file_hash
+from myelosketch.io.transform_files import TransformFileError, read_linear
 from myelosketch.io.units import FACTORS, default_units, stated_unit, unit_factor
 from myelosketch.io.volumes import Volume
 
@@ -72,9 +73,12 @@ def inspect_files(
     findings: list[Finding] = []
     volumes: dict[str, Volume | None] = {}
     for name in used_inputs(row, reference=maps.get("reference", "mask")):
-        facts, found, volumes[name] = inspect_image(
-            name, row[name], row["group"], unit=units.get(name), maps=maps
-        )
+        if name in TRANSFORMS:
+            facts, found = inspect_transform(name, row[name])
+        else:
+            facts, found, volumes[name] = inspect_image(
+                name, row[name], row["group"], unit=units.get(name), maps=maps
+            )
         files.append(facts)
         for kind, path in companions(name, row[name]).items():
             files.append(_file_facts(f"{kind} of {name}", path))
@@ -85,6 +89,16 @@ def inspect_files(
     findings += between.scan_findings(_in_our_units(usable, units), sound, lesion_space(row))
     findings += mirror.mirror_findings({name: usable[name] for name in sound})
     return files, findings, volumes
+
+
+def inspect_transform(name: str, path: str | Path) -> tuple[dict[str, Any], list[Finding]]:
+    """Describe and judge a transform that is given: dict of plain values, list of Finding."""
+    facts = _file_facts(name, path)
+    try:
+        read_linear(path)
+    except TransformFileError as error:
+        return facts, [Finding("transform", name, error.reason, error.way_out)]
+    return facts | {"readable": True}, []
 
 
 def inspect_image(

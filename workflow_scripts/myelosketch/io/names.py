@@ -18,6 +18,9 @@ CEILINGS = ("rescan", "noisefree", "visible")
 SCAN_PATTERN = r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?"
 FOLDER_PATTERN = r"sub-[A-Za-z0-9]+(/ses-[A-Za-z0-9]+)?"
 
+# of linear transforms that a user may give: ITK's, and FreeSurfer's
+TRANSFORM_SUFFIXES = (".mat", ".txt", ".tfm", ".lta")
+
 _DERIVATIVES = "derivatives/{folder}/"
 _FILES = {
     "xfm_t1w_to_petref": "anat/{scan}_from-T1w_to-petref_mode-image_xfm.mat",

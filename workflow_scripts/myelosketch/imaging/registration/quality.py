@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.files import Anatomy, RawImages
+from myelosketch.imaging.files import IDENTITY, Anatomy, RawImages
 from myelosketch.imaging.registration import alignment, overlay
 from myelosketch.imaging.registration.fractions import lesion_source
 from myelosketch.imaging.registration.itk import world_matrix
@@ -17,6 +17,7 @@ from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.starts import shrink
 from myelosketch.imaging.registration.to_petref import load_map, tensor_contrast
 from myelosketch.imaging.registration.verdicts import NUMBERS
+from myelosketch.io.matrices import is_rigid
 from myelosketch.io.provenance import provenance, write_json
 from myelosketch.io.units import default_units
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
@@ -77,12 +78,19 @@ def check_registration(
             registration,
             settings,
             starts,
+            given=images.given.get(modality),
         )
         for modality in maps
     ]
     rows.append(_template_row(head, anatomy.xfm_t1w_to_mni, settings))
-    files = {**asdict(anatomy), **asdict(images), "xfm": xfm_t1w_to_petref, "lesion_space": None}
-    sources = [path for path in files.values() if path]
+    files = {
+        **asdict(anatomy),
+        **asdict(images),
+        "xfm": xfm_t1w_to_petref,
+        "lesion_space": None,
+        "given": None,
+    }
+    sources = [path for path in [*files.values(), *images.given.values()] if path and path != IDENTITY]
     write_json(
         numbers,
         {
@@ -159,17 +167,21 @@ def _row(
     registration: Mapping[str, Any],
     settings: dict[str, Any],
     starts: int,
+    given: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that is measured of one modality."""
+    """Everything that is measured of one modality; ``given`` names the transform, where the user gave it."""
     chain, inverted = transforms
     row = {"modality": modality, **as_placed(head, volume, chain, inverted)}
+    if given:
+        row["given"] = Path(given).name
     # a warp comes last and bends by millimetres: what is asked again is the linear part
-    given = world_matrix(chain[:1], inverted=inverted[:1])
-    kind = "Affine" if modality == "dwi" and registration["dwi"] != "rigid" else "Rigid"
+    placing = world_matrix(chain[:1], inverted=inverted[:1])
+    shaped = modality == "dwi" and (registration["dwi"] != "rigid" or not is_rigid(placing))
+    kind = "Affine" if shaped else "Rigid"
     stretch = modality in STRETCHED and kind == "Rigid"
     alike = head.masked if brain_only(head, volume) else head.t1w
     return _with_repeats(
-        row, given, alike, volume, head.points, starts=starts, with_stretch=stretch,
+        row, placing, alike, volume, head.points, starts=starts, with_stretch=stretch,
         settings=settings | {"kind": kind},
     )  # fmt: skip
 
@@ -184,16 +196,16 @@ def _template_row(head: Head, xfm: str | Path, settings: dict[str, Any]) -> dict
     row = {"modality": "MNI152", **as_placed(head, template, [xfm], [True])}
     row["border_shift_mm"] = None
     row["missing"]["border_shift_mm"] = "another brain has its borders elsewhere"
-    given = world_matrix([xfm], inverted=[True])
+    placing = world_matrix([xfm], inverted=[True])
     return _with_repeats(
-        row, given, head.masked, template, head.points, starts=1, with_stretch=False,
+        row, placing, head.masked, template, head.points, starts=1, with_stretch=False,
         settings=settings | {"kind": "Affine"},
     )  # fmt: skip
 
 
 def _with_repeats(
     row: dict[str, Any],
-    given: np.ndarray,
+    placing: np.ndarray,
     fixed: Volume,
     moving: Volume,
     points: np.ndarray,
@@ -208,7 +220,9 @@ def _with_repeats(
         answers = register_anew(fixed, moving, with_stretch=with_stretch, **how)
     except InputError:
         return _unusable(row, "registered again, it finds no place on the T1w")
-    row = row | distances_to(given, answers, points)
+    row = row | distances_to(placing, answers, points)
+    if row.get("given"):  # the commonest fault of a transform from elsewhere is its direction
+        row["turned_repeat_mm"] = distances_to(np.linalg.inv(placing), answers, points)["repeat_mm"]
     if not with_stretch:
         row["missing"]["stretch_mm"] = "not asked: a free shape tells nothing here"
     return row

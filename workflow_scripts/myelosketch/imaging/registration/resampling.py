@@ -1,17 +1,21 @@
 """One interpolation from a map's own grid onto another, with anti-aliasing and without the background bleeding in."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import ants
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import affine_transform, distance_transform_edt, gaussian_filter
 
 from myelosketch.imaging.registration.itk import from_ants, to_ants
+from myelosketch.imaging.registration.transforms import world_matrix
 from myelosketch.io.volumes import Volume
 
 FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
+# voxels of two grids are one place if none is further from its partner than this share of a voxel
+SAME_PLACE = 0.01
 
 
 def content_box(volume: Volume, margin_mm: float = 10.0) -> tuple[slice, ...]:
@@ -73,8 +77,8 @@ def resample_map(
 ) -> Volume:
     """A quantitative map on another grid; voxels outside its support are 0 and do not dilute its edge.
 
-    The map and its support (where it is not 0) go through the same smoothing and interpolation; their ratio is
-    the map.
+    Where the voxels of both grids lie at the same places already, they are taken as they are. Else the map and its
+    support (where it is not 0) go through the same smoothing and interpolation; their ratio is the map.
 
     Parameters
     ----------
@@ -115,10 +119,40 @@ def resample_fraction(
     -------
     Volume on the grid of ``target``, float32
     """
-    resolution = np.maximum(target.voxel_size, fwhm_mm)
+    step = lattice_step(volume, target, transforms, inverted)
+    # voxels that meet need no anti-aliasing, also where their sides differ
+    resolution = np.maximum(0.0 if step is not None else target.voxel_size, fwhm_mm)
     smooth = anti_alias(volume.data, volume.voxel_size, resolution)
+    if step is not None:
+        data = affine_transform(smooth, step[:3, :3], step[:3, 3], output_shape=target.shape, order=0)
+        return Volume(data, target.affine)
     moving = Volume(smooth, volume.affine, volume.path)
     return Volume(_interpolated(moving, target, transforms, inverted, "linear"), target.affine)
+
+
+def lattice_step(
+    volume: Volume,
+    target: Volume,
+    transforms: Sequence[str | Path],
+    inverted: Sequence[bool] | None = None,
+) -> np.ndarray | None:
+    """How voxels of a grid lead to those of an image whose voxels lie at the same places; None where they do not.
+
+    Parameters
+    ----------
+    volume, target, transforms, inverted : see ``resample_map``
+
+    Returns
+    -------
+    array (4, 4) of whole numbers, from indices of ``target`` to indices of ``volume``, or None
+    """
+    if any(not str(path).endswith((".mat", ".txt")) for path in transforms):
+        return None
+    step = np.linalg.inv(volume.affine) @ world_matrix(transforms, inverted=inverted) @ target.affine
+    whole = np.rint(step)
+    corners = [[*corner, 1] for corner in itertools.product(*((0, side) for side in target.shape))]
+    turns_only = np.array_equal(whole[:3, :3] @ whole[:3, :3].T, np.eye(3))
+    return whole if turns_only and np.abs((step - whole) @ np.transpose(corners)).max() < SAME_PLACE else None
 
 
 def resample_sharp(

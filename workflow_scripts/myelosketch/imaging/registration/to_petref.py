@@ -12,6 +12,7 @@ from myelosketch.errors import GeometryError, InputError
 from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
 from myelosketch.imaging.registration.distortion import find_warp, phase_axis
 from myelosketch.imaging.registration.fractions import write_fractions
+from myelosketch.imaging.registration.given import write_given, write_no_warp
 from myelosketch.imaging.registration.grid import grid_around
 from myelosketch.imaging.registration.itk import register, to_ants
 from myelosketch.imaging.registration.resampling import content_box, crop, resample_map
@@ -55,7 +56,7 @@ def register_to_t1w(
     units: Mapping[str, str] | None = None,
     seed: int,
 ) -> None:
-    """Register the tensor maps and MTR (and the FLAIR, where asked) to T1w.
+    """Register the tensor maps and MTR (and the FLAIR, where asked) to T1w, or take the transforms that are given.
 
     Parameters
     ----------
@@ -68,40 +69,50 @@ def register_to_t1w(
 
     Raises
     ------
-    InputError : a registration fails, or no phase encoding is known where one is needed
+    InputError : a registration fails, a given transform cannot be used, or no phase encoding is known where one is
+        needed
     GeometryError : the tensor maps do not share one grid
     """
     settings = linear_settings(registration, seed)
-    fixed = _head_only(head)
     source = [head.path] if head.path else []
     dwi_paths = [images.map(name) for name in TENSOR_MAPS]
     contrast = tensor_contrast(load_tensor(images, units or default_units()))
     axis = None
-    if anatomy.warp_dwi:
+    if anatomy.warp_dwi and not images.given.get("dwi"):
         axis = phase_axis(registration["phase_encoding"], images.dwi_json)
-    register(
-        fixed,
-        _head_only(contrast),
-        anatomy.xfm_dwi_to_t1w,
-        kind=DWI_KINDS[registration["dwi"]],
-        sources=source + dwi_paths,
-        **settings,
+
+    def place(
+        image: Volume, xfm: str | Path, given: str | Path | None, kind: str, paths: Sequence[str | Path]
+    ) -> None:
+        sources = [*source, *paths]
+        if given:
+            write_given(given, xfm, sources=sources)
+        else:
+            register(_head_only(head), _head_only(image), xfm, kind=kind, sources=sources, **settings)
+
+    place(
+        contrast, anatomy.xfm_dwi_to_t1w, images.given.get("dwi"), DWI_KINDS[registration["dwi"]], dwi_paths
     )
-    if anatomy.warp_dwi and axis is not None:
+    if anatomy.warp_dwi:
         sources = [*source, *dwi_paths, anatomy.xfm_dwi_to_t1w]
-        find_warp(
-            head,
-            contrast,
-            anatomy.xfm_dwi_to_t1w,
-            anatomy.warp_dwi,
-            axis=axis,
-            seed=seed,
-            sources=sources,
-        )
-    for path, xfm in ((images.MTR, anatomy.xfm_mtr_to_t1w), (images.FLAIR, anatomy.xfm_flair_to_t1w)):
+        if axis is None:
+            write_no_warp(anatomy.warp_dwi, sources=sources)
+        else:
+            find_warp(
+                head,
+                contrast,
+                anatomy.xfm_dwi_to_t1w,
+                anatomy.warp_dwi,
+                axis=axis,
+                seed=seed,
+                sources=sources,
+            )
+    for path, xfm, given in (
+        (images.MTR, anatomy.xfm_mtr_to_t1w, images.given.get("MTR")),
+        (images.FLAIR, anatomy.xfm_flair_to_t1w, images.given.get("FLAIR")),
+    ):
         if path and xfm:
-            image = _head_only(load_volume(path))
-            register(fixed, image, xfm, kind="Rigid", sources=[*source, path], **settings)
+            place(load_volume(path), xfm, given, "Rigid", [path])
 
 
 def register_scan(
@@ -114,7 +125,7 @@ def register_scan(
     voxel_mm: Sequence[float] | None = None,
     seed: int,
 ) -> None:
-    """Register T1w to PET, and resample every map and every tissue once onto petref.
+    """Register T1w to PET (or take the given transform), and resample every map and every tissue once onto petref.
 
     petref is the grid of the PET in canonical order (right, anterior, superior), whatever the order of its file. For
     a scan without PET it is laid around the T1w image, with the same axes.
@@ -144,13 +155,9 @@ def register_scan(
     if images.DVR:
         dvr = load_map("DVR", images.DVR, units["DVR"])
         petref = canonical(dvr)
-        register(
-            _head_only(pet_anatomy(images.pet_anatomy, dvr)),
-            _head_only(Volume(t1w.data * (brain.data > 0), t1w.affine)),
-            moved.xfm_t1w_to_petref,
-            kind="Rigid",
-            sources=[anatomy.t1w, images.pet_anatomy or images.DVR],
-            **linear_settings(registration, seed),
+        head = Volume(t1w.data * (brain.data > 0), t1w.affine)
+        _place_pet(
+            images, dvr, head, anatomy.t1w, moved.xfm_t1w_to_petref, linear_settings(registration, seed)
         )
         _save(moved.dvr, petref, "DVR", [images.DVR], {"InputUnits": units["DVR"]})
     else:
@@ -173,6 +180,24 @@ def register_scan(
         transforms=to_petref,
         sources=[anatomy.tissue, anatomy.brain, anatomy.lesion, *to_petref],
     )
+
+
+def _place_pet(
+    images: RawImages,
+    dvr: Volume,
+    head: Volume,
+    t1w: str | Path,
+    xfm: str | Path,
+    settings: Mapping[str, Any],
+) -> None:
+    """Write the transform of T1w to petref: found, or the inverse of the given one from the PET to T1w."""
+    sources = [t1w, images.pet_anatomy or images.DVR]
+    shown = pet_anatomy(images.pet_anatomy, dvr)
+    given = images.given.get("pet")
+    if given:
+        write_given(given, xfm, sources=sources, inverted=True)
+    else:
+        register(_head_only(shown), _head_only(head), xfm, kind="Rigid", sources=sources, **settings)
 
 
 def _model_voxel(voxel_mm: Sequence[float] | None, anatomy: Anatomy) -> Sequence[float]:

@@ -9,7 +9,7 @@ from typing import Any
 import ants
 import numpy as np
 
-from myelosketch.imaging.registration.matrices import FLIP, matrix_of
+from myelosketch.io.matrices import FLIP, matrix_of
 from myelosketch.io.provenance import provenance, write_bytes, write_json
 from myelosketch.io.volumes import save_volume
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from myelosketch.errors import InputError
+from myelosketch.imaging.files import IDENTITY
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table, write_table
 
@@ -15,7 +16,7 @@ NUMBERS = (
     "coverage", "overlap", "nmi", "border_contrast", "border_shift_mm", "inverse_mm", "repeat_mm", "repeat_max_mm",
     "stretch_mm",
 )  # fmt: skip
-TABLE_COLUMNS = ["scan", "group", "modality", "verdict", "reason", *NUMBERS, "lesion_source"]
+TABLE_COLUMNS = ["scan", "group", "modality", "verdict", "reason", *NUMBERS, "lesion_source", "given"]
 # the template's place is affine and another brain's: it has one limit of its own for both of these
 TEMPLATE = "MNI152"
 # an image that shows skin and fat too, which shift with the sequence, may stretch this many times as much
@@ -47,7 +48,7 @@ def problems(row: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
     list of str, each completing "<scan>: <modality> ..."; empty if nothing is
     """
     if row.get("problem"):
-        return [f"cannot be judged, because {row['problem']}"]
+        return _said_of_given(row, [f"cannot be judged, because {row['problem']}"], limits)
     found = []
     for name, sentence in REASONS.items():
         value, limit = row.get(name), _limit(row, name, limits)
@@ -58,7 +59,24 @@ def problems(row: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
     sentences = [sentence for _, sentence in found]
     if found and all(name in (*OF_ANOTHER, "overlap") for name, _ in found):
         sentences[-1] += ", as an image of another participant would"
-    return sentences
+    return _said_of_given(row, sentences, limits)
+
+
+def _said_of_given(row: Mapping[str, Any], sentences: list[str], limits: Mapping[str, Any]) -> list[str]:
+    """The same, of an alignment that is given: by what, and what to do instead."""
+    if not sentences or not row.get("given"):
+        return sentences
+    modality, turned = row["modality"], row.get("turned_repeat_mm")
+    if row["given"] == IDENTITY:
+        by, way = "as it lies (registration.given)", "is it in the space of the T1w?"
+    else:
+        by = f"as placed by the given transform ({row['given']})"
+        way = f"does it lead from {modality} to T1w?"
+        if turned is not None and turned <= limits["repeat_mm"]:
+            way = f"its inverse fits: give the transform from {modality} to T1w"
+    said = [f"{by} {sentences[0]}", *sentences[1:]]
+    said[-1] += f"; {way}"
+    return said
 
 
 def _limit(row: Mapping[str, Any], name: str, limits: Mapping[str, Any]) -> float | None:
@@ -130,6 +148,7 @@ def _row(
         "verdict": (ACCEPTED if accepted else FAILED) if found else OK,
         "reason": " and ".join(found) or None,
         "lesion_source": scan["lesion_source"],
+        "given": row.get("given"),
     }
 
 

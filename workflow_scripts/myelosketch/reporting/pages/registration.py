@@ -126,7 +126,8 @@ def _scan(
 
 
 def _numbers(row: Mapping[str, Any]) -> list[str]:
-    return [row["modality"], row["verdict"], *(number(row[name], DIGITS[name]) for name in NUMBERS)]
+    image = row["modality"] + (", given" if row.get("given") else "")
+    return [image, row["verdict"], *(number(row[name], DIGITS[name]) for name in NUMBERS)]
 
 
 def _title(name: str) -> str:

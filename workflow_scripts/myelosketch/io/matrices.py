@@ -23,3 +23,8 @@ def matrix_of(parameters: np.ndarray, centre: np.ndarray) -> np.ndarray:
     matrix[:3, :3] = linear
     matrix[:3, 3] = shift + centre - linear @ centre
     return matrix
+
+
+def is_rigid(matrix: np.ndarray) -> bool:
+    """Whether a matrix (4, 4) turns and shifts only: no length changes by more than a thousandth."""
+    return bool(np.abs(matrix[:3, :3].T @ matrix[:3, :3] - np.eye(3)).max() < 2e-3)
