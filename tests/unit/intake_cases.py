@@ -506,7 +506,7 @@ RAW_CASES = {
         "pet",
         frames(FrameTimesStart=None),
         "frames",
-        "has a file beside it, pet.json, that has no FrameTimesStart",
+        "has no FrameTimesStart in its JSON: give the start and duration of each frame, s.",
     ),
     "frames-of-another-series": (
         "pet",
@@ -523,8 +523,8 @@ RAW_CASES = {
     "pet-json-is-text": (
         "pet",
         beside("pet.json", "{"),
-        "frames",
-        "has a file beside it, pet.json, that cannot be read",
+        "sidecar",
+        "pet.json is not JSON: Expecting property name enclosed in double quotes in line 1, column 2): correct it there.",
     ),
     "no-pet-json": ("pet", removed("pet.json"), "missing_file", "has no pet.json beside it"),
     "pet-elsewhere": ("pet", all_moved, "apart", "lies 400 mm from the T1w in space"),

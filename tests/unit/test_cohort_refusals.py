@@ -14,7 +14,7 @@ from myelosketch.intake.checks import CHECKS, REFUSALS, SUSPICIONS, check_accept
 from myelosketch.intake.gate import admit_scans, gather_intake, refuse_scan
 from myelosketch.io.names import UNITS
 from myelosketch.io.tables import read_table
-from myelosketch.io.units import FACTORS, default_units, stated_unit
+from myelosketch.io.units import CONVERSIONS, default_units, stated_unit
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "rules/schemas/config.schema.yaml").read_text())["properties"]
@@ -184,7 +184,7 @@ def test_units_of_sidecars(tmp_path, text, unit):
 def test_the_schema_offers_what_the_library_knows():
     units = SCHEMA["units"]["properties"]
     assert {name: part["enum"] for name, part in units.items()} == {
-        name: [*FACTORS[name]] for name in FACTORS
+        name: [*CONVERSIONS[name]] for name in CONVERSIONS
     }
     assert {name: part["default"] for name, part in units.items()} == UNITS
     (entries,) = SCHEMA["cohort"]["properties"]["accept"]["patternProperties"].values()
