@@ -148,7 +148,8 @@ def frame_problems(frames: Frames, n_frames: int, *, t_star_min: float, model: s
         )
     if starts[0] > MAX_LATE_START_S:
         problems.append(
-            f"starts {starts[0]:g} s after the injection: the model needs the series from its start."
+            f"starts {starts[0]:g} s after the injection, with which the integrals of both curves begin: give the "
+            "series from its start, or a DVR map."
         )
     overlap = ends[:-1] - starts[1:]
     if overlap.size and overlap.max() > MAX_GAP_S:
@@ -172,8 +173,8 @@ def _break_problems(frames: Frames, model: str) -> list[str]:
             )
         elif end - begin > longest:
             problems.append(
-                f"{said}; expected at most {longest / 60:.3g} min after a scan of that length, because the integrals "
-                "of Logan's plot run from the injection: give a DVR made by a model of your own, or leave it out."
+                f"{said}, expected at most {longest / 60:.3g} min there: Logan's plot needs the integrals from the "
+                "injection, which a longer break biases by 2 % and more; give a DVR map of a model of your own."
             )
     return problems
 
