@@ -192,7 +192,7 @@ def test_a_break_is_found_and_said(tmp_path):
 def test_a_break_that_biases_logan_is_refused(tmp_path, begin, end, longest):
     assert problems(read(tmp_path, **broken(begin, end))) == [
         f"has a break from {begin} to {end} min, expected at most {longest:g} min there: Logan's plot needs the integrals "
-        "from the injection, which a longer break biases by 2 % and more; give a DVR map of a model of your own."
+        "from the injection, and over a longer break the DVR may be off by more than 2 %; give a DVR map of a model of your own."
     ]
 
 

@@ -1,4 +1,4 @@
-"""DVR of series as scanners and converters leave them: not corrected for decay, with a break, not from the injection."""
+"""DVR of series as scanners leave them: not corrected for decay, with a break, not from the injection."""
 
 import numpy as np
 import pytest
@@ -101,13 +101,12 @@ def around(begin, end):
     return (60 * begin >= STARTS + DURATIONS) | (60 * end <= STARTS)
 
 
-@pytest.mark.parametrize(("begin", "end"), [(30, 50), (30, 60), (40, 75), (20, 30), (5, 7)])
+@pytest.mark.parametrize(("begin", "end"), [(30, 50), (30, 60), (40, 75), (20, 30), (2, 3)])
 def test_a_break_changes_the_dvr_by_less_than_two_percent(tmp_path, series, begin, end):
     kept = around(begin, end)
     found, sidecar = fitted(tmp_path, series[..., kept], stated(kept))
     assert found == pytest.approx(DVR, rel=0.02)
-    if kept.sum() < len(kept):
-        assert sidecar["Breaks"] == [{"StartMin": begin, "EndMin": end, "Activity": "interpolated linearly"}]
+    assert sidecar["Breaks"] == [{"StartMin": begin, "EndMin": end, "Activity": "interpolated linearly"}]
 
 
 def test_what_a_break_would_cost_without_its_area(tmp_path, series):

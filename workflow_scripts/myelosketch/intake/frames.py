@@ -174,7 +174,8 @@ def _break_problems(frames: Frames, model: str) -> list[str]:
         elif end - begin > longest:
             problems.append(
                 f"{said}, expected at most {longest / 60:.3g} min there: Logan's plot needs the integrals from the "
-                "injection, which a longer break biases by 2 % and more; give a DVR map of a model of your own."
+                "injection, and over a longer break the DVR may be off by more than 2 %; give a DVR map of a "
+                "model of your own."
             )
     return problems
 
