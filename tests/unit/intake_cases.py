@@ -520,6 +520,30 @@ RAW_CASES = {
         "frames",
         "ends 70 s after the injection; expected 1200 to 21600: FrameTimesStart and FrameDuration are in seconds.",
     ),
+    "pet-json-says-nothing-of-time-and-decay": (
+        "pet",
+        frames(InjectionStart=None, ImageDecayCorrected=None),
+        "pet_unstated",
+        'has a JSON without InjectionStart and ImageDecayCorrected: if it is so, add "InjectionStart": 0, "ImageDecayCorrected": true to the JSON, or accept it; else write what is true. To accept: cohort: {accept: {sub-01: [pet_unstated]}}',
+    ),
+    "pet-falls-as-decay": (
+        "pet",
+        data(lambda voxels: voxels * 0.5 ** (np.array([0, 600, 1200, 2400, 3000, 3600]) / 1221.8)),
+        "pet_decay",
+        "times the rate of carbon-11's decay: is it corrected for decay? If not, write ImageDecayCorrected: false into its JSON. To accept:",
+    ),
+    "pet-rises-once-corrected": (
+        "pet",
+        frames(ImageDecayCorrected=False, TracerRadionuclide="C11"),
+        "pet_decay",
+        "times the rate of carbon-11's decay, once it is corrected as its JSON asks: is it corrected already? If so, write ImageDecayCorrected: true",
+    ),
+    "pet-json-of-text-for-false": (
+        "pet",
+        frames(ImageDecayCorrected="false"),
+        "frames",
+        "has ImageDecayCorrected: 'false' in its JSON, expected true or false: write it without quotation marks.",
+    ),
     "pet-json-is-text": (
         "pet",
         beside("pet.json", "{"),
