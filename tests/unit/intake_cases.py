@@ -284,7 +284,7 @@ MAPS_CASES = {
         "DVR",
         data(lambda voxels: 2.2 * voxels),
         "dvr_level",
-        "has a median of 2.54, expected 0.6 to 1.8: DVR is about 1 in grey matter; is this an SUV image, or another reference region?",
+        "has a median of 2.54, expected 0.6 to 1.8: DVR is about 1 in grey matter; is this an SUV or SUVR image, or another reference region?",
     ),
     "sidecar-other-unit": (
         "RD",

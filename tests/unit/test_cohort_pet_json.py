@@ -175,6 +175,21 @@ def test_the_first_sentence_names_the_image_whose_json_it_is(tmp_path):
         read(tmp_path, ["FrameTimesStart"])
 
 
+@pytest.mark.parametrize("decay", [{"ImageDecayCorrected": False}, {"DecayCorrectionFactor": DECAY.tolist()}])
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"FrameTimesStart": [1000 * s for s in STARTS], "FrameDuration": [1000 * d for d in DURATIONS]},
+            "ends 5.4e+06 s after the injection; expected 1200 to 21600: FrameTimesStart and FrameDuration are in seconds."),
+        ({"FrameDuration": [0] * 26},
+            "has frame times that do not increase, or durations that are not above 0, in its .json file."),
+    ],
+    ids=["milliseconds", "no duration"],
+)  # fmt: skip
+def test_impossible_times_have_their_sentence_before_decay(tmp_path, changes, sentence, decay):
+    assert problems(read(tmp_path, **changes, **decay)) == [sentence]
+
+
 def broken(begin, end):
     """Frames without those between two minutes."""
     kept = [(s, d) for s, d in zip(STARTS, DURATIONS, strict=True) if s + d <= 60 * begin or s >= 60 * end]

@@ -93,7 +93,7 @@ def test_a_series_that_begins_before_the_injection(tmp_path, series, model):
     content["FrameDuration"] = np.concatenate([[60, 30], DURATIONS[1:]])
     found, sidecar = fitted(tmp_path, np.concatenate([first, series[..., 1:]], axis=-1), content, model)
     assert found == pytest.approx(DVR, rel=0.01)
-    assert sidecar["NumberOfFrames"] == len(STARTS) + 1
+    assert (sidecar["NumberOfFrames"], sidecar["FramesBeforeInjection"]) == (len(STARTS) + 1, 1)
 
 
 def around(begin, end):

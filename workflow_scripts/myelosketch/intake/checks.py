@@ -45,7 +45,7 @@ SUSPICIONS = {
     "head_size": "the content is smaller or larger than a head",
     "negative": "negative values where none are expected",
     "ad_below_rd": "AD lies below RD in a relevant share of the brain",
-    "dvr_level": "the median DVR is not near 1: an SUV image?",
+    "dvr_level": "the median DVR is not near 1: an SUV or SUVR image?",
     "pet_unstated": "the JSON of a PET says nothing of the injection's time, or of the correction for decay",
     "pet_decay": "the late course of a PET contradicts what its JSON says of the correction for decay",
     "lesion_volume": "lesions fill more than 20 % of the brain",

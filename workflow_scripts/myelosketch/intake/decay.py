@@ -101,7 +101,8 @@ def decay_factors(starts: np.ndarray, durations: np.ndarray, half_life_s: float)
     array (n,)
     """
     rate = np.log(2) / half_life_s
-    return rate * durations * np.exp(rate * starts) / -np.expm1(-rate * durations)
+    with np.errstate(all="ignore"):  # of times that are refused as such
+        return rate * durations * np.exp(rate * starts) / -np.expm1(-rate * durations)
 
 
 def factors_problem(

@@ -98,7 +98,9 @@ def _frames(content: Mapping[str, Any]) -> Frames:
     decay = None
     if corrected is False:
         decay = decay_factors(since_zero, durations, half_life(content))
-    elif since_zero.size:
+    elif (
+        durations.min() > 0 and since_zero[-1] <= PET_LENGTH_S[1]
+    ):  # else the times have a sentence of their own
         problem = factors_problem(content, since_zero, durations, injection=injection, scan=scan)
         if problem:
             raise InputError(problem)

@@ -206,7 +206,7 @@ def range_findings(name: str, data: np.ndarray, unit: str) -> list[Finding]:
     return [
         Finding(
             "dvr_level", name, f"has a median of {float(np.median(values)):.3g}, expected {low:g} to {high:g}",
-            "DVR is about 1 in grey matter; is this an SUV image, or another reference region?",
+            "DVR is about 1 in grey matter; is this an SUV or SUVR image, or another reference region?",
         )
     ]  # fmt: skip
 

@@ -124,6 +124,7 @@ def timing_record(frames: Frames) -> dict[str, Any]:
     return {
         "DecayCorrectedHere": frames.decay is not None,
         "Assumed": dict(frames.unstated),
+        "FramesBeforeInjection": int((frames.ends <= 0).sum()),
         "Breaks": [
             {"StartMin": begin / 60, "EndMin": end / 60, "Activity": "interpolated linearly"}
             for begin, end in frames.breaks
