@@ -173,7 +173,7 @@ def test_a_declared_unit_makes_values_plausible(cohort, tmp_path, name, unit, fa
     ("text", "unit"),
     [
         ("mm^2/s", "mm2/s"), ("10^-3 mm²/s", "1e-3 mm2/s"), ("µm^2/ms", "um2/ms"), ("um^2/s", "1e-6 mm2/s"),
-        ("%", "percent"), (1, "1"), ("Jane Doe", ""), (None, None),
+        ("%", "percent"), (1, "1"), ("Jane Doe", ""), (None, None), ("", None),
     ],
 )  # fmt: skip
 def test_units_of_sidecars(tmp_path, text, unit):

@@ -102,7 +102,7 @@ def stated_unit(path: str | Path) -> str | None:
     InputError : a JSON that cannot be read
     """
     text = read_metadata(path).get("Units")
-    return None if text is None else _SPELLINGS.get(_plain_spelling(str(text)), "")
+    return None if text in (None, "") else _SPELLINGS.get(_plain_spelling(str(text)), "")
 
 
 def same_unit(name: str, first: str | None, second: str | None) -> bool:
