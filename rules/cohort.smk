@@ -103,7 +103,7 @@ rule inspect_scan:
         units=config["units"],
         maps={
             key: config["maps"][key]
-            for key in ("b_max", "b0_threshold", "t_star_min", "reference")
+            for key in ("b_max", "b0_threshold", "t_star_min", "reference", "dvr_model")
         },
         root=dataset_root(),
         library=library("intake.inspection"),

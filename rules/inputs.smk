@@ -9,6 +9,7 @@ from myelosketch.cohort.table import (
 )
 from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.modules import hash_of as library
+from myelosketch.io.inheritance import metadata_files
 from myelosketch.io.provenance import sidecar_path
 
 # what a fold learns from, and what it learned
@@ -165,10 +166,11 @@ def pet_anatomy_input(wildcards):
 def phase_encoding_input(wildcards):
     """Input function: the JSON that names the phase encoding of a scan's diffusion images, where it is needed."""
     row = COHORT.rows[wildcards.scan]
-    sidecar = sidecar_path(row["dwi"] or row["FA"])
+    image = row["dwi"] or row["FA"]
     given = row["xfm_dwi"] or "dwi" in aligned_images(wildcards.scan)
-    needed = config["registration"]["dwi"] == "deformable" and not given
-    return str(sidecar) if needed and (IS_SIMULATED or sidecar.is_file()) else []
+    if given or config["registration"]["dwi"] != "deformable":
+        return []
+    return str(sidecar_path(image)) if IS_SIMULATED else list(map(str, metadata_files(image)))
 
 
 def inspected_files(wildcards):
@@ -178,8 +180,7 @@ def inspected_files(wildcards):
     images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
     near = [path for name, path in files.items() if name not in FILE_COLUMNS]
     if not IS_SIMULATED:  # a user's file may have a JSON beside it
-        sidecars = [sidecar_path(path) for path in files.values()]
-        near += [str(path) for path in dict.fromkeys(sidecars) if path.is_file()]
+        near += [str(note) for path in images.values() for note in metadata_files(path)]
     return images | {"beside": list(dict.fromkeys(near))}
 
 

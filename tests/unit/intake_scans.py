@@ -15,6 +15,7 @@ from myelosketch.io.volumes import save_volume
 VOXEL = 6.0
 SHAPE = (28, 32, 28)
 MAPS_SETTINGS = {"b_max": 1500, "b0_threshold": 50, "t_star_min": 35, "reference": "mask"}
+PET_JSON = {"InjectionStart": 0, "ScanStart": 0, "ImageDecayCorrected": True, "Units": "kBq/mL"}
 DIRECTIONS = np.array(
     [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, -1, 0], [0, 1, -1]], float
 )
@@ -82,7 +83,7 @@ def make_raw(folder, seed):
     starts = [0, 600, 1200, 2400, 3000, 3600]
     durations = [600, 600, 1200, 600, 600, 600]
     files["pet"] = _save_series(folder, "pet", [_image(generator, 5, 10) for _ in starts])
-    write_json(folder, "pet.json", {"FrameTimesStart": starts, "FrameDuration": durations, "Units": "kBq/mL"})
+    write_json(folder, "pet.json", PET_JSON | {"FrameTimesStart": starts, "FrameDuration": durations})
     return files
 
 

@@ -122,7 +122,7 @@ def test_the_registration_keeps_names_to_itself(tmp_path, capfd):
     settings = {
         "registration": registration,
         "seed": 1,
-        "units": {**default_units(), "RD": "mm2/s", "AD": "mm2/s"},
+        "units": {**default_units(), "RD": "mm2/s", "AD": "mm2/s", "DVR": "BPnd"},
     }
     images, anatomy = RawImages.of(inputs), Anatomy.of(inputs | to_t1w)
     register_to_t1w(images, load_volume(inputs["t1w"]), anatomy, **settings)
@@ -134,6 +134,11 @@ def test_the_registration_keeps_names_to_itself(tmp_path, capfd):
     assert nib.load(outputs["rd"]).get_fdata().max() == pytest.approx(0.6 * texture.max(), rel=0.2)
     sidecar = read_json(sidecar_path(outputs["rd"]))
     assert (sidecar["Units"], sidecar["Parameters"]["InputUnits"]) == ("1e-3 mm2/s", "mm2/s")
+    dvr = nib.load(outputs["dvr"]).get_fdata()
+    assert dvr.max() == pytest.approx(1 + texture.max(), rel=1e-3)
+    assert (dvr[~head()] == 0).all()
+    sidecar = read_json(sidecar_path(outputs["dvr"]))
+    assert (sidecar["Units"], sidecar["Parameters"]["InputUnits"]) == ("1", "BPnd")
 
 
 def test_images_are_written_in_one_place_with_a_header_of_our_own():

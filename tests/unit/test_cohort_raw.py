@@ -4,6 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from conftest import AFFINE
+from intake_scans import PET_JSON
 
 from myelosketch.intake.inspection import inspect_files
 from myelosketch.io.provenance import write_json
@@ -31,7 +32,8 @@ def write_gradients(folder, bvals=BVALS, bvecs=BVECS):
 
 
 def write_frames(folder, **changes):
-    write_json(folder / "pet.json", {"FrameTimesStart": STARTS, "FrameDuration": DURATIONS, **changes})
+    times = {"FrameTimesStart": STARTS, "FrameDuration": DURATIONS}
+    write_json(folder / "pet.json", PET_JSON | times | changes)
 
 
 @pytest.fixture(autouse=True)
@@ -137,8 +139,12 @@ def test_gradients_in_columns_are_read_too(raw_scan, tmp_path):
             "starts 2400 s after the injection: the model needs the series from its start.",
         ),
         (
-            {"FrameDuration": DURATIONS - 60},
-            "has frames that overlap or leave a gap (up to 60 s, after frame 0): the model needs the whole course.",
+            {"FrameDuration": DURATIONS + 60},
+            "has frames that overlap (by 60 s, after frame 0): correct FrameTimesStart and FrameDuration.",
+        ),
+        (
+            {"FrameDuration": STARTS + 300},
+            "has frames that overlap (by 4800 s, after frame 16): FrameDuration holds their ends.",
         ),
         (
             {"FrameTimesStart": STARTS[::-1]},
@@ -149,31 +155,12 @@ def test_gradients_in_columns_are_read_too(raw_scan, tmp_path):
             "has 4 frames that start at 35 min or later; expected at least 5: lower maps.t_star_min.",
         ),
     ],
-    ids=["number", "minutes", "late", "gap", "order", "short"],
+    ids=["number", "minutes", "late", "overlap", "ends", "order", "short"],
 )
 def test_a_fault_of_the_frames_has_its_sentence(raw_scan, tmp_path, changes, sentence, monkeypatch):
-    monkeypatch.setattr("myelosketch.intake.raw.MIN_LATE_FRAMES", 5)
+    monkeypatch.setattr("myelosketch.intake.frames.MIN_LATE_FRAMES", 5)
     write_frames(tmp_path, **changes)
     assert sentences(raw_scan) == [sentence]
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        ({"FrameDuration": [1]}, "has no FrameTimesStart: give the start and duration of each frame, s."),
-        (
-            {"FrameTimesStart": [0, 1], "FrameDuration": [1]},
-            "has 2 FrameTimesStart but 1 FrameDuration: correct it.",
-        ),
-        (
-            {"FrameTimesStart": [0], "FrameDuration": [1], "ImageDecayCorrected": False},
-            "says ImageDecayCorrected: false; correct the images for decay to one time.",
-        ),
-    ],
-)
-def test_a_fault_of_the_pet_json_has_its_sentence(raw_scan, tmp_path, content, sentence):
-    write_json(tmp_path / "pet.json", content)
-    assert sentences(raw_scan) == [f"has a file beside it, pet.json, that {sentence}"]
 
 
 def test_frames_before_the_injection_may_be_empty(raw_scan):

@@ -14,7 +14,7 @@ from myelosketch.intake.checks import CHECKS, REFUSALS, SUSPICIONS, check_accept
 from myelosketch.intake.gate import admit_scans, gather_intake, refuse_scan
 from myelosketch.io.names import UNITS
 from myelosketch.io.tables import read_table
-from myelosketch.io.units import FACTORS, default_units, stated_unit
+from myelosketch.io.units import CONVERSIONS, default_units, stated_unit
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "rules/schemas/config.schema.yaml").read_text())["properties"]
@@ -173,7 +173,7 @@ def test_a_declared_unit_makes_values_plausible(cohort, tmp_path, name, unit, fa
     ("text", "unit"),
     [
         ("mm^2/s", "mm2/s"), ("10^-3 mm²/s", "1e-3 mm2/s"), ("µm^2/ms", "um2/ms"), ("um^2/s", "1e-6 mm2/s"),
-        ("%", "percent"), (1, "1"), ("Jane Doe", ""), (None, None),
+        ("%", "percent"), (1, "1"), ("Jane Doe", ""), (None, None), ("", None),
     ],
 )  # fmt: skip
 def test_units_of_sidecars(tmp_path, text, unit):
@@ -181,10 +181,81 @@ def test_units_of_sidecars(tmp_path, text, unit):
     assert stated_unit(tmp_path / "RD.nii.gz") == unit
 
 
+BP_ND = {**UNITS, "DVR": "BPnd"}
+
+
+def as_binding_potential(cohort):
+    for path in cohort.DVR:
+        rewrite(path, lambda voxels: np.where(voxels == 0, 0, voxels - 1).astype(np.float32))
+
+
+def test_a_binding_potential_is_declared(cohort, tmp_path):
+    as_binding_potential(cohort)
+    said = run_intake(cohort, tmp_path)
+    assert (
+        "in the declared unit '1', expected 0.5 to 6: the values fit units.DVR: 'BPnd'; if all scans are so"
+        in said
+    )
+    assert run_intake(cohort, tmp_path, units=BP_ND) == ""
+
+
+def test_a_dvr_declared_as_binding_potential(cohort, tmp_path):
+    said = run_intake(cohort, tmp_path, units=BP_ND)
+    assert "has a median of 1.15 (from 0.9 to 1.4) in the declared unit 'BPnd', expected -0.4 to 0.8" in said
+    assert "the values fit units.DVR: '1'; if all scans are so, declare it" in said
+
+
+@pytest.mark.parametrize("stated", ["unitless", "1", "BPnd", "BP_ND", "BPND"])
+def test_the_json_of_a_binding_potential(cohort, tmp_path, stated):
+    as_binding_potential(cohort)
+    for path in cohort.DVR:
+        write_json(Path(path).parent, "DVR.json", {"Units": stated})
+    assert run_intake(cohort, tmp_path, units=BP_ND) == ""
+
+
+def renamed_dvr(cohort, name):
+    for number, path in enumerate(cohort.DVR):
+        cohort.loc[number, "DVR"] = str(Path(path).rename(Path(path).with_name(name)))
+
+
+SUVR = "depends on blood flow and time as a DVR does not: give the DVR or BP_ND of a kinetic model, or the dynamic"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "unit", "sentence"),
+    [
+        ("sub-01_meas-BPND_mimap.nii.gz", {}, "1", "is a BPnd, as its name or its JSON says, but units.DVR is '1': "
+            "declare units.DVR: 'BPnd' if all scans are so, else correct the name or the JSON."),
+        ("sub-01_meas-DVR_mimap.nii.gz", {}, "BPnd", "is a DVR, as its name or its JSON says, but units.DVR is "
+            "'BPnd': declare units.DVR: '1' if all scans are so"),
+        ("DVR.nii.gz", {"Units": "BPnd"}, "1", "is a BPnd, as its name or its JSON says, but units.DVR is '1'"),
+        ("DVR.nii.gz", {"Units": "DVR"}, "BPnd", "is a DVR, as its name or its JSON says, but units.DVR is 'BPnd'"),
+        ("DVR.nii.gz", {"Units": "SUVR"}, "1", f"is an SUVR, as its name or its JSON says; it {SUVR}"),
+        ("sub-01_meas-SUVR_mimap.nii.gz", {}, "1", "is an SUVR, as its name or its JSON says"),
+        ("pib_SUVr_50-70.nii.gz", {}, "BPnd", "is an SUVR, as its name or its JSON says"),
+        ("sub-01_suv.nii.gz", {"Units": "g/ml"}, "1", "is an SUV, as its name or its JSON says"),
+    ],
+)  # fmt: skip
+def test_a_map_that_says_it_is_something_else(cohort, tmp_path, name, content, unit, sentence):
+    renamed_dvr(cohort, name)
+    for path in cohort.DVR:
+        write_json(Path(path).parent, name.replace("nii.gz", "json"), content)
+    said = run_intake(cohort, tmp_path, units={**UNITS, "DVR": unit})
+    assert said.count("Refused (3 scans)") == 1
+    assert f"sub-01: DVR ({cohort.DVR[0]}) {sentence}" in said
+
+
+def test_a_suvr_is_accepted_by_no_declaration(cohort, tmp_path):
+    renamed_dvr(cohort, "sub-01_SUVR.nii.gz")
+    assert "is an SUVR" in run_intake(
+        cohort, tmp_path, accept={"all": ["not_dvr", "unit_stated", "dvr_level"]}
+    )
+
+
 def test_the_schema_offers_what_the_library_knows():
     units = SCHEMA["units"]["properties"]
     assert {name: part["enum"] for name, part in units.items()} == {
-        name: [*FACTORS[name]] for name in FACTORS
+        name: [*CONVERSIONS[name]] for name in CONVERSIONS
     }
     assert {name: part["default"] for name, part in units.items()} == UNITS
     (entries,) = SCHEMA["cohort"]["properties"]["accept"]["patternProperties"].values()

@@ -80,7 +80,13 @@ def test_noise_leaves_the_mean_within_a_few_percent():
 
 
 def test_integrals_run_to_the_middle_of_a_frame():
-    np.testing.assert_allclose(integrals(np.array([2.0, 4.0]), np.array([1.0, 3.0])), [1.0, 8.0])
+    curve, starts, durations = np.array([[2.0, 4.0], [0.0, 1.0], [1.0, 3.0]])
+    np.testing.assert_allclose(integrals(curve, starts, durations), [1.0, 8.0])
+
+
+def test_integrals_over_a_break_follow_a_straight_line():
+    curve, starts, durations = np.array([[2.0, 4.0], [0.0, 3.0], [1.0, 3.0]])
+    np.testing.assert_allclose(integrals(curve, starts, durations), [1.0, 2.0 + 2 * 3.0 + 6.0])
 
 
 def test_voxels_without_activity_have_no_dvr_and_no_warning():

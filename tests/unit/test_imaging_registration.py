@@ -231,6 +231,14 @@ def test_values_are_converted_where_a_map_is_read(good_maps):
     np.testing.assert_allclose(thousand, 1000 * plain, rtol=1e-6)
 
 
+def test_a_binding_potential_becomes_a_dvr_and_what_is_outside_stays_outside(good_maps):
+    dvr = load_volume(good_maps["DVR"])
+    bp = np.where(dvr.data == 0, 0, dvr.data - 1).astype(np.float32)
+    save_volume(good_maps["DVR"], bp, dvr.affine)
+    np.testing.assert_allclose(load_map("DVR", good_maps["DVR"], "BPnd").data, dvr.data, atol=1e-6)
+    assert ((dvr.data == 0) == (load_map("DVR", good_maps["DVR"], "BPnd").data == 0)).all()
+
+
 def test_tensor_contrast_orders_tissue_like_a_t1w():
     fa, rd, ad = (
         np.array(values, np.float32).reshape(2, 2, 1)

@@ -166,7 +166,20 @@ def test_high_b_values_are_left_out(scan):
     np.savetxt(inputs["bvec"], np.concatenate([BVECS, BVECS[2:]]).T)
     fit_tensor(inputs, outputs, **SETTINGS)
     np.testing.assert_array_equal(load_volume(outputs["raw_fa"]).data, alone)
-    assert read_json(sidecar_path(outputs["raw_fa"]))["BValues"] == [1000]
+    sidecar = read_json(sidecar_path(outputs["raw_fa"]))
+    assert (sidecar["BValues"], sidecar["BValuesLeftOut"]) == ([1000], [3000])
+    assert sidecar["NumberOfVolumesLeftOut"] == 20
+
+
+def test_a_shell_as_played_is_used_whole(scan):
+    inputs, outputs, ball, fibres = scan
+    played = np.where(BVALS > 0, np.random.default_rng(0).uniform(1485, 1510, len(BVALS)), 5).round()
+    assert 0 < (played > 1500).sum() < 20
+    np.savetxt(inputs["bval"], played[None])
+    fit_tensor(inputs, outputs, **SETTINGS)
+    sidecar = read_json(sidecar_path(outputs["raw_fa"]))
+    assert (sidecar["BValues"], sidecar["NumberOfDirections"], sidecar["NumberOfVolumes"]) == ([1495], 20, 22)
+    assert (sidecar["BValuesLeftOut"], sidecar["NumberOfVolumesLeftOut"]) == ([], 0)
 
 
 def test_a_wrong_number_of_gradients(scan):

@@ -1,6 +1,6 @@
 """The files of a scan on its way to the PET grid: as they are given, in T1w space, and on the PET grid."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -41,7 +41,7 @@ class RawImages(_Files):
     T1w, FA, RD, AD, MTR, DVR : paths; blank where a step does not read one. The DVR's grid is petref
     FLAIR, lesion_mask, segmentation : paths, or None
     lesion_space : image that the lesion mask was drawn on
-    dwi_json : path of the JSON that names the phase encoding, or None
+    dwi_json : path of the JSON that names the phase encoding, or paths, the nearest to the image last, or None
     pet_anatomy : path of the mean of the early PET frames, or None where the DVR carries the anatomy
     given : dict of ``given_transforms``: what places dwi, MTR, pet or FLAIR on the T1w without a registration
     """
@@ -56,7 +56,7 @@ class RawImages(_Files):
     lesion_mask: str | Path | None = None
     segmentation: str | Path | None = None
     lesion_space: str = "T1w"
-    dwi_json: str | Path | None = None
+    dwi_json: str | Path | Sequence[str | Path] | None = None
     pet_anatomy: str | Path | None = None
     given: Mapping[str, str | Path] = field(default_factory=dict)
 

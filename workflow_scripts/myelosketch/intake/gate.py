@@ -12,8 +12,8 @@ from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table, write_table
 
 FACTS = (
-    "shape", "voxel_mm", "orientation", "data_type", "length_unit", "unit", "minimum", "p1", "p50", "p99", "maximum",
-    "share_nan", "share_zero", "forms_mm", "determinant",
+    "shape", "voxel_mm", "orientation", "data_type", "length_unit", "unit", "used", "minimum", "p1", "p50", "p99",
+    "maximum", "share_nan", "share_zero", "forms_mm", "determinant",
 )  # fmt: skip
 TABLE_COLUMNS = [
     "scan", "group", "input", "file", "verdict", "check", "accepted", "reason", "way_out", "readable",

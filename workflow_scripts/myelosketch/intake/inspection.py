@@ -9,16 +9,20 @@ import numpy as np
 
 from myelosketch.cohort.bids_index import leaves
 from myelosketch.cohort.table import TRANSFORMS, companions, lesion_space, used_inputs
+from myelosketch.errors import InputError
 from myelosketch.intake import between, header, mirror, plausible, series, voxels
 from myelosketch.intake.checks import REFUSED, Finding
 from myelosketch.intake.thumbnails import strip
 from myelosketch.io.provenance import file_hash
+from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.transform_files import TransformFileError, read_linear
-from myelosketch.io.units import FACTORS, default_units, stated_unit, unit_factor
+from myelosketch.io.units import CONVERSIONS, conversion, default_units, pet_quantity, stated_unit
 from myelosketch.io.volumes import Volume
 
 # images whose content must have the size of a head
 WHOLE_HEAD = ("T1w", "FA", "MTR", "DVR")
+# images of whose JSON something is read: units, gradients' axis, frames, names of tissues
+READ_SIDECARS = (*CONVERSIONS, "dwi", "pet", "segmentation")
 
 
 def inspect_scan(
@@ -116,7 +120,7 @@ def inspect_image(
     name : input, such as T1w or FA
     path : path
     group : MS, HC, or None where it is not known
-    unit : declared unit, for the maps of units.FACTORS
+    unit : declared unit, for the maps of units.CONVERSIONS
     maps : see ``inspect_scan``
 
     Returns
@@ -160,9 +164,8 @@ def _judge(
         summary = voxels.Summary().add(data)
     facts |= summary.facts() | {"readable": True, "voxels_sha256": summary.digest}
     volume = Volume(data, np.asarray(image.affine, float), str(path))
-    if name in FACTORS:
-        stated = plausible.unit_finding(name, unit, stated_unit(path))
-        findings += [stated] if stated else []
+    if name in READ_SIDECARS:
+        findings += _sidecar_findings(name, path, unit)
     values = voxels.value_findings(name, summary)
     if name in plausible.MASKS and not summary.n_bad:
         values = []  # a mask may be constant; what it may not be is said by its own checks
@@ -170,8 +173,8 @@ def _judge(
         findings += values or plausible.probability_findings(name, image.shape, summary)
     else:
         findings += values or _content_findings(name, volume, summary, group, unit)
-    if name in series.SERIES:
-        findings += series.series_findings(name, path, image.shape[3], maps)
+    if name in series.SERIES and not any(finding.check == "sidecar" for finding in findings):
+        findings += series.series_findings(name, path, summary, maps, facts)
     return findings, volume
 
 
@@ -182,9 +185,9 @@ def _content_findings(
         negative = plausible.negative_finding(name, volume.data)
         return [negative] if negative else []
     findings = plausible.image_findings(name, volume.data, summary, group)
-    if not findings and name in FACTORS:
+    if not findings and name in CONVERSIONS:
         assert unit is not None, name
-        findings = plausible.range_findings(name, volume.data, unit, unit_factor(name, unit))
+        findings = plausible.range_findings(name, volume.data, unit)
     if not findings and name in WHOLE_HEAD:
         size = plausible.head_finding(name, between.content_sides_mm(volume))
         findings = [size] if size else []
@@ -192,14 +195,28 @@ def _content_findings(
 
 
 def _in_our_units(volumes: dict[str, Volume], units: Mapping[str, str]) -> dict[str, Volume]:
-    """The diffusivities in one unit, so that they can be compared; everything else as it is."""
-    factors = {name: unit_factor(name, units[name]) for name in ("RD", "AD") if name in volumes}
-    if len(set(factors.values())) < 2:
-        return volumes
+    """The diffusivities in one unit, so that they can be compared, and a BP_ND as DVR; the rest as it is."""
+    found = {name: conversion(name, units[name]) for name in ("RD", "AD", "DVR") if name in volumes}
+    same = found.get("RD") == found.get("AD")
     return volumes | {
-        name: Volume(volumes[name].data * factor, volumes[name].affine, volumes[name].path)
-        for name, factor in factors.items()
+        name: Volume(convert.array(volumes[name].data), volumes[name].affine, volumes[name].path)
+        for name, convert in found.items()
+        if name == "DVR" or not same
     }
+
+
+def _sidecar_findings(name: str, path: str | Path, unit: str | None) -> list[Finding]:
+    """Findings about what the JSON of an image says, as far as the workflow reads it."""
+    try:
+        metadata = read_metadata(path)
+    except InputError as error:
+        reason, _, way_out = str(error).rstrip(".").rpartition(": ")
+        return [Finding("sidecar", name, f"has metadata that cannot be read ({reason})", way_out)]
+    if name not in CONVERSIONS:
+        return []
+    found = plausible.quantity_finding(name, unit, pet_quantity(path, metadata))
+    found = found or plausible.unit_finding(name, unit, stated_unit(path))
+    return [found] if found else []
 
 
 def _file_facts(name: str, path: str | Path) -> dict[str, Any]:

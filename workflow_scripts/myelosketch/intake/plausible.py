@@ -6,7 +6,7 @@ import numpy as np
 
 from myelosketch.intake.checks import Finding
 from myelosketch.intake.voxels import Summary, content, flat_content_finding
-from myelosketch.io.units import fitting_units, same_unit
+from myelosketch.io.units import CONVERSIONS, Conversion, fitting_units, same_unit
 
 # (lowest, highest) plausible 99th percentile of the voxels that are not 0, in names.UNITS
 TOP = {"FA": (0.2, 1.0), "RD": (0.2, 6.0), "AD": (0.4, 6.0), "MTR": (5.0, 100.0), "DVR": (0.5, 6.0)}
@@ -151,7 +151,8 @@ def unit_finding(name: str, unit: str | None, stated: str | None) -> Finding | N
     unit : declared unit (units.<name>)
     stated : unit of the sidecar as from ``units.stated_unit``
     """
-    if stated is None or same_unit(name, unit, stated):
+    # "1" says of a DVR and of a BP_ND alike that it has no dimension
+    if stated is None or same_unit(name, unit, stated) or (name == "DVR" and stated == "1"):
         return None
     says = f"{stated!r}" if stated else "a unit that is not known here"
     return Finding(
@@ -160,7 +161,31 @@ def unit_finding(name: str, unit: str | None, stated: str | None) -> Finding | N
     )  # fmt: skip
 
 
-def range_findings(name: str, data: np.ndarray, unit: str, factor: float) -> list[Finding]:
+def quantity_finding(name: str, unit: str | None, quantity: str | None) -> Finding | None:
+    """The finding about a PET map that is something else than declared, or None.
+
+    Parameters
+    ----------
+    name : map
+    unit : declared unit, of DVR: "1" for the ratio itself, "BPnd" for the binding potential
+    quantity : what the map says it is, as from ``units.pet_quantity``
+    """
+    if name != "DVR" or quantity is None or quantity == {"1": "DVR"}.get(unit or "", unit):
+        return None
+    reason = f"is {'an' if quantity.startswith('S') else 'a'} {quantity}, as its name or its JSON says"
+    if quantity in ("SUVR", "SUV"):
+        return Finding(
+            "not_dvr", name, f"{reason}; it depends on blood flow and time as a DVR does not",
+            "give the DVR or BP_ND of a kinetic model, or the dynamic series in the column pet",
+        )  # fmt: skip
+    fitting = {"DVR": "1"}.get(quantity, quantity)
+    return Finding(
+        "unit_stated", name, f"{reason}, but units.DVR is {unit!r}",
+        f"declare units.DVR: {fitting!r} if all scans are so, else correct the name or the JSON",
+    )  # fmt: skip
+
+
+def range_findings(name: str, data: np.ndarray, unit: str) -> list[Finding]:
     """Findings about a map's values once they are in our unit.
 
     Parameters
@@ -168,40 +193,50 @@ def range_findings(name: str, data: np.ndarray, unit: str, factor: float) -> lis
     name : FA, RD, AD, MTR or DVR
     data : array (x, y, z) in the declared unit
     unit : declared unit
-    factor : what brings it to ``names.UNITS``
     """
-    values = content(data)
-    if not is_plausible(name, values, factor):
-        return [_range_finding(name, values, unit, factor)]
-    median = float(np.median(values))
-    low, high = DVR_MEDIAN
-    if name == "DVR" and not low <= median <= high:
-        return [
-            Finding(
-                "dvr_level", name, f"has a median of {median:.3g}, expected {low:g} to {high:g}",
-                "DVR is about 1 in grey matter; is this an SUV image, or another reference region?",
-            )
-        ]  # fmt: skip
-    return []
+    values, convert = content(data), CONVERSIONS[name][unit]
+    fits = fitting_units(
+        name, lambda other: is_plausible(name, values, other) and has_level(name, values, other)
+    )
+    if unit in fits:
+        return []
+    if fits or not is_plausible(name, values, convert):
+        return [_range_finding(name, values, unit, fits)]
+    low, high = (convert.original(limit) for limit in DVR_MEDIAN)
+    return [
+        Finding(
+            "dvr_level", name, f"has a median of {float(np.median(values)):.3g}, expected {low:g} to {high:g}",
+            "DVR is about 1 in grey matter; is this an SUV or SUVR image, or another reference region?",
+        )
+    ]  # fmt: skip
 
 
-def is_plausible(name: str, values: np.ndarray, factor: float) -> bool:
+def is_plausible(name: str, values: np.ndarray, convert: Conversion) -> bool:
     """Whether the 99th percentile of a map's values (n,) lies where it should, and FA within 0-1."""
     low, high = TOP[name]
-    scaled = values * factor
-    if name == "FA" and ((scaled > 1.0).mean() > FA_SHARE_ABOVE_1 or scaled.min() < -0.001):
+    converted = convert.array(values)
+    if name == "FA" and ((converted > 1.0).mean() > FA_SHARE_ABOVE_1 or converted.min() < -0.001):
         return False
-    return bool(low <= np.percentile(scaled, 99) <= high)
+    return bool(low <= np.percentile(converted, 99) <= high)
 
 
-def _range_finding(name: str, values: np.ndarray, unit: str, factor: float) -> Finding:
-    low, high = TOP[name]
-    top = float(np.percentile(values, 99))
+def has_level(name: str, values: np.ndarray, convert: Conversion) -> bool:
+    """Whether the median of a DVR map's values (n,) lies where it should; of other maps none is known."""
+    low, high = DVR_MEDIAN
+    return name != "DVR" or bool(low <= convert.value(float(np.median(values))) <= high)
+
+
+def _range_finding(name: str, values: np.ndarray, unit: str, fits: Sequence[str]) -> Finding:
+    convert = CONVERSIONS[name][unit]
+    if is_plausible(name, values, convert):
+        limits, what, number = DVR_MEDIAN, "median", float(np.median(values))
+    else:
+        limits, what, number = TOP[name], "99th percentile", float(np.percentile(values, 99))
+    low, high = (convert.original(limit) for limit in limits)
     reason = (
-        f"has a 99th percentile of {top:.3g} (from {values.min():.3g} to {values.max():.3g}) in the declared unit "
-        f"{unit!r}, expected {low / factor:g} to {high / factor:g}"
+        f"has a {what} of {number:.3g} (from {values.min():.3g} to {values.max():.3g}) in the declared unit "
+        f"{unit!r}, expected {low:g} to {high:g}"
     )
-    fits = fitting_units(name, lambda other: is_plausible(name, values, other))
     if fits:
         way_out = f"the values fit units.{name}: {fits[0]!r}; if all scans are so, declare it, else convert the file"
     else:

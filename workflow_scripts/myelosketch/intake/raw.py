@@ -1,4 +1,4 @@
-"""Raw series of a scan (diffusion, dynamic PET) and the small files beside them: read, and judged."""
+"""Raw series of a scan (diffusion, dynamic PET), and the gradients of diffusion: read, and judged."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,14 +9,10 @@ import nibabel as nib
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.io.provenance import read_json
+from myelosketch.intake.shells import used_volumes
 from myelosketch.io.volumes import Volume, open_image
 
 MIN_DIRECTIONS = 6  # a symmetric tensor has six numbers
-# an injection is followed for an hour or more; other sums are minutes or milliseconds taken for seconds
-PET_LENGTH_S = (1200.0, 6 * 3600.0)
-MAX_GAP_S = 1.0
-MIN_LATE_FRAMES = 3
 
 
 def open_series(path: str | Path) -> nib.Nifti1Image:
@@ -140,7 +136,7 @@ def gradient_problems(
     if not np.isfinite(bvals).all() or bvals.min() < 0:
         return ["has b-values that are negative or not numbers: write s/mm², 0 without weighting."]
     problems = []
-    weighted = (bvals > b0_threshold) & (bvals <= b_max)
+    weighted = used_volumes(bvals, b_max=b_max, b0_threshold=b0_threshold) & (bvals > b0_threshold)
     if not (bvals <= b0_threshold).any():
         problems.append(
             f"has no volume without weighting (lowest b = {bvals.min():g} s/mm², expected at most "
@@ -178,83 +174,3 @@ def distinct_directions(bvecs: np.ndarray) -> int:
 def _quadratic(bvecs: np.ndarray) -> np.ndarray:
     x, y, z = bvecs.T
     return np.stack([x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
-
-
-def read_frames(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Frames of a dynamic PET from its BIDS sidecar.
-
-    Parameters
-    ----------
-    path : JSON with ``FrameTimesStart`` and ``FrameDuration``, seconds
-
-    Returns
-    -------
-    starts, durations : arrays (n,), s
-
-    Raises
-    ------
-    InputError : missing keys, lists of different length, an image without decay correction
-    """
-    try:
-        content = read_json(path)
-        starts, durations = (np.asarray(content[key], float) for key in ("FrameTimesStart", "FrameDuration"))
-    except KeyError as error:
-        raise InputError(
-            f"{path} has no {error.args[0]}: give the start and duration of each frame, s."
-        ) from error
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{path} cannot be read: expected JSON with FrameTimesStart and FrameDuration, lists of s."
-        ) from error
-    if starts.ndim != 1 or starts.shape != durations.shape:
-        raise InputError(f"{path} has {starts.size} FrameTimesStart but {durations.size} FrameDuration.")
-    if content.get("ImageDecayCorrected") is False:
-        raise InputError(f"{path} says ImageDecayCorrected: false; correct the images for decay to one time.")
-    return starts, durations
-
-
-def frame_problems(
-    starts: np.ndarray, durations: np.ndarray, n_frames: int, *, t_star_min: float
-) -> list[str]:
-    """What keeps a kinetic model from being fitted, as sentences without their subject.
-
-    Parameters
-    ----------
-    starts, durations : arrays (n,), s from the injection
-    n_frames : volumes of the image
-    t_star_min : minutes after which the Logan plot is taken as linear
-
-    Returns
-    -------
-    list of str
-    """
-    if len(starts) != n_frames:
-        return [
-            f"has {n_frames} frames, but {len(starts)} in FrameTimesStart of its .json file: one for each."
-        ]
-    ends = starts + durations
-    if not (np.isfinite(ends).all() and (durations > 0).all() and (np.diff(starts) > 0).all()):
-        return ["has frame times that do not increase, or durations that are not above 0, in its .json file."]
-    problems = []
-    low, high = PET_LENGTH_S
-    if not low <= ends[-1] <= high:
-        problems.append(
-            f"ends {ends[-1]:g} s after the injection; expected {low:g} to {high:g}: FrameTimesStart and "
-            "FrameDuration are in seconds."
-        )
-    elif (starts >= 60 * t_star_min).sum() < MIN_LATE_FRAMES:
-        problems.append(
-            f"has {(starts >= 60 * t_star_min).sum()} frames that start at {t_star_min:g} min or later; expected at "
-            f"least {MIN_LATE_FRAMES}: lower maps.t_star_min."
-        )
-    if abs(starts[0]) > 60:
-        problems.append(
-            f"starts {starts[0]:g} s after the injection: the model needs the series from its start."
-        )
-    gaps = np.abs(starts[1:] - ends[:-1])
-    if gaps.size and gaps.max() > MAX_GAP_S:
-        problems.append(
-            f"has frames that overlap or leave a gap (up to {gaps.max():g} s, after frame {int(gaps.argmax())}): "
-            "the model needs the whole course."
-        )
-    return problems

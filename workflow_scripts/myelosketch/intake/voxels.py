@@ -52,6 +52,7 @@ class Summary:
     n, n_zero, n_bad : voxels, those that are 0, and those that are NaN or infinite
     minimum, maximum : of the finite voxels
     flat : numbers of the volumes whose voxels are all equal, counted from 0
+    means : mean of the finite voxels of each volume
     percentiles : of the finite voxels that are not 0, by PERCENTILES; None if there are none
     digest : SHA-256 of the voxels, whatever the header and the compression
     """
@@ -61,6 +62,7 @@ class Summary:
         self.minimum, self.maximum = np.inf, -np.inf
         self.percentiles: list[float] | None = None
         self.flat: list[int] = []
+        self.means: list[float] = []
         self._digest = hashlib.sha256()
 
     def add(self, data: np.ndarray) -> Self:
@@ -72,6 +74,7 @@ class Summary:
         self.n_zero += data.size - int(np.count_nonzero(data))
         if n_finite:
             values = data if n_finite == data.size else data[finite]
+            self.means.append(float(values.mean(dtype=np.float64)))
             low, high = float(values.min()), float(values.max())
             self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
             if low == high:

@@ -12,7 +12,8 @@ from myelosketch.imaging.anatomy.labels import BIDS, FREESURFER, MIXED, tissue_o
 from myelosketch.imaging.anatomy.tissue import TISSUE_CODES
 from myelosketch.imaging.registration.resampling import resample_fraction
 from myelosketch.intake.raw import load_series
-from myelosketch.io.provenance import read_json, sidecar_path
+from myelosketch.io.provenance import sidecar_path
+from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.volumes import GRID_TOLERANCE_MM, Volume, load_volume, open_image
 
 TISSUES = ("csf", "grey", "white")
@@ -145,8 +146,7 @@ def _probabilities(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray,
     """Shares of the tissues in a 4D image of probabilities, its affine and the record."""
     series = load_series(path)
     count = series.data.shape[3]
-    note = sidecar_path(path)
-    names = read_json(note).get("LabelMap") if note.is_file() else None
+    names = read_metadata(path).get("LabelMap")
     tissues: list[str | None]
     if names is None:
         if count != len(USUAL_ORDER):
@@ -159,8 +159,8 @@ def _probabilities(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray,
         tissues = [tissue_of_name(str(name)) for name in names]
         if len(tissues) != count or None in tissues:
             raise InputError(
-                f"{note}: LabelMap is {names} for {count} volumes; expected the name of a tissue for each, such as "
-                "CSF, GM or WM."
+                f"{path}: LabelMap is {names} for {count} volumes; expected the name of a tissue for each, "
+                "such as CSF, GM or WM."
             )
     low, high = float(np.nanmin(series.data)), float(np.nanmax(series.data))
     if not np.isfinite(series.data).all() or low < -0.01 or high > 1.01:

@@ -8,8 +8,10 @@ import numpy as np
 from myelosketch.errors import InputError
 from myelosketch.imaging.maps.kinetics import HEAD_SHARE, frame_mean
 from myelosketch.imaging.maps.motion import align_volumes, find_motion, head_mask, motion_summary
-from myelosketch.intake.raw import frame_problems, load_series, open_series, read_frames
-from myelosketch.io.provenance import provenance, read_json
+from myelosketch.intake.frames import frame_problems, read_frames
+from myelosketch.intake.raw import load_series, open_series
+from myelosketch.io.provenance import provenance
+from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.volumes import save_volume
 
 # a head that has moved further since the early frames puts every map into the wrong voxels of the DVR (ours)
@@ -44,15 +46,18 @@ def average_early_frames(
     InputError : frames that do not fit the image, no frame in the window, an image without a head, a head that has
         moved by more than MOST_MOTION_MM and is only looked at
     """
-    starts, durations = read_frames(inputs["json"])
     pet = inputs["pet"]
-    problems = frame_problems(starts, durations, open_series(pet).shape[3], t_star_min=t_star_min)
+    frames = read_frames(pet)
+    starts, durations = frames.starts, frames.durations
+    problems = frame_problems(frames, open_series(pet).shape[3], t_star_min=t_star_min)
     if problems:
         raise InputError(f"{pet} {problems[0]}")
     early, late = early_frames(starts, durations, window_min, pet), starts >= 60 * t_star_min
     used = np.flatnonzero(early | late)
     series = load_series(pet, used)
     np.nan_to_num(series.data, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    if frames.decay is not None:
+        np.multiply(series.data, frames.decay[used].astype(np.float32), out=series.data)
     mean, anchor = (frame_mean(series.data, durations[used], part[used]) for part in (early, late))
     head = head_mask(anchor, HEAD_SHARE)
     if not (head.any() and mean[head].any()):
@@ -63,7 +68,7 @@ def average_early_frames(
             f"The head moved by {moved['MeanDisplacementMm']:.1f} mm between the early and the late frames of {pet}, "
             "so the MRI maps would miss the DVR: set maps.pet_motion to correct."
         )
-    units = read_json(inputs["json"]).get("Units")
+    units = read_metadata(pet).get("Units")
     sidecar = provenance(
         sources=[pet, inputs["json"]],
         parameters={
@@ -74,6 +79,7 @@ def average_early_frames(
         },
         **({"Units": units} if units else {}),
         Frames=np.flatnonzero(early),
+        DecayCorrectedHere=frames.decay is not None,
         FrameTimesStart=starts[early],
         FrameDuration=durations[early],
         Motion=moved,

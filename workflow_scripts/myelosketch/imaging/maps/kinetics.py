@@ -10,7 +10,8 @@ from myelosketch.errors import InputError
 from myelosketch.imaging.maps.motion import align_volumes, find_motion, head_mask, motion_summary
 from myelosketch.imaging.maps.reference import reference_from_tissue
 from myelosketch.imaging.maps.reference_models import logan_dvr, srtm_dvr
-from myelosketch.intake.raw import frame_problems, load_series, read_frames
+from myelosketch.intake.frames import Frames, frame_problems, read_frames
+from myelosketch.intake.raw import load_series, open_series
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
@@ -53,13 +54,11 @@ def fit_dvr(
     ------
     InputError : frames that do not fit the images, an empty reference region or one without activity
     """
-    starts, durations = read_frames(inputs["json"])
-    series = load_series(inputs["pet"])
-    problems = frame_problems(starts, durations, series.shape[3], t_star_min=t_star_min)
+    frames = read_frames(inputs["pet"])
+    problems = frame_problems(frames, open_series(inputs["pet"]).shape[3], t_star_min=t_star_min, model=model)
     if problems:
         raise InputError(f"{inputs['pet']} {problems[0]}")
-    bad = int((~np.isfinite(series.data)).sum())
-    np.nan_to_num(series.data, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    series, starts, durations, bad = load_activity(inputs["pet"], frames)
     late = starts >= 60 * t_star_min
     head = head_mask(frame_mean(series.data, durations, late), HEAD_SHARE)
     if not head.any():
@@ -85,13 +84,52 @@ def fit_dvr(
         sources=[inputs[name] for name in ("pet", "json", *source)],
         parameters={"model": model, "reference": reference, "motion": motion, "seed": seed, **used},
         Units=UNITS["DVR"],
-        NumberOfFrames=len(starts),
+        NumberOfFrames=len(frames.starts),
         NumberOfFramesUsed=int(late.sum()) if model == "logan" else len(starts),
         ReferenceVoxels=int(region.sum()),
+        **timing_record(frames),
         VoxelCounts=counts | {"NotFinite": bad},
         Motion=moved,
     )
     save_volume(output, dvr, series.affine, sidecar=sidecar)
+
+
+def load_activity(path: str | Path, frames: Frames) -> tuple[Volume, np.ndarray, np.ndarray, int]:
+    """The frames from the injection on, corrected for decay.
+
+    Frames that end before the injection are left out. Of one that the injection falls into, only what comes after it
+    holds activity: it counts as a frame from the injection on, with a mean that is the higher for that.
+
+    Returns
+    -------
+    series : Volume (x, y, z, n)
+    starts, durations : arrays (n,), s from the injection
+    bad : int, values that were not finite, now 0
+    """
+    used = np.flatnonzero(frames.ends > 0)
+    series = load_series(path, used)
+    bad = int((~np.isfinite(series.data)).sum())
+    np.nan_to_num(series.data, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    starts = np.maximum(frames.starts[used], 0.0)
+    durations = frames.ends[used] - starts
+    factors = frames.durations[used] / durations
+    if frames.decay is not None:
+        factors = factors * frames.decay[used]
+    np.multiply(series.data, factors.astype(np.float32), out=series.data)
+    return series, starts, durations, bad
+
+
+def timing_record(frames: Frames) -> dict[str, Any]:
+    """What was made of the times and the decay of a series, for the sidecar."""
+    return {
+        "DecayCorrectedHere": frames.decay is not None,
+        "Assumed": dict(frames.unstated),
+        "FramesBeforeInjection": int((frames.ends <= 0).sum()),
+        "Breaks": [
+            {"StartMin": begin / 60, "EndMin": end / 60, "Activity": "interpolated linearly"}
+            for begin, end in frames.breaks
+        ],
+    }
 
 
 def frame_mean(data: np.ndarray, durations: np.ndarray, chosen: np.ndarray) -> np.ndarray:

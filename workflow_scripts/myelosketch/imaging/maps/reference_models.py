@@ -9,20 +9,25 @@ N_BASIS = 100
 BASIS_STEP_MIN = 1 / 60
 
 
-def integrals(curves: np.ndarray, durations: np.ndarray) -> np.ndarray:
+def integrals(curves: np.ndarray, starts: np.ndarray, durations: np.ndarray) -> np.ndarray:
     """Integral of each curve from the injection to the middle of each frame.
+
+    Over a time without frames the curve is taken as a straight line between its neighbours' means.
 
     Parameters
     ----------
     curves : array (..., n), mean activity of each frame
-    durations : array (n,)
+    starts, durations : arrays (n,)
 
     Returns
     -------
     array (..., n)
     """
     areas = curves * durations
-    return np.cumsum(areas, axis=-1) - areas / 2
+    found = np.cumsum(areas, axis=-1) - areas / 2
+    gaps = starts[1:] - (starts + durations)[:-1]
+    found[..., 1:] += np.cumsum(gaps * (curves[..., 1:] + curves[..., :-1]) / 2, axis=-1)
+    return found
 
 
 def logan_dvr(
@@ -55,10 +60,10 @@ def logan_dvr(
     tissue = curves[:, late]
     usable = np.all(tissue > 0, axis=1)
     tissue = np.where(usable[:, None], tissue, 1.0)
-    area = integrals(reference, durations)[late]
+    area = integrals(reference, starts, durations)[late]
     if k2_prime:
         area = area + reference[late] / k2_prime
-    x, y = area / tissue, integrals(curves, durations)[:, late] / tissue
+    x, y = area / tissue, integrals(curves, starts, durations)[:, late] / tissue
     x = x - x.mean(axis=1, keepdims=True)
     spread = (x * x).sum(axis=1)
     usable &= spread > 0

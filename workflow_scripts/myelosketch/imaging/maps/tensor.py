@@ -18,8 +18,10 @@ from myelosketch.intake.raw import (
     distinct_directions,
     gradient_problems,
     load_series,
+    open_series,
     read_gradients,
 )
+from myelosketch.intake.shells import shell_values, used_volumes
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
@@ -62,11 +64,12 @@ def fit_tensor(
     """
     bvals, bvecs = read_gradients(inputs["bval"], inputs["bvec"])
     limits = {"b_max": b_max, "b0_threshold": b0_threshold}
-    used = np.flatnonzero(bvals <= b_max)
-    series = load_series(inputs["dwi"], used)
-    problems = gradient_problems(bvals, bvecs, len(bvals), **limits)
+    problems = gradient_problems(bvals, bvecs, open_series(inputs["dwi"]).shape[3], **limits)
     if problems:
         raise InputError(f"{inputs['dwi']} {problems[0]}")
+    used = used_volumes(bvals, **limits)
+    series = load_series(inputs["dwi"], np.flatnonzero(used))
+    left_out = bvals[~used]
     bvals, bvecs = bvals[used], bvecs[used]
     weighted = bvals > b0_threshold
     counts = clean_signal(series.data)
@@ -88,9 +91,11 @@ def fit_tensor(
     sidecar = provenance(
         sources=[inputs[name] for name in ("dwi", "bval", "bvec")],
         parameters={"denoise": denoise, "motion": motion, **limits, "fit": "WLS", "seed": seed},
-        BValues=sorted({int(round(value, -1)) for value in bvals[weighted]}),
+        BValues=shell_values(bvals, b0_threshold),
+        BValuesLeftOut=shell_values(left_out, b0_threshold),
         NumberOfDirections=distinct_directions(bvecs[weighted]),
         NumberOfVolumes=len(bvals),
+        NumberOfVolumesLeftOut=len(left_out),
         NumberOfUnweightedVolumes=int((~weighted).sum()),
         VoxelCounts=counts | fit_counts,
         Motion=moved,

@@ -12,7 +12,7 @@ from myelosketch.errors import InputError
 from myelosketch.imaging.registration.itk import make_repeatable, to_ants
 from myelosketch.imaging.registration.resampling import content_box, crop, resample_fraction
 from myelosketch.imaging.registration.transforms import write_warp
-from myelosketch.io.provenance import read_json
+from myelosketch.io.sidecars import read_sidecar
 from myelosketch.io.volumes import Volume
 
 AXES = "ijk"
@@ -26,13 +26,13 @@ ITERATIONS = (60, 40, 15)
 FLOW_SIGMA, TOTAL_SIGMA = 6.0, 1.0
 
 
-def phase_axis(configured: str | None, sidecar: str | Path | None) -> int:
+def phase_axis(configured: str | None, sidecars: str | Path | Sequence[str | Path] | None) -> int:
     """Number of the voxel axis along which an echo-planar image is distorted.
 
     Parameters
     ----------
     configured : "i", "j", "k", or blank for what the sidecar says
-    sidecar : path of the diffusion image's JSON, or None
+    sidecars : path of the diffusion image's JSON, or paths, the nearest to the image last, or None
 
     Returns
     -------
@@ -42,12 +42,15 @@ def phase_axis(configured: str | None, sidecar: str | Path | None) -> int:
     ------
     InputError : neither names an axis
     """
-    named = configured or (read_json(sidecar).get("PhaseEncodingDirection") if sidecar else None) or ""
+    files = [sidecars] if isinstance(sidecars, str | Path) else list(sidecars or [])
+    stated = [read_sidecar(path).get("PhaseEncodingDirection") for path in files]
+    named = configured or next((value for value in reversed(stated) if value), "")
     axis = str(named).rstrip("-")
     if axis not in tuple(AXES):
         raise InputError(
-            f"{sidecar or 'The diffusion image'} names no PhaseEncodingDirection (i, j or k), which a deformable "
-            "registration needs: set registration.phase_encoding in the config, or registration.dwi to rigid."
+            f"{files[-1] if files else 'The diffusion image'} names no PhaseEncodingDirection (i, j or k), which a "
+            "deformable registration needs: set registration.phase_encoding in the config, or registration.dwi to "
+            "rigid."
         )
     return AXES.index(axis)
 

@@ -19,7 +19,7 @@ from myelosketch.imaging.registration.resampling import content_box, crop, resam
 from myelosketch.imaging.registration.transforms import write_transform
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
-from myelosketch.io.units import default_units, unit_factor
+from myelosketch.io.units import conversion, default_units
 from myelosketch.io.volumes import Volume, canonical, check_same_grid, load_volume, save_volume
 
 if TYPE_CHECKING:
@@ -265,14 +265,14 @@ def load_map(name: str, path: str | Path, unit: str) -> Volume:
     ----------
     name : FA, RD, AD, MTR or DVR
     path : path
-    unit : unit of the file's values, one of ``units.FACTORS[name]``
+    unit : unit of the file's values, one of ``units.CONVERSIONS[name]``
 
     Returns
     -------
     Volume in ``names.UNITS[name]``
     """
-    volume, factor = load_volume(path), unit_factor(name, unit)
-    return volume if factor == 1 else Volume(volume.data * np.float32(factor), volume.affine, volume.path)
+    volume = load_volume(path)
+    return Volume(conversion(name, unit).array(volume.data), volume.affine, volume.path)
 
 
 def tensor_contrast(maps: Mapping[str, Volume]) -> Volume:

@@ -30,8 +30,8 @@ ORDER = (REFUSED, SUSPICIOUS, ACCEPTED, OK)
 # a page with more pictures than these opens slowly; scans that are ok go without first
 MAX_PICTURES = 200
 HEADER = [
-    "Input", "File", "Verdict", "Shape", "Voxel, mm", "Axes", "Type", "Unit", "Minimum", "1 %", "Median", "99 %",
-    "Maximum", "NaN", "Zero",
+    "Input", "File", "Verdict", "Shape", "Voxel, mm", "Axes", "Type", "Unit", "Used", "Minimum", "1 %", "Median",
+    "99 %", "Maximum", "NaN", "Zero",
 ]  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def _scan(inspection: Mapping[str, Any], verdict: str, rows: pd.DataFrame, *, wi
             HEADER,
             [_file_row(row) for row in rows.to_dict("records")],
             folded=True,
-            text_columns=8,
+            text_columns=9,
         ),
     )
 
@@ -154,7 +154,7 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
 def _file_row(row: Mapping[str, Any]) -> list[str]:
     numbers = [_short(row[key]) for key in ("minimum", "p1", "p50", "p99", "maximum")]
     shares = [_percent(row[key]) for key in ("share_nan", "share_zero")]
-    texts = ("shape", "voxel_mm", "orientation", "data_type", "unit")
+    texts = ("shape", "voxel_mm", "orientation", "data_type", "unit", "used")
     return [
         row["input"], Path(row["file"]).name, row["verdict"], *(words(row[key]) for key in texts), *numbers, *shares,
     ]  # fmt: skip
