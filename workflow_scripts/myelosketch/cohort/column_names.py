@@ -34,5 +34,22 @@ def misspelt(names: Iterable[str], known: Sequence[str]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def column_like(names: Iterable[str], wanted: str) -> str | None:
+    """The column of a table that has a name, in this case if there is one, else in any; None if there is none."""
+    alike = [name for name in names if name.casefold() == wanted.casefold()]
+    return wanted if wanted in alike else next(iter(alike), None)
+
+
+def further_names(names: Iterable[str], known: Sequence[str], prefix: str) -> dict[str, str]:
+    """Names of a table's columns in the cohort table: one that is known there gets a prefix."""
+    return {name: f"{prefix}_{name}" if name in known else name for name in names}
+
+
+def bare_id(text: str) -> str:
+    """An id without case, signs, ``sub`` or ``ses`` before it, and zeros before a number."""
+    letters = re.sub(r"^(sub|ses)", "", _letters(text))
+    return re.sub(r"0*(\d+)", r"\1", letters)
+
+
 def _letters(name: str) -> str:
     return re.sub(r"[\W_]", "", name.casefold())

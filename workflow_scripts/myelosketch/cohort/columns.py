@@ -14,11 +14,13 @@ from myelosketch.io.names import scan_name
 NUMBER, DATE, CATEGORY = "number", "date", "category"
 # columns that tell when a session was
 TIMES = ("acq_time", "date")
-MAX_LEVELS = 20  # a category with more is free text or an identifier: its values are counted, not listed
+MAX_LEVELS, FEW = 20, 5  # see `has_levels`
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", flags=re.ASCII | re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?\d+,\d+", flags=re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?", flags=re.ASCII)
-_YEARS = range(1700, 2200)  # dates that were shifted to hide a person are old, and pandas knows none before 1678
+_YEARS = range(
+    1700, 2200
+)  # dates that were shifted to hide a person are old, and pandas knows none before 1678
 
 
 def further_columns(table: pd.DataFrame) -> list[str]:
@@ -58,8 +60,8 @@ def covariates(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame : a row per scan (index: ``scan``) and a column for each of `covariate_columns`: float, datetime64
-        (UTC, where a time names its zone) or Categorical with levels in alphabetical order; missing is NaN
+    pandas.DataFrame : a row per scan (index: ``scan``), a column for each of `covariate_columns`: float, datetime64
+        (UTC where a time names its zone) or Categorical with levels in alphabetical order; missing is NaN
     """
     typed = {name: typed_column(table[name]) for name in covariate_columns(table)}
     return pd.DataFrame(typed, index=table.index).set_index(pd.Index(table["scan"], name="scan"))
@@ -76,6 +78,12 @@ def typed_column(column: pd.Series) -> pd.Series:
     return column.astype(pd.CategoricalDtype(sorted(column.dropna().unique())))
 
 
+def has_levels(column: pd.Series) -> bool:
+    """Whether a category has levels to list: many values, or more than a few that all differ, are ids or text."""
+    count = int(column.nunique())
+    return count <= FEW or (count <= MAX_LEVELS and count < int(column.notna().sum()))
+
+
 def describe_columns(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """What the cohort's data dictionary says of each covariate.
 
@@ -86,15 +94,14 @@ def describe_columns(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict : column to ``Type``; ``Range`` of numbers and dates, or of categories ``Levels`` with the number of scans of
-        each (``LevelCount`` alone where there are more than MAX_LEVELS); ``Missing``, the number of scans without a value
+        each (``LevelCount`` alone where they are no levels, see `has_levels`); ``Missing``, scans without a value
     """
     described: dict[str, dict[str, Any]] = {}
     for name, column in covariates(table).items():
         entry: dict[str, Any] = {"Type": CATEGORY, "Missing": int(column.isna().sum())}
         if isinstance(column.dtype, pd.CategoricalDtype):
             counts = column.value_counts(sort=False)
-            few = len(counts) <= MAX_LEVELS
-            entry |= {"Levels": dict(counts.items())} if few else {"LevelCount": len(counts)}
+            entry |= {"Levels": dict(counts.items())} if has_levels(column) else {"LevelCount": len(counts)}
         elif pd.api.types.is_numeric_dtype(column):
             entry |= {"Type": NUMBER, "Range": [column.min(), column.max()]}
         else:
@@ -123,7 +130,10 @@ def _spoilt(name: str, table: pd.DataFrame) -> str:
     column = table[name].dropna()
     if kind_of(column.tolist()) != CATEGORY:
         return ""
-    alike = {"number": lambda value: _is_number(value) or bool(_COMMA.fullmatch(value)), "date of ISO 8601": _is_date}
+    alike = {
+        "number": lambda value: _is_number(value) or bool(_COMMA.fullmatch(value)),
+        "date of ISO 8601": _is_date,
+    }
     wanted = next((words for words, fits in alike.items() if 2 * sum(map(fits, column)) > len(column)), None)
     if wanted is None:
         return ""
@@ -136,9 +146,9 @@ def _spoilt(name: str, table: pd.DataFrame) -> str:
 
 
 def _order_hints(table: pd.DataFrame) -> Iterator[str]:
-    """Participants whose sessions stand in another order than their dates: change is measured in the table's order."""
+    """Participants whose sessions do not stand in the order of their dates, in which change is measured."""
     for name in [name for name in further_columns(table) if name.casefold() in TIMES]:
-        dated = table[[isinstance(value, str) and _is_date(value) for value in table[name]]]
+        dated = table[table[name].map(lambda value: isinstance(value, str) and _is_date(value)).astype(bool)]
         for subject, rows in dated.groupby("subject", sort=False):
             times = [_date(value) for value in rows[name]]
             if times != sorted(times):

@@ -14,8 +14,8 @@ def write_found(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
 
     Parameters
     ----------
-    rows : list of dict with COLUMNS and any further ones, one per scan; scans without any file are not written, nor those without a
-        session where others have one
+    rows : list of dict with COLUMNS and any further ones, one per scan; scans without any file are not written,
+        nor those without a session where others have one
     path : path of the TSV
     """
     table = cohort_from_rows([{key: value for key, value in row.items() if key != "scan"} for row in rows])

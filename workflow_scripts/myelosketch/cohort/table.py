@@ -31,7 +31,7 @@ def cohort_from_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame : ``scan`` first, then COLUMNS, then any further ones in their own order; missing entries are None
+    pandas.DataFrame : ``scan`` first, then COLUMNS, then any further columns; missing entries are None
     """
     columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
     table = pd.DataFrame(rows).reindex(columns=list(columns)).astype(object)
@@ -170,7 +170,9 @@ def _row_problems(table: pd.DataFrame) -> list[str]:
             )
         scan = scan_name(row["subject"], row["session"])
         if row.get("scan") not in (None, scan):
-            problems.append(f"line {number}: scan {row['scan']!r} must be {scan}, as its subject and session say")
+            problems.append(
+                f"line {number}: scan {row['scan']!r} must be {scan}, as its subject and session say"
+            )
     with_session = table.session.notna()
     if with_session.any() and not with_session.all():
         problems.append("some rows have a session and others none: give one to all, or to none")

@@ -79,6 +79,10 @@ def read_lines(path: str | Path | TextIO) -> pd.DataFrame:
         raise InputError(
             f"The table {path} cannot be read ({error}): save it as UTF-8 text, one header line."
         ) from error
+    except OSError as error:
+        raise InputError(
+            f"The table {path} cannot be read ({error.strerror}): correct its permissions."
+        ) from error
     if not filled:
         raise InputError(f"The table {path} cannot be read (it is empty): give it one header line.")
     header = filled[0][1]
