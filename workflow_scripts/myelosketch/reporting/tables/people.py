@@ -46,9 +46,8 @@ def people_table(run: RunFolder) -> HtmlTable:
             rows.append(
                 [str(name), *(_summary(counted[counted.index.isin(part.index)]) for part in parts.values())]
             )
-    return HtmlTable(
-        TITLE, ["Characteristic", *parts], rows, _note(len(rows) > 2, varying, many, blank), text_columns=1 + len(parts)
-    )
+    note = _note(len(rows) > 2, varying, many, blank)
+    return HtmlTable(TITLE, ["Characteristic", *parts], rows, note, text_columns=1 + len(parts))
 
 
 def _note(any_column: bool, varying: list[str], many: list[str], blank: list[str]) -> str:
