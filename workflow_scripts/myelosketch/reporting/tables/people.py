@@ -64,11 +64,11 @@ def _note(any_column: bool, varying: list[str], many: list[str], blank: list[str
 
 
 def _summary(column: pd.Series) -> str:
-    """One cell: ``45 [23 to 67]; 2 missing``, or ``F 12, M 6``."""
+    """One cell: ``45 [23 to 67]; 2 missing``, or ``F: 12, M: 6``."""
     known = column.dropna()
     if isinstance(column.dtype, pd.CategoricalDtype):
         counts = known.value_counts(sort=False)
-        text = ", ".join(f"{level} {count}" for level, count in counts.items() if count)
+        text = ", ".join(f"{level}: {count}" for level, count in counts.items() if count)
     elif len(known):
         middle, low, high = (_text(value) for value in (known.quantile(0.5), known.min(), known.max()))
         text = f"{middle} [{low} to {high}]"
