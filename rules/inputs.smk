@@ -165,10 +165,8 @@ def inspected_files(wildcards):
 
 def facts_of(scan):
     """The workflow's own columns of a scan, but for its files; no group decides which files a new scan may have."""
-    own = (
-        "scan",
-        *COLUMNS,
-    )  # a further column (age, sex) changes no result, and stays in the cohort's tables
+    # a further column (age, sex) changes no result, and stays in the cohort's tables
+    own = ("scan", *COLUMNS)
     facts = {key: COHORT.rows[scan][key] for key in own if key not in FILE_COLUMNS}
     return facts | ({"group": None} if PREDICTS else {})
 
