@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from myelosketch.cohort.column_names import bare_id, column_like, further_names
 from myelosketch.cohort.table import COLUMNS, ID_PATTERN
 from myelosketch.errors import InputError
 from myelosketch.io.names import GROUPS
-from myelosketch.io.tables import read_table
-
-if TYPE_CHECKING:
-    import pandas as pd
+from myelosketch.io.tables import read_rows
 
 SHOWN = 10  # participants named in one sentence; the others are counted
 NOBODY = {"group": None, "site": None}
@@ -25,7 +22,8 @@ class _People(NamedTuple):
     """The table of the participants, and the names of its columns (None: it has none)."""
 
     path: Path
-    table: pd.DataFrame
+    columns: list[str]
+    rows: list[dict[str, str | None]]
     id_: str
     group: str | None
     site: str | None
@@ -58,13 +56,12 @@ def read_people(
         return {subject: dict(NOBODY) for subject in subjects}, []
     group_of = _group_values(settings["groups"])
     names = _further(given)
-    table = given.table.astype(object).where(given.table.notna(), None)
     people: dict[str, dict[str, str | None]] = {}
     unknown: dict[str, str] = {}
     strange_sites: dict[str, str] = {}
     strangers: dict[str, str] = {}
     twice = []
-    for row in table.to_dict("records"):
+    for row in given.rows:
         label = row[given.id_] or ""
         subject = label.removeprefix("sub-")
         if subject not in subjects:
@@ -86,7 +83,7 @@ def read_people(
     near = {subject: strangers[bare_id(subject)] for subject in absent if bare_id(subject) in strangers}
     absent = [] if predicts else [subject for subject in absent if subject not in near]
     people |= {subject: dict(NOBODY) for subject in subjects if predicts and subject not in people}
-    values = Counter(table[given.group].dropna()) if given.group else Counter()
+    values = Counter(value for row in given.rows if given.group and (value := row[given.group]))
     found = ", ".join(f"{value!r} {count} times" for value, count in values.most_common())
     path = given.path
     problems = [
@@ -121,14 +118,14 @@ def _table(settings: Mapping[str, Any], *, predicts: bool) -> _People | None:
         raise InputError(
             f"{path} {why}: it says who is a patient; name another table in cohort.bids.participants."
         )
-    table = read_table(path)
+    columns, rows = read_rows(path)
     wanted = {
         "participant_id": "the column participant_id",
         settings["group_column"]: f"the column {settings['group_column']} (cohort.bids.group_column)",
     }
     if settings["site_column"]:
         wanted[settings["site_column"]] = f"the column {settings['site_column']} (cohort.bids.site_column)"
-    found = {name: column_like(table.columns, name) for name in wanted}
+    found = {name: column_like(columns, name) for name in wanted}
     group = found[settings["group_column"]]
     lacking = [
         words
@@ -136,8 +133,10 @@ def _table(settings: Mapping[str, Any], *, predicts: bool) -> _People | None:
         if not found[name] and not (optional and name == settings["group_column"])
     ]
     if lacking:
-        raise InputError(f"{path} lacks {' and '.join(lacking)}; found: {', '.join(table.columns)}.")
-    return _People(path, table, found["participant_id"] or "", group, found.get(settings["site_column"]))
+        raise InputError(f"{path} lacks {' and '.join(lacking)}; found: {', '.join(columns)}.")
+    return _People(
+        path, columns, rows, found["participant_id"] or "", group, found.get(settings["site_column"])
+    )
 
 
 def _further(given: _People) -> dict[str, str]:
@@ -146,7 +145,7 @@ def _further(given: _People) -> dict[str, str]:
     The column of the groups stays under its own name (phenotype: RRMS, SPMS, control), unless that says no more.
     """
     taken = {given.id_, given.site} | ({given.group} if (given.group or "").casefold() == "group" else set())
-    names = [name for name in given.table.columns if name not in taken]
+    names = [name for name in given.columns if name not in taken]
     return further_names(names, ("scan", *COLUMNS), PREFIX)
 
 

@@ -11,7 +11,7 @@ from myelosketch.cohort.column_names import bare_id, column_like, further_names
 from myelosketch.cohort.table import COLUMNS
 from myelosketch.errors import InputError
 from myelosketch.io.names import scan_name
-from myelosketch.io.tables import read_table
+from myelosketch.io.tables import read_rows
 
 PREFIX = "sessions"  # of a further column that has the name of a known one
 
@@ -63,17 +63,16 @@ def read_sessions(dataset: str | Path, scans: Iterable[tuple[str, str | None]]) 
 
 def _read(path: Path, subject: str, sessions: list[str | None], found: Sessions) -> None:
     """Add one table to what was found."""
-    table = read_table(path)
-    key = column_like(table.columns, "session_id")
+    columns, rows = read_rows(path)
+    key = column_like(columns, "session_id")
     if key is None:
-        raise InputError(f"{path} lacks the column session_id; found: {', '.join(table.columns)}.")
-    names = further_names([name for name in table.columns if name != key], ("scan", *COLUMNS), PREFIX)
-    table = table.astype(object).where(table.notna(), None)
-    rows = [(row[key] or "", row) for row in table.to_dict("records")]
-    by_session = {label.removeprefix("ses-"): row for label, row in rows}
+        raise InputError(f"{path} lacks the column session_id; found: {', '.join(columns)}.")
+    names = further_names([name for name in columns if name != key], ("scan", *COLUMNS), PREFIX)
+    labels = [row[key] or "" for row in rows]
+    by_session = {label.removeprefix("ses-"): row for label, row in zip(labels, rows, strict=True)}
     if len(by_session) < len(rows):
         raise InputError(f"{path} has a session twice: keep one row of each.")
-    near = {bare_id(label): label for label, _ in rows if label.removeprefix("ses-") not in sessions}
+    near = {bare_id(label): label for label in labels if label.removeprefix("ses-") not in sessions}
     for session in sessions:
         row = by_session.get(str(session), {})
         found.values[subject, session] = {name: row.get(column) for column, name in names.items()}

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -49,6 +49,20 @@ def read_table(path: str | Path | TextIO, *, numeric: Sequence[str] | Literal[Tr
 def read_lines(path: str | Path | TextIO) -> pd.DataFrame:
     """Read a TSV or CSV as text, indexed by the line of each row in the file (the first line is 1).
 
+    Parameters, Raises : as of `read_rows`
+
+    Returns
+    -------
+    pandas.DataFrame of str or NaN
+    """
+    header, rows = _read_cells(path)
+    table = pd.DataFrame(list(rows.values()), index=list(rows), columns=header, dtype=object)
+    return table.where(~table.isin(["", MISSING])).loc[:, [name != "" for name in header]]
+
+
+def read_rows(path: str | Path | TextIO) -> tuple[list[str], list[dict[str, str | None]]]:
+    """Read a TSV or CSV as text, without pandas: for many small tables.
+
     A TSV has no quoting: ``"`` is an ordinary character. A CSV may quote its cells. Every cell is stripped of blanks,
     no-break ones included; blank rows, rows of separators alone and nameless columns without a cell are passed over.
 
@@ -58,12 +72,24 @@ def read_lines(path: str | Path | TextIO) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame of str or NaN
+    columns : list of str
+    rows : list of dict, column to its cell, None where it is missing
 
     Raises
     ------
     InputError : the table is absent, is not UTF-8, has no header, a column twice, or a row of another length
     """
+    header, rows = _read_cells(path)
+    named = [(place, name) for place, name in enumerate(header) if name]
+    cells = [
+        {name: None if row[place] in ("", MISSING) else row[place] for place, name in named}
+        for row in rows.values()
+    ]
+    return [name for _, name in named], cells
+
+
+def _read_cells(path: str | Path | TextIO) -> tuple[list[str], dict[int, list[str]]]:
+    """The header, and the stripped cells of each row by its line."""
     try:
         if isinstance(path, str | Path):
             path = Path(path)
@@ -74,7 +100,7 @@ def read_lines(path: str | Path | TextIO) -> pd.DataFrame:
         else:
             rows = _tsv_rows(path.read())
         stripped = ((line, [cell.strip() for cell in cells]) for line, cells in rows)
-        filled = [(line, cells) for line, cells in stripped if any(cells)]
+        filled = {line: cells for line, cells in stripped if any(cells)}
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(
             f"The table {path} cannot be read ({error}): save it as UTF-8 text, one header line."
@@ -85,16 +111,9 @@ def read_lines(path: str | Path | TextIO) -> pd.DataFrame:
         ) from error
     if not filled:
         raise InputError(f"The table {path} cannot be read (it is empty): give it one header line.")
-    header = filled[0][1]
-    _check_form(path, header, filled[1:])
-    table = pd.DataFrame(
-        [cells for _, cells in filled[1:]],
-        index=[line for line, _ in filled[1:]],
-        columns=header,
-        dtype=object,
-    )
-    table = table.where(~table.isin(["", MISSING]))
-    return table.loc[:, [name != "" for name in header]]
+    header = filled.pop(next(iter(filled)))
+    _check_form(path, header, filled)
+    return header, filled
 
 
 def _tsv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -112,12 +131,12 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
         first = reader.line_num + 1
 
 
-def _check_form(path: object, header: Sequence[str], rows: Sequence[tuple[int, Sequence[str]]]) -> None:
+def _check_form(path: object, header: Sequence[str], rows: Mapping[int, Sequence[str]]) -> None:
     """Refuse a column that appears twice, a nameless one with cells, and rows of another length than the header."""
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise InputError(f"The table {path} has the column {twice[0]!r} twice: keep one of them.")
-    of_another_length = [(line, len(cells)) for line, cells in rows if len(cells) != len(header)]
+    of_another_length = [(line, len(cells)) for line, cells in rows.items() if len(cells) != len(header)]
     if of_another_length:
         found = [f"line {line} has {count}" for line, count in of_another_length[:SHOWN]]
         more = len(of_another_length) - SHOWN
@@ -127,7 +146,7 @@ def _check_form(path: object, header: Sequence[str], rows: Sequence[tuple[int, S
             f"one cell per column, {MISSING} where nothing is known."
         )
     for place, name in enumerate(header):
-        line = next((line for line, cells in rows if not name and cells[place]), None)
+        line = next((line for line, cells in rows.items() if not name and cells[place]), None)
         if line:
             raise InputError(
                 f"The table {path} has no name for its column {place + 1}, which line {line} fills: name it."

@@ -8,6 +8,7 @@ import pandas as pd
 
 from myelosketch.cohort.columns import covariates, has_levels
 from myelosketch.reporting.source_tables import table_to_draw
+from myelosketch.reporting.tables.methods import LONG
 from myelosketch.reporting.tables.text import MINUS, HtmlTable, or_reason
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def people_table(run: RunFolder) -> HtmlTable:
                 [str(name), *(_summary(counted[counted.index.isin(part.index)]) for part in parts.values())]
             )
     note = _note(len(rows) > 2, varying, many, blank)
-    return HtmlTable(TITLE, ["Characteristic", *parts], rows, note, text_columns=1 + len(parts))
+    header = ["Characteristic", *parts]
+    return HtmlTable(TITLE, header, rows, note, folded=len(rows) > LONG, text_columns=len(header))
 
 
 def _note(any_column: bool, varying: list[str], many: list[str], blank: list[str]) -> str:
