@@ -124,6 +124,18 @@ def test_a_malformed_table(tmp_path, content, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "header"), [("t.tsv", "a;b"), ("t.tsv", "a,b"), ("t.csv", "a;b"), ("t.csv", "a\tb")]
+)
+def test_another_separator(tmp_path, name, header):
+    path = written(tmp_path, f"{header}\n{header}\n", name)
+    with pytest.raises(InputError) as caught:
+        read_table(path)
+    assert str(caught.value) == (
+        f"The table {path} has one column only, {header!r}: separate cells by tabs, or by commas in a .csv."
+    )
+
+
 def test_a_nameless_column_without_cells_is_none(tmp_path):
     assert list(read_table(written(tmp_path, "a\tb\t\n1\t2\t\n")).columns) == ["a", "b"]
 

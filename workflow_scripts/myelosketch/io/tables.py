@@ -132,7 +132,11 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_form(path: object, header: Sequence[str], rows: Mapping[int, Sequence[str]]) -> None:
-    """Refuse a column that appears twice, a nameless one with cells, and rows of another length than the header."""
+    """Refuse other separators, a column that appears twice, a nameless one with cells, and rows of another length."""
+    if len(header) == 1 and re.search(r"[\t,;]", header[0]):
+        raise InputError(
+            f"The table {path} has one column only, {header[0]!r}: separate cells by tabs, or by commas in a .csv."
+        )
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise InputError(f"The table {path} has the column {twice[0]!r} twice: keep one of them.")
