@@ -61,6 +61,19 @@ def test_a_missing_map_leaves_the_scan_out_and_says_so(tmp_path):
     assert said == ["Left out: sub-02 (no MTR in the table)"]
 
 
+def test_a_value_that_spoils_a_further_column_is_said_of_the_scans_of_the_run(tmp_path):
+    ages = {"01": "41", "02": "50", "03": "35y", "04": "50 y"}
+    rows = [{"subject": subject, "age": age, **images(tmp_path, *MRI)} for subject, age in ages.items()]
+    rows[3]["MTR"] = None
+    said = []
+    assert planned(tmp_path, rows, said).included.age.tolist() == ["41", "50", "35y"]
+    assert said == [
+        "Left out: sub-04 (no MTR in the table)",
+        "The column age of the cohort table is taken as a category, because '35y' of sub-03 is no number: correct "
+        "it, or write n/a for what is missing.",
+    ]
+
+
 def test_no_scan_left_is_an_error(tmp_path):
     with pytest.raises(InputError) as caught:
         planned(tmp_path, [{"subject": "01", **images(tmp_path, *MRI), "MTR": None}])
