@@ -136,7 +136,8 @@ def test_gradients_in_columns_are_read_too(raw_scan, tmp_path):
         ),
         (
             {"FrameTimesStart": STARTS + 2400},
-            "starts 2400 s after the injection: the model needs the series from its start.",
+            "starts 2400 s after the injection, with which the integrals of both curves begin: give the series "
+            "from its start, or a DVR map.",
         ),
         (
             {"FrameDuration": DURATIONS + 60},

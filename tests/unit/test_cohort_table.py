@@ -5,6 +5,7 @@ import pytest
 
 from myelosketch.cohort.table import (
     COLUMNS,
+    FILE_COLUMNS,
     already_aligned,
     cohort_from_rows,
     companions,
@@ -298,11 +299,12 @@ def test_transforms_of_a_users_own(tmp_path):
     assert (found["xfm_dwi"], found["xfm_pet"]) == (f"{tmp_path}/x/dwi.lta", None)
     # without a FLAIR its transform is not opened
     assert [name for name in used_inputs(found) if name.startswith("xfm_")] == ["xfm_dwi"]
-    files = {name: str(tmp_path / name) for name in found if found[name] and name != "xfm_dwi"}
-    for name in files:
+    row = {name: entry for name, entry in found.items() if name != "scan"}
+    images = [name for name in FILE_COLUMNS if row[name] and name != "xfm_dwi"]
+    for name in images:
         (tmp_path / name).touch()
-    kept = {name: found[name] for name in ("scan", "subject", "session", "group", "lesion_space", "xfm_dwi")}
-    assert split_complete(cohort_from_rows([found | files | kept]))[1].reason.tolist() == [
+    row |= {name: str(tmp_path / name) for name in images}
+    assert split_complete(cohort_from_rows([row]))[1].reason.tolist() == [
         f"file does not exist: xfm_dwi ({tmp_path}/x/dwi.lta)"
     ]
 
