@@ -13,6 +13,7 @@ sys.path.insert(0, str(LIBRARY))
 
 from myelosketch.io import names
 from myelosketch.cohort.config import check_config
+from myelosketch.cohort.config_text import check_config_files
 from myelosketch.cohort.plan import plan_cohort
 from myelosketch.errors import MyelosketchError
 from myelosketch.interpreter import without_spaces
@@ -30,6 +31,8 @@ sys.executable = without_spaces(sys.executable)
 RESULTS = workflow.pathvars.get("results")
 
 try:
+    if workflow.is_main_process:  # its jobs read the same files
+        check_config_files([*workflow.configfiles, RULES.parent / "config.yaml"])
     check_results_folder(RESULTS)
     check_config(config, RULES / "schemas/config.schema.yaml")
     validate(config, str(RULES / "schemas/config.schema.yaml"))  # fills in the defaults
