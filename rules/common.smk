@@ -15,7 +15,7 @@ from myelosketch.io import names
 from myelosketch.cohort.config import check_config
 from myelosketch.cohort.config_text import check_config_files
 from myelosketch.cohort.plan import plan_cohort
-from myelosketch.errors import MyelosketchError
+from myelosketch.errors import MyelosketchError, disk_error
 from myelosketch.interpreter import without_spaces
 from myelosketch.learning.checks import (
     check_controls_of_sites,
@@ -57,6 +57,10 @@ try:
             )
 except MyelosketchError as error:
     raise WorkflowError(str(error)) from None
+except OSError as error:  # a closed folder or table
+    if not disk_error(error):
+        raise
+    raise WorkflowError(f"The workflow {disk_error(error)}") from None
 
 METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
 if PREDICTS:

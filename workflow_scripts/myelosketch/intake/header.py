@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 
 from myelosketch.intake.checks import Finding
+from myelosketch.io.user_files import ABSENT, file_problem
 
 GZIP_MAGIC = b"\x1f\x8b"
 FORMS_TOLERANCE_MM = 0.1
@@ -42,8 +43,13 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
     UnusableError : with the finding
     """
     path = Path(path)
-    if not path.is_file():
+    problem = file_problem(path)
+    if problem == ABSENT:
         raise _unusable("missing_file", name, "does not exist", "correct the path, or give the file")
+    if problem:
+        raise _unusable(
+            "unreadable", name, f"cannot be read ({problem})", "correct the path, or its permissions"
+        )
     if not path.name.endswith((".nii", ".nii.gz")):
         raise _unusable("extension", name, "is not named .nii or .nii.gz", "convert it to NIfTI")
     with open(path, "rb") as stream:

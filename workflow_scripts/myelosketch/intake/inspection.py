@@ -1,6 +1,7 @@
 """Every file of one scan opened, described and judged before anything expensive starts."""
 
 import base64
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from myelosketch.cohort.table import companions, lesion_space, used_inputs
 from myelosketch.intake import between, header, mirror, plausible, series, voxels
 from myelosketch.intake.checks import REFUSED, Finding
 from myelosketch.intake.thumbnails import strip
-from myelosketch.io.provenance import file_hash
+from myelosketch.io.provenance import file_hash, sidecar_path
 from myelosketch.io.units import FACTORS, default_units, stated_unit, unit_factor
+from myelosketch.io.user_files import file_problem
 from myelosketch.io.volumes import Volume
 
 # images whose content must have the size of a head
@@ -118,7 +120,20 @@ def inspect_image(
         findings, volume = _judge(name, path, group, unit, maps or {}, facts)
     except header.UnusableError as error:
         return facts, [error.finding], None
-    return facts, findings, volume
+    except OSError as error:  # a disk that fails while it is read
+        found = f"cannot be read ({error.strerror or error})"
+        return facts, [Finding("unreadable", name, found, "correct its permissions, or copy it again")], None
+    return facts, findings + _sidecar_findings(name, path), volume
+
+
+def _sidecar_findings(name: str, path: str | Path) -> list[Finding]:
+    """A JSON beside an image that cannot be read: what it says of units would be passed over."""
+    sidecar = sidecar_path(path)
+    problem = file_problem(sidecar) if os.path.lexists(sidecar) else ""
+    if not problem:
+        return []
+    found = f"has a JSON beside it that cannot be read ({sidecar.name}: {problem})"
+    return [Finding("unreadable", name, found, "correct its permissions, or copy it again")]
 
 
 def _judge(
@@ -191,7 +206,7 @@ def _in_our_units(volumes: dict[str, Volume], units: Mapping[str, str]) -> dict[
 def _file_facts(name: str, path: str | Path) -> dict[str, Any]:
     path = Path(path)
     facts: dict[str, Any] = {"input": name, "file": str(path), "readable": False}
-    if path.is_file():
+    if not file_problem(path):
         facts |= {"size": path.stat().st_size, "sha256": file_hash(path)}
         facts["readable"] = name.split(" of ")[-1] != name  # text beside a series; images say so once read
     return facts
