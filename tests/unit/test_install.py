@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from myelosketch.interpreter import without_spaces
+from myelosketch.interpreter import without_signs
 
 ROOT = Path(__file__).parents[2]
 
@@ -302,11 +302,11 @@ def test_caches_go_to_a_folder_of_this_user_where_home_cannot_be_written(tmp_pat
 
 
 def test_a_python_in_a_folder_with_spaces_has_a_path_without(tmp_path):
-    assert without_spaces("/opt/environment/bin/python") == "/opt/environment/bin/python"
+    assert without_signs("/opt/environment/bin/python") == "/opt/environment/bin/python"
     folder = tmp_path / "mein Projekt ä/.venv"
     subprocess.run([sys._base_executable, "-m", "venv", "--without-pip", folder], check=True)
     (folder / "here.txt").touch()
-    path = without_spaces(str(folder / "bin/python"))
+    path = without_signs(str(folder / "bin/python"))
     assert " " not in path
     prefix = subprocess.check_output([path, "-c", "import sys; print(sys.prefix)"], text=True).strip()
     assert (Path(prefix) / "here.txt").is_file()

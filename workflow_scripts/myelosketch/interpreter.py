@@ -1,19 +1,24 @@
 """The path of the Python that runs the scripts of the rules."""
 
 import atexit
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 
-def without_spaces(executable: str) -> str:
-    """Give a path to the same Python that holds no white space.
+# signs that a shell reads as something else, and braces, which Snakemake does
+SIGNS = re.compile(r"[^\w@%+=:,./-]")
+
+
+def without_signs(executable: str) -> str:
+    """Give a path to the same Python that holds no white space and no sign of the shell.
 
     Snakemake writes this path unquoted into the command of every script (snakemake #2645), so no script runs where a
-    folder above the environment has a space in its name. A link in the temporary folder, which is there until the
-    process ends, leads to the environment.
+    folder above the environment has, say, a space in its name. A link in the temporary folder, which is there until
+    the process ends, leads to the environment.
     """
-    if not any(character.isspace() for character in executable):
+    if not SIGNS.search(executable):
         return executable
     folder = Path(tempfile.mkdtemp(prefix="python-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -130,6 +130,12 @@ def used_files(row: Mapping[str, Any], *, reference: str = "mask") -> dict[str, 
     return files | beside
 
 
+def near_files(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]:
+    """Paths of all files of a scan that the workflow may open: those of `used_files`, and JSON beside any."""
+    files = list(used_files(row, reference=reference).values())
+    return list(dict.fromkeys([*files, *(str(sidecar_path(path)) for path in files)]))
+
+
 def has_pet(row: Mapping[str, Any]) -> bool:
     """Whether a scan has a DVR map, or a PET that one can be derived from."""
     return bool(row.get("DVR") or row.get("pet"))
