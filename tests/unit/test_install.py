@@ -4,9 +4,11 @@ import ast
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections import namedtuple
 from pathlib import Path
@@ -301,12 +303,13 @@ def test_caches_go_to_a_folder_of_this_user_where_home_cannot_be_written(tmp_pat
     assert cache_home.cache_home({"HOME": "/proc/home", "TMPDIR": str(tmp_path)}) == {}
 
 
-def test_a_python_in_a_folder_with_spaces_has_a_path_without(tmp_path):
+def test_a_python_in_a_folder_with_signs_has_a_path_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a b"))
     assert without_signs("/opt/environment/bin/python") == "/opt/environment/bin/python"
-    folder = tmp_path / "mein Projekt ä/.venv"
+    folder = tmp_path / "mein Projekt ä; $HOME 'x' (1) {y}/.venv"
     subprocess.run([sys._base_executable, "-m", "venv", "--without-pip", folder], check=True)
     (folder / "here.txt").touch()
     path = without_signs(str(folder / "bin/python"))
-    assert " " not in path
+    assert shlex.quote(path) == path
     prefix = subprocess.check_output([path, "-c", "import sys; print(sys.prefix)"], text=True).strip()
     assert (Path(prefix) / "here.txt").is_file()

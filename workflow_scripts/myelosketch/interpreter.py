@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-
 # signs that a shell reads as something else, and braces, which Snakemake does
 SIGNS = re.compile(r"[^\w@%+=:,./-]")
 
@@ -20,7 +19,8 @@ def without_signs(executable: str) -> str:
     """
     if not SIGNS.search(executable):
         return executable
-    folder = Path(tempfile.mkdtemp(prefix="python-"))
+    places = [place for place in (tempfile.gettempdir(), "/tmp", "/var/tmp") if not SIGNS.search(place)]
+    folder = Path(tempfile.mkdtemp(prefix="python-", dir=places[0]))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     environment = Path(executable).parents[1]
     (folder / "environment").symlink_to(environment)
