@@ -74,7 +74,7 @@ def check_times(
     places += [str(results)] if made else []
     places = [os.path.relpath(place) if Path(place).is_relative_to(Path.cwd()) else place for place in places]
     raise InputError(
-        f"{path}{f' and {count - 1} more files' if count > 1 else ''} {'are' if count > 1 else 'is'} dated up to "
+        f"{path}{f' and {count - 1} more' if count > 1 else ''} {'are' if count > 1 else 'is'} dated up to "
         f"{_span(latest - now)} in the future, so what is made now would be older than what it is made from: correct "
         f"this machine's clock, or give such files the time of now with: find -L {shlex.join(places)} -newermt now "
         '-exec touch -t "$(date +%Y%m%d%H%M.%S)" {} +'
