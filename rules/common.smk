@@ -1,5 +1,6 @@
 """What every stage asks: the checked configuration, the cohort, the methods."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from myelosketch.cohort.input_files import BRACES, check_signs, check_times
 from myelosketch.cohort.plan import plan_cohort
 from myelosketch.cohort.table import near_files
 from myelosketch.errors import MyelosketchError, disk_error
-from myelosketch.interpreter import without_signs
+from myelosketch.interpreter import library_first, without_signs
 from myelosketch.learning.checks import (
     check_controls_of_sites,
     check_settings,
@@ -28,6 +29,7 @@ from myelosketch.learning.ladder import NETWORK_METHODS, network_settings
 from myelosketch.io.run_files import check_results_folder, bundle_path
 from myelosketch.simulation.dataset import SimulatedDataset
 
+os.environ["PYTHONPATH"] = library_first(LIBRARY)
 sys.executable = without_signs(sys.executable)
 # <results> in the rules; here for the paths that functions make
 RESULTS = workflow.pathvars.get("results")

@@ -206,6 +206,25 @@ def test_an_error_of_the_program_leads_to_the_log(tmp_path):
     assert "FileNotFoundError" in log
 
 
+@pytest.mark.parametrize(
+    ("path", "remedy"), [("", "install"), ("/other", "unset PYTHONPATH (it is {}), or install")]
+)
+def test_a_package_that_cannot_be_loaded(tmp_path, path, remedy):
+    body = f"os.environ['PYTHONPATH'] = {path!r}; import absent_package"
+    status, said, _ = console(tmp_path, body)
+    assert (status, said) == (
+        1,
+        f"Error: some_rule cannot load a package (No module named 'absent_package'): {remedy.format(path)} "
+        "requirements.txt again\n",
+    )
+
+
+def test_a_sentence_with_signs_that_the_terminal_lacks(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    body = "from myelosketch.errors import InputError; raise InputError('µm – ü')"
+    assert console(tmp_path, body) == (1, "Error: µm – ü\n", "Error: µm – ü\n")
+
+
 def test_a_log_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "logs").touch()
     status, said, log = console(tmp_path, "pass")

@@ -1,6 +1,7 @@
 """Errors that a researcher can act on: one sentence saying what is wrong, where, and what to do."""
 
 import errno
+import os
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -43,6 +44,13 @@ def disk_error(error: BaseException) -> str:
     remedy = _REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
     act = "write" if remedy == _FULL else "read or write"
     return f"cannot {act}: {error}; {remedy}" if remedy else ""
+
+
+def import_error(error: ImportError) -> str:
+    """A package that cannot be loaded and what to do, as the end of a sentence."""
+    path = os.environ.get("PYTHONPATH")
+    remedy = f"unset PYTHONPATH (it is {path}), or install" if path else "install"
+    return f"cannot load a package ({error}): {remedy} requirements.txt again"
 
 
 def for_each(items: Iterable[Item], work: Callable[[Item], object]) -> None:

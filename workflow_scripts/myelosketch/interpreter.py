@@ -1,6 +1,7 @@
-"""The path of the Python that runs the scripts of the rules."""
+"""The Python that runs the scripts of the rules: its path, and where it finds this library."""
 
 import atexit
+import os
 import re
 import shutil
 import tempfile
@@ -25,3 +26,18 @@ def without_signs(executable: str) -> str:
     environment = Path(executable).parents[1]
     (folder / "environment").symlink_to(environment)
     return str(folder / "environment" / Path(executable).relative_to(environment))
+
+
+def library_first(library: str | Path) -> str:
+    """Value of PYTHONPATH by which scripts import this library, not one that is installed or on the user's own path.
+
+    Parameters
+    ----------
+    library : path of the folder that holds it
+
+    Returns
+    -------
+    str : that folder, then the entries that were there
+    """
+    entries = [str(library), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return os.pathsep.join(filter(None, dict.fromkeys(entries)))

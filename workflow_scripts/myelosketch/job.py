@@ -1,6 +1,7 @@
 """What every rule's script does around its one library call: log, threads, seeds, and errors in one sentence."""
 
 import contextlib
+import io
 import os
 import random
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from myelosketch.errors import MyelosketchError, disk_error
+from myelosketch.errors import MyelosketchError, disk_error, import_error
 
 
 @contextlib.contextmanager
@@ -36,8 +37,10 @@ def job(snakemake: Any) -> Iterator[None]:
         os.write(console, f"Error: {snakemake.rule} cannot write its log: {error}\n".encode())
         os._exit(1)
     with stream:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for printed in (sys.stdout, sys.stderr):
+            printed.flush()
+            if isinstance(printed, io.TextIOWrapper):  # PYTHONIOENCODING may name one that lacks a sign
+                printed.reconfigure(encoding="utf-8", errors="backslashreplace")
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
         try:
@@ -48,8 +51,10 @@ def job(snakemake: Any) -> Iterator[None]:
             sys.stdout.flush()
             os._exit(1)  # a traceback of Snakemake's wrapper would bury the sentence
         except Exception as error:
-            # on a full disk the log holds nothing
-            said = f"{snakemake.rule} {disk_error(error) or f'failed unexpectedly; see {log}'}"
+            said = f"failed unexpectedly; see {log}"
+            if isinstance(error, ImportError):
+                said = import_error(error)
+            said = f"{snakemake.rule} {disk_error(error) or said}"  # on a full disk the log holds nothing
             os.write(console, f"Error: {said}\n".encode())
             with contextlib.suppress(OSError):
                 traceback.print_exc()

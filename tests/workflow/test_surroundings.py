@@ -1,0 +1,139 @@
+"""What surrounds a run: signs in paths, variables of the environment, clocks, files of the configuration."""
+
+import json
+import os
+import shutil
+import sys
+import time
+
+import pytest
+from workflow_run import ROOT, snakemake
+
+from myelosketch.io.provenance import read_json
+from myelosketch.io.tables import read_table
+
+IMAGES = ("T1w", "lesion_mask", "FA", "RD", "AD", "MTR", "DVR")
+# every sign that a path may hold, and those that it may not, with the part that is named
+SIGNS = "a b'\"$HOME;&(x)*?[y]:,#%20ü!`\\~=@|^"
+REFUSED = {"{v1}": "{", "a}": "}", "<results>": "<results>"}
+INSPECTION = "cohort/intake/sub-00.json"
+
+
+def own_cohort(folder, data="data", results="results"):
+    """Six participants whose files are none, in a table; path of the configuration."""
+    (folder / data).mkdir(parents=True)
+    lines = ["\t".join(("subject", "group", *IMAGES))]
+    for number in range(6):
+        group = "MS" if number < 3 else "HC"
+        cells = [f"{number:02d}_{name}.nii.gz" for name in IMAGES]
+        for cell in cells:
+            (folder / data / cell).write_text("x")
+        lines.append("\t".join((f"{number:02d}", group, *cells)))
+    (folder / data / "cohort.tsv").write_text("\n".join(lines))
+    config = {"cohort": {"source": "table", "table": f"{data}/cohort.tsv"}, "pathvars": {"results": results}}
+    (folder / "mine.json").write_text(json.dumps(config))
+    return folder / "mine.json"
+
+
+def clone(folder):
+    """A copy of the project's files that a run needs, in a folder."""
+    for name in ("rules", "workflow_scripts", "profiles", "envs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def refusal(folder, *arguments, **options):
+    """The sentence with which the workflow stops when it is read, without a traceback of Python."""
+    done = snakemake(folder, "cohort", "--dry-run", *arguments, check=False, **options)
+    said = done.stdout + done.stderr
+    assert done.returncode
+    assert "Traceback" not in said
+    return said
+
+
+def test_signs_in_the_paths_of_clone_environment_data_results_and_start(tmp_path):
+    project = clone(tmp_path / SIGNS)
+    (project / ".venv").symlink_to(sys.prefix)
+    start = tmp_path / f"{SIGNS} start"
+    config = own_cohort(start, data=SIGNS, results=f"{SIGNS} results")
+    results = start / f"{SIGNS} results"
+    snakemake(
+        start,
+        "cohort_table",
+        str((results / INSPECTION).relative_to(start)),
+        configs=(config,),
+        project=project,
+        python=project / ".venv/bin/python",
+    )
+    assert len(read_table(results / "cohort/found.tsv")) == 6
+    found = {finding["check"] for finding in read_json(results / INSPECTION)["findings"]}
+    assert found == {"not_gzip"}
+
+
+@pytest.mark.parametrize("place", ["clone", "data", "results"])
+@pytest.mark.parametrize("sign", REFUSED)
+def test_signs_that_snakemake_fills_in_are_refused(tmp_path, sign, place):
+    if (sign, place) == ("<results>", "results"):
+        pytest.skip("Snakemake says that it refers to itself")
+    config = own_cohort(tmp_path, **({place: sign} if place != "clone" else {}))
+    project = clone(tmp_path / sign) if place == "clone" else ROOT
+    said = refusal(tmp_path, configs=(config,), project=project)
+    assert f"holds {REFUSED[sign]!r}, which Snakemake takes for a part to fill in: " in said
+
+
+def test_variables_of_a_notebook_of_a_cluster_or_of_another_python(tmp_path):
+    other = tmp_path / "other/myelosketch"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("raise SystemExit('another version')")
+    variables = {
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONPATH": str(other.parent),
+        "PYTHONSTARTUP": "/nowhere/startup.py",
+        "PYTHONIOENCODING": "ascii",
+        "LC_ALL": "C",
+        "TMPDIR": "/nowhere",
+        "OMP_NUM_THREADS": "many",
+        "SLURM_JOB_ID": "1",
+        "SLURM_CPUS_PER_TASK": "1",
+        "CONDA_PREFIX": "/nowhere",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    config = own_cohort(tmp_path)
+    snakemake(tmp_path, "cohort_table", f"results/{INSPECTION}", configs=(config,), variables=variables)
+    assert (tmp_path / "results/cohort/found.tsv").is_file()
+    assert read_json(tmp_path / "results" / INSPECTION)["findings"]
+
+
+def test_inputs_of_the_future_stop_the_run_at_its_start(tmp_path):
+    config = own_cohort(tmp_path)
+    os.utime(tmp_path / "data/00_FA.nii.gz", (time.time() + 4 * 3600,) * 2)
+    said = refusal(tmp_path, configs=(config,))
+    assert "data/00_FA.nii.gz is dated up to 4 hours in the future" in said
+    assert " with: find -L data -newermt now -exec touch " in said
+
+
+def test_a_section_that_stands_twice_is_refused(tmp_path):
+    (tmp_path / "mine.yaml").write_text("cohort:\n  source: table\nfolds: {n: 3}\ncohort:\n  exclude: []\n")
+    said = refusal(tmp_path, configs=(tmp_path / "mine.yaml",))
+    assert "mine.yaml has the key cohort twice, in lines 1 and 4, and only the second would count" in said
+
+
+def test_a_file_that_is_closed_is_named(tmp_path):
+    """A table that the system does not open, whatever the reason."""
+    config = own_cohort(tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/sitecustomize.py").write_text(
+        "import os, pathlib\n"
+        "def is_file(path, real=pathlib.Path.is_file):\n"
+        "    if path.name == 'cohort.tsv':\n"
+        "        raise PermissionError(13, 'Permission denied', str(path))\n"
+        "    return real(path)\n"
+        "pathlib.Path.is_file = is_file\n"
+    )
+    said = refusal(tmp_path, configs=(config,), variables={"PYTHONPATH": str(tmp_path / "other")})
+    assert (
+        "The workflow cannot read or write: [Errno 13] Permission denied: 'data/cohort.tsv'; give yourself the right "
+        "to read and write there"
+    ) in said
