@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from workflow_run import ROOT, snakemake
@@ -118,6 +120,22 @@ def test_a_section_that_stands_twice_is_refused(tmp_path):
     (tmp_path / "mine.yaml").write_text("cohort:\n  source: table\nfolds: {n: 3}\ncohort:\n  exclude: []\n")
     said = refusal(tmp_path, configs=(tmp_path / "mine.yaml",))
     assert "mine.yaml has the key cohort twice, in lines 1 and 4, and only the second would count" in said
+
+
+def test_make_run_ends_in_a_sentence_where_config_yaml_cannot_be_parsed(tmp_path):
+    (clone(tmp_path) / "config.yaml").write_text("cohort:\n\tsource: table\n")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "workflow_scripts/run_default.py", "--cores", "1"],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": path},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode
+    assert "make sure to not mix whitespace and tab indentation" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_file_that_is_closed_is_named(tmp_path):
