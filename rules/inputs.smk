@@ -4,6 +4,7 @@ from myelosketch.cohort.table import FILE_COLUMNS, companions, used_files
 from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.modules import hash_of as library
 from myelosketch.io.provenance import sidecar_path
+from myelosketch.io.user_files import file_problem
 
 # what a fold learns from, and what it learned
 PACK = f"{RESULTS}/training/scans/fold-{{fold}}.safetensors"
@@ -157,9 +158,11 @@ def inspected_files(wildcards):
     files = used_files(row, reference=config["maps"]["reference"])
     images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
     near = [path for name, path in files.items() if name not in FILE_COLUMNS]
-    if not IS_SIMULATED:  # a user's file may have a JSON beside it
+    if (
+        not IS_SIMULATED
+    ):  # a user's file may have a JSON beside it; a closed one would stop Snakemake itself
         sidecars = [sidecar_path(path) for path in files.values()]
-        near += [str(path) for path in dict.fromkeys(sidecars) if path.is_file()]
+        near += [str(path) for path in dict.fromkeys(sidecars) if not file_problem(path)]
     return images | {"beside": list(dict.fromkeys(near))}
 
 

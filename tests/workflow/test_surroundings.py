@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from workflow_run import ROOT, snakemake
 
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table
+from myelosketch.io.volumes import save_volume
 
 IMAGES = ("T1w", "lesion_mask", "FA", "RD", "AD", "MTR", "DVR")
 # every sign that a path may hold, and those that it may not, with the part that is named
@@ -21,12 +24,12 @@ REFUSED = {"{v1}": "{", "a}": "}", "<results>": "<results>"}
 INSPECTION = "cohort/intake/sub-00.json"
 
 
-def own_cohort(folder, data="data", results="results"):
-    """Six participants whose files are none, in a table; path of the configuration."""
+def own_cohort(folder, data="data", results="results", participants=6):
+    """Participants whose files are no images, in a table; path of the configuration."""
     (folder / data).mkdir(parents=True)
     lines = ["\t".join(("subject", "group", *IMAGES))]
-    for number in range(6):
-        group = "MS" if number < 3 else "HC"
+    for number in range(participants):
+        group = "MS" if number % 2 else "HC"
         cells = [f"{number:02d}_{name}.nii.gz" for name in IMAGES]
         for cell in cells:
             (folder / data / cell).write_text("x")
@@ -138,19 +141,63 @@ def test_make_run_ends_in_a_sentence_where_config_yaml_cannot_be_parsed(tmp_path
     assert "Traceback" not in done.stderr
 
 
-def test_a_file_that_is_closed_is_named(tmp_path):
-    """A table that the system does not open, whatever the reason."""
+@pytest.fixture
+def ordinary(tmp_path):
+    """A Python that may read no more than its user may: root may read everything, closed or not."""
+    if os.geteuid():
+        return sys.executable
+    if not shutil.which("setpriv"):
+        pytest.skip("root cannot give up its rights without setpriv")
+    rights = "-dac_override,-dac_read_search"
+    wrapper = tmp_path / "python"
+    command = f"setpriv --bounding-set {rights} --inh-caps {rights} {sys.executable}"
+    wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    wrapper.chmod(0o755)
+    return wrapper
+
+
+def test_scans_with_files_that_cannot_be_read_are_left_out_and_the_rest_is_planned(tmp_path, ordinary):
+    config = own_cohort(tmp_path, participants=14)
+    data = tmp_path / "data"
+    (data / "00_FA.nii.gz").chmod(0)
+    for name in ("01_MTR.nii.gz", "02_AD.nii.gz", "03_T1w.nii.gz", "04_DVR.nii.gz"):
+        (data / name).unlink()
+    (data / "01_MTR.nii.gz").symlink_to("01_MTR.nii.gz")
+    (data / "02_AD.nii.gz").mkdir()
+    os.mkfifo(data / "03_T1w.nii.gz")
+    (data / "closed").mkdir()
+    (data / "closed/x.nii.gz").touch()
+    (data / "closed").chmod(0)
+    (data / "04_DVR.nii.gz").symlink_to("closed/x.nii.gz")
+    done = snakemake(tmp_path, "cohort", "--dry-run", configs=(config,), python=ordinary)
+    (data / "closed").chmod(0o755)
+    said = done.stdout + done.stderr
+    assert [line for line in said.splitlines() if line.startswith("Left out: ")] == [
+        "Left out: sub-00 (may not be read by you: FA (data/00_FA.nii.gz))",
+        "Left out: sub-01 (a symbolic link that leads to itself: MTR (data/01_MTR.nii.gz))",
+        "Left out: sub-02 (a folder, not a file: AD (data/02_AD.nii.gz))",
+        "Left out: sub-03 (no regular file (a pipe, socket or device): T1w (data/03_T1w.nii.gz))",
+        "Left out: sub-04 (in a folder that may not be entered: DVR (data/04_DVR.nii.gz))",
+    ]
+    assert re.search(r"inspect_scan +9\n", said)
+
+
+def test_a_scan_whose_json_is_closed_is_refused_by_the_intake(tmp_path, ordinary):
     config = own_cohort(tmp_path)
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other/sitecustomize.py").write_text(
-        "import os, pathlib\n"
-        "def is_file(path, real=pathlib.Path.is_file):\n"
-        "    if path.name == 'cohort.tsv':\n"
-        "        raise PermissionError(13, 'Permission denied', str(path))\n"
-        "    return real(path)\n"
-        "pathlib.Path.is_file = is_file\n"
-    )
-    said = refusal(tmp_path, configs=(config,), variables={"PYTHONPATH": str(tmp_path / "other")})
+    save_volume(tmp_path / "data/00_FA.nii.gz", np.ones((4, 4, 4)), np.eye(4))
+    (tmp_path / "data/00_FA.json").write_text("{}")
+    (tmp_path / "data/00_FA.json").chmod(0)
+    snakemake(tmp_path, f"results/{INSPECTION}", configs=(config,), python=ordinary)
+    findings = read_json(tmp_path / "results" / INSPECTION)["findings"]
+    assert "has a JSON beside it that cannot be read (00_FA.json: may not be read by you)" in [
+        finding["reason"] for finding in findings
+    ]
+
+
+def test_a_table_that_is_closed_is_named(tmp_path, ordinary):
+    config = own_cohort(tmp_path)
+    (tmp_path / "data/cohort.tsv").chmod(0)
+    said = refusal(tmp_path, configs=(config,), python=ordinary)
     assert (
         "The workflow cannot read or write: [Errno 13] Permission denied: 'data/cohort.tsv'; give yourself the right "
         "to read and write there"
