@@ -10,6 +10,8 @@ from myelosketch.io import names
 
 # a run's models in one file
 BUNDLE = "model.zip"
+# folders that every run writes into
+EVERY_RUN = ("logs", "benchmarks")
 # bytes of the name of a file or folder
 LONGEST_NAME = 255
 # written by no version since one scan has jobs of its own
@@ -34,9 +36,12 @@ def check_results_folder(folder: str | Path) -> None:
             "choose a shorter one."
         )
     place = existing_folder(folder)
-    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+    written = [path for path in (place, *(Path(folder, name) for name in EVERY_RUN)) if os.path.isdir(path)]
+    closed = [path for path in written if not os.access(path, os.W_OK | os.X_OK)]
+    if closed or not place.is_dir():
         raise InputError(
-            f"pathvars.results is {folder}, which cannot be written ({place}): name a folder of yours there."
+            f"pathvars.results is {folder}, which cannot be written ({(closed or [place])[0]}): name a folder of yours "
+            "there."
         )
     for name in OF_OLDER_VERSIONS:
         if os.path.exists(Path(folder, name)):
