@@ -72,6 +72,6 @@ def test_a_results_folder_of_an_older_version(tmp_path):
 def test_a_folder_of_the_results_that_every_run_writes_into(tmp_path, monkeypatch, name):
     (tmp_path / name).mkdir()
     monkeypatch.setattr(os, "access", lambda path, mode: path.name != name)
-    said = f"pathvars.results is {tmp_path}, which cannot be written ({tmp_path / name}): name a folder of yours there."
+    said = f"which cannot be written ({tmp_path / name}): name a folder of yours there."
     with pytest.raises(InputError, match=re.escape(said)):
         check_results_folder(tmp_path)

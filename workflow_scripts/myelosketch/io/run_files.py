@@ -40,8 +40,8 @@ def check_results_folder(folder: str | Path) -> None:
     closed = [path for path in written if not os.access(path, os.W_OK | os.X_OK)]
     if closed or not place.is_dir():
         raise InputError(
-            f"pathvars.results is {folder}, which cannot be written ({(closed or [place])[0]}): name a folder of yours "
-            "there."
+            f"pathvars.results is {folder}, which cannot be written ({(closed or [place])[0]}): name a folder of "
+            "yours there."
         )
     for name in OF_OLDER_VERSIONS:
         if os.path.exists(Path(folder, name)):
