@@ -1,6 +1,5 @@
 """What every stage asks: the checked configuration, the cohort, the methods."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from myelosketch.learning.ladder import NETWORK_METHODS, network_settings
 from myelosketch.io.run_files import check_results_folder, bundle_path
 from myelosketch.simulation.dataset import SimulatedDataset
 
-os.environ["PYTHONPATH"] = library_first(LIBRARY)
+library_first(LIBRARY)
 sys.executable = without_signs(sys.executable)
 # <results> in the rules; here for the paths that functions make
 RESULTS = workflow.pathvars.get("results")

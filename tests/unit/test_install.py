@@ -329,4 +329,5 @@ def test_a_python_in_a_folder_with_signs_has_a_path_without(tmp_path, monkeypatc
 )
 def test_scripts_find_this_library_before_any_other(monkeypatch, before, after):
     monkeypatch.setenv("PYTHONPATH", before)
-    assert library_first(Path("/lib")) == after
+    library_first(Path("/lib"))
+    assert os.environ["PYTHONPATH"] == after

@@ -28,16 +28,12 @@ def without_signs(executable: str) -> str:
     return str(folder / "environment" / Path(executable).relative_to(environment))
 
 
-def library_first(library: str | Path) -> str:
-    """Value of PYTHONPATH by which scripts import this library, not one that is installed or on the user's own path.
+def library_first(library: str | Path) -> None:
+    """Let scripts import this library, not one that is installed or on the user's own PYTHONPATH.
 
     Parameters
     ----------
-    library : path of the folder that holds it
-
-    Returns
-    -------
-    str : that folder, then the entries that were there
+    library : path of the folder that holds it; it becomes the first entry of PYTHONPATH
     """
     entries = [str(library), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    return os.pathsep.join(filter(None, dict.fromkeys(entries)))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, dict.fromkeys(entries)))
