@@ -13,6 +13,8 @@ READY := $(VENV)/.installed
 $(shell test -x "$$(cat $(READY) 2>/dev/null)/bin/python" || rm -f $(READY))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
+# of another Python than the one of the environment
+unexport PYTHONPATH PYTHONHOME
 
 .PHONY: run demo test test-all lint calibration configuration environment clean
 

@@ -14,7 +14,8 @@ def cache_home(environ, temporary="/tmp"):
         place = os.path.dirname(place)
     if os.access(place, os.W_OK):
         return {}
-    folder = os.path.join(environ.get("TMPDIR") or temporary, f"caches-of-{os.getuid()}")
+    named = environ.get("TMPDIR", "")
+    folder = os.path.join(named if os.path.isdir(named) else temporary, f"caches-of-{os.getuid()}")
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError:

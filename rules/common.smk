@@ -13,9 +13,12 @@ sys.path.insert(0, str(LIBRARY))
 
 from myelosketch.io import names
 from myelosketch.cohort.config import check_config
+from myelosketch.cohort.config_text import check_config_files
+from myelosketch.cohort.input_files import BRACES, check_signs, check_times
 from myelosketch.cohort.plan import plan_cohort
-from myelosketch.errors import MyelosketchError
-from myelosketch.interpreter import without_spaces
+from myelosketch.cohort.table import near_files
+from myelosketch.errors import MyelosketchError, disk_error
+from myelosketch.interpreter import library_first, without_signs
 from myelosketch.learning.checks import (
     check_controls_of_sites,
     check_settings,
@@ -25,11 +28,16 @@ from myelosketch.learning.ladder import NETWORK_METHODS, network_settings
 from myelosketch.io.run_files import check_results_folder, bundle_path
 from myelosketch.simulation.dataset import SimulatedDataset
 
-sys.executable = without_spaces(sys.executable)
+library_first(LIBRARY)
+sys.executable = without_signs(sys.executable)
 # <results> in the rules; here for the paths that functions make
 RESULTS = workflow.pathvars.get("results")
 
 try:
+    if workflow.is_main_process:  # its jobs read the same files
+        check_config_files([*workflow.configfiles, RULES.parent / "config.yaml"])
+    check_signs([RULES.parent], "The folder of the workflow")
+    check_signs([RESULTS], "pathvars.results", signs=BRACES)
     check_results_folder(RESULTS)
     check_config(config, RULES / "schemas/config.schema.yaml")
     validate(config, str(RULES / "schemas/config.schema.yaml"))  # fills in the defaults
@@ -47,6 +55,12 @@ try:
         external_sites=DATASET.external_sites if IS_SIMULATED else [],
         warn=logger.warning,
     )
+    if workflow.is_main_process:
+        user_files = [MODEL_FILE] if PREDICTS else []
+        for row in COHORT.rows.values() if not IS_SIMULATED else ():
+            user_files += near_files(row, reference=config["maps"]["reference"])
+        check_signs(user_files, "The path")
+        check_times(user_files, RESULTS)
     if config["training"]["harmonise"] == "controls":
         for fold in COHORT.fold_ids:
             check_controls_of_sites(
@@ -54,6 +68,10 @@ try:
             )
 except MyelosketchError as error:
     raise WorkflowError(str(error)) from None
+except OSError as error:  # a closed folder or table
+    if not disk_error(error):
+        raise
+    raise WorkflowError(f"The workflow {disk_error(error)}") from None
 
 METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
 if PREDICTS:

@@ -12,6 +12,7 @@ from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.modules import hash_of as library
 from myelosketch.io.inheritance import metadata_files
 from myelosketch.io.provenance import sidecar_path
+from myelosketch.io.user_files import file_problem
 
 # what a fold learns from, and what it learned
 PACK = f"{RESULTS}/training/scans/fold-{{fold}}.safetensors"
@@ -180,8 +181,9 @@ def inspected_files(wildcards):
     files = used_files(row, reference=config["maps"]["reference"])
     images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
     near = [path for name, path in files.items() if name not in FILE_COLUMNS]
-    if not IS_SIMULATED:  # a user's file may have a JSON beside it
-        near += [str(note) for path in images.values() for note in metadata_files(path)]
+    if not IS_SIMULATED:  # a user's file may have a JSON; a closed one would stop Snakemake itself
+        notes = [str(note) for path in images.values() for note in metadata_files(path)]
+        near += [note for note in dict.fromkeys(notes) if not file_problem(note)]
     return images | {"beside": list(dict.fromkeys(near))}
 
 

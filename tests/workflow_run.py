@@ -10,18 +10,26 @@ SMOKE = ROOT / "configs/smoke.yaml"
 
 
 def snakemake(
-    folder, *arguments, configs=(SMOKE,), check=True, project=ROOT, snakefile="Snakefile", **options
+    folder,
+    *arguments,
+    configs=(SMOKE,),
+    check=True,
+    project=ROOT,
+    snakefile="Snakefile",
+    python=sys.executable,
+    variables=None,
+    **options,
 ):
     """Run the workflow, or a study of its results, in ``folder`` as a user would; its result with output as text."""
     command = [
-        sys.executable,
+        str(python),
         *("-m", "snakemake", "--snakefile", str(project / snakefile)),
         # --configfile takes every word up to the next option, so it must not stand before the targets
         *(["--configfile", *map(str, configs)] if configs else []),
         *("--workflow-profile", str(project / "profiles/default"), "--cores", "2"),
         *arguments,
     ]
-    environment = {**os.environ, "PYTHONPATH": "", "COLUMNS": "300"}
+    environment = {**os.environ, "PYTHONPATH": "", "COLUMNS": "300", **(variables or {})}
     done = subprocess.run(
         command, cwd=folder, env=environment, text=True, capture_output=True, check=False, **options
     )

@@ -15,10 +15,7 @@ def main():
     """Exit status of Snakemake; 0 when everything is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cores", default="all", help="how many cores Snakemake may use")
-    start = time.monotonic()
-    results = Path(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["pathvars"]["results"])
-    report = results / "report.html"
-    before = report.stat().st_mtime if report.is_file() else None
+    start, started = time.monotonic(), time.time()
     command = ["snakemake", "--cores", parser.parse_args().cores]
     status = subprocess.run(command, check=False).returncode
     if status:
@@ -29,8 +26,12 @@ def main():
         return status
     from myelosketch.evaluation.final_table import final_table
 
+    # Snakemake has read it, so it can be read
+    folders = yaml.safe_load(CONFIG.read_text(encoding="utf-8")).get("pathvars", {})
+    results = Path(folders.get("results", "results"))
+    report = results / "report.html"
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
-    if report.stat().st_mtime == before:
+    if report.stat().st_mtime < started:
         print("\nNothing to do: all results are up to date.")
     table = final_table(results / "evaluation/summary.tsv")
     print(f"\n{table}\n\nReport: {report.resolve()}\nWall time: {minutes} min {seconds} s")

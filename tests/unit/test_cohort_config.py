@@ -1,5 +1,6 @@
 """The configuration: every problem at once, with key path, found, expected, and the nearest key."""
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,36 @@ def test_the_settings_of_a_study_are_valid_and_all_there(path):
     ("change", "sentence"),
     [
         ({"sead": 1}, "sead: unknown key; did you mean seed?"),
+        # what YAML makes of dates, !!set, !!binary, on, 01, 1e0 and .nan
+        (
+            {"cohort": datetime.date(2018, 1, 1)},
+            "cohort: found 2018-01-01 (a date), expected a section of keys",
+        ),
+        (
+            {"cohort": {"table": datetime.datetime(2018, 1, 1, 12, 30)}},
+            "cohort.table: found 2018-01-01 12:30:00 (a time), expected text (write it in quotation marks)",
+        ),
+        ({"cohort": {"a"}}, "cohort: found {'a'} (a set), expected a section of keys"),
+        ({"seed": b"a"}, "seed: found b'a' (binary data), expected a whole number"),
+        (
+            {"cohort": {"exclude": [True]}},
+            "cohort.exclude.0: found true (true or false), expected text (write it in quotation marks: YAML reads "
+            "yes, no, on and off as true or false)",
+        ),
+        (
+            {"cohort": {"exclude": [1]}},
+            "cohort.exclude.0: found 1 (a whole number), expected text (write it in quotation marks)",
+        ),
+        (
+            {"regions": {"perilesional_mm": "1e0"}},
+            "regions.perilesional_mm: found '1e0' (text), expected a number (write it without quotation marks, "
+            "1.0e-3 for 1e-3, in a file: --config gives text)",
+        ),
+        (
+            {"regions": {"perilesional_mm": float("nan")}},
+            "regions.perilesional_mm: found nan (a number), expected a finite number",
+        ),
+        ({"seed": float("inf")}, "seed: found inf (a number), expected a whole number"),
         ({"folds": {"number": 3}}, "folds.number: unknown key; valid here: file, n"),
         (
             {"ablations": {"folds": [1]}},
@@ -91,6 +122,13 @@ def test_the_settings_of_a_study_are_valid_and_all_there(path):
 )
 def test_one_problem_one_sentence(change, sentence):
     assert config_problems(default() | change, SCHEMA) == [sentence]
+
+
+def test_a_key_that_yaml_reads_as_true():
+    (sentence,) = config_problems(default() | {True: 1}, SCHEMA)
+    assert sentence.startswith(
+        "True: unknown key, which YAML reads where yes, no, on or off stands; valid here: "
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,18 @@ import ast
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
-from myelosketch.interpreter import without_spaces
+from myelosketch.interpreter import library_first, without_signs
 
 ROOT = Path(__file__).parents[2]
 
@@ -301,12 +303,31 @@ def test_caches_go_to_a_folder_of_this_user_where_home_cannot_be_written(tmp_pat
     assert cache_home.cache_home({"HOME": "/proc/home", "TMPDIR": str(tmp_path)}) == {}
 
 
-def test_a_python_in_a_folder_with_spaces_has_a_path_without(tmp_path):
-    assert without_spaces("/opt/environment/bin/python") == "/opt/environment/bin/python"
-    folder = tmp_path / "mein Projekt ä/.venv"
+def test_a_temporary_folder_that_is_none_is_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_home.os, "access", lambda path, _: not path.startswith("/proc"))
+    environ = {"HOME": "/proc/home", "TMPDIR": str(tmp_path / "absent")}
+    folder = f"{tmp_path}/caches-of-{os.getuid()}"
+    assert cache_home.cache_home(environ, str(tmp_path))["XDG_CACHE_HOME"] == folder
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_python_in_a_folder_with_signs_has_a_path_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a b"))
+    assert without_signs("/opt/environment/bin/python") == "/opt/environment/bin/python"
+    folder = tmp_path / "mein Projekt ä; $HOME 'x' (1) {y}/.venv"
     subprocess.run([sys._base_executable, "-m", "venv", "--without-pip", folder], check=True)
     (folder / "here.txt").touch()
-    path = without_spaces(str(folder / "bin/python"))
-    assert " " not in path
+    path = without_signs(str(folder / "bin/python"))
+    assert shlex.quote(path) == path
     prefix = subprocess.check_output([path, "-c", "import sys; print(sys.prefix)"], text=True).strip()
     assert (Path(prefix) / "here.txt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", "/lib"), ("/a::/b", "/lib:/a:/b"), ("/lib:/a", "/lib:/a"), ("/a:/lib", "/lib:/a")],
+)
+def test_scripts_find_this_library_before_any_other(monkeypatch, before, after):
+    monkeypatch.setenv("PYTHONPATH", before)
+    library_first(Path("/lib"))
+    assert os.environ["PYTHONPATH"] == after

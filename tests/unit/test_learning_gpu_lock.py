@@ -12,6 +12,7 @@ import torch
 import yte
 
 from myelosketch.errors import InputError
+from myelosketch.learning import checks
 from myelosketch.learning.gpu_lock import (
     gpus_of_machine,
     hold_gpu,
@@ -171,3 +172,17 @@ def test_as_many_trainings_run_as_there_are_gpus(monkeypatch, files, visible, ex
     with open(ROOT / "profiles/default/config.yaml") as stream:
         profile = yte.process_yaml(stream, require_use_yte=True)
     assert profile["resources"] == [f"gpu={expected}"]
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [(None, True), ("0", True), ("GPU-aaaa-1,0", True), ("", False), ("-1", False), ("NoDevFiles", False)],
+)
+def test_a_gpu_that_is_hidden_is_none(monkeypatch, visible, expected):
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    checks.has_gpu.cache_clear()
+    assert checks.has_gpu() is expected
+    checks.has_gpu.cache_clear()

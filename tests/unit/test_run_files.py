@@ -66,3 +66,12 @@ def test_a_results_folder_of_an_older_version(tmp_path):
         InputError, match=r"is of an older version of the workflow \(it holds cohort/refused\.tsv\)"
     ):
         check_results_folder(tmp_path / "results")
+
+
+@pytest.mark.parametrize("name", ["logs", "benchmarks"])
+def test_a_folder_of_the_results_that_every_run_writes_into(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != name)
+    said = f"which cannot be written ({tmp_path / name}): name a folder of yours there."
+    with pytest.raises(InputError, match=re.escape(said)):
+        check_results_folder(tmp_path)

@@ -1,9 +1,21 @@
 """Errors that a researcher can act on: one sentence saying what is wrong, where, and what to do."""
 
+import errno
+import os
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 Item = TypeVar("Item")
+# of the surroundings rather than of the program, and what to do
+_FULL = "make room and start again: finished files are kept"
+_CLOSED = "give yourself the right to read and write there"
+_GONE = "look whether it is there, and its disk connected"
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _FULL),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _CLOSED),
+    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ELOOP, errno.ENOTDIR, errno.EISDIR), _GONE),
+    errno.ENAMETOOLONG: "choose a shorter path",
+}
 
 
 class MyelosketchError(Exception):
@@ -16,6 +28,29 @@ class InputError(MyelosketchError):
 
 class GeometryError(MyelosketchError):
     """Two images that must share one grid (shape and affine) do not."""
+
+
+def disk_error(error: BaseException) -> str:
+    """What the system refused and what to do, as the end of a sentence; blank for an error of the program.
+
+    Parameters
+    ----------
+    error : any exception
+
+    Returns
+    -------
+    str
+    """
+    remedy = _REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    act = "write" if remedy == _FULL else "read or write"
+    return f"cannot {act}: {error}; {remedy}" if remedy else ""
+
+
+def import_error(error: ImportError) -> str:
+    """A package that cannot be loaded and what to do, as the end of a sentence."""
+    path = os.environ.get("PYTHONPATH")
+    remedy = f"unset PYTHONPATH (it is {path}), or install" if path else "install"
+    return f"cannot load a package ({error}): {remedy} requirements.txt again"
 
 
 def for_each(items: Iterable[Item], work: Callable[[Item], object]) -> None:

@@ -1,22 +1,39 @@
-"""The path of the Python that runs the scripts of the rules."""
+"""The Python that runs the scripts of the rules: its path, and where it finds this library."""
 
 import atexit
+import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
+# signs that a shell reads as something else, and braces, which Snakemake does
+SIGNS = re.compile(r"[^\w@%+=:,./-]")
 
-def without_spaces(executable: str) -> str:
-    """Give a path to the same Python that holds no white space.
+
+def without_signs(executable: str) -> str:
+    """Give a path to the same Python that holds no white space and no sign of the shell.
 
     Snakemake writes this path unquoted into the command of every script (snakemake #2645), so no script runs where a
-    folder above the environment has a space in its name. A link in the temporary folder, which is there until the
-    process ends, leads to the environment.
+    folder above the environment has, say, a space in its name. A link in the temporary folder, which is there until
+    the process ends, leads to the environment.
     """
-    if not any(character.isspace() for character in executable):
+    if not SIGNS.search(executable):
         return executable
-    folder = Path(tempfile.mkdtemp(prefix="python-"))
+    places = [place for place in (tempfile.gettempdir(), "/tmp", "/var/tmp") if not SIGNS.search(place)]
+    folder = Path(tempfile.mkdtemp(prefix="python-", dir=places[0]))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     environment = Path(executable).parents[1]
     (folder / "environment").symlink_to(environment)
     return str(folder / "environment" / Path(executable).relative_to(environment))
+
+
+def library_first(library: str | Path) -> None:
+    """Let scripts import this library, not one that is installed or on the user's own PYTHONPATH.
+
+    Parameters
+    ----------
+    library : path of the folder that holds it; it becomes the first entry of PYTHONPATH
+    """
+    entries = [str(library), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, dict.fromkeys(entries)))

@@ -1,7 +1,7 @@
 """What every rule's script does around its one library call: log, threads, seeds, and errors in one sentence."""
 
 import contextlib
-import errno
+import io
 import os
 import random
 import sys
@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from myelosketch.errors import MyelosketchError
-
-# a full disk, a spent quota
-FULL = (errno.ENOSPC, errno.EDQUOT)
+from myelosketch.errors import MyelosketchError, disk_error, import_error
 
 
 @contextlib.contextmanager
@@ -29,13 +26,21 @@ def job(snakemake: Any) -> Iterator[None]:
     snakemake : the object Snakemake gives to a script (log, threads, config)
     """
     set_threads(snakemake.threads)
+    os.environ["MPLBACKEND"] = "agg"  # a notebook names one that draws nowhere else
     random.seed(snakemake.config["seed"])
     log = Path(snakemake.log[0])
-    log.parent.mkdir(parents=True, exist_ok=True)
     console = os.dup(2)
-    with open(log, "w", buffering=1, encoding="utf-8") as stream:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        stream = open(log, "w", buffering=1, encoding="utf-8")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        os.write(console, f"Error: {snakemake.rule} cannot write its log: {error}\n".encode())
+        os._exit(1)
+    with stream:
+        for printed in (sys.stdout, sys.stderr):
+            printed.flush()
+            if isinstance(printed, io.TextIOWrapper):  # PYTHONIOENCODING may name one that lacks a sign
+                printed.reconfigure(encoding="utf-8", errors="backslashreplace")
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
         try:
@@ -46,9 +51,10 @@ def job(snakemake: Any) -> Iterator[None]:
             sys.stdout.flush()
             os._exit(1)  # a traceback of Snakemake's wrapper would bury the sentence
         except Exception as error:
-            said = f"{snakemake.rule} failed unexpectedly; see {log}"
-            if getattr(error, "errno", None) in FULL:  # then the log holds nothing either
-                said = f"{snakemake.rule} cannot write: {error}. Make room and start again: finished files are kept"
+            said = f"failed unexpectedly; see {log}"
+            if isinstance(error, ImportError):
+                said = import_error(error)
+            said = f"{snakemake.rule} {disk_error(error) or said}"  # on a full disk the log holds nothing
             os.write(console, f"Error: {said}\n".encode())
             with contextlib.suppress(OSError):
                 traceback.print_exc()

@@ -1,7 +1,9 @@
 """The configuration against its schema: every problem at once, each in one line."""
 
+import datetime
 import difflib
 import functools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,6 +42,15 @@ _FOUND_NAMES = {
     bool: "boolean",
     int: "integer",
     float: "number",
+    type(None): "null",
+}
+# types that YAML makes of a value, and that no key takes
+_OTHER_NAMES = {
+    datetime.date: "a date",
+    datetime.datetime: "a time",
+    set: "a set",
+    tuple: "a tuple",
+    bytes: "binary data",
 }
 
 
@@ -74,7 +85,19 @@ def config_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> lis
     problems = []
     for error in sorted(validator.iter_errors(config), key=lambda item: list(map(str, item.absolute_path))):
         problems.extend(_sentences(error))
+    known = {problem.split(": ")[0] for problem in problems}
+    problems += [problem for problem in _not_finite(config) if problem.split(": ")[0] not in known]
     return list(dict.fromkeys([*problems, *_out_of_order(config, schema)]))
+
+
+def _not_finite(value: Any, key: str = "") -> list[str]:
+    """Numbers that are none, one sentence each: no limit of the schema refuses nan."""
+    if isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        return [problem for name, part in parts for problem in _not_finite(part, _join(key, name))]
+    if isinstance(value, float) and not math.isfinite(value):
+        return [f"{key}: found {value} (a number), expected a finite number"]
+    return []
 
 
 def _out_of_order(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -137,13 +160,34 @@ def _sentences(error: jsonschema.ValidationError) -> list[str]:
         "pattern": lambda: f"text like {error.validator_value}",
         "anyOf": lambda: accepted({"anyOf": error.validator_value}),
     }.get(error.validator, lambda: error.message)()
-    return [f"{key or 'the configuration'}: found {_found(error.instance)}, expected {expected}"]
+    hint = _hint(error.instance, expected)
+    return [f"{key or 'the configuration'}: found {_found(error.instance)}, expected {expected}{hint}"]
+
+
+def _hint(value: Any, expected: str) -> str:
+    """How to write a value that YAML has read as another type than the one expected; blank for any other."""
+    if isinstance(value, bool) and expected.startswith("text"):
+        return " (write it in quotation marks: YAML reads yes, no, on and off as true or false)"
+    if (type(value) in _OTHER_NAMES or isinstance(value, int | float)) and expected.startswith("text"):
+        return " (write it in quotation marks)"
+    if isinstance(value, str) and "number" in expected and _reads_as_number(value):
+        return " (write it without quotation marks, 1.0e-3 for 1e-3, in a file: --config gives text)"
+    return ""
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _unknown_key(parent: str, name: object, error: jsonschema.ValidationError) -> str:
     if not parent and name in _STUDIES:
         return f"{name}: belongs to the study studies/{name}; move it to a file for that study (see its README.md)"
     sentence = f"{_join(parent, name)}: unknown key"
+    if isinstance(name, bool):
+        sentence += ", which YAML reads where yes, no, on or off stands"
     near = difflib.get_close_matches(str(name), error.schema["properties"], n=1, cutoff=0.6)
     if near:
         return f"{sentence}; did you mean {_join(parent, near[0])}?"
@@ -195,9 +239,12 @@ def _types(names: str | Sequence[str]) -> str:
 
 
 def _found(value: Any) -> str:
-    if isinstance(value, dict | list) or value is None:
-        return _TYPE_NAMES[_FOUND_NAMES.get(type(value), "null")]
-    return f"{_show(value)} ({_TYPE_NAMES[_FOUND_NAMES[type(value)]]})"
+    if isinstance(value, Mapping | list) or value is None:
+        return _TYPE_NAMES[_FOUND_NAMES.get(type(value), "object")]
+    if isinstance(value, datetime.date):
+        return f"{value} ({_OTHER_NAMES[type(value)]})"
+    words = _OTHER_NAMES.get(type(value)) or _TYPE_NAMES.get(_FOUND_NAMES.get(type(value), ""))
+    return f"{_show(value)} ({words or type(value).__name__})"
 
 
 def _show(value: Any) -> str:

@@ -12,6 +12,7 @@ from myelosketch.errors import InputError
 from myelosketch.io.names import GROUPS, scan_name
 from myelosketch.io.provenance import sidecar_path
 from myelosketch.io.tables import read_lines
+from myelosketch.io.user_files import ABSENT, file_problem
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9]+")
 # maps that one raw acquisition gives together, and the raw images they can be derived from
@@ -152,6 +153,12 @@ def used_files(row: Mapping[str, Any], *, reference: str = "mask") -> dict[str, 
     return files | beside
 
 
+def near_files(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]:
+    """Paths of all files of a scan that the workflow may open: those of `used_files`, and JSON beside any."""
+    files = list(used_files(row, reference=reference).values())
+    return list(dict.fromkeys([*files, *(str(sidecar_path(path)) for path in files)]))
+
+
 def has_pet(row: Mapping[str, Any]) -> bool:
     """Whether a scan has a DVR map, or a PET that one can be derived from."""
     return bool(row.get("DVR") or row.get("pet"))
@@ -226,7 +233,7 @@ def split_complete(
     ----------
     table : cohort table
     exclude : scans (``sub-01``) left out by the configuration
-    check_files : bool, also require that each file the workflow will open exists
+    check_files : bool, also require that each file the workflow will open exists and can be read
     reference : ``mask`` or ``grey_matter`` (maps.reference)
     without_mask : ``flair`` or ``leave_out`` (lesions.without_mask), for patients without a lesion mask
     predicts : bool, for new scans: they need no group, no lesion mask and no PET
@@ -268,15 +275,15 @@ def _reason(
     if row["lesion_mask"] and lesion_space(row) == "FLAIR" and not row["FLAIR"]:
         return "lesion_space is FLAIR, but there is no FLAIR in the table"
     files = used_files(row, reference=reference) if check_files else {}
-    absent = {name: Path(path) for name, path in files.items() if not Path(path).is_file()}
-    in_annex = [
-        name for name, path in absent.items() if path.is_symlink() and "annex" in path.readlink().parts
-    ]
-    parts = {
-        "not downloaded": [f"{name} (datalad get {absent[name]})" for name in in_annex],
-        "file does not exist": [f"{name} ({absent[name]})" for name in absent if name not in in_annex],
-    }
-    return "; ".join(f"{start}: {', '.join(items)}" for start, items in parts.items() if items)
+    parts: dict[str, list[str]] = {}
+    for name, path in files.items():
+        problem = file_problem(path)
+        link = Path(path).readlink().parts if problem == ABSENT and Path(path).is_symlink() else ()
+        if "annex" in link:
+            parts.setdefault("not downloaded", []).append(f"{name} (datalad get {path})")
+        elif problem:
+            parts.setdefault(problem, []).append(f"{name} ({path})")
+    return "; ".join(f"{start}: {', '.join(items)}" for start, items in parts.items())
 
 
 def _way_to_lesions(row: Mapping[str, Any]) -> str:

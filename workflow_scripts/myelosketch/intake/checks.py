@@ -12,7 +12,7 @@ REFUSALS = {
     "missing_file": "a file that the scan needs is not there",
     "extension": "the name does not end in .nii or .nii.gz (.mgz is fine for lesion masks and segmentations)",
     "not_gzip": "the name and the content disagree about compression",
-    "unreadable": "no NIfTI header can be read",
+    "unreadable": "the file, its NIfTI header or the JSON beside it cannot be read",
     "truncated": "the voxels end too early or do not decompress",
     "dimensions": "4D where 3D is due, or 3D where 4D is due (a trailing axis of 1 is fine)",
     "voxel_type": "complex or colour voxels",

@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 
 from myelosketch.intake.checks import Finding
+from myelosketch.io.user_files import ABSENT, file_problem
 
 GZIP_MAGIC = b"\x1f\x8b"
 FORMS_TOLERANCE_MM = 0.1
@@ -45,8 +46,13 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
     UnusableError : with the finding
     """
     path = Path(path)
-    if not path.is_file():
+    problem = file_problem(path)
+    if problem == ABSENT:
         raise _unusable("missing_file", name, "does not exist", "correct the path, or give the file")
+    if problem:
+        raise _unusable(
+            "unreadable", name, f"cannot be read ({problem})", "correct the path, or its permissions"
+        )
     if name in MGH_INPUTS and path.name.endswith(MGH_ENDING):
         return _open_mgh(name, path)
     if not path.name.endswith((".nii", ".nii.gz")):

@@ -1,6 +1,7 @@
 """Every file of one scan opened, described and judged before anything expensive starts."""
 
 import base64
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from myelosketch.errors import InputError
 from myelosketch.intake import between, header, mirror, plausible, series, voxels
 from myelosketch.intake.checks import REFUSED, Finding
 from myelosketch.intake.thumbnails import strip
-from myelosketch.io.provenance import file_hash
+from myelosketch.io.inheritance import metadata_files
+from myelosketch.io.provenance import file_hash, sidecar_path
 from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.transform_files import TransformFileError, read_linear
 from myelosketch.io.units import CONVERSIONS, conversion, default_units, pet_quantity, stated_unit
+from myelosketch.io.user_files import file_problem
 from myelosketch.io.volumes import Volume
 
 # images whose content must have the size of a head
@@ -136,7 +139,22 @@ def inspect_image(
         findings, volume = _judge(name, path, group, unit, maps or {}, facts)
     except header.UnusableError as error:
         return facts, [error.finding], None
-    return facts, findings, volume
+    except OSError as error:  # a disk that fails while it is read
+        found = f"cannot be read ({error.strerror or error})"
+        return facts, [Finding("unreadable", name, found, "correct its permissions, or copy it again")], None
+    return facts, findings + _closed_sidecars(name, path), volume
+
+
+def _closed_sidecars(name: str, path: str | Path) -> list[Finding]:
+    """A JSON beside an image, or inherited by it, that may not be opened: what it says would be passed over."""
+    beside = sidecar_path(path)
+    sidecars = dict.fromkeys([*([beside] if os.path.lexists(beside) else []), *metadata_files(path)])
+    closed = [(sidecar, problem) for sidecar in sidecars if (problem := file_problem(sidecar))]
+    if not closed:
+        return []
+    sidecar, problem = closed[0]
+    found = f"has a JSON beside it that cannot be read ({sidecar.name}: {problem})"
+    return [Finding("unreadable", name, found, "correct its permissions, or copy it again")]
 
 
 def _judge(
@@ -207,6 +225,8 @@ def _in_our_units(volumes: dict[str, Volume], units: Mapping[str, str]) -> dict[
 
 def _sidecar_findings(name: str, path: str | Path, unit: str | None) -> list[Finding]:
     """Findings about what the JSON of an image says, as far as the workflow reads it."""
+    if _closed_sidecars(name, path):
+        return []
     try:
         metadata = read_metadata(path)
     except InputError as error:
@@ -222,7 +242,7 @@ def _sidecar_findings(name: str, path: str | Path, unit: str | None) -> list[Fin
 def _file_facts(name: str, path: str | Path) -> dict[str, Any]:
     path = Path(path)
     facts: dict[str, Any] = {"input": name, "file": str(path), "readable": False}
-    if path.is_file():
+    if not file_problem(path):
         facts |= {"size": path.stat().st_size, "sha256": file_hash(path)}
         facts["readable"] = name.split(" of ")[-1] != name  # text beside a series; images say so once read
     return facts

@@ -10,6 +10,10 @@ from myelosketch.io import names
 
 # a run's models in one file
 BUNDLE = "model.zip"
+# folders that every run writes into
+EVERY_RUN = ("logs", "benchmarks")
+# bytes of the name of a file or folder
+LONGEST_NAME = 255
 # written by no version since one scan has jobs of its own
 OF_OLDER_VERSIONS = ("cohort/refused.tsv", "registration/refused.tsv")
 
@@ -25,19 +29,34 @@ def check_results_folder(folder: str | Path) -> None:
     ------
     InputError : what is wrong with it, and what to do
     """
-    place = Path(folder).absolute()
-    while not place.exists():
-        place = place.parent
-    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+    longest = max(map(len, map(os.fsencode, Path(folder).parts)), default=0)
+    if longest > LONGEST_NAME:
         raise InputError(
-            f"pathvars.results is {folder}, which cannot be written ({place}): name a folder of yours there."
+            f"pathvars.results is {folder}, in which a name has {longest} bytes, and a disk takes {LONGEST_NAME}: "
+            "choose a shorter one."
+        )
+    place = existing_folder(folder)
+    written = [path for path in (place, *(Path(folder, name) for name in EVERY_RUN)) if os.path.isdir(path)]
+    closed = [path for path in written if not os.access(path, os.W_OK | os.X_OK)]
+    if closed or not place.is_dir():
+        raise InputError(
+            f"pathvars.results is {folder}, which cannot be written ({(closed or [place])[0]}): name a folder of "
+            "yours there."
         )
     for name in OF_OLDER_VERSIONS:
-        if Path(folder, name).exists():
+        if os.path.exists(Path(folder, name)):
             raise InputError(
                 f"The results folder {folder} is of an older version of the workflow (it holds {name}), whose files "
                 "this one would not replace: move it away, or name another one as pathvars.results."
             )
+
+
+def existing_folder(folder: str | Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
+    place = Path(folder).absolute()
+    while not os.path.exists(place):
+        place = place.parent
+    return place
 
 
 def bundle_path(path: str | Path) -> str:

@@ -1,5 +1,6 @@
 """Settings that a schema cannot judge, and whether a GPU is there; light: the workflow asks while it is read."""
 
+import os
 import shutil
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cache
@@ -12,9 +13,16 @@ from myelosketch.learning.ladder import NETWORK_METHODS
 HALVINGS = 4  # stages of the discriminator, each halving a patch
 
 
+# first entries of CUDA_VISIBLE_DEVICES that show none; the last is Slurm's
+HIDDEN = ("", "-1", "NoDevFiles")
+
+
 @cache
 def has_gpu() -> bool:
-    """Whether this machine shows a GPU, without the seconds that asking PyTorch takes."""
+    """Whether this machine shows a GPU that may be used, without the seconds that asking PyTorch takes."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None and visible.split(",")[0].strip() in HIDDEN:
+        return False
     return any(shutil.which(name) for name in ("nvidia-smi", "rocm-smi")) or Path("/dev/nvidia0").exists()
 
 

@@ -1,0 +1,71 @@
+"""The configuration as its files are written: a key that stands twice, of which YAML and JSON keep the last."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from myelosketch.errors import InputError
+
+MERGE = "tag:yaml.org,2002:merge"  # the key <<, which may be repeated
+
+
+def check_config_files(paths: Iterable[str | Path]) -> None:
+    """Refuse files of the configuration in which a key stands twice.
+
+    Parameters
+    ----------
+    paths : YAML or JSON files; one that cannot be read or parsed is left to Snakemake, which refuses it
+
+    Raises
+    ------
+    InputError : one line per key: file, key and both lines
+    """
+    problems = [problem for path in dict.fromkeys(map(Path, paths)) for problem in repeated_keys(path)]
+    if problems:
+        raise InputError("\n".join(problems))
+
+
+def repeated_keys(path: Path) -> list[str]:
+    """Sentences about the keys that a file gives twice."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if text.lstrip().startswith("{"):  # JSON may have tabs where YAML may not
+            text = text.replace("\t", " ")
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return []
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return [
+        f"{shown} has the key {key} twice, in {_lines(first, second)}, and only the second would count: put what "
+        "both say under one."
+        for key, first, second in _repeated(node, "", set())
+    ]
+
+
+def _repeated(node: yaml.Node | None, parent: str, seen: set[int]) -> Iterator[tuple[str, int, int]]:
+    """(dotted key, first line, second line) of each key that a mapping holds again, at any depth."""
+    if node is None or id(node) in seen:  # what an alias names is the node itself
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for number, entry in enumerate(node.value):
+            yield from _repeated(entry, _join(parent, str(number)), seen)
+    elif isinstance(node, yaml.MappingNode):
+        lines: dict[tuple[str, str], int] = {}
+        for key, value in node.value:
+            name = _join(parent, str(key.value))
+            if isinstance(key, yaml.ScalarNode) and key.tag != MERGE:
+                line = key.start_mark.line + 1
+                if (key.tag, key.value) in lines:
+                    yield name, lines[key.tag, key.value], line
+                lines[key.tag, key.value] = line
+            yield from _repeated(value, name, seen)
+
+
+def _lines(first: int, second: int) -> str:
+    return f"line {first}" if first == second else f"lines {first} and {second}"
+
+
+def _join(parent: str, name: str) -> str:
+    return f"{parent}.{name}" if parent else name
