@@ -3,6 +3,7 @@
 from myelosketch.cohort.table import FILE_COLUMNS, companions, used_files
 from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.modules import hash_of as library
+from myelosketch.io.inheritance import metadata_files, nearest
 from myelosketch.io.provenance import sidecar_path
 
 # what a fold learns from, and what it learned
@@ -115,6 +116,17 @@ def companion_input(name, kind):
     return companion
 
 
+def inherited_input(name):
+    """Input function: JSON files above a series of the cohort table whose metadata hold for it too."""
+
+    def inherited(wildcards):
+        path = COHORT.rows[wildcards.scan][name]
+        beside = companions(name, path)["json"]
+        return [str(file) for file in metadata_files(path) if str(file) != beside]
+
+    return inherited
+
+
 def map_input(name):
     """Input function: a map as the cohort table gives it, or else as derived from raw images ([] for no PET)."""
 
@@ -146,9 +158,10 @@ def pet_anatomy_input(wildcards):
 def phase_encoding_input(wildcards):
     """Input function: the JSON that names the phase encoding of a scan's diffusion images, where it is needed."""
     row = COHORT.rows[wildcards.scan]
-    sidecar = sidecar_path(row["dwi"] or row["FA"])
+    image = row["dwi"] or row["FA"]
+    sidecar = sidecar_path(image) if IS_SIMULATED else nearest(image, ".json")
     needed = config["registration"]["dwi"] == "deformable"
-    return str(sidecar) if needed and (IS_SIMULATED or sidecar.is_file()) else []
+    return str(sidecar) if needed and sidecar else []
 
 
 def inspected_files(wildcards):
@@ -157,9 +170,8 @@ def inspected_files(wildcards):
     files = used_files(row, reference=config["maps"]["reference"])
     images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
     near = [path for name, path in files.items() if name not in FILE_COLUMNS]
-    if not IS_SIMULATED:  # a user's file may have a JSON beside it
-        sidecars = [sidecar_path(path) for path in files.values()]
-        near += [str(path) for path in dict.fromkeys(sidecars) if path.is_file()]
+    if not IS_SIMULATED:  # a user's image may have a JSON beside it, or above it
+        near += [str(file) for path in images.values() for file in metadata_files(path)]
     return images | {"beside": list(dict.fromkeys(near))}
 
 

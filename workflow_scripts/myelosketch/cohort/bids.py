@@ -19,9 +19,10 @@ from myelosketch.cohort.bids_names import (
     proposal,
 )
 from myelosketch.cohort.bids_people import read_people
-from myelosketch.cohort.table import LESION_SPACES, cohort_from_rows, companions, used_inputs
+from myelosketch.cohort.table import COMPANIONS, LESION_SPACES, cohort_from_rows, companions, used_inputs
 from myelosketch.errors import InputError
 from myelosketch.io.names import scan_name
+from myelosketch.io.provenance import sidecar_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def read_bids(
         name: [file for file in files if passes(file, DEFAULT_FILTERS[name] | filters[name])]
         for name, files in named.items()
     }
-    found = _by_scan(taken, {file.path for index in indexes for file in index.files})
+    found = _by_scan(taken)
     scans = _dataset_scans(indexes[0], taken)
     asked = {subject for subject, session in scans if scan_name(subject, session) not in exclude}
     people, unknown_people = read_people(settings, sorted(asked), predicts=predicts)
@@ -123,21 +124,30 @@ def _named(indexes: Sequence[Index], filters: Mapping[str, Mapping[str, Any]]) -
     }
 
 
-def _by_scan(taken: Mapping[str, list[BidsFile]], present: set[str]) -> dict[Scan, dict[str, list[BidsFile]]]:
+def _by_scan(taken: Mapping[str, list[BidsFile]]) -> dict[Scan, dict[str, list[BidsFile]]]:
     """Candidates of each scan: {(subject, session): {input: list of BidsFile}}.
 
-    A raw series with its companions (bval and bvec, or json) beside it comes before one without: a mean of the
-    b = 0 images is called ``dwi`` too, and is none.
+    A raw series with its companions (bval and bvec, or json) comes before one without, or with those of another
+    candidate: a mean of the b = 0 images is called ``dwi`` too, and is none.
     """
     found: dict[Scan, dict[str, list[BidsFile]]] = defaultdict(lambda: defaultdict(list))
     for name, files in taken.items():
         for file in files:
             found[file.subject, file.session][name].append(file)
     for inputs in found.values():
-        for name, files in inputs.items():
-            whole = [file for file in files if present.issuperset(companions(name, file.path).values())]
-            inputs[name] = whole or files
+        for name in COMPANIONS.keys() & inputs.keys():
+            inputs[name] = [file for file in inputs[name] if _whole(name, file, inputs[name])] or inputs[name]
     return found
+
+
+def _whole(name: str, file: BidsFile, candidates: Sequence[BidsFile]) -> bool:
+    """Whether a series has its companions, and none of them is that of another candidate."""
+    try:
+        beside = companions(name, file.path).values()
+    except InputError:  # said where the scan is left out
+        return False
+    others = {str(sidecar_path(other.path).with_suffix("")) for other in candidates if other is not file}
+    return all(os.path.lexists(path) and os.path.splitext(path)[0] not in others for path in beside)
 
 
 def _settle_mask_spaces(found: Mapping[Scan, dict[str, list[BidsFile]]]) -> list[str]:

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from myelosketch.cohort.bids_ignore import ignored_by
+from myelosketch.cohort.presence import reason_of
 from myelosketch.cohort.table import ID_PATTERN
 from myelosketch.io.names import scan_name
 
@@ -35,6 +37,7 @@ class Index(NamedTuple):
     scans: list[Scan]  # (subject, session) of its folders; session is None where there is none
     files: list[BidsFile]
     problems: list[str]  # sentences
+    closed: dict[Scan, str]  # scans with a folder that cannot be read, and why; without sessions where none is known
 
 
 def parse_name(name: str) -> tuple[dict[str, str], str, str] | None:
@@ -67,22 +70,25 @@ def index_folder(root: str | Path) -> Index:
     -------
     Index ; its problems name folders that are no IDs and folders that are links to outside
     """
-    index = Index(str(Path(root)), [], [], [])
+    index = Index(str(Path(root)), [], [], [], {})
+    ignored = ignored_by(index.root)
     for entry in _entries(index.root):
-        subject = _identifier(index, entry, "sub-")
-        if subject is None:
+        subject = _identifier(index, entry, "sub-", None)
+        if subject is None or ignored(f"{entry.name}/"):
             continue
-        entries = _entries(entry.path)
-        _note_files(index, entries, subject, None)
-        sessions = [folder for folder in entries if folder.name.startswith("ses-") and folder.is_dir()]
-        if not sessions:
-            index.scans.append((subject, None))
-        for folder in sessions:
-            session = _identifier(index, folder, "ses-")
-            if session is not None:
-                index.scans.append((subject, session))
-                _note_files(index, _entries(folder.path), subject, session)
-    return index
+        entries = _entries_of_scan(index, entry.path, (subject, None))
+        _note_files(index, entries, (subject, None))
+        sessions = [(_identifier(index, folder, "ses-", subject), folder) for folder in entries]
+        scans = [
+            ((subject, session), folder)
+            for session, folder in sessions
+            if session is not None and not ignored(f"{entry.name}/{folder.name}/")
+        ]
+        index.scans.extend([scan for scan, _ in scans] or [(subject, None)])
+        for scan, folder in scans:
+            _note_files(index, _entries_of_scan(index, folder.path, scan), scan)
+    start = len(os.path.join(index.root, "")) if index.root != "." else 0
+    return index._replace(files=[file for file in index.files if not ignored(file.path[start:])])
 
 
 def misplaced(file: BidsFile) -> str:
@@ -125,11 +131,31 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
         return sorted(entries, key=lambda entry: entry.name)
 
 
-def _identifier(index: Index, entry: os.DirEntry[str], prefix: str) -> str | None:
+def _entries_of_scan(index: Index, path: str, scan: Scan) -> list[os.DirEntry[str]]:
+    """What a folder of a scan holds; nothing, and the reason noted, where it cannot be read."""
+    try:
+        return _entries(path)
+    except OSError as error:
+        index.closed.setdefault(scan, f"{path} {reason_of(error)}")
+        return []
+
+
+def _is_dir(index: Index, entry: os.DirEntry[str], scan: Scan) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:  # a link to itself; what is called as a file is judged where it is used
+        if "." not in entry.name:
+            index.closed.setdefault(scan, f"{entry.path} {reason_of(error)}")
+        return False
+
+
+def _identifier(index: Index, entry: os.DirEntry[str], prefix: str, subject: str | None) -> str | None:
     """Label of a ``sub-`` or ``ses-`` folder; None for anything else, and a problem noted if it cannot be used."""
-    if not entry.name.startswith(prefix) or not entry.is_dir():
+    if not entry.name.startswith(prefix):
         return None
     label = entry.name.removeprefix(prefix)
+    if not _is_dir(index, entry, (subject, label) if subject else (label, None)):
+        return None
     sentence = leaves(entry.path, index.root) if entry.is_symlink() else ""
     if not ID_PATTERN.fullmatch(label):
         sentence = (
@@ -140,19 +166,23 @@ def _identifier(index: Index, entry: os.DirEntry[str], prefix: str) -> str | Non
     return None if sentence else label
 
 
-def _note_files(index: Index, entries: list[os.DirEntry[str]], subject: str, session: str | None) -> None:
+def _note_files(index: Index, entries: list[os.DirEntry[str]], scan: Scan) -> None:
     """Note the files of a scan's folder and of the datatype folders in it (anat, dwi, pet, ...)."""
-    files = [entry for entry in entries if not entry.is_dir()]
-    for folder in entries:
-        if not folder.is_dir() or folder.name.startswith(("ses-", ".")):
+    files = []
+    for entry in entries:
+        if entry.name.startswith(("ses-", ".")):
             continue
-        sentence = leaves(folder.path, index.root) if folder.is_symlink() else ""
+        if not _is_dir(index, entry, scan):
+            files.append(entry)
+            continue
+        sentence = leaves(entry.path, index.root) if entry.is_symlink() else ""
         if sentence:
             index.problems.append(sentence)
         else:
-            files += [entry for entry in _entries(folder.path) if not entry.is_dir()]
+            inside = _entries_of_scan(index, entry.path, scan)
+            files += [inner for inner in inside if not _is_dir(index, inner, scan)]
     for entry in files:
         parsed = parse_name(entry.name) if entry.name.startswith("sub-") else None
         if parsed:
-            place = (str(Path(entry.path)), index.root, subject, session)
+            place = (str(Path(entry.path)), index.root, *scan)
             index.files.append(BidsFile(*place, *parsed, entry.is_symlink()))

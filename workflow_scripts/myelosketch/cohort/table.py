@@ -7,7 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from myelosketch.cohort.presence import unusable_files
 from myelosketch.errors import InputError
+from myelosketch.io.inheritance import nearest
 from myelosketch.io.names import GROUPS, scan_name
 from myelosketch.io.provenance import sidecar_path
 from myelosketch.io.tables import read_table
@@ -86,7 +88,7 @@ def _needed_columns(present: Iterable[str], predicts: bool) -> list[str]:
 
 
 def companions(name: str, path: str | Path) -> dict[str, str]:
-    """Files that belong to a raw series and have its name: ``.bval``, ``.bvec`` or ``.json`` for ``.nii.gz``.
+    """Files that belong to a raw series: ``.bval``, ``.bvec`` or ``.json``, in a BIDS dataset inherited from above.
 
     Parameters
     ----------
@@ -95,9 +97,11 @@ def companions(name: str, path: str | Path) -> dict[str, str]:
 
     Returns
     -------
-    dict : suffix to path (str)
+    dict : suffix to path (str) of the nearest one that applies; where there is none, of that beside the series
     """
-    return {kind: str(sidecar_path(path).with_suffix(f".{kind}")) for kind in COMPANIONS.get(name, ())}
+    beside = sidecar_path(path)
+    kinds = COMPANIONS.get(name, ())
+    return {kind: str(nearest(path, f".{kind}") or beside.with_suffix(f".{kind}")) for kind in kinds}
 
 
 def used_inputs(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]:
@@ -239,16 +243,10 @@ def _reason(
         return f"no {', '.join(missing)} in the table{hint}"
     if row["lesion_mask"] and lesion_space(row) == "FLAIR" and not row["FLAIR"]:
         return "lesion_space is FLAIR, but there is no FLAIR in the table"
-    files = used_files(row, reference=reference) if check_files else {}
-    absent = {name: Path(path) for name, path in files.items() if not Path(path).is_file()}
-    in_annex = [
-        name for name, path in absent.items() if path.is_symlink() and "annex" in path.readlink().parts
-    ]
-    parts = {
-        "not downloaded": [f"{name} (datalad get {absent[name]})" for name in in_annex],
-        "file does not exist": [f"{name} ({absent[name]})" for name in absent if name not in in_annex],
-    }
-    return "; ".join(f"{start}: {', '.join(items)}" for start, items in parts.items() if items)
+    try:
+        return unusable_files(used_files(row, reference=reference)) if check_files else ""
+    except InputError as error:  # two files of metadata apply
+        return str(error).rstrip(".")
 
 
 def _way_to_lesions(row: Mapping[str, Any]) -> str:
