@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from myelosketch.cohort.bids_ignore import ignored_by
 from myelosketch.cohort.bids_index import IMAGES, BidsFile, Index, Scan, index_folder, leaves, misplaced
 from myelosketch.cohort.bids_names import (
     DEFAULT_FILTERS,
@@ -54,7 +55,7 @@ def read_bids(
     InputError : a folder or table is absent; or, in one list, all problems of names, links, filters, groups and
         choices between files
     """
-    indexes = [index_folder(root) for root in _roots(settings)]
+    indexes = [index_folder(root, ignored_by(root)) for root in _roots(settings)]
     filters = {name: settings["filters"].get(name, {}) for name in NAMES}
     named = _named(indexes, filters)
     taken = {

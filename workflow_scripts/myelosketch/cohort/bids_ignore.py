@@ -1,8 +1,15 @@
-"""Files that a dataset's ``.bidsignore`` asks every reader to pass over; its patterns are those of ``.gitignore``."""
+"""What the ``.bidsignore`` of a dataset names; its patterns are those of ``.gitignore``.
+
+It is written for the validator, so it names what is wrong (a broken series, a folder of extras) and what is good but not
+yet in the standard (maps of a draft; the PET of OpenNeuro's ds001420). A participant or session that it names is passed
+over; a file that it names is taken only where a scan has no other for an input.
+"""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+
+import pathspec
 
 from myelosketch.errors import InputError
 
@@ -16,7 +23,7 @@ def ignored_by(root: str | Path) -> Callable[[str], bool]:
 
     Returns
     -------
-    function of a path relative to the root, a folder's ending with ``/``: whether it is to be passed over
+    function of a path relative to the root, a folder's ending with ``/``: whether a pattern names it
 
     Raises
     ------
@@ -25,11 +32,8 @@ def ignored_by(root: str | Path) -> Callable[[str], bool]:
     path = Path(root) / ".bidsignore"
     if not os.path.lexists(path):
         return lambda name: False
-    # here, because the environments of jobs do not have it, and they list no dataset
-    import pathspec
-
     try:
-        spec = pathspec.GitIgnoreSpec.from_lines(path.read_text(encoding="utf-8-sig").splitlines())
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        return pathspec.GitIgnoreSpec.from_lines(lines).match_file
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as patterns of gitignore ({error}): correct or remove it.") from None
-    return spec.match_file

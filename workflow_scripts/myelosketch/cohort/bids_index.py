@@ -5,10 +5,10 @@ Why not pybids: its layout opens sidecars and fills a database, which took 10 mi
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from myelosketch.cohort.bids_ignore import ignored_by
 from myelosketch.cohort.presence import reason_of
 from myelosketch.cohort.table import ID_PATTERN
 from myelosketch.io.names import scan_name
@@ -28,6 +28,7 @@ class BidsFile(NamedTuple):
     suffix: str
     extension: str
     is_link: bool
+    is_ignored: bool = False  # .bidsignore names it
 
 
 class Index(NamedTuple):
@@ -59,19 +60,24 @@ def parse_name(name: str) -> tuple[dict[str, str], str, str] | None:
     return entities, suffix, dot + extension
 
 
-def index_folder(root: str | Path) -> Index:
+def _nothing(path: str) -> bool:
+    return False
+
+
+def index_folder(root: str | Path, ignored: Callable[[str], bool] = _nothing) -> Index:
     """List ``sub-*/[ses-*/][datatype/]`` of a dataset or of a folder of derivatives.
 
     Parameters
     ----------
     root : str, folder that holds the ``sub-*`` folders; other folders in it (derivatives, sourcedata) are not opened
+    ignored : function of a path relative to the root, a folder's ending with ``/``: whether ``.bidsignore`` names it;
+        such a participant or session is passed over, such a file is marked
 
     Returns
     -------
     Index ; its problems name folders that are no IDs and folders that are links to outside
     """
     index = Index(str(Path(root)), [], [], [], {})
-    ignored = ignored_by(index.root)
     for entry in _entries(index.root):
         subject = _identifier(index, entry, "sub-", None)
         if subject is None or ignored(f"{entry.name}/"):
@@ -87,8 +93,9 @@ def index_folder(root: str | Path) -> Index:
         index.scans.extend([scan for scan, _ in scans] or [(subject, None)])
         for scan, folder in scans:
             _note_files(index, _entries_of_scan(index, folder.path, scan), scan)
-    start = len(os.path.join(index.root, "")) if index.root != "." else 0
-    return index._replace(files=[file for file in index.files if not ignored(file.path[start:])])
+    start = 0 if index.root == "." else len(os.path.join(index.root, ""))
+    files = [file._replace(is_ignored=True) if ignored(file.path[start:]) else file for file in index.files]
+    return index._replace(files=files)
 
 
 def misplaced(file: BidsFile) -> str:

@@ -99,9 +99,10 @@ def companions(name: str, path: str | Path) -> dict[str, str]:
     -------
     dict : suffix to path (str) of the nearest one that applies; where there is none, of that beside the series
     """
-    beside = sidecar_path(path)
-    kinds = COMPANIONS.get(name, ())
-    return {kind: str(nearest(path, f".{kind}") or beside.with_suffix(f".{kind}")) for kind in kinds}
+    return {
+        kind: str(nearest(path, f".{kind}") or sidecar_path(path).with_suffix(f".{kind}"))
+        for kind in COMPANIONS.get(name, ())
+    }
 
 
 def used_inputs(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]:

@@ -47,54 +47,53 @@ def nearest(image: str | Path, kind: str) -> Path | None:
 
 def applicable(image: str | Path, kind: str) -> list[Path]:
     """Files of one of KINDS that apply to an image, at most one per folder, the nearest last."""
-    image = Path(image)
-    stem = image.name.removesuffix(".gz").removesuffix(".nii")
-    folders = _folders(image)
+    folder, name = os.path.split(image)
+    stem = name.removesuffix(".gz").removesuffix(".nii")
+    folders = _folders(folder, name.split("_")[0])
     if not folders:
-        own = image.with_name(stem + kind)
+        own = Path(folder, stem + kind)
         return [own] if os.path.lexists(own) else []
-    found = [_of_folder(folder, stem, kind, image) for folder in folders]
+    found = [_of_folder(level, stem, kind, image) for level in folders]
     return [path for path in found if path]
 
 
-def _folders(image: Path) -> list[Path]:
-    """Folders of a dataset from its root to that of an image; none where the image lies in no ``sub-`` folder of its."""
-    subject = image.name.split("_")[0]
+@functools.cache
+def _folders(folder: str, subject: str) -> list[str]:
+    """Folders of a dataset from its root to that of an image; none where it lies in no folder of its participant."""
     if not subject.startswith("sub-"):
         return []
-    parents = list(image.parents)
-    for number, folder in enumerate(parents[:-1]):
-        if folder.name == subject:
-            return parents[number + 1 :: -1]
-    return []
+    levels = [Path(folder), *Path(folder).parents]
+    depth = next((number for number, level in enumerate(levels) if level.name == subject), None)
+    return [] if depth is None else [str(level) for level in levels[depth + 1 :: -1]]
 
 
-def _of_folder(folder: Path, stem: str, kind: str, image: Path) -> Path | None:
+def _of_folder(folder: str, stem: str, kind: str, image: str | Path) -> Path | None:
     """The file of a folder that applies to an image: the one of its name, or else the one that says most of it."""
     *pairs, suffix = stem.split("_")
-    files = [file for file in _listing(folder).get((suffix, kind), ()) if file.entities <= set(pairs)]
+    files = [file for file in _listing(folder).get((suffix, kind), ()) if file.entities.issubset(pairs)]
     if not files:
         return None
     most = max(files, key=lambda file: len(file.entities))
     rival = next((file for file in files if file is not most and not file.entities < most.entities), None)
     if rival:
-        first, second = sorted([folder / rival.name, folder / most.name])
+        first, second = sorted(Path(folder, file.name) for file in (rival, most))
         raise InputError(
             f"{first} and {second} both apply to {image}, and neither is nearer to its name: give the image a file of "
             "its own name, or remove one of them."
         )
-    return folder / most.name
+    return Path(folder, most.name)
 
 
-def _listing(folder: Path) -> dict[tuple[str, str], list[_Metadata]]:
+def _listing(folder: str) -> dict[tuple[str, str], list[_Metadata]]:
     try:
-        return _listed(os.path.abspath(folder), os.stat(folder).st_mtime_ns)
+        known = os.stat(folder)
+        return _listed(folder, known.st_ino, known.st_mtime_ns)
     except OSError:  # a folder that is closed, or not there, is judged where its images are looked for
         return {}
 
 
 @functools.cache  # every scan of a dataset asks for the same root; a folder that has changed is listed again
-def _listed(folder: str, changed: int) -> dict[tuple[str, str], list[_Metadata]]:
+def _listed(folder: str, number: int, changed: int) -> dict[tuple[str, str], list[_Metadata]]:
     """Metadata of one folder by suffix and kind."""
     found: dict[tuple[str, str], list[_Metadata]] = {}
     for name in os.listdir(folder):
