@@ -46,6 +46,7 @@ try:
         simulated=DATASET.rows() if IS_SIMULATED else [],
         external_sites=DATASET.external_sites if IS_SIMULATED else [],
         warn=logger.warning,
+        found_path=f"{RESULTS}/cohort/found.tsv",
     )
     if config["training"]["harmonise"] == "controls":
         for fold in COHORT.fold_ids:

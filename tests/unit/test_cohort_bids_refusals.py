@@ -70,7 +70,7 @@ def test_a_choice_among_files_that_are_not_needed_is_left_open(here):
 def test_scans_that_are_left_out_anyway_ask_for_nothing(here):
     touch("ds/sub-01", "anat/{scan}_desc-preproc_T1w.nii.gz")
     people("sub-01\tpwMS", "sub-02\tHC")
-    table, _ = read_bids(DEFAULTS | {"dataset": "ds"}, exclude=["sub-01"])
+    table = read_bids(DEFAULTS | {"dataset": "ds"}, exclude=["sub-01"]).table
     included, excluded = split_complete(table, exclude=["sub-01"])
     assert included.scan.tolist() == ["sub-02"]
     assert excluded.reason.tolist() == ["named in cohort.exclude"]

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from bids_tree import LESIONS, MAPS, people, read, row, touch
 
 from myelosketch.cohort.table import companions
 from myelosketch.errors import InputError
@@ -27,7 +26,10 @@ def test_gradients_are_found_at_every_level(here, above):
     files(DWI, above, "ds/acq-y_dwi.bval", "ds/acq-x_bold.bval", "dwi.bval", "ds/sub-02/dwi.bval")
     assert nearest(DWI, ".bval") == Path(above)
     beside = DWI.replace("nii.gz", "bvec")
-    assert companions("dwi", DWI) == {"bval": above, "bvec": beside}  # what is absent is named where one looks
+    assert companions("dwi", DWI) == {
+        "bval": above,
+        "bvec": beside,
+    }  # what is absent is named where one looks
 
 
 def test_the_nearest_file_holds_and_every_json_is_known_from_far_to_near(here):
@@ -42,11 +44,14 @@ def test_the_nearest_file_holds_and_every_json_is_known_from_far_to_near(here):
     assert metadata_files(image) == [Path(path) for path in jsons]
     assert companions("pet", image) == {"json": jsons[-1]}
     os.remove(jsons[-1])
-    assert metadata_files(image)[-1].name == "sub-03_ses-1_pet.json"  # the listing of the folder is made again
+    assert (
+        metadata_files(image)[-1].name == "sub-03_ses-1_pet.json"
+    )  # the listing of the folder is made again
 
 
 def test_outside_a_dataset_only_the_file_beside_an_image_counts(here):
-    files("maps/pet.json", "maps/01_pet.nii", "maps/01_pet.json", "maps/sub-01_pet.nii.gz", "maps/sub-02/sub-01_pet.nii")
+    files("maps/pet.json", "maps/01_pet.nii", "maps/01_pet.json", "maps/sub-01_pet.nii.gz")
+    files("maps/sub-02/sub-01_pet.nii")
     assert metadata_files("maps/01_pet.nii") == [Path("maps/01_pet.json")]
     assert metadata_files("maps/sub-01_pet.nii.gz") == []
     assert metadata_files("maps/sub-02/sub-01_pet.nii") == []
@@ -58,8 +63,8 @@ def test_two_files_of_one_folder_that_both_apply(here):
     with pytest.raises(InputError) as caught:
         metadata_files(image)
     assert str(caught.value) == (
-        f"ds/acq-x_dwi.json and ds/dir-AP_dwi.json both apply to {image}, and neither is nearer to its name: give the "
-        "image a file of its own name, or remove one of them."
+        f"ds/acq-x_dwi.json and ds/dir-AP_dwi.json both apply to {image}, and neither is nearer to its name: "
+        "give the image a file of its own name, or remove one of them."
     )
     files("ds/acq-x_dir-AP_dwi.json")
     assert metadata_files(image) == [Path("ds/acq-x_dir-AP_dwi.json")]

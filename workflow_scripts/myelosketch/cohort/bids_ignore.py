@@ -1,8 +1,8 @@
 """What the ``.bidsignore`` of a dataset names; its patterns are those of ``.gitignore``.
 
-It is written for the validator, so it names what is wrong (a broken series, a folder of extras) and what is good but not
-yet in the standard (maps of a draft; the PET of OpenNeuro's ds001420). A participant or session that it names is passed
-over; a file that it names is taken only where a scan has no other for an input.
+It is written for the validator, so it names what is wrong (a broken series, a folder of extras) and what is good but
+not yet in the standard (maps of a draft; the PET of OpenNeuro's ds001420). A participant or session that it names is
+passed over; a file that it names is taken only where a scan has no other for an input.
 """
 
 import os
@@ -36,4 +36,6 @@ def ignored_by(root: str | Path) -> Callable[[str], bool]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         return pathspec.GitIgnoreSpec.from_lines(lines).match_file
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as patterns of gitignore ({error}): correct or remove it.") from None
+        raise InputError(
+            f"{path} cannot be read as patterns of gitignore ({error}): correct or remove it."
+        ) from None

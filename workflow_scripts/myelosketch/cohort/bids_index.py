@@ -38,7 +38,15 @@ class Index(NamedTuple):
     scans: list[Scan]  # (subject, session) of its folders; session is None where there is none
     files: list[BidsFile]
     problems: list[str]  # sentences
-    closed: dict[Scan, str]  # scans with a folder that cannot be read, and why; without sessions where none is known
+    closed: dict[
+        Scan, str
+    ]  # scans with a folder that cannot be read, and why; without sessions where none is known
+    others: list[tuple[str, Scan]]  # images whose names are not made of key-value pairs
+
+    @property
+    def images(self) -> list[BidsFile]:
+        """Files that are images."""
+        return [file for file in self.files if file.extension in IMAGES]
 
 
 def parse_name(name: str) -> tuple[dict[str, str], str, str] | None:
@@ -77,7 +85,7 @@ def index_folder(root: str | Path, ignored: Callable[[str], bool] = _nothing) ->
     -------
     Index ; its problems name folders that are no IDs and folders that are links to outside
     """
-    index = Index(str(Path(root)), [], [], [], {})
+    index = Index(str(Path(root)), [], [], [], {}, [])
     for entry in _entries(index.root):
         subject = _identifier(index, entry, "sub-", None)
         if subject is None or ignored(f"{entry.name}/"):
@@ -193,3 +201,5 @@ def _note_files(index: Index, entries: list[os.DirEntry[str]], scan: Scan) -> No
         if parsed:
             place = (str(Path(entry.path)), index.root, *scan)
             index.files.append(BidsFile(*place, *parsed, entry.is_symlink()))
+        elif entry.name.endswith(IMAGES):
+            index.others.append((str(Path(entry.path)), scan))

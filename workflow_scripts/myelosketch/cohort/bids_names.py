@@ -54,6 +54,8 @@ _FIRST, _LAST = ("desc", "run", "acq", "rec", "dir", "ce"), "folder"
 
 def entity(file: BidsFile, key: str) -> str | None:
     """Value of an entity of a file, None if absent; ``folder`` is the name of the folder that was indexed."""
+    if key == "suffix":
+        return file.suffix
     return Path(file.root).name if key == "folder" else file.entities.get(key)
 
 
@@ -75,10 +77,13 @@ def may_be(file: BidsFile, name: str, filters: Mapping[str, Any]) -> bool:
     ----------
     file : BidsFile
     name : input, a key of NAMES
-    filters : dict, filters of the configuration for this input; an entity in it replaces that of NAMES
+    filters : dict, filters of the configuration for this input; an entity in it replaces that of NAMES, a suffix
+        every name
     """
     if name in ONLY_BY_FILTER and not filters:
         return False
+    if "suffix" in filters:
+        return accepts(filters["suffix"], file.suffix)
     return any(
         file.suffix == suffix
         and all(accepts(want, entity(file, key)) for key, want in entities.items() if key not in filters)

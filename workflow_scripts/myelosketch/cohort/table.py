@@ -32,9 +32,10 @@ def cohort_from_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame : ``scan`` first, then COLUMNS; missing entries are None
+    pandas.DataFrame : ``scan`` first, then COLUMNS, then any further ones in their order; missing entries are None
     """
-    table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(object)
+    columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
+    table = pd.DataFrame(rows).reindex(columns=list(columns)).astype(object)
     table = table.where(table.notna(), None)
     table.insert(0, "scan", [scan_name(*key) for key in zip(table.subject, table.session, strict=True)])
     return table
@@ -196,6 +197,7 @@ def split_complete(
     reference: str = "mask",
     without_mask: str = "leave_out",
     predicts: bool = False,
+    closed: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Separate the scans that have all they need from those that do not.
 
@@ -207,6 +209,7 @@ def split_complete(
     reference : ``mask`` or ``grey_matter`` (maps.reference)
     without_mask : ``flair`` or ``leave_out`` (lesions.without_mask), for patients without a lesion mask
     predicts : bool, for new scans: they need no group, no lesion mask and no PET
+    closed : scans with a folder that cannot be read, and why
 
     Returns
     -------
@@ -225,7 +228,7 @@ def split_complete(
     reasons = [
         "named in cohort.exclude"
         if row["scan"] in exclude
-        else _reason(row, check_files, reference, without_mask, predicts)
+        else (closed or {}).get(row["scan"]) or _reason(row, check_files, reference, without_mask, predicts)
         for row in table.to_dict("records")
     ]
     left_out = pd.Series([bool(reason) for reason in reasons], index=table.index, dtype=bool)
@@ -238,7 +241,7 @@ def _reason(
 ) -> str:
     if not row["group"] and not predicts:
         return "no group"
-    missing = _missing(row, reference, without_mask, predicts)
+    missing = missing_inputs(row, reference=reference, without_mask=without_mask, predicts=predicts)
     if missing:
         hint = f" ({_way_to_lesions(row)})" if "lesion_mask" in missing else ""
         return f"no {', '.join(missing)} in the table{hint}"
@@ -257,19 +260,30 @@ def _way_to_lesions(row: Mapping[str, Any]) -> str:
     return "give one, or a FLAIR on which lesions can be found with lesions.without_mask: flair"
 
 
-def _missing(row: Mapping[str, Any], reference: str, without_mask: str, predicts: bool) -> list[str]:
-    """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images."""
-    on_flair = without_mask == "flair" and row["FLAIR"]
+def missing_inputs(
+    row: Mapping[str, Any],
+    *,
+    reference: str = "mask",
+    without_mask: str = "leave_out",
+    predicts: bool = False,
+) -> list[str]:
+    """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images.
+
+    Parameters
+    ----------
+    row, reference, without_mask, predicts : as of ``split_complete``
+    """
+    on_flair = without_mask == "flair" and row.get("FLAIR")
     with_lesions = row["group"] == "MS" and not on_flair and not predicts
     needed = ["T1w"] + (["lesion_mask"] if with_lesions else [])
     for maps, raw in SOURCES:
         if predicts and maps == ("DVR",) and not has_pet(row):
             continue
-        from_raw = not any(row[name] for name in maps) and any(row[name] for name in raw)
+        from_raw = not any(row.get(name) for name in maps) and any(row.get(name) for name in raw)
         needed += raw if from_raw else maps
     if "pet" in needed and reference == "mask":
         needed.append("reference_mask")
-    return [name for name in needed if not row[name]]
+    return [name for name in needed if not row.get(name)]
 
 
 def _listing(start: str, problems: Sequence[str]) -> str:

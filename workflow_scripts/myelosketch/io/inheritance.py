@@ -1,8 +1,8 @@
 """Metadata that a BIDS dataset keeps once for several images: the inheritance principle.
 
-A file of metadata (``.json``, ``.bval``, ``.bvec``) applies to an image of the same suffix if each entity of its name is
-one of the image's, and if it lies in the image's folder or in one above it, up to the dataset's. Outside a dataset only
-the file beside an image, under its name, applies.
+A file of metadata (``.json``, ``.bval``, ``.bvec``) applies to an image of the same suffix if each entity of its name
+is one of the image's, and if it lies in the image's folder or in one above it, up to the dataset's. Outside a dataset
+only the file beside an image, under its name, applies.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def _of_folder(folder: str, stem: str, kind: str, image: str | Path) -> Path | N
     if rival:
         first, second = sorted(Path(folder, file.name) for file in (rival, most))
         raise InputError(
-            f"{first} and {second} both apply to {image}, and neither is nearer to its name: give the image a file of "
-            "its own name, or remove one of them."
+            f"{first} and {second} both apply to {image}, and neither is nearer to its name: give the image a file "
+            "of its own name, or remove one of them."
         )
     return Path(folder, most.name)
 
