@@ -94,8 +94,9 @@ def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = (), *, pre
     strange_spaces = settle_mask_spaces(found)
     rows, ambiguous = _rows(found, scans, people)
     if paired.pet_sessions:
+        of_pet = {scan_name(*scan): session for scan, session in paired.pet_sessions.items()}
         rows = [
-            row | {"pet_session": paired.pet_sessions.get((row["subject"], row["session"]))} for row in rows
+            row | {"pet_session": of_pet.get(scan_name(str(row["subject"]), row["session"]))} for row in rows
         ]
     ambiguous = [item for item in ambiguous if item[0] not in exclude]
     kinds = [

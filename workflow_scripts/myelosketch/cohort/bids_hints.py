@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from myelosketch.cohort.bids_names import DEFAULT_FILTERS, NAMES, accepts, entity, may_be, passes
+from myelosketch.cohort.bids_names import DEFAULT_FILTERS, NAMES, accepts, as_yaml, entity, may_be, passes
 from myelosketch.cohort.table import SOURCES, missing_inputs
 from myelosketch.errors import few
 from myelosketch.io.names import scan_name
@@ -86,7 +86,7 @@ def _kept_out(
             continue
         wanted = filters[name]
         if wanted and not files:
-            asked = ", ".join(f"{key}: {_value(value)}" for key, value in wanted.items())
+            asked = ", ".join(f"{key}: {as_yaml(value)}" for key, value in wanted.items())
             yield (
                 name,
                 f"cohort.bids.filters.{name} ({{{asked}}}) takes nothing: no file has the name of this input "
@@ -111,7 +111,7 @@ def _kept_out(
                         name,
                         f"{name}: none of {len(files)} files was taken, because their names have "
                         f"{few(f'{key}-{value}' for value in values)}; if one is right, set cohort.bids.filters: "
-                        f"{{{name}: {{{key}: {values[0]}}}}}.",
+                        f"{{{name}: {{{key}: {as_yaml(values[0])}}}}}.",
                     )
 
 
@@ -191,7 +191,7 @@ def _way(file: BidsFile | None, name: str, filters: Mapping[str, Any]) -> str:
     asked = {**filters, **wanted}
     if not may_be(file, name, asked) or not passes(file, {**DEFAULT_FILTERS[name], **asked}):
         return by_hand
-    text = ", ".join(f"{key}: {_value(value)}" for key, value in asked.items())
+    text = ", ".join(f"{key}: {as_yaml(value)}" for key, value in asked.items())
     return f"cohort.bids.filters: {{{name}: {{{text}}}}}"
 
 
@@ -227,9 +227,3 @@ def _names(name: str) -> str:
         "_".join(["", *(f"{key}-{value}" for key, value in entities.items() if value), suffix])
         for suffix, entities in NAMES[name]
     )
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return "null" if value is None else str(value)

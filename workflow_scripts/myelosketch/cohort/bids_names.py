@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 if TYPE_CHECKING:
     from myelosketch.cohort.bids_index import BidsFile
 
@@ -149,12 +151,23 @@ def proposal(groups: Sequence[Sequence[BidsFile]]) -> list[str]:
     best = min(votes, key=lambda key: (-votes[key], *_preference(key)))
     values = Counter(entity(file, best) for files in groups for file in files)
     ordered = sorted(values, key=lambda value: (-values[value], value or ""))
-    return [f"{{{best}: {value or 'null'}}}" for value in ordered]
+    return [f"{{{best}: {as_yaml(value)}}}" for value in ordered]
+
+
+def as_yaml(value: Any) -> str:
+    """Value of a filter as it has to be written in YAML, where ``on`` and ``010`` are no text."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_yaml, value))}]"
+    text = "null" if value is None else str(value)
+    plain = value is None or str(yaml.safe_load(text)) == text
+    return text if plain else f'"{text}"'
 
 
 def _matches(want: object, value: str | None) -> bool:
     if want is None or value is None:
         return want is value
+    if isinstance(want, bool):  # so YAML reads on and off
+        return value.lower() in (("on", "yes", "true") if want else ("off", "no", "false"))
     want = str(want)
     if want.isdigit() and value.isdigit():
         return int(want) == int(value)

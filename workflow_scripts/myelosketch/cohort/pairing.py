@@ -64,8 +64,8 @@ def give_sessions(found: Found, scans: set[Scan]) -> list[str]:
         path, known = next(iter(unclear.values()))
         hints.append(
             f"Derivatives without a session, such as {path}, are not used, because their participant has several "
-            f"({_sessions(known)}): name the session in their files, or enter them in the cohort table; participants: "
-            f"{few(unclear)}."
+            f"({_sessions(known)}): name the session in their files, or enter them in the cohort table; "
+            f"participants: {few(unclear)}."
         )
     return hints
 
