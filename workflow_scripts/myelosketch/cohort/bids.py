@@ -87,8 +87,8 @@ def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = (), *, pre
     found = _by_scan(taken)
     scans = _dataset_scans(indexes[0], taken)
     session_problems = _session_problems(scans - indexes[0].closed.keys())
-    hints = give_sessions(found, scans)
     paired = pair_sessions(found, scans, settings["pair_sessions"], settings["dataset"], predicts=predicts)
+    without_session = give_sessions(found, scans)
     asked = {subject for subject, session in scans if scan_name(subject, session) not in exclude}
     people, unknown_people = read_people(settings, sorted(asked), predicts=predicts)
     strange_spaces = settle_mask_spaces(found)
@@ -112,7 +112,11 @@ def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = (), *, pre
     ]
     table = cohort_from_rows(rows)
     _raise_all(settings["dataset"], kinds, _advice(ambiguous), table)
-    hints += [*paired.hints, *hints_of(indexes, named, taken, filters, rows, predicts=predicts)]
+    hints = [
+        *paired.hints,
+        *without_session,
+        *hints_of(indexes, named, taken, filters, rows, predicts=predicts),
+    ]
     return Found(table, hints, _closed(indexes, rows))
 
 
