@@ -113,10 +113,16 @@ def pair_sessions(
     hints = [f"Scans with the PET of another session of their participant: {few(said)}."] if said else []
     if not said and not problems:
         hints = [
-            f"cohort.bids.pair_sessions ({setting}) pairs nothing: no participant has MRI without PET in one such "
-            "session and PET without MRI maps in another."
+            f"cohort.bids.pair_sessions ({_shown(setting)}) pairs nothing: no participant has MRI without PET in "
+            "one such session and PET without MRI maps in another."
         ]
     return Paired(paired, hints, problems)
+
+
+def _shown(setting: str | Mapping[Any, Any]) -> str:
+    if isinstance(setting, str):
+        return setting
+    return f"{{{', '.join(f'{mri}: {pet}' for mri, pet in setting.items())}}}"
 
 
 def _apart(found: Found, subject: str) -> tuple[list[str], list[str]]:
@@ -126,7 +132,9 @@ def _apart(found: Found, subject: str) -> tuple[list[str], list[str]]:
         for (one, session), inputs in found.items()
         if one == subject and session
     }
-    mri = [key for key, inputs in sessions.items() if set(TISSUE) & inputs.keys() and not has_pet(inputs)]
+    mri = [
+        key for key, inputs in sessions.items() if {"T1w", *TISSUE} & inputs.keys() and not has_pet(inputs)
+    ]
     pet = [key for key, inputs in sessions.items() if has_pet(inputs) and not set(TISSUE) & inputs.keys()]
     return sorted(mri), sorted(pet)
 
