@@ -44,11 +44,9 @@ def test_without_the_setting_nobody_is_complete_and_the_setting_is_named(visits)
 def test_a_scan_takes_the_pet_of_another_session_and_keeps_its_name(visits, setting):
     assert config_problems({"cohort": {"bids": {"pair_sessions": setting}}}, SCHEMA) == []
     table = read(pair_sessions=setting)
+    name = "sub-01_ses-pet_trc-PIB_meas-DVR_mimap.nii.gz"
     assert table.scan.tolist() == ["sub-01_ses-mri", "sub-02_ses-mri"]
-    assert (
-        row(table, "sub-01_ses-mri").DVR
-        == "ds/sub-01/ses-pet/pet/sub-01_ses-pet_trc-PIB_meas-DVR_mimap.nii.gz"
-    )
+    assert row(table, "sub-01_ses-mri").DVR == f"ds/sub-01/ses-pet/pet/{name}"
     assert row(table, "sub-01_ses-mri").T1w == "ds/sub-01/ses-mri/anat/sub-01_ses-mri_T1w.nii.gz"
     assert table.pet_session.tolist() == ["pet", "pet"]
     assert len(split_complete(table)[0]) == 2
@@ -100,8 +98,8 @@ def test_sessions_without_a_date_are_a_question(visits):
     )
     assert refusal(pair_sessions="nearest") == [
         "  - sub-01: PET in ses-pet, ses-pet2 may belong to MRI in ses-mri, ses-mri2, but no acq_time of ses-mri2, "
-        "ses-pet, ses-pet2 in sessions.tsv or scans.tsv says which is nearest: enter it there, or pair the sessions by "
-        "name (cohort.bids.pair_sessions: {mri: pet})."
+        "ses-pet, ses-pet2 in sessions.tsv or scans.tsv says which is nearest: enter it there, or pair the "
+        "sessions by name (cohort.bids.pair_sessions: {mri: pet})."
     ]
     table = read(pair_sessions={"mri": "pet", "mri2": "pet2"})
     assert table.pet_session.tolist() == ["pet", "pet2", "pet"]
@@ -116,8 +114,8 @@ def test_a_session_with_both_keeps_its_own_pet(visits):
 
 def test_a_setting_that_pairs_nothing(visits):
     assert hints(pair_sessions={"mr": "pet"})[0] == (
-        "cohort.bids.pair_sessions ({'mr': 'pet'}) pairs nothing: no participant has MRI without PET in one such session "
-        "and PET without MRI maps in another."
+        "cohort.bids.pair_sessions ({mr: pet}) pairs nothing: no participant has MRI without PET in one such "
+        "session and PET without MRI maps in another."
     )
 
 
@@ -142,3 +140,13 @@ def test_derivatives_without_a_session_belong_to_the_only_one(tmp_path, monkeypa
         f"Derivatives without a session, such as {path}, are not used, because their participant has several (ses-1, "
         "ses-2): name the session in their files, or enter them in the cohort table; participants: sub-01."
     )
+
+
+def test_derivatives_without_a_session_belong_to_the_pair(visits):
+    for subject in ("01", "02"):
+        for path in Path(f"ds/sub-{subject}/ses-mri/dwi").iterdir():
+            path.unlink()
+        touch(f"dtifit/sub-{subject}", *MAPS[2:5])
+    table = read(pair_sessions="nearest", derivatives=["dtifit"])
+    assert table.scan.tolist() == ["sub-01_ses-mri", "sub-02_ses-mri"]
+    assert len(split_complete(table)[0]) == 2
