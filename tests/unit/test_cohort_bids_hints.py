@@ -60,8 +60,21 @@ def test_names_that_no_filter_takes(here):
     )
     said = [hint for hint in hints() if hint.startswith("FA: ")]
     assert said == [
-        "FA: not found for sub-01; the nearest files passed over: ds/sub-01/dwi/dti_FA.nii.gz "
-        f"({BY_HAND}); ds/sub-01/dwi/sub-01_dwi_space-T1w_FA.nii.gz ({BY_HAND})."
+        f"FA: not found for sub-01; the nearest files passed over: ds/sub-01/dwi/dti_FA.nii.gz ({BY_HAND})."
+    ]
+
+
+def test_phase_images_and_masks_are_never_proposed_and_the_plainest_filter_comes_first(here):
+    without("T1w")
+    touch("ds/sub-01", *(f"anat/{{scan}}_{name}.nii.gz" for name in (
+        "inv-1_part-mag_MP2RAGE", "inv-1_part-phase_MP2RAGE", "inv-2_part-mag_MP2RAGE", "mod-T1w_defacemask",
+        "acq-T1w_flip-2_MPM", "UNIT1",
+    )))  # fmt: skip
+    anat = "ds/sub-01/anat/sub-01"
+    assert hints() == [
+        f"T1w: not found for sub-01; the nearest files passed over: {anat}_UNIT1.nii.gz (cohort.bids.filters: "
+        f"{{T1w: {{suffix: UNIT1}}}}); {anat}_inv-1_part-mag_MP2RAGE.nii.gz (cohort.bids.filters: {{T1w: {{suffix: "
+        f"MP2RAGE}}}}); {anat}_acq-T1w_flip-2_MPM.nii.gz (cohort.bids.filters: {{T1w: {{suffix: MPM, acq: T1w}}}})."
     ]
 
 

@@ -35,8 +35,8 @@ def test_without_the_setting_nobody_is_complete_and_the_setting_is_named(visits)
     assert included.empty
     assert len(excluded) == 4
     assert hints()[0] == (
-        "PET and MRI lie in different sessions, such as ses-pet and ses-mri, of sub-01, sub-02: to use them together, "
-        "set cohort.bids.pair_sessions to nearest, or to {mri: pet}."
+        "PET and MRI lie in different sessions, such as ses-pet and ses-mri, of sub-01, sub-02: to use them "
+        "together, set cohort.bids.pair_sessions to nearest, or to {mri: pet}."
     )
 
 
@@ -46,7 +46,7 @@ def test_a_scan_takes_the_pet_of_another_session_and_keeps_its_name(visits, sett
     table = read(pair_sessions=setting)
     name = "sub-01_ses-pet_trc-PIB_meas-DVR_mimap.nii.gz"
     assert table.scan.tolist() == ["sub-01_ses-mri", "sub-02_ses-mri"]
-    assert row(table, "sub-01_ses-mri").DVR == f"ds/sub-01/ses-pet/pet/{name}"
+    assert f"ds/sub-01/ses-pet/pet/{name}" == row(table, "sub-01_ses-mri").DVR
     assert row(table, "sub-01_ses-mri").T1w == "ds/sub-01/ses-mri/anat/sub-01_ses-mri_T1w.nii.gz"
     assert table.pet_session.tolist() == ["pet", "pet"]
     assert len(split_complete(table)[0]) == 2

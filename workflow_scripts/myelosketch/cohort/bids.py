@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 10  # problems of one kind that are listed; the others are counted
+CHOICES = 4  # files of one choice that are listed
 
 
 class UnsettledError(InputError):
@@ -86,7 +87,7 @@ def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = (), *, pre
     }
     found = _by_scan(taken)
     scans = _dataset_scans(indexes[0], taken)
-    session_problems = _session_problems(scans - indexes[0].closed.keys())
+    session_problems = _session_problems({scan for scan in scans if found.get(scan)})
     paired = pair_sessions(found, scans, settings["pair_sessions"], settings["dataset"], predicts=predicts)
     without_session = give_sessions(found, scans)
     asked = {subject for subject, session in scans if scan_name(subject, session) not in exclude}
@@ -252,7 +253,8 @@ def _session_problems(scans: set[Scan]) -> list[str]:
 
 
 def _choice(scan: str, name: str, files: Sequence[BidsFile]) -> str:
-    paths = " or ".join(file.path for file in files)
+    paths = " or ".join(file.path for file in files[:CHOICES])
+    paths += f" or {len(files) - CHOICES} more" if len(files) > CHOICES else ""
     return f"{scan}: {name} may be {paths}: choose by a filter, or leave the scan out (cohort.exclude)."
 
 

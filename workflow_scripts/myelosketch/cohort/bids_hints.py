@@ -34,7 +34,9 @@ TELLING: dict[str, tuple[str, ...]] = {
     "reference_mask": ("ref|reference.*|.*cerebell.*",),
 }
 MASKS = ("lesion_mask", "segmentation", "reference_mask")
-LABELS = ("mask", "roi", "dseg", "probseg")
+LABELS = re.compile("(.*mask|roi|dseg|probseg|seg)")
+NEVER = re.compile("_part-(?:phase|real|imag)_|_xfm")
+BY_HAND = "no filter takes such a name: enter it in the table that snakemake cohort_table writes"
 # parts of a name that tell whose it is and where it lies, not what it shows
 PLACE = re.compile(r"(?:^|_)(?:sub|ses|space|res|from|to)-[^_.]*", re.IGNORECASE)
 
@@ -153,10 +155,15 @@ def _nearest(
                 for path, session, file in images[row["subject"]]
                 if session in (row["session"], None) and path not in used and _tells(path, name)
             ]
-            ways = [f"{path} ({way})" for path, file in near if (way := _way(file, name, filters[name]))]
-            if ways:
+            ways: dict[str, str] = {}  # how to take it: one file, the most likely first
+            for path, image in near:
+                ways.setdefault(_way(image, name, filters[name]) or path, path)
+            ordered = sorted(
+                (way for way in ways if way != ways[way]), key=lambda way: (way == BY_HAND, way.count(","))
+            )
+            if ordered:
                 scans = few(scan_name(row["subject"], row["session"]) for row in rows)
-                shown = "; ".join(ways[:EXAMPLES])
+                shown = "; ".join(f"{ways[way]} ({way})" for way in ordered[:EXAMPLES])
                 yield f"{name}: not found for {scans}; the nearest files passed over: {shown}."
                 break
 
@@ -164,16 +171,15 @@ def _nearest(
 def _tells(path: str, name: str) -> bool:
     text = PLACE.sub("", path.rsplit("/", 1)[-1].split(".", 1)[0])
     words = [word for word in re.split(r"[^A-Za-z0-9]+", text.lower()) if word]
-    if words and words[-1] == "xfm" or (name not in MASKS and set(words) & {*LABELS, "seg"}):
+    if NEVER.search(text) or (name not in MASKS and any(map(LABELS.fullmatch, words))):
         return False
     return all(any(re.fullmatch(pattern, word) for word in words) for pattern in TELLING[name])
 
 
 def _way(file: BidsFile | None, name: str, filters: Mapping[str, Any]) -> str:
     """How the configuration takes a file for an input; an empty string where its name passes already."""
-    by_hand = "no filter takes such a name: enter it in the table that snakemake cohort_table writes"
     if file is None:
-        return by_hand
+        return BY_HAND
     wanted: dict[str, Any] = {}
     options = [entities for suffix, entities in NAMES[name] if suffix == file.suffix]
     if not options or "suffix" in filters:
@@ -190,7 +196,7 @@ def _way(file: BidsFile | None, name: str, filters: Mapping[str, Any]) -> str:
             wanted.setdefault(key, value)
     asked = {**filters, **wanted}
     if not may_be(file, name, asked) or not passes(file, {**DEFAULT_FILTERS[name], **asked}):
-        return by_hand
+        return BY_HAND
     text = ", ".join(f"{key}: {as_yaml(value)}" for key, value in asked.items())
     return f"cohort.bids.filters: {{{name}: {{{text}}}}}"
 

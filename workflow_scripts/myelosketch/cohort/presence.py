@@ -57,7 +57,7 @@ def _state(path: str) -> str:
         known = os.stat(path)
         if not stat.S_ISREG(known.st_mode):
             return "no file"
-        if len(POINTER) < known.st_size < POINTER_BYTES and path.endswith((".nii", ".gz")):
+        if len(POINTER) < known.st_size < POINTER_BYTES:
             with open(path, "rb") as stream:
                 return "not downloaded" if stream.read(len(POINTER)) == POINTER else ""
     except (FileNotFoundError, NotADirectoryError):
