@@ -116,7 +116,7 @@ def test_a_cohort_that_is_too_small_leaves_the_table_of_what_was_found(here):
     assert first.startswith("Only 1 complete MS participants for 2 folds")
     assert second == "Every scan found stands in results/cohort/found.tsv, complete or not."
     assert read_table("results/cohort/found.tsv").subject.tolist() == ["01", "02", "03"]
-    # older than its script: the job of cohort_table writes it again
+    # older than the job's input: the job of cohort_table writes it again
     assert (
         0
         < os.stat("results/cohort/found.tsv").st_mtime

@@ -215,7 +215,7 @@ def _keep(table: pd.DataFrame, path: str | Path) -> str:
         write_found(table.to_dict("records"), path)
         os.utime(
             path, (1, 1)
-        )  # older than its script: cohort_table writes it again; Snakemake takes 0 for no time
+        )  # older than any file: cohort_table writes it again; Snakemake takes 0 for no time
     except OSError:  # the error itself matters more
         return ""
     return f"\nEvery scan found stands in {path}, complete or not."
