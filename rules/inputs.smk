@@ -171,7 +171,7 @@ def inspected_files(wildcards):
     images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
     near = [path for name, path in files.items() if name not in FILE_COLUMNS]
     if not IS_SIMULATED:  # a user's image may have a JSON beside it, or above it
-        near += [str(file) for path in images.values() for file in metadata_files(path)]
+        near += [str(note) for path in images.values() for note in metadata_files(path)]
     return images | {"beside": list(dict.fromkeys(near))}
 
 

@@ -1,7 +1,8 @@
 """Files of a BIDS folder, known by their names and places alone: one listing per folder, no file is opened.
 
-Why not pybids: its layout opens sidecars and fills a database, which took 10 minutes for 963 participants
-(bids-standard/pybids issue 285); the workflow asks for its cohort each time it is read.
+Why not bids2table: for 1,000 scans its 2.3.1 takes .63 CPU seconds where this takes .10, each time that a job reads the
+workflow, it needs Arrow (170 MB), and it passes over what has to be said here: links that leave the dataset, folders
+that are closed, empty or no IDs, and names that are not made of key-value pairs.
 """
 
 import os
