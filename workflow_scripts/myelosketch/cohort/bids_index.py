@@ -1,8 +1,8 @@
 """Files of a BIDS folder, known by their names and places alone: one listing per folder, no file is opened.
 
 Why not bids2table: for 1,000 scans its 2.3.1 takes .63 CPU seconds where this takes .10, in every job's process, and
-needs Arrow (170 MB). It lists files alone, and says nothing of a folder that is empty, closed or no ID, of a link that
-leaves the dataset, or of a file in the folder of another participant.
+needs Arrow (170 MB). It lists files alone, and says nothing of a folder that is empty, closed or no ID, of a link
+that leaves the dataset, or of a file in the folder of another participant.
 """
 
 import os
