@@ -220,7 +220,6 @@ def test_sessions_for_some_only(here):
 def test_a_folder_without_inputs_is_no_scan_outside_the_sessions(here):
     """MEG datasets have the noise of the empty room as sub-emptyroom/ses-<date>."""
     touch("ds/sub-emptyroom/ses-20090409", "meg/{scan}_task-noise_meg.nii")
-    people("sub-01\tMS", "sub-02\tHC", "sub-emptyroom\tn/a")
     assert len(split_complete(read())[0]) == 2
 
 

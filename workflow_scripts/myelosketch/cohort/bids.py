@@ -90,7 +90,7 @@ def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = (), *, pre
     session_problems = _session_problems({scan for scan in scans if found.get(scan)})
     paired = pair_sessions(found, scans, settings["pair_sessions"], settings["dataset"], predicts=predicts)
     without_session = give_sessions(found, scans)
-    asked = {subject for subject, session in scans if scan_name(subject, session) not in exclude}
+    asked = {scan[0] for scan in found.keys() & scans if scan_name(*scan) not in exclude}
     people, unknown_people = read_people(settings, sorted(asked), predicts=predicts)
     strange_spaces = settle_mask_spaces(found)
     rows, ambiguous = _rows(found, scans, people)

@@ -10,7 +10,7 @@ from myelosketch.io.inheritance import metadata_files
 
 # what git-annex leaves in the place of an unlocked file whose content it has not fetched
 POINTER = b"/annex/objects/"
-POINTER_BYTES = 1000
+POINTER_BYTES = 300
 
 
 def unusable_files(files: Mapping[str, str]) -> str:
