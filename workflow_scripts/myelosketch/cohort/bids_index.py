@@ -5,6 +5,7 @@ needs Arrow (170 MB). It lists files alone, and says nothing of a folder that is
 that leaves the dataset, or of a file in the folder of another participant.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,7 @@ def leaves(path: str, root: str) -> str:
     )
 
 
+@functools.cache  # every link of a dataset asks
 def _annex(top: str) -> list[str]:
     """Where git-annex keeps the content of the repository that a folder belongs to."""
     for folder in (Path(top), *Path(top).parents):
