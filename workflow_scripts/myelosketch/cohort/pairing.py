@@ -92,7 +92,7 @@ def pair_sessions(
     -------
     Paired
     """
-    if isinstance(setting, str) and setting == NONE:
+    if not setting or setting == NONE:
         return Paired({}, [] if predicts else _advice(found), [])
     by_name = {} if isinstance(setting, str) else {str(mri): str(pet) for mri, pet in setting.items()}
     paired: dict[Scan, str] = {}
