@@ -67,6 +67,9 @@ rule write_config:
 
 rule write_found:
     """Every scan found, complete or not: a table to look at, edit and use with cohort.source: table."""
+    input:
+        # newer than the table that a refused plan leaves here, which so is written again
+        own_file(LIBRARY / "write_found.py"),
     output:
         "<results>/cohort/found.tsv",
     log:

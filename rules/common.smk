@@ -54,6 +54,7 @@ try:
         simulated=DATASET.rows() if IS_SIMULATED else [],
         external_sites=DATASET.external_sites if IS_SIMULATED else [],
         warn=logger.warning,
+        found_path=f"{RESULTS}/cohort/found.tsv",
     )
     if workflow.is_main_process:
         user_files = [MODEL_FILE] if PREDICTS else []

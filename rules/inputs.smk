@@ -124,6 +124,17 @@ def companion_input(name, kind):
     return companion
 
 
+def inherited_input(name):
+    """Input function: JSON files above a series of the cohort table whose metadata hold for it too."""
+
+    def inherited(wildcards):
+        path = COHORT.rows[wildcards.scan][name]
+        beside = companions(name, path)["json"]
+        return [str(file) for file in metadata_files(path) if str(file) != beside]
+
+    return inherited
+
+
 def map_input(name):
     """Input function: a map as the cohort table gives it, or else as derived from raw images ([] for no PET)."""
 
@@ -181,7 +192,7 @@ def inspected_files(wildcards):
     files = used_files(row, reference=config["maps"]["reference"])
     images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
     near = [path for name, path in files.items() if name not in FILE_COLUMNS]
-    if not IS_SIMULATED:  # a user's file may have a JSON; a closed one would stop Snakemake itself
+    if not IS_SIMULATED:  # a user's image may have a JSON, beside it or above; a closed one would stop Snakemake itself
         notes = [str(note) for path in images.values() for note in metadata_files(path)]
         near += [note for note in dict.fromkeys(notes) if not file_problem(note)]
     return images | {"beside": list(dict.fromkeys(near))}

@@ -70,6 +70,7 @@ rule average_pet:
         inspection=INSPECTION,
         pet=scan_input("pet"),
         json=companion_input("pet", "json"),
+        inherited=inherited_input("pet"),
     output:
         map=derivative("pet_early"),
         written_beside=beside([derivative("pet_early")]),
@@ -100,6 +101,7 @@ rule fit_dvr:
         inspection=INSPECTION,
         pet=scan_input("pet"),
         json=companion_input("pet", "json"),
+        inherited=inherited_input("pet"),
         reference_mask=[] if GREY_MATTER else scan_input("reference_mask"),
     output:
         map=derivative(DERIVED["DVR"]),

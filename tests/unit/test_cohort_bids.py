@@ -209,6 +209,9 @@ def test_a_mean_of_b0_images_is_no_diffusion_series(here):
         ("*", None, False),
         (["a", None], None, True),
         ([1, 2], "02", True),
+        (True, "on", True),
+        (False, "on", False),
+        (False, "off", True),
     ],
 )
 def test_filters(wanted, value, taken):

@@ -1,6 +1,7 @@
 """A BIDS dataset as the cohort: what is said instead of a silent choice."""
 
 import os
+import shutil
 
 import pytest
 import yaml
@@ -70,7 +71,7 @@ def test_a_choice_among_files_that_are_not_needed_is_left_open(here):
 def test_scans_that_are_left_out_anyway_ask_for_nothing(here):
     touch("ds/sub-01", "anat/{scan}_desc-preproc_T1w.nii.gz")
     people("sub-01\tpwMS", "sub-02\tHC")
-    table, _ = read_bids(DEFAULTS | {"dataset": "ds"}, exclude=["sub-01"])
+    table = read_bids(DEFAULTS | {"dataset": "ds"}, exclude=["sub-01"]).table
     included, excluded = split_complete(table, exclude=["sub-01"])
     assert included.scan.tolist() == ["sub-02"]
     assert excluded.reason.tolist() == ["named in cohort.exclude"]
@@ -216,6 +217,17 @@ def test_sessions_for_some_only(here):
     ]
 
 
+def test_a_folder_without_inputs_is_no_scan_outside_the_sessions(here):
+    """MEG datasets have the noise of the empty room as sub-emptyroom/ses-<date>."""
+    touch("ds/sub-emptyroom/ses-20090409", "meg/{scan}_task-noise_meg.nii")
+    assert len(split_complete(read())[0]) == 2
+
+
+def test_a_long_choice_is_cut(here):
+    touch("ds/sub-01", *(f"anat/{{scan}}_run-{run}_T1w.nii.gz" for run in range(1, 7)))
+    assert "_run-3_T1w.nii.gz or 3 more: choose by a filter" in refusal()[0]
+
+
 def test_links_that_leave_the_dataset(here):
     (here / "private").mkdir()
     (here / "private/scan.nii.gz").touch()
@@ -244,6 +256,87 @@ def test_git_annex(here, repository):
     included, excluded = split_complete(read())
     assert included.scan.tolist() == ["sub-01"]
     assert excluded.reason.tolist() == ["not downloaded: T1w (datalad get ds/sub-02/anat/sub-02_T1w.nii.gz)"]
+
+
+def test_git_annex_unlocked(here):
+    """In place of an unlocked file whose content is elsewhere lies a line of text; a JSON may be such a file too."""
+    (here / "ds/sub-02/anat/sub-02_T1w.nii.gz").write_text("/annex/objects/MD5E-s9--0.nii.gz\n")
+    (here / "ds/sub-01/anat/sub-01_T1w.json").write_text("/annex/objects/MD5E-s9--0.json\n")
+    included, excluded = split_complete(read())
+    assert included.empty
+    assert excluded.reason.tolist() == [
+        "not downloaded: json of T1w (datalad get ds/sub-01/anat/sub-01_T1w.json)",
+        "not downloaded: T1w (datalad get ds/sub-02/anat/sub-02_T1w.nii.gz)",
+    ]
+
+
+@pytest.mark.parametrize("place", ["ds/sub-01/anat", "ds/sub-01", "ds/sub-03/ses-1", "ds/sub-03/ses-2/dwi"])
+def test_a_folder_that_is_closed_leaves_out_its_scan(here, monkeypatch, place):
+    """Closed to everybody but root, who may run the tests."""
+    people("sub-01\tMS", "sub-02\tHC", "sub-03\tHC")
+    scandir = os.scandir
+
+    def closed(path):
+        if str(path) == place:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    root = "ds"
+    if "sub-03" in place:
+        touch("other/sub-02/ses-1", *MAPS)
+        for session in ("1", "2"):
+            touch(f"ds/sub-03/ses-{session}", *MAPS)
+        os.rename("ds/sub-03", "other/sub-03")
+        os.rename("ds/participants.tsv", "other/participants.tsv")
+        root, place = "other", place.replace("ds", "other")
+    check_left_out(root, place, "may not be read")
+
+
+def check_left_out(root, place, reason):
+    found = read_bids(DEFAULTS | {"dataset": root})
+    included, excluded = split_complete(found.table, closed=found.closed)
+    scan = "_".join(part for part in place.split("/") if part.startswith(("sub-", "ses-")))
+    said = excluded.set_index("scan").reason
+    assert said[scan] == f"{place} {reason}"
+    assert included.scan.str.startswith("sub-02").any()
+    assert not included.scan.str.startswith(scan).any()
+
+
+@pytest.mark.parametrize("place", ["ds/sub-01/anat", "ds/sub-03"])
+def test_a_folder_that_is_a_link_to_itself_leaves_out_its_scan(here, place):
+    people("sub-01\tMS", "sub-02\tHC", "sub-03\tHC")
+    shutil.rmtree(place, ignore_errors=True)
+    os.symlink(os.path.basename(place), place)
+    check_left_out("ds", place, "is a link to itself")
+
+
+def test_a_file_that_is_a_link_to_itself(here):
+    path = "ds/sub-01/anat/sub-01_T1w.nii.gz"
+    os.remove(path)
+    os.symlink(os.path.basename(path), path)
+    included, excluded = split_complete(read())
+    assert included.scan.tolist() == ["sub-02"]
+    assert excluded.reason.tolist() == [f"is a link to itself: T1w ({path})"]
+
+
+def test_a_closed_dataset(here, monkeypatch):
+    def closed(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", closed)
+    assert refusal() == ["  - cohort.bids.dataset: ds may not be read: correct its permissions."]
+
+
+def test_metadata_that_contradict_leave_out_the_scan(here):
+    touch("ds/sub-01", "anat/{scan}_acq-x_run-1_FLAIR.nii.gz")
+    for name in ("acq-x_FLAIR.json", "run-1_FLAIR.json"):
+        (here / "ds" / name).touch()
+    included, excluded = split_complete(read())
+    assert included.scan.tolist() == ["sub-02"]
+    assert excluded.reason[0].startswith(
+        "ds/acq-x_FLAIR.json and ds/run-1_FLAIR.json both apply to ds/sub-01/anat/"
+    )
 
 
 def test_a_lesion_mask_in_a_space_that_is_not_known(here):

@@ -119,7 +119,7 @@ def test_a_bids_dataset_needs_no_participants_table(tmp_path, monkeypatch):
     found[0].unlink()
     with pytest.raises(InputError, match="participants.tsv does not exist"):
         read_bids(settings)
-    table, _ = read_bids(settings, predicts=True)
+    table = read_bids(settings, predicts=True).table
     assert len(table)
     assert table["group"].isna().all()
     named = settings | {"participants": "absent.tsv"}

@@ -1,13 +1,17 @@
 """The cohort as it is planned: who learns from whom, and what is said of who is left out."""
 
+import os
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import yaml
+from bids_tree import DEFAULTS, MAPS, people, touch
 from workflow_run import ROOT
 
 from myelosketch.cohort.plan import Cohort, plan_cohort
 from myelosketch.errors import InputError
-from myelosketch.io.tables import write_table
+from myelosketch.io.tables import read_table, write_table
 from myelosketch.simulation.dataset import SimulatedDataset
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -112,3 +116,56 @@ def test_what_is_given_of_the_registration():
         "registration.dwi is deformable, but the alignment of the diffusion maps is given for sub-HC01: "
         "it is used as it is, without a displacement."
     ]
+
+
+def bids_plan(warn=lambda sentence: None, path="results/cohort/found.tsv", **bids):
+    section = {"source": "bids", "bids": DEFAULTS | {"dataset": "ds"} | bids}
+    config = CONFIG | {"cohort": CONFIG["cohort"] | section, "folds": {"n": 2, "file": ""}}
+    return plan_cohort(config, simulated=[], external_sites=[], warn=warn, found_path=path)
+
+
+def test_a_cohort_that_is_too_small_leaves_the_table_of_what_was_found(here):
+    touch("ds/sub-03", MAPS[0])
+    people("sub-01\tMS", "sub-02\tHC", "sub-03\tMS")
+    with pytest.raises(InputError) as caught:
+        bids_plan()
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("Only 1 complete MS participants for 2 folds")
+    assert second == "Every scan found stands in results/cohort/found.tsv, complete or not."
+    assert read_table("results/cohort/found.tsv").subject.tolist() == ["01", "02", "03"]
+    # older than the job's input: the job of cohort_table writes it again
+    assert (
+        0
+        < os.stat("results/cohort/found.tsv").st_mtime
+        < os.stat(ROOT / "workflow_scripts/write_found.py").st_mtime
+    )
+
+
+def test_a_dataset_with_open_choices_leaves_the_table_too_with_those_blank(here):
+    touch("ds/sub-02", "anat/{scan}_run-2_T1w.nii.gz")
+    people("sub-01\tpwMS", "sub-02\tHC")
+    with pytest.raises(
+        InputError, match=r"(?s)^The BIDS dataset ds has 2 problems:.*\nEvery scan found stands in "
+    ):
+        bids_plan()
+    table = read_table("results/cohort/found.tsv").set_index("subject")
+    assert table.T1w.isna().tolist() == [False, True]
+    assert table.group.isna().tolist() == [True, False]
+
+
+def test_a_folder_of_results_that_cannot_be_written_hides_no_error(here):
+    Path("results").touch()
+    with pytest.raises(InputError, match=r"says who was left out\)\.$"):
+        bids_plan()
+
+
+def test_hints_and_closed_folders_reach_the_console(here):
+    os.remove("ds/sub-01/anat/sub-01_T1w.nii.gz")
+    touch("ds/sub-01", "anat/{scan}_UNIT1.nii.gz")
+    os.rename("ds/sub-02/pet", "ds/sub-02/away")
+    os.symlink("pet", "ds/sub-02/pet")
+    said = []
+    with pytest.raises(InputError):
+        bids_plan(said.append)
+    assert said[0].startswith("T1w: not found for sub-01; the nearest files passed over: ")
+    assert "Left out: sub-02 (ds/sub-02/pet is a link to itself)" in said

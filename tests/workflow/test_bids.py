@@ -1,5 +1,6 @@
 """A BIDS dataset instead of the simulation; empty files will do, because nothing is opened before the check."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,34 @@ def test_a_choice_is_asked_for_and_the_answer_taken(dataset):
 
 
 def test_who_is_left_out_is_said_even_if_too_few_remain(dataset):
-    for path in (dataset / "ds/sub-HC02/anat").iterdir():
-        path.unlink()
+    moved = dataset / "anat"
+    (dataset / "ds/sub-HC02/anat").rename(moved)
     said = refusal(dataset)
     assert "Left out: sub-HC02 (no T1w, MTR in the table)" in said
     assert "Only 1 complete HC participants for 2 folds" in said
+    assert "Every scan found stands in results/cohort/found.tsv, complete or not." in said
+    table = dataset / "results/cohort/found.tsv"
+    assert read_table(table).set_index("subject").T1w.isna().to_dict() == {
+        "MS01": False, "MS02": False, "HC01": False, "HC02": True,
+    }  # fmt: skip
+    moved.rename(dataset / "ds/sub-HC02/anat")
+    run(dataset, "cohort_table")  # what a refusal left is written again
+    assert not read_table(table).T1w.isna().any()
+
+
+def test_metadata_above_the_images_is_an_input_of_what_reads_them(dataset):
+    """A series whose gradients lie at the root, and a map whose unit does."""
+    for path in dataset.glob("ds/derivatives/maps/sub-HC01/dwi/*"):
+        path.unlink()
+    touch(dataset / "ds/sub-HC01/dwi/sub-HC01_dwi.nii.gz")
+    for name in ("dwi.bval", "dwi.bvec", "acq-x_dwi.bval", "MTRmap.json"):
+        touch(dataset / "ds" / name)
+    done = run(dataset, "-n", "cohort", "regions", "--quiet=reason")
+    blocks = re.split(r"\nrule ", done.stdout + done.stderr)
+    fitted = [block for block in blocks if block.startswith("fit_tensor:")]
+    assert len(fitted) == 1
+    assert all(name in fitted[0] for name in ("ds/dwi.bval", "ds/dwi.bvec"))
+    inspected = [block for block in blocks if block.startswith("inspect_scan:")]
+    assert len(inspected) == 4
+    assert all("ds/MTRmap.json" in block for block in inspected)
+    assert ["ds/dwi.bval" in block for block in inspected].count(True) == 1

@@ -73,3 +73,9 @@ def for_each(items: Iterable[Item], work: Callable[[Item], object]) -> None:
             said.append(str(error))
     if said:
         raise InputError("\n".join(said))
+
+
+def few(items: Iterable[object], shown: int = 10) -> str:
+    """Items of a message, separated by commas; beyond the first ones they are counted."""
+    texts = [str(item) for item in items]
+    return ", ".join(texts[:shown]) + (f" and {len(texts) - shown} more" if len(texts) > shown else "")

@@ -4,84 +4,133 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from myelosketch.cohort.bids_hints import hints_of
+from myelosketch.cohort.bids_ignore import ignored_by
 from myelosketch.cohort.bids_index import IMAGES, BidsFile, Index, Scan, index_folder, leaves, misplaced
 from myelosketch.cohort.bids_names import (
     DEFAULT_FILTERS,
     NAMES,
-    entity,
+    accepts,
     filter_problems,
-    mask_space,
     may_be,
     passes,
     proposal,
 )
 from myelosketch.cohort.bids_people import NOBODY, read_people
 from myelosketch.cohort.bids_sessions import read_sessions
-from myelosketch.cohort.table import LESION_SPACES, TRANSFORMS, cohort_from_rows, companions, used_inputs
-from myelosketch.errors import InputError
+from myelosketch.cohort.mask_spaces import settle_mask_spaces, space_entry
+from myelosketch.cohort.pairing import give_sessions, pair_sessions
+from myelosketch.cohort.presence import reason_of
+from myelosketch.cohort.table import COMPANIONS, TRANSFORMS, cohort_from_rows, companions, used_inputs
+from myelosketch.errors import InputError, few
 from myelosketch.io.names import TRANSFORM_SUFFIXES, scan_name
+from myelosketch.io.provenance import sidecar_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 10  # problems of one kind that are listed; the others are counted
+CHOICES = 4  # files of one choice that are listed
 
 
-def read_bids(
-    settings: Mapping[str, Any], exclude: Collection[str] = (), *, predicts: bool = False
-) -> tuple[pd.DataFrame, list[str]]:
+class UnsettledError(InputError):
+    """A dataset with problems; ``table`` holds what was found of it, open choices blank."""
+
+    def __init__(self, text: str, table: pd.DataFrame) -> None:
+        super().__init__(text)
+        self.table = table
+
+
+class Found(NamedTuple):
+    """What a dataset holds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame as from ``cohort_from_rows``
+    hints : sentences about what was taken in a way that is not plain, and what was not taken
+    closed : scans with a folder that cannot be read, and why
+    """
+
+    table: pd.DataFrame
+    hints: list[str]
+    closed: dict[str, str]
+
+
+def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = (), *, predicts: bool = False) -> Found:
     """Find the inputs of every scan of a BIDS dataset by the names of its files.
 
     Parameters
     ----------
     settings : dict, section ``cohort.bids`` of the configuration: ``dataset``, ``derivatives`` (list),
-        ``participants``, ``group_column``, ``groups``, ``site_column``, ``filters``
+        ``participants``, ``group_column``, ``groups``, ``site_column``, ``pair_sessions``, ``filters``
     exclude : scans (``sub-01``) that are left out anyway: no group and no choice between files is asked for
     predicts : bool, for new scans of a trained model, whose group is optional
 
     Returns
     -------
-    table : pandas.DataFrame as from ``cohort_from_rows``, in the order of participants.tsv; paths begin as in the
-        settings; a participant whose group is n/a has none; scans that only derivatives or participants.tsv know
-        come last
-    hints : list of sentences about inputs whose files were found and none was taken
+    Found ; its table in the order of participants.tsv; paths begin as in the settings; a participant whose group is
+        n/a has none; scans that only derivatives or participants.tsv know come last
 
     Raises
     ------
-    InputError : a folder or table is absent; or, in one list, all problems of names, links, filters, groups and
-        choices between files
+    UnsettledError : in one list, all problems of names, links, filters, groups and choices between files
+    InputError : a folder or table is absent
     """
-    indexes = [index_folder(root) for root in _roots(settings)]
+    indexes = [index_folder(root, ignored_by(root)) for root in _roots(settings)]
     filters = {name: settings["filters"].get(name, {}) for name in NAMES}
     named = _named(indexes, filters)
     taken = {
         name: [file for file in files if passes(file, DEFAULT_FILTERS[name] | filters[name])]
         for name, files in named.items()
     }
-    found = _by_scan(taken, {file.path for index in indexes for file in index.files})
+    found = _by_scan(taken)
     scans = _dataset_scans(indexes[0], taken)
-    asked = {subject for subject, session in scans if scan_name(subject, session) not in exclude}
+    session_problems = _session_problems({scan for scan in scans if found.get(scan)})
+    paired = pair_sessions(found, scans, settings["pair_sessions"], settings["dataset"], predicts=predicts)
+    without_session = give_sessions(found, scans)
+    asked = {scan[0] for scan in found.keys() & scans if scan_name(*scan) not in exclude}
     people, unknown_people = read_people(settings, sorted(asked), predicts=predicts)
     sessions = read_sessions(settings["dataset"], {*scans, *found})
-    strange_spaces = _settle_mask_spaces(found)
+    strange_spaces = settle_mask_spaces(found)
     rows, ambiguous = _rows(found, scans, people, sessions.values)
+    if paired.pet_sessions:
+        of_pet = {scan_name(*scan): session for scan, session in paired.pet_sessions.items()}
+        rows = [
+            row | {"pet_session": of_pet.get(scan_name(str(row["subject"]), row["session"]))} for row in rows
+        ]
     ambiguous = [item for item in ambiguous if item[0] not in exclude]
     kinds = [
         [sentence for index in indexes for sentence in index.problems],
         [leaves(file.path, file.root) for files in taken.values() for file in files if file.is_link],
         [misplaced(file) for files in taken.values() for file in files],
         [text for name in NAMES for text in filter_problems(name, filters[name], named[name])],
-        _session_problems(scans),
+        session_problems,
+        paired.problems,
         unknown_people,
         sessions.problems,
         strange_spaces,
         [_choice(*item) for item in ambiguous],
     ]
-    _raise_all(settings["dataset"], kinds, _advice(ambiguous))
-    return cohort_from_rows(rows), [*sessions.hints, *_hints(named, taken)]
+    table = cohort_from_rows(rows)
+    _raise_all(settings["dataset"], kinds, _advice(ambiguous), table)
+    hints = [
+        *sessions.hints,
+        *paired.hints,
+        *without_session,
+        *hints_of(indexes, named, taken, filters, rows, predicts=predicts),
+    ]
+    return Found(table, hints, _closed(indexes, rows))
+
+
+def _closed(indexes: Sequence[Index], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Scans with a folder that cannot be read: that of the scan, or that of its participant."""
+    reasons = {scan: reason for index in indexes for scan, reason in index.closed.items()}
+    keys: list[Scan] = [(str(row["subject"]), row["session"]) for row in rows]
+    found = {scan_name(*key): reasons.get(key) or reasons.get((key[0], None)) for key in keys}
+    return {scan: reason for scan, reason in found.items() if reason}
 
 
 def _roots(settings: Mapping[str, Any]) -> list[str]:
@@ -96,11 +145,16 @@ def _roots(settings: Mapping[str, Any]) -> list[str]:
     seen: dict[str, str] = {}
     for key, root in roots.items():
         real = os.path.realpath(root)
-        if not os.path.isdir(root):
+        try:
+            inside = os.listdir(root) if os.path.isdir(root) else None
+        except OSError as error:
+            problems.append(f"{key}: {root} {reason_of(error)}: correct its permissions.")
+            continue
+        if inside is None:
             problems.append(f"{key}: {root} is not a folder: correct the path.")
         elif real in seen:
             problems.append(f"{key}: {root} is the folder of {seen[real]}: name it once.")
-        elif not any(name.startswith("sub-") for name in os.listdir(root)):
+        elif not any(name.startswith("sub-") for name in inside):
             problems.append(f"{key}: {root} holds no sub-* folder: name the folder in which they lie.")
         seen.setdefault(real, key)
     _raise_all(settings["dataset"], [problems], [])
@@ -114,23 +168,23 @@ def _named(indexes: Sequence[Index], filters: Mapping[str, Mapping[str, Any]]) -
         for file in index.files:
             if file.extension in (TRANSFORM_SUFFIXES if file.suffix == "xfm" else IMAGES):
                 by_suffix[file.suffix.lower()].append(file)
-    suffixes = {name: dict.fromkeys(suffix.lower() for suffix, _ in NAMES[name]) for name in NAMES}
-    return {
-        name: [
-            file
-            for suffix in suffixes[name]
-            for file in by_suffix[suffix]
-            if may_be(file, name, filters[name])
-        ]
-        for name in NAMES
-    }
+    named = {}
+    for name, names in NAMES.items():
+        suffixes = dict.fromkeys(suffix.lower() for suffix, _ in names)
+        if "suffix" in filters[name]:
+            suffixes = dict.fromkeys(
+                suffix for suffix in by_suffix if accepts(filters[name]["suffix"], suffix)
+            )
+        candidates = [file for suffix in suffixes for file in by_suffix[suffix]]
+        named[name] = [file for file in candidates if may_be(file, name, filters[name])]
+    return named
 
 
-def _by_scan(taken: Mapping[str, list[BidsFile]], present: set[str]) -> dict[Scan, dict[str, list[BidsFile]]]:
+def _by_scan(taken: Mapping[str, list[BidsFile]]) -> dict[Scan, dict[str, list[BidsFile]]]:
     """Candidates of each scan: {(subject, session): {input: list of BidsFile}}.
 
-    A raw series with its companions (bval and bvec, or json) beside it comes before one without: a mean of the
-    b = 0 images is called ``dwi`` too, and is none.
+    A raw series with its companions (bval and bvec, or json) comes before one without, or with those of another
+    candidate: a mean of the b = 0 images is called ``dwi`` too, and is none. What .bidsignore names comes last.
     """
     found: dict[Scan, dict[str, list[BidsFile]]] = defaultdict(lambda: defaultdict(list))
     for name, files in taken.items():
@@ -138,53 +192,23 @@ def _by_scan(taken: Mapping[str, list[BidsFile]], present: set[str]) -> dict[Sca
             found[file.subject, file.session][name].append(file)
     for inputs in found.values():
         for name, files in inputs.items():
+            files = [file for file in files if not file.is_ignored] or files
             if name in TRANSFORMS:  # one transform in two forms
                 files = list({file.path.removesuffix(file.extension): file for file in files}.values())
-            whole = [file for file in files if present.issuperset(companions(name, file.path).values())]
-            inputs[name] = whole or files
+            inputs[name] = files
+        for name in COMPANIONS.keys() & inputs.keys():
+            inputs[name] = [file for file in inputs[name] if _whole(name, file, inputs[name])] or inputs[name]
     return found
 
 
-def _settle_mask_spaces(found: Mapping[Scan, dict[str, list[BidsFile]]]) -> list[str]:
-    """Keep of each scan's lesion masks those in the first space of LESION_SPACES that has one.
-
-    The same lesions in several spaces are no choice to be made by the user.
-
-    Parameters
-    ----------
-    found : as from ``_by_scan``; its lesion masks are changed in place
-
-    Returns
-    -------
-    list of sentences about masks in a space that is not known
-    """
-    problems = []
-    for inputs in found.values():
-        by_space: dict[str | None, list[BidsFile]] = defaultdict(list)
-        for file in inputs.get("lesion_mask", ()):
-            by_space[mask_space(file, _first(inputs, "T1w"))].append(file)
-        problems += [_strange_space(file) for file in by_space.pop(None, ())]
-        if by_space:
-            inputs["lesion_mask"] = by_space[min(filter(None, by_space), key=LESION_SPACES.index)]
-    return problems
-
-
-def _first(inputs: Mapping[str, list[BidsFile]], name: str) -> BidsFile | None:
-    return inputs[name][0] if inputs.get(name) else None
-
-
-def _space_entry(inputs: Mapping[str, list[BidsFile]]) -> str | None:
-    """Entry of the column lesion_space; blank for T1w."""
-    mask = _first(inputs, "lesion_mask")
-    space = mask_space(mask, _first(inputs, "T1w")) if mask else None
-    return None if space == "T1w" else space
-
-
-def _strange_space(file: BidsFile) -> str:
-    return (
-        f"{file.path} is in the space {file.entities['space']}, which is not known for lesion masks "
-        f"({', '.join(LESION_SPACES)}, or that of the T1w): choose another one by cohort.bids.filters.lesion_mask."
-    )
+def _whole(name: str, file: BidsFile, candidates: Sequence[BidsFile]) -> bool:
+    """Whether a series has its companions, and none of them is that of another candidate."""
+    try:
+        beside = companions(name, file.path).values()
+    except InputError:  # said where the scan is left out
+        return False
+    others = {str(sidecar_path(other.path).with_suffix("")) for other in candidates if other is not file}
+    return all(os.path.lexists(path) and os.path.splitext(path)[0] not in others for path in beside)
 
 
 def _dataset_scans(index: Index, taken: Mapping[str, list[BidsFile]]) -> set[Scan]:
@@ -222,7 +246,7 @@ def _rows(
             files = {name: candidates[0].path for name, candidates in inputs.items() if name not in open_}
             person = people.get(subject, NOBODY)
             visit = sessions.get((subject, session), {})
-            space = {"lesion_space": _space_entry(inputs)}
+            space = {"lesion_space": space_entry(inputs)}
             rows.append({"subject": subject, "session": session, **person, **visit, **space, **files})
     return rows, ambiguous
 
@@ -233,13 +257,14 @@ def _session_problems(scans: set[Scan]) -> list[str]:
     if not with_session or not without:
         return []
     return [
-        f"{_few(f'sub-{subject}' for subject in sorted(without))} has files outside ses-* folders, "
-        f"{_few(f'sub-{subject}' for subject in sorted(with_session))} inside: give every scan a session, or none."
+        f"{few(f'sub-{subject}' for subject in sorted(without))} has files outside ses-* folders, "
+        f"{few(f'sub-{subject}' for subject in sorted(with_session))} inside: give every scan a session, or none."
     ]
 
 
 def _choice(scan: str, name: str, files: Sequence[BidsFile]) -> str:
-    paths = " or ".join(file.path for file in files)
+    paths = " or ".join(file.path for file in files[:CHOICES])
+    paths += f" or {len(files) - CHOICES} more" if len(files) > CHOICES else ""
     return f"{scan}: {name} may be {paths}: choose by a filter, or leave the scan out (cohort.exclude)."
 
 
@@ -255,33 +280,10 @@ def _advice(ambiguous: Sequence[tuple[str, str, list[BidsFile]]]) -> list[str]:
     return ["For instance:", "cohort:", "  bids:", "    filters:", *lines] if lines else []
 
 
-def _hints(named: Mapping[str, list[BidsFile]], taken: Mapping[str, list[BidsFile]]) -> Iterator[str]:
-    """Inputs that no scan has although files have their names: which part of the name kept them out."""
-    for name, files in named.items():
-        if taken[name] or not files:
-            continue
-        keys = {
-            key
-            for key, want in DEFAULT_FILTERS[name].items()
-            for file in files
-            if not passes(file, {key: want})
-        }
-        for key in sorted(keys):
-            values = sorted({value for file in files if (value := entity(file, key))})
-            yield (
-                f"{name}: none of {len(files)} files was taken, because their names have "
-                f"{_few(f'{key}-{value}' for value in values)}; if one is right, set cohort.bids.filters: "
-                f"{{{name}: {{{key}: {values[0]}}}}}."
-            )
-
-
-def _few(items: Iterable[str]) -> str:
-    texts = list(items)
-    return ", ".join(texts[:SHOWN]) + (f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else "")
-
-
-def _raise_all(dataset: str, kinds: Iterable[Iterable[str]], advice: Sequence[str]) -> None:
-    """One InputError with the problems of every kind, each kind cut to SHOWN lines, and lines of advice."""
+def _raise_all(
+    dataset: str, kinds: Iterable[Iterable[str]], advice: Sequence[str], table: pd.DataFrame | None = None
+) -> None:
+    """One error with the problems of every kind, each kind cut to SHOWN lines, and lines of advice."""
     shown = [list(dict.fromkeys(text for text in kind if text)) for kind in kinds]
     count = sum(map(len, shown))
     if not count:
@@ -291,4 +293,5 @@ def _raise_all(dataset: str, kinds: Iterable[Iterable[str]], advice: Sequence[st
         lines += [f"  - {text}" for text in kind[:SHOWN]]
         lines += [f"  - ... and {len(kind) - SHOWN} more of this kind"] if len(kind) > SHOWN else []
     start = f"The BIDS dataset {dataset} has {count} problem{'s' if count > 1 else ''}:"
-    raise InputError("\n".join([start, *lines, *advice]))
+    text = "\n".join([start, *lines, *advice])
+    raise InputError(text) if table is None else UnsettledError(text, table)

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from myelosketch.cohort.table import ALIGNED, TRANSFORMS
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ _FIRST, _LAST = ("desc", "run", "acq", "rec", "dir", "ce"), "folder"
 
 def entity(file: BidsFile, key: str) -> str | None:
     """Value of an entity of a file, None if absent; ``folder`` is the name of the folder that was indexed."""
+    if key == "suffix":
+        return file.suffix
     return Path(file.root).name if key == "folder" else file.entities.get(key)
 
 
@@ -87,10 +91,13 @@ def may_be(file: BidsFile, name: str, filters: Mapping[str, Any]) -> bool:
     ----------
     file : BidsFile
     name : input, a key of NAMES
-    filters : dict, filters of the configuration for this input; an entity in it replaces that of NAMES
+    filters : dict, filters of the configuration for this input; an entity in it replaces that of NAMES, a suffix
+        every name
     """
     if name in ONLY_BY_FILTER and not filters:
         return False
+    if "suffix" in filters:
+        return accepts(filters["suffix"], file.suffix)
     return any(
         file.suffix.lower() == suffix.lower()
         and all(accepts(want, entity(file, key)) for key, want in entities.items() if key not in filters)
@@ -156,12 +163,23 @@ def proposal(groups: Sequence[Sequence[BidsFile]]) -> list[str]:
     best = min(votes, key=lambda key: (-votes[key], *_preference(key)))
     values = Counter(entity(file, best) for files in groups for file in files)
     ordered = sorted(values, key=lambda value: (-values[value], value or ""))
-    return [f"{{{best}: {value or 'null'}}}" for value in ordered]
+    return [f"{{{best}: {as_yaml(value)}}}" for value in ordered]
+
+
+def as_yaml(value: Any) -> str:
+    """Value of a filter as it has to be written in YAML, where ``on`` and ``010`` are no text."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_yaml, value))}]"
+    text = "null" if value is None else str(value)
+    plain = value is None or str(yaml.safe_load(text)) == text
+    return text if plain else f'"{text}"'
 
 
 def _matches(want: object, value: str | None) -> bool:
     if want is None or value is None:
         return want is value
+    if isinstance(want, bool):  # so YAML reads on and off
+        return value.lower() in (("on", "yes", "true") if want else ("off", "no", "false"))
     want = str(want)
     if want.isdigit() and value.isdigit():
         return int(want) == int(value)

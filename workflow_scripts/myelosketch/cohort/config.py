@@ -221,6 +221,8 @@ def accepted(schema: Mapping[str, Any]) -> str:
         )
     elif "properties" in schema:
         words += f": {', '.join(schema['properties'])}"
+    elif isinstance(schema.get("additionalProperties"), Mapping):
+        words += f", each {accepted(schema['additionalProperties'])}"
     limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
     return f"{words} ({' and '.join(limits)})" if limits else words
 

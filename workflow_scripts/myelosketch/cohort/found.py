@@ -23,6 +23,6 @@ def write_found(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     for name in FILE_COLUMNS:
         table[name] = [os.path.abspath(entry) if entry else None for entry in table[name]]
     known = table[list(FILE_COLUMNS)].notna().any(axis=1)
-    if table.session.notna().any():
+    if table.session[known].notna().any():
         known &= table.session.notna()
     write_table(table[known], path)

@@ -1,15 +1,18 @@
 """The cohort as the workflow plans it: who is in, who is left out, and which fold holds whom out."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from myelosketch.cohort.bids import read_bids
+from myelosketch.cohort.bids import UnsettledError, read_bids
 from myelosketch.cohort.columns import column_hints
 from myelosketch.cohort.folds import EXTERNAL_FOLD, assign_folds, read_folds, split_external, with_external
+from myelosketch.cohort.found import write_found
 from myelosketch.cohort.table import (
     already_aligned,
     cohort_from_rows,
@@ -147,7 +150,7 @@ def find_scans(
     simulated: Sequence[Mapping[str, Any]],
     warn: Callable[[str], object],
     predicts: bool = False,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Every scan of the configured source, complete or not.
 
     Parameters
@@ -159,16 +162,17 @@ def find_scans(
 
     Returns
     -------
-    pandas.DataFrame : ``scan`` first, then the columns of the cohort table
+    table : pandas.DataFrame, ``scan`` first, then the columns of the cohort table
+    closed : scans with a folder that cannot be read, and why
     """
     if settings["source"] == "simulate":
-        return cohort_from_rows(simulated)
+        return cohort_from_rows(simulated), {}
     if settings["source"] == "table":
-        return read_cohort(settings["table"], predicts=predicts)
-    table, hints = read_bids(settings["bids"], settings["exclude"], predicts=predicts)
-    for hint in hints:
+        return read_cohort(settings["table"], predicts=predicts), {}
+    found = read_bids(settings["bids"], settings["exclude"], predicts=predicts)
+    for hint in found.hints:
         warn(hint)
-    return table
+    return found.table, found.closed
 
 
 def plan_cohort(
@@ -177,8 +181,12 @@ def plan_cohort(
     simulated: Sequence[Mapping[str, Any]],
     external_sites: Iterable[str],
     warn: Callable[[str], object],
+    found_path: str | Path | None = None,
 ) -> Cohort:
     """The cohort of a run, from the configuration and the cohort's table alone.
+
+    Where the scans found give no cohort (a choice is open, nobody is complete, too few for the folds), the table of
+    them is written before the error is raised: Snakemake tells no workflow its targets, so ``cohort_table`` cannot.
 
     Parameters
     ----------
@@ -186,6 +194,7 @@ def plan_cohort(
     simulated : rows of the simulated cohort, read if ``cohort.source`` is ``simulate``
     external_sites : sites that no model learns from, beside those of the configuration
     warn : function of one sentence; called for each hint of the dataset and each scan that is left out
+    found_path : path of the table of all scans found; None to write none
 
     Returns
     -------
@@ -197,7 +206,39 @@ def plan_cohort(
     """
     settings = config["cohort"]
     predicts = bool(config["prediction"]["model"])
-    found = find_scans(settings, simulated=simulated, warn=warn, predicts=predicts)
+    found = None
+    try:
+        found, closed = find_scans(settings, simulated=simulated, warn=warn, predicts=predicts)
+        return _plan(config, found, closed, external_sites=external_sites, warn=warn)
+    except InputError as error:
+        table = error.table if isinstance(error, UnsettledError) else found
+        if table is None or found_path is None or settings["source"] == "simulate":
+            raise
+        raise InputError(f"{error}{_keep(table, found_path)}") from None
+
+
+def _keep(table: pd.DataFrame, path: str | Path) -> str:
+    """Write the table of a cohort that cannot be planned; the sentence that names it."""
+    try:
+        write_found(table.to_dict("records"), path)
+        os.utime(
+            path, (1, 1)
+        )  # older than any file: cohort_table writes it again; Snakemake takes 0 for no time
+    except OSError:  # the error itself matters more
+        return ""
+    return f"\nEvery scan found stands in {path}, complete or not."
+
+
+def _plan(
+    config: Mapping[str, Any],
+    found: pd.DataFrame,
+    closed: Mapping[str, str],
+    *,
+    external_sites: Iterable[str],
+    warn: Callable[[str], object],
+) -> Cohort:
+    settings = config["cohort"]
+    predicts = bool(config["prediction"]["model"])
     included, excluded = split_complete(
         found,
         exclude=settings["exclude"],
@@ -205,6 +246,7 @@ def plan_cohort(
         reference=config["maps"]["reference"],
         without_mask=config["lesions"]["without_mask"],
         predicts=predicts,
+        closed=closed,
     )
     check_accept(settings["accept"], found["scan"])
     check_accept(config["registration"]["accept"], found["scan"], key="registration.accept", also=())

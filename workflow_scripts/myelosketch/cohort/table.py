@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from myelosketch.cohort.column_names import misspelt
+from myelosketch.cohort.presence import unusable_files
 from myelosketch.errors import InputError
+from myelosketch.io.inheritance import nearest
 from myelosketch.io.names import GROUPS, scan_name
 from myelosketch.io.provenance import sidecar_path
 from myelosketch.io.tables import read_lines
-from myelosketch.io.user_files import ABSENT, file_problem
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9]+")
 # maps that one raw acquisition gives together, and the raw images they can be derived from
@@ -92,7 +93,7 @@ def _needed_columns(present: Iterable[str], predicts: bool) -> list[str]:
 
 
 def companions(name: str, path: str | Path) -> dict[str, str]:
-    """Files that belong to a raw series and have its name: ``.bval``, ``.bvec`` or ``.json`` for ``.nii.gz``.
+    """Files that belong to a raw series: ``.bval``, ``.bvec`` or ``.json``, in a BIDS dataset inherited from above.
 
     Parameters
     ----------
@@ -101,9 +102,12 @@ def companions(name: str, path: str | Path) -> dict[str, str]:
 
     Returns
     -------
-    dict : suffix to path (str)
+    dict : suffix to path (str) of the nearest one that applies; where there is none, of that beside the series
     """
-    return {kind: str(sidecar_path(path).with_suffix(f".{kind}")) for kind in COMPANIONS.get(name, ())}
+    return {
+        kind: str(nearest(path, f".{kind}") or sidecar_path(path).with_suffix(f".{kind}"))
+        for kind in COMPANIONS.get(name, ())
+    }
 
 
 def used_inputs(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]:
@@ -226,6 +230,7 @@ def split_complete(
     reference: str = "mask",
     without_mask: str = "leave_out",
     predicts: bool = False,
+    closed: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Separate the scans that have all they need from those that do not.
 
@@ -237,6 +242,7 @@ def split_complete(
     reference : ``mask`` or ``grey_matter`` (maps.reference)
     without_mask : ``flair`` or ``leave_out`` (lesions.without_mask), for patients without a lesion mask
     predicts : bool, for new scans: they need no group, no lesion mask and no PET
+    closed : scans with a folder that cannot be read, and why
 
     Returns
     -------
@@ -255,7 +261,7 @@ def split_complete(
     reasons = [
         "named in cohort.exclude"
         if row["scan"] in exclude
-        else _reason(row, check_files, reference, without_mask, predicts)
+        else (closed or {}).get(row["scan"]) or _reason(row, check_files, reference, without_mask, predicts)
         for row in table.to_dict("records")
     ]
     left_out = pd.Series([bool(reason) for reason in reasons], index=table.index, dtype=bool)
@@ -268,22 +274,16 @@ def _reason(
 ) -> str:
     if not row["group"] and not predicts:
         return "no group"
-    missing = _missing(row, reference, without_mask, predicts)
+    missing = missing_inputs(row, reference=reference, without_mask=without_mask, predicts=predicts)
     if missing:
         hint = f" ({_way_to_lesions(row)})" if "lesion_mask" in missing else ""
         return f"no {', '.join(missing)} in the table{hint}"
     if row["lesion_mask"] and lesion_space(row) == "FLAIR" and not row["FLAIR"]:
         return "lesion_space is FLAIR, but there is no FLAIR in the table"
-    files = used_files(row, reference=reference) if check_files else {}
-    parts: dict[str, list[str]] = {}
-    for name, path in files.items():
-        problem = file_problem(path)
-        link = Path(path).readlink().parts if problem == ABSENT and Path(path).is_symlink() else ()
-        if "annex" in link:
-            parts.setdefault("not downloaded", []).append(f"{name} (datalad get {path})")
-        elif problem:
-            parts.setdefault(problem, []).append(f"{name} ({path})")
-    return "; ".join(f"{start}: {', '.join(items)}" for start, items in parts.items())
+    try:
+        return unusable_files(used_files(row, reference=reference)) if check_files else ""
+    except InputError as error:  # two files of metadata apply
+        return str(error).rstrip(".")
 
 
 def _way_to_lesions(row: Mapping[str, Any]) -> str:
@@ -293,19 +293,30 @@ def _way_to_lesions(row: Mapping[str, Any]) -> str:
     return "give one, or a FLAIR on which lesions can be found with lesions.without_mask: flair"
 
 
-def _missing(row: Mapping[str, Any], reference: str, without_mask: str, predicts: bool) -> list[str]:
-    """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images."""
-    on_flair = without_mask == "flair" and row["FLAIR"]
+def missing_inputs(
+    row: Mapping[str, Any],
+    *,
+    reference: str = "mask",
+    without_mask: str = "leave_out",
+    predicts: bool = False,
+) -> list[str]:
+    """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images.
+
+    Parameters
+    ----------
+    row, reference, without_mask, predicts : as of ``split_complete``
+    """
+    on_flair = without_mask == "flair" and row.get("FLAIR")
     with_lesions = row["group"] == "MS" and not on_flair and not predicts
     needed = ["T1w"] + (["lesion_mask"] if with_lesions else [])
     for maps, raw in SOURCES:
         if predicts and maps == ("DVR",) and not has_pet(row):
             continue
-        from_raw = not any(row[name] for name in maps) and any(row[name] for name in raw)
+        from_raw = not any(row.get(name) for name in maps) and any(row.get(name) for name in raw)
         needed += raw if from_raw else maps
     if "pet" in needed and reference == "mask":
         needed.append("reference_mask")
-    return [name for name in needed if not row[name]]
+    return [name for name in needed if not row.get(name)]
 
 
 def _listing(start: str, problems: Sequence[str]) -> str:

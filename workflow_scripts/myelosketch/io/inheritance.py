@@ -1,11 +1,104 @@
-"""Which JSON files speak of an image."""
+"""Metadata that a BIDS dataset keeps once for several images: the inheritance principle.
 
+A file of metadata (``.json``, ``.bval``, ``.bvec``) applies to an image of the same suffix if each entity of its name
+is one of the image's, and if it lies in the image's folder or in one above it, up to the dataset's. Outside a dataset
+only the file beside an image, under its name, applies.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
 from pathlib import Path
+from typing import NamedTuple
 
-from myelosketch.io.provenance import sidecar_path
+from myelosketch.errors import InputError
+
+KINDS = (".json", ".bval", ".bvec")
+
+
+class _Metadata(NamedTuple):
+    """A file of metadata in one folder."""
+
+    name: str
+    entities: frozenset[str]  # ``key-value``
 
 
 def metadata_files(image: str | Path) -> list[Path]:
-    """JSON files that speak of an image, the farthest first: here the one beside it, where there is one."""
-    beside = sidecar_path(image)
-    return [beside] if beside.is_file() else []
+    """JSON files that speak of an image, from the farthest to the nearest: a later one overrides an earlier one.
+
+    Raises
+    ------
+    InputError : two files of one folder apply, and neither says more of the image's name than the other
+    """
+    return applicable(image, ".json")
+
+
+def nearest(image: str | Path, kind: str) -> Path | None:
+    """The file of one of KINDS that holds for an image; None where there is none.
+
+    Raises
+    ------
+    InputError : as of `metadata_files`
+    """
+    found = applicable(image, kind)
+    return found[-1] if found else None
+
+
+def applicable(image: str | Path, kind: str) -> list[Path]:
+    """Files of one of KINDS that apply to an image, at most one per folder, the nearest last."""
+    folder, name = os.path.split(image)
+    stem = name.removesuffix(".gz").removesuffix(".nii")
+    folders = _folders(folder, name.split("_")[0])
+    if not folders:
+        own = Path(folder, stem + kind)
+        return [own] if os.path.lexists(own) else []
+    found = [_of_folder(level, stem, kind, image) for level in folders]
+    return [path for path in found if path]
+
+
+@functools.cache
+def _folders(folder: str, subject: str) -> list[str]:
+    """Folders of a dataset from its root to that of an image; none where it lies in no folder of its participant."""
+    if not subject.startswith("sub-"):
+        return []
+    levels = [Path(folder), *Path(folder).parents]
+    depth = next((number for number, level in enumerate(levels) if level.name == subject), None)
+    return [] if depth is None else [str(level) for level in levels[depth + 1 :: -1]]
+
+
+def _of_folder(folder: str, stem: str, kind: str, image: str | Path) -> Path | None:
+    """The file of a folder that applies to an image: the one of its name, or else the one that says most of it."""
+    *pairs, suffix = stem.split("_")
+    files = [file for file in _listing(folder).get((suffix, kind), ()) if file.entities.issubset(pairs)]
+    if not files:
+        return None
+    most = max(files, key=lambda file: len(file.entities))
+    rival = next((file for file in files if file is not most and not file.entities < most.entities), None)
+    if rival:
+        first, second = sorted(Path(folder, file.name) for file in (rival, most))
+        raise InputError(
+            f"{first} and {second} both apply to {image}, and neither is nearer to its name: give the image a file "
+            "of its own name, or remove one of them."
+        )
+    return Path(folder, most.name)
+
+
+def _listing(folder: str) -> dict[tuple[str, str], list[_Metadata]]:
+    try:
+        known = os.stat(folder)
+        return _listed(folder, known.st_ino, known.st_mtime_ns)
+    except OSError:  # a folder that is closed, or not there, is judged where its images are looked for
+        return {}
+
+
+@functools.cache  # every scan of a dataset asks for the same root; a folder that has changed is listed again
+def _listed(folder: str, number: int, changed: int) -> dict[tuple[str, str], list[_Metadata]]:
+    """Metadata of one folder by suffix and kind."""
+    found: dict[tuple[str, str], list[_Metadata]] = {}
+    for name in os.listdir(folder):
+        if name.endswith(KINDS):
+            stem, kind = os.path.splitext(name)
+            *pairs, suffix = stem.split("_")
+            found.setdefault((suffix, kind), []).append(_Metadata(name, frozenset(pairs)))
+    return found
