@@ -192,7 +192,9 @@ def inspected_files(wildcards):
     files = used_files(row, reference=config["maps"]["reference"])
     images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
     near = [path for name, path in files.items() if name not in FILE_COLUMNS]
-    if not IS_SIMULATED:  # a user's image may have a JSON, beside it or above; a closed one would stop Snakemake itself
+    if (
+        not IS_SIMULATED
+    ):  # a user's image may have a JSON, beside it or above; a closed one would stop Snakemake itself
         notes = [str(note) for path in images.values() for note in metadata_files(path)]
         near += [note for note in dict.fromkeys(notes) if not file_problem(note)]
     return images | {"beside": list(dict.fromkeys(near))}

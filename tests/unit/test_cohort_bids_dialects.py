@@ -7,7 +7,8 @@ import pytest
 from bids_tree import DEFAULTS, touch
 
 from myelosketch.cohort.bids import read_bids
-from myelosketch.cohort.table import companions, split_complete
+from myelosketch.cohort.complete import split_complete
+from myelosketch.cohort.table import companions
 
 
 @pytest.fixture(autouse=True)

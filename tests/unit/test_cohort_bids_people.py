@@ -114,7 +114,7 @@ def test_further_columns_are_kept_and_those_with_a_known_name_get_another(here):
 
 def test_new_scans_have_further_columns_without_a_group(here):
     people("sub-01\t41", header="participant_id\tage")
-    table, _ = read_bids(DEFAULTS | {"dataset": "ds"}, predicts=True)
+    table = read_bids(DEFAULTS | {"dataset": "ds"}, predicts=True).table
     assert table.age.tolist() == ["41", None]
     assert table.group.tolist() == [None, None]
 

@@ -17,8 +17,8 @@ from bids_tree import (
 )
 
 from myelosketch.cohort.bids import read_bids
+from myelosketch.cohort.complete import split_complete
 from myelosketch.cohort.config import config_problems
-from myelosketch.cohort.table import split_complete
 from myelosketch.errors import InputError
 
 # --- choices
@@ -317,7 +317,7 @@ def test_a_file_that_is_a_link_to_itself(here):
     os.symlink(os.path.basename(path), path)
     included, excluded = split_complete(read())
     assert included.scan.tolist() == ["sub-02"]
-    assert excluded.reason.tolist() == [f"is a link to itself: T1w ({path})"]
+    assert excluded.reason.tolist() == [f"a symbolic link that leads to itself: T1w ({path})"]
 
 
 def test_a_closed_dataset(here, monkeypatch):

@@ -6,9 +6,9 @@ import pytest
 from bids_tree import DEFAULTS, LESIONS, MAPS, SCHEMA, hints, people, read, refusal, row, touch
 
 from myelosketch.cohort.bids import read_bids
+from myelosketch.cohort.complete import split_complete
 from myelosketch.cohort.config import config_problems
 from myelosketch.cohort.found import write_found
-from myelosketch.cohort.table import split_complete
 from myelosketch.io.tables import read_table
 
 MRI = (*MAPS[:5], LESIONS)

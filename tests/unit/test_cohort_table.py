@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from myelosketch.cohort.complete import split_complete
 from myelosketch.cohort.table import (
     COLUMNS,
     FILE_COLUMNS,
@@ -13,7 +14,6 @@ from myelosketch.cohort.table import (
     lesion_space,
     needs_flair,
     read_cohort,
-    split_complete,
     used_files,
     used_inputs,
 )

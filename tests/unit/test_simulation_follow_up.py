@@ -7,7 +7,8 @@ import pytest
 import yaml
 from workflow_run import ROOT
 
-from myelosketch.cohort.table import cohort_from_rows, split_complete
+from myelosketch.cohort.complete import split_complete
+from myelosketch.cohort.table import cohort_from_rows
 from myelosketch.errors import InputError
 from myelosketch.io.provenance import file_hash, read_json
 from myelosketch.io.tables import read_table

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from myelosketch.cohort.table import cohort_from_rows, split_complete
+from myelosketch.cohort.complete import split_complete
+from myelosketch.cohort.table import cohort_from_rows
 from myelosketch.errors import disk_error
 from myelosketch.intake.inspection import inspect_scan
 from myelosketch.io.user_files import file_problem

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from myelosketch.cohort.bids_names import DEFAULT_FILTERS, NAMES, accepts, as_yaml, entity, may_be, passes
-from myelosketch.cohort.table import SOURCES, missing_inputs
+from myelosketch.cohort.complete import missing_inputs
+from myelosketch.cohort.table import SOURCES
 from myelosketch.errors import few
 from myelosketch.io.names import scan_name
 

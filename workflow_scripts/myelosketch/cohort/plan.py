@@ -11,6 +11,7 @@ import pandas as pd
 
 from myelosketch.cohort.bids import UnsettledError, read_bids
 from myelosketch.cohort.columns import column_hints
+from myelosketch.cohort.complete import split_complete
 from myelosketch.cohort.folds import EXTERNAL_FOLD, assign_folds, read_folds, split_external, with_external
 from myelosketch.cohort.found import write_found
 from myelosketch.cohort.table import (
@@ -19,7 +20,6 @@ from myelosketch.cohort.table import (
     has_pet,
     needs_flair,
     read_cohort,
-    split_complete,
 )
 from myelosketch.errors import InputError
 from myelosketch.intake.checks import check_accept

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from myelosketch.cohort.column_names import misspelt
-from myelosketch.cohort.presence import unusable_files
 from myelosketch.errors import InputError
 from myelosketch.io.inheritance import nearest
 from myelosketch.io.names import GROUPS, scan_name
@@ -220,103 +219,6 @@ def _row_problems(table: pd.DataFrame) -> list[str]:
                 f"subject {subject} is in two groups: {' and '.join(sorted(rows.group.dropna().unique()))}"
             )
     return problems
-
-
-def split_complete(
-    table: pd.DataFrame,
-    *,
-    exclude: Collection[str] = (),
-    check_files: bool = True,
-    reference: str = "mask",
-    without_mask: str = "leave_out",
-    predicts: bool = False,
-    closed: Mapping[str, str] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Separate the scans that have all they need from those that do not.
-
-    Parameters
-    ----------
-    table : cohort table
-    exclude : scans (``sub-01``) left out by the configuration
-    check_files : bool, also require that each file the workflow will open exists and can be read
-    reference : ``mask`` or ``grey_matter`` (maps.reference)
-    without_mask : ``flair`` or ``leave_out`` (lesions.without_mask), for patients without a lesion mask
-    predicts : bool, for new scans: they need no group, no lesion mask and no PET
-    closed : scans with a folder that cannot be read, and why
-
-    Returns
-    -------
-    included : pandas.DataFrame, rows that can be run
-    excluded : pandas.DataFrame with ``scan``, ``group``, ``reason``
-
-    Raises
-    ------
-    InputError : ``exclude`` names a scan that is not in the cohort
-    """
-    strangers = sorted(set(exclude) - set(table.scan))
-    if strangers:
-        raise InputError(
-            f"cohort.exclude names {', '.join(strangers)}, not in the cohort: use names such as {table.scan.iloc[0]}."
-        )
-    reasons = [
-        "named in cohort.exclude"
-        if row["scan"] in exclude
-        else (closed or {}).get(row["scan"]) or _reason(row, check_files, reference, without_mask, predicts)
-        for row in table.to_dict("records")
-    ]
-    left_out = pd.Series([bool(reason) for reason in reasons], index=table.index, dtype=bool)
-    excluded = table.loc[left_out, ["scan", "group"]].assign(reason=[reason for reason in reasons if reason])
-    return table[~left_out].reset_index(drop=True), excluded.reset_index(drop=True)
-
-
-def _reason(
-    row: Mapping[str, Any], check_files: bool, reference: str, without_mask: str, predicts: bool
-) -> str:
-    if not row["group"] and not predicts:
-        return "no group"
-    missing = missing_inputs(row, reference=reference, without_mask=without_mask, predicts=predicts)
-    if missing:
-        hint = f" ({_way_to_lesions(row)})" if "lesion_mask" in missing else ""
-        return f"no {', '.join(missing)} in the table{hint}"
-    if row["lesion_mask"] and lesion_space(row) == "FLAIR" and not row["FLAIR"]:
-        return "lesion_space is FLAIR, but there is no FLAIR in the table"
-    try:
-        return unusable_files(used_files(row, reference=reference)) if check_files else ""
-    except InputError as error:  # two files of metadata apply
-        return str(error).rstrip(".")
-
-
-def _way_to_lesions(row: Mapping[str, Any]) -> str:
-    """What to do for a patient without a lesion mask."""
-    if row["FLAIR"]:
-        return "to find lesions on its FLAIR, set lesions.without_mask: flair"
-    return "give one, or a FLAIR on which lesions can be found with lesions.without_mask: flair"
-
-
-def missing_inputs(
-    row: Mapping[str, Any],
-    *,
-    reference: str = "mask",
-    without_mask: str = "leave_out",
-    predicts: bool = False,
-) -> list[str]:
-    """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images.
-
-    Parameters
-    ----------
-    row, reference, without_mask, predicts : as of ``split_complete``
-    """
-    on_flair = without_mask == "flair" and row.get("FLAIR")
-    with_lesions = row["group"] == "MS" and not on_flair and not predicts
-    needed = ["T1w"] + (["lesion_mask"] if with_lesions else [])
-    for maps, raw in SOURCES:
-        if predicts and maps == ("DVR",) and not has_pet(row):
-            continue
-        from_raw = not any(row.get(name) for name in maps) and any(row.get(name) for name in raw)
-        needed += raw if from_raw else maps
-    if "pet" in needed and reference == "mask":
-        needed.append("reference_mask")
-    return [name for name in needed if not row.get(name)]
 
 
 def _listing(start: str, problems: Sequence[str]) -> str:
