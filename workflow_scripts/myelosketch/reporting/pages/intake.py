@@ -154,7 +154,7 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
 def _file_row(row: Mapping[str, Any]) -> list[str]:
     numbers = [_short(row[key]) for key in ("minimum", "p1", "p50", "p99", "maximum")]
     shares = [_percent(row[key]) for key in ("share_nan", "share_zero")]
-    texts = ("shape", "voxel_mm", "orientation", "data_type", "unit")
+    texts = ("shape", "voxel_mm", "orientation", "data_type", "unit", "mask_values")
     return [
         row["input"], Path(row["file"]).name, row["verdict"], *(words(row[key]) for key in texts), *numbers, *shares,
     ]  # fmt: skip
