@@ -12,11 +12,14 @@ from myelosketch.evaluation.scoring import TABLES
 from myelosketch.io.provenance import write_json
 from myelosketch.io.run_files import RunFolder
 from myelosketch.io.tables import read_table
+from myelosketch.reporting.figures.catalogue import FIGURES
+from myelosketch.reporting.figures.saving import draw_figure
 from myelosketch.reporting.pages.report import report_content
 from myelosketch.reporting.tables import latex as latex_tables
 from myelosketch.reporting.tables import methods as report_tables
 
 METHODS = ["ridge", "refiner"]
+FIGURE_FACTS = FACTS | {"methods": METHODS}
 SHARED = {"methods": METHODS, "bootstrap": 1000, "seed": 1, "alpha": 0.05}
 
 
@@ -112,7 +115,7 @@ def test_no_patient_with_a_demyelinated_voxel(tmp_path):
 
 
 @pytest.mark.parametrize("only", [[0], [0, 1, 2, 3]])
-def test_patients_without_lesions_count_for_all_but_lesions(tmp_path, only):
+def test_patients_without_lesions_count_for_all_but_lesions(tmp_path, capsys, only):
     root = evaluate(tmp_path, PEOPLE, change=without_lesions, only=only)
     whole = table(root, "summary", method="refiner").set_index("metric")
     assert set(whole.loc[["brain_mae", "nawm_mae"], "n"].astype(int)) == {7}
@@ -132,6 +135,15 @@ def test_patients_without_lesions_count_for_all_but_lesions(tmp_path, only):
     assert "missing" not in white.evidence  # their NAWM is compared with the controls'
     content = report_content(RunFolder(root), captions=".", provenance=PROVENANCE, facts=FACTS)
     assert content["glance"].rows
+    for name, figure in FIGURES.items():
+        tables = [root / table for table in figure.tables]
+        if all(path.is_file() for path in tables) and not figure.maps:
+            outputs = {kind: tmp_path / f"figures/{name}.{kind}" for kind in ("png", "svg", "tsv")}
+            settings = {key: FIGURE_FACTS[key] for key in figure.settings}
+            draw_figure(
+                figure.build, tables, title=name, simulated=True, settings=settings, dpi=30, **outputs
+            )
+    assert ("is empty: " in capsys.readouterr().out) == (n == 0)  # what is drawn leaves them out
 
 
 def test_all_values_equal(tmp_path):
