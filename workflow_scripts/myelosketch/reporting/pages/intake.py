@@ -30,8 +30,8 @@ ORDER = (REFUSED, SUSPICIOUS, ACCEPTED, OK)
 # a page with more pictures than these opens slowly; scans that are ok go without first
 MAX_PICTURES = 200
 HEADER = [
-    "Input", "File", "Verdict", "Shape", "Voxel, mm", "Axes", "Type", "Unit or values", "Minimum", "1 %", "Median", "99 %",
-    "Maximum", "NaN", "Zero",
+    "Input", "File", "Verdict", "Shape", "Voxel, mm", "Axes", "Type", "Unit or values", "Minimum", "1 %", "Median",
+    "99 %", "Maximum", "NaN", "Zero",
 ]  # fmt: skip
 
 
