@@ -67,7 +67,7 @@ def make_regions(
     }
     note: dict[str, Any] = {"Labels": {"outside": 0, **REGION_CODES}}
     if control:
-        volume = moved["hyperintense"] * grid.voxel_volume / 1000
+        volume = round(moved["hyperintense"] * grid.voxel_volume / 1000, 6)
         note["HyperintensitiesOfControl"] = {
             "Label": REGION_CODES["other"], "n_voxels": moved["hyperintense"], "volume_ml": volume,
         }  # fmt: skip
