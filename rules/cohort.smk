@@ -111,6 +111,7 @@ rule inspect_scan:
             key: config["maps"][key]
             for key in ("b_max", "b0_threshold", "t_star_min", "reference", "dvr_model")
         },
+        lesions={key: config["lesions"][key] for key in ("threshold", "label")},
         root=dataset_root(),
         library=library("intake.inspection"),
     script:

@@ -23,6 +23,7 @@ rule label_scan:
         runtime=20,
     params:
         regions=config["regions"],
+        control=lambda wildcards: COHORT.group[wildcards.scan] == "HC",
         library=library("imaging.regions"),
     script:
         "../workflow_scripts/label_scan.py"

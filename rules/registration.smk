@@ -44,7 +44,7 @@ rule prepare_anatomy:
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
         # who is left out without a mask changes no preparation
-        lesions={"flair": config["lesions"]["flair"]},
+        lesions={key: config["lesions"][key] for key in ("flair", "threshold", "label")},
         registration=registration_method(),
         seed=config["seed"],
         library=library("imaging.anatomy.head"),

@@ -8,5 +8,5 @@ with job(snakemake):
 
     params = snakemake.params
     images = {name: path for name, path in snakemake.input.items() if name != "beside"}
-    settings = {key: params[key] for key in ("units", "maps", "root")}
+    settings = {key: params[key] for key in ("units", "maps", "lesions", "root")}
     write_json(snakemake.output[0], inspect_scan(params.scan | images, **settings))

@@ -6,4 +6,6 @@ with job(snakemake):
     from myelosketch.imaging.regions import make_regions
 
     outputs = dict(snakemake.output.items())
-    make_regions(snakemake.input.fractions, outputs, **snakemake.params.regions)
+    make_regions(
+        snakemake.input.fractions, outputs, **snakemake.params.regions, control=snakemake.params.control
+    )

@@ -6,8 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
-from intake_scans import affine, head, part_of_head, rewrite, write_json
+from intake_scans import SHAPE, affine, head, part_of_head, rewrite, write_json
 
 
 def data(change):
@@ -97,6 +98,34 @@ def swap(first, second):
         files[first], files[second] = files[second], files[first]
 
     return change
+
+
+def given_as(source, name):
+    """The file of one column named in another one too."""
+
+    def change(path, files):
+        files[name] = files[source]
+
+    return change
+
+
+def data_of(source, name, change, *more):
+    """The file of one column made from the voxels of another, and perhaps of more."""
+
+    def edit(path, files):
+        voxels = [nib.load(files[key]).get_fdata(dtype=np.float32) for key in (source, *more)]
+        rewrite(files[name], lambda _: change(*voxels))
+
+    return edit
+
+
+def spot_as_float(value):
+    def change(voxels):
+        voxels = voxels.astype(np.float32)
+        voxels[10, 10, 10:13] = value
+        return voxels
+
+    return data(change)
 
 
 def sidecar(unit):
@@ -251,9 +280,9 @@ MAPS_CASES = {
     ),
     "fa-negative": (
         "FA",
-        data(lambda voxels: np.where(voxels > 0.5, -voxels, voxels)),
+        data(lambda voxels: np.where(voxels > 0.4, -voxels, voxels)),
         "negative",
-        "is negative in 20% of the voxels that are not 0: export it without an offset, or clip it at 0.",
+        "is negative in 27% of the voxels that are not 0: export it without an offset, or clip it at 0.",
     ),
     "mtr-fraction": (
         "MTR",
@@ -284,7 +313,7 @@ MAPS_CASES = {
         "DVR",
         data(lambda voxels: 2.2 * voxels),
         "dvr_level",
-        "has a median of 2.54, expected 0.6 to 1.8: DVR is about 1 in grey matter; is this an SUV or SUVR image, or another reference region?",
+        "has a median of 2.52, expected 0.6 to 1.8: DVR is about 1 in grey matter; is this an SUV or SUVR image, or another reference region?",
     ),
     "sidecar-other-unit": (
         "RD",
@@ -312,21 +341,79 @@ MAPS_CASES = {
     ),
     "mask-not-binary": (
         "lesion_mask",
-        data(lambda voxels: 0.5 * voxels),
+        data(lambda voxels: 2.5 * voxels),
         "not_binary",
-        "is not binary (values from 0 to 0.5): give a mask of 0 and 1, or a number for each lesion, for example by a threshold on the probability map.",
+        "holds values from 2.5 to 2.5, neither probabilities (0 to 1) nor whole numbers: divide a probability map by its highest possible value, or resample labels by nearest neighbour.",
+    ),
+    "mask-in-percent": (
+        "lesion_mask",
+        data(
+            lambda voxels: (part_of_head(0.1) * (1 + np.arange(voxels.size) % 97).reshape(SHAPE)).astype(
+                np.uint8
+            )
+        ),
+        "not_binary",
+        "holds whole numbers up to 97 that differ from voxel to voxel, as labels do not: if it is a probability, divide it by its highest possible value (100 or 255).",
     ),
     "mask-below-0": (
         "lesion_mask",
         data(lambda voxels: voxels.astype(np.int16) - 1),
         "not_binary",
-        "is not binary (values from -1 to 0)",
+        "holds values below 0 (from -1 to -1): write 0 outside the mask.",
     ),
-    "mask-empty": (
+    "mask-nan": (
         "lesion_mask",
-        data(np.zeros_like),
-        "empty",
-        "is empty: a patient without lesions cannot be scored; leave the scan out.",
+        spot_as_float(np.nan),
+        "not_finite",
+        "holds 3 voxels that are NaN or infinite",
+    ),
+    "ad-for-rd": (
+        "AD",
+        given_as("AD", "RD"),
+        "repeated",
+        "holds the same voxels as RD (AD.nii.gz): name the right file in one of the two columns, RD or AD.",
+    ),
+    "rd-for-fa": (
+        "RD",
+        data_of("FA", "RD", lambda fa: fa),
+        "repeated",
+        "holds the same voxels as FA (FA.nii.gz)",
+    ),
+    "t1w-for-flair": (
+        "FLAIR",
+        data_of("T1w", "FLAIR", lambda t1w: t1w),
+        "repeated",
+        "holds the same voxels as T1w (T1w.nii.gz): name the right file in one of the two columns, T1w or FLAIR.",
+    ),
+    "t1w-for-flair-rescaled": (
+        "FLAIR",
+        data_of("T1w", "FLAIR", lambda t1w: np.round(t1w / 900 * 255).astype(np.uint8)),
+        "repeated",
+        "is, but for its scale or rounding, the same image as T1w (T1w.nii.gz): name the right file",
+    ),
+    "md-for-ad": (
+        "FA",
+        data_of("AD", "AD", lambda ad, rd: (ad + 2 * rd) / 3, "RD"),
+        "inconsistent",
+        "of the brain, expected at most 20%: AD looks like MD, the mean of all three: AD is the largest eigenvalue and RD the mean of the other two; give all three of one fit, and look at units.",
+    ),
+    "md-for-rd": (
+        "FA",
+        data_of("RD", "RD", lambda rd, ad: (ad + 2 * rd) / 3, "AD"),
+        "inconsistent",
+        "does not follow from AD and RD: it asks for two smaller eigenvalues that differ by 0.80 of AD - RD at the median, expected at most 0.55: RD looks like MD, the mean of all three: AD is the largest",
+    ),
+    "fa-of-another-fit": (
+        "FA",
+        data(lambda voxels: np.where(voxels > 0, voxels[::-1, ::-1], 0)),
+        "inconsistent",
+        "does not follow from AD and RD: it lies outside what AD and RD allow in ",
+    ),
+    "ad-in-another-unit": (
+        "FA",
+        data_of("AD", "AD", lambda ad: 1.5 * ad),
+        "inconsistent",
+        "expected at most 20%: AD is the largest eigenvalue",
     ),
     "mask-on-another-grid": (
         "lesion_mask",
@@ -350,7 +437,7 @@ MAPS_CASES = {
         "lesion_mask",
         data(lambda voxels: head().astype(np.uint8)),
         "not_lesions",
-        "holds 1424 mL, 102% of the brain: more than its white matter: give a mask of lesions, not of a tissue or of the brain.",
+        "holds 1424 mL, 102% of the brain: more than its white matter: give a mask of lesions, not of a tissue or of the brain; if it is a segmentation, say which number is lesion in it with lesions.label (99 in SAMSEG's).",
     ),
     "flair-elsewhere": (
         "FLAIR",
@@ -500,6 +587,18 @@ RAW_CASES = {
         swap("mt_on", "mt_off"),
         "swapped",
         "is brighter than mt_off in most of the head: swap them",
+    ),
+    "mt-off-for-on": (
+        "mt_off",
+        given_as("mt_off", "mt_on"),
+        "repeated",
+        "holds the same voxels as mt_on (mt_off.nii.gz): name the right file in one of the two columns, mt_on or mt_off.",
+    ),
+    "reference-of-several-labels": (
+        "reference_mask",
+        data(lambda voxels: np.where(np.arange(voxels.shape[0])[:, None, None] < 16, voxels, 2 * voxels)),
+        "not_binary",
+        "holds more than one number above 0: give the mask of one region.",
     ),
     "mt-grid": ("mt_on", moved(2), "grids", "does not share the grid of mt_off"),
     "no-frame-times": (

@@ -45,18 +45,24 @@ def _image(generator, low, high):
     return np.where(head(), generator.uniform(low, high, SHAPE), 0).astype(np.float32)
 
 
+def fa_of(ad, rd):
+    """FA of tensors whose two smaller eigenvalues are equal; 0 outside the head."""
+    return (np.abs(ad - rd) / np.sqrt(np.maximum(ad**2 + 2 * rd**2, 1e-9))).astype(np.float32)
+
+
 def make_maps(folder, seed):
     """A patient who brings maps: dict of paths by column."""
     generator = np.random.default_rng(seed)
     lesion = np.zeros(SHAPE, np.uint8)
     lesion[12:14, 12:14, 12 : 14 + seed % 3] = 1
+    rd, ad = _image(generator, 0.5, 0.9), _image(generator, 1.0, 1.4)
     arrays = {
         "T1w": _image(generator, 100, 900),
         "FLAIR": _image(generator, 100, 700),
         "lesion_mask": lesion,
-        "FA": _image(generator, 0.1, 0.6),
-        "RD": _image(generator, 0.5, 0.9),
-        "AD": _image(generator, 1.0, 1.4),
+        "FA": fa_of(ad, rd),
+        "RD": rd,
+        "AD": ad,
         "MTR": _image(generator, 25, 45),
         "DVR": _image(generator, 0.9, 1.4),
     }
@@ -71,7 +77,7 @@ def make_raw(folder, seed):
     off = _image(generator, 300, 400)
     mask = np.zeros(SHAPE, np.uint8)
     mask[14:18, 14:18, 8:10] = 1
-    arrays = {"mt_off": off, "mt_on": 0.65 * off, "reference_mask": mask}
+    arrays = {"mt_off": off, "mt_on": off * _image(generator, 0.6, 0.7), "reference_mask": mask}
     files |= {name: _save(folder, name, data) for name, data in arrays.items()}
     directions = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
     bvecs = np.vstack([[0, 0, 0], directions])

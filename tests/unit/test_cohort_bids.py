@@ -18,6 +18,7 @@ from bids_tree import (
 
 from myelosketch.cohort.bids_index import index_folder, parse_name
 from myelosketch.cohort.bids_names import DEFAULT_FILTERS, NAMES, accepts
+from myelosketch.cohort.complete import split_complete
 from myelosketch.cohort.found import write_found
 from myelosketch.cohort.table import (
     COLUMNS,
@@ -25,7 +26,6 @@ from myelosketch.cohort.table import (
     TRANSFORMS,
     cohort_from_rows,
     read_cohort,
-    split_complete,
 )
 from myelosketch.simulation.cohort import (
     describe_cohort,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from intake_cases import MAPS_CASES, RAW_CASES
-from intake_scans import copied, inspected, make_maps, make_raw, rewrite, row
+from intake_scans import copied, head, inspected, make_maps, make_raw, rewrite, row
 
 from myelosketch.errors import InputError
 from myelosketch.imaging.registration.transforms import save_matrix
@@ -93,13 +93,27 @@ def test_a_spoilt_file_has_its_sentence_and_the_others_stay_ok(
     refuse_scan(tmp_path / "out/intake/sub-02.json", {})
 
 
-def test_lesions_in_the_mask_of_a_control(made, tmp_path):
-    files = made["maps"][0]
-    said = message(tmp_path, [row(files, group="HC"), row(made["maps"][1], subject="02")])
-    assert (
-        f"  - sub-01: lesion_mask ({files['lesion_mask']}) shows lesions of a control: "
-        "leave it blank, or correct the group.\n"
-    ) in said
+def test_masks_of_controls_and_masks_without_lesions_pass(made, tmp_path):
+    files = [copied(made["maps"][0], tmp_path / name) for name in ("patient", "other", "control")]
+    for number, scan in enumerate(files):
+        for name in set(scan) - {"lesion_mask"}:  # images of three heads
+            rewrite(scan[name], lambda voxels, number=number: voxels * (1 - 1e-4 * number))
+    for scan in files[:2]:  # both empty, so alike
+        rewrite(scan["lesion_mask"], np.zeros_like)
+    rows = [
+        row(scan, subject=f"0{n}", group=group)
+        for n, scan, group in zip((1, 2, 3), files, ("MS", "MS", "HC"), strict=True)
+    ]
+    findings, table = intake(tmp_path, rows)
+    assert findings == {"sub-01": [], "sub-02": [], "sub-03": []}
+    masks = read_table(table).query("input == 'lesion_mask'")
+    assert masks.mask_values.tolist() == ["0 everywhere", "0 everywhere", "0 and 1"]
+
+
+def test_a_mask_of_a_control_is_measured_as_any_other(made, tmp_path):
+    files = copied(made["maps"][0], tmp_path / "scan")
+    rewrite(files["lesion_mask"], lambda voxels: head().astype(np.uint8))
+    assert "sub-01: lesion_mask" in message(tmp_path, [row(files, group="HC")])
 
 
 def test_a_trailing_axis_of_one_is_dropped(made, tmp_path):
@@ -112,7 +126,7 @@ def test_all_problems_of_a_scan_are_said_at_once(made, tmp_path):
     files = copied(made["maps"][0], tmp_path / "scan")
     rewrite(files["FA"], lambda voxels: 3 * voxels)
     rewrite(files["MTR"], lambda voxels: voxels / 100)
-    rewrite(files["lesion_mask"], lambda voxels: voxels[:-1] * 0.5)
+    rewrite(files["lesion_mask"], lambda voxels: voxels[:-1] * 1.5)
     said = message(tmp_path, [row(files)])
     starts = [line.split(" (")[0] for line in said.splitlines() if line.startswith("  - ")]
     assert starts == [f"  - sub-01: {name}" for name in ("lesion_mask", "lesion_mask", "FA", "MTR")]

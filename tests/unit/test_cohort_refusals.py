@@ -65,7 +65,7 @@ def test_a_refused_scan_stops_alone_until_its_file_is_corrected_or_it_is_exclude
         "Correct the files, or leave the scans out, with this line of the configuration: cohort: {exclude: "
         "[sub-02]}. Then the same command goes on."
     )
-    with pytest.raises(InputError, match=r"sub-02: FA .* has a 99th percentile of 1.78"):
+    with pytest.raises(InputError, match=r"sub-02: FA .* has a 99th percentile of 1.64"):
         refuse_scan(tmp_path / "intake/sub-02.json", {})
     for other in ("sub-01", "sub-03"):
         refuse_scan(tmp_path / f"intake/{other}.json", {})

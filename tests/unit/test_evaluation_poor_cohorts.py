@@ -12,11 +12,14 @@ from myelosketch.evaluation.scoring import TABLES
 from myelosketch.io.provenance import write_json
 from myelosketch.io.run_files import RunFolder
 from myelosketch.io.tables import read_table
+from myelosketch.reporting.figures.catalogue import FIGURES
+from myelosketch.reporting.figures.saving import draw_figure
 from myelosketch.reporting.pages.report import report_content
 from myelosketch.reporting.tables import latex as latex_tables
 from myelosketch.reporting.tables import methods as report_tables
 
 METHODS = ["ridge", "refiner"]
+FIGURE_FACTS = FACTS | {"methods": METHODS}
 SHARED = {"methods": METHODS, "bootstrap": 1000, "seed": 1, "alpha": 0.05}
 
 
@@ -30,11 +33,20 @@ def equal(scan):
     scan.measured[:] = MEAN - 2 * SD
 
 
+def without_lesions(scan):
+    """A patient whose mask is empty."""
+    scan.labels[scan.lesion] = 2
+    scan.lesion[:] = False
+    scan.measured[3:11, 3:11, 3:11] = np.random.default_rng(9).normal(MEAN, 0.05, (8, 8, 8))
+    scan.regions = scan.write("regions", scan.labels)
+    scan.write_anatomy()
+
+
 def noisy(generator, scan):
     return scan.measured + generator.normal(0, 0.02, SHAPE)
 
 
-def evaluate(root, people, *, change=None, predict=noisy):
+def evaluate(root, people, *, change=None, only=None, predict=noisy):
     """Every table of a cohort, by the functions of the workflow.
 
     Parameters
@@ -42,6 +54,7 @@ def evaluate(root, people, *, change=None, predict=noisy):
     root : results folder
     people : list of (group, fold)
     change : function that changes a scan before it is scored
+    only : numbers of the scans that are changed; all of them if not given
     predict : function of a generator and a scan that gives the DVR predicted by both methods
     """
     gathered = []
@@ -49,7 +62,7 @@ def evaluate(root, people, *, change=None, predict=noisy):
         folder = root / f"scans/{number}"
         folder.mkdir(parents=True)
         scan, generator = Scan(folder, seed=number), np.random.default_rng(number)
-        if change:
+        if change and (only is None or number in only):
             change(scan)
         scan.dvr = scan.write("dvr", scan.measured)
         if group == "HC":
@@ -95,10 +108,42 @@ def test_no_patient_with_a_demyelinated_voxel(tmp_path):
     assert [row[name] for name in ("Better than trivial", "Dice", "Trivial Dice", "MCC")] == ["n/a"] * 4
     assert row["Bias (points)"] == "0.0 (0.0 to 0.0)"  # which is true: none in either map
     note = table(root, "summary", method="refiner", metric="dice", k="1").note.item()
-    assert note.startswith("no value in 4 of 4 subjects (nothing demyelinated")
+    assert note.startswith("no value in 4 of 4 subjects (no lesion, nothing demyelinated")
     claim = table(root, "claims", claim="C4", source="refiner").iloc[0]
     assert pd.isna(claim.verdict)
     assert claim.evidence == "the subjects do not differ"
+
+
+@pytest.mark.parametrize("only", [[0], [0, 1, 2, 3]])
+def test_patients_without_lesions_count_for_all_but_lesions(tmp_path, capsys, only):
+    root = evaluate(tmp_path, PEOPLE, change=without_lesions, only=only)
+    whole = table(root, "summary", method="refiner").set_index("metric")
+    assert set(whole.loc[["brain_mae", "nawm_mae"], "n"].astype(int)) == {7}
+    n = 4 - len(only)
+    assert int(whole.loc["lesion_mae", "n"]) == n
+    rows = table(root, "demyelination", method="refiner", scan="sub-MS0", k="1")
+    assert rows.n_lesion_voxels.tolist() == ["0"]
+    assert rows[["pct_true", "dice", "mcc", "auc"]].isna().all(axis=None)
+    assert table(root, "roc", scan="sub-MS0").tpr.isna().all()
+    assert "sub-MS0" not in set(table(root, "lesions").scan)
+    mcc = table(root, "summary", method="refiner", metric="mcc", k="1")
+    assert int(mcc.n.item()) <= n
+    assert mcc.note.item().startswith(
+        f"no value in {len(only)} of 4 subjects (no lesion, nothing demyelinated"
+    )
+    white = table(root, "claims", claim="C1", source="pet").iloc[0]
+    assert "missing" not in white.evidence  # their NAWM is compared with the controls'
+    content = report_content(RunFolder(root), captions=".", provenance=PROVENANCE, facts=FACTS)
+    assert content["glance"].rows
+    for name, figure in FIGURES.items():
+        tables = [root / table for table in figure.tables]
+        if all(path.is_file() for path in tables) and not figure.maps:
+            outputs = {kind: tmp_path / f"figures/{name}.{kind}" for kind in ("png", "svg", "tsv")}
+            settings = {key: FIGURE_FACTS[key] for key in figure.settings}
+            draw_figure(
+                figure.build, tables, title=name, simulated=True, settings=settings, dpi=30, **outputs
+            )
+    assert ("is empty: " in capsys.readouterr().out) == (n == 0)  # what is drawn leaves them out
 
 
 def test_all_values_equal(tmp_path):

@@ -17,7 +17,11 @@ from myelosketch.io.volumes import Volume, load_volume, save_volume
 
 SETTINGS = {
     "tissue": {"template": "affine", "prior_weight": 0.25, "iterations": 1, "smoothing": 0.1},
-    "lesions": {"flair": {"seed_sd": 2.5, "grow_sd": 1.5, "min_mm3": 30, "rim_mm": 2.0}},
+    "lesions": {
+        "threshold": 0.5,
+        "label": None,
+        "flair": {"seed_sd": 2.5, "grow_sd": 1.5, "min_mm3": 30, "rim_mm": 2.0},
+    },
     "registration": {
         "metric": "mattes",
         "sampling": 0.2,

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from myelosketch.errors import InputError
 from myelosketch.imaging.anatomy.lesions import inverse_of, place_lesions
 from myelosketch.imaging.registration.transforms import save_matrix, write_warp
+from myelosketch.intake.masks import load_mask
 from myelosketch.io.volumes import Volume, save_volume
 
 T1W_AFFINE = np.diag([1.5, 1.5, 1.5, 1.0])
@@ -45,6 +46,10 @@ def error_mm(placed, centre=CENTRE):
     return np.linalg.norm(where - centre)
 
 
+def placed_from(path, *where):
+    return place_lesions(load_mask(path)[0], *where)
+
+
 @pytest.fixture
 def saved(tmp_path):
     def save(data, affine):
@@ -57,16 +62,29 @@ def saved(tmp_path):
 def test_on_the_t1w_grid_nothing_is_interpolated_and_numbers_do_not_matter(saved):
     mask = ball(T1W.shape, T1W.affine)
     numbered = mask.copy()
-    numbered[mask > 0] = np.arange(mask.sum()) % 7 + 1
-    placed = place_lesions(saved(numbered, T1W.affine), "T1w", T1W, {"T1w": []})
+    numbered[mask > 0] = np.arange(mask.sum()) // 40 + 1
+    placed = placed_from(saved(numbered, T1W.affine), "T1w", T1W, {"T1w": []})
     assert placed.data.dtype == np.float32
     np.testing.assert_array_equal(placed.data, mask)
+
+
+def test_a_probability_is_cut_where_it_was_drawn_before_it_is_interpolated(saved):
+    shape, affine = moved_grid(np.eye(4), voxel=1.2, side=60)
+    distance = np.linalg.norm(points(shape, affine) - CENTRE, axis=-1)
+    probability = np.clip(1 - (distance - RADIUS_MM) / 6, 0, 1).astype(
+        np.float32
+    )  # 0.5 at 3 mm from the ball
+    for threshold, radius in ((0.5, RADIUS_MM + 3), (1.0, RADIUS_MM)):
+        drawn, values = load_mask(saved(probability, affine), threshold=threshold)
+        placed = place_lesions(drawn, "T1w", T1W, {"T1w": []})
+        assert values == f"probability, threshold {threshold:g}"
+        assert placed.data.sum() * 1.5**3 == pytest.approx((distance <= radius).sum() * 1.2**3, rel=0.01)
 
 
 def test_another_grid_of_the_same_world_goes_by_its_header(saved):
     shape, affine = moved_grid(np.eye(4), voxel=1.2, side=60)
     mask = ball(shape, affine)
-    placed = place_lesions(saved(mask, affine), "T1w", T1W, {"T1w": []})
+    placed = placed_from(saved(mask, affine), "T1w", T1W, {"T1w": []})
     assert placed.shape == T1W.shape
     assert 0 <= placed.data.min() < placed.data.max() <= 1
     assert placed.data.sum() * 1.5**3 == pytest.approx(mask.sum() * 1.2**3, rel=0.01)
@@ -86,7 +104,7 @@ def test_from_the_space_of_another_image(tmp_path_factory, angles, shifts, space
     shape, affine = moved_grid(matrix)
     mask = ball(shape, affine, (matrix @ [*CENTRE, 1])[:3])
     save_volume(folder / "mask.nii.gz", mask, affine)
-    placed = place_lesions(folder / "mask.nii.gz", space, T1W, {"T1w": [], space: [str(folder / "xfm.mat")]})
+    placed = placed_from(folder / "mask.nii.gz", space, T1W, {"T1w": [], space: [str(folder / "xfm.mat")]})
     # of the mask, whose own centre lies up to .2 mm and more off the ball's, for its voxels are 2 mm and turned
     drawn = np.linalg.inv(matrix) @ affine @ [*np.argwhere(mask).mean(axis=0), 1]
     assert error_mm(placed, drawn[:3]) < 0.06
@@ -101,7 +119,7 @@ def test_through_a_warp_the_matrix_before_it_is_not_inverted(saved, tmp_path):
     write_warp(tmp_path / "warp.nii.gz", np.full((*shape, 3), [0.0, 7.0, 0.0]), affine)
     mask = ball(shape, affine, (matrix @ [*CENTRE, 1])[:3] + [0, 7, 0])
     chain = [str(tmp_path / "xfm.mat"), str(tmp_path / "warp.nii.gz")]
-    placed = place_lesions(saved(mask, affine), "dwi", T1W, {"dwi": chain})
+    placed = placed_from(saved(mask, affine), "dwi", T1W, {"dwi": chain})
     assert error_mm(placed) < 0.2  # of the ball as voxels of 2 mm show it
 
 
@@ -111,7 +129,7 @@ def test_from_the_template_by_the_inverse_of_its_place(saved, tmp_path):
     shape, affine = moved_grid(head_to_template)
     mask = ball(shape, affine, (head_to_template @ [*CENTRE, 1])[:3])
     inverse = inverse_of(tmp_path / "t1w_to_mni.mat", tmp_path / "inverse.mat")
-    placed = place_lesions(saved(mask, affine), "MNI152", T1W, {"T1w": [], "MNI152": [inverse]})
+    placed = placed_from(saved(mask, affine), "MNI152", T1W, {"T1w": [], "MNI152": [inverse]})
     assert error_mm(placed) < 0.2  # of the ball as voxels of 2 mm show it
 
 
@@ -120,19 +138,19 @@ def test_from_the_template_by_the_inverse_of_its_place(saved, tmp_path):
     [
         (np.ones(T1W.shape, np.uint8), "FLAIR", "was drawn on FLAIR (lesion_space), but there is no registration of "
          "FLAIR to T1w; expected one of T1w: correct lesion_space, or give that image."),
-        (np.full(T1W.shape, np.nan), "T1w", "holds voxels that are no numbers: write 0 where there is no lesion."),
+        (np.full(T1W.shape, np.nan), "T1w", "holds voxels that are no numbers: write 0 outside the mask."),
     ],
 )  # fmt: skip
 def test_masks_that_cannot_be_placed(saved, mask, space, sentence):
     path = saved(mask, T1W.affine)
     with pytest.raises(InputError) as caught:
-        place_lesions(path, space, T1W, {"T1w": []})
+        placed_from(path, space, T1W, {"T1w": []})
     assert str(caught.value) == f"{path} {sentence}"
 
 
 def test_an_empty_mask_is_no_lesion_on_whatever_grid_it_was_saved(saved):
     for shape, affine in ((T1W.shape, T1W.affine), moved_grid(np.eye(4))):
-        placed = place_lesions(saved(np.zeros(shape, np.uint8), affine), "T1w", T1W, {"T1w": []})
+        placed = placed_from(saved(np.zeros(shape, np.uint8), affine), "T1w", T1W, {"T1w": []})
         assert (placed.shape, placed.data.any()) == (T1W.shape, False)
 
 
@@ -142,8 +160,8 @@ def test_a_mask_that_ends_outside_the_t1w(saved):
     affine[0, 3] += 45
     path = saved(mask, affine)
     with pytest.raises(InputError) as caught:
-        place_lesions(path, "T1w", T1W, {"T1w": []})
+        placed_from(path, "T1w", T1W, {"T1w": []})
     assert str(caught.value) == (
         f"{path} holds 3.1 mL of lesions, but 0.0 mL of them lie in the T1w image once they are taken from T1w to "
-        "it: is lesion_space right, and is it the mask of this patient?"
+        "it: is lesion_space right, and is it the mask of this participant?"
     )

@@ -67,6 +67,20 @@ def test_no_shell_gives_the_papers_three_regions(fractions):
     assert (found == OTHER).sum() == 9**3 - 7**3
 
 
+def test_hyperintensities_of_a_control_and_their_shell_are_neither_healthy_nor_lesions(fractions):
+    brain, white, lesion = fractions
+    options = {"voxel_size": (2.0,) * 3, "threshold": 0.5}
+    arguments = {"brain": brain, "white": white, "lesion": lesion, **options}
+    of_patient, _ = label_regions(**arguments, perilesional_mm=3.0, white_erosion_mm=2.0)
+    found, moved = label_regions(**arguments, perilesional_mm=3.0, white_erosion_mm=2.0, control=True)
+    np.testing.assert_array_equal(found, np.where(of_patient == LESION, OTHER, of_patient))
+    assert moved["hyperintense"] == 1
+    bare, moved = label_regions(**arguments, perilesional_mm=0, white_erosion_mm=2.0, control=True)
+    assert bare[5, 5, 5] == OTHER
+    assert bare[5, 5, 6] == NAWM  # what lies 2 mm from them is not near other tissue
+    assert moved["perilesional"] == 0
+
+
 def test_half_filled_voxels_belong_by_the_threshold(fractions):
     brain, white, lesion = fractions
     lesion[5, 5, 5] = 0.4
@@ -114,7 +128,7 @@ def test_every_voxel_has_one_known_label(brain, white, lesion, shell, erosion):
     np.testing.assert_array_equal(found == LESION, lesion >= 0.5)
     assert not ((found == NAWM) & (white < 0.5)).any()
     plain, none = label_regions(**arguments, perilesional_mm=0)
-    assert none == {"perilesional": 0, "eroded": 0}
+    assert none == {"hyperintense": 0, "perilesional": 0, "eroded": 0}
     # nothing but white matter moves, nowhere but to other, and every voxel that moves is counted
     changed = plain != found
     assert (plain[changed] == NAWM).all()
@@ -148,7 +162,7 @@ def save_fractions(folder, brain, white, lesion, source="mask", path=None):
     return path
 
 
-def regions_of(path, perilesional_mm=3.0, white_erosion_mm=0.0, threshold=0.5):
+def regions_of(path, perilesional_mm=3.0, white_erosion_mm=0.0, threshold=0.5, control=False):
     outputs = {"regions": path.with_name("regions.nii.gz"), "regions_table": path.with_name("regions.tsv")}
     make_regions(
         path,
@@ -156,6 +170,7 @@ def regions_of(path, perilesional_mm=3.0, white_erosion_mm=0.0, threshold=0.5):
         threshold=threshold,
         perilesional_mm=perilesional_mm,
         white_erosion_mm=white_erosion_mm,
+        control=control,
     )
     return outputs
 
@@ -178,6 +193,21 @@ def test_the_map_its_sidecar_and_its_table(tmp_path, fractions):
     assert table.n_eroded.to_dict() == {"other": 7**3 - 5**3, "nawm": 0, "lesion": 0}
     assert table.volume_ml["lesion"] == pytest.approx(0.008)
     assert set(table.lesion_source) == {"flair"}
+
+
+def test_table_and_sidecar_say_how_much_of_a_control_is_hyperintense(tmp_path, fractions):
+    path = save_fractions(tmp_path, *fractions, source="mask")
+    outputs = regions_of(path, control=True)
+    assert read_json(tmp_path / "regions.json")["HyperintensitiesOfControl"] == {
+        "Label": OTHER, "n_voxels": 1, "volume_ml": pytest.approx(0.008),
+    }  # fmt: skip
+    table = read_table(outputs["regions_table"], numeric=True).set_index("name")
+    assert table.n_hyperintense.to_dict() == {"other": 1, "nawm": 0, "lesion": 0}
+    assert table.n_voxels["lesion"] == 0
+    brain, white, _ = fractions
+    path = save_fractions(tmp_path, brain, white, white)
+    with pytest.raises(InputError, match=r"lesions fill 2.7 mL, 100 % of the white matter"):
+        regions_of(path, control=True)
 
 
 def test_labels_need_no_registration_library():

@@ -419,7 +419,9 @@ def test_participants_are_gathered_into_two_tables(participant):
     assert {name: tuple(table.columns) for name, table in tables.items()} == TABLES
     assert tables["changes"].subject.astype(int).tolist() == [1, 2]
     assert tables["changes"].change_true.isna().tolist() == [False, True]
-    assert len(tables["lesions"]) == 6
+    # the hyperintensities of the control are no lesions
+    assert tables["lesions"].subject.astype(int).tolist() == [1, 1, 1]
+    assert tables["changes"].n_lesion_voxels.tolist() == [95, 0]
 
 
 def test_a_sharp_interpolation_keeps_a_map_and_does_not_ring_at_its_edge(tmp_path):

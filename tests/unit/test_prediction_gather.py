@@ -38,6 +38,7 @@ def results(tmp_path):
         ("sub-01", {}),
         ("sub-02", {"lesion_source": "none", "n_lesion_voxels": None, "pct_demyelinated": None}),
         ("sub-03_ses-1", {"n_lesion_voxels": 0, "pct_demyelinated": None, "verdict": "unusual"}),
+        ("sub-06", {"group": "HC", "n_lesion_voxels": 0, "pct_demyelinated": None}),
     ):
         folder = tmp_path / "prediction/scans" / scan.replace("_", "/")
         write_json(folder / f"{scan}.json", numbers(scan, **changes))
@@ -58,12 +59,14 @@ def test_a_row_for_each_scan_and_a_reason_for_each_that_is_missing(results):
         "sub-01": "ok",
         "sub-02": "ok",
         "sub-03_ses-1": "unusual",
+        "sub-06": "ok",
         "sub-08": "failed",
         "sub-09": "left_out",
     }
     assert (table.pct_demyelinated["sub-01"], table.pct_low["sub-01"]) == ("50", "30")
     assert table.lesion_note["sub-02"] == "n/a: no lesion mask"
     assert table.lesion_note["sub-03_ses-1"] == "n/a: no lesion in the lesion mask"
+    assert table.lesion_note["sub-06"] == "n/a: hyperintensities of a control count as other tissue"
     assert table.reasons["sub-09"] == "no MTR in the table"
     assert set(read_json(results / "predictions.json")) == set(COLUMNS)
 

@@ -234,6 +234,11 @@ def test_without_lesions_white_matter_is_given_and_lesions_are_not(pages, name, 
     assert "Go to" not in pages[name]
 
 
+def test_hyperintensities_of_a_control_are_no_lesions():
+    numbers = {"lesion_source": "mask", "group": "HC", "n_lesion_voxels": 0}
+    assert tables.no_lesions(numbers) == "n/a: hyperintensities of a control count as other tissue"
+
+
 def test_small_facts(pages):
     maps, _ = state("ok")
     load = (maps["regions"] == 3).sum() * 64 / 1000

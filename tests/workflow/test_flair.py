@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import yaml
 from workflow_run import SMOKE, snakemake
@@ -10,19 +11,27 @@ from myelosketch.cohort.table import FILE_COLUMNS
 from myelosketch.io import names
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table, write_table
-from myelosketch.io.volumes import load_volume
+from myelosketch.io.volumes import load_volume, save_volume
 
 pytestmark = pytest.mark.slow
 
-WITHOUT_MASK = "sub-MS01"
+WITHOUT_MASK, HYPERINTENSE = "sub-MS01", "sub-HC01"
 # two of each group are what two folds need
 SCANS = (WITHOUT_MASK, "sub-MS02", "sub-HC01", "sub-HC02")
 QUALITY = "results/registration/qc.tsv"
 
 
+def hyperintensities(t1w):
+    """Probabilities: .9 in a ball of 7 mm in the brain, .3 around it."""
+    places = np.moveaxis(np.indices(t1w.shape), 0, -1) * t1w.voxel_size
+    distance = np.linalg.norm(places - places[t1w.data > 0].mean(axis=0) - [24, 0, 12], axis=-1)
+    return np.select([distance <= 7, distance <= 12], [0.9, 0.3], 0).astype(np.float32)
+
+
 @pytest.fixture(scope="module")
 def folder(smoke, tmp_path_factory):
-    """A finished run on four simulated scans as a user's files, one of them without its lesion mask."""
+    """A finished run on four simulated scans as a user's files: a patient without a lesion mask, one with an empty
+    mask, a control with hyperintensities and one without."""
     here = tmp_path_factory.mktemp("flair")
     table = read_table(smoke / "results/cohort/cohort.tsv").drop(columns="session")
     table = table[table.scan.isin(SCANS)]
@@ -32,6 +41,12 @@ def folder(smoke, tmp_path_factory):
             copy = here / "images" / (smoke / path).name
             shutil.copy(smoke / path, copy)
             table.loc[index, name] = str(copy.relative_to(here))
+    by_scan = table.set_index("scan")
+    drawn = load_volume(here / by_scan.lesion_mask["sub-MS02"])
+    save_volume(here / by_scan.lesion_mask["sub-MS02"], np.zeros(drawn.shape, np.uint8), drawn.affine)
+    table.loc[table.scan == HYPERINTENSE, "lesion_mask"] = "images/of_control.nii.gz"
+    t1w = load_volume(here / by_scan.T1w[HYPERINTENSE])
+    save_volume(here / "images/of_control.nii.gz", hyperintensities(t1w), t1w.affine)
     table.loc[table.scan == WITHOUT_MASK, "lesion_mask"] = None
     write_table(table.drop(columns="scan"), here / "cohort.tsv")
     (here / "mine.yaml").write_text(yaml.safe_dump({"cohort": {"source": "table", "table": "cohort.tsv"}}))
@@ -59,8 +74,20 @@ def test_its_lesions_are_marked_wherever_they_go(folder):
     assert sidecar(folder, "lesion")["LesionSpace"] == "FLAIR"
     assert sidecar(folder, "lesion")["Sources"] == [f"{WITHOUT_MASK}_FLAIR.nii.gz"]
     table = read_table(folder / QUALITY)
-    for scan, source in zip(SCANS, ("flair", "mask", "none", "none"), strict=True):
+    for scan, source in zip(SCANS, ("flair", "mask", "mask", "none"), strict=True):
         assert set(table.lesion_source[table.scan == scan]) == {source}
+
+
+def test_an_empty_mask_and_the_hyperintensities_of_a_control_make_no_lesion(folder):
+    def of(key, scan):
+        return folder / names.path("results", key, scan=scan)
+
+    for scan in ("sub-MS02", HYPERINTENSE):
+        assert load_volume(of("regions", scan)).data.max() == 2
+    volumes = read_table(of("regions_table", HYPERINTENSE), numeric=["n_hyperintense"]).set_index("name")
+    assert volumes.n_hyperintense["other"] > 0
+    note = read_json(str(of("lesion", HYPERINTENSE)).replace(".nii.gz", ".json"))
+    assert note["LesionMaskValues"] == "probability, threshold 0.5"
 
 
 def test_its_flair_is_judged_like_the_other_images_and_only_its(folder):

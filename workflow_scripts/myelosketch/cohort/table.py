@@ -173,7 +173,7 @@ def lesion_space(row: Mapping[str, Any]) -> str:
 
 
 def lesion_source(row: Mapping[str, Any]) -> str:
-    """Where a scan's lesions come from: ``mask``, ``flair`` (found on it) or ``none`` (controls)."""
+    """Where a scan's lesions come from: ``mask``, ``flair`` (found on it, in patients) or ``none``."""
     if row.get("lesion_mask"):
         return "mask"
     return "flair" if row["group"] != "HC" and row.get("FLAIR") else "none"

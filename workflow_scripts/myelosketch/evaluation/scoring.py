@@ -90,7 +90,7 @@ def score_scan(
     if patient:
         scan_scorer.describe_lesions(files, fractions, affine, settings)
     widths = settings["sensitivity"]["perilesional_mm"]
-    white_matter = white_matter_masks(fractions, measured, widths, **settings["regions"])
+    white_matter = white_matter_masks(fractions, measured, widths, **settings["regions"], control=not patient)
     variants = Variants(measured.data, scan_scorer.lesion, references, white_matter, k=settings["k"])
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     shared = {"scan": scan, "subject": subject, "group": group, "fold": fold}

@@ -222,7 +222,7 @@ def _why_missing(n: int, total: int) -> str | None:
     """Reason why a row, or some of its subjects, has no value."""
     notes = []
     if n < total:
-        reasons = "nothing demyelinated, one class only, or constant"
+        reasons = "no lesion, nothing demyelinated, one class only, or constant"
         notes.append(f"no value in {total - n} of {total} subjects ({reasons})")
     if n < 3:
         notes.append("no interval below 3 subjects")

@@ -29,6 +29,7 @@ def white_matter_masks(
     *,
     threshold: float,
     white_erosion_mm: float,
+    control: bool = False,
 ) -> dict[float, np.ndarray]:
     """Normal-appearing or healthy white matter for each width of the perilesional shell.
 
@@ -37,14 +38,18 @@ def white_matter_masks(
     fractions : dict of arrays (x, y, z), 0-1, with ``brain``, ``white`` and ``lesion``
     measured : Volume, DVR
     widths : list of float, mm
-    threshold, white_erosion_mm : as in ``imaging.regions.label_regions``
+    threshold, white_erosion_mm, control : as in ``imaging.regions.label_regions``
 
     Returns
     -------
     dict : width -> boolean array (x, y, z)
     """
     parts: dict[str, Any] = {name: fractions[name] for name in ("brain", "white", "lesion")}
-    options: dict[str, Any] = {"threshold": threshold, "white_erosion_mm": white_erosion_mm}
+    options: dict[str, Any] = {
+        "threshold": threshold,
+        "white_erosion_mm": white_erosion_mm,
+        "control": control,
+    }
     masks = {}
     for width in widths:
         labels, _ = label_regions(**parts, voxel_size=measured.voxel_size, perilesional_mm=width, **options)

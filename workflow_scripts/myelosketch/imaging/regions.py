@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from myelosketch.io.provenance import provenance
 from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import Volume, save_volume
 
+# what white matter becomes "other" by, in this order
+STEPS = ("hyperintense", "perilesional", "eroded")
 # a larger share of all white matter is a wrong mask, no lesion load (ours; 53 mL, the most of 30 measured, is .1)
 MOST_LESION = 0.5
 
@@ -25,6 +28,7 @@ def make_regions(
     threshold: float,
     perilesional_mm: float,
     white_erosion_mm: float,
+    control: bool = False,
 ) -> pd.DataFrame:
     """Write the label map of one scan and its table of volumes.
 
@@ -32,7 +36,7 @@ def make_regions(
     ----------
     fractions : path of the tissues on petref, as ``fractions.write_fractions`` wrote them
     outputs : dict of paths: ``regions``, ``regions_table``
-    threshold, perilesional_mm, white_erosion_mm : see ``label_regions``
+    threshold, perilesional_mm, white_erosion_mm, control : see ``label_regions``
 
     Returns
     -------
@@ -50,6 +54,7 @@ def make_regions(
         threshold=threshold,
         perilesional_mm=perilesional_mm,
         white_erosion_mm=white_erosion_mm,
+        control=control,
     )
     table = region_volumes(labels, moved, grid.voxel_volume).assign(
         lesion_source=read_lesion_source(fractions)
@@ -60,7 +65,13 @@ def make_regions(
         "perilesional_mm": perilesional_mm,
         "white_erosion_mm": white_erosion_mm,
     }
-    sidecar = provenance(sources=[fractions], parameters=parameters, Labels={"outside": 0, **REGION_CODES})
+    note: dict[str, Any] = {"Labels": {"outside": 0, **REGION_CODES}}
+    if control:
+        volume = round(moved["hyperintense"] * grid.voxel_volume / 1000, 6)
+        note["HyperintensitiesOfControl"] = {
+            "Label": REGION_CODES["other"], "n_voxels": moved["hyperintense"], "volume_ml": volume,
+        }  # fmt: skip
+    sidecar = provenance(sources=[fractions], parameters=parameters, **note)
     save_volume(outputs["regions"], labels, affine, sidecar=sidecar)
     write_table(table, outputs["regions_table"])
     return table
@@ -75,6 +86,7 @@ def label_regions(
     threshold: float,
     perilesional_mm: float,
     white_erosion_mm: float = 0.0,
+    control: bool = False,
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Label each voxel: 0 outside, 1 other, 2 normal-appearing or healthy white matter, 3 lesion.
 
@@ -90,18 +102,21 @@ def label_regions(
         into it; our decision, docs/method.md)
     white_erosion_mm : white matter within this distance of a voxel that is neither white matter nor lesion, in the
         brain or outside, becomes "other" too
+    control : bool, ``lesion`` holds the white-matter hyperintensities of a control: they become "other", neither
+        healthy white matter nor lesion
 
     Returns
     -------
     labels : array of uint8
-    moved : dict of int, voxels of white matter that became "other": ``perilesional`` and, beyond those, ``eroded``
+    moved : dict of int, voxels of white matter that became "other": ``hyperintense`` (of a control),
+        ``perilesional`` and, beyond those, ``eroded``
     """
     is_lesion = lesion >= threshold
     labels = np.where(brain >= threshold, REGION_CODES["other"], 0).astype(np.uint8)
     labels[(white >= threshold) & (brain >= threshold)] = REGION_CODES["nawm"]
-    labels[is_lesion] = REGION_CODES["lesion"]
-    not_white = labels < REGION_CODES["nawm"]
-    moved = {}
+    not_white = (labels < REGION_CODES["nawm"]) & ~is_lesion
+    labels[is_lesion] = REGION_CODES["other" if control else "lesion"]
+    moved = {"hyperintense": int(is_lesion.sum()) if control else 0}
     for step, source, width in (
         ("perilesional", is_lesion, perilesional_mm),
         ("eroded", not_white, white_erosion_mm),
@@ -134,7 +149,7 @@ def region_volumes(labels: np.ndarray, moved: Mapping[str, int], voxel_volume: f
 
     Returns
     -------
-    pandas.DataFrame : ``index``, ``name``, ``n_voxels``, ``volume_ml``, ``n_perilesional``, ``n_eroded``
+    pandas.DataFrame : ``index``, ``name``, ``n_voxels``, ``volume_ml`` and for each of STEPS ``n_hyperintense``, ...
     """
     rows = []
     for name, code in REGION_CODES.items():
@@ -165,24 +180,26 @@ def check_volumes(table: pd.DataFrame, name: str) -> None:
     InputError : naming the likely cause
     """
     counts = table.set_index("name")["n_voxels"]
-    volumes = table.set_index("name")["volume_ml"]
-    shell, eroded = table["n_perilesional"].sum(), table["n_eroded"].sum()
+    spots, shell, eroded = (int(table[f"n_{step}"].sum()) for step in STEPS)
     if not counts.sum():
         raise InputError(
             f"{name}: no PET voxel holds brain; do the T1w image and the PET show the same head (look at their "
             "registration), and is regions.threshold reachable?"
         )
-    white = counts["nawm"] + counts["lesion"] + shell + eroded
-    if counts["lesion"] > MOST_LESION * white:
+    lesion = counts["lesion"] + spots
+    white = counts["nawm"] + lesion + shell + eroded
+    if lesion > MOST_LESION * white:
+        volume = lesion * table["volume_ml"].sum() / counts.sum()
         raise InputError(
-            f"{name}: lesions fill {volumes['lesion']:.1f} mL, {100 * counts['lesion'] / white:.0f} % of the white "
-            f"matter, expected at most {100 * MOST_LESION:.0f} %: is it the lesion mask (not a brain mask), is it 0 "
-            "outside lesions, and is lesion_space right?"
+            f"{name}: lesions fill {volume:.1f} mL, {100 * lesion / white:.0f} % of the white matter, expected at "
+            f"most {100 * MOST_LESION:.0f} %: is it the lesion mask (not a brain mask), is it 0 outside lesions, and "
+            "is lesion_space right?"
         )
     if not counts["nawm"]:
+        spotted = f", {spots} in hyperintensities of a control" if spots else ""
         raise InputError(
             f"{name}: no normal-appearing or healthy white matter is left ({shell} voxels lie around lesions, "
-            f"{eroded} near other tissue); lower regions.perilesional_mm, regions.white_erosion_mm or "
+            f"{eroded} near other tissue{spotted}); lower regions.perilesional_mm, regions.white_erosion_mm or "
             "regions.threshold."
         )
 

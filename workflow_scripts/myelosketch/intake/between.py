@@ -7,6 +7,7 @@ import numpy as np
 
 from myelosketch.errors import GeometryError
 from myelosketch.intake.checks import Finding
+from myelosketch.intake.duplicates import tensor_findings
 from myelosketch.io.volumes import Volume, check_same_grid
 
 # images that must share a grid: of one acquisition, or a mask and what it was drawn on
@@ -48,7 +49,7 @@ def scan_findings(
 
     Parameters
     ----------
-    volumes : dict of Volume by input name; a series is represented by one of its volumes
+    volumes : dict of Volume by input name; a series is represented by one of its volumes, masks are 0 and 1
     sound : names whose own values were not refused: only those are compared by value
     lesion_space : image that the lesion mask was drawn on, a key of DRAWN_ON
 
@@ -100,6 +101,8 @@ def _swap_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
             "ad_below_rd", "AD", f"lies below RD in {share:.0%} of the brain, expected at most {AD_BELOW_RD:.0%}",
             "AD is the largest eigenvalue, RD the mean of the others; compute both from one fit",
         )  # fmt: skip
+    else:
+        yield from tensor_findings(volumes)
     if _share_below(volumes.get("mt_off"), volumes.get("mt_on")) > SWAPPED:
         yield Finding(
             "swapped", "mt_on", "is brighter than mt_off in most of the head",
@@ -182,7 +185,8 @@ def _lesion_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
         yield Finding(
             "not_lesions", "lesion_mask",
             f"holds {volume:.0f} mL, {volume / brain:.0%} of the brain: more than its white matter",
-            "give a mask of lesions, not of a tissue or of the brain",
+            "give a mask of lesions, not of a tissue or of the brain; if it is a segmentation, say which number is "
+            "lesion in it with lesions.label (99 in SAMSEG's)",
         )  # fmt: skip
     elif volume > LESION_SHARE * brain:
         yield Finding(

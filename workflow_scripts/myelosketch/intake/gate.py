@@ -12,8 +12,8 @@ from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table, write_table
 
 FACTS = (
-    "shape", "voxel_mm", "orientation", "data_type", "length_unit", "unit", "used", "minimum", "p1", "p50", "p99",
-    "maximum", "share_nan", "share_zero", "forms_mm", "determinant",
+    "shape", "voxel_mm", "orientation", "data_type", "length_unit", "unit", "used", "mask_values", "minimum", "p1",
+    "p50", "p99", "maximum", "share_nan", "share_zero", "forms_mm", "determinant",
 )  # fmt: skip
 TABLE_COLUMNS = [
     "scan", "group", "input", "file", "verdict", "check", "accepted", "reason", "way_out", "readable",
@@ -103,7 +103,8 @@ def add_repeated(scans: Iterable[dict[str, Any]]) -> None:
     for scan in scans:
         for file in scan["files"]:
             digest = file.get("voxels_sha256")
-            if digest and file["input"] != "reference_mask":  # one region may serve several scans
+            # one region may serve several scans, and all masks without lesions are alike
+            if digest and file["input"] != "reference_mask" and file.get("share_zero") != 1:
                 seen.setdefault((file["input"], digest), []).append(scan)
     for (name, _), holders in seen.items():
         for scan in holders:

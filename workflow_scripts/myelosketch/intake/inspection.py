@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,19 @@ import numpy as np
 from myelosketch.cohort.bids_index import leaves
 from myelosketch.cohort.table import TRANSFORMS, companions, lesion_space, used_inputs
 from myelosketch.errors import InputError
-from myelosketch.intake import between, header, mirror, plausible, series, voxels
+from myelosketch.intake import between, duplicates, header, masks, mirror, plausible, series, voxels
 from myelosketch.intake.checks import REFUSED, Finding
 from myelosketch.intake.thumbnails import strip
 from myelosketch.io.inheritance import metadata_files
 from myelosketch.io.provenance import file_hash, sidecar_path
 from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.transform_files import TransformFileError, read_linear
-from myelosketch.io.units import CONVERSIONS, conversion, default_units, pet_quantity, stated_unit
+from myelosketch.io.units import CONVERSIONS, Conversion, conversion, default_units, pet_quantity, stated_unit
 from myelosketch.io.user_files import file_problem
 from myelosketch.io.volumes import Volume
 
+# of the section lesions, for who inspects without a configuration
+LESIONS = {"threshold": masks.THRESHOLD, "label": None}
 # images whose content must have the size of a head
 WHOLE_HEAD = ("T1w", "FA", "MTR", "DVR")
 # images of whose JSON something is read: units, gradients' axis, frames, names of tissues
@@ -33,6 +35,7 @@ def inspect_scan(
     *,
     units: Mapping[str, str] | None = None,
     maps: Mapping[str, Any] | None = None,
+    lesions: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
 ) -> dict[str, Any]:
     """Inspect the files of one scan. Never fails for a bad file.
@@ -42,6 +45,7 @@ def inspect_scan(
     row : dict, a row of the cohort table (``scan``, ``group`` and a path or None in each of FILE_COLUMNS)
     units : dict, section ``units`` of the configuration; ``names.UNITS`` if not given
     maps : dict, section ``maps`` of the configuration; needed where the scan brings raw series
+    lesions : dict, ``threshold`` and ``label`` of the section ``lesions``: how masks are read
     root : folder of the dataset, out of which no link may lead; None to look at no links
 
     Returns
@@ -50,7 +54,7 @@ def inspect_scan(
         pictures as PNG in base64 (``picture``), one column for each name in ``columns``
     """
     units, maps = units or default_units(), maps or {}
-    files, findings, volumes = inspect_files(row, units=units, maps=maps, root=root)
+    files, findings, volumes = inspect_files(row, units=units, maps=maps, lesions=lesions, root=root)
     return {
         "scan": row["scan"],
         "group": row["group"],
@@ -66,6 +70,7 @@ def inspect_files(
     *,
     units: Mapping[str, str],
     maps: Mapping[str, Any],
+    lesions: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
 ) -> tuple[list[dict[str, Any]], list[Finding], dict[str, Volume | None]]:
     """What is known about each file of a scan, and what is wrong.
@@ -74,7 +79,8 @@ def inspect_files(
     -------
     files : list of dict, one per image and companion
     findings : list of Finding
-    volumes : dict of Volume (in the declared unit; a series by one volume) or None where a file is unusable
+    volumes : dict of Volume (in the declared unit; a series by one volume; a mask as 0 and 1) or None where a file is
+        unusable
     """
     files: list[dict[str, Any]] = []
     findings: list[Finding] = []
@@ -84,17 +90,18 @@ def inspect_files(
             facts, found = inspect_transform(name, row[name])
         else:
             facts, found, volumes[name] = inspect_image(
-                name, row[name], row["group"], unit=units.get(name), maps=maps
+                name, row[name], unit=units.get(name), maps=maps, lesions=lesions
             )
         files.append(facts)
         for kind, path in companions(name, row[name]).items():
             files.append(_file_facts(f"{kind} of {name}", path))
         findings += found + ([] if root is None else _link_findings(name, row[name], root))
     usable = {name: volume for name, volume in volumes.items() if volume is not None}
-    refused = {finding.input for finding in findings if finding.verdict == REFUSED}
-    sound = [name for name in usable if name not in refused]
+    digests = {file["input"]: file["voxels_sha256"] for file in files if file.get("share_zero", 1) < 1}
+    findings += duplicates.repeated_findings(usable, digests, _sound(usable, findings))
+    sound = _sound(usable, findings)
     findings += between.scan_findings(_in_our_units(usable, units), sound, lesion_space(row))
-    findings += mirror.mirror_findings({name: usable[name] for name in sound})
+    findings += mirror.mirror_findings(sound)
     return files, findings, volumes
 
 
@@ -111,10 +118,10 @@ def inspect_transform(name: str, path: str | Path) -> tuple[dict[str, Any], list
 def inspect_image(
     name: str,
     path: str | Path,
-    group: str | None,
     *,
     unit: str | None = None,
     maps: Mapping[str, Any] | None = None,
+    lesions: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], list[Finding], Volume | None]:
     """Describe and judge one image.
 
@@ -122,9 +129,8 @@ def inspect_image(
     ----------
     name : input, such as T1w or FA
     path : path
-    group : MS, HC, or None where it is not known
     unit : declared unit, for the maps of units.CONVERSIONS
-    maps : see ``inspect_scan``
+    maps, lesions : see ``inspect_scan``
 
     Returns
     -------
@@ -136,7 +142,7 @@ def inspect_image(
     if unit:
         facts["unit"] = unit
     try:
-        findings, volume = _judge(name, path, group, unit, maps or {}, facts)
+        findings, volume = _judge(name, path, unit, maps or {}, lesions or LESIONS, facts)
     except header.UnusableError as error:
         return facts, [error.finding], None
     except OSError as error:  # a disk that fails while it is read
@@ -160,9 +166,9 @@ def _closed_sidecars(name: str, path: str | Path) -> list[Finding]:
 def _judge(
     name: str,
     path: str | Path,
-    group: str | None,
     unit: str | None,
     maps: Mapping[str, Any],
+    lesions: Mapping[str, Any],
     facts: dict[str, Any],
 ) -> tuple[list[Finding], Volume]:
     image = header.open_nifti(name, path)
@@ -185,24 +191,26 @@ def _judge(
     if name in READ_SIDECARS:
         findings += _sidecar_findings(name, path, unit)
     values = voxels.value_findings(name, summary)
-    if name in plausible.MASKS and not summary.n_bad:
-        values = []  # a mask may be constant; what it may not be is said by its own checks
+    if name in masks.MASKS and not summary.n_bad:  # a mask may be constant: it has checks of its own
+        found, mask = masks.judge_mask(name, data, lesions)
+        if mask:
+            facts["mask_values"] = mask.values
+            volume = Volume(mask.inside.astype(np.float32), volume.affine, volume.path)
+        return findings + found, volume
     if is_series and name == "segmentation":
         findings += values or plausible.probability_findings(name, image.shape, summary)
     else:
-        findings += values or _content_findings(name, volume, summary, group, unit)
+        findings += values or _content_findings(name, volume, summary, unit)
     if name in series.SERIES and not any(finding.check == "sidecar" for finding in findings):
         findings += series.series_findings(name, path, summary, maps, facts)
     return findings, volume
 
 
-def _content_findings(
-    name: str, volume: Volume, summary: voxels.Summary, group: str | None, unit: str | None
-) -> list[Finding]:
+def _content_findings(name: str, volume: Volume, summary: voxels.Summary, unit: str | None) -> list[Finding]:
     if name in series.SERIES:
         negative = plausible.negative_finding(name, volume.data)
         return [negative] if negative else []
-    findings = plausible.image_findings(name, volume.data, summary, group)
+    findings = plausible.image_findings(name, volume.data, summary)
     if not findings and name in CONVERSIONS:
         assert unit is not None, name
         findings = plausible.range_findings(name, volume.data, unit)
@@ -212,14 +220,19 @@ def _content_findings(
     return findings
 
 
+def _sound(volumes: Mapping[str, Volume], findings: Iterable[Finding]) -> dict[str, Volume]:
+    """Images that are not refused so far."""
+    refused = {finding.input for finding in findings if finding.verdict == REFUSED}
+    return {name: volume for name, volume in volumes.items() if name not in refused}
+
+
 def _in_our_units(volumes: dict[str, Volume], units: Mapping[str, str]) -> dict[str, Volume]:
-    """The diffusivities in one unit, so that they can be compared, and a BP_ND as DVR; the rest as it is."""
-    found = {name: conversion(name, units[name]) for name in ("RD", "AD", "DVR") if name in volumes}
-    same = found.get("RD") == found.get("AD")
+    """The tensor maps in our units, so that they can be compared, and a BP_ND as DVR; everything else as it is."""
+    found = {name: conversion(name, units[name]) for name in ("FA", "RD", "AD", "DVR") if name in volumes}
     return volumes | {
         name: Volume(convert.array(volumes[name].data), volumes[name].affine, volumes[name].path)
         for name, convert in found.items()
-        if name == "DVR" or not same
+        if convert != Conversion()
     }
 
 

@@ -16,63 +16,27 @@ DVR_MEDIAN = (0.6, 1.8)
 FA_SHARE_ABOVE_1 = 0.001
 NEGATIVE_SHARE = 0.02
 HEAD_MM = (60.0, 400.0)
-MASKS = ("lesion_mask", "reference_mask")
 TISSUES = 3
 PROBABILITY_TOLERANCE = 0.01  # interpolation overshoots
 # images that no scanner or fit makes negative; a dynamic PET and a DVR may be, by noise
 NOT_NEGATIVE = ("T1w", "FLAIR", "FA", "RD", "AD", "MTR", "mt_on", "mt_off", "dwi")
 
 
-def image_findings(name: str, data: np.ndarray, summary: Summary, group: str | None) -> list[Finding]:
+def image_findings(name: str, data: np.ndarray, summary: Summary) -> list[Finding]:
     """Findings about the voxels of a 3D image, whatever its unit.
 
     Parameters
     ----------
-    name : input
+    name : input, but for the masks, which have checks of their own
     data : array (x, y, z), finite
     summary : Summary of it
-    group : MS, HC, or None where it is not known
     """
-    if name in MASKS:
-        return mask_findings(name, data, group)
     if name == "segmentation":
         return label_findings(name, data)
     flat = flat_content_finding(name, summary)
     if flat:
         return [flat]
     return [finding for finding in (negative_finding(name, data),) if finding]
-
-
-def mask_findings(name: str, data: np.ndarray, group: str | None) -> list[Finding]:
-    """Findings about a mask: binary (lesions may be numbered), not empty in a patient, empty in a control.
-
-    Without a group (a new scan that a model predicts) a lesion mask may be either.
-    """
-    control = name == "lesion_mask" and group == "HC"
-    if control and data.any():
-        return [
-            Finding(
-                "mask_of_control", name, "shows lesions of a control",
-                "leave it blank, or correct the group",
-            )
-        ]  # fmt: skip
-    numbered = name == "lesion_mask"
-    if not (_are_labels(data) if numbered else np.isin(data, (0, 1)).all()):
-        high = float(data.max())
-        form = "a mask of 0 and 1, or a number for each lesion" if numbered else "a mask of 0 and 1"
-        return [
-            Finding(
-                "not_binary", name, f"is not binary (values from {float(data.min()):.3g} to {high:.3g})",
-                f"give {form}, for example by a threshold on the probability map",
-            )
-        ]  # fmt: skip
-    if data.any() or control or (name == "lesion_mask" and group is None):
-        return []
-    if name == "lesion_mask":
-        way_out = "a patient without lesions cannot be scored; leave the scan out"
-    else:
-        way_out = "draw the reference region, or set maps.reference: grey_matter"
-    return [Finding("empty", name, "is empty", way_out)]
 
 
 def label_findings(name: str, data: np.ndarray) -> list[Finding]:

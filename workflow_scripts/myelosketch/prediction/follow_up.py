@@ -104,7 +104,7 @@ def measure_change(
             images["measured"] = measured[scan]
         if scan in withheld:
             images = {key: path for key, path in images.items() if key not in SOURCES}
-        sessions.append(bring_to_common(grid, scan, images))
+        sessions.append(bring_to_common(grid, scan, images, control=group == "HC"))
     limit = float(threshold_dvr(healthy, settings["k"]))
     found = change_of(sessions, grid.voxel_volume, limit, settings)
     person = {"subject": subject, "group": group}
@@ -123,7 +123,9 @@ def measure_change(
     write_json(output, provenance(sources=sources, parameters=settings, **content))
 
 
-def bring_to_common(grid: Volume, scan: str, files: Mapping[str, str | Path]) -> OnCommonGrid:
+def bring_to_common(
+    grid: Volume, scan: str, files: Mapping[str, str | Path], *, control: bool = False
+) -> OnCommonGrid:
     """One interpolation of every image of a session, from its own grid onto the common one.
 
     Parameters
@@ -132,6 +134,7 @@ def bring_to_common(grid: Volume, scan: str, files: Mapping[str, str | Path]) ->
     scan : name
     files : dict of paths: those of PER_SCAN and ``measured``, as far as the session has them; ``lesion`` lies on
         the T1w grid, ``visible`` on that of the PET, all others on petref
+    control : bool; the hyperintensities of a control are no lesions
 
     Returns
     -------
@@ -155,9 +158,12 @@ def bring_to_common(grid: Volume, scan: str, files: Mapping[str, str | Path]) ->
             save_matrix(f"{folder}/true.mat", poses["pet"] @ np.linalg.inv(poses["T1w"]))
             truth = load_volume(files["visible"])
             dvr["visible"] = resample_sharp(truth, grid, [to_t1w, f"{folder}/true.mat"]).data
+    lesion = np.zeros(grid.shape, np.float32)
+    if not control:
+        lesion = resample_fraction(load_volume(files["lesion"]), grid, [to_t1w]).data
     return OnCommonGrid(
         scan,
-        resample_fraction(load_volume(files["lesion"]), grid, [to_t1w]).data,
+        lesion,
         resample_fraction(white, grid, **from_petref).data,
         dvr,
     )

@@ -15,8 +15,9 @@ FAILED, LEFT_OUT = "failed", "left_out"
 # how a job's log begins to say what was wrong (`job.job`)
 ERROR = "\nError: "
 # why a lesion number is missing
-NO_MASK, EMPTY_MASK, NOTHING_FOUND = (
+NO_MASK, OF_CONTROL, EMPTY_MASK, NOTHING_FOUND = (
     "n/a: no lesion mask",
+    "n/a: hyperintensities of a control count as other tissue",
     "n/a: no lesion in the lesion mask",
     "n/a: no lesion found on the FLAIR",
 )
@@ -124,6 +125,8 @@ def _row(scan: Mapping[str, Any]) -> dict[str, Any]:
     note = None
     if scan["lesion_source"] == "none":
         note = NO_MASK
+    elif scan["group"] == "HC":
+        note = OF_CONTROL
     elif not scan["n_lesion_voxels"]:
         note = NOTHING_FOUND if scan["lesion_source"] == "flair" else EMPTY_MASK
     return {

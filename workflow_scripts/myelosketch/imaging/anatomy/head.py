@@ -18,6 +18,7 @@ from myelosketch.imaging.files import Anatomy, RawImages
 from myelosketch.imaging.registration.itk import make_repeatable
 from myelosketch.imaging.registration.resampling import resample_fraction
 from myelosketch.imaging.registration.to_petref import register_to_t1w
+from myelosketch.intake.masks import load_mask
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import Volume, load_volume, save_volume
 
@@ -84,10 +85,12 @@ def prepare_anatomy(
         return segment(head.image, brain, priors, lesion, **settings, seed=seed)
 
     none = np.zeros(brain.shape, bool)
-    first = None
+    first = values = None
     if images.lesion_mask:
         source = "mask"
-        lesion = _placed_lesions(images, anatomy, head.image)
+        how = {key: lesions[key] for key in ("threshold", "label")}
+        drawn, values = load_mask(images.lesion_mask, **how)
+        lesion = _placed_lesions(drawn, images, anatomy, head.image)
     elif anatomy.xfm_flair_to_t1w:
         source = "flair"
         first = codes_with(none)
@@ -103,6 +106,7 @@ def prepare_anatomy(
     record = {
         "LesionSource": source,
         "LesionSpace": {"mask": images.lesion_space, "flair": "FLAIR"}.get(source),
+        "LesionMaskValues": values,
     }
     found = {"t1w": head.image.data, "brain": brain, "tissue": codes, "lesion": lesion}
     notes = _notes(images, given, head, tissue, lesions, record, seed)
@@ -123,12 +127,12 @@ def _brain(head: Head, priors: Mapping[str, np.ndarray]) -> np.ndarray:
     return brain_mask(head.image.data, total, head.image.voxel_size, inside=inside)
 
 
-def _placed_lesions(images: RawImages, anatomy: Anatomy, t1w: Volume) -> np.ndarray:
+def _placed_lesions(drawn: Volume, images: RawImages, anatomy: Anatomy, t1w: Volume) -> np.ndarray:
     """The user's lesions as a fraction on the T1w grid."""
     transforms = {"T1w": [], **{name: anatomy.to_t1w(name) for name in ("dwi", "MTR", "FLAIR")}}
     with tempfile.TemporaryDirectory() as folder:
         transforms["MNI152"] = [inverse_of(anatomy.xfm_t1w_to_mni, Path(folder) / "mni_to_t1w.mat")]
-        return place_lesions(images.lesion_mask or "", images.lesion_space, t1w, transforms).data
+        return place_lesions(drawn, images.lesion_space, t1w, transforms).data
 
 
 def _found_lesions(
@@ -202,7 +206,11 @@ def _notes(
     segmented = {"Segmentation": given["record"]} if given else {"Segmentation": "atropos"}
     outlined = [images.segmentation] if images.segmentation else t1w
     used = {"seed": seed} if given else {"seed": seed, **tissue}
-    found = {"lesions": lesions["flair"]} if record["LesionSource"] == "flair" else {}
+    used_lesions = {
+        "mask": {key: lesions[key] for key in ("threshold", "label")},
+        "flair": lesions["flair"],
+    }.get(record["LesionSource"])
+    found = {"lesions": used_lesions} if used_lesions else {}
     skull = {"SkullStripped": head.stripped} if not given else {}
     return {
         "t1w": provenance(

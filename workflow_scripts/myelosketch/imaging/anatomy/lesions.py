@@ -8,20 +8,20 @@ import numpy as np
 from myelosketch.errors import InputError
 from myelosketch.imaging.registration.resampling import resample_fraction
 from myelosketch.imaging.registration.transforms import save_matrix, world_matrix
-from myelosketch.io.volumes import GRID_TOLERANCE_MM, Volume, load_volume
+from myelosketch.io.volumes import GRID_TOLERANCE_MM, Volume
 
 # less of the lesions' volume than this within the T1w image means that the mask lies elsewhere
 LEAST_PART = 0.5
 
 
 def place_lesions(
-    path: str | Path, space: str, t1w: Volume, transforms: Mapping[str, Sequence[str | Path]]
+    drawn: Volume, space: str, t1w: Volume, transforms: Mapping[str, Sequence[str | Path]]
 ) -> Volume:
     """Lesions as the fraction of each T1w voxel that they fill; interpolated once, or not at all on the T1w grid.
 
     Parameters
     ----------
-    path : lesion mask; every voxel above 0 is lesion, so lesions may be numbered
+    drawn : Volume, 1 in lesions and 0 elsewhere, as of ``intake.masks.load_mask``
     space : image that it was drawn on, a key of ``transforms``
     t1w : Volume that gives the grid
     transforms : dict, space to the list for ``ants.apply_transforms`` that brings an image in it to T1w; an empty
@@ -33,22 +33,16 @@ def place_lesions(
 
     Raises
     ------
-    InputError : a space without a transform, a mask with values that are no numbers, or one whose lesions do
-        not come to lie in the T1w image
+    InputError : a space without a transform, or lesions that do not come to lie in the T1w image
     """
+    path = drawn.path
     if space not in transforms:
         raise InputError(
             f"{path} was drawn on {space} (lesion_space), but there is no registration of {space} to T1w; expected "
             f"one of {', '.join(transforms)}: correct lesion_space, or give that image."
         )
-    mask = load_volume(path)
-    if not np.isfinite(mask.data).all():
-        raise InputError(f"{path} holds voxels that are no numbers: write 0 where there is no lesion.")
-    drawn = Volume((mask.data > 0).astype(np.float32), mask.affine, mask.path)
     before = float(drawn.data.sum()) * drawn.voxel_volume
-    if (
-        before == 0
-    ):  # of a control, or of a new patient without lesions; the intake refuses it where it must not be
+    if before == 0:  # a control, or a patient without lesions
         return Volume(np.zeros(t1w.shape, np.float32), t1w.affine)
     if not transforms[space] and _same_grid(drawn, t1w):
         return drawn
@@ -58,7 +52,7 @@ def place_lesions(
     if after < LEAST_PART * before:
         raise InputError(
             f"{path} holds {before / 1000:.1f} mL of lesions, but {after / 1000:.1f} mL of them lie in the T1w image "
-            f"once they are taken from {space} to it: is lesion_space right, and is it the mask of this patient?"
+            f"once they are taken from {space} to it: is lesion_space right, and is it the mask of this participant?"
         )
     return Volume(fraction, t1w.affine)
 

@@ -11,10 +11,11 @@ from myelosketch.imaging.maps.motion import align_volumes, find_motion, head_mas
 from myelosketch.imaging.maps.reference import reference_from_tissue
 from myelosketch.imaging.maps.reference_models import logan_dvr, srtm_dvr
 from myelosketch.intake.frames import Frames, frame_problems, read_frames
+from myelosketch.intake.masks import load_mask
 from myelosketch.intake.raw import load_series, open_series
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, save_volume
 
 # share of the 99th percentile of the late mean image below which there is no head (ours)
 HEAD_SHARE = 0.1
@@ -169,7 +170,7 @@ def reference_region(
     """
     frame = Volume(mean, series.affine, series.path)
     if reference == "mask":
-        mask = load_volume(inputs["reference_mask"])
+        mask, _ = load_mask(inputs["reference_mask"])
         check_same_grid(frame, mask)
         region, name = mask.data > 0, inputs["reference_mask"]
     else:

@@ -30,7 +30,8 @@ ORDER = (REFUSED, SUSPICIOUS, ACCEPTED, OK)
 # a page with more pictures than these opens slowly; scans that are ok go without first
 MAX_PICTURES = 200
 HEADER = [
-    "Input", "File", "Verdict", "Shape", "Voxel, mm", "Axes", "Type", "Unit", "Used", "Minimum", "1 %", "Median",
+    "Input", "File", "Verdict", "Shape", "Voxel, mm", "Axes", "Type", "Unit or values", "Used", "Minimum", "1 %",
+    "Median",
     "99 %", "Maximum", "NaN", "Zero",
 ]  # fmt: skip
 
@@ -154,9 +155,10 @@ def _problems(row: Mapping[str, Any]) -> Iterator[Problem]:
 def _file_row(row: Mapping[str, Any]) -> list[str]:
     numbers = [_short(row[key]) for key in ("minimum", "p1", "p50", "p99", "maximum")]
     shares = [_percent(row[key]) for key in ("share_nan", "share_zero")]
-    texts = ("shape", "voxel_mm", "orientation", "data_type", "unit", "used")
+    texts = [row[key] for key in ("shape", "voxel_mm", "orientation", "data_type")]
+    texts += [row["unit"] or row["mask_values"], row["used"]]
     return [
-        row["input"], Path(row["file"]).name, row["verdict"], *(words(row[key]) for key in texts), *numbers, *shares,
+        row["input"], Path(row["file"]).name, row["verdict"], *map(words, texts), *numbers, *shares,
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from myelosketch.imaging.registration.verdicts import NUMBERS
+from myelosketch.prediction.gather import OF_CONTROL
 from myelosketch.reporting.display import method_name, metric_name
 from myelosketch.reporting.tables.cohort import MEASURES
 from myelosketch.reporting.tables.methods import LONG, digits_of
@@ -77,6 +78,8 @@ def no_lesions(numbers: Mapping[str, Any]) -> str:
     """
     if numbers["lesion_source"] == "none":
         return "n/a: no lesion mask"
+    if numbers["group"] == "HC":
+        return OF_CONTROL
     if not numbers["n_lesion_voxels"]:
         found = "found on the FLAIR" if numbers["lesion_source"] == "flair" else "in the lesion mask"
         return f"n/a: no lesion {found}"

@@ -1,0 +1,161 @@
+"""Images of one scan that are too much alike, or do not go together: one for two inputs, FA of another AD and RD."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from myelosketch.intake.checks import Finding
+from myelosketch.io.volumes import Volume
+
+# rounding to 256 steps leaves a correlation of .99998; images with and without MT pulse have .98 and less
+SAME_CORRELATION = 0.9999
+# voxels that are compared, every n-th of larger images, and the fewest that say something
+COMPARED_VOXELS, LEAST_VOXELS = 1_000_000, 1000
+# a segmentation may be named as lesion mask too (lesions.label)
+MAY_BE_ONE = {"lesion_mask", "segmentation"}
+NOT_BY_VALUE = (*MAY_BE_ONE, "reference_mask", "dwi", "pet")
+# Measured on a real tensor fit (MRtrix, 135,000 voxels), share of voxels where FA leaves its bounds by more than
+# FA_TOLERANCE: .05 % as fitted, 2 to 3 % once the maps are interpolated or smoothed; 34 % with an FA one voxel
+# off, 52 % with a mirrored one, 82 % with MD for AD. With MD for RD it is 8 %, but there the two smaller
+# eigenvalues seem far apart everywhere: by .95 of AD - RD at the median, .25 to .35 in right maps, and never by
+# less than .64. Air full of noise leaves the bounds in a fifth of the few voxels with AD > RD > 0 and FA < 1.
+FA_TOLERANCE = 0.05
+MOST_OUTSIDE = 0.2
+MOST_APART, ANISOTROPIC = 0.55, 0.2
+
+
+def repeated_findings(
+    volumes: Mapping[str, Volume], digests: Mapping[str, str], sound: Mapping[str, Volume]
+) -> list[Finding]:
+    """Findings about one image that is given as two inputs, as it is or on another scale.
+
+    Parameters
+    ----------
+    volumes : dict of Volume by input name
+    digests : dict, name to the hash of the voxels, of the images that are not empty
+    sound : those of ``volumes`` whose values were not refused: only they are compared by value
+    """
+    found = []
+    for first, second in itertools.combinations(volumes, 2):
+        if {first, second} == MAY_BE_ONE:
+            continue
+        if first in digests and digests[first] == digests.get(second):
+            how = "holds the same voxels as"
+        elif _alike(sound.get(first), sound.get(second)) and not {first, second} & set(NOT_BY_VALUE):
+            how = "is, but for its scale or rounding, the same image as"
+        else:
+            continue
+        file = Path(volumes[first].path or "").name
+        found.append(
+            Finding(
+                "repeated", second, f"{how} {first} ({file})",
+                f"name the right file in one of the two columns, {first} or {second}",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _alike(first: Volume | None, second: Volume | None) -> bool:
+    """Whether the values of one image follow from those of another by a scale and an offset."""
+    if first is None or second is None or first.shape != second.shape:
+        return False
+    step = max(1, first.data.size // COMPARED_VOXELS)
+    one, other = (volume.data.ravel()[::step] for volume in (first, second))
+    both = (one != 0) & (other != 0)
+    if both.sum() < LEAST_VOXELS:
+        return False
+    one, other = one[both].astype(float), other[both].astype(float)
+    if not (one.std() > 0 and other.std() > 0):
+        return False
+    return bool(np.corrcoef(one, other)[0, 1] > SAME_CORRELATION)
+
+
+def tensor_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
+    """The finding about an FA that AD and RD do not allow.
+
+    Parameters
+    ----------
+    volumes : dict of Volume by input name; ``FA``, ``AD`` and ``RD`` in units.UNITS
+    """
+    maps = [volumes.get(name) for name in ("FA", "AD", "RD")]
+    if any(volume is None or volume.shape != maps[0].shape for volume in maps):  # type: ignore[union-attr]
+        return
+    step = max(1, maps[0].data.size // COMPARED_VOXELS)  # type: ignore[union-attr]
+    fa, ad, rd = (volume.data.ravel()[::step] for volume in maps if volume is not None)
+    inside = (fa > 0) & (fa < 1) & (rd > 0) & (ad >= rd)
+    if inside.sum() < LEAST_VOXELS:
+        return
+    fa, ad, rd = (values[inside].astype(float) for values in (fa, ad, rd))
+    share = share_outside(fa, ad, rd)
+    apart = eigenvalues_apart(fa, ad, rd)
+    if share <= MOST_OUTSIDE and apart <= MOST_APART:
+        return
+    if share > MOST_OUTSIDE:
+        reason = f"lies outside what AD and RD allow in {share:.0%} of the brain, expected at most {MOST_OUTSIDE:.0%}"
+    else:
+        reason = (
+            f"asks for two smaller eigenvalues that differ by {apart:.2f} of AD - RD at the median, expected at most "
+            f"{MOST_APART:g}"
+        )
+    yield Finding(
+        "inconsistent", "FA", f"does not follow from AD and RD: it {reason}",
+        f"{_guess(fa, ad, rd)}AD is the largest eigenvalue and RD the mean of the other two; give all three of one "
+        "fit, and look at units",
+    )  # fmt: skip
+
+
+def fa_bounds(ad: np.ndarray, rd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest FA of tensors with a given AD and RD.
+
+    The eigenvalues are AD, RD + d and RD - d. Their FA is the square root of 3/2 (1 - 3 MD² / S), with S = AD² +
+    2 RD² + 2 d² the sum of their squares, and so rises with d. It is lowest for d = 0, where it is |AD - RD| /
+    √(AD² + 2 RD²), and highest for the largest d: none is below 0 (d <= RD), and AD is the largest (d <= AD - RD).
+
+    Parameters
+    ----------
+    ad, rd : arrays of equal shape, one unit, AD >= RD > 0
+
+    Returns
+    -------
+    tuple of two arrays
+    """
+    apart = np.minimum(rd, ad - rd)
+    mean = (ad + 2 * rd) / 3
+    equal = ad**2 + 2 * rd**2
+    low, high = (
+        np.sqrt(np.clip(1.5 * (1 - 3 * mean**2 / squares), 0, None))
+        for squares in (equal, equal + 2 * apart**2)
+    )
+    return low, high
+
+
+def share_outside(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> float:
+    """Share of voxels (n,) whose FA leaves its bounds by more than FA_TOLERANCE."""
+    low, high = fa_bounds(ad, rd)
+    return float(((fa < low - FA_TOLERANCE) | (fa > high + FA_TOLERANCE)).mean())
+
+
+def eigenvalues_apart(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> float:
+    """Median of d / (AD - RD) over the anisotropic voxels (see `fa_bounds`), d from FA; 0 without such voxels."""
+    known = (fa > ANISOTROPIC) & (ad > rd)
+    if known.sum() < LEAST_VOXELS:
+        return 0.0
+    fa, ad, rd = fa[known], ad[known], rd[known]
+    squares = (ad + 2 * rd) ** 2 / 3 / (1 - fa**2 / 1.5)
+    apart = np.sqrt(np.clip((squares - ad**2 - 2 * rd**2) / 2, 0, None))
+    return float(np.median(apart / (ad - rd)))
+
+
+def _guess(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> str:
+    """What makes it right, if that is MD in the place of AD or RD: the start of a sentence, or nothing."""
+    for name, other in (("AD", (3 * ad - 2 * rd, rd)), ("RD", (ad, (3 * rd - ad) / 2))):
+        largest, smaller = other
+        known = (smaller > 0) & (largest >= smaller)
+        if known.mean() < 0.5:
+            continue
+        tried = fa[known], largest[known], smaller[known]
+        if share_outside(*tried) <= MOST_OUTSIDE and eigenvalues_apart(*tried) <= MOST_APART:
+            return f"{name} looks like MD, the mean of all three: "
+    return ""
