@@ -2,7 +2,8 @@
 
 import pytest
 from intake_cases import MAPS_CASES, RAW_CASES
-from intake_scans import copied, inspected, make_maps, make_raw, rewrite, row
+from intake_scans import affine, copied, inspected, make_maps, make_raw, rewrite, row, store_as
+from test_imaging_geometry import rigid
 
 from myelosketch.errors import InputError
 from myelosketch.intake.checks import CHECKS, REFUSED
@@ -100,10 +101,39 @@ def test_lesions_in_the_mask_of_a_control(made, tmp_path):
     ) in said
 
 
-def test_a_trailing_axis_of_one_is_dropped(made, tmp_path):
-    files = copied(made["maps"][0], tmp_path / "scan")
-    rewrite(files["MTR"], lambda voxels: voxels[..., None])
-    assert intake(tmp_path, [row(files)])[0] == {"sub-01": []}
+@pytest.mark.parametrize("trailing", [1, 2, 4])
+def test_trailing_axes_of_one_are_dropped(made, tmp_path, trailing):
+    maps, raw = (copied(made[kind][0], tmp_path / kind) for kind in ("maps", "raw"))
+    for path in (
+        maps["T1w"],
+        maps["MTR"],
+        maps["lesion_mask"],
+        raw["dwi"],
+        raw["pet"],
+        raw["reference_mask"],
+    ):
+        rewrite(
+            path, lambda voxels: voxels.reshape(voxels.shape + (1,) * (trailing if voxels.ndim == 3 else 1))
+        )
+    found = intake(tmp_path, [row(maps), row(raw, subject="02")])[0]
+    assert found == {"sub-01": [], "sub-02": []}
+
+
+@pytest.mark.parametrize(
+    "matrix", [affine(), rigid((9, -12, 25), (4, 0, -7)) @ affine()], ids=["straight", "oblique"]
+)
+def test_images_of_one_grid_may_be_stored_in_any_order(made, tmp_path, matrix):
+    maps, raw = (copied(made[kind][0], tmp_path / kind) for kind in ("maps", "raw"))
+    for path in {*maps.values(), *raw.values()}:
+        rewrite(path, matrix=matrix)
+    for files, orders in (
+        (maps, {"lesion_mask": "PSR", "RD": "LAS", "AD": "SPL", "DVR": "PSR"}),
+        (raw, {"reference_mask": "PSR", "pet": "LAS", "mt_on": "IPL", "lesion_mask": "LAS"}),
+    ):
+        for name, axes in orders.items():
+            store_as(files[name], axes)
+    found = intake(tmp_path, [row(maps), row(raw, subject="02")])[0]
+    assert found == {"sub-01": [], "sub-02": []}
 
 
 def test_all_problems_of_a_scan_are_said_at_once(made, tmp_path):

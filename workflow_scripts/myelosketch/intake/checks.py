@@ -14,7 +14,7 @@ REFUSALS = {
     "not_gzip": "the name and the content disagree about compression",
     "unreadable": "no NIfTI header can be read",
     "truncated": "the voxels end too early or do not decompress",
-    "dimensions": "4D where 3D is due, or 3D where 4D is due (a trailing axis of 1 is fine)",
+    "dimensions": "4D where 3D is due, or 3D where 4D is due (trailing axes of 1 are fine)",
     "voxel_type": "complex or colour voxels",
     "affine": "no valid affine: its determinant is 0 or not a number",
     "sheared": "axes that are not at right angles",

@@ -14,7 +14,7 @@ from myelosketch.intake.checks import REFUSED, Finding
 from myelosketch.intake.thumbnails import strip
 from myelosketch.io.provenance import file_hash
 from myelosketch.io.units import FACTORS, default_units, stated_unit, unit_factor
-from myelosketch.io.volumes import Volume
+from myelosketch.io.volumes import Volume, canonical
 
 # images whose content must have the size of a head
 WHOLE_HEAD = ("T1w", "FA", "MTR", "DVR")
@@ -145,7 +145,7 @@ def _judge(
         data = voxels.read_volume(name, image)
         summary = voxels.Summary().add(data)
     facts |= summary.facts() | {"readable": True, "voxels_sha256": summary.digest}
-    volume = Volume(data, np.asarray(image.affine, float), str(path))
+    volume = canonical(Volume(data, np.asarray(image.affine, float), str(path)))
     if name in FACTORS:
         stated = plausible.unit_finding(name, unit, stated_unit(path))
         findings += [stated] if stated else []

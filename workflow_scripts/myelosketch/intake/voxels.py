@@ -34,7 +34,7 @@ def read_volume(name: str, image: nib.Nifti1Image) -> np.ndarray:
         data = np.asarray(image.dataobj).astype(np.float32, copy=False)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise truncated(name) from error
-    return data.reshape(data.shape[:3])
+    return data
 
 
 def truncated(name: str) -> UnusableError:

@@ -13,7 +13,7 @@ from myelosketch.imaging.maps.reference_models import logan_dvr, srtm_dvr
 from myelosketch.intake.raw import frame_problems, load_series, read_frames
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, in_order_of, load_volume, save_volume
 
 # share of the 99th percentile of the late mean image below which there is no head (ours)
 HEAD_SHARE = 0.1
@@ -131,7 +131,7 @@ def reference_region(
     """
     frame = Volume(mean, series.affine, series.path)
     if reference == "mask":
-        mask = load_volume(inputs["reference_mask"])
+        mask = in_order_of(load_volume(inputs["reference_mask"]), series.affine)
         check_same_grid(frame, mask)
         region, name = mask.data > 0, inputs["reference_mask"]
     else:

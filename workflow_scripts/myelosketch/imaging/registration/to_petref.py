@@ -19,7 +19,7 @@ from myelosketch.imaging.registration.transforms import write_transform
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.units import default_units, unit_factor
-from myelosketch.io.volumes import Volume, canonical, check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 
 if TYPE_CHECKING:
     import ants
@@ -78,7 +78,7 @@ def register_to_t1w(
     contrast = tensor_contrast(load_tensor(images, units or default_units()))
     axis = None
     if anatomy.warp_dwi:
-        axis = phase_axis(registration["phase_encoding"], images.dwi_json)
+        axis = phase_axis(registration["phase_encoding"], images.dwi_json, images.FA)
     register(
         fixed,
         _head_only(contrast),
@@ -143,7 +143,7 @@ def register_scan(
         check_same_grid(t1w, other)
     if images.DVR:
         dvr = load_map("DVR", images.DVR, units["DVR"])
-        petref = canonical(dvr)
+        petref = dvr
         register(
             _head_only(pet_anatomy(images.pet_anatomy, dvr)),
             _head_only(Volume(t1w.data * (brain.data > 0), t1w.affine)),
