@@ -6,4 +6,5 @@ with job(snakemake):
     from myelosketch.imaging.regions import make_regions
 
     outputs = dict(snakemake.output.items())
-    make_regions(snakemake.input.fractions, outputs, **snakemake.params.regions)
+    dvr = snakemake.input.dvr or None
+    make_regions(snakemake.input.fractions, outputs, dvr=dvr, **snakemake.params.regions)

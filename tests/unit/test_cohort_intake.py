@@ -1,5 +1,6 @@
 """Every way to spoil a file: the sentence it gives, that the other scan stays ok, and nothing half-written."""
 
+import numpy as np
 import pytest
 from intake_cases import MAPS_CASES, RAW_CASES
 from intake_scans import affine, copied, inspected, make_maps, make_raw, rewrite, row, store_as
@@ -134,6 +135,14 @@ def test_images_of_one_grid_may_be_stored_in_any_order(made, tmp_path, matrix):
             store_as(files[name], axes)
     found = intake(tmp_path, [row(maps), row(raw, subject="02")])[0]
     assert found == {"sub-01": [], "sub-02": []}
+
+
+def test_nan_of_a_dvr_map_are_voxels_without_a_value(made, tmp_path):
+    files = copied(made["maps"][0], tmp_path / "scan")
+    rewrite(files["DVR"], lambda voxels: np.where(np.indices(voxels.shape)[2] > 18, np.nan, voxels))
+    assert intake(tmp_path, [row(files)])[0] == {"sub-01": []}
+    table = read_table(tmp_path / "out/intake.tsv", numeric=True).set_index("input")
+    assert table.share_nan["DVR"] == pytest.approx(9 / 28, abs=1e-5)
 
 
 def test_all_problems_of_a_scan_are_said_at_once(made, tmp_path):

@@ -76,7 +76,7 @@ def drop_trailing_axes(image: nib.Nifti1Image) -> nib.Nifti1Image:
     kept = max([3, *(axis + 1 for axis, side in enumerate(image.shape) if side != 1)])
     if kept >= len(image.shape):
         return image
-    data = image.dataobj.reshape(image.shape[:kept])
+    data = cast(nib.arrayproxy.ArrayProxy, image.dataobj).reshape(image.shape[:kept])
     return image.__class__(data, image.affine, image.header, file_map=image.file_map)
 
 
@@ -197,6 +197,15 @@ def _turned(volume: Volume, turn: np.ndarray) -> Volume:
     data = np.asarray(nib.apply_orientation(volume.data, turn))
     affine = volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.shape)
     return Volume(data, affine, volume.path)
+
+
+def has_value(data: np.ndarray) -> np.ndarray:
+    """Voxels where a map has a value: those that are finite and not 0; array of bool.
+
+    In every map 0 means that nothing is known: outside the head, beyond the field of view of the PET, or where a fit
+    failed. A negative DVR is a value: noise makes some in fluid, and to leave them out would lift every mean.
+    """
+    return np.isfinite(data) & (data != 0)
 
 
 def check_same_grid(first: Volume, second: Volume) -> None:

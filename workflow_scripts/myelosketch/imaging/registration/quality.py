@@ -80,6 +80,11 @@ def check_registration(
         )
         for modality in maps
     ]
+    shown = {"T1w": head.t1w}
+    if images.DVR:
+        shown["DVR"] = load_map("DVR", images.DVR, units["DVR"])
+        # the image that is registered may show more than the map that everything is compared with
+        rows[0]["coverage"] = coverage(head, shown["DVR"], *transforms_of(xfm_t1w_to_petref, anatomy, "pet"))
     rows.append(_template_row(head, anatomy.xfm_t1w_to_mni, settings))
     files = {**asdict(anatomy), **asdict(images), "xfm": xfm_t1w_to_petref, "lesion_space": None}
     sources = [path for path in files.values() if path]
@@ -93,9 +98,6 @@ def check_registration(
             **provenance(sources=sources, parameters=settings | {"starts": starts}),
         },
     )
-    shown = {"T1w": head.t1w}
-    if images.DVR:
-        shown["DVR"] = load_map("DVR", images.DVR, units["DVR"])
     shown |= {"FA": load_map("FA", images.FA, units["FA"]), "MTR": maps["MTR"]}
     chains = {"T1w": [], "DVR": None, "FA": anatomy.to_t1w("dwi"), "MTR": anatomy.to_t1w("MTR")}
     if "FLAIR" in maps:
@@ -239,6 +241,12 @@ def as_placed(
         if row[name] is None:
             row["missing"][name] = "too little of the border of white and grey matter has a value"
     return row
+
+
+def coverage(head: Head, volume: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool]) -> float:
+    """Share of the brain where a map, as its transforms place it, has a value."""
+    there = alignment.support_on(volume, head.grid, transforms, inverted)
+    return float((there & head.inside).sum() / head.inside.sum())
 
 
 def _unusable(row: dict[str, Any], problem: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from myelosketch.imaging.registration.transforms import write_transform
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.units import default_units, unit_factor
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volume, save_volume
 
 if TYPE_CHECKING:
     import ants
@@ -152,7 +152,9 @@ def register_scan(
             sources=[anatomy.t1w, images.pet_anatomy or images.DVR],
             **linear_settings(registration, seed),
         )
-        _save(moved.dvr, petref, "DVR", [images.DVR], {"InputUnits": units["DVR"]})
+        unknown = int(np.isnan(load_volume(images.DVR).data).sum())
+        counts = {"VoxelCounts": {"NaN": unknown, "WithoutValue": int((~has_value(petref.data)).sum())}}
+        _save(moved.dvr, petref, "DVR", [images.DVR], {"InputUnits": units["DVR"]}, counts)
     else:
         petref = grid_around(brain, _model_voxel(voxel_mm, anatomy))
         note = {"Note": "no PET: petref was laid around the T1w image"}
@@ -244,10 +246,13 @@ def load_map(name: str, path: str | Path, unit: str) -> Volume:
 
     Returns
     -------
-    Volume in ``names.UNITS[name]``
+    Volume in ``names.UNITS[name]``; NaN of a DVR map, where it has no value, are 0
     """
     volume, factor = load_volume(path), unit_factor(name, unit)
-    return volume if factor == 1 else Volume(volume.data * np.float32(factor), volume.affine, volume.path)
+    data = volume.data if factor == 1 else volume.data * np.float32(factor)
+    if name == "DVR" and (unknown := np.isnan(data)).any():
+        data = np.where(unknown, 0, data)
+    return Volume(data, volume.affine, volume.path)
 
 
 def tensor_contrast(maps: Mapping[str, Volume]) -> Volume:
@@ -273,7 +278,12 @@ def _head_only(volume: Volume) -> ants.ANTsImage:
 
 
 def _save(
-    path: str | Path, volume: Volume, name: str, sources: Sequence[str | Path], parameters: Mapping[str, Any]
+    path: str | Path,
+    volume: Volume,
+    name: str,
+    sources: Sequence[str | Path],
+    parameters: Mapping[str, Any],
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
-    sidecar = provenance(sources=sources, parameters=parameters, Units=UNITS[name])
+    sidecar = provenance(sources=sources, parameters=parameters, Units=UNITS[name], **(facts or {}))
     save_volume(path, volume.data.astype(np.float32), volume.affine, sidecar=sidecar)
