@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from intake_cases import MAPS_CASES, RAW_CASES
-from intake_scans import affine, copied, inspected, make_maps, make_raw, rewrite, row, store_as
+from intake_scans import affine, copied, head, inspected, make_maps, make_raw, rewrite, row, store_as
 from test_imaging_geometry import rigid
 
 from myelosketch.errors import InputError
@@ -135,6 +135,40 @@ def test_images_of_one_grid_may_be_stored_in_any_order(made, tmp_path, matrix):
             store_as(files[name], axes)
     found = intake(tmp_path, [row(maps), row(raw, subject="02")])[0]
     assert found == {"sub-01": [], "sub-02": []}
+
+
+AIR = {"FA": (0, 1), "RD": (0, 9), "AD": (0, 9), "MTR": (-300, 300), "DVR": (-40, 40)}
+
+
+def fill_air(files):
+    """Maps as a fit without a mask leaves them: noise wherever there is no head."""
+    noise = np.random.default_rng(3)
+    for name, (low, high) in AIR.items():
+        rewrite(files[name], lambda voxels, low=low, high=high: np.where(
+            head(), voxels, noise.uniform(low, high, voxels.shape)
+        ))  # fmt: skip
+
+
+def test_maps_that_were_never_masked_are_judged_in_the_head(made, tmp_path):
+    files = copied(made["maps"][0], tmp_path / "scan")
+    fill_air(files)
+    assert intake(tmp_path, [row(files)])[0] == {"sub-01": []}
+
+
+def test_a_wrong_map_is_found_below_the_noise_of_its_air(made, tmp_path):
+    files = copied(made["maps"][0], tmp_path / "scan")
+    rewrite(files["MTR"], lambda voxels: voxels / 100)
+    rewrite(files["DVR"], lambda voxels: 9 * voxels)
+    fill_air(files)
+    files["AD"], files["RD"] = files["RD"], files["AD"]
+    found = {finding["input"]: finding for finding in intake(tmp_path, [row(files)])[0]["sub-01"]}
+    assert {name: finding["check"] for name, finding in found.items()} == {
+        "MTR": "value_range", "DVR": "value_range", "AD": "swapped",
+    }  # fmt: skip
+    assert found["MTR"]["reason"].endswith(
+        "in the declared unit 'percent', expected 5 to 100, in the middle of the head (the map is not masked)"
+    )
+    assert found["AD"]["reason"] == "lies below RD in 100% of the brain"
 
 
 def test_nan_of_a_dvr_map_are_voxels_without_a_value(made, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 
 from myelosketch.cohort.bids_index import leaves
 from myelosketch.cohort.table import companions, lesion_space, used_inputs
-from myelosketch.intake import between, header, mirror, plausible, series, voxels
+from myelosketch.intake import air, between, header, mirror, plausible, series, voxels
 from myelosketch.intake.checks import REFUSED, Finding
 from myelosketch.intake.thumbnails import strip
 from myelosketch.io.provenance import file_hash
@@ -73,7 +73,7 @@ def inspect_files(
     volumes: dict[str, Volume | None] = {}
     for name in used_inputs(row, reference=maps.get("reference", "mask")):
         facts, found, volumes[name] = inspect_image(
-            name, row[name], row["group"], unit=units.get(name), maps=maps
+            name, row[name], row["group"], unit=units.get(name), maps=maps, t1w=volumes.get("T1w")
         )
         files.append(facts)
         for kind, path in companions(name, row[name]).items():
@@ -94,6 +94,7 @@ def inspect_image(
     *,
     unit: str | None = None,
     maps: Mapping[str, Any] | None = None,
+    t1w: Volume | None = None,
 ) -> tuple[dict[str, Any], list[Finding], Volume | None]:
     """Describe and judge one image.
 
@@ -104,6 +105,7 @@ def inspect_image(
     group : MS, HC, or None where it is not known
     unit : declared unit, for the maps of units.FACTORS
     maps : see ``inspect_scan``
+    t1w : Volume of the scan's T1w image, which says where the head is in a map that was never masked
 
     Returns
     -------
@@ -115,7 +117,7 @@ def inspect_image(
     if unit:
         facts["unit"] = unit
     try:
-        findings, volume = _judge(name, path, group, unit, maps or {}, facts)
+        findings, volume = _judge(name, path, group, unit, maps or {}, facts, t1w)
     except header.UnusableError as error:
         return facts, [error.finding], None
     return facts, findings, volume
@@ -128,6 +130,7 @@ def _judge(
     unit: str | None,
     maps: Mapping[str, Any],
     facts: dict[str, Any],
+    t1w: Volume | None,
 ) -> tuple[list[Finding], Volume]:
     image = header.open_nifti(name, path)
     is_series = name in series.SERIES or (name == "segmentation" and len(image.shape) == 4)
@@ -155,22 +158,34 @@ def _judge(
     if is_series and name == "segmentation":
         findings += values or plausible.probability_findings(name, image.shape, summary)
     else:
-        findings += values or _content_findings(name, volume, summary, group, unit)
+        findings += values or _content_findings(name, volume, summary, group, unit, t1w)
     if name in series.SERIES:
         findings += series.series_findings(name, path, image.shape[3], maps)
     return findings, volume
 
 
 def _content_findings(
-    name: str, volume: Volume, summary: voxels.Summary, group: str | None, unit: str | None
+    name: str,
+    volume: Volume,
+    summary: voxels.Summary,
+    group: str | None,
+    unit: str | None,
+    t1w: Volume | None,
 ) -> list[Finding]:
     if name in series.SERIES:
         negative = plausible.negative_finding(name, volume.data)
         return [negative] if negative else []
-    findings = plausible.image_findings(name, volume.data, summary, group)
+    data, near = volume.data, None
+    if name in FACTORS and t1w is not None:
+        near = air.judged_voxels(volume, air.head_centre(between.content_box_mm(t1w)))
+        data = data if near is None else data[near]
+    findings = plausible.image_findings(name, data, summary, group)
     if not findings and name in FACTORS:
         assert unit is not None, name
-        findings = plausible.range_findings(name, volume.data, unit, unit_factor(name, unit))
+        findings = plausible.range_findings(name, data, unit, unit_factor(name, unit))
+    if near is not None:
+        where = "in the middle of the head (the map is not masked)"
+        findings = [finding._replace(reason=f"{finding.reason}, {where}") for finding in findings]
     if not findings and name in WHOLE_HEAD:
         size = plausible.head_finding(name, between.content_sides_mm(volume))
         findings = [size] if size else []

@@ -23,8 +23,8 @@ class Maps:
     """MRI maps of a scan on its PET grid.
 
     ``data`` (4, x, y, z) in the order of `INPUT_MAPS`, 0 outside ``support`` (x, y, z): the voxels where the
-    tensor fit gave a diffusivity (AD > 0). The support comes from the maps themselves, so prediction never
-    needs a mask (ours).
+    tensor fit gave a diffusivity (AD > 0). The registration has cut maps of the whole head to the brain of the T1w
+    image, so the support comes from the maps, and prediction never needs a mask (ours).
     """
 
     data: np.ndarray

@@ -17,6 +17,7 @@ from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.starts import shrink
 from myelosketch.imaging.registration.to_petref import load_map, tensor_contrast
 from myelosketch.imaging.registration.verdicts import NUMBERS
+from myelosketch.imaging.registration.whole_head import shows_more_than
 from myelosketch.io.provenance import provenance, write_json
 from myelosketch.io.units import default_units
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
@@ -26,8 +27,6 @@ GRID_MM = 2.0
 BRAIN_MARGIN_MM = 12.0
 # where a free affine is asked for: another participant's image has another size and shape
 STRETCHED = ("pet", "dwi", "MTR")
-# an image whose content is this much larger than the brain shows more than the brain: no overlap of masks
-BEYOND_BRAIN = 1.3
 # below this share of the brain there is nothing to measure
 LEAST_COVERAGE = 0.02
 
@@ -254,5 +253,4 @@ def _unusable(row: dict[str, Any], problem: str) -> dict[str, Any]:
 
 
 def brain_only(head: Head, volume: Volume) -> bool:
-    content = np.count_nonzero(volume.data) * volume.voxel_volume
-    return bool(content <= BEYOND_BRAIN * np.count_nonzero(head.brain.data) * head.brain.voxel_volume)
+    return not shows_more_than(head.brain, volume)

@@ -16,6 +16,7 @@ from myelosketch.imaging.registration.grid import grid_around
 from myelosketch.imaging.registration.itk import register, to_ants
 from myelosketch.imaging.registration.resampling import content_box, crop, resample_map
 from myelosketch.imaging.registration.transforms import write_transform
+from myelosketch.imaging.registration.whole_head import within_brain
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.units import default_units, unit_factor
@@ -117,7 +118,8 @@ def register_scan(
     """Register T1w to PET, and resample every map and every tissue once onto petref.
 
     petref is the grid of the PET in canonical order (right, anterior, superior), whatever the order of its file. For
-    a scan without PET it is laid around the T1w image, with the same axes.
+    a scan without PET it is laid around the T1w image, with the same axes. Maps of the whole head are cut to the
+    brain of the T1w.
 
     Parameters
     ----------
@@ -161,8 +163,10 @@ def register_scan(
         write_transform(moved.xfm_t1w_to_petref, np.eye(4), record=note, sources=[anatomy.brain])
     fwhm_mm = registration["pet_fwhm_mm"]
     for name in (*TENSOR_MAPS, "MTR"):
-        chain = petref_chain(moved.xfm_t1w_to_petref, anatomy, "MTR" if name == "MTR" else "dwi")
-        on_petref = resample_map(maps[name], petref, chain, fwhm_mm=fwhm_mm)
+        modality = "MTR" if name == "MTR" else "dwi"
+        chain = petref_chain(moved.xfm_t1w_to_petref, anatomy, modality)
+        inside = within_brain(maps[name], brain, anatomy.to_t1w(modality))
+        on_petref = resample_map(inside, petref, chain, fwhm_mm=fwhm_mm)
         parameters = {"pet_fwhm_mm": fwhm_mm, "InputUnits": units[name]}
         _save(moved.map(name), on_petref, name, [images.map(name), *chain], parameters)
     to_petref = petref_chain(moved.xfm_t1w_to_petref, anatomy, "T1w")
