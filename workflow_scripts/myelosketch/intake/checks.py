@@ -18,7 +18,7 @@ REFUSALS = {
     "voxel_type": "complex or colour voxels",
     "affine": "no valid affine: its determinant is 0 or not a number",
     "sheared": "axes that are not at right angles",
-    "not_finite": "NaN or infinite voxels",
+    "not_finite": "NaN or infinite voxels; in a DVR map infinite ones only",
     "empty": "every voxel is 0",
     "constant": "all voxels that are not 0 are equal",
     "unit_stated": "the JSON beside the file states another unit than the configuration",

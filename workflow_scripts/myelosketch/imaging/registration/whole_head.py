@@ -13,12 +13,32 @@ from myelosketch.io.volumes import Volume, has_value
 BEYOND_BRAIN = 1.3
 # a displacement cannot be undone like a matrix: the brain is widened by as much as it moves most voxels
 WARP_MARGIN_MM = 4.0
+# share of an image beyond what tissue has: more is noise of the air, and not of fluid
+MOST_PEAKS = 0.05
 
 
 def shows_more_than(brain: Volume, volume: Volume) -> bool:
     """Whether a map (Volume) has values in clearly more than the brain (Volume, above 0 inside)."""
     content = np.count_nonzero(has_value(volume.data)) * volume.voxel_volume
     return bool(content > BEYOND_BRAIN * np.count_nonzero(brain.data > 0) * brain.voxel_volume)
+
+
+def without_peaks(volume: Volume, most: float) -> Volume:
+    """A map for its registration: values limited from 0 to ``most`` where noise of the air goes beyond.
+
+    Parameters
+    ----------
+    volume : Volume
+    most : highest value that tissue has, in the unit of the map
+
+    Returns
+    -------
+    Volume ; ``volume`` itself if fewer than MOST_PEAKS of its voxels lie beyond
+    """
+    beyond = (volume.data < 0) | (volume.data > most)
+    if beyond.mean() < MOST_PEAKS:
+        return volume
+    return Volume(np.clip(np.nan_to_num(volume.data), 0, most), volume.affine, volume.path)
 
 
 def within_brain(volume: Volume, brain: Volume, transforms: Sequence[str | Path]) -> Volume:
