@@ -179,7 +179,8 @@ def _content_findings(
     if name in FACTORS and t1w is not None:
         near = air.judged_voxels(volume, air.head_centre(between.content_box_mm(t1w)))
         data = data if near is None else data[near]
-    findings = plausible.image_findings(name, data, summary, group)
+    most = plausible.NEGATIVE_SHARE if near is None else plausible.NEGATIVE_IN_HEAD
+    findings = plausible.image_findings(name, data, summary, group, most_negative=most)
     if not findings and name in FACTORS:
         assert unit is not None, name
         findings = plausible.range_findings(name, data, unit, unit_factor(name, unit))
