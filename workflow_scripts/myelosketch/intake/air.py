@@ -4,8 +4,8 @@ import numpy as np
 
 from myelosketch.io.volumes import Volume, has_value
 
-# a map with a value in more of its field of view than this was never masked: no head fills so much of an image
-MOST_CONTENT = 0.85
+# no head reaches into the corners of a field of view: a map with a value in more of their voxels was never masked
+CORNER, MOST_IN_CORNERS = 0.1, 0.25
 # a ball this far below the top of the head, and of this radius, holds brain alone, also if the head moved by 2 cm
 DEPTH_MM = 75.0
 RADIUS_MM = 45.0
@@ -23,6 +23,15 @@ def head_centre(box: np.ndarray | None) -> np.ndarray | None:
     return centre
 
 
+def never_masked(volume: Volume) -> bool:
+    """Whether a map has values in the air: in the corners of its field of view, each a tenth of its sides."""
+    ends = [
+        np.r_[: int(np.ceil(CORNER * side)), int(side - np.ceil(CORNER * side)) : side]
+        for side in volume.shape
+    ]
+    return bool(has_value(volume.data[np.ix_(*ends)]).mean() > MOST_IN_CORNERS)
+
+
 def judged_voxels(volume: Volume, centre: np.ndarray | None) -> np.ndarray | None:
     """Which voxels of a map are judged by their values.
 
@@ -35,7 +44,7 @@ def judged_voxels(volume: Volume, centre: np.ndarray | None) -> np.ndarray | Non
     -------
     array (x, y, z) of bool : those in the middle of the head; None: all, of a map whose background is 0
     """
-    if centre is None or has_value(volume.data).mean() <= MOST_CONTENT:
+    if centre is None or not never_masked(volume):
         return None
     index = np.moveaxis(np.indices(volume.shape), 0, -1)
     places = index @ volume.affine[:3, :3].T + volume.affine[:3, 3]

@@ -17,7 +17,7 @@ from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.starts import shrink
 from myelosketch.imaging.registration.to_petref import load_map, tensor_contrast
 from myelosketch.imaging.registration.verdicts import NUMBERS
-from myelosketch.imaging.registration.whole_head import shows_more_than
+from myelosketch.imaging.registration.whole_head import shows_more_than, without_air
 from myelosketch.io.provenance import provenance, write_json
 from myelosketch.io.units import default_units
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
@@ -132,8 +132,9 @@ def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> 
     maps = {}
     if images.DVR:
         early = images.pet_anatomy
-        maps["pet"] = load_volume(early) if early else load_map("DVR", images.DVR, units["DVR"])
-    maps |= {"dwi": tensor_contrast(tensor), "MTR": load_map("MTR", images.MTR, units["MTR"])}
+        maps["pet"] = load_volume(early) if early else without_air(load_map("DVR", images.DVR, units["DVR"]))
+    mtr = without_air(load_map("MTR", images.MTR, units["MTR"]))
+    maps |= {"dwi": without_air(tensor_contrast(tensor)), "MTR": mtr}
     if anatomy.xfm_flair_to_t1w and images.FLAIR:
         maps["FLAIR"] = load_volume(images.FLAIR)
     return {

@@ -16,7 +16,7 @@ from myelosketch.imaging.registration.grid import grid_around
 from myelosketch.imaging.registration.itk import register, to_ants
 from myelosketch.imaging.registration.resampling import content_box, crop, resample_map
 from myelosketch.imaging.registration.transforms import write_transform
-from myelosketch.imaging.registration.whole_head import within_brain, without_peaks
+from myelosketch.imaging.registration.whole_head import within_brain, without_air
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.units import default_units, unit_factor
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 # weight that sets fluid (MD 3) as far below grey matter as white matter (FA .45) is above it
 MD_WEIGHT = 0.2
 TENSOR_MAPS = ("FA", "RD", "AD")
-# no tissue has more: what noise of the air has beyond would take the bins of the similarity from the head
-MOST_PERCENT, MOST_DVR = 100.0, 6.0
 # how the diffusion maps follow T1w before any displacement
 DWI_KINDS = {"rigid": "Rigid", "affine": "Affine", "deformable": "Rigid"}
 
@@ -78,7 +76,7 @@ def register_to_t1w(
     fixed = _head_only(head)
     source = [head.path] if head.path else []
     dwi_paths = [images.map(name) for name in TENSOR_MAPS]
-    contrast = tensor_contrast(load_tensor(images, units or default_units()))
+    contrast = without_air(tensor_contrast(load_tensor(images, units or default_units())))
     axis = None
     if anatomy.warp_dwi:
         axis = phase_axis(registration["phase_encoding"], images.dwi_json, images.FA)
@@ -101,15 +99,11 @@ def register_to_t1w(
             seed=seed,
             sources=sources,
         )
-    moving = {images.MTR: anatomy.xfm_mtr_to_t1w, images.FLAIR: anatomy.xfm_flair_to_t1w}
-    for path, xfm in moving.items():
+    for path, xfm in ((images.MTR, anatomy.xfm_mtr_to_t1w), (images.FLAIR, anatomy.xfm_flair_to_t1w)):
         if path and xfm:
             image = load_volume(path)
-            if path == images.MTR:
-                image = without_peaks(
-                    image, MOST_PERCENT / unit_factor("MTR", (units or default_units())["MTR"])
-                )
-            register(fixed, _head_only(image), xfm, kind="Rigid", sources=[*source, path], **settings)
+            image = _head_only(image if path == images.FLAIR else without_air(image))
+            register(fixed, image, xfm, kind="Rigid", sources=[*source, path], **settings)
 
 
 def register_scan(
@@ -154,7 +148,7 @@ def register_scan(
         dvr = load_map("DVR", images.DVR, units["DVR"])
         petref = dvr
         register(
-            _head_only(pet_anatomy(images.pet_anatomy, without_peaks(dvr, MOST_DVR))),
+            _head_only(pet_anatomy(images.pet_anatomy, without_air(dvr))),
             _head_only(Volume(t1w.data * (brain.data > 0), t1w.affine)),
             moved.xfm_t1w_to_petref,
             kind="Rigid",

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_fill_holes, distance_transform_edt, label, uniform_filter
 
 from myelosketch.imaging.registration.resampling import resample_fraction
+from myelosketch.intake.air import never_masked
 from myelosketch.io.volumes import Volume, has_value
 
 # a map with values in more than this part of the brain's volume shows more than the brain
 BEYOND_BRAIN = 1.3
 # a displacement cannot be undone like a matrix: the brain is widened by as much as it moves most voxels
 WARP_MARGIN_MM = 4.0
-# share of an image beyond what tissue has: more is noise of the air, and not of fluid
-MOST_PEAKS = 0.05
+# voxels over which the roughness of a map is averaged
+NEIGHBOURS = 5
 
 
 def shows_more_than(brain: Volume, volume: Volume) -> bool:
@@ -23,22 +24,34 @@ def shows_more_than(brain: Volume, volume: Volume) -> bool:
     return bool(content > BEYOND_BRAIN * np.count_nonzero(brain.data > 0) * brain.voxel_volume)
 
 
-def without_peaks(volume: Volume, most: float) -> Volume:
-    """A map for its registration: values limited from 0 to ``most`` where noise of the air goes beyond.
+def without_air(volume: Volume) -> Volume:
+    """A map (MTR, DVR, contrast of the tensor) for its registration: one that was never masked keeps its quiet part, the head; any other is as it is.
+
+    The noise of a ratio or a fit differs from voxel to voxel by far more than tissue (that of an image's own signal, as
+    of a FLAIR or of activity, does not: give none of them). The head is found on the map itself, so that a
+    registration is not confirmed by a mask that it placed.
 
     Parameters
     ----------
     volume : Volume
-    most : highest value that tissue has, in the unit of the map
 
     Returns
     -------
-    Volume ; ``volume`` itself if fewer than MOST_PEAKS of its voxels lie beyond
+    Volume, 0 in the air
     """
-    beyond = (volume.data < 0) | (volume.data > most)
-    if beyond.mean() < MOST_PEAKS:
+    if not never_masked(volume):
         return volume
-    return Volume(np.clip(np.nan_to_num(volume.data), 0, most), volume.affine, volume.path)
+    from dipy.segment.threshold import otsu
+
+    data = np.nan_to_num(volume.data)
+    rough = uniform_filter(np.abs(data - uniform_filter(data, 3)), NEIGHBOURS)
+    rough = np.log(np.maximum(rough, 1e-6 * rough.max()))
+    parts, count = label(rough < otsu(rough[data != 0]))
+    largest = (
+        parts == 1 + np.argmax(np.bincount(parts.ravel(), minlength=count + 1)[1:]) if count else parts > 0
+    )
+    quiet = Volume(np.where(binary_fill_holes(largest), data, 0), volume.affine, volume.path)
+    return volume if never_masked(quiet) else quiet
 
 
 def within_brain(volume: Volume, brain: Volume, transforms: Sequence[str | Path]) -> Volume:
