@@ -22,6 +22,7 @@ from myelosketch.imaging.registration.to_petref import (
     register_to_t1w,
     tensor_contrast,
 )
+from myelosketch.imaging.registration.whole_head import without_air
 from myelosketch.io.provenance import read_json, sidecar_path
 from myelosketch.io.volumes import Volume, load_volume, save_volume
 
@@ -135,6 +136,17 @@ def test_maps_that_were_never_masked_land_as_masked_ones_do(scan, tmp_path):
         np.testing.assert_allclose(np.median(whole[inside]), np.median(masked[inside]), rtol=0.01)
         error = np.abs(whole - masked)[inside] / masked[inside].std()
         assert np.percentile(error, 90) < 0.1, key
+
+
+@pytest.mark.parametrize("name", ["MTR", "DVR"])
+def test_the_head_is_found_in_the_noise_of_a_map_that_was_never_masked(scan, name):
+    image = load_volume(scan[name])
+    assert without_air(image) is image  # masked already
+    noise = np.random.default_rng(2).uniform(*AIR[name], image.shape)
+    noise[::7] *= 50  # peaks of a division by almost nothing
+    found = without_air(Volume(np.where(image.data == 0, noise, image.data), image.affine)).data != 0
+    head = image.data != 0
+    assert 2 * (found & head).sum() / (found.sum() + head.sum()) > 0.9
 
 
 def test_tissues_land_on_petref(scan):

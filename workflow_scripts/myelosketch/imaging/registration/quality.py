@@ -18,6 +18,7 @@ from myelosketch.imaging.registration.starts import shrink
 from myelosketch.imaging.registration.to_petref import load_map, tensor_contrast
 from myelosketch.imaging.registration.verdicts import NUMBERS
 from myelosketch.imaging.registration.whole_head import shows_more_than, without_air
+from myelosketch.intake.air import never_masked
 from myelosketch.io.provenance import provenance, write_json
 from myelosketch.io.units import default_units
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
@@ -76,6 +77,7 @@ def check_registration(
             registration,
             settings,
             starts,
+            bool(images.pet_anatomy),
         )
         for modality in maps
     ]
@@ -132,9 +134,8 @@ def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> 
     maps = {}
     if images.DVR:
         early = images.pet_anatomy
-        maps["pet"] = load_volume(early) if early else without_air(load_map("DVR", images.DVR, units["DVR"]))
-    mtr = without_air(load_map("MTR", images.MTR, units["MTR"]))
-    maps |= {"dwi": without_air(tensor_contrast(tensor)), "MTR": mtr}
+        maps["pet"] = load_volume(early) if early else load_map("DVR", images.DVR, units["DVR"])
+    maps |= {"dwi": tensor_contrast(tensor), "MTR": load_map("MTR", images.MTR, units["MTR"])}
     if anatomy.xfm_flair_to_t1w and images.FLAIR:
         maps["FLAIR"] = load_volume(images.FLAIR)
     return {
@@ -161,14 +162,19 @@ def _row(
     registration: Mapping[str, Any],
     settings: dict[str, Any],
     starts: int,
+    early: bool,
 ) -> dict[str, Any]:
-    """Everything that is measured of one modality."""
+    """Everything that is measured of one modality; ``early``: the PET is the mean of its early frames."""
     chain, inverted = transforms
+    signal = modality == "FLAIR" or (modality == "pet" and early)
+    unmasked = not signal and never_masked(volume)
+    volume = without_air(volume) if unmasked else volume
     row = {"modality": modality, **as_placed(head, volume, chain, inverted)}
     # a warp comes last and bends by millimetres: what is asked again is the linear part
     given = world_matrix(chain[:1], inverted=inverted[:1])
     kind = "Affine" if modality == "dwi" and registration["dwi"] != "rigid" else "Rigid"
-    stretch = modality in STRETCHED and kind == "Rigid"
+    # a map that was never masked has no edge of its own, which a free shape would follow
+    stretch = modality in STRETCHED and kind == "Rigid" and not unmasked
     alike = head.masked if brain_only(head, volume) else head.t1w
     return _with_repeats(
         row, given, alike, volume, head.points, starts=starts, with_stretch=stretch,

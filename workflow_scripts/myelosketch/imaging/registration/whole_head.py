@@ -14,8 +14,6 @@ from myelosketch.io.volumes import Volume, has_value
 BEYOND_BRAIN = 1.3
 # a displacement cannot be undone like a matrix: the brain is widened by as much as it moves most voxels
 WARP_MARGIN_MM = 4.0
-# voxels over which the roughness of a map is averaged
-NEIGHBOURS = 5
 
 
 def shows_more_than(brain: Volume, volume: Volume) -> bool:
@@ -25,15 +23,15 @@ def shows_more_than(brain: Volume, volume: Volume) -> bool:
 
 
 def without_air(volume: Volume) -> Volume:
-    """A map (MTR, DVR, contrast of the tensor) for its registration: one that was never masked keeps its quiet part, the head; any other is as it is.
+    """A map for its registration: one that was never masked keeps its quiet part, the head; any other is as it is.
 
-    The noise of a ratio or a fit differs from voxel to voxel by far more than tissue (that of an image's own signal, as
-    of a FLAIR or of activity, does not: give none of them). The head is found on the map itself, so that a
-    registration is not confirmed by a mask that it placed.
+    The noise of a fit or a ratio (tensor, DVR, MTR) differs from voxel to voxel by far more than tissue; that of a
+    signal, as of a FLAIR, does not. The head is found on the map itself, so that a registration is not confirmed by a
+    mask that it placed.
 
     Parameters
     ----------
-    volume : Volume
+    volume : Volume: MTR, DVR or ``to_petref.tensor_contrast``
 
     Returns
     -------
@@ -44,8 +42,8 @@ def without_air(volume: Volume) -> Volume:
     from dipy.segment.threshold import otsu
 
     data = np.nan_to_num(volume.data)
-    rough = uniform_filter(np.abs(data - uniform_filter(data, 3)), NEIGHBOURS)
-    rough = np.log(np.maximum(rough, 1e-6 * rough.max()))
+    rough = uniform_filter(np.abs(data - uniform_filter(data, 3)), 5)  # voxels
+    rough = np.minimum(rough, np.percentile(rough, 75))  # the air's, whose peaks would draw the threshold up
     parts, count = label(rough < otsu(rough[data != 0]))
     largest = (
         parts == 1 + np.argmax(np.bincount(parts.ravel(), minlength=count + 1)[1:]) if count else parts > 0
