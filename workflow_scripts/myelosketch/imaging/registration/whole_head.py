@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import binary_fill_holes, distance_transform_edt, label, uniform_filter
+from scipy.ndimage import binary_erosion, binary_fill_holes, distance_transform_edt, label, uniform_filter
 
 from myelosketch.imaging.registration.resampling import resample_fraction
 from myelosketch.intake.air import never_masked
@@ -42,13 +42,17 @@ def without_air(volume: Volume) -> Volume:
     from dipy.segment.threshold import otsu
 
     data = np.nan_to_num(volume.data)
-    rough = uniform_filter(np.abs(data - uniform_filter(data, 3)), 5)  # voxels
-    rough = np.minimum(rough, np.percentile(rough, 75))  # the air's, whose peaks would draw the threshold up
+    even = np.clip(data, *np.percentile(data, (5, 95)))  # peaks of the noise would draw the threshold up
+    rough = uniform_filter(np.abs(even - uniform_filter(even, 3)), 5)  # voxels
     parts, count = label(rough < otsu(rough[data != 0]))
     largest = (
         parts == 1 + np.argmax(np.bincount(parts.ravel(), minlength=count + 1)[1:]) if count else parts > 0
     )
-    quiet = Volume(np.where(binary_fill_holes(largest), data, 0), volume.affine, volume.path)
+    head = binary_fill_holes(largest)
+    inner = data[binary_erosion(head, iterations=2)]
+    # what noise is left at the edge has no value that the head has not
+    limited = np.clip(data, *np.percentile(inner, (0.5, 99.5))) if inner.size else data
+    quiet = Volume(np.where(head, limited, 0), volume.affine, volume.path)
     return volume if never_masked(quiet) else quiet
 
 
