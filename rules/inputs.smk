@@ -61,6 +61,11 @@ def derivative(key, scan=None, **entities):
     return pattern.replace("{method}", entities["method"]) if entities else pattern
 
 
+def measured_dvr_input(wildcards):
+    """Input function: the measured DVR of a scan on petref; none of a scan without PET."""
+    return [] if wildcards.scan in COHORT.without_pet else derivative("dvr", wildcards.scan)
+
+
 def derivatives(*keys):
     """Patterns of some derivatives of a scan, by key."""
     return {key: derivative(key) for key in keys}

@@ -4,10 +4,11 @@ REGION_VOLUMES = f"{RESULTS}/evaluation/region_volumes.tsv"
 
 
 rule label_scan:
-    """One label per PET voxel from the fractions of it that each tissue and lesions fill, and the regions' volumes."""
+    """One label per PET voxel from the fractions of it that each tissue and lesions fill, the regions' volumes, and what PET shows of each."""
     input:
         fractions=derivative("fractions"),
         sidecar=names.written_beside(derivative("fractions")),
+        dvr=measured_dvr_input,
     output:
         **derivatives("regions", "regions_table"),
         written_beside=names.written_beside(derivative("regions")),

@@ -7,5 +7,9 @@ with job(snakemake):
 
     outputs = dict(snakemake.output.items())
     make_regions(
-        snakemake.input.fractions, outputs, **snakemake.params.regions, control=snakemake.params.control
+        snakemake.input.fractions,
+        outputs,
+        dvr=snakemake.input.dvr or None,
+        control=snakemake.params.control,
+        **snakemake.params.regions,
     )

@@ -260,6 +260,13 @@ MAPS_CASES = {
         "holds 3 voxels that are NaN or infinite: set the background to 0 and repair the rest.",
     ),
     "infinite": ("MTR", spot(np.inf), "not_finite", "holds 3 voxels that are NaN or infinite"),
+    "infinite-dvr": ("DVR", spot(np.inf), "not_finite", "holds 3 voxels that are infinite"),
+    "dvr-of-nan": (
+        "DVR",
+        data(lambda voxels: np.where(voxels > 0, np.nan, 0.0)),
+        "empty",
+        "holds nothing but 0 and NaN",
+    ),
     "nan-in-mask": (
         "lesion_mask",
         data(lambda voxels: np.where(voxels > 0, np.nan, 0.0)),

@@ -141,3 +141,13 @@ def inspected(rows, folder, **settings):
     for path, scan in zip(paths, rows, strict=True):
         write_facts(path, inspect_scan(scan, maps=MAPS_SETTINGS, **settings))
     return paths
+
+
+def store_as(path, axes):
+    """Save an image, 3D or 4D, with its voxels in another order, such as PSR: each keeps its place in the world."""
+    image = nib.load(path)
+    turn = nib.orientations.ornt_transform(
+        nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(axes)
+    )
+    nib.save(image.as_reoriented(turn), path)
+    assert "".join(nib.aff2axcodes(nib.load(path).affine)) == axes

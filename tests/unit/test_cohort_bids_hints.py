@@ -56,11 +56,11 @@ def test_names_that_no_filter_takes(here):
         "ds/sub-01",
         "dwi/{scan}_dwi_space-T1w_FA.nii.gz",
         "dwi/{scan}_dwi_space-T1w_RD.nii.gz",
-        "dwi/tensor_FA.nii.gz",
+        "dwi/my_FA.nii.gz",
     )
     said = [hint for hint in hints() if hint.startswith("FA: ")]
     assert said == [
-        f"FA: not found for sub-01; the nearest files passed over: ds/sub-01/dwi/tensor_FA.nii.gz ({BY_HAND})."
+        f"FA: not found for sub-01; the nearest files passed over: ds/sub-01/dwi/my_FA.nii.gz ({BY_HAND})."
     ]
 
 

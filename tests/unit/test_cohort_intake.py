@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from intake_cases import MAPS_CASES, RAW_CASES
-from intake_scans import copied, head, inspected, make_maps, make_raw, rewrite, row
+from intake_scans import affine, copied, head, inspected, make_maps, make_raw, rewrite, row, store_as
+from test_imaging_geometry import rigid
 
 from myelosketch.errors import InputError
 from myelosketch.imaging.registration.transforms import save_matrix
@@ -116,10 +117,81 @@ def test_a_mask_of_a_control_is_measured_as_any_other(made, tmp_path):
     assert "sub-01: lesion_mask" in message(tmp_path, [row(files, group="HC")])
 
 
-def test_a_trailing_axis_of_one_is_dropped(made, tmp_path):
+@pytest.mark.parametrize("trailing", [1, 2, 4])
+def test_trailing_axes_of_one_are_dropped(made, tmp_path, trailing):
+    maps, raw = (copied(made[kind][0], tmp_path / kind) for kind in ("maps", "raw"))
+    for path in (
+        maps["T1w"],
+        maps["MTR"],
+        maps["lesion_mask"],
+        raw["dwi"],
+        raw["pet"],
+        raw["reference_mask"],
+    ):
+        rewrite(
+            path, lambda voxels: voxels.reshape(voxels.shape + (1,) * (trailing if voxels.ndim == 3 else 1))
+        )
+    found = intake(tmp_path, [row(maps), row(raw, subject="02")])[0]
+    assert found == {"sub-01": [], "sub-02": []}
+
+
+@pytest.mark.parametrize(
+    "matrix", [affine(), rigid((9, -12, 25), (4, 0, -7)) @ affine()], ids=["straight", "oblique"]
+)
+def test_images_of_one_grid_may_be_stored_in_any_order(made, tmp_path, matrix):
+    maps, raw = (copied(made[kind][0], tmp_path / kind) for kind in ("maps", "raw"))
+    for path in {*maps.values(), *raw.values()}:
+        rewrite(path, matrix=matrix)
+    for files, orders in (
+        (maps, {"lesion_mask": "PSR", "RD": "LAS", "AD": "SPL", "DVR": "PSR"}),
+        (raw, {"reference_mask": "PSR", "pet": "LAS", "mt_on": "IPL", "lesion_mask": "LAS"}),
+    ):
+        for name, axes in orders.items():
+            store_as(files[name], axes)
+    found = intake(tmp_path, [row(maps), row(raw, subject="02")])[0]
+    assert found == {"sub-01": [], "sub-02": []}
+
+
+AIR = {"FA": (0, 1), "RD": (0, 9), "AD": (0, 9), "MTR": (-300, 300), "DVR": (-40, 40)}
+
+
+def fill_air(files):
+    """Maps as a fit without a mask leaves them: noise wherever there is no head."""
+    noise = np.random.default_rng(3)
+    for name, (low, high) in AIR.items():
+        rewrite(files[name], lambda voxels, low=low, high=high: np.where(
+            head(), voxels, noise.uniform(low, high, voxels.shape)
+        ))  # fmt: skip
+
+
+def test_maps_that_were_never_masked_are_judged_in_the_head(made, tmp_path):
     files = copied(made["maps"][0], tmp_path / "scan")
-    rewrite(files["MTR"], lambda voxels: voxels[..., None])
+    fill_air(files)
     assert intake(tmp_path, [row(files)])[0] == {"sub-01": []}
+
+
+def test_a_wrong_map_is_found_below_the_noise_of_its_air(made, tmp_path):
+    files = copied(made["maps"][0], tmp_path / "scan")
+    rewrite(files["MTR"], lambda voxels: voxels / 100)
+    rewrite(files["DVR"], lambda voxels: 9 * voxels)
+    fill_air(files)
+    files["AD"], files["RD"] = files["RD"], files["AD"]
+    found = {finding["input"]: finding for finding in intake(tmp_path, [row(files)])[0]["sub-01"]}
+    assert {name: finding["check"] for name, finding in found.items()} == {
+        "MTR": "value_range", "DVR": "value_range", "AD": "swapped",
+    }  # fmt: skip
+    assert found["MTR"]["reason"].endswith(
+        "in the declared unit 'percent', expected 5 to 100, in the middle of the head (the map is not masked)"
+    )
+    assert found["AD"]["reason"] == "lies below RD in 100% of the brain"
+
+
+def test_nan_of_a_dvr_map_are_voxels_without_a_value(made, tmp_path):
+    files = copied(made["maps"][0], tmp_path / "scan")
+    rewrite(files["DVR"], lambda voxels: np.where(np.indices(voxels.shape)[2] > 18, np.nan, voxels))
+    assert intake(tmp_path, [row(files)])[0] == {"sub-01": []}
+    table = read_table(tmp_path / "out/intake.tsv", numeric=True).set_index("input")
+    assert table.share_nan["DVR"] == pytest.approx(9 / 28, abs=1e-5)
 
 
 def test_all_problems_of_a_scan_are_said_at_once(made, tmp_path):

@@ -72,13 +72,18 @@ def test_a_held_out_participant_touches_neither_reference(cohort, tmp_path):
     assert other["mean"] != before["mean"]
 
 
-def test_voxels_without_a_dvr_are_left_out(cohort, tmp_path):
+@pytest.mark.parametrize("nothing", [0, np.nan], ids=str)
+def test_voxels_without_a_dvr_are_left_out(cohort, tmp_path, nothing):
     paths, dvr, _ = cohort[0]
     dvr = dvr.copy()
-    dvr[0] = np.nan
+    dvr[0] = nothing
+    dvr[1, 0, 0] = -0.02  # noise, but a value
     save_volume(paths["dvr"], dvr, AFFINE)
-    assert fit(cohort, tmp_path, (0,))["n_voxels"] == 72
-    assert np.isfinite(load_volume(tmp_path / "mean.nii.gz").data).all()
+    found = fit(cohort, tmp_path, (0,))
+    assert found["n_voxels"] == 72
+    assert found["mean"] == pytest.approx(dvr[1:3].mean(dtype=float))
+    mean = load_volume(tmp_path / "mean.nii.gz").data
+    np.testing.assert_allclose(mean[mean != np.float32(found["mean"])], found["mean"], atol=0.05)
 
 
 def test_a_fold_without_controls_has_a_reason_instead_of_a_threshold(tmp_path, cohort):

@@ -60,6 +60,7 @@ def test_lesion_means_and_shares_by_hand():
         {
             "lesion": 1,
             "volume_mm3": 2,
+            "n_voxels": 2,
             "mean_dvr_true": 1.1,
             "mean_dvr_pred": 1.05,
             "pct_true": 50,

@@ -94,15 +94,38 @@ def test_without_a_training_control_everything_thresholded_is_missing(scan):
     )
 
 
-def test_voxels_without_a_measurement_are_not_scored(scan):
-    measured = scan.measured.copy()
-    measured[5, 5, 5] = np.nan
-    scan.dvr = scan.write("dvr", measured)
-    scan.add("refiner", scan.measured)
+@pytest.mark.parametrize("nothing", [0, np.nan], ids=str)
+def test_voxels_without_a_measurement_are_in_no_table(scan, nothing):
+    """The field of view ends below the top of the brain: what is predicted there changes nothing."""
+    beyond = np.zeros(SHAPE, bool)
+    beyond[:, :, 6:] = True
+    scan.dvr = scan.write("dvr", np.where(beyond, nothing, scan.measured))
+    scan.add("ridge", np.where(beyond, 0, scan.measured))
+    scan.add("refiner", np.where(beyond, 1.9, scan.measured))
     tables = scan.score()
-    assert tables["demyelination"]["n_lesion_voxels"].unique().tolist() == [27]
-    assert tables["lesions"]["volume_mm3"].tolist() == [26 * 27, 27]
-    assert tables["voxelwise"].query("region == 'lesion'")["mae"].item() == pytest.approx(0, abs=1e-6)
+    for name, table in tables.items():
+        ridge, refiner = (table[table["method"] == method] for method in ("ridge", "refiner"))
+        pd.testing.assert_frame_equal(
+            ridge.drop(columns="method").reset_index(drop=True),
+            refiner.drop(columns="method").reset_index(drop=True),
+            obj=name,
+        )
+    seen = ~beyond & (scan.labels > 0)
+    brain = tables["regions"].query("method == 'ridge' and region == 'brain'").iloc[0]
+    assert brain["n_voxels"] == seen.sum()
+    assert brain["mean_dvr_true"] == pytest.approx(scan.measured[seen].mean(), abs=1e-5)
+    assert tables["demyelination"]["n_lesion_voxels"].unique().tolist() == [18]
+    assert not load_volume(scan.masks["refiner"]).data[beyond].any()
+
+
+def test_a_lesion_that_the_pet_shows_in_part_keeps_number_and_volume(scan):
+    scan.dvr = scan.write("dvr", np.where(np.indices(SHAPE)[2] < 6, scan.measured, 0))
+    scan.add("refiner", scan.measured)
+    lesions = scan.score()["lesions"]
+    assert lesions["lesion"].tolist() == [1]  # the other lies beyond
+    assert lesions["volume_mm3"].tolist() == [27 * 27]
+    assert lesions["n_voxels"].tolist() == [18]
+    assert lesions["mean_dvr_true"].item() == pytest.approx(scan.measured[4:7, 4:7, 4:6].mean(), abs=1e-5)
 
 
 def test_predictions_are_scored_independently_of_each_other(scan):

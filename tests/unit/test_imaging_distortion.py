@@ -3,6 +3,7 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from intake_scans import store_as
 from known_heads import contrast, moved, noisy, template_head
 from scipy.ndimage import map_coordinates
 from test_imaging_geometry import rigid, write_transform
@@ -11,14 +12,26 @@ from myelosketch.errors import InputError
 from myelosketch.imaging.registration.distortion import find_warp, phase_axis
 from myelosketch.imaging.registration.resampling import resample_map
 from myelosketch.io.provenance import read_json, write_json
-from myelosketch.io.volumes import Volume
+from myelosketch.io.volumes import Volume, save_volume
 
 
 def test_the_config_names_the_axis_before_the_sidecar(tmp_path):
     write_json(tmp_path / "dwi.json", {"PhaseEncodingDirection": "j-"})
-    assert phase_axis("", tmp_path / "dwi.json") == 1
-    assert phase_axis("k", tmp_path / "dwi.json") == 2
-    assert phase_axis("i", None) == 0
+    image = saved(tmp_path)
+    assert phase_axis("", tmp_path / "dwi.json", image) == 1
+    assert phase_axis("k", tmp_path / "dwi.json", image) == 2
+    assert phase_axis("i", None, image) == 0
+
+
+def test_the_axis_is_that_of_the_file_as_stored(tmp_path):
+    image = saved(tmp_path)
+    store_as(image, "PSR")  # the first axis runs to the back
+    assert [phase_axis(axis, None, image) for axis in "ijk"] == [1, 2, 0]
+
+
+def saved(folder):
+    save_volume(folder / "fa.nii.gz", np.zeros((3, 4, 5)), np.eye(4))
+    return folder / "fa.nii.gz"
 
 
 @pytest.mark.parametrize("content", [{}, {"PhaseEncodingDirection": "AP"}, {"PhaseEncodingDirection": None}])
@@ -26,16 +39,16 @@ def test_no_axis_is_named(tmp_path, content):
     path = tmp_path / "dwi.json"
     write_json(path, content)
     with pytest.raises(InputError) as error:
-        phase_axis("", path)
+        phase_axis("", path, saved(tmp_path))
     assert str(error.value) == (
         f"{path} names no PhaseEncodingDirection (i, j or k), which a deformable registration needs: set "
         "registration.phase_encoding in the config, or registration.dwi to rigid."
     )
 
 
-def test_no_sidecar_and_no_axis():
+def test_no_sidecar_and_no_axis(tmp_path):
     with pytest.raises(InputError, match="^The diffusion image names no PhaseEncodingDirection"):
-        phase_axis("", None)
+        phase_axis("", None, saved(tmp_path))
 
 
 @pytest.mark.parametrize(

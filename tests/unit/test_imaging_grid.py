@@ -146,6 +146,18 @@ def test_without_a_model_there_is_no_grid_for_a_scan_without_pet(prepared, tmp_p
         registered(prepared, tmp_path)
 
 
+def test_nan_of_a_dvr_map_is_0_on_petref_and_counted(prepared, tmp_path):
+    dvr = load_volume(prepared["RAS"])
+    data = dvr.data.copy()
+    data[:, :, 30:] = np.nan
+    save_volume(tmp_path / "given.nii.gz", data, dvr.affine)
+    out = registered(prepared, tmp_path, images={"DVR": str(tmp_path / "given.nii.gz")})
+    found = load_volume(out["dvr"]).data
+    np.testing.assert_array_equal(found, np.nan_to_num(data))
+    counts = read_json(out["dvr"].replace(".nii.gz", ".json"))["VoxelCounts"]
+    assert counts == {"NaN": int(np.isnan(data).sum()), "WithoutValue": int((found == 0).sum())}
+
+
 def test_the_order_in_which_a_pet_is_stored_changes_nothing(prepared, tmp_path):
     """Networks mirror left to right along the first axis; a PET stored as PIR would be mirrored front to back."""
     results = {}

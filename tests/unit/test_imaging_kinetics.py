@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from intake_scans import store_as
 from scipy.signal import lfilter
 
 from myelosketch.errors import InputError
@@ -151,6 +152,20 @@ def test_a_map_and_its_sidecar(scan, model):
     assert sidecar["ReferenceVoxels"] == (dvr == 1.0).sum()
     assert sidecar["NumberOfFramesUsed"] == (11 if model == "logan" else 31)
     assert sidecar["Sources"] == ["pet.nii.gz", "pet.json", "mask.nii.gz"]
+
+
+@pytest.mark.parametrize(("pet", "mask"), [("RAS", "PSR"), ("LAS", "RAS"), ("SPL", "LAS")])
+def test_the_orders_in_which_pet_and_reference_mask_are_stored_change_nothing(scan, pet, mask):
+    inputs, _, out = scan
+    settings = {"model": "logan", "reference": "mask", **SETTINGS}
+    fit_dvr(inputs, out, **settings)
+    expected = load_volume(out)
+    store_as(inputs["pet"], pet)
+    store_as(inputs["reference_mask"], mask)
+    fit_dvr(inputs, out, **settings)
+    found = load_volume(out)
+    np.testing.assert_allclose(found.data, expected.data, rtol=1e-5)
+    np.testing.assert_allclose(found.affine, expected.affine, atol=1e-5)
 
 
 def test_nan_is_counted_and_never_written(scan):

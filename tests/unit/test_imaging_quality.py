@@ -246,6 +246,21 @@ def test_a_scan_whose_files_are_right(scan, tmp_path):
     assert {(240, 228, 66), (86, 180, 233)} <= colours
 
 
+@pytest.mark.parametrize("nothing", [0, np.nan], ids=str)
+def test_coverage_is_that_of_the_dvr_whatever_the_registered_image_shows(scan, tmp_path, nothing):
+    """The mean of the early frames is whole; the DVR has no value above a slice, or none in every third voxel."""
+    pet = load_volume(scan["DVR"])
+    place = np.indices(pet.shape)
+    inputs = dict(scan, DVR=str(tmp_path / "dvr.nii.gz"), pet_anatomy=scan["DVR"])
+    for unknown in (place[2] > 40, place.sum(axis=0) % 3 == 0):
+        save_volume(inputs["DVR"], np.where(unknown, nothing, pet.data), pet.affine)
+        content, wrong = check(inputs, tmp_path)
+        share = content["rows"][0]["coverage"]
+        inside = pet.data > 0
+        assert share == pytest.approx((inside & ~unknown).sum() / inside.sum(), abs=0.03)
+        assert wrong["pet"] == [f"shows {share:.0%} of the brain (at least 85% expected)"]
+
+
 def test_a_scan_of_whose_files_each_is_wrong_in_another_way(scan, tmp_path):
     pet = load_volume(scan["DVR"])
     half = pet.data.copy()

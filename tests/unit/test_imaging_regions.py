@@ -162,7 +162,7 @@ def save_fractions(folder, brain, white, lesion, source="mask", path=None):
     return path
 
 
-def regions_of(path, perilesional_mm=3.0, white_erosion_mm=0.0, threshold=0.5, control=False):
+def regions_of(path, perilesional_mm=3.0, white_erosion_mm=0.0, threshold=0.5, control=False, dvr=None):
     outputs = {"regions": path.with_name("regions.nii.gz"), "regions_table": path.with_name("regions.tsv")}
     make_regions(
         path,
@@ -171,8 +171,25 @@ def regions_of(path, perilesional_mm=3.0, white_erosion_mm=0.0, threshold=0.5, c
         perilesional_mm=perilesional_mm,
         white_erosion_mm=white_erosion_mm,
         control=control,
+        dvr=dvr,
     )
     return outputs
+
+
+def test_voxels_without_a_measured_dvr_keep_their_label_and_are_counted(tmp_path, fractions):
+    path = save_fractions(tmp_path, *fractions)
+    whole = read_table(regions_of(path)["regions_table"], numeric=True)
+    assert whole.n_without_dvr.isna().all()  # no PET
+    found = labels(*fractions)
+    dvr = np.where(np.indices(found.shape)[2] < 7, 1.2, 0)
+    dvr[4, 4, 4] = np.nan
+    save_volume(tmp_path / "dvr.nii.gz", dvr, np.diag([2.0, 2, 2, 1]))
+    outputs = regions_of(path, dvr=tmp_path / "dvr.nii.gz")
+    table = read_table(outputs["regions_table"], numeric=True)
+    unknown = ~(dvr > 0)
+    assert table.n_without_dvr.tolist() == [(unknown & (found == code)).sum() for code in (1, 2, 3)]
+    assert table.n_voxels.tolist() == whole.n_voxels.tolist()
+    np.testing.assert_array_equal(load_volume(outputs["regions"]).data, found)
 
 
 def test_the_map_its_sidecar_and_its_table(tmp_path, fractions):
@@ -255,7 +272,7 @@ def test_volumes_of_all_scans(tmp_path, fractions):
     gather_volumes(tables, {"sub-1": "MS", "sub-2": "HC"}, tmp_path / "all.tsv")
     gathered = read_table(tmp_path / "all.tsv", numeric=True)
     assert len(gathered) == 6
-    columns = ["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]
+    columns = ["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source", "n_without_dvr"]
     assert list(gathered.scan.unique()) == ["sub-1", "sub-2"]
     assert dict(zip(gathered.scan, gathered.group, strict=True)) == {"sub-1": "MS", "sub-2": "HC"}
     assert list(gathered.columns) == columns

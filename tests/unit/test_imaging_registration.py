@@ -22,6 +22,7 @@ from myelosketch.imaging.registration.to_petref import (
     register_to_t1w,
     tensor_contrast,
 )
+from myelosketch.imaging.registration.whole_head import without_air
 from myelosketch.io.provenance import read_json, sidecar_path
 from myelosketch.io.volumes import Volume, load_volume, save_volume
 
@@ -82,6 +83,9 @@ def scan(tmp_path_factory):
     return paths
 
 
+AIR = {"FA": (0, 1), "RD": (0, 9), "AD": (0, 9), "MTR": (-300, 300), "DVR": (-40, 40)}
+
+
 def test_every_transform_is_found(scan):
     points = brain_points(load_volume(scan["DVR"]))
     for modality, name in (("T1w", "t1w"), ("dwi", "dwi"), ("MTR", "MTR"), ("FLAIR", "FLAIR")):
@@ -99,6 +103,51 @@ def test_every_map_lands_on_petref(scan):
         inside = expected.data > 0.3 * expected.data.max()
         assert np.corrcoef(result.data[inside], expected.data[inside])[0, 1] > 0.9
     np.testing.assert_array_equal(load_volume(scan["dvr"]).data, petref.data)
+
+
+def test_maps_that_were_never_masked_land_as_masked_ones_do(scan, tmp_path):
+    """Noise fills the air of every map, as a fit without a mask leaves it; the brain reads as without."""
+    paths, random = dict(scan), np.random.default_rng(5)
+    for name, (low, high) in AIR.items():
+        image = load_volume(scan[name])
+        pose = POSES["dwi" if name in ("FA", "RD", "AD") else name]
+        head = moved(contrast(1, 1, 1), pose, 4.0 if name == "DVR" else 3.0).data > 0
+        noise = random.uniform(low, high, image.shape)
+        paths[name] = str(tmp_path / f"{name}.nii.gz")
+        save_volume(paths[name], np.where(head, image.data, noise), image.affine)
+    paths["early"] = None
+    for key in ("xfm_dwi_to_t1w", "xfm_mtr_to_t1w", "xfm_flair_to_t1w", "xfm_t1w_to_petref"):
+        paths[key] = str(tmp_path / f"{key}.mat")
+    for key in ("fa", "rd", "ad", "mtr", "dvr", "fractions"):
+        paths[key] = str(tmp_path / f"out_{key}.nii.gz")
+    given, anatomy = RawImages.of(paths), Anatomy.of(paths)
+    register_to_t1w(given, load_volume(paths["t1w"]), anatomy, registration=REGISTRATION, seed=1)
+    register_scan(given, anatomy, OnPetGrid.of(paths), registration=REGISTRATION, seed=1)
+    points = brain_points(load_volume(scan["DVR"]))
+    for modality, name in (("T1w", "t1w"), ("dwi", "dwi"), ("MTR", "MTR")):
+        found = world_matrix(petref_chain(paths["xfm_t1w_to_petref"], anatomy, modality))
+        true = POSES[name] @ np.linalg.inv(POSES["DVR"])
+        assert target_error(found, true, points)["median_mm"] < 0.7, modality
+    brain = read_fractions(scan["fractions"])[0]["brain"]
+    for key in ("fa", "rd", "ad", "mtr"):
+        masked, whole = load_volume(scan[key]).data, load_volume(paths[key]).data
+        assert not whole[brain == 0].any()
+        inside = (brain > 0.99) & (masked != 0)
+        np.testing.assert_allclose(np.median(whole[inside]), np.median(masked[inside]), rtol=0.01)
+        error = np.abs(whole - masked)[inside] / masked[inside].std()
+        assert np.percentile(error, 90) < 0.1, key
+
+
+@pytest.mark.parametrize("name", ["MTR", "DVR"])
+def test_the_head_is_found_in_the_noise_of_a_map_that_was_never_masked(scan, name):
+    image = load_volume(scan[name])
+    assert without_air(image) is image  # masked already
+    random = np.random.default_rng(2)
+    noise = random.uniform(*AIR[name], image.shape)
+    noise[random.random(image.shape) < 0.02] *= 50  # peaks of a division by almost nothing
+    found = without_air(Volume(np.where(image.data == 0, noise, image.data), image.affine)).data != 0
+    head = image.data != 0
+    assert 2 * (found & head).sum() / (found.sum() + head.sum()) > 0.9
 
 
 def test_tissues_land_on_petref(scan):

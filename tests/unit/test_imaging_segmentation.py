@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from intake_scans import store_as
 
 from myelosketch.errors import InputError
 from myelosketch.imaging.anatomy.labels import BIDS, FREESURFER, tissue_of_name, tissue_of_number
@@ -35,6 +36,20 @@ def check(found, tissue):
     for code, name in enumerate(TISSUES, start=1):
         np.testing.assert_array_equal(found[name], tissue == code)
     np.testing.assert_array_equal(found["brain"], tissue > 0)
+
+
+@pytest.mark.parametrize("axes", ["LAS", "PSR"])
+def test_the_order_on_disk_changes_nothing(tmp_path, ball, axes):
+    t1w, tissue = ball
+    shares = np.stack([tissue == code for code in (2, 1, 3)], axis=-1).astype(np.float32)
+    for name, data in (("dseg", tissue.astype(np.int16)), ("probseg", shares)):
+        path = write(
+            tmp_path / f"{name}.nii.gz",
+            np.array([0, 2, 1, 3], np.int16)[data] if name == "dseg" else data,
+            t1w.affine,
+        )
+        store_as(path, axes)
+        check(read_segmentation(path, t1w), tissue)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from myelosketch.io.volumes import save_volume
 from myelosketch.learning import crops as crops_module
 from myelosketch.learning.crops import FoldCrops, cut_around, prepare_scan
 from myelosketch.learning.data import TRAINING_FILES, fit_normalisation, load_fold, load_maps
-from myelosketch.learning.losses import region_weights
+from myelosketch.learning.losses import region_weights, weighted_l1
 
 SHAPE = (20, 22, 18)
 # DVR = INTERCEPT + SLOPES . (MTR, FA, RD, AD): what a linear model must find again
@@ -123,6 +123,32 @@ def test_a_map_that_is_not_finite_is_a_sentence(cohort):
         InputError, match=r"sub-02_fa.nii.gz has \d+ voxels inside the brain that are not finite"
     ):
         load_fold(names, files)
+
+
+@pytest.mark.parametrize("nothing", [0, np.nan], ids=str)
+def test_voxels_without_a_measured_dvr_are_in_no_region_loss_or_mean(cohort, nothing):
+    names, files = cohort
+    whole = load_fold(*cohort)
+    rewrite(files["dvr"][0], lambda data: np.where(np.indices(data.shape)[2] > 8, nothing, data))
+    scan = load_fold(names, files)[0]
+    seen = whole[0].brain & (np.indices(scan.dvr.shape)[2] < seen_slices(whole[0]))
+    np.testing.assert_array_equal(scan.brain, seen)
+    np.testing.assert_array_equal(scan.dvr, np.where(seen, whole[0].dvr, 0))
+    np.testing.assert_array_equal(scan.maps, whole[0].maps)  # the head is still predicted from whole
+    assert fit_normalisation([scan]).dvr_mean == pytest.approx(whole[0].dvr[seen].mean(), rel=1e-5)
+    for loss in ("l1", "weighted_l1"):
+        support, dvr, weights = prepare_scan(scan, fit_normalisation([scan]), loss=loss)[:3]
+        assert weights.sum() == pytest.approx(1, rel=1e-5)
+        assert not weights[~seen].any()
+        # a prediction that is wrong by .1 everywhere has that loss, whatever it says where nothing was measured
+        predicted = torch.from_numpy(np.where(seen, dvr + 0.1, 7).astype(np.float32))[None, None]
+        target, weight = (torch.from_numpy(array)[None, None] for array in (dvr, weights))
+        assert weighted_l1(predicted, target, weight).item() == pytest.approx(0.1, rel=1e-4)
+
+
+def seen_slices(scan):
+    """Slices of a cut scan that lie below the ninth of the whole image."""
+    return 9 - np.flatnonzero(make_arrays(1)[2].any(axis=(0, 1)))[0]
 
 
 def test_a_map_on_another_grid_is_an_error_naming_both_files(cohort):

@@ -160,6 +160,24 @@ def test_template_is_the_mean_of_the_controls_brought_back(tmp_path):
     assert predicted[values == 0].max() == 0
 
 
+def test_a_control_counts_in_the_template_where_its_pet_has_a_value(tmp_path):
+    """The PET of the first control ends at half its height: above, the template is the second control's."""
+    affine = template_grid().affine.copy()
+    affine[:3, 3] += [60, 80, 70]
+    pose = write_transform(tmp_path / "pose.mat", (0.0, 0, 0))
+    scans = {key: [] for key in ("dvr", "regions")}
+    for index, level in enumerate((1.1, 1.3)):
+        dvr = np.full((24, 24, 24), level)
+        dvr[..., 12:] *= index
+        for key, data in (("dvr", dvr), ("regions", np.ones((24, 24, 24), np.uint8))):
+            scans[key].append(tmp_path / f"{index}_{key}.nii.gz")
+            save_volume(scans[key][-1], data, affine)
+    files = scans | {key: [pose, pose] for key in ("xfm_t1w_to_petref", "xfm_t1w_to_mni")}
+    fit_template(["sub-01", "sub-02"], files, tmp_path / "model", smoothing_mm=0)
+    found = TemplateModel.load(tmp_path / "model").template.data
+    assert (found.min(), found.max()) == pytest.approx((1.2, 1.3), abs=1e-3)
+
+
 def test_a_shift_of_a_control_is_undone_and_redone(tmp_path):
     """DVR of a control that is a ramp comes back as the same ramp through MNI152 space."""
     affine = template_grid().affine.copy()

@@ -63,6 +63,20 @@ def test_no_region_reaches_a_network(cohort):  # noqa: F811
         assert torch.equal(given, changed)
 
 
+def test_the_discriminator_sees_neither_pet_where_nothing_was_measured(cohort):  # noqa: F811
+    """A hole in the measured PET alone would tell it from a generated one."""
+    _, files = cohort
+    for path in files["dvr"]:
+        rewrite(path, lambda data: np.where(np.indices(data.shape)[2] > 9, 0, data))
+    module = players(cohort)
+    seen = []
+    module.discriminator.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[1]))
+    fit_steps(module)
+    real, fake = seen[:2]
+    assert real.any()
+    assert torch.equal(real != 0, fake != 0)
+
+
 def test_each_player_learns_from_its_own_loss(cohort):  # noqa: F811
     """With lambda 0 the generator learns from the discriminator alone: the gradient reaches it, and lowers
     its loss."""

@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from intake_scans import store_as
+from scipy.spatial.transform import Rotation
 
 from myelosketch.errors import GeometryError, InputError
+from myelosketch.intake.raw import load_series
 from myelosketch.io.provenance import read_json
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, in_order_of, load_volume, save_volume
 
 
 def test_data_and_affine_come_back(tmp_path, affine):
@@ -95,3 +98,40 @@ def test_affines_may_differ_by_a_micrometre_only(row, column, shift):
             check_same_grid(first, second)
     else:
         check_same_grid(first, second)
+
+
+@pytest.mark.parametrize("trailing", [1, 2, 4])
+def test_trailing_axes_of_one_are_dropped(tmp_path, affine, trailing):
+    data = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    for name, form in (("a", nib.Nifti1Image), ("b", nib.Nifti2Image)):
+        image = form(data.reshape(data.shape + (1,) * trailing), affine)
+        image.header.set_slope_inter(0.5, 1)
+        nib.save(image, tmp_path / f"{name}.nii.gz")
+        volume = load_volume(tmp_path / f"{name}.nii.gz")
+        np.testing.assert_allclose(volume.data, 0.5 * data + 1)
+        np.testing.assert_allclose(volume.affine, affine)
+
+
+def test_a_series_keeps_its_volumes_before_trailing_axes(tmp_path, affine):
+    data = np.random.default_rng(0).normal(size=(3, 4, 5, 6)).astype(np.float32)
+    nib.save(nib.Nifti1Image(data[..., None], affine), tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(load_series(tmp_path / "a.nii.gz").data, data)
+    np.testing.assert_array_equal(load_series(tmp_path / "a.nii.gz", [4, 1]).data, data[..., [4, 1]])
+
+
+@pytest.mark.parametrize("axes", ["LAS", "PSR", "IRP"])
+@pytest.mark.parametrize("angles", [(0, 0, 0), (20, -15, 30)], ids=["straight", "oblique"])
+def test_the_order_on_disk_changes_nothing(tmp_path, affine, axes, angles):
+    affine[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() @ affine[:3, :3]
+    data = np.random.default_rng(0).normal(size=(3, 4, 5)).astype(np.float32)
+    for name in ("a", "b"):
+        save_volume(tmp_path / f"{name}.nii.gz", data, affine)
+    store_as(tmp_path / "b.nii.gz", axes)
+    first, second = (load_volume(tmp_path / f"{name}.nii.gz") for name in ("a", "b"))
+    check_same_grid(first, second)
+    np.testing.assert_array_equal(first.data, data)
+    np.testing.assert_array_equal(second.data, data)
+    stored = nib.load(tmp_path / "b.nii.gz")
+    back = in_order_of(second, stored.affine)  # as a series is read, whose gradients follow its axes
+    np.testing.assert_allclose(back.affine, stored.affine, atol=1e-5)
+    np.testing.assert_array_equal(back.data, np.asarray(stored.dataobj))

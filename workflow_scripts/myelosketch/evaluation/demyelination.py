@@ -20,7 +20,7 @@ from myelosketch.evaluation.mni import petref_to_mni
 from myelosketch.evaluation.reference import GRID_AFFINE, GRID_SHAPE, local_reference, white_matter_moments
 from myelosketch.io.names import REGION_CODES
 from myelosketch.io.provenance import provenance, read_json, write_json
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volume, save_volume
 
 
 def fit_threshold(
@@ -107,9 +107,9 @@ def pooled_reference(values: np.ndarray) -> dict[str, Any]:
 
 
 def white_matter_values(dvr: Volume, regions: Volume) -> np.ndarray:
-    """DVR of the healthy-white-matter voxels of one control (Volumes): float64 array (n,), finite values only."""
+    """DVR of the healthy-white-matter voxels of one control (Volumes): float64 array (n,), measured ones only."""
     values = dvr.data[regions.data == REGION_CODES["nawm"]].astype(float)
-    return values[np.isfinite(values)]
+    return values[has_value(values)]
 
 
 def read_threshold(path: str | Path) -> dict[str, Any]:

@@ -54,13 +54,15 @@ def score_lesions(
     Parameters
     ----------
     predicted, measured : float arrays (x, y, z), DVR
-    labels : integer array (x, y, z) and volumes : float array (n,), of :func:`label_lesions`
+    labels : integer array (x, y, z) and volumes : float array (n,), of :func:`label_lesions`; voxels that are not
+        scored may be set to 0
     threshold : float or array (x, y, z), DVR below which a voxel is demyelinated; NaN leaves the shares NaN
 
     Returns
     -------
-    list of dict : ``lesion`` (1 is the largest), ``volume_mm3``, ``mean_dvr_true``, ``mean_dvr_pred``,
-        ``pct_true``, ``pct_pred`` (percent of the lesion's voxels)
+    list of dict, one per lesion with a voxel that is scored: ``lesion`` (1 is the largest), ``volume_mm3`` (of the
+        whole lesion), ``n_voxels`` (scored), ``mean_dvr_true``, ``mean_dvr_pred``, ``pct_true``, ``pct_pred``
+        (percent of the scored voxels)
     """
     index = np.arange(1, len(volumes) + 1)
     if not index.size:
@@ -69,14 +71,16 @@ def score_lesions(
     numbers = labels[inside]
 
     def means(values: np.ndarray) -> np.ndarray:
-        return np.bincount(numbers, values[inside].astype(float), len(index) + 1)[1:] / sizes
+        return np.bincount(numbers, values[inside].astype(float), len(index) + 1)[1:][scored] / sizes[scored]
 
     sizes = np.bincount(numbers, minlength=len(index) + 1)[1:]
+    scored = sizes > 0
     known = np.isfinite(threshold).all()
-    nothing = np.full(len(index), np.nan)
+    nothing = np.full(int(scored.sum()), np.nan)
     columns = {
-        "lesion": index,
-        "volume_mm3": volumes,
+        "lesion": index[scored],
+        "volume_mm3": volumes[scored],
+        "n_voxels": sizes[scored],
         "mean_dvr_true": means(measured),
         "mean_dvr_pred": means(predicted),
         "pct_true": 100 * means(measured < threshold) if known else nothing,

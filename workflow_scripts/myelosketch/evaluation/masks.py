@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import REGION_CODES
+from myelosketch.io.volumes import has_value
 
 if TYPE_CHECKING:
     from myelosketch.io.volumes import Volume
@@ -38,9 +39,9 @@ def region_masks(labels: ArrayLike) -> dict[str, np.ndarray]:
 
 
 def scorable_labels(labels: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Label map without the voxels where the measured DVR has no value (NaN or infinite).
+    """Label map without the voxels where the measured DVR has no value (`io.volumes.has_value`).
 
-    A voxel outside the scanner's field of view can be scored for no method, so it leaves every region (ours).
+    A voxel that the PET does not show can be scored for no method, so it leaves every region (ours).
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def scorable_labels(labels: np.ndarray, measured: np.ndarray) -> np.ndarray:
     -------
     integer array (x, y, z)
     """
-    return np.where(np.isfinite(measured), labels, 0)
+    return np.where(has_value(measured), labels, 0)
 
 
 def check_labels(volume: Volume) -> None:

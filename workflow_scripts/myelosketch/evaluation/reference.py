@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from myelosketch.evaluation.mni import petref_to_mni, resample
 from myelosketch.io.names import REGION_CODES
-from myelosketch.io.volumes import Volume, load_volume
+from myelosketch.io.volumes import Volume, has_value, load_volume
 
 REFERENCES = ("pooled", "voxelwise")
 # the box of the MNI152 2009a template, at 3 mm
@@ -40,7 +40,7 @@ def white_matter_moments(dvr: Volume, regions: Volume, matrix: np.ndarray) -> np
     -------
     array (3, x, y, z)
     """
-    white = (regions.data == REGION_CODES["nawm"]) & np.isfinite(dvr.data)
+    white = (regions.data == REGION_CODES["nawm"]) & has_value(dvr.data)
     values = np.where(white, dvr.data, 0).astype(float)
     back = np.linalg.inv(matrix)
     return np.stack(

@@ -10,7 +10,7 @@ TABLES = {
         *("pct_true", "pct_pred", *agreement.SCORES),
     ),
     "lesions": (
-        *("method", "scan", "subject", "fold", "lesion", "volume_mm3", *_LESION_MEANS),
+        *("method", "scan", "subject", "fold", "lesion", "volume_mm3", "n_voxels", *_LESION_MEANS),
         *("size", "place", "kind"),
     ),
     "regions": (
@@ -24,5 +24,5 @@ TABLES = {
     ),
     # what sensitivity.tsv is made of
     "variants": ("method", "scan", "subject", "group", "fold", "axis", "value", "metric", "score"),
-    "all_lesions": ("method", "scan", "subject", "fold", "lesion", "volume_mm3", *_LESION_MEANS),
+    "all_lesions": ("method", "scan", "subject", "fold", "lesion", "volume_mm3", "n_voxels", *_LESION_MEANS),
 }

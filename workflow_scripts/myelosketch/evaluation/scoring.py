@@ -75,11 +75,10 @@ def score_scan(
     labelled = load_volume(files["regions"], dtype=np.int16)
     check_same_grid(measured, labelled)
     check_labels(labelled)
-    labels = scorable_labels(labelled.data, measured.data)
     references = read_references(files, measured, scan, fold)
     scan_scorer = ScanScorer(
         measured,
-        labels,
+        labelled.data,
         references[settings["reference"]],
         **{key: settings[key] for key in ("k", "ks", "dvr_range", "min_lesion_mm3")},
         smallest_mm3=min(settings["min_lesion_mm3"], *settings["sensitivity"]["min_lesion_mm3"]),
@@ -100,7 +99,7 @@ def score_scan(
     for method, path in predictions.items():
         predicted = load_volume(path)
         check_same_grid(measured, predicted)
-        check_prediction(predicted, labels, method)
+        check_prediction(predicted, scan_scorer.labels, method)
         check_held_out(path, scan, fold)
         scored = scan_scorer.score(predicted.data, patient=patient)
         scored["variants"] = variants.score(predicted.data, patient=patient)
@@ -184,7 +183,8 @@ class ScanScorer:
     Parameters
     ----------
     measured : Volume, DVR
-    labels : integer array (x, y, z), region codes of the scorable voxels
+    labels : integer array (x, y, z), region codes of the whole head; voxels without a measured DVR are not scored,
+        but a lesion keeps its number and volume where the PET shows a part of it only
     reference : dict with ``mean`` and ``sd`` of healthy white matter, numbers or arrays (x, y, z)
     k, ks, dvr_range, min_lesion_mm3 : as in the configuration
     smallest_mm3 : float, lesions of this volume on are in ``all_lesions``; by default min_lesion_mm3
@@ -203,21 +203,22 @@ class ScanScorer:
         smallest_mm3: float | None = None,
     ) -> None:
         self.measured = measured.data
-        self.labels = labels
+        self.labels = scorable_labels(labels, measured.data)
         self.reference = reference
         self.k = float(k)
         self.ks = sorted({self.k, *map(float, ks)})
         self.threshold = threshold_dvr(reference, self.k)
-        self.lesion = region_masks(labels)["lesion"]
+        self.lesion = region_masks(self.labels)["lesion"]
         self.lesion_reference = reference_of(reference, self.lesion)
         self.voxelwise = voxelwise.VoxelwiseScorer(
-            self.measured, labels, data_range=float(dvr_range[1]) - float(dvr_range[0])
+            self.measured, self.labels, data_range=float(dvr_range[1]) - float(dvr_range[0])
         )
-        self.lesion_labels, self.lesion_volumes = label_lesions(
-            self.lesion,
+        self.whole_lesions, self.lesion_volumes = label_lesions(
+            region_masks(labels)["lesion"],
             voxel_volume=measured.voxel_volume,
             min_volume_mm3=min_lesion_mm3 if smallest_mm3 is None else smallest_mm3,
         )
+        self.lesion_labels = np.where(self.lesion, self.whole_lesions, 0)
         # the largest lesion is number 1, so those of the minimum size come first
         self.n_listed = int((self.lesion_volumes >= min_lesion_mm3 * (1 - 1e-6)).sum())
         self.lesion_facts: list[dict[str, str | None]] = [{}] * self.n_listed
@@ -236,7 +237,7 @@ class ScanScorer:
         files, settings : as in :func:`score_scan`
         fractions : dict of arrays (x, y, z), tissues on the scan's grid; affine : array (4, 4)
         """
-        listed = np.where(self.lesion_labels <= self.n_listed, self.lesion_labels, 0)
+        listed = np.where(self.whole_lesions <= self.n_listed, self.whole_lesions, 0)
         limits = {key: settings[key] for key in ("periventricular_mm", "juxtacortical_mm")}
         places = ScanPlaces.of_scan(fractions, affine, files).of_lesions(listed, **limits)
         kinds: list[str | None] = [None] * self.n_listed
@@ -277,8 +278,8 @@ class ScanScorer:
                 predicted, self.measured, self.lesion_labels, self.lesion_volumes, self.threshold
             )
             rows["all_lesions"] = lesions
-            facts = zip(lesions[: self.n_listed], self.lesion_facts, strict=True)
-            rows["lesions"] = [lesion | known for lesion, known in facts]
+            listed = [lesion for lesion in lesions if lesion["lesion"] <= self.n_listed]
+            rows["lesions"] = [lesion | self.lesion_facts[lesion["lesion"] - 1] for lesion in listed]
         return rows
 
     def save_mask(self, path: str | Path, volume: Volume, sources: Sequence[str | Path]) -> None:

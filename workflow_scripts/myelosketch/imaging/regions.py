@@ -13,7 +13,7 @@ from myelosketch.imaging.registration.fractions import read_fractions, read_lesi
 from myelosketch.io.names import REGION_CODES
 from myelosketch.io.provenance import provenance
 from myelosketch.io.tables import read_table, write_table
-from myelosketch.io.volumes import Volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volume, save_volume
 
 # what white matter becomes "other" by, in this order
 STEPS = ("hyperintense", "perilesional", "eroded")
@@ -29,14 +29,19 @@ def make_regions(
     perilesional_mm: float,
     white_erosion_mm: float,
     control: bool = False,
+    dvr: str | Path | None = None,
 ) -> pd.DataFrame:
     """Write the label map of one scan and its table of volumes.
+
+    The regions are the head's, whatever the PET shows of it: voxels without a measured DVR keep their label, for a
+    prediction needs none, and leave every comparison with the PET (``io.volumes.has_value``). The table counts them.
 
     Parameters
     ----------
     fractions : path of the tissues on petref, as ``fractions.write_fractions`` wrote them
     outputs : dict of paths: ``regions``, ``regions_table``
     threshold, perilesional_mm, white_erosion_mm, control : see ``label_regions``
+    dvr : path of the measured DVR on petref, None without PET
 
     Returns
     -------
@@ -45,6 +50,7 @@ def make_regions(
     Raises
     ------
     InputError : unreadable fractions, no brain, lesions as large as the white matter, or no white matter left
+    GeometryError : the DVR lies on another grid
     """
     tissue, affine = read_fractions(fractions)
     grid = Volume(tissue["brain"], affine)
@@ -57,7 +63,7 @@ def make_regions(
         control=control,
     )
     table = region_volumes(labels, moved, grid.voxel_volume).assign(
-        lesion_source=read_lesion_source(fractions)
+        lesion_source=read_lesion_source(fractions), n_without_dvr=without_dvr(labels, affine, dvr)
     )
     check_volumes(table, Path(fractions).name)
     parameters = {
@@ -71,10 +77,25 @@ def make_regions(
         note["HyperintensitiesOfControl"] = {
             "Label": REGION_CODES["other"], "n_voxels": moved["hyperintense"], "volume_ml": volume,
         }  # fmt: skip
-    sidecar = provenance(sources=[fractions], parameters=parameters, **note)
+    sidecar = provenance(sources=[fractions, *([dvr] if dvr else [])], parameters=parameters, **note)
     save_volume(outputs["regions"], labels, affine, sidecar=sidecar)
     write_table(table, outputs["regions_table"])
     return table
+
+
+def without_dvr(labels: np.ndarray, affine: np.ndarray, dvr: str | Path | None) -> list[int] | None:
+    """Voxels of each region, in the order of REGION_CODES, where the PET has no value; None without PET.
+
+    Raises
+    ------
+    GeometryError : the DVR lies on another grid than the labels
+    """
+    if dvr is None:
+        return None
+    measured = load_volume(dvr)
+    check_same_grid(measured, Volume(labels, affine, "its region map"))
+    unknown = ~has_value(measured.data)
+    return [int((unknown & (labels == code)).sum()) for code in REGION_CODES.values()]
 
 
 def label_regions(
@@ -205,7 +226,7 @@ def check_volumes(table: pd.DataFrame, name: str) -> None:
 
 
 def gather_volumes(paths: Iterable[str | Path], groups: Mapping[str, str], output: str | Path) -> None:
-    """One table of all scans' regions: scan, group, region, n_voxels, volume_ml, lesion_source.
+    """One table of all scans' regions: scan, group, region, n_voxels, volume_ml, lesion_source, n_without_dvr.
 
     Parameters
     ----------
@@ -218,4 +239,6 @@ def gather_volumes(paths: Iterable[str | Path], groups: Mapping[str, str], outpu
         for path, (scan, group) in zip(paths, groups.items(), strict=True)
     ]
     table = pd.concat(tables, ignore_index=True).rename(columns={"name": "region"})
-    write_table(table[["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source"]], output)
+    write_table(
+        table[["scan", "group", "region", "n_voxels", "volume_ml", "lesion_source", "n_without_dvr"]], output
+    )

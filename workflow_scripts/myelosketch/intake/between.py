@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from myelosketch.errors import GeometryError
+from myelosketch.intake.air import head_centre, judged_voxels
 from myelosketch.intake.checks import Finding
 from myelosketch.intake.duplicates import tensor_findings
 from myelosketch.io.volumes import Volume, check_same_grid
@@ -61,7 +62,7 @@ def scan_findings(
         *_grid_findings(volumes, _grids(volumes, lesion_space)),
         *_overlap_findings(volumes),
         *_template_findings(volumes, lesion_space),
-        *_swap_findings({name: volumes[name] for name in sound}),
+        *_swap_findings({name: volumes[name] for name in sound}, _centre(volumes)),
         *_lesion_findings({name: volumes[name] for name in sound}),
     ]
 
@@ -89,8 +90,12 @@ def _grid_findings(volumes: Mapping[str, Volume], pairs: Iterable[tuple[str, str
             )  # fmt: skip
 
 
-def _swap_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
-    share = _share_below(volumes.get("AD"), volumes.get("RD"))
+def _centre(volumes: Mapping[str, Volume]) -> np.ndarray | None:
+    return head_centre(content_box_mm(volumes["T1w"])) if "T1w" in volumes else None
+
+
+def _swap_findings(volumes: Mapping[str, Volume], centre: np.ndarray | None) -> Iterator[Finding]:
+    share = _share_below(volumes.get("AD"), volumes.get("RD"), centre)
     if share > SWAPPED:
         yield Finding(
             "swapped", "AD", f"lies below RD in {share:.0%} of the brain",
@@ -103,18 +108,23 @@ def _swap_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield from tensor_findings(volumes)
-    if _share_below(volumes.get("mt_off"), volumes.get("mt_on")) > SWAPPED:
+    if _share_below(volumes.get("mt_off"), volumes.get("mt_on"), centre) > SWAPPED:
         yield Finding(
             "swapped", "mt_on", "is brighter than mt_off in most of the head",
             "swap them (mt_on is the one with the saturation pulse), or export both with the same gain",
         )  # fmt: skip
 
 
-def _share_below(larger: Volume | None, smaller: Volume | None) -> float:
-    """Share of the voxels where both are above 0 in which ``larger`` is the smaller one; 0 if not comparable."""
+def _share_below(larger: Volume | None, smaller: Volume | None, centre: np.ndarray | None) -> float:
+    """Share of the voxels where both are above 0 in which ``larger`` is the smaller one; 0 if not comparable.
+
+    Of images that were never masked, only the middle of the head counts (see ``air.judged_voxels``).
+    """
     if larger is None or smaller is None or larger.shape != smaller.shape:
         return 0.0
     inside = (larger.data > 0) & (smaller.data > 0)
+    for near in (judged_voxels(volume, centre) for volume in (larger, smaller)):
+        inside &= True if near is None else near
     return float((larger.data[inside] < smaller.data[inside]).mean()) if inside.any() else 0.0
 
 

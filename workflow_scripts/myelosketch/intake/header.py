@@ -9,6 +9,7 @@ import numpy as np
 
 from myelosketch.intake.checks import Finding
 from myelosketch.io.user_files import ABSENT, file_problem
+from myelosketch.io.volumes import drop_trailing_axes
 
 GZIP_MAGIC = b"\x1f\x8b"
 FORMS_TOLERANCE_MM = 0.1
@@ -39,7 +40,7 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
 
     Returns
     -------
-    nibabel image; no voxel has been read
+    nibabel image, without trailing axes of length 1; no voxel has been read
 
     Raises
     ------
@@ -70,7 +71,7 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
         image.header.get_data_dtype()
     except Exception as error:  # nibabel raises many kinds for a damaged header
         raise _unusable("unreadable", name, "has no header that reads as NIfTI", COPY_AGAIN) from error
-    return image
+    return drop_trailing_axes(image)
 
 
 def _open_mgh(name: str, path: Path) -> nib.Nifti1Image:
@@ -181,17 +182,16 @@ def geometry_findings(name: str, image: nib.Nifti1Image, facts: Mapping[str, Any
 
 
 def dimension_finding(name: str, shape: Sequence[int], *, series: bool) -> Finding | None:
-    """The finding about the number of dimensions, or None; a trailing axis of 1 is dropped where 3D is due."""
-    volumes = int(np.prod(shape[3:])) if len(shape) > 3 else 1
+    """The finding about the number of dimensions, or None."""
     text = " x ".join(map(str, shape))
     if len(shape) < 3 or min(shape) < 1:
         return Finding("dimensions", name, f"has the shape {text}", "give a three-dimensional image")
-    if series and (volumes < 2 or len(shape) > 4):
+    if series and len(shape) != 4:
         return Finding(
             "dimensions", name, f"has the shape {text}, expected a series of volumes (4D)",
             "give the whole series, not one volume",
         )  # fmt: skip
-    if not series and volumes > 1:
+    if not series and len(shape) > 3:
         return Finding(
             "dimensions", name, f"has the shape {text}, expected a 3D image", "give one volume, or their mean"
         )

@@ -11,7 +11,7 @@ import numpy as np
 from myelosketch.cohort.bids_index import leaves
 from myelosketch.cohort.table import TRANSFORMS, companions, lesion_space, used_inputs
 from myelosketch.errors import InputError
-from myelosketch.intake import between, duplicates, header, masks, mirror, plausible, series, voxels
+from myelosketch.intake import air, between, duplicates, header, masks, mirror, plausible, series, voxels
 from myelosketch.intake.checks import REFUSED, Finding
 from myelosketch.intake.thumbnails import strip
 from myelosketch.io.inheritance import metadata_files
@@ -20,7 +20,7 @@ from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.transform_files import TransformFileError, read_linear
 from myelosketch.io.units import CONVERSIONS, Conversion, conversion, default_units, pet_quantity, stated_unit
 from myelosketch.io.user_files import file_problem
-from myelosketch.io.volumes import Volume
+from myelosketch.io.volumes import Volume, canonical
 
 # of the section lesions, for who inspects without a configuration
 LESIONS = {"threshold": masks.THRESHOLD, "label": None}
@@ -90,7 +90,7 @@ def inspect_files(
             facts, found = inspect_transform(name, row[name])
         else:
             facts, found, volumes[name] = inspect_image(
-                name, row[name], unit=units.get(name), maps=maps, lesions=lesions
+                name, row[name], unit=units.get(name), maps=maps, lesions=lesions, t1w=volumes.get("T1w")
             )
         files.append(facts)
         for kind, path in companions(name, row[name]).items():
@@ -122,6 +122,7 @@ def inspect_image(
     unit: str | None = None,
     maps: Mapping[str, Any] | None = None,
     lesions: Mapping[str, Any] | None = None,
+    t1w: Volume | None = None,
 ) -> tuple[dict[str, Any], list[Finding], Volume | None]:
     """Describe and judge one image.
 
@@ -131,6 +132,7 @@ def inspect_image(
     path : path
     unit : declared unit, for the maps of units.CONVERSIONS
     maps, lesions : see ``inspect_scan``
+    t1w : Volume of the scan's T1w image, which says where the head is in a map that was never masked
 
     Returns
     -------
@@ -142,7 +144,7 @@ def inspect_image(
     if unit:
         facts["unit"] = unit
     try:
-        findings, volume = _judge(name, path, unit, maps or {}, lesions or LESIONS, facts)
+        findings, volume = _judge(name, path, unit, maps or {}, lesions or LESIONS, facts, t1w)
     except header.UnusableError as error:
         return facts, [error.finding], None
     except OSError as error:  # a disk that fails while it is read
@@ -170,6 +172,7 @@ def _judge(
     maps: Mapping[str, Any],
     lesions: Mapping[str, Any],
     facts: dict[str, Any],
+    t1w: Volume | None,
 ) -> tuple[list[Finding], Volume]:
     image = header.open_nifti(name, path)
     is_series = name in series.SERIES or (name == "segmentation" and len(image.shape) == 4)
@@ -187,12 +190,12 @@ def _judge(
         data = voxels.read_volume(name, image)
         summary = voxels.Summary().add(data)
     facts |= summary.facts() | {"readable": True, "voxels_sha256": summary.digest}
-    volume = Volume(data, np.asarray(image.affine, float), str(path))
+    volume = canonical(Volume(data, np.asarray(image.affine, float), str(path)))
     if name in READ_SIDECARS:
         findings += _sidecar_findings(name, path, unit)
     values = voxels.value_findings(name, summary)
     if name in masks.MASKS and not summary.n_bad:  # a mask may be constant: it has checks of its own
-        found, mask = masks.judge_mask(name, data, lesions)
+        found, mask = masks.judge_mask(name, volume.data, lesions)
         if mask:
             facts["mask_values"] = mask.values
             volume = Volume(mask.inside.astype(np.float32), volume.affine, volume.path)
@@ -200,20 +203,30 @@ def _judge(
     if is_series and name == "segmentation":
         findings += values or plausible.probability_findings(name, image.shape, summary)
     else:
-        findings += values or _content_findings(name, volume, summary, unit)
+        findings += values or _content_findings(name, volume, summary, unit, t1w)
     if name in series.SERIES and not any(finding.check == "sidecar" for finding in findings):
         findings += series.series_findings(name, path, summary, maps, facts)
     return findings, volume
 
 
-def _content_findings(name: str, volume: Volume, summary: voxels.Summary, unit: str | None) -> list[Finding]:
+def _content_findings(
+    name: str, volume: Volume, summary: voxels.Summary, unit: str | None, t1w: Volume | None
+) -> list[Finding]:
     if name in series.SERIES:
         negative = plausible.negative_finding(name, volume.data)
         return [negative] if negative else []
-    findings = plausible.image_findings(name, volume.data, summary)
+    data, near = volume.data, None
+    if name in CONVERSIONS and t1w is not None:
+        near = air.judged_voxels(volume, air.head_centre(between.content_box_mm(t1w)))
+        data = data if near is None else data[near]
+    most = plausible.NEGATIVE_SHARE if near is None else plausible.NEGATIVE_IN_HEAD
+    findings = plausible.image_findings(name, data, summary, most_negative=most)
     if not findings and name in CONVERSIONS:
         assert unit is not None, name
-        findings = plausible.range_findings(name, volume.data, unit)
+        findings = plausible.range_findings(name, data, unit)
+    if near is not None:
+        where = "in the middle of the head (the map is not masked)"
+        findings = [finding._replace(reason=f"{finding.reason}, {where}") for finding in findings]
     if not findings and name in WHOLE_HEAD:
         size = plausible.head_finding(name, between.content_sides_mm(volume))
         findings = [size] if size else []

@@ -15,6 +15,8 @@ DVR_MEDIAN = (0.6, 1.8)
 # interpolation may push single voxels beyond 1; a share above this means it is not FA
 FA_SHARE_ABOVE_1 = 0.001
 NEGATIVE_SHARE = 0.02
+# in the middle of the head, where the ventricles are, whose MTR is about 0
+NEGATIVE_IN_HEAD = 0.1
 HEAD_MM = (60.0, 400.0)
 TISSUES = 3
 PROBABILITY_TOLERANCE = 0.01  # interpolation overshoots
@@ -22,7 +24,9 @@ PROBABILITY_TOLERANCE = 0.01  # interpolation overshoots
 NOT_NEGATIVE = ("T1w", "FLAIR", "FA", "RD", "AD", "MTR", "mt_on", "mt_off", "dwi")
 
 
-def image_findings(name: str, data: np.ndarray, summary: Summary) -> list[Finding]:
+def image_findings(
+    name: str, data: np.ndarray, summary: Summary, *, most_negative: float = NEGATIVE_SHARE
+) -> list[Finding]:
     """Findings about the voxels of a 3D image, whatever its unit.
 
     Parameters
@@ -30,13 +34,14 @@ def image_findings(name: str, data: np.ndarray, summary: Summary) -> list[Findin
     name : input, but for the masks, which have checks of their own
     data : array (x, y, z), finite
     summary : Summary of it
+    most_negative : share of the voxels that may be negative
     """
     if name == "segmentation":
         return label_findings(name, data)
     flat = flat_content_finding(name, summary)
     if flat:
         return [flat]
-    return [finding for finding in (negative_finding(name, data),) if finding]
+    return [finding for finding in (negative_finding(name, data, most_negative),) if finding]
 
 
 def label_findings(name: str, data: np.ndarray) -> list[Finding]:
@@ -92,13 +97,13 @@ def _are_labels(data: np.ndarray) -> bool:
     return bool((data >= 0).all() and (data == np.round(data)).all())
 
 
-def negative_finding(name: str, data: np.ndarray) -> Finding | None:
-    """The finding about negative values in an image that should have none, or None."""
+def negative_finding(name: str, data: np.ndarray, most: float = NEGATIVE_SHARE) -> Finding | None:
+    """The finding about more than a share of negative values in an image that should have none, or None."""
     if name not in NOT_NEGATIVE:
         return None
     values = content(data)
     share = float((values < 0).mean())
-    if share <= NEGATIVE_SHARE:
+    if share <= most:
         return None
     return Finding(
         "negative", name, f"is negative in {share:.0%} of the voxels that are not 0",

@@ -10,7 +10,7 @@ import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.intake.shells import used_volumes
-from myelosketch.io.volumes import Volume, open_image
+from myelosketch.io.volumes import Volume, drop_trailing_axes, open_image
 
 MIN_DIRECTIONS = 6  # a symmetric tensor has six numbers
 
@@ -23,13 +23,13 @@ def open_series(path: str | Path) -> nib.Nifti1Image:
     InputError : absent or unreadable file, or an image that is not 4D
     """
     image = open_image(path)
-    if len(image.shape) != 4 or image.shape[3] < 2:
+    if len(image.shape) != 4:
         raise InputError(
             f"{path} has {len(image.shape)} dimensions {image.shape}; expected a series of volumes (4D): "
             "give the whole series, not one volume."
         )
     # the file stays open: without that, every volume of a compressed series is sought from its beginning
-    return cast(nib.Nifti1Image, nib.load(path, keep_file_open=True))
+    return drop_trailing_axes(cast(nib.Nifti1Image, nib.load(path, keep_file_open=True)))
 
 
 def each_volume(image: nib.Nifti1Image, indices: Iterable[int] | None = None) -> Iterator[np.ndarray]:
@@ -64,7 +64,7 @@ def load_series(path: str | Path, indices: Sequence[int] | np.ndarray | None = N
 
     Returns
     -------
-    Volume : data (x, y, z, n), float32
+    Volume : data (x, y, z, n), float32, in the order of the file
     """
     image = open_series(path)
     indices = np.arange(image.shape[3]) if indices is None else np.asarray(indices)

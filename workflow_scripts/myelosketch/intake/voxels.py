@@ -34,7 +34,7 @@ def read_volume(name: str, image: nib.Nifti1Image) -> np.ndarray:
         data = np.asarray(image.dataobj).astype(np.float32, copy=False)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise truncated(name) from error
-    return data.reshape(data.shape[:3])
+    return data
 
 
 def truncated(name: str) -> UnusableError:
@@ -49,7 +49,7 @@ class Summary:
 
     Attributes
     ----------
-    n, n_zero, n_bad : voxels, those that are 0, and those that are NaN or infinite
+    n, n_zero, n_bad, n_nan : voxels, those that are 0, those that are NaN or infinite, and those that are NaN
     minimum, maximum : of the finite voxels
     flat : numbers of the volumes whose voxels are all equal, counted from 0
     means : mean of the finite voxels of each volume
@@ -58,7 +58,7 @@ class Summary:
     """
 
     def __init__(self) -> None:
-        self.n = self.n_zero = self.n_bad = self.volumes = 0
+        self.n = self.n_zero = self.n_bad = self.n_nan = self.volumes = 0
         self.minimum, self.maximum = np.inf, -np.inf
         self.percentiles: list[float] | None = None
         self.flat: list[int] = []
@@ -71,6 +71,7 @@ class Summary:
         n_finite = int(np.count_nonzero(finite))
         self.n += data.size
         self.n_bad += data.size - n_finite
+        self.n_nan += int(np.count_nonzero(np.isnan(data))) if n_finite < data.size else 0
         self.n_zero += data.size - int(np.count_nonzero(data))
         if n_finite:
             values = data if n_finite == data.size else data[finite]
@@ -116,16 +117,23 @@ def content(data: np.ndarray) -> np.ndarray:
 
 
 def value_findings(name: str, summary: Summary) -> list[Finding]:
-    """Findings that hold for any kind of image: NaN, empty, constant."""
-    if summary.n_bad:
+    """Findings that hold for any kind of image: NaN (a DVR map has no value there), infinite, empty, constant."""
+    gaps = summary.n_nan if name == "DVR" else 0
+    if summary.n_bad > gaps:
+        count, what = (
+            (summary.n_bad - gaps, "infinite") if name == "DVR" else (summary.n_bad, "NaN or infinite")
+        )
         return [
             Finding(
-                "not_finite", name, f"holds {summary.n_bad} voxels that are NaN or infinite",
+                "not_finite", name, f"holds {count} voxels that are {what}",
                 "set the background to 0 and repair the rest",
             )
         ]  # fmt: skip
-    if summary.n_zero == summary.n:
-        return [Finding("empty", name, "holds nothing but 0", "is this the right file? Export it again")]
+    if summary.n_zero + gaps == summary.n:
+        found = "0 and NaN" if gaps else "0"
+        return [
+            Finding("empty", name, f"holds nothing but {found}", "is this the right file? Export it again")
+        ]
     if summary.minimum == summary.maximum:
         return [_constant(name, f"is {summary.minimum:g} everywhere")]
     if summary.volumes > 1 and summary.flat:

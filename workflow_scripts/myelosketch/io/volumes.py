@@ -59,11 +59,29 @@ def open_image(path: str | Path) -> nib.Nifti1Image:
         ) from error
     if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise InputError(f"{path} has no valid affine, so its place in space is unknown: export it again.")
-    return image
+    return drop_trailing_axes(image)
+
+
+def drop_trailing_axes(image: nib.Nifti1Image) -> nib.Nifti1Image:
+    """The same image without the axes of length 1 that follow the third (x, y, z, 1, 1); no voxel is read.
+
+    Parameters
+    ----------
+    image : nibabel image
+
+    Returns
+    -------
+    nibabel image : (x, y, z), or (x, y, z, n) where n is above 1; ``image`` itself if it has no such axis
+    """
+    kept = max([3, *(axis + 1 for axis, side in enumerate(image.shape) if side != 1)])
+    if kept >= len(image.shape):
+        return image
+    data = cast(nib.arrayproxy.ArrayProxy, image.dataobj).reshape(image.shape[:kept])
+    return image.__class__(data, image.affine, image.header, file_map=image.file_map)
 
 
 def load_volume(path: str | Path, *, dtype: DTypeLike = np.float32) -> Volume:
-    """Read a 3D NIfTI image; NaN are kept for the caller to judge.
+    """Read a 3D NIfTI image in canonical order, whatever the order of its file; NaN are kept for the caller to judge.
 
     Parameters
     ----------
@@ -72,11 +90,11 @@ def load_volume(path: str | Path, *, dtype: DTypeLike = np.float32) -> Volume:
 
     Returns
     -------
-    Volume : data (x, y, z)
+    Volume : data (x, y, z), with axes that run right, anterior and superior (:func:`canonical`)
 
     Raises
     ------
-    InputError : absent, unreadable or truncated file, or an image that is not 3D (a trailing axis of 1 is dropped)
+    InputError : absent, unreadable or truncated file, or an image that is not 3D (trailing axes of 1 are dropped)
     """
     image = open_image(path)
     try:
@@ -85,8 +103,6 @@ def load_volume(path: str | Path, *, dtype: DTypeLike = np.float32) -> Volume:
         raise InputError(
             f"{path} is damaged or truncated ({_first_line(error)}): copy or export it again."
         ) from error
-    if data.ndim == 4 and data.shape[3] == 1:
-        data = data[..., 0]
     if data.ndim != 3:
         raise InputError(
             f"{path} has {data.ndim} dimensions {data.shape}; expected a 3D image: give one volume."
@@ -95,7 +111,7 @@ def load_volume(path: str | Path, *, dtype: DTypeLike = np.float32) -> Volume:
         raise InputError(
             f"{path} holds complex or colour voxels; expected real numbers: export the magnitude."
         )
-    return Volume(data.astype(dtype, copy=False), np.asarray(image.affine, float), str(path))
+    return canonical(Volume(data.astype(dtype, copy=False), np.asarray(image.affine, float), str(path)))
 
 
 def save_volume(
@@ -148,16 +164,48 @@ def canonical(volume: Volume) -> Volume:
 
     Parameters
     ----------
-    volume : Volume
+    volume : Volume; a series (x, y, z, n) keeps its last axis
 
     Returns
     -------
     Volume in the closest canonical order; an oblique image stays oblique
     """
-    turn = nib.io_orientation(volume.affine)
+    return _turned(volume, nib.io_orientation(volume.affine))
+
+
+def in_order_of(volume: Volume, affine: np.ndarray) -> Volume:
+    """The same image with its axes in the order of another: voxels change their order, not their place.
+
+    A series stays as it is stored, because its gradient directions follow its axes; a mask is brought to it.
+
+    Parameters
+    ----------
+    volume : Volume
+    affine : array (4, 4) of the other image
+
+    Returns
+    -------
+    Volume
+    """
+    turn = nib.orientations.ornt_transform(nib.io_orientation(volume.affine), nib.io_orientation(affine))
+    return _turned(volume, turn)
+
+
+def _turned(volume: Volume, turn: np.ndarray) -> Volume:
+    if (turn == [[0, 1], [1, 1], [2, 1]]).all():
+        return volume
     data = np.asarray(nib.apply_orientation(volume.data, turn))
     affine = volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.shape)
     return Volume(data, affine, volume.path)
+
+
+def has_value(data: np.ndarray) -> np.ndarray:
+    """Voxels where a map has a value: those that are finite and not 0; array of bool.
+
+    In every map 0 means that nothing is known: outside the head, beyond the field of view of the PET, or where a fit
+    failed. A negative DVR is a value: noise makes some in fluid, and to leave them out would lift every mean.
+    """
+    return np.isfinite(data) & (data != 0)
 
 
 def check_same_grid(first: Volume, second: Volume) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES
-from myelosketch.io.volumes import check_same_grid, load_volume
+from myelosketch.io.volumes import check_same_grid, has_value, load_volume
 
 TRAINING_FILES = ("mtr", "fa", "rd", "ad", "dvr", "regions")
 
@@ -23,8 +23,8 @@ class Maps:
     """MRI maps of a scan on its PET grid.
 
     ``data`` (4, x, y, z) in the order of `INPUT_MAPS`, 0 outside ``support`` (x, y, z): the voxels where the
-    tensor fit gave a diffusivity (AD > 0). The support comes from the maps themselves, so prediction never
-    needs a mask (ours).
+    tensor fit gave a diffusivity (AD > 0). The registration has cut maps of the whole head to the brain of the T1w
+    image, so the support comes from the maps, and prediction never needs a mask (ours).
     """
 
     data: np.ndarray
@@ -36,7 +36,7 @@ class Maps:
 @dataclass(frozen=True)
 class TrainingScan:
     """What training needs of a scan, cut to the box around its brain: ``maps`` (4, x, y, z) in their units,
-    ``support``, ``dvr`` and ``regions`` (x, y, z)."""
+    ``support``, ``dvr`` and ``regions`` (x, y, z). Where the PET shows nothing, ``dvr`` and ``regions`` are 0."""
 
     name: str
     maps: np.ndarray
@@ -46,7 +46,7 @@ class TrainingScan:
 
     @property
     def brain(self) -> np.ndarray:
-        """Voxels of the losses: inside the region map."""
+        """Voxels of the losses: inside the region map, with a measured DVR."""
         return self.regions > 0
 
 
@@ -139,26 +139,27 @@ def load_training_scan(name: str, files: Mapping[str, str | Path]) -> TrainingSc
     Raises
     ------
     GeometryError : images on different grids
-    InputError : values that are not finite inside the brain, or an empty region map
+    InputError : values of a map that are not finite inside the brain, or no brain voxel with a measured DVR
     """
     maps = load_maps(files)
     dvr, regions = load_volume(files["dvr"]), load_volume(files["regions"], dtype=np.uint8)
     grid = load_volume(files["mtr"])
     check_same_grid(grid, dvr)
     check_same_grid(grid, regions)
-    brain = regions.data > 0
+    measured = has_value(dvr.data)
+    brain = (regions.data > 0) & measured
     if not brain.any():
         raise InputError(
-            f"{regions.path} has no voxel above 0: the region map is empty, so nothing can be trained."
+            f"{regions.path} and {dvr.path} share no voxel of the brain with a DVR, so nothing can be trained: look "
+            "at both, and leave the scan out if the PET does not show its brain."
         )
-    _check_finite(dvr.data, brain, dvr.path, "DVR")
     box = bounding_box(maps.support | brain)
     return TrainingScan(
         name,
         maps.data[(slice(None), *box)],
         maps.support[box],
-        np.where(np.isfinite(dvr.data), dvr.data, 0)[box].astype(np.float32),
-        regions.data[box],
+        np.where(measured, dvr.data, 0)[box].astype(np.float32),
+        np.where(brain, regions.data, 0)[box],
     )
 
 

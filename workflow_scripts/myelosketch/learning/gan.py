@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 SCHEDULES = ("constant", "cosine")
 
 
+def measured_support(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Where the maps hold tissue and the PET has a value: the discriminator sees no other voxel of either PET.
+
+    A hole in the measured PET alone would tell it from a generated one.
+
+    Returns
+    -------
+    Tensor (batch, 1, x, y, z), 0 or 1
+    """
+    return batch["support"] * (batch["dvr"] != 0)
+
+
 class ConditionalGAN(lightning.LightningModule):
     """Generator and discriminator trained in turns, each by its own Adam.
 
@@ -99,8 +111,9 @@ class ConditionalGAN(lightning.LightningModule):
         """Give a batch to both players, as the generator's step does, and learn nothing."""
         predicted = self.generator(batch["maps"], batch["support"], batch.get("sketch"))
         if self.discriminator is not None:
-            keep = with_brain(batch["support"], self.patch)
-            fake = self._patches(predicted, batch["support"], keep)
+            seen = measured_support(batch)
+            keep = with_brain(seen, self.patch)
+            fake = self._patches(predicted, seen, keep)
             self.discriminator(brain_patches(batch["maps"], keep, self.patch), fake)
 
     def on_train_start(self) -> None:
@@ -131,10 +144,11 @@ class ConditionalGAN(lightning.LightningModule):
         terms = {"l1": losses.weighted_l1(predicted, batch["dvr"], batch["weights"])}
         total = self.lambda_l1 * terms["l1"]
         if self.discriminator is not None:
-            keep = with_brain(batch["support"], self.patch)
+            seen = measured_support(batch)
+            keep = with_brain(seen, self.patch)
             maps = brain_patches(batch["maps"], keep, self.patch)
-            fake = self._patches(predicted, batch["support"], keep)
-            terms |= self._step_discriminator(optimizers[1], batch, keep, maps, fake.detach(), index)
+            real, fake = (self._patches(dvr, seen, keep) for dvr in (batch["dvr"], predicted))
+            terms |= self._step_discriminator(optimizers[1], batch, maps, real, fake.detach(), index)
             self.discriminator.requires_grad_(False)
             logits = self.discriminator(maps, fake)
             terms["adversarial"] = losses.generator_loss(logits, self.adversarial)
@@ -164,12 +178,11 @@ class ConditionalGAN(lightning.LightningModule):
         self,
         optimizer: LightningOptimizer,
         batch: Mapping[str, torch.Tensor],
-        keep: torch.Tensor,
         maps: torch.Tensor,
+        real: torch.Tensor,
         fake: torch.Tensor,
         index: int,
     ) -> dict[str, torch.Tensor]:
-        real = self._patches(batch["dvr"], batch["support"], keep)
         discriminator = self.players()["discriminator"]
         real_logits, fake_logits = discriminator(maps, real), discriminator(maps, fake)
         loss = losses.discriminator_loss(real_logits, fake_logits)
@@ -197,9 +210,9 @@ class ConditionalGAN(lightning.LightningModule):
             raise InputError(explain(self, batch, player=player, step=step, precision=precision))
         return norm
 
-    def _patches(self, dvr: torch.Tensor, support: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-        """PET as the discriminator sees it: standardised, and zero where the maps hold no tissue."""
-        return brain_patches(self.generator.standardise(dvr) * support, keep, self.patch)
+    def _patches(self, dvr: torch.Tensor, seen: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+        """PET as the discriminator sees it: standardised, and zero outside ``seen``."""
+        return brain_patches(self.generator.standardise(dvr) * seen, keep, self.patch)
 
     def _set_rates(self, optimizers: Sequence[LightningOptimizer], step: float) -> None:
         """The rate is a function of the step alone, so that nothing has to be stored to resume."""

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from myelosketch.errors import InputError
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume
+from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volume
 from myelosketch.learning.models import load_model, save_model, split_card
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ def fit_template(
 def _controls(
     files: Mapping[str, Sequence[str | Path]], n: int
 ) -> Iterator[tuple[Volume, np.ndarray, list[str | Path]]]:
-    """DVR, brain and route of each control, one in memory at a time."""
+    """DVR, brain that the PET shows, and route of each control, one in memory at a time."""
     for index in range(n):
         dvr, regions = load_volume(files["dvr"][index]), load_volume(files["regions"][index])
         check_same_grid(dvr, regions)
         route = [files["xfm_t1w_to_mni"][index], files["xfm_t1w_to_petref"][index]]
-        yield dvr, (regions.data > 0) & np.isfinite(dvr.data), route
+        yield dvr, (regions.data > 0) & has_value(dvr.data), route
 
 
 def mean_on_template_grid(

@@ -14,7 +14,7 @@ from myelosketch.imaging.registration.resampling import resample_fraction
 from myelosketch.intake.raw import load_series
 from myelosketch.io.provenance import sidecar_path
 from myelosketch.io.sidecars import read_metadata
-from myelosketch.io.volumes import GRID_TOLERANCE_MM, Volume, load_volume, open_image
+from myelosketch.io.volumes import GRID_TOLERANCE_MM, Volume, canonical, load_volume, open_image
 
 TISSUES = ("csf", "grey", "white")
 # a 4D image without LabelMap: SPM's and BIDS' order
@@ -45,7 +45,7 @@ def read_segmentation(path: str | Path, t1w: Volume) -> dict[str, Any]:
     InputError : labels or volumes that nobody knows, values that are none, a tissue without voxels, or a brain where
         the T1w image has no signal
     """
-    series = len(open_image(path).shape) == 4 and open_image(path).shape[3] > 1
+    series = len(open_image(path).shape) == 4
     shares, affine, record = _probabilities(path) if series else _labels(path)
     moved = {name: _on_grid(Volume(shares[name], affine), t1w) for name in TISSUES}
     total = sum(moved.values())
@@ -144,7 +144,7 @@ def _refuse_unknown(path: str | Path, kind: str, unknown: Sequence[int]) -> None
 
 def _probabilities(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, Any]]:
     """Shares of the tissues in a 4D image of probabilities, its affine and the record."""
-    series = load_series(path)
+    series = canonical(load_series(path))
     count = series.data.shape[3]
     names = read_metadata(path).get("LabelMap")
     tissues: list[str | None]

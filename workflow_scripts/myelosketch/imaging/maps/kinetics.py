@@ -15,7 +15,7 @@ from myelosketch.intake.masks import load_mask
 from myelosketch.intake.raw import load_series, open_series
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
-from myelosketch.io.volumes import Volume, check_same_grid, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, in_order_of, save_volume
 
 # share of the 99th percentile of the late mean image below which there is no head (ours)
 HEAD_SHARE = 0.1
@@ -170,7 +170,7 @@ def reference_region(
     """
     frame = Volume(mean, series.affine, series.path)
     if reference == "mask":
-        mask, _ = load_mask(inputs["reference_mask"])
+        mask = in_order_of(load_mask(inputs["reference_mask"])[0], series.affine)
         check_same_grid(frame, mask)
         region, name = mask.data > 0, inputs["reference_mask"]
     else:

@@ -24,7 +24,7 @@ from myelosketch.intake.raw import (
 from myelosketch.intake.shells import shell_values, used_volumes
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, in_order_of, load_volume, save_volume
 
 # a signal below this share of the brain's median without weighting is noise, and its logarithm worth nothing (ours)
 LEAST_SIGNAL = 1e-3
@@ -76,7 +76,7 @@ def fit_tensor(
     data = denoise_series(series.data, bvals, method=denoise, b0_threshold=b0_threshold)
     given = None
     if mask is not None:
-        given = load_volume(mask)
+        given = in_order_of(load_volume(mask), series.affine)
         check_same_grid(Volume(data[..., 0], series.affine, series.path), given)
     b0, brain, bvecs, moved = align_series(
         data,

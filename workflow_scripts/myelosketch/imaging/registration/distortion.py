@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import ants
+import nibabel as nib
 import numpy as np
 
 from myelosketch.errors import InputError
@@ -13,7 +14,7 @@ from myelosketch.imaging.registration.itk import make_repeatable, to_ants
 from myelosketch.imaging.registration.resampling import content_box, crop, resample_fraction
 from myelosketch.imaging.registration.transforms import write_warp
 from myelosketch.io.sidecars import read_sidecar
-from myelosketch.io.volumes import Volume
+from myelosketch.io.volumes import Volume, open_image
 
 AXES = "ijk"
 # mutual information in 32 bins: at this voxel size local correlation follows noise, and takes ten times as long
@@ -26,13 +27,16 @@ ITERATIONS = (60, 40, 15)
 FLOW_SIGMA, TOTAL_SIGMA = 6.0, 1.0
 
 
-def phase_axis(configured: str | None, sidecars: str | Path | Sequence[str | Path] | None) -> int:
-    """Number of the voxel axis along which an echo-planar image is distorted.
+def phase_axis(
+    configured: str | None, sidecars: str | Path | Sequence[str | Path] | None, image: str | Path
+) -> int:
+    """Number of the voxel axis along which an echo-planar image is distorted, in canonical order.
 
     Parameters
     ----------
     configured : "i", "j", "k", or blank for what the sidecar says
     sidecars : path of the diffusion image's JSON, or paths, the nearest to the image last, or None
+    image : path of an image whose stored axes the direction names
 
     Returns
     -------
@@ -52,7 +56,7 @@ def phase_axis(configured: str | None, sidecars: str | Path | Sequence[str | Pat
             "deformable registration needs: set registration.phase_encoding in the config, or registration.dwi to "
             "rigid."
         )
-    return AXES.index(axis)
+    return int(nib.io_orientation(open_image(image).affine)[AXES.index(axis), 0])
 
 
 def find_warp(

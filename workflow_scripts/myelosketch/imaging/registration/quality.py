@@ -17,6 +17,8 @@ from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.starts import shrink
 from myelosketch.imaging.registration.to_petref import load_map, tensor_contrast
 from myelosketch.imaging.registration.verdicts import NUMBERS
+from myelosketch.imaging.registration.whole_head import shows_more_than, without_air
+from myelosketch.intake.air import never_masked
 from myelosketch.io.matrices import is_rigid
 from myelosketch.io.provenance import provenance, write_json
 from myelosketch.io.units import default_units
@@ -27,8 +29,6 @@ GRID_MM = 2.0
 BRAIN_MARGIN_MM = 12.0
 # where a free affine is asked for: another participant's image has another size and shape
 STRETCHED = ("pet", "dwi", "MTR")
-# an image whose content is this much larger than the brain shows more than the brain: no overlap of masks
-BEYOND_BRAIN = 1.3
 # below this share of the brain there is nothing to measure
 LEAST_COVERAGE = 0.02
 
@@ -78,10 +78,16 @@ def check_registration(
             registration,
             settings,
             starts,
+            bool(images.pet_anatomy),
             given=images.given.get(modality),
         )
         for modality in maps
     ]
+    shown = {"T1w": head.t1w}
+    if images.DVR:
+        shown["DVR"] = load_map("DVR", images.DVR, units["DVR"])
+        # the image that is registered may show more than the map that everything is compared with
+        rows[0]["coverage"] = coverage(head, shown["DVR"], *transforms_of(xfm_t1w_to_petref, anatomy, "pet"))
     rows.append(_template_row(head, anatomy.xfm_t1w_to_mni, settings))
     files = {
         **asdict(anatomy),
@@ -101,9 +107,6 @@ def check_registration(
             **provenance(sources=sources, parameters=settings | {"starts": starts}),
         },
     )
-    shown = {"T1w": head.t1w}
-    if images.DVR:
-        shown["DVR"] = load_map("DVR", images.DVR, units["DVR"])
     shown |= {"FA": load_map("FA", images.FA, units["FA"]), "MTR": maps["MTR"]}
     chains = {"T1w": [], "DVR": None, "FA": anatomy.to_t1w("dwi"), "MTR": anatomy.to_t1w("MTR")}
     if "FLAIR" in maps:
@@ -167,10 +170,17 @@ def _row(
     registration: Mapping[str, Any],
     settings: dict[str, Any],
     starts: int,
+    early: bool,
     given: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that is measured of one modality; ``given`` names the transform, where the user gave it."""
+    """Everything that is measured of one modality.
+
+    ``early``: the PET is the mean of its early frames; ``given`` names the transform, where the user gave it.
+    """
     chain, inverted = transforms
+    signal = modality == "FLAIR" or (modality == "pet" and early)
+    unmasked = not signal and never_masked(volume)
+    volume = without_air(volume) if unmasked else volume
     row = {"modality": modality, **as_placed(head, volume, chain, inverted)}
     if given:
         row["given"] = Path(given).name
@@ -178,7 +188,8 @@ def _row(
     placing = world_matrix(chain[:1], inverted=inverted[:1])
     shaped = modality == "dwi" and (registration["dwi"] != "rigid" or not is_rigid(placing))
     kind = "Affine" if shaped else "Rigid"
-    stretch = modality in STRETCHED and kind == "Rigid"
+    # a map that was never masked has no edge of its own, which a free shape would follow
+    stretch = modality in STRETCHED and kind == "Rigid" and not unmasked
     alike = head.masked if brain_only(head, volume) else head.t1w
     return _with_repeats(
         row, placing, alike, volume, head.points, starts=starts, with_stretch=stretch,
@@ -255,10 +266,15 @@ def as_placed(
     return row
 
 
+def coverage(head: Head, volume: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool]) -> float:
+    """Share of the brain where a map, as its transforms place it, has a value."""
+    there = alignment.support_on(volume, head.grid, transforms, inverted)
+    return float((there & head.inside).sum() / head.inside.sum())
+
+
 def _unusable(row: dict[str, Any], problem: str) -> dict[str, Any]:
     return row | {"problem": problem, "missing": {name: problem for name in NUMBERS if row[name] is None}}
 
 
 def brain_only(head: Head, volume: Volume) -> bool:
-    content = np.count_nonzero(volume.data) * volume.voxel_volume
-    return bool(content <= BEYOND_BRAIN * np.count_nonzero(head.brain.data) * head.brain.voxel_volume)
+    return not shows_more_than(head.brain, volume)

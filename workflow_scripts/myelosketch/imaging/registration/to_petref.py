@@ -17,10 +17,11 @@ from myelosketch.imaging.registration.grid import grid_around
 from myelosketch.imaging.registration.itk import register, to_ants
 from myelosketch.imaging.registration.resampling import content_box, crop, resample_map
 from myelosketch.imaging.registration.transforms import write_transform
+from myelosketch.imaging.registration.whole_head import within_brain, without_air
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.units import conversion, default_units
-from myelosketch.io.volumes import Volume, canonical, check_same_grid, load_volume, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volume, save_volume
 
 if TYPE_CHECKING:
     import ants
@@ -76,10 +77,10 @@ def register_to_t1w(
     settings = linear_settings(registration, seed)
     source = [head.path] if head.path else []
     dwi_paths = [images.map(name) for name in TENSOR_MAPS]
-    contrast = tensor_contrast(load_tensor(images, units or default_units()))
+    contrast = without_air(tensor_contrast(load_tensor(images, units or default_units())))
     axis = None
     if anatomy.warp_dwi and not images.given.get("dwi"):
-        axis = phase_axis(registration["phase_encoding"], images.dwi_json)
+        axis = phase_axis(registration["phase_encoding"], images.dwi_json, images.FA)
 
     def place(
         image: Volume, xfm: str | Path, given: str | Path | None, kind: str, paths: Sequence[str | Path]
@@ -112,7 +113,9 @@ def register_to_t1w(
         (images.FLAIR, anatomy.xfm_flair_to_t1w, images.given.get("FLAIR")),
     ):
         if path and xfm:
-            place(load_volume(path), xfm, given, "Rigid", [path])
+            image = load_volume(path)
+            image = image if path == images.FLAIR else without_air(image)
+            place(image, xfm, given, "Rigid", [path])
 
 
 def register_scan(
@@ -128,7 +131,8 @@ def register_scan(
     """Register T1w to PET (or take the given transform), and resample every map and every tissue once onto petref.
 
     petref is the grid of the PET in canonical order (right, anterior, superior), whatever the order of its file. For
-    a scan without PET it is laid around the T1w image, with the same axes.
+    a scan without PET it is laid around the T1w image, with the same axes. Maps of the whole head are cut to the
+    brain of the T1w.
 
     Parameters
     ----------
@@ -154,20 +158,29 @@ def register_scan(
         check_same_grid(t1w, other)
     if images.DVR:
         dvr = load_map("DVR", images.DVR, units["DVR"])
-        petref = canonical(dvr)
+        petref = dvr
         head = Volume(t1w.data * (brain.data > 0), t1w.affine)
         _place_pet(
-            images, dvr, head, anatomy.t1w, moved.xfm_t1w_to_petref, linear_settings(registration, seed)
+            images,
+            without_air(dvr),
+            head,
+            anatomy.t1w,
+            moved.xfm_t1w_to_petref,
+            linear_settings(registration, seed),
         )
-        _save(moved.dvr, petref, "DVR", [images.DVR], {"InputUnits": units["DVR"]})
+        unknown = int(np.isnan(load_volume(images.DVR).data).sum())
+        counts = {"VoxelCounts": {"NaN": unknown, "WithoutValue": int((~has_value(petref.data)).sum())}}
+        _save(moved.dvr, petref, "DVR", [images.DVR], {"InputUnits": units["DVR"]}, counts)
     else:
         petref = grid_around(brain, _model_voxel(voxel_mm, anatomy))
         note = {"Note": "no PET: petref was laid around the T1w image"}
         write_transform(moved.xfm_t1w_to_petref, np.eye(4), record=note, sources=[anatomy.brain])
     fwhm_mm = registration["pet_fwhm_mm"]
     for name in (*TENSOR_MAPS, "MTR"):
-        chain = petref_chain(moved.xfm_t1w_to_petref, anatomy, "MTR" if name == "MTR" else "dwi")
-        on_petref = resample_map(maps[name], petref, chain, fwhm_mm=fwhm_mm)
+        modality = "MTR" if name == "MTR" else "dwi"
+        chain = petref_chain(moved.xfm_t1w_to_petref, anatomy, modality)
+        inside = within_brain(maps[name], brain, anatomy.to_t1w(modality))
+        on_petref = resample_map(inside, petref, chain, fwhm_mm=fwhm_mm)
         parameters = {"pet_fwhm_mm": fwhm_mm, "InputUnits": units[name]}
         _save(moved.map(name), on_petref, name, [images.map(name), *chain], parameters)
     to_petref = petref_chain(moved.xfm_t1w_to_petref, anatomy, "T1w")
@@ -269,10 +282,13 @@ def load_map(name: str, path: str | Path, unit: str) -> Volume:
 
     Returns
     -------
-    Volume in ``names.UNITS[name]``
+    Volume in ``names.UNITS[name]``; NaN of a DVR map, where it has no value, are 0
     """
     volume = load_volume(path)
-    return Volume(conversion(name, unit).array(volume.data), volume.affine, volume.path)
+    data = conversion(name, unit).array(volume.data)
+    if name == "DVR" and (unknown := np.isnan(data)).any():
+        data = np.where(unknown, 0, data)
+    return Volume(data, volume.affine, volume.path)
 
 
 def tensor_contrast(maps: Mapping[str, Volume]) -> Volume:
@@ -298,7 +314,12 @@ def _head_only(volume: Volume) -> ants.ANTsImage:
 
 
 def _save(
-    path: str | Path, volume: Volume, name: str, sources: Sequence[str | Path], parameters: Mapping[str, Any]
+    path: str | Path,
+    volume: Volume,
+    name: str,
+    sources: Sequence[str | Path],
+    parameters: Mapping[str, Any],
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
-    sidecar = provenance(sources=sources, parameters=parameters, Units=UNITS[name])
+    sidecar = provenance(sources=sources, parameters=parameters, Units=UNITS[name], **(facts or {}))
     save_volume(path, volume.data.astype(np.float32), volume.affine, sidecar=sidecar)

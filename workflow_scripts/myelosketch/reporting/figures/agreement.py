@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch, Rectangle
 
 from myelosketch.io.names import REGION_CODES
+from myelosketch.io.volumes import Volume, has_value
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.slices import (
@@ -150,9 +151,11 @@ def choose_by_dice(
 def _load(maps: RunFolder, scan: str, method: str) -> dict[str, Any]:
     regions, grid = load_canonical(maps.derivative("regions", scan=scan), dtype=np.uint8)
     dvr, _ = load_canonical(maps.derivative("dvr", scan=scan), like=grid)
+    seen = has_value(dvr.data)
     paths = [maps.derivative("demyelinated", scan=scan, method=name) for name in ("pet", method)]
     true, predicted = (load_canonical(path, like=grid, dtype=np.uint8)[0].data for path in paths)
-    classes = classify_agreement(true, predicted, regions.data == REGION_CODES["lesion"])
+    classes = classify_agreement(true, predicted, seen & (regions.data == REGION_CODES["lesion"]))
+    dvr = Volume(np.where(seen, dvr.data, np.nan), dvr.affine, dvr.path)
     return {"regions": regions, "dvr": dvr, "classes": classes}
 
 

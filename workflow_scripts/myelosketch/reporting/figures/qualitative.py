@@ -14,6 +14,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES
+from myelosketch.io.volumes import has_value
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.slices import (
@@ -79,6 +80,7 @@ def build_qualitative(
     paths |= {"pet": maps.derivative("dvr", scan=scan)}
     paths |= {method: maps.derivative("predicted", scan=scan, method=method) for method in methods}
     shown = {name: load_canonical(path, like=grid)[0].data for name, path in paths.items()}
+    shown["pet"] = np.where(has_value(shown["pet"]), shown["pet"], np.nan)
     figure = _panels(shown, regions.data, window, methods)
     load = float((regions.data == REGION_CODES["lesion"]).sum() * regions.voxel_volume / 1000)
     style.figure_title(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from myelosketch.evaluation.masks import scorable_labels
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES
 from myelosketch.io.provenance import write_text
+from myelosketch.io.volumes import has_value
 from myelosketch.reporting.display import cohort_words, method_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.agreement import classify_agreement
@@ -42,7 +42,7 @@ class Maps(NamedTuple):
     """The volumes of one patient, all on one canonical grid: arrays (x, y, z)."""
 
     inputs: dict[str, np.ndarray]
-    dvr: np.ndarray
+    dvr: np.ndarray  # NaN where the PET has no value
     predicted: dict[str, np.ndarray]
     classes: dict[str, np.ndarray]  # method -> agreement with the PET
     regions: np.ndarray
@@ -123,16 +123,17 @@ def load_maps(run: RunFolder, scan: str, methods: Sequence[str]) -> Maps:
     def read(key: str, dtype: DTypeLike = np.float32, **entities: str) -> tuple[Volume, Volume]:
         return load_canonical(run.derivative(key, scan=scan, **entities), like=grid, dtype=dtype)
 
-    dvr, measured = read("dvr")
+    dvr = read("dvr")[0].data
+    seen = has_value(dvr)
     masks = {name: read("demyelinated", np.uint8, method=name)[0].data for name in ("pet", *methods)}
-    lesion = regions.data == REGION_CODES["lesion"]
+    lesion = seen & (regions.data == REGION_CODES["lesion"])
     return Maps(
         inputs={name: read(name.lower())[0].data for name in INPUT_MAPS},
-        dvr=dvr.data,
+        dvr=np.where(seen, dvr, np.nan),
         predicted={name: read("predicted", method=name)[0].data for name in methods},
         classes={name: classify_agreement(masks["pet"], masks[name], lesion) for name in methods},
         regions=regions.data,
-        lesions=number_lesions(grid, scorable_labels(grid.data, measured.data)),
+        lesions=number_lesions(grid, grid.data),
         voxel_size=regions.voxel_size,
         voxel_volume=regions.voxel_volume,
     )
@@ -174,7 +175,7 @@ def _enlarged(maps: Maps, z: int, palette: Mapping[str, str], dvr: Mapping[str, 
     """The largest lesion of a slice enlarged: true DVR, and agreement of every method with it."""
     window = lesion_window(maps.regions, z, maps.voxel_size)
     low, high = robust_limits(maps.dvr[maps.brain])
-    background = (maps.dvr - low) / (high - low)
+    background = np.nan_to_num((maps.dvr - low) / (high - low))
     panels = [map_panel("True DVR", "", maps.dvr, window, **dvr)]
     for name, classes in maps.classes.items():
         shown = window.cut(classes)
@@ -204,6 +205,7 @@ def patient_facts(maps: Maps) -> list[tuple[str, str]]:
         ("Lesions on the PET grid", str(int(maps.lesions.max()))),
         ("NAWM", f"{volumes['nawm']:.0f} mL"),
         ("Other brain", f"{volumes['other']:.0f} mL"),
+        ("Brain with a measured DVR", f"{100 * np.isfinite(maps.dvr[maps.brain]).mean():.1f} %"),
         ("Voxel of the PET grid", " \u00d7 ".join(f"{side:.3g}" for side in maps.voxel_size) + " mm"),
     ]
 
@@ -215,5 +217,5 @@ def dvr_limits(maps: Maps) -> tuple[float, float]:
 
 
 def _mean_dvr(data: np.ndarray, maps: Maps) -> str:
-    values = data[maps.lesion & np.isfinite(data)]
+    values = data[maps.lesion & np.isfinite(data) & np.isfinite(maps.dvr)]
     return f"mean of all lesions {values.mean():.2f}" if values.size else "no lesion voxel"
