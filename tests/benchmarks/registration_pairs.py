@@ -6,9 +6,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from myelosketch.imaging.files import RawImages
+from myelosketch.imaging.input_maps import load_tensor, tensor_contrast
 from myelosketch.imaging.registration.itk import to_ants
 from myelosketch.imaging.registration.resampling import content_box, crop
-from myelosketch.imaging.registration.to_petref import load_tensor, tensor_contrast
 from myelosketch.io.provenance import read_json
 from myelosketch.io.units import default_units
 from myelosketch.io.volumes import Volume, load_volume

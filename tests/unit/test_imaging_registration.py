@@ -11,16 +11,15 @@ from test_imaging_geometry import rigid
 
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
+from myelosketch.imaging.input_maps import load_map, tensor_contrast
 from myelosketch.imaging.registration.error import target_error
 from myelosketch.imaging.registration.fractions import read_fractions
 from myelosketch.imaging.registration.itk import check_centres, to_ants, world_matrix
 from myelosketch.imaging.registration.to_petref import (
     linear_settings,
-    load_map,
     petref_chain,
     register_scan,
     register_to_t1w,
-    tensor_contrast,
 )
 from myelosketch.imaging.registration.whole_head import without_air
 from myelosketch.io.provenance import read_json, sidecar_path

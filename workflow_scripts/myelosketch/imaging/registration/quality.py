@@ -9,13 +9,13 @@ import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.imaging.files import IDENTITY, Anatomy, RawImages
+from myelosketch.imaging.input_maps import load_map, tensor_contrast
 from myelosketch.imaging.registration import alignment, overlay
 from myelosketch.imaging.registration.fractions import lesion_source
 from myelosketch.imaging.registration.itk import world_matrix
 from myelosketch.imaging.registration.repeats import distances_to, register_anew
 from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.starts import shrink
-from myelosketch.imaging.registration.to_petref import load_map, tensor_contrast
 from myelosketch.imaging.registration.verdicts import NUMBERS
 from myelosketch.imaging.registration.whole_head import shows_more_than, without_air
 from myelosketch.intake.air import never_masked

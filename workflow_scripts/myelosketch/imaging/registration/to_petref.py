@@ -10,6 +10,7 @@ import numpy as np
 
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.imaging.files import Anatomy, OnPetGrid, RawImages
+from myelosketch.imaging.input_maps import TENSOR_MAPS, load_map, load_tensor, tensor_contrast
 from myelosketch.imaging.registration.distortion import find_warp, phase_axis
 from myelosketch.imaging.registration.fractions import write_fractions
 from myelosketch.imaging.registration.given import write_given, write_no_warp
@@ -20,15 +21,12 @@ from myelosketch.imaging.registration.transforms import write_transform
 from myelosketch.imaging.registration.whole_head import within_brain, without_air
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
-from myelosketch.io.units import conversion, default_units
+from myelosketch.io.units import default_units
 from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volume, save_volume
 
 if TYPE_CHECKING:
     import ants
 
-# weight that sets fluid (MD 3) as far below grey matter as white matter (FA .45) is above it
-MD_WEIGHT = 0.2
-TENSOR_MAPS = ("FA", "RD", "AD")
 # how the diffusion maps follow T1w before any displacement
 DWI_KINDS = {"rigid": "Rigid", "affine": "Affine", "deformable": "Rigid"}
 
@@ -256,56 +254,6 @@ def pet_anatomy(path: str | Path | None, petref: Volume) -> Volume:
             "delete it, so that it is made again from the PET that the DVR map comes from."
         ) from error
     return early
-
-
-def load_tensor(images: RawImages, units: Mapping[str, str]) -> dict[str, Volume]:
-    """FA, RD and AD in our units: dict of Volume.
-
-    Raises
-    ------
-    GeometryError : they do not share one grid
-    """
-    maps = {name: load_map(name, images.map(name), units[name]) for name in TENSOR_MAPS}
-    check_same_grid(maps["FA"], maps["RD"])
-    check_same_grid(maps["FA"], maps["AD"])
-    return maps
-
-
-def load_map(name: str, path: str | Path, unit: str) -> Volume:
-    """A map in our unit: the only place where values are converted.
-
-    Parameters
-    ----------
-    name : FA, RD, AD, MTR or DVR
-    path : path
-    unit : unit of the file's values, one of ``units.CONVERSIONS[name]``
-
-    Returns
-    -------
-    Volume in ``names.UNITS[name]``; NaN of a DVR map, where it has no value, are 0
-    """
-    volume = load_volume(path)
-    data = conversion(name, unit).array(volume.data)
-    if name == "DVR" and (unknown := np.isnan(data)).any():
-        data = np.where(unknown, 0, data)
-    return Volume(data, volume.affine, volume.path)
-
-
-def tensor_contrast(maps: Mapping[str, Volume]) -> Volume:
-    """Image with the contrast of a T1w (white above grey above fluid) from the tensor maps, for registration only.
-
-    Parameters
-    ----------
-    maps : dict of Volume, ``FA``, ``RD`` and ``AD`` (1e-3 mm²/s) on one grid
-
-    Returns
-    -------
-    Volume : FA - 0.2 MD + 1 inside the head, 0 outside
-    """
-    mean_diffusivity = (maps["AD"].data + 2 * maps["RD"].data) / 3
-    inside = mean_diffusivity > 0
-    contrast = np.where(inside, np.clip(maps["FA"].data - MD_WEIGHT * mean_diffusivity + 1.0, 0.05, None), 0)
-    return Volume(contrast.astype(np.float32), maps["FA"].affine, maps["FA"].path)
 
 
 def _head_only(volume: Volume) -> ants.ANTsImage:

@@ -31,7 +31,7 @@ def without_air(volume: Volume) -> Volume:
 
     Parameters
     ----------
-    volume : Volume: MTR, DVR or ``to_petref.tensor_contrast``
+    volume : Volume: MTR, DVR or ``input_maps.tensor_contrast``
 
     Returns
     -------

@@ -1,0 +1,69 @@
+"""The maps of a scan as they are given, in our units, and the image of the tensor maps that is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from myelosketch.io.units import conversion
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume
+
+if TYPE_CHECKING:
+    from myelosketch.imaging.files import RawImages
+
+# weight that sets fluid (MD 3) as far below grey matter as white matter (FA .45) is above it
+MD_WEIGHT = 0.2
+TENSOR_MAPS = ("FA", "RD", "AD")
+
+
+def load_tensor(images: RawImages, units: Mapping[str, str]) -> dict[str, Volume]:
+    """FA, RD and AD in our units: dict of Volume.
+
+    Raises
+    ------
+    GeometryError : they do not share one grid
+    """
+    maps = {name: load_map(name, images.map(name), units[name]) for name in TENSOR_MAPS}
+    check_same_grid(maps["FA"], maps["RD"])
+    check_same_grid(maps["FA"], maps["AD"])
+    return maps
+
+
+def load_map(name: str, path: str | Path, unit: str) -> Volume:
+    """A map in our unit: the only place where values are converted.
+
+    Parameters
+    ----------
+    name : FA, RD, AD, MTR or DVR
+    path : path
+    unit : unit of the file's values, one of ``units.CONVERSIONS[name]``
+
+    Returns
+    -------
+    Volume in ``names.UNITS[name]``; NaN of a DVR map, where it has no value, are 0
+    """
+    volume = load_volume(path)
+    data = conversion(name, unit).array(volume.data)
+    if name == "DVR" and (unknown := np.isnan(data)).any():
+        data = np.where(unknown, 0, data)
+    return Volume(data, volume.affine, volume.path)
+
+
+def tensor_contrast(maps: Mapping[str, Volume]) -> Volume:
+    """Image with the contrast of a T1w (white above grey above fluid) from the tensor maps, for registration only.
+
+    Parameters
+    ----------
+    maps : dict of Volume, ``FA``, ``RD`` and ``AD`` (1e-3 mm²/s) on one grid
+
+    Returns
+    -------
+    Volume : FA - 0.2 MD + 1 inside the head, 0 outside
+    """
+    mean_diffusivity = (maps["AD"].data + 2 * maps["RD"].data) / 3
+    inside = mean_diffusivity > 0
+    contrast = np.where(inside, np.clip(maps["FA"].data - MD_WEIGHT * mean_diffusivity + 1.0, 0.05, None), 0)
+    return Volume(contrast.astype(np.float32), maps["FA"].affine, maps["FA"].path)
