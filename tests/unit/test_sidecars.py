@@ -89,7 +89,9 @@ def test_the_phase_encoding_is_taken_from_the_nearest_file_that_names_it(tmp_pat
     far, near = tmp_path / "dwi.json", tmp_path / "sub-01_dwi.json"
     far.write_text('{"PhaseEncodingDirection": "j-"}')
     near.write_text('{"EchoTime": 0.1}')
-    assert phase_axis("", [far, near]) == 1
+    image = tmp_path / "sub-01_dwi.nii.gz"
+    save_volume(image, np.zeros((2, 2, 2)), np.eye(4))
+    assert phase_axis("", [far, near], image) == 1
     near.write_text('{"PhaseEncodingDirection": "i"}')
-    assert phase_axis("", [far, near]) == 0
-    assert phase_axis("", far) == 1
+    assert phase_axis("", [far, near], image) == 0
+    assert phase_axis("", far, image) == 1

@@ -107,7 +107,7 @@ def _swap_findings(volumes: Mapping[str, Volume], centre: np.ndarray | None) -> 
             "AD is the largest eigenvalue, RD the mean of the others; compute both from one fit",
         )  # fmt: skip
     else:
-        yield from tensor_findings(volumes)
+        yield from tensor_findings(volumes, centre)
     if _share_below(volumes.get("mt_off"), volumes.get("mt_on"), centre) > SWAPPED:
         yield Finding(
             "swapped", "mt_on", "is brighter than mt_off in most of the head",

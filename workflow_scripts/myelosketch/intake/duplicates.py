@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from myelosketch.intake.air import judged_voxels
 from myelosketch.intake.checks import Finding
 from myelosketch.io.volumes import Volume
 
@@ -72,18 +73,21 @@ def _alike(first: Volume | None, second: Volume | None) -> bool:
     return bool(np.corrcoef(one, other)[0, 1] > SAME_CORRELATION)
 
 
-def tensor_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
+def tensor_findings(volumes: Mapping[str, Volume], centre: np.ndarray | None = None) -> Iterator[Finding]:
     """The finding about an FA that AD and RD do not allow.
 
     Parameters
     ----------
     volumes : dict of Volume by input name; ``FA``, ``AD`` and ``RD`` in units.UNITS
+    centre : of the brain (``air.head_centre``), around which maps that were never masked are compared
     """
-    maps = [volumes.get(name) for name in ("FA", "AD", "RD")]
-    if any(volume is None or volume.shape != maps[0].shape for volume in maps):  # type: ignore[union-attr]
+    maps = [volumes[name] for name in ("FA", "AD", "RD") if name in volumes]
+    if len(maps) < 3 or len({volume.shape for volume in maps}) > 1:
         return
-    step = max(1, maps[0].data.size // COMPARED_VOXELS)  # type: ignore[union-attr]
-    fa, ad, rd = (volume.data.ravel()[::step] for volume in maps if volume is not None)
+    near = judged_voxels(maps[0], centre)
+    values = [volume.data.ravel() if near is None else volume.data[near] for volume in maps]
+    step = max(1, values[0].size // COMPARED_VOXELS)
+    fa, ad, rd = (part[::step] for part in values)
     inside = (fa > 0) & (fa < 1) & (rd > 0) & (ad >= rd)
     if inside.sum() < LEAST_VOXELS:
         return
