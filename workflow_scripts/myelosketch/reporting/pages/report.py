@@ -38,6 +38,7 @@ def write_report(
     captions: str | Path,
     provenance: Mapping[str, Any],
     facts: Mapping[str, Any],
+    methods: str,
 ) -> None:
     """Write the report of a run from its tables and figures; whatever is missing is said in a sentence.
 
@@ -50,9 +51,10 @@ def write_report(
     facts : dict, what captions and titles state: simulated (bool), n_patients, n_controls, n_folds (int),
         method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
         min_lesion_mm3, in_force (dict, the value of each setting of the sensitivity, such as reference)
+    methods : text of the methods section (methods.md)
     """
     content = report_content(run, captions=captions, provenance=provenance, facts=facts)
-    write_text(html, render(TEMPLATE, **content))
+    write_text(html, render(TEMPLATE, **content, methods_text=methods))
 
 
 def report_content(
