@@ -1,4 +1,4 @@
-"""Adjusted differences recover what was put in, their intervals hold their level, and what cannot be fitted says why."""
+"""Adjusted differences recover what was put in, intervals hold their level, and what cannot be fitted says why."""
 
 import numpy as np
 import pandas as pd
