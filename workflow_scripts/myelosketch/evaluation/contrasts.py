@@ -35,7 +35,7 @@ def contrast_table(
     Parameters
     ----------
     tables : dict, ``regions`` and ``demyelination``: rows of scans
-    people : DataFrame, one row per scan: ``scan``, ``site`` and the further columns of the cohort's table, typed
+    people : DataFrame, one row per scan: ``scan``, and ``site`` and the further columns of the cohort's table, typed
     adjust_for : columns to adjust for; those that ``people`` lacks are left out, and :func:`contrast_notes` says so.
         Several sites are adjusted for too
     relate_to : columns of numbers that the demyelinated share is set against, where ``people`` has them
@@ -48,7 +48,7 @@ def contrast_table(
     DataFrame of COLUMNS, one row per contrast, source and adjustment; p is adjusted by Holm over the sources
     """
     known = [name for name in adjust_for if name in people]
-    known += [SITE] if people[SITE].nunique() > 1 else []
+    known += [SITE] if SITE in people and people[SITE].nunique() > 1 else []
     wanted = people[["scan", *dict.fromkeys([*known, *(name for name in relate_to if name in people)])]]
     rows: list[dict[str, Any]] = []
     for source in (MEASURED, *methods):
