@@ -7,6 +7,7 @@ COHORT_TABLES = expand(
     file=[
         "config.json",
         "cohort.tsv",
+        "cohort.json",
         "excluded.tsv",
         "folds.tsv",
         "intake.tsv",
@@ -18,9 +19,10 @@ INSPECTION = f"{RESULTS}/cohort/intake/{{scan}}.json"
 
 
 rule write_cohort:
-    """The cohort, the exclusions and the folds, as decided when the workflow was read."""
+    """The cohort with its data dictionary, the exclusions and the folds, as decided when the workflow was read."""
     output:
         cohort="<results>/cohort/cohort.tsv",
+        columns="<results>/cohort/cohort.json",
         excluded="<results>/cohort/excluded.tsv",
         folds="<results>/cohort/folds.tsv",
     log:
@@ -37,6 +39,7 @@ rule write_cohort:
         cohort=COHORT.included.to_dict("records"),
         excluded=COHORT.excluded.to_dict("records"),
         folds=COHORT.folds.to_dict("records"),
+        library=library("cohort.columns"),
     script:
         "../workflow_scripts/write_cohort.py"
 

@@ -1,6 +1,6 @@
 """Where files lie: the functions that rules ask for their inputs, outputs and the library's modules."""
 
-from myelosketch.cohort.table import FILE_COLUMNS, companions, used_files
+from myelosketch.cohort.table import COLUMNS, FILE_COLUMNS, companions, used_files
 from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.modules import hash_of as library
 from myelosketch.io.provenance import sidecar_path
@@ -164,8 +164,10 @@ def inspected_files(wildcards):
 
 
 def facts_of(scan):
-    """What the cohort table says of a scan, but for its files; no group decides which files a new scan may have."""
-    facts = {key: value for key, value in COHORT.rows[scan].items() if key not in FILE_COLUMNS}
+    """The workflow's own columns of a scan, but for its files; no group decides which files a new scan may have."""
+    # a further column (age, sex) changes no result, and stays in the cohort's tables
+    own = ("scan", *COLUMNS)
+    facts = {key: COHORT.rows[scan][key] for key in own if key not in FILE_COLUMNS}
     return facts | ({"group": None} if PREDICTS else {})
 
 

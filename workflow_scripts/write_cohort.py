@@ -5,8 +5,12 @@ from myelosketch.job import job
 with job(snakemake):
     import pandas as pd
 
+    from myelosketch.cohort.columns import describe_columns
+    from myelosketch.io.provenance import write_json
     from myelosketch.io.tables import write_table
 
     columns = {"excluded": ["scan", "group", "reason"], "folds": ["subject", "group", "fold"], "cohort": None}
-    for name, order in columns.items():
-        write_table(pd.DataFrame(snakemake.params[name], columns=order), snakemake.output[name])
+    tables = {name: pd.DataFrame(snakemake.params[name], columns=order) for name, order in columns.items()}
+    for name, table in tables.items():
+        write_table(table, snakemake.output[name])
+    write_json(snakemake.output.columns, describe_columns(tables["cohort"]))

@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
+from myelosketch.cohort.table import cohort_from_rows
 from myelosketch.evaluation.lesions import label_lesions
 from myelosketch.evaluation.scoring import ScanScorer
 from myelosketch.evaluation.summary import summarise_tables
@@ -102,6 +103,8 @@ def write_run(root, people=("MS01", "MS02", "MS03", "MS04")):
     subjects = [*people, "HC01", "HC02"]
     folds = pd.DataFrame({"subject": subjects, "group": [name[:2] for name in subjects]})
     write_table(folds.assign(fold=[place % 2 + 1 for place in range(len(folds))]), root / "cohort/folds.tsv")
+    rows = [{"subject": name, "group": name[:2], "sex": "F", "scanner": "<b>3 T</b>"} for name in subjects]
+    write_table(cohort_from_rows(rows), root / "cohort/cohort.tsv")
     excluded = pd.DataFrame([["sub-09", "<script>alert(1)</script> & no MTR"]], columns=["scan", "reason"])
     write_table(excluded, root / "cohort/excluded.tsv")
     claims = [["C1", "NAWM does not differ", source, "holds", "p = 0.4"] for source in ("pet", "refiner")]

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from report_run import score
 
+from myelosketch.cohort.table import cohort_from_rows
 from myelosketch.io.run_files import RunFolder
 from myelosketch.io.tables import write_table
 from myelosketch.reporting.pages.findings import findings
@@ -14,6 +15,7 @@ from myelosketch.reporting.tables import cohort as cohort_tables
 from myelosketch.reporting.tables import lesions as lesion_tables
 from myelosketch.reporting.tables import methods as report_tables
 from myelosketch.reporting.tables.coverage import coverage_table
+from myelosketch.reporting.tables.people import people_table
 from myelosketch.reporting.tables.text import interval, number, p_value
 
 FRAUDS = ("all_demyelinated", "the_mean", "copied_contrast")
@@ -291,6 +293,68 @@ def test_without_failures_the_worst_scan_of_each_measure(made):
 def test_nobody_left_out(tmp_path):
     write_table(pd.DataFrame(columns=["scan", "reason"]), tmp_path / "cohort/excluded.tsv")
     assert cohort_tables.excluded_table(RunFolder(tmp_path)).missing == "No scan was left out."
+
+
+def participants(folder, rows, external=()):
+    """The table of participants of a cohort of rows; ``external``: subjects of an external site."""
+    write_table(cohort_from_rows(rows), folder / "cohort/cohort.tsv")
+    subjects = list(dict.fromkeys(row["subject"] for row in rows))
+    folds = [0 if subject in external else 1 for subject in subjects]
+    write_table(pd.DataFrame({"subject": subjects, "fold": folds}), folder / "cohort/folds.tsv")
+    return people_table(RunFolder(folder))
+
+
+def people(**columns):
+    """Two patients and two controls."""
+    rows = [{"subject": f"{place}", "group": "MS" if place < 2 else "HC"} for place in range(4)]
+    return [row | {name: values[place] for name, values in columns.items()} for place, row in enumerate(rows)]
+
+
+def test_participants_by_their_columns(tmp_path):
+    columns = {
+        "site": ["1", "1", "2", None], "age": ["41", "30.5", None, "-1"], "sex": ["F", "M", "F", "F"],
+        "seen": ["2020-01-01", "2020-01-03", None, None], "note": [None] * 4,
+    }  # fmt: skip
+    view = participants(tmp_path, people(**columns))
+    assert view.header == ["Characteristic", "Patients (MS)", "Controls (HC)"]
+    assert view.rows == [
+        ["Participants", "2", "2"],
+        ["Scans", "2", "2"],
+        ["site", "1: 2", "2: 1; 1 missing"],
+        ["age", "35.75 [30.5 to 41]", "\u22121 [\u22121 to \u22121]; 1 missing"],
+        ["sex", "F: 1, M: 1", "F: 2"],
+        ["seen", "2020-01-02 [2020-01-01 to 2020-01-03]", "2 missing"],
+    ]
+    assert view.note == (
+        "Numbers and dates: median [smallest to largest]; categories: counts. Without any value: note."
+    )
+
+
+def test_participants_without_further_columns(tmp_path):
+    view = participants(tmp_path, people())
+    assert view.rows == [["Participants", "2", "2"], ["Scans", "2", "2"]]
+    assert view.note == ""
+
+
+def test_a_column_of_participants_counts_each_once_and_one_of_sessions_every_scan(tmp_path):
+    rows = [row | {"session": session} for row in people(sex=["F", "M", "F", "F"]) for session in "ab"]
+    for place, row in enumerate(rows):
+        row["EDSS"] = str(place) if row["group"] == "MS" else None
+    view = participants(tmp_path, rows)
+    assert view.rows[1:] == [
+        ["Scans", "4", "4"],
+        ["sex", "F: 1, M: 1", "F: 2"],
+        ["EDSS", "1.5 [0 to 3]", "4 missing"],
+    ]
+    assert "Counted by scan, since sessions differ: EDSS; else by participant." in view.note
+
+
+def test_identifiers_are_not_counted_and_external_sites_stand_apart(tmp_path):
+    rows = [{"subject": f"{place}", "group": "MS", "mrn": f"x{place}"} for place in range(200)]
+    view = participants(tmp_path, rows, external={"7", "8"})
+    assert view.header[1:] == ["Patients (MS)", "Controls (HC)", "External sites: MS", "External sites: HC"]
+    assert view.rows == [["Participants", "198", "0", "2", "0"], ["Scans", "198", "0", "2", "0"]]
+    assert view.note == "Not shown, because they hold identifiers or text: mrn."
 
 
 def test_folds_and_claims(tmp_path):

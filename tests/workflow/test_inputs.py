@@ -11,6 +11,7 @@ from workflow_run import SMOKE, jobs, snakemake
 
 from myelosketch.cohort.table import FILE_COLUMNS
 from myelosketch.io import names
+from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import load_volume, save_volume
 
@@ -53,7 +54,7 @@ def edit(folder, function):
 @pytest.mark.slow
 def test_a_users_table_goes_the_same_way(smoke, dataset):
     some = ("MS01", "MS04", "HC02", "HC03")  # what two folds need
-    edit(dataset, lambda table: table[table.subject.isin(some)])
+    edit(dataset, lambda table: table[table.subject.isin(some)].assign(doctor="JaneDoe1970"))
     (dataset / "mine.yaml").write_text("cohort: {source: table, table: cohort.tsv}\n")
     run(dataset, "regions", "registration")
     for key in ("fa", "mtr", "dvr", "regions"):
@@ -62,6 +63,10 @@ def test_a_users_table_goes_the_same_way(smoke, dataset):
                 load_volume(names.path(f"{root}/results", key, scan=scan)) for root in (dataset, smoke)
             )
             np.testing.assert_array_equal(ours.data, theirs.data)
+    # a further column changes nothing, and stays in the cohort's tables
+    files = [path for path in (dataset / "results").rglob("*") if path.is_file()]
+    holding = {path.name for path in files if b"JaneDoe1970" in path.read_bytes()}
+    assert holding <= {"cohort.tsv", "cohort.json"}
 
 
 def test_no_truth_is_needed_without_simulation(dataset):
@@ -77,12 +82,22 @@ def test_an_incomplete_scan_is_left_out_and_the_rest_runs(dataset):
         "group": "HC",
         **{name: f"images/none_{name}.nii.gz" for name in FILE_COLUMNS},
     }
-    edit(dataset, lambda table: pd.concat([table, pd.DataFrame([extra])]))
+    edit(
+        dataset,
+        lambda table: pd.concat([table, pd.DataFrame([extra])]).assign(age="41", sex=["F", *"M" * 10]),
+    )
     done = run(dataset, "results/cohort/excluded.tsv")
     assert "Left out: sub-HC09 (file does not exist: T1w" in done.stdout + done.stderr
     excluded = read_table(dataset / "results/cohort/excluded.tsv")
     assert excluded.scan.tolist() == ["sub-HC09"]
-    assert "sub-HC09" not in read_table(dataset / "results/cohort/cohort.tsv").scan.tolist()
+    cohort = read_table(dataset / "results/cohort/cohort.tsv")
+    assert "sub-HC09" not in cohort.scan.tolist()
+    assert cohort.sex.tolist() == ["F", *"M" * 9]
+    assert read_json(dataset / "results/cohort/cohort.json") == {
+        "site": {"Type": "category", "Missing": 0, "Levels": {"A": 8, "B": 2}},
+        "age": {"Type": "number", "Missing": 0, "Range": [41.0, 41.0]},
+        "sex": {"Type": "category", "Missing": 0, "Levels": {"F": 1, "M": 9}},
+    }
 
 
 def test_a_typo_in_the_configuration(dataset):

@@ -18,7 +18,8 @@ from myelosketch.cohort.bids_names import (
     passes,
     proposal,
 )
-from myelosketch.cohort.bids_people import read_people
+from myelosketch.cohort.bids_people import NOBODY, read_people
+from myelosketch.cohort.bids_sessions import read_sessions
 from myelosketch.cohort.table import LESION_SPACES, cohort_from_rows, companions, used_inputs
 from myelosketch.errors import InputError
 from myelosketch.io.names import scan_name
@@ -64,8 +65,9 @@ def read_bids(
     scans = _dataset_scans(indexes[0], taken)
     asked = {subject for subject, session in scans if scan_name(subject, session) not in exclude}
     people, unknown_people = read_people(settings, sorted(asked), predicts=predicts)
+    sessions = read_sessions(settings["dataset"], {*scans, *found})
     strange_spaces = _settle_mask_spaces(found)
-    rows, ambiguous = _rows(found, scans, people)
+    rows, ambiguous = _rows(found, scans, people, sessions.values)
     ambiguous = [item for item in ambiguous if item[0] not in exclude]
     kinds = [
         [sentence for index in indexes for sentence in index.problems],
@@ -74,11 +76,12 @@ def read_bids(
         [text for name in NAMES for text in filter_problems(name, filters[name], named[name])],
         _session_problems(scans),
         unknown_people,
+        sessions.problems,
         strange_spaces,
         [_choice(*item) for item in ambiguous],
     ]
     _raise_all(settings["dataset"], kinds, _advice(ambiguous))
-    return cohort_from_rows(rows), list(_hints(named, taken))
+    return cohort_from_rows(rows), [*sessions.hints, *_hints(named, taken)]
 
 
 def _roots(settings: Mapping[str, Any]) -> list[str]:
@@ -194,6 +197,7 @@ def _rows(
     found: Mapping[Scan, Mapping[str, list[BidsFile]]],
     scans: set[Scan],
     people: Mapping[str, Mapping[str, str | None]],
+    sessions: Mapping[Scan, Mapping[str, str | None]],
 ) -> tuple[list[dict[str, str | None]], list[tuple[str, str, list[BidsFile]]]]:
     """Rows of the cohort table, and the choices that are left open.
 
@@ -214,9 +218,10 @@ def _rows(
             open_ = [name for name in inputs if len(inputs[name]) > 1]
             ambiguous += [(scan_name(subject, session), name, inputs[name]) for name in open_ if name in used]
             files = {name: candidates[0].path for name, candidates in inputs.items() if name not in open_}
-            person = people.get(subject, {"group": None, "site": None})
+            person = people.get(subject, NOBODY)
+            visit = sessions.get((subject, session), {})
             space = {"lesion_space": _space_entry(inputs)}
-            rows.append({"subject": subject, "session": session, **person, **space, **files})
+            rows.append({"subject": subject, "session": session, **person, **visit, **space, **files})
     return rows, ambiguous
 
 

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from myelosketch.cohort.table import COLUMNS, FILE_COLUMNS
+from myelosketch.cohort.table import FILE_COLUMNS, cohort_from_rows
 from myelosketch.io.tables import write_table
 
 
@@ -16,12 +14,12 @@ def write_found(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
 
     Parameters
     ----------
-    rows : list of dict with COLUMNS, one per scan; scans without any file are not written, nor those without a
-        session where others have one
+    rows : list of dict with COLUMNS and any further ones, one per scan; scans without any file are not written,
+        nor those without a session where others have one
     path : path of the TSV
     """
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(object)
-    table = table.where(table.notna(), None)
+    table = cohort_from_rows([{key: value for key, value in row.items() if key != "scan"} for row in rows])
+    table = table.drop(columns="scan")
     for name in FILE_COLUMNS:
         table[name] = [os.path.abspath(entry) if entry else None for entry in table[name]]
     known = table[list(FILE_COLUMNS)].notna().any(axis=1)

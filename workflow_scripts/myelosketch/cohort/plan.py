@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from myelosketch.cohort.bids import read_bids
+from myelosketch.cohort.columns import column_hints
 from myelosketch.cohort.folds import EXTERNAL_FOLD, assign_folds, read_folds, split_external, with_external
 from myelosketch.cohort.table import cohort_from_rows, has_pet, needs_flair, read_cohort, split_complete
 from myelosketch.errors import InputError
@@ -202,6 +203,8 @@ def plan_cohort(
     check_accept(config["registration"]["accept"], found["scan"], key="registration.accept", also=())
     for row in excluded.to_dict("records"):  # before the folds: it says why there may be too few
         warn(f"Left out: {row['scan']} ({row['reason']})")
+    for hint in column_hints(included):
+        warn(hint)
     if predicts:
         return plan_new_scans(found, included, excluded, config["lesions"]["without_mask"])
     internal, external = split_external(included, [*settings["external_sites"], *external_sites])

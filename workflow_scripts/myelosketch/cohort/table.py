@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from myelosketch.cohort.column_names import misspelt
 from myelosketch.errors import InputError
 from myelosketch.io.names import GROUPS, scan_name
 from myelosketch.io.provenance import sidecar_path
-from myelosketch.io.tables import read_table
+from myelosketch.io.tables import read_lines
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9]+")
 # maps that one raw acquisition gives together, and the raw images they can be derived from
@@ -30,9 +31,10 @@ def cohort_from_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame : ``scan`` first, then COLUMNS; missing entries are None
+    pandas.DataFrame : ``scan`` first, then COLUMNS, then any further columns; missing entries are None
     """
-    table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(object)
+    columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
+    table = pd.DataFrame(rows).reindex(columns=list(columns)).astype(object)
     table = table.where(table.notna(), None)
     table.insert(0, "scan", [scan_name(*key) for key in zip(table.subject, table.session, strict=True)])
     return table
@@ -45,12 +47,12 @@ def read_cohort(path: str | Path, *, predicts: bool = False) -> pd.DataFrame:
     ----------
     path : str, table with at least ``subject``, ``group``, ``T1w``, ``lesion_mask`` and, of each of SOURCES, the
         maps or a raw image; ``session``, ``site``, ``FLAIR``, ``lesion_space``, ``segmentation`` and
-        ``reference_mask`` are optional
+        ``reference_mask`` are optional; ``scan`` must be what the workflow calls the row; any further column is kept
     predicts : bool, for new scans of a trained model, whose ``group``, ``lesion_mask`` and PET are optional too
 
     Returns
     -------
-    pandas.DataFrame : ``scan`` first, then COLUMNS
+    pandas.DataFrame : ``scan`` first, then COLUMNS, then the further columns
 
     Raises
     ------
@@ -60,13 +62,13 @@ def read_cohort(path: str | Path, *, predicts: bool = False) -> pd.DataFrame:
         raise InputError(
             "cohort.source is table, but cohort.table is blank: name your TSV or CSV file there."
         )
-    table = read_table(path)
-    unknown = sorted(set(table.columns) - set(COLUMNS))
+    table = read_lines(path)
+    unknown = misspelt(table.columns, COLUMNS)
     absent = [name for name in _needed_columns(table.columns, predicts) if name not in table]
-    problems = [f"column {name!r} is unknown (valid: {', '.join(COLUMNS)})" for name in unknown]
+    problems = [f"column {name!r} is unknown: did you mean {meant}?" for name, meant in unknown.items()]
     problems += [f"column {name!r} is missing" for name in absent]
     if not problems:
-        table = table.reindex(columns=list(COLUMNS)).astype(object)
+        table = table.reindex(columns=list(dict.fromkeys((*COLUMNS, *table.columns)))).astype(object)
         table = table.where(table.notna(), None)
         problems = _row_problems(table)
     if problems:
@@ -74,7 +76,7 @@ def read_cohort(path: str | Path, *, predicts: bool = False) -> pd.DataFrame:
     folder = Path(path).parent
     for name in FILE_COLUMNS:
         table[name] = [str(folder / entry) if entry else None for entry in table[name]]
-    return cohort_from_rows(table.to_dict("records"))
+    return cohort_from_rows(table.drop(columns="scan", errors="ignore").to_dict("records"))
 
 
 def _needed_columns(present: Iterable[str], predicts: bool) -> list[str]:
@@ -154,7 +156,7 @@ def needs_flair(row: Mapping[str, Any]) -> bool:
 
 def _row_problems(table: pd.DataFrame) -> list[str]:
     problems = [] if len(table) else ["no rows: give one row per scan"]
-    for number, row in enumerate(table.to_dict("records"), start=2):  # line 1 is the header
+    for number, row in zip(table.index, table.to_dict("records"), strict=True):
         for name in ("subject", "session", "site"):
             entry = row[name]
             if (name == "subject" or entry is not None) and not ID_PATTERN.fullmatch(entry or ""):
@@ -166,12 +168,17 @@ def _row_problems(table: pd.DataFrame) -> list[str]:
                 f"line {number}: lesion_space {row['lesion_space']!r} must be one of {', '.join(LESION_SPACES)}, or "
                 "blank for T1w"
             )
+        scan = scan_name(row["subject"], row["session"])
+        if row.get("scan") not in (None, scan):
+            problems.append(
+                f"line {number}: scan {row['scan']!r} must be {scan}, as its subject and session say"
+            )
     with_session = table.session.notna()
     if with_session.any() and not with_session.all():
         problems.append("some rows have a session and others none: give one to all, or to none")
     for key, rows in table.groupby(["subject", "session"], dropna=False):
         if len(rows) > 1:
-            lines = " and ".join(str(index + 2) for index in rows.index)
+            lines = " and ".join(map(str, rows.index))
             problems.append(
                 f"lines {lines}: {scan_name(key[0], key[1] if with_session.any() else None)} appears twice"
             )

@@ -20,6 +20,7 @@ from myelosketch.reporting.tables import cohort as cohort_tables
 from myelosketch.reporting.tables import lesions as lesion_tables
 from myelosketch.reporting.tables import methods as report_tables
 from myelosketch.reporting.tables.coverage import coverage_table
+from myelosketch.reporting.tables.people import people_table
 from myelosketch.reporting.tables.thresholds import threshold_table
 
 if TYPE_CHECKING:
@@ -74,7 +75,11 @@ def report_content(
         "findings": findings(run, method=method, k=k),
         "glance": report_tables.glance_table(run, k=k),
         "cohort_sentences": cohort_sentences(run, flair=flair),
-        "cohort_tables": [cohort_tables.fold_table(run), cohort_tables.excluded_table(run)],
+        "cohort_tables": [
+            people_table(run),
+            cohort_tables.fold_table(run),
+            cohort_tables.excluded_table(run),
+        ],
         "registration_tables": _registration_tables(run, simulated=facts["simulated"]),
         "ladder_tables": [
             report_tables.demyelination_table(run, k=k),
