@@ -1,14 +1,18 @@
 """Groups compared, and the demyelinated share against the clinic, raw and adjusted for covariates."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from myelosketch.cohort.columns import covariates
 from myelosketch.evaluation.adjusted import FITTED, adjusted_difference, adjusted_slope, group_overlap
 from myelosketch.evaluation.inference import holm
 from myelosketch.evaluation.scoring import MEASURED
+from myelosketch.evaluation.summary import read_scores
+from myelosketch.io.tables import read_table, write_table
 
 COLUMNS = ("contrast", "source", "adjusted_for", *FITTED[:5], "p_adjusted", *FITTED[5:])
 # region of the patients that is compared with the white matter of the controls
@@ -18,6 +22,37 @@ GROUP_CONTRASTS = {
 }
 SHARE = "demyelinated share (%) on {}"
 SITE = "site"
+
+
+def write_contrasts(
+    paths: Mapping[str, str | Path],
+    output: str | Path,
+    *,
+    adjust_for: Sequence[str],
+    relate_to: Sequence[str],
+    methods: Sequence[str],
+    k: float,
+    alpha: float,
+) -> None:
+    """Write contrasts.tsv.
+
+    Parameters
+    ----------
+    paths : dict, ``regions``, ``demyelination`` and ``cohort`` -> TSV
+    output : path
+    adjust_for, relate_to, methods, k, alpha : see :func:`contrast_table`
+    """
+    tables = {name: read_scores(paths[name]) for name in ("regions", "demyelination")}
+    people = read_people(paths["cohort"])
+    settings: dict[str, Any] = {"adjust_for": adjust_for, "relate_to": relate_to, "methods": methods}
+    write_table(contrast_table(tables, people, **settings, k=k, alpha=alpha), output)
+
+
+def read_people(path: str | Path) -> pd.DataFrame:
+    """Scans of cohort.tsv: ``scan``, ``subject``, ``group``, and site and further columns with their types."""
+    cohort = read_table(path)
+    typed = covariates(cohort).reset_index(drop=True)
+    return pd.concat([cohort[["scan", "subject", "group"]], typed], axis=1)
 
 
 def contrast_table(
