@@ -23,8 +23,13 @@ EXTERNAL_TABLES = expand(
     f"{RESULTS}/evaluation/external/{{table}}.tsv",
     table=[*SCORE_TABLES, *EXTERNAL_ANALYSES] if COHORT.measured_external else [],
 )
+CONTRASTS = f"{RESULTS}/evaluation/contrasts.tsv"
+# one row per scan with everything, and its data dictionary
+SCANS = [f"{RESULTS}/evaluation/scans.{suffix}" for suffix in ("tsv", "json")]
 EVALUATION = [
     *expand(f"{RESULTS}/evaluation/{{table}}.tsv", table=[*SCORE_TABLES, *ANALYSES]),
+    CONTRASTS,
+    *SCANS,
     *EXTERNAL_TABLES,
 ]
 
@@ -158,6 +163,59 @@ rule analyse_scores:
         library=library("evaluation.analyses"),
     script:
         "../workflow_scripts/analyse_scores.py"
+
+
+rule compare_groups:
+    """Patients against controls, and the demyelinated share against the clinic, raw and adjusted for covariates."""
+    input:
+        regions="<results>/evaluation/regions.tsv",
+        demyelination="<results>/evaluation/demyelination.tsv",
+        cohort="<results>/cohort/cohort.tsv",
+    output:
+        CONTRASTS,
+    log:
+        "<results>/logs/compare_groups.log",
+    benchmark:
+        "<results>/benchmarks/compare_groups.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings={
+            "methods": METHODS,
+            **{
+                key: config["evaluation"][key] for key in ("adjust_for", "relate_to", "k", "alpha")
+            },
+        },
+        library=library("evaluation.contrasts"),
+    script:
+        "../workflow_scripts/compare_groups.py"
+
+
+rule gather_scans:
+    """One row per scan with everything that a run knows of it."""
+    input:
+        unpack(scan_tables),
+    output:
+        SCANS,
+    log:
+        "<results>/logs/gather_scans.log",
+    benchmark:
+        "<results>/benchmarks/gather_scans.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings={"methods": METHODS, "k": config["evaluation"]["k"]},
+        library=library("evaluation.scans"),
+    script:
+        "../workflow_scripts/gather_scans.py"
 
 
 use rule analyse_scores as analyse_external_scores with:

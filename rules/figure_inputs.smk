@@ -73,6 +73,9 @@ def run_facts():
             "perilesional_mm": config["regions"]["perilesional_mm"],
             "min_lesion_mm3": settings["min_lesion_mm3"],
         },
-        **{key: settings[key] for key in ("k", "alpha", "min_lesion_mm3")},
+        **{
+            key: settings[key]
+            for key in ("k", "alpha", "min_lesion_mm3", "adjust_for", "relate_to")
+        },
         **{key: reporting[key] for key in ("example_patient", "agreement_colours")},
     }

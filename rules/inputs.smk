@@ -292,3 +292,22 @@ def models_of(kind, methods):
 def reference_input(wildcards):
     """Input function: healthy white matter as the fold that holds a scan out knows it."""
     return {key: path.format(fold=COHORT.fold[wildcards.scan]) for key, path in REFERENCE.items()}
+
+
+# what is put together over all scans
+
+
+def scan_tables(wildcards):
+    """Input function: tables whose rows of a scan are joined into one; scores of external sites beside the others."""
+    folders = ["", "external/"] if COHORT.measured_external else [""]
+    scores = ("regions", "demyelination", "voxelwise", "lesions")
+    return {
+        "cohort": f"{RESULTS}/cohort/cohort.tsv",
+        "folds": f"{RESULTS}/cohort/folds.tsv",
+        "quality": QUALITY[0],
+        "volumes": REGION_VOLUMES,
+        **{
+            table: [f"{RESULTS}/evaluation/{folder}{table}.tsv" for folder in folders]
+            for table in scores
+        },
+    }

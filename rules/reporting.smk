@@ -9,7 +9,8 @@ LATEX_TABLES = {
     table: f"{RESULTS}/tables/{table}.tex"
     for table in ("ladder", "claims", "demyelination", "lesion_agreement", "statistics")
 }
-REPORT = [f"{RESULTS}/report.html", *PATIENT_PAGES, *LATEX_TABLES.values()]
+METHODS_TEXT = {"text": f"{RESULTS}/methods.md", "references": f"{RESULTS}/references.bib"}
+REPORT = [f"{RESULTS}/report.html", *PATIENT_PAGES, *LATEX_TABLES.values(), *METHODS_TEXT.values()]
 
 
 rule write_patient_pages:
@@ -100,6 +101,33 @@ rule write_provenance:
         "../workflow_scripts/write_provenance.py"
 
 
+rule write_methods_text:
+    """The methods section of a paper, from the settings and the cohort of this run, with its references."""
+    input:
+        **{table: f"<results>/cohort/{table}.tsv" for table in ("cohort", "excluded", "folds")},
+        provenance="<results>/provenance.json",
+        template=own_file(LIBRARY / "myelosketch/reporting/methods/methods.md.j2"),
+        known=own_file(LIBRARY / "myelosketch/reporting/methods/references.bib"),
+    output:
+        **METHODS_TEXT,
+    log:
+        "<results>/logs/write_methods_text.log",
+    benchmark:
+        "<results>/benchmarks/write_methods_text.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        # the script takes the settings themselves from Snakemake
+        config_sha256=config_hash(config),
+        library=library("reporting.methods.text"),
+    script:
+        "../workflow_scripts/write_methods_text.py"
+
+
 rule write_report:
     """One HTML file that needs no network: tables, figures, claims, versions, limits."""
     input:
@@ -109,6 +137,7 @@ rule write_report:
         thresholds=expand([*REFERENCE.values()], fold=COHORT.fold_ids),
         pages=PATIENT_PAGES,
         provenance="<results>/provenance.json",
+        methods=METHODS_TEXT["text"],
         captions=own_file(RULES / "captions/figures.rst"),
         templates=templates("macros", "report"),
     output:

@@ -3,6 +3,8 @@
 from myelosketch.job import job
 
 with job(snakemake):
+    from pathlib import Path
+
     from myelosketch.io.provenance import read_json
     from myelosketch.io.run_files import RunFiles
     from myelosketch.reporting.pages.report import write_report
@@ -13,4 +15,5 @@ with job(snakemake):
         captions=snakemake.input.captions,
         provenance=read_json(snakemake.input.provenance),
         facts=snakemake.params.facts,
+        methods=Path(snakemake.input.methods).read_text(encoding="utf-8"),
     )

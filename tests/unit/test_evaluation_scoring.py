@@ -26,7 +26,8 @@ def test_tables_have_the_agreed_columns_and_rows(scan):
     tables = scan.score()
     assert list(tables["voxelwise"].columns) == [
         *("method", "scan", "subject", "group", "fold", "region"),
-        *("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "slope", "intercept", "n_voxels"),
+        *("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "slope", "intercept"),
+        *("mae_visible", "r_visible", "n_voxels"),
     ]
     assert tables["lesions"]["size"].tolist() == [">= 100 mm3", "< 100 mm3"] * 2
     assert tables["lesions"]["kind"].isna().all()

@@ -183,3 +183,16 @@ def test_files_are_written(tmp_path):
 def test_minus_zero_is_printed_as_zero():
     assert verdicts.number(-0.0004, 2) == "0.00"
     assert verdicts.number(np.nan) == "n/a"
+
+
+def test_in_simulation_both_errors_must_say_that_the_refiner_is_closer():
+    tables = score_tables()
+    voxelwise = tables["voxelwise"]
+    voxelwise["mae_visible"] = 0.8 * voxelwise["mae"]
+    _, claims = claims_of(tables)
+    assert verdict(claims, "C5", "refiner") == "holds"
+    assert "lesion MAE to the visible part of sketcher minus refiner" in claims.iloc[-1]["evidence"]
+    refiner = voxelwise["method"] == "refiner"
+    voxelwise.loc[refiner, "mae_visible"] = 2 * voxelwise.loc[refiner, "mae"]
+    _, claims = claims_of(tables)
+    assert verdict(claims, "C5", "refiner") == "does not hold"

@@ -17,7 +17,8 @@ from myelosketch.evaluation.bootstrap import (
 )
 from myelosketch.evaluation.final_table import final_table
 from myelosketch.evaluation.scoring import TABLES
-from myelosketch.evaluation.summary import METRICS, summarise, summarise_tables
+from myelosketch.evaluation.summary import METRICS, known_metrics, summarise, summarise_tables
+from myelosketch.evaluation.voxelwise import VISIBLE_COLUMNS
 
 OPTIONS = {"draws": 2000, "seed": 7, "alpha": 0.05}
 QUALITY = {"ridge": 0.10, "refiner": 0.05, "rescan": 0.04}
@@ -150,7 +151,8 @@ def test_lesions_that_do_not_vary_have_no_slope():
 def test_summary_has_every_metric_for_every_method_and_k():
     summary = summary_of(score_tables())
     thresholded = sum(metric.table == "demyelination" for metric in METRICS)
-    assert len(summary) == 3 * (len(METRICS) + thresholded)
+    simulated = sum(metric.column in VISIBLE_COLUMNS for metric in METRICS)
+    assert len(summary) == 3 * (len(METRICS) + thresholded - simulated)
     assert pick(summary, "refiner", "lesion_mae")["n"] == 8
     assert pick(summary, "refiner", "brain_mae")["n"] == 12
     assert pick(summary, "ridge", "mcc", 0.5)["mean"] == pytest.approx(0.95)
@@ -259,3 +261,15 @@ def test_two_runs_write_the_same_bytes(written, tmp_path):
     }
     summarise(paths, tmp_path / "again.tsv", tmp_path / "again.json", **options)
     assert (tmp_path / "again.tsv").read_bytes() == first
+
+
+def test_scores_against_the_visible_part_are_of_a_simulated_cohort_alone():
+    tables = score_tables()
+    assert known_metrics(["lesion_mae", "lesion_mae_visible"], tables) == ["lesion_mae"]
+    tables["voxelwise"]["mae_visible"] = 0.5 * tables["voxelwise"]["mae"]
+    assert known_metrics(["lesion_mae", "lesion_mae_visible"], tables) == ["lesion_mae", "lesion_mae_visible"]
+    summary = summary_of(tables)
+    for method in ("ridge", "refiner"):
+        wanted = 0.5 * pick(summary, method, "lesion_mae")["mean"]
+        assert pick(summary, method, "lesion_mae_visible")["mean"] == pytest.approx(wanted)
+    assert "lesion_r_visible" not in set(summary.metric)

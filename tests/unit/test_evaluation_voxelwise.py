@@ -141,3 +141,15 @@ def test_ssim_at_the_edge_uses_the_brain_voxels_of_the_window_alone():
     expected *= (2 * covariance + c2) / (variance_x + variance_y + c2)
     found = BrainSSIM(measured, brain, data_range=2.0).map(predicted)
     assert found[edge] == pytest.approx(expected)
+
+
+def test_errors_to_the_visible_part_by_hand():
+    measured, visible = np.full((3, 1, 1), 1.5), np.array([1.0, 1.2, 1.4]).reshape(3, 1, 1)
+    labels = np.full((3, 1, 1), 3)
+    scorer = VoxelwiseScorer(measured, labels, data_range=2.0, visible=visible)
+    lesion = next(row for row in scorer.score(visible + 0.1) if row["region"] == "lesion")
+    assert lesion["mae_visible"] == pytest.approx(0.1)
+    assert lesion["r_visible"] == pytest.approx(1)
+    assert lesion["mae"] == pytest.approx((0.4 + 0.2 + 0.0) / 3)
+    unknown = VoxelwiseScorer(measured, labels, data_range=2.0).score(visible)
+    assert all(np.isnan([row["mae_visible"], row["r_visible"]]).all() for row in unknown)

@@ -28,7 +28,8 @@ def folder(tmp_path_factory):
     write_maps(root, "sub-MS01", 0, METHODS)
     options = {"methods": METHODS, "method": "refiner", "k": 1.0, "colours": "paper", "simulated": True}
     write_patient_pages({"sub-MS01": root / "patients/sub-MS01.html"}, RunFolder(root), **options)
-    write_report(root / "report.html", RunFolder(root), captions=CAPTIONS, provenance=PROVENANCE, facts=FACTS)
+    stated = {"captions": CAPTIONS, "provenance": PROVENANCE, "facts": FACTS, "methods": "# Methods"}
+    write_report(root / "report.html", RunFolder(root), **stated)
     return root
 
 

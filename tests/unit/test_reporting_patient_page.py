@@ -144,7 +144,9 @@ def test_agreement_colours_are_those_of_the_figure(colours):
     image = decoded(panel.image)
     assert image.shape == (2, 4, 3)
     wanted = [tuple(bytes.fromhex(palette[name][1:])) for name in style.AGREEMENT_CLASSES]
-    assert [tuple(pixel) for pixel in image[1]] == wanted  # y = 0 is posterior, at the bottom
+    assert [tuple(pixel) for pixel in image[1]] == wanted[
+        ::-1
+    ]  # x runs to the left, y = 0 lies at the bottom
     assert (image[0] == 0).all()
     assert len(panel.marks) == 3  # "neither" carries no sign
 
@@ -154,14 +156,14 @@ def test_an_outline_runs_along_voxel_edges():
     mask[0, 1] = True  # the most posterior row: the lowest of the image
     path = outline_path(mask, (2.0, 3.0, 1.0))
     edges = set(re.findall(r"M[\d.]+ [\d.]+[hv][\d.]+", path))
-    assert edges == {"M2 6h2", "M2 9h2", "M2 6v3", "M4 6v3"}
+    assert edges == {"M4 6h2", "M4 9h2", "M4 6v3", "M6 6v3"}
     assert outline_path(np.zeros((3, 4), bool), (2.0, 3.0, 1.0)) == ""
 
 
 def test_marks_stand_in_the_middle_of_voxels():
     mask = np.zeros((2, 2), bool)
     mask[1, 0] = True
-    assert mark_path(mask, (3.0, 3.0, 3.0), "+").startswith("M1.5 1.5m")
+    assert mark_path(mask, (3.0, 3.0, 3.0), "+").startswith("M4.5 1.5m")
 
 
 def test_a_png_of_indexed_colours():

@@ -21,6 +21,7 @@ HEADINGS = [
     "At a glance", "Cohort and exclusions", "Registration quality", "Prediction ladder", "The paper's figures",
     "Claims of the paper", "Lesions and patients", "Sensitivity", "Methods and versions", "Limits",
 ]  # fmt: skip
+METHODS_TEXT = "# Methods\n\nFA & MTR below <b> [@wei2018].\n"
 VOID = {"meta", "img", "br", "hr", "link"}
 
 
@@ -61,6 +62,8 @@ def run(tmp_path_factory):
     write_run(root)
     (root / "patients").mkdir()
     (root / "patients/sub-MS01.html").write_text("<!DOCTYPE html><title>a patient</title>")
+    for name in ("methods.md", "references.bib"):
+        (root / name).write_text("written by a rule of its own")
     return root
 
 
@@ -71,7 +74,8 @@ def page(run):
 
 
 def write(root, facts=FACTS, provenance=PROVENANCE, name="r.html"):
-    report.write_report(root / name, RunFolder(root), captions=CAPTIONS, provenance=provenance, facts=facts)
+    stated = {"captions": CAPTIONS, "provenance": provenance, "facts": facts, "methods": METHODS_TEXT}
+    report.write_report(root / name, RunFolder(root), **stated)
     return (root / name).read_text(encoding="utf-8")
 
 
@@ -229,3 +233,7 @@ def test_an_interval_is_kept_in_one_piece_and_a_sentence_is_left_alone():
         str(cell("MTR is 24 (39 to 43 expected): another unit."))
         == "MTR is 24 (39 to 43 expected): another unit."
     )
+
+
+def test_methods_section_is_shown_as_it_is_written(page):
+    assert "FA &amp; MTR below &lt;b&gt; [@wei2018]." in page

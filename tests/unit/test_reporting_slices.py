@@ -1,5 +1,8 @@
 """Figures from maps: orientation, slice, agreement classes and colours, on volumes of known answer."""
 
+import base64
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -7,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgb
+from PIL import Image
 
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.io import names
@@ -16,6 +20,7 @@ from myelosketch.io.volumes import save_volume
 from myelosketch.reporting.figures import agreement as agreement_figure
 from myelosketch.reporting.figures import qualitative as qualitative_figure
 from myelosketch.reporting.figures import slices, style
+from myelosketch.reporting.pages.slice_panels import map_panel
 from myelosketch.reporting.source_tables import NothingToDrawError
 
 SHAPE = (14, 16, 8)
@@ -164,7 +169,7 @@ def test_patient_of_the_configuration(run):
         qualitative_figure.choose_patient([], volumes)
 
 
-def test_left_is_left_whatever_the_stored_orientation(tmp_path):
+def test_voxels_are_found_whatever_the_stored_orientation(tmp_path):
     data = np.zeros((5, 6, 4), np.float32)
     data[0, 5, 3] = 7  # left, anterior, superior
     save_volume(tmp_path / "ras.nii.gz", data, AFFINE)
@@ -178,7 +183,33 @@ def test_left_is_left_whatever_the_stored_orientation(tmp_path):
         np.testing.assert_allclose(canonical.affine, AFFINE)
     window = slices.Window(3, (0, 5), (0, 6), (3.0, 3.0, 3.0))
     image = window.cut(data)
-    assert image[5, 0] == 7  # last row is drawn on top (origin lower), first column on the left
+    assert image[5, 0] == 7  # last row is drawn on top (origin lower)
+
+
+def test_figures_and_pages_show_the_left_of_the_participant_on_the_right():
+    data = np.zeros((5, 6, 4), np.float32)
+    data[0, 5, 3] = 1  # left, anterior
+    window = slices.Window(3, (0, 5), (0, 6), (3.0, 3.0, 3.0))
+    figure, axes = plt.subplots(figsize=(1, 1.2), dpi=60)
+    axes.set_position((0, 0, 1, 1))
+    slices.show(axes, window.cut(data), window, cmap="gray", limits=(0, 1))
+    figure.canvas.draw()
+    drawn = np.asarray(figure.canvas.buffer_rgba())[..., 0]
+    rows, columns = np.nonzero(drawn == drawn.max())
+    assert columns.mean() > 0.7 * drawn.shape[1]
+    assert rows.mean() < 0.3 * drawn.shape[0]
+    slices.orientation_marks(axes)
+    assert {text.get_text(): text.get_position()[0] for text in axes.texts} == {
+        "R": 0.03,
+        "L": 0.97,
+        "A": 0.5,
+    }
+    plt.close(figure)
+    brain = np.ones(data.shape, bool)
+    panel = map_panel("t", "n", data, window, limits=(0, 1), lesion=data > 0, brain=brain)
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(panel.image.partition(",")[2]))).convert("L"))
+    assert picture[0, 4] == picture.max() > picture[0, 0]
+    assert panel.lines.startswith("M12 0h3")
 
 
 def test_slice_goes_through_the_largest_lesion():
@@ -200,7 +231,8 @@ def test_outline_leaves_the_view_of_the_image():
     figure, axes = plt.subplots()
     slices.show(axes, np.zeros(mask.shape), window, cmap="gray", limits=(0, 1))
     slices.outline(axes, mask, window)
-    assert (*axes.get_xlim(), *axes.get_ylim()) == window.extent
+    left, right, bottom, top = window.extent
+    assert (*axes.get_xlim(), *axes.get_ylim()) == (right, left, bottom, top)
     plt.close(figure)
 
 

@@ -12,10 +12,20 @@ from scipy import stats
 
 from myelosketch.evaluation.bootstrap import mean_interval
 from myelosketch.evaluation.inference import MIN_SUBJECTS, holm, paired_difference
-from myelosketch.evaluation.summary import METRICS, metric_values, read_scores
+from myelosketch.evaluation.summary import METRICS, known_metrics, metric_values, read_scores
 from myelosketch.io.tables import write_table
 
-COMPARED = ("lesion_mae", "nawm_mae", "brain_mae", "dice", "mcc", "auc", "pct_abs_error")
+COMPARED = (
+    "lesion_mae",
+    "lesion_mae_visible",
+    "lesion_r_visible",
+    "nawm_mae",
+    "brain_mae",
+    "dice",
+    "mcc",
+    "auc",
+    "pct_abs_error",
+)
 COLUMNS = (
     *("metric", "method_a", "method_b", "difference", "ci_low", "ci_high", "p_wilcoxon", "p_corrected"),
     *("p_adjusted", "effect_size", "n", "note"),
@@ -50,7 +60,7 @@ def compare_methods(
     """
     folds = tables["voxelwise"].groupby("subject")["fold"].first()
     rows = []
-    for name in COMPARED:
+    for name in known_metrics(COMPARED, tables):
         wide = metric_values(name, tables, k).reindex(columns=list(methods))
         for first, second in itertools.combinations(methods, 2):
             difference = (wide[first] - wide[second]).astype(float)
@@ -115,7 +125,7 @@ def rank_methods(
     DataFrame : :data:`RANK_COLUMNS`
     """
     rows = []
-    for name in COMPARED:
+    for name in known_metrics(COMPARED, tables):
         wide = metric_values(name, tables, k).reindex(columns=list(methods)).astype(float)
         scored = [method for method in methods if wide[method].notna().any()]
         complete = wide[scored].dropna()

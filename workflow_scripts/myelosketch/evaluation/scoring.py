@@ -33,6 +33,8 @@ from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_vo
 
 # the measured PET among the masks of demyelinated voxels
 MEASURED = "pet"
+# the ceiling that predictions of a simulated scan are scored against, beside the measured DVR
+VISIBLE = "visible"
 
 
 def score_scan(
@@ -82,6 +84,7 @@ def score_scan(
         references[settings["reference"]],
         **{key: settings[key] for key in ("k", "ks", "dvr_range", "min_lesion_mm3")},
         smallest_mm3=min(settings["min_lesion_mm3"], *settings["sensitivity"]["min_lesion_mm3"]),
+        visible=load_volume(predictions[VISIBLE]).data if VISIBLE in predictions else None,
     )
     fractions, affine = read_fractions(files["fractions"])
     check_same_grid(measured, Volume(fractions["brain"], affine, str(files["fractions"])))
@@ -188,6 +191,7 @@ class ScanScorer:
     reference : dict with ``mean`` and ``sd`` of healthy white matter, numbers or arrays (x, y, z)
     k, ks, dvr_range, min_lesion_mm3 : as in the configuration
     smallest_mm3 : float, lesions of this volume on are in ``all_lesions``; by default min_lesion_mm3
+    visible : float array (x, y, z), as in :class:`voxelwise.VoxelwiseScorer`
     """
 
     def __init__(
@@ -201,6 +205,7 @@ class ScanScorer:
         dvr_range: Sequence[float],
         min_lesion_mm3: float,
         smallest_mm3: float | None = None,
+        visible: np.ndarray | None = None,
     ) -> None:
         self.measured = measured.data
         self.labels = scorable_labels(labels, measured.data)
@@ -211,7 +216,10 @@ class ScanScorer:
         self.lesion = region_masks(self.labels)["lesion"]
         self.lesion_reference = reference_of(reference, self.lesion)
         self.voxelwise = voxelwise.VoxelwiseScorer(
-            self.measured, self.labels, data_range=float(dvr_range[1]) - float(dvr_range[0])
+            self.measured,
+            self.labels,
+            data_range=float(dvr_range[1]) - float(dvr_range[0]),
+            visible=visible,
         )
         self.whole_lesions, self.lesion_volumes = label_lesions(
             region_masks(labels)["lesion"],

@@ -1,7 +1,7 @@
 """Every metric as a mean over subjects with its interval, and its difference to the refiner, paired by
 subject."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from myelosketch.evaluation.bootstrap import (
     slope_and_correlation,
     subject_draws,
 )
+from myelosketch.evaluation.voxelwise import VISIBLE_COLUMNS
 from myelosketch.io.provenance import provenance, write_json
 from myelosketch.io.tables import read_table, write_table
 
@@ -41,6 +42,8 @@ class Metric:
 
 METRICS = (
     Metric("lesion_mae", "voxelwise", "mae", "lesion"),
+    Metric("lesion_mae_visible", "voxelwise", "mae_visible", "lesion"),
+    Metric("lesion_r_visible", "voxelwise", "r_visible", "lesion", "higher"),
     Metric("nawm_mae", "voxelwise", "mae", "nawm"),
     Metric("other_mae", "voxelwise", "mae", "other"),
     Metric("brain_mae", "voxelwise", "mae", "brain"),
@@ -137,7 +140,7 @@ def summarise_tables(
     if not 0 < alpha < 1:
         raise InputError(f"evaluation.alpha is {alpha}; expected a number between 0 and 1, such as 0.05.")
     rows = []
-    for metric in METRICS:
+    for metric in (METRIC[name] for name in known_metrics(METRIC, tables)):
         if metric.table == "lesions":
             rows += _lesion_rows(metric, tables["lesions"], methods, draws=draws, seed=seed, alpha=alpha)
             continue
@@ -153,6 +156,23 @@ def summarise_tables(
     order = {method: i for i, method in enumerate(methods)}
     rows.sort(key=lambda row: order[row["method"]])  # stable: the order of METRICS and k is kept
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def known_metrics(names: Iterable[str], tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Metrics that a cohort can have: those against the visible part of DVR in simulation alone.
+
+    Parameters
+    ----------
+    names : keys of :data:`METRIC`
+    tables : dict of DataFrame, ``voxelwise`` among them
+
+    Returns
+    -------
+    list of str
+    """
+    voxelwise = tables["voxelwise"]
+    absent = {name for name in VISIBLE_COLUMNS if name not in voxelwise or voxelwise[name].isna().all()}
+    return [name for name in names if METRIC[name].column not in absent]
 
 
 def subject_values(metric: Metric, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

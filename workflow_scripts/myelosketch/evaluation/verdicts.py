@@ -154,18 +154,21 @@ def claim_4(
     return _all_must_hold([_icc_status(icc_verdict(icc)), beyond]), text
 
 
-def claim_5(rows: Mapping[str, Mapping[str, Any]], alpha: float) -> tuple[str, str]:
-    """Verdict on C5 by lesion MAE; ``rows`` maps ``sketcher`` and ``dnn2``, where they ran, to their tests.
+def claim_5(judged: Mapping[str, Mapping[str, Mapping[str, Any]]], alpha: float) -> tuple[str, str]:
+    """Verdict on C5; ``judged`` maps each metric, in words, to the tests of ``sketcher`` and ``dnn2`` that ran.
 
-    Each row is the other method minus the refiner, so a positive estimate favours the refiner.
+    Each test is the other method minus the refiner, so a positive estimate favours the refiner.
     """
     parts, status, missing = [], [], []
-    for name, row in rows.items():
+    for metric, name, row in (
+        (metric, name, row) for metric, rows in judged.items() for name, row in rows.items()
+    ):
         if not known(row):
-            missing.append(f"{name} not compared ({row['note']})")
+            reason = f"{name} not compared ({row['note']})"
+            missing += [] if reason in missing else [reason]
             continue
         adjusted = p_text(row["p_adjusted"])
-        parts.append(f"lesion MAE of {name} minus refiner {with_interval(row, 4)}, {adjusted}")
+        parts.append(f"{metric} of {name} minus refiner {with_interval(row, 4)}, {adjusted}")
         status.append((HOLDS if row["estimate"] > 0 else FAILS) if significant(row, alpha) else UNDECIDED)
     if not status:
         return MISSING, "; ".join(missing) or "neither sketcher nor dnn2 was run"

@@ -12,7 +12,13 @@ from scipy import ndimage
 
 from myelosketch.evaluation.masks import REGIONS, region_masks
 
-COLUMNS = ("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "slope", "intercept", "n_voxels")
+# against the part of a simulated DVR that noise-free MRI shows: what is wrong with a prediction, without the noise of
+# one PET
+VISIBLE_COLUMNS = ("mae_visible", "r_visible")
+COLUMNS = (
+    *("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "slope", "intercept"),
+    *(*VISIBLE_COLUMNS, "n_voxels"),
+)
 
 # Gaussian window and constants of Wang et al. 2004 (IEEE TIP 13:600), as in MONAI: 11 voxels wide, sigma 1.5
 # voxels
@@ -39,7 +45,7 @@ def region_errors(predicted: ArrayLike, measured: ArrayLike, *, data_range: floa
     predicted = np.asarray(predicted, float)
     measured = np.asarray(measured, float)
     if measured.size == 0:
-        return dict.fromkeys(set(COLUMNS) - {"ssim", "n_voxels"}, np.nan) | {"n_voxels": 0}
+        return dict.fromkeys(set(COLUMNS) - {"ssim", "n_voxels", *VISIBLE_COLUMNS}, np.nan) | {"n_voxels": 0}
     difference = predicted - measured
     mse = float(np.mean(difference**2))
     return {
@@ -167,10 +173,19 @@ class VoxelwiseScorer:
     measured : float array (x, y, z), DVR
     labels : integer array (x, y, z), region codes; 0 is not scored
     data_range : float, width of the fixed range of DVR for PSNR and SSIM
+    visible : float array (x, y, z), DVR that MRI without noise shows, of a simulated scan; None where it is not known
     """
 
-    def __init__(self, measured: np.ndarray, labels: np.ndarray, *, data_range: float) -> None:
+    def __init__(
+        self,
+        measured: np.ndarray,
+        labels: np.ndarray,
+        *,
+        data_range: float,
+        visible: np.ndarray | None = None,
+    ) -> None:
         self.measured = measured
+        self.visible = visible
         self.data_range = data_range
         self.masks = region_masks(labels)
         self.similarity = BrainSSIM(measured, self.masks["brain"], data_range=data_range)
@@ -192,8 +207,16 @@ class VoxelwiseScorer:
         for region in REGIONS:
             mask = self.masks[region]
             row = region_errors(predicted[mask], self.measured[mask], data_range=self.data_range)
+            row |= self._against_visible(predicted[mask], mask)
             row["ssim"] = (
                 float(similarity[mask].mean()) if similarity is not None and row["n_voxels"] else np.nan
             )
             rows.append({"region": region} | {name: row[name] for name in COLUMNS})
         return rows
+
+    def _against_visible(self, predicted: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+        if self.visible is None or not predicted.size:
+            return dict.fromkeys(VISIBLE_COLUMNS, np.nan)
+        visible = self.visible[mask].astype(float)
+        difference = np.abs(predicted.astype(float) - visible)
+        return {"mae_visible": float(difference.mean()), "r_visible": pearson(predicted, visible)}

@@ -40,6 +40,8 @@ SHORT_NAMES = {
 # metrics as axis labels, with their units
 METRIC_NAMES = {
     "lesion_mae": "Lesion MAE (DVR)",
+    "lesion_mae_visible": "Lesion MAE to visible (DVR)",
+    "lesion_r_visible": "Pearson r with visible in lesions",
     "nawm_mae": "NAWM MAE (DVR)",
     "brain_mae": "Brain MAE (DVR)",
     "lesion_bias": "Lesion bias (DVR)",

@@ -23,6 +23,7 @@ from myelosketch.reporting.figures.slices import (
     load_canonical,
     orientation_marks,
     outline,
+    radiological,
     show,
 )
 from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, table_to_draw
@@ -168,7 +169,7 @@ def _region_panel(figure: Figure, axes: Axes, regions: np.ndarray, window: Windo
         cmap=colours,
         norm=BoundaryNorm([-0.5, 0.5, 1.5, 2.5, 3.5], 4),
     )
-    axes.set_axis_off()
+    radiological(axes)
     axes.set_title("Regions")
     scale = mpl.cm.ScalarMappable(BoundaryNorm([0, 1, 2, 3], 3), ListedColormap(style.REGION_COLOURS[1:]))
     bar = figure.colorbar(scale, ax=axes, location="bottom", aspect=14, shrink=0.9, pad=0.02)

@@ -1,4 +1,4 @@
-"""Axial slices of stored maps, in the orientation a reader expects: anterior up, left on the left."""
+"""Axial slices of stored maps, in radiological convention: anterior up, the participant's left on the right."""
 
 from __future__ import annotations
 
@@ -126,8 +126,14 @@ def show(
         interpolation=interpolation,
         aspect="equal",
     )
-    axes.set_axis_off()
+    radiological(axes)
     return shown
+
+
+def radiological(axes: Axes) -> None:
+    """Draw an image, whose x runs to the participant's right, with that side on the left, and no ticks."""
+    axes.xaxis.set_inverted(True)
+    axes.set_axis_off()
 
 
 def outline(
@@ -148,9 +154,8 @@ def outline(
 
 
 def orientation_marks(axes: Axes, *, colour: str = "white", size: float = 7) -> None:
-    """L and R in the upper corners, clear of the brain, A between them: the image's left is the participant's."""
-    for x, mark in ((0.03, "L"), (0.97, "R"), (0.5, "A")):
-        across = {"L": "left", "R": "right", "A": "center"}[mark]
+    """R and L in the upper corners, A between them: the image's left is the participant's right."""
+    for x, mark, across in ((0.03, "R", "left"), (0.97, "L", "right"), (0.5, "A", "center")):
         shadow = [effects.withStroke(linewidth=1.5, foreground="black")]
         axes.text(
             x,

@@ -41,6 +41,13 @@ def findings(run: RunFolder, *, method: str, k: float) -> list[str]:
     summary = summary[~summary.method.isin(names.CEILINGS)]
     return [
         *_best(metric_rows(summary, "lesion_mae", None), "lesion MAE", "lowest", ascending=True),
+        *_best(
+            metric_rows(summary, "lesion_mae_visible", None),
+            "lesion MAE to visible",
+            "lowest",
+            ascending=True,
+        ),
+        *_advantage(summary),
         *_best(metric_rows(summary, "mcc", k), "MCC", "highest", ascending=False),
         *_dice(summary[summary.method == method], method, k),
         *_no_better(summary, k),
@@ -77,6 +84,35 @@ def _ties(part: pd.DataFrame) -> str:
     others = part[(part.method != REFERENCE) & (low <= 0) & (high >= 0)]
     tied = [method_name(method) for method in ladder_order(others.method)]
     return f"; the difference to {', '.join(tied)} may be chance" if tied else ""
+
+
+def _advantage(summary: pd.DataFrame) -> list[str]:
+    """What the refiner and the ridge differ by in lesions, in simulation: the level, or the order of the voxels."""
+    metrics = ("lesion_mae_visible", "lesion_bias", "lesion_r_visible")
+    rows = {
+        (method, metric): part.iloc[0]
+        for method in (REFERENCE, "ridge")
+        for metric in metrics
+        if len(part := metric_rows(summary[summary.method == method], metric, None).dropna(subset=["mean"]))
+    }
+    if len(rows) < 2 * len(metrics) or "diff_to_refiner" not in summary:
+        return []
+    error, order = rows["ridge", metrics[0]], rows["ridge", metrics[2]]
+    biases = [abs(rows[method, metrics[1]]["mean"]) for method in (REFERENCE, "ridge")]
+    said = [
+        "its level is nearer" if biases[0] < biases[1] else "its level is not nearer",
+        "its order of the voxels is better"
+        if order["diff_ci_high"] < 0
+        else "its order of the voxels is no better",
+    ]
+    verdict = {True: "errs less than", False: "does not err less than"}[error["diff_ci_low"] > 0]
+    return [
+        f"Against what noise-free MRI shows in lesions, {method_name(REFERENCE)} {verdict} {method_name('ridge')} "
+        f"(difference {interval(-error['diff_to_refiner'], -error['diff_ci_high'], -error['diff_ci_low'], 3)}): "
+        f"{said[0]} (bias {number(rows[REFERENCE, metrics[1]]['mean'], 3)}, that of {method_name('ridge')} "
+        f"{number(rows['ridge', metrics[1]]['mean'], 3)}), {said[1]} "
+        f"(r {number(rows[REFERENCE, metrics[2]]['mean'])} and {number(order['mean'])})."
+    ]
 
 
 def _dice(own: pd.DataFrame, method: str, k: float) -> list[str]:

@@ -19,6 +19,7 @@ from myelosketch.reporting.tables import claims as claims_tables
 from myelosketch.reporting.tables import cohort as cohort_tables
 from myelosketch.reporting.tables import lesions as lesion_tables
 from myelosketch.reporting.tables import methods as report_tables
+from myelosketch.reporting.tables.contrasts import contrast_table
 from myelosketch.reporting.tables.coverage import coverage_table
 from myelosketch.reporting.tables.people import people_table
 from myelosketch.reporting.tables.thresholds import threshold_table
@@ -39,6 +40,7 @@ def write_report(
     captions: str | Path,
     provenance: Mapping[str, Any],
     facts: Mapping[str, Any],
+    methods: str,
 ) -> None:
     """Write the report of a run from its tables and figures; whatever is missing is said in a sentence.
 
@@ -50,10 +52,12 @@ def write_report(
     provenance : dict, what the run was made with, as in provenance.json (run_provenance.py)
     facts : dict, what captions and titles state: simulated (bool), n_patients, n_controls, n_folds (int),
         method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
-        min_lesion_mm3, in_force (dict, the value of each setting of the sensitivity, such as reference)
+        min_lesion_mm3, in_force (dict, the value of each setting of the sensitivity, such as reference), adjust_for,
+        relate_to (lists of columns)
+    methods : text of the methods section (methods.md)
     """
     content = report_content(run, captions=captions, provenance=provenance, facts=facts)
-    write_text(html, render(TEMPLATE, **content))
+    write_text(html, render(TEMPLATE, **content, methods_text=methods))
 
 
 def report_content(
@@ -89,6 +93,7 @@ def report_content(
             claims_tables.claims_table(run),
             claims_tables.evidence_table(run),
             claims_tables.tests_table(run),
+            contrast_table(run, **{key: facts[key] for key in ("adjust_for", "relate_to")}),
         ],
         "patient_tables": _patient_tables(run, method=method, k=k, flair=flair),
         "lesion_tables": [

@@ -120,8 +120,8 @@ def colour_bar(cmap: str) -> str:
 
 
 def outline_path(mask: np.ndarray, voxel_size: Sequence[float] | np.ndarray) -> str:
-    """SVG path along the voxel edges of a mask (rows from posterior to anterior), in mm from the upper left."""
-    inside = np.pad(np.asarray(mask, bool)[::-1], 1)
+    """SVG path along the voxel edges of a mask (x, y of `Window.cut`), in mm from the upper left of the panel."""
+    inside = np.pad(_radiological(np.asarray(mask, bool)), 1)
     dx, dy = (float(side) for side in voxel_size[:2])
     rows, columns = np.nonzero(inside[1:, 1:-1] != inside[:-1, 1:-1])
     across = [f"M{x * dx:g} {y * dy:g}h{dx:g}" for y, x in zip(rows, columns, strict=True)]
@@ -141,7 +141,7 @@ def mark_path(mask: np.ndarray, voxel_size: Sequence[float] | np.ndarray, sign: 
     }
     reach = arm / 3 if sign == "\u00b7" else arm
     shape = shapes[sign].format(n=-reach, d=2 * reach, m=-2 * reach)
-    rows, columns = np.nonzero(np.asarray(mask, bool)[::-1])
+    rows, columns = np.nonzero(_radiological(np.asarray(mask, bool)))
     return "".join(
         f"M{(x + 0.5) * dx:g} {(y + 0.5) * dy:g}{shape}" for y, x in zip(rows, columns, strict=True)
     )
@@ -168,9 +168,16 @@ def png_uri(shades: np.ndarray, colours: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
+def _radiological(image: np.ndarray) -> np.ndarray:
+    """Rows from anterior to posterior, columns from the participant's right to the left."""
+    return image[::-1, ::-1]
+
+
 def _panel(
     title: str, note: str, shades: np.ndarray, colours: np.ndarray, window: Window, **drawn: Any
 ) -> Panel:
     left, right, bottom, top = window.extent
     alt = f"{title}, axial slice {window.z}"
-    return Panel(title, note, alt, png_uri(shades[::-1], colours), right - left, top - bottom, **drawn)
+    return Panel(
+        title, note, alt, png_uri(_radiological(shades), colours), right - left, top - bottom, **drawn
+    )

@@ -1,0 +1,104 @@
+"""Contrasts of a cohort: the right values compared, raw and adjusted, and what is not adjusted for is said."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from myelosketch.evaluation.contrasts import COLUMNS, contrast_notes, contrast_table
+
+
+@pytest.fixture
+def people():
+    rng = np.random.default_rng(0)
+    group = ["MS"] * 12 + ["HC"] * 8
+    names = [f"{number:02d}" for number in range(20)]
+    return pd.DataFrame(
+        {
+            "scan": [f"sub-{name}" for name in names], "subject": names, "group": group, "site": "A",
+            "age": rng.uniform(25, 55, 20), "sex": ["F", "M"] * 10, "EDSS": rng.uniform(0, 6, 20),
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def tables(people):
+    rng = np.random.default_rng(1)
+    regions, shares = [], []
+    for person in people.to_dict("records"):
+        shared = {name: person[name] for name in ("scan", "subject", "group")} | {"fold": 1}
+        ill = person["group"] == "MS"
+        for region, mean in (("nawm", 1.25 - 0.03 * ill), ("lesion", 1.1), ("other", 1.0)):
+            true = mean - 0.002 * (person["age"] - 40) + rng.normal(0, 0.01)
+            count = 50 if region != "lesion" or ill else 0
+            for method in ("ridge", "refiner"):
+                row = {"mean_dvr_true": true, "mean_dvr_pred": true + 0.1, "n_voxels": count}
+                regions.append({"method": method, **shared, "region": region, **row})
+        if ill:
+            share = 30 + 5 * person["EDSS"] + rng.normal(0, 2)
+            for method in ("ridge", "refiner"):
+                for k in (0.5, 1.0):
+                    row = {"pct_true": share * k, "pct_pred": share * k / 2}
+                    shares.append({"method": method, **shared, "k": k, **row})
+    return {"regions": pd.DataFrame(regions), "demyelination": pd.DataFrame(shares)}
+
+
+def made(tables, people, **changes):
+    options = {"adjust_for": ["age", "sex"], "relate_to": ["EDSS"], "methods": ["ridge", "refiner"]}
+    return contrast_table(tables, people, **options | changes, k=1.0, alpha=0.05)
+
+
+def row(found, contrast, source="pet", adjusted="age, sex"):
+    same = found[(found.contrast == contrast) & (found.source == source)]
+    return same[same.adjusted_for.isna() if adjusted is None else same.adjusted_for == adjusted].iloc[0]
+
+
+def test_each_contrast_raw_and_adjusted_for_each_source(tables, people):
+    found = made(tables, people)
+    assert list(found) == list(COLUMNS)
+    assert len(found) == 3 * 3 * 2
+    assert found.note.isna().all()
+
+
+def test_values_compared_are_those_of_the_regions(tables, people):
+    found = made(tables, people)
+    assert row(found, "NAWM minus healthy white matter").estimate == pytest.approx(-0.03, abs=0.015)
+    assert row(found, "lesions minus healthy white matter").estimate == pytest.approx(-0.15, abs=0.015)
+    shift = row(found, "NAWM minus healthy white matter", "refiner")
+    assert shift.estimate == pytest.approx(row(found, "NAWM minus healthy white matter").estimate)
+    assert shift.n == 20
+    slope = row(found, "demyelinated share (%) on EDSS")
+    assert slope.ci_low < 5 < slope.ci_high
+    assert slope.n == 12
+    assert row(found, "demyelinated share (%) on EDSS", "refiner").estimate == pytest.approx(
+        slope.estimate / 2
+    )
+
+
+def test_formula_stands_in_the_table(tables, people):
+    found = made(tables, people)
+    assert row(found, "NAWM minus healthy white matter").formula == "value ~ group + age + sex"
+    assert row(found, "NAWM minus healthy white matter", adjusted=None).formula == "value ~ group"
+    assert row(found, "demyelinated share (%) on EDSS").formula == "value ~ EDSS + age + sex"
+
+
+def test_several_sites_are_adjusted_for(tables, people):
+    people["site"] = ["A", "B", "A", "A"] * 5
+    assert set(made(tables, people, adjust_for=["age"]).adjusted_for.dropna()) == {"age, site"}
+
+
+def test_columns_that_the_table_lacks_are_left_out_and_said(tables, people):
+    found = made(tables, people.drop(columns=["sex", "EDSS"]))
+    assert set(found.adjusted_for.dropna()) == {"age"}
+    assert not found.contrast.str.contains("EDSS").any()
+    notes = contrast_notes(people.drop(columns=["sex", "EDSS"]), ["age", "sex"], ["EDSS"])
+    assert notes == [
+        "Not adjusted for sex: the cohort's table has no such column.",
+        "The demyelinated share is not set against EDSS: the cohort's table has no such column.",
+    ]
+    assert contrast_notes(people, ["age", "sex"], ["EDSS"]) == []
+
+
+def test_without_any_further_column_contrasts_are_raw(tables, people):
+    found = made(tables, people[["scan", "subject", "group", "site"]])
+    assert found.adjusted_for.isna().all()
+    assert len(found) == 2 * 3
