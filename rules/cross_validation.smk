@@ -12,6 +12,7 @@ include: "reporting.smk"
 
 EVERYTHING = [
     *COHORT_TABLES,
+    *DESCRIBED,
     *EVALUATION,
     *CHANGE,
     *expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),

@@ -29,7 +29,7 @@ NEW_PATIENTS = [
     # where a participant has several sessions
     *CHANGE,
 ]
-EVERYTHING = [*COHORT_TABLES, *QUALITY[:2], *NEW_PATIENTS]
+EVERYTHING = [*COHORT_TABLES, *DESCRIBED, *QUALITY[:2], *NEW_PATIENTS]
 
 
 localrules:

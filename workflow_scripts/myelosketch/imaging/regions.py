@@ -16,6 +16,14 @@ from myelosketch.io.volumes import Volume, save_volume
 
 # a larger share of all white matter is a wrong mask, no lesion load (ours; 53 mL, the most of 30 measured, is .1)
 MOST_LESION = 0.5
+# of the table beside the regions, for its sidecar
+TABLE_COLUMNS = {
+    "n_voxels": "voxels of the region on the PET grid",
+    "volume_ml": "volume of the region, mL",
+    "n_perilesional": "voxels of white matter that the shell around lesions took from the region",
+    "n_eroded": "voxels of white matter that the erosion took from the region",
+    "lesion_source": "mask (given), flair (found on it) or none",
+}
 
 
 def make_regions(
@@ -60,7 +68,12 @@ def make_regions(
         "perilesional_mm": perilesional_mm,
         "white_erosion_mm": white_erosion_mm,
     }
-    sidecar = provenance(sources=[fractions], parameters=parameters, Labels={"outside": 0, **REGION_CODES})
+    sidecar = provenance(
+        sources=[fractions],
+        parameters=parameters,
+        Labels={"outside": 0, **REGION_CODES},
+        **{name: {"Description": text} for name, text in TABLE_COLUMNS.items()},
+    )
     save_volume(outputs["regions"], labels, affine, sidecar=sidecar)
     write_table(table, outputs["regions_table"])
     return table
