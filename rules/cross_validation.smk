@@ -3,6 +3,7 @@
 
 include: "training.smk"
 include: "prediction.smk"
+include: "standard_space.smk"
 include: "figure_inputs.smk"
 include: "bundle_inputs.smk"
 include: "bundle.smk"
@@ -15,6 +16,7 @@ EVERYTHING = [
     *DESCRIBED,
     *EVALUATION,
     *CHANGE,
+    *STANDARD_SPACE,
     *expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),
     *REPORT,
 ]

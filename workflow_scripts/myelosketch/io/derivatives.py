@@ -13,8 +13,9 @@ from myelosketch.io.provenance import software_versions, write_json, write_text
 
 BIDS_VERSION = "1.10.0"
 # names that BIDS has no rule for, in the language of .gitignore: transforms, maps of diffusion and of PET, masks on a
-# PET grid, pictures of the group
-IGNORED = ("*_xfm.*", "*_dwimap.*", "*_mimap.*", "**/pet/*_mask.*", "**/pet/*_probseg.*", "group/")
+# PET grid, means of a series (they would have to be series), maps over the group
+IGNORED = ("*_xfm.*", "*_dwimap.*", "*_mimap.*", "**/pet/*_mask.*", "*_desc-b0_dwi.*", "*_desc-early_pet.*")
+IGNORED += ("group/",)
 README = """Derivatives of myelosketch
 ==========================
 
@@ -28,7 +29,7 @@ group         means over the scans in MNI152 space, where the run makes them
 
 space-petref  grid of the scan's PET; of a scan without PET, a grid of the same voxels around its T1w image
 space-T1w     grid of the T1w image
-space-MNI152NLin2009aSym  grid of the template, 1 mm
+space-MNI152NLin2009aSym  grid of the template, 1 mm; with res-2 every second voxel of it
 .bidsignore   names for which BIDS has no rule yet
 """
 
