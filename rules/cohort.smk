@@ -88,6 +88,28 @@ rule write_found:
         "../workflow_scripts/write_found.py"
 
 
+rule describe_derivatives:
+    """The derivatives as a BIDS dataset: description, names that BIDS has no rule for, README."""
+    input:
+        source=source_description(),
+    output:
+        **DESCRIPTION,
+    log:
+        "<results>/logs/describe_derivatives.log",
+    benchmark:
+        "<results>/benchmarks/describe_derivatives.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        library=library("io.derivatives"),
+    script:
+        "../workflow_scripts/describe_derivatives.py"
+
+
 rule inspect_scan:
     """Every file of a scan opened, described and judged; a picture for the page."""
     input:

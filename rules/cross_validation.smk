@@ -3,6 +3,7 @@
 
 include: "training.smk"
 include: "prediction.smk"
+include: "standard_space.smk"
 include: "figure_inputs.smk"
 include: "bundle_inputs.smk"
 include: "bundle.smk"
@@ -12,8 +13,10 @@ include: "reporting.smk"
 
 EVERYTHING = [
     *COHORT_TABLES,
+    *DESCRIBED,
     *EVALUATION,
     *CHANGE,
+    *STANDARD_SPACE,
     *expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),
     *REPORT,
 ]

@@ -10,6 +10,7 @@ from myelosketch.cohort.table import (
 )
 from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.modules import hash_of as library
+from myelosketch.io.derivatives import dataset_files
 from myelosketch.io.inheritance import metadata_files
 from myelosketch.io.provenance import sidecar_path
 from myelosketch.io.user_files import file_problem
@@ -79,6 +80,21 @@ def by_method(key, methods):
 def beside(paths):
     """What is written beside some derivatives: JSON sidecars, and transforms as text."""
     return [other for path in paths for other in names.written_beside(path)]
+
+
+# what describes the derivatives as a dataset, and the simulated dataset that they may come from
+DESCRIPTION = dataset_files(RESULTS)
+DESCRIBED = [*DESCRIPTION.values(), *(DATASET.dataset_files.values() if IS_SIMULATED else [])]
+
+
+def source_description():
+    """The dataset_description.json of the dataset that the images come from, [] if it has none."""
+    if IS_SIMULATED:
+        return DATASET.dataset_files["description"]
+    if config["cohort"]["source"] != "bids":
+        return []
+    path = Path(config["cohort"]["bids"]["dataset"]) / "dataset_description.json"
+    return str(path) if path.is_file() else []
 
 
 # the DVR map of a scan by every method

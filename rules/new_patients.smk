@@ -29,7 +29,7 @@ NEW_PATIENTS = [
     # where a participant has several sessions
     *CHANGE,
 ]
-EVERYTHING = [*COHORT_TABLES, *QUALITY[:2], *NEW_PATIENTS]
+EVERYTHING = [*COHORT_TABLES, *DESCRIBED, *QUALITY[:2], *NEW_PATIENTS]
 
 
 localrules:
@@ -134,19 +134,19 @@ rule predict_new_scan:
         "../workflow_scripts/predict_new_scan.py"
 
 
-rule place_new_scan:
+rule place_scan:
     """The predicted DVR and the demyelinated voxels of a scan in T1w and MNI152 space, one interpolation each."""
     input:
-        **derivatives("t1w", "xfm_t1w_to_petref", "xfm_t1w_to_mni"),
+        **derivatives("t1w", "xfm_t1w_to_petref", "xfm_t1w_to_mni", *WARP_MNI),
         predicted=NEW_MAPS["predicted"],
         demyelinated=NEW_MAPS["demyelinated"],
     output:
         **ELSEWHERE,
         written_beside=beside(ELSEWHERE.values()),
     log:
-        "<results>/logs/place_new_scan/{folder}/{scan}.log",
+        "<results>/logs/place_scan/{folder}/{scan}.log",
     benchmark:
-        "<results>/benchmarks/place_new_scan/{folder}/{scan}.tsv"
+        "<results>/benchmarks/place_scan/{folder}/{scan}.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1
@@ -154,9 +154,9 @@ rule place_new_scan:
         mem_mb=2000,
         runtime=10,
     params:
-        library=library("prediction.spaces"),
+        library=library("evaluation.standard_space"),
     script:
-        "../workflow_scripts/place_new_scan.py"
+        "../workflow_scripts/place_scan.py"
 
 
 rule gather_predictions:

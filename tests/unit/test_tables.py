@@ -47,7 +47,7 @@ def test_sidecar_has_no_machine_paths_and_no_nan(tmp_path):
     found = read_json(tmp_path / "a.json")
     assert found["Sources"] == ["a.nii.gz"]
     assert found["Parameters"] == {"sigma": None}
-    assert found["SoftwareVersions"]["myelosketch"]
+    assert found["Software"]["myelosketch"]
     assert sidecar_path("x/a.nii.gz").name == "a.json"
 
 

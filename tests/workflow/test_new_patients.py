@@ -166,9 +166,7 @@ def test_a_scan_that_fails_ends_alone_and_the_table_says_why(predicted, trained,
         cohort={"exclude": ["sub-bad"]},
     )
     left = jobs(tmp_path, "predict", configs=configs)
-    assert not {"prepare_anatomy", "register_scan_without_pet", "predict_new_scan", "place_new_scan"} & set(
-        left
-    )
+    assert not {"prepare_anatomy", "register_scan_without_pet", "predict_new_scan", "place_scan"} & set(left)
     snakemake(tmp_path, "predict", configs=configs)
     assert read_table(tmp_path / "results/predictions.tsv").set_index("scan").verdict["sub-bad"] == "left_out"
 

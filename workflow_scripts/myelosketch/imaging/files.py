@@ -73,7 +73,7 @@ class Anatomy(_Files):
     ----------
     t1w, brain, tissue, lesion : paths, on one grid: bias-corrected image, mask, labels, fraction 0-1
     xfm_t1w_to_mni, xfm_dwi_to_t1w, xfm_mtr_to_t1w : paths
-    xfm_flair_to_t1w, warp_dwi : paths, or None
+    xfm_flair_to_t1w, warp_dwi, warp_mni : paths, or None
     """
 
     t1w: str | Path = ""
@@ -85,6 +85,7 @@ class Anatomy(_Files):
     xfm_mtr_to_t1w: str | Path = ""
     xfm_flair_to_t1w: str | Path | None = None
     warp_dwi: str | Path | None = None
+    warp_mni: str | Path | None = None
 
     def to_t1w(self, modality: str) -> list[str | Path]:
         """Transforms that resample dwi, MTR or FLAIR onto T1w, the nearest to T1w first."""

@@ -19,6 +19,16 @@ from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volu
 STEPS = ("hyperintense", "perilesional", "eroded")
 # a larger share of all white matter is a wrong mask, no lesion load (ours; 53 mL, the most of 30 measured, is .1)
 MOST_LESION = 0.5
+# of the table beside the regions, for its sidecar
+TABLE_COLUMNS = {
+    "n_voxels": "voxels of the region on the PET grid",
+    "volume_ml": "volume of the region, mL",
+    "n_hyperintense": "voxels of white matter that a control's hyperintensities took from the region",
+    "n_perilesional": "voxels of white matter that the shell around lesions took from the region",
+    "n_eroded": "voxels of white matter that the erosion took from the region",
+    "lesion_source": "mask (given), flair (found on it) or none",
+    "n_without_dvr": "voxels of the region without a measured DVR",
+}
 
 
 def make_regions(
@@ -72,6 +82,7 @@ def make_regions(
         "white_erosion_mm": white_erosion_mm,
     }
     note: dict[str, Any] = {"Labels": {"outside": 0, **REGION_CODES}}
+    note |= {name: {"Description": text} for name, text in TABLE_COLUMNS.items()}
     if control:
         volume = round(moved["hyperintense"] * grid.voxel_volume / 1000, 6)
         note["HyperintensitiesOfControl"] = {

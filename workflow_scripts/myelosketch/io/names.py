@@ -29,6 +29,8 @@ _FILES = {
     "warp_dwi": "dwi/{scan}_from-dwi_to-T1w_mode-image_desc-warp_xfm.nii.gz",
     "xfm_flair_to_t1w": "anat/{scan}_from-FLAIR_to-T1w_mode-image_xfm.mat",
     "xfm_t1w_to_mni": "anat/{scan}_from-T1w_to-MNI152_mode-image_xfm.mat",
+    # what follows the affine in MNI152 space, where the template is bent to the head
+    "warp_mni": "anat/{scan}_from-T1w_to-MNI152_mode-image_desc-warp_xfm.nii.gz",
     "xfm_t1w_to_common": "anat/{scan}_from-T1w_to-common_mode-image_xfm.mat",
     # of a participant: its folder and name stand for those of a scan
     "common": "anat/{scan}_space-common_T1w.nii.gz",
@@ -59,9 +61,26 @@ _FILES = {
     "predicted_mni": "pet/{scan}_space-MNI152NLin2009aSym_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",
     "demyelinated_t1w": "pet/{scan}_space-T1w_label-demyelinated_desc-{method}_mask.nii.gz",
     "demyelinated_mni": "pet/{scan}_space-MNI152NLin2009aSym_label-demyelinated_desc-{method}_mask.nii.gz",
+    # of a cohort, on voxels of 2 mm
+    "dvr_mni2": "pet/{scan}_space-MNI152NLin2009aSym_res-2_trc-PIB_meas-DVR_mimap.nii.gz",
+    "predicted_mni2": "pet/{scan}_space-MNI152NLin2009aSym_res-2_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",
+    "demyelinated_mni2": "pet/{scan}_space-MNI152NLin2009aSym_res-2_label-demyelinated_desc-{method}_mask.nii.gz",
+    "lesion_mni2": "anat/{scan}_space-MNI152NLin2009aSym_res-2_label-lesion_probseg.nii.gz",
     "demyelinated": "pet/{scan}_space-petref_label-demyelinated_desc-{method}_mask.nii.gz",
 }
 
+
+# of a whole cohort: means and shares of patients (MS) or controls (HC) in MNI152 space
+_GROUP = "derivatives/group/space-MNI152NLin2009aSym_res-2_"
+GROUP_FILES = {
+    "dvr_ms": _GROUP + "trc-PIB_meas-DVR_desc-measuredMS_mimap.nii.gz",
+    "predicted_ms": _GROUP + "trc-PIB_meas-DVR_desc-predictedMS_mimap.nii.gz",
+    "dvr_hc": _GROUP + "trc-PIB_meas-DVR_desc-measuredHC_mimap.nii.gz",
+    "predicted_hc": _GROUP + "trc-PIB_meas-DVR_desc-predictedHC_mimap.nii.gz",
+    "lesion_ms": _GROUP + "label-lesion_desc-shareMS_probseg.nii.gz",
+    "demyelinated_pet_ms": _GROUP + "label-demyelinated_desc-measuredMS_probseg.nii.gz",
+    "demyelinated_ms": _GROUP + "label-demyelinated_desc-predictedMS_probseg.nii.gz",
+}
 
 # beside an image or a transform: what it was made from; beside a transform also itself as text that ITK reads
 _BESIDE = {".nii.gz": (".json",), ".mat": (".json", ".txt")}

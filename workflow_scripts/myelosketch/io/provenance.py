@@ -106,7 +106,7 @@ def provenance(
         **fields,
         "Sources": [Path(source).name for source in sources],
         "Parameters": parameters or {},
-        "SoftwareVersions": software_versions(),
+        "Software": software_versions(),
     }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from myelosketch.errors import GeometryError, InputError
+from myelosketch.io.derivatives import sidecar_fields
 from myelosketch.io.provenance import sidecar_path, write_json
 
 GRID_TOLERANCE_MM = 1e-3
@@ -130,7 +131,7 @@ def save_volume(
     data : array (x, y, z) or (x, y, z, n); booleans become uint8, other integers keep their type, floats become
         float32
     affine : array (4, 4), voxel to world RAS, mm
-    sidecar : dict, optional, written beside the image as ``.json``
+    sidecar : dict, optional, written beside the image as ``.json``; what BIDS asks of a derivative is added
     intent : NIfTI intent, optional: "vector" for a displacement field (x, y, z, 1, 3)
     """
     data = np.asarray(data)
@@ -156,7 +157,8 @@ def save_volume(
     finally:
         Path(temporary).unlink(missing_ok=True)
     if sidecar is not None:
-        write_json(sidecar_path(path), sidecar)
+        voxel_volume = float(abs(np.linalg.det(affine[:3, :3])))
+        write_json(sidecar_path(path), sidecar_fields(path, data, voxel_volume) | dict(sidecar))
 
 
 def canonical(volume: Volume) -> Volume:

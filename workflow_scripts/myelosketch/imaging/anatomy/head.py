@@ -63,6 +63,7 @@ def prepare_anatomy(
     priors = place_template(
         _only(head.image, head.inside),
         anatomy.xfm_t1w_to_mni,
+        warp=anatomy.warp_mni,
         bend=tissue["template"],
         metric="mattes",
         sampling=registration["sampling"],

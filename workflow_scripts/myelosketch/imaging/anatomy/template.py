@@ -10,9 +10,10 @@ import ants
 import numpy as np
 
 from myelosketch.errors import InputError
-from myelosketch.imaging.registration.itk import from_ants, register, to_ants, world_matrix
+from myelosketch.imaging.registration.itk import LPS, from_ants, register, to_ants, world_matrix
 from myelosketch.imaging.registration.starts import shrink
-from myelosketch.io.volumes import Volume
+from myelosketch.imaging.registration.transforms import write_warp
+from myelosketch.io.volumes import Volume, open_image
 
 # Deep grey nuclei, right side, as ellipsoids in MNI152 space: centre (mm) and inertia (mm², rows xx xy xz yy yz zz).
 # They have the second moments of the Harvard-Oxford subcortical atlas (both sides' mean, mirrored); the template's
@@ -104,6 +105,7 @@ def place_template(
     sampling: float,
     starts: int,
     seed: int,
+    warp: str | Path | None = None,
     sources: Sequence[str | Path] = (),
 ) -> dict[str, np.ndarray]:
     """Register a brain to the template, and bring the template's tissue probabilities to it.
@@ -114,7 +116,9 @@ def place_template(
     output : path ``.mat`` of the affine from T1w to MNI152 (what resamples T1w onto the template)
     bend : "affine" | "syn": whether the probabilities are also bent to the brain; the transform stays affine
     metric, sampling, starts, seed : see ``itk.register``
-    sources : list of paths, for the sidecar
+    warp : path ``.nii.gz`` of the displacement field of "syn" in MNI152 space, which stands before the affine in a
+        list for ``ants.apply_transforms``; not kept if not given
+    sources : list of paths, for the sidecars
 
     Returns
     -------
@@ -147,8 +151,11 @@ def place_template(
     with tempfile.TemporaryDirectory() as folder:
         chain, inverted = [str(output)], [True]
         if bend == "syn":
-            chain.append(_bend(template, image, output, folder))
+            bent = _bend(template, image, output, folder)
+            chain.append(bent["to_template"])
             inverted.append(False)
+            if warp:
+                _keep_warp(bent["to_image"], warp, sources=[*sources, output])
         return {
             name: ants.apply_transforms(
                 fixed=image,
@@ -161,8 +168,14 @@ def place_template(
         }
 
 
-def _bend(template: ants.ANTsImage, image: ants.ANTsImage, affine: str | Path, folder: str) -> str:
-    """Displacement field from the affinely placed brain's points to the template's."""
+def _bend(template: ants.ANTsImage, image: ants.ANTsImage, affine: str | Path, folder: str) -> dict[str, str]:
+    """Displacement fields between the affinely placed brain and the template.
+
+    Returns
+    -------
+    dict of paths in ``folder``: ``to_template`` carries points of the placed brain to the template's, ``to_image``
+        points of the template to those of the placed brain
+    """
     placed = ants.apply_transforms(fixed=template, moving=image, transformlist=[str(affine)])
     template, placed = (to_ants(shrink(from_ants(part), BEND_MM)) for part in (template, placed))
     result = ants.registration(
@@ -173,7 +186,22 @@ def _bend(template: ants.ANTsImage, image: ants.ANTsImage, affine: str | Path, f
         outprefix=f"{folder}/",
         **SYN,
     )
-    return result["invtransforms"][-1]
+    forward = next(path for path in result["fwdtransforms"] if path.endswith("Warp.nii.gz"))
+    return {"to_template": result["invtransforms"][-1], "to_image": forward}
+
+
+def _keep_warp(found: str, output: str | Path, *, sources: Sequence[str | Path]) -> None:
+    """Write a field of ANTs as a derivative."""
+    field = open_image(found)
+    lps = np.asarray(field.dataobj, np.float32).reshape(*field.shape[:3], 3)
+    length = np.linalg.norm(lps, axis=-1)
+    record: dict[str, Any] = {
+        "Kind": "Displacement",
+        "Space": "MNI152, before the affine",
+        "MedianMm": round(float(np.median(length[length > 0])), 2) if length.any() else 0.0,
+        "LargestMm": round(float(length.max()), 2),
+    }
+    write_warp(output, lps * np.diag(LPS), np.asarray(field.affine, float), record=record, sources=sources)
 
 
 def _check_size(matrix: np.ndarray, t1w: Volume) -> None:

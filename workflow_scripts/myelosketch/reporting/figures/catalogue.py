@@ -5,6 +5,8 @@ A new figure is a function that builds it, an entry here and a caption in rules/
 
 from dataclasses import dataclass
 
+from myelosketch.io.names import GROUP_FILES
+
 # sections of the report that hold figures, in the order of a reader; in Snakemake's report they are categories
 SECTIONS = {
     "registration": "Registration",
@@ -44,6 +46,9 @@ class Figure:
     maps: tuple[str, ...] = ()
     needs: str = ""
 
+
+# over the cohort in MNI152 space
+_OVER_PATIENTS = ("dvr_ms", "predicted_ms", "lesion_ms", "demyelinated_pet_ms", "demyelinated_ms")
 
 FIGURES = {
     "registration_quality": Figure(
@@ -144,6 +149,15 @@ FIGURES = {
         tables=("evaluation/demyelination.tsv",),
         settings=("scans", "method", "k", "agreement_colours"),
         maps=("dvr", "regions", "demyelinated"),
+    ),
+    "standard_space": Figure(
+        heading="Patients in MNI152 space",
+        section="lesions",
+        alt="Axial slices in MNI152 space: mean DVR, measured and predicted, and shares of patients with a "
+        "lesion and with demyelination at each place.",
+        build="standard_space.build_standard_space",
+        tables=tuple(GROUP_FILES[name] for name in _OVER_PATIENTS),
+        settings=("method",),
     ),
     "bland_altman": Figure(
         heading="Agreement over patients",
