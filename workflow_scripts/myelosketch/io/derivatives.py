@@ -14,8 +14,17 @@ from myelosketch.io.provenance import software_versions, write_json, write_text
 BIDS_VERSION = "1.10.0"
 # names that BIDS has no rule for, in the language of .gitignore: transforms, maps of diffusion and of PET, masks on a
 # PET grid, means of a series (they would have to be series), maps over the group
-IGNORED = ("*_xfm.*", "*_dwimap.*", "*_mimap.*", "**/pet/*_mask.*", "*_desc-b0_dwi.*", "*_desc-early_pet.*")
-IGNORED += ("group/",)
+IGNORED = (
+    *(
+        "*_xfm.*",
+        "*_dwimap.*",
+        "*_mimap.*",
+        "**/pet/*_mask.*",
+        "*_desc-b0_dwi.*",
+        "*_desc-early_pet.*",
+        "group/",
+    ),
+)
 README = """Derivatives of myelosketch
 ==========================
 
