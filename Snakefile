@@ -12,6 +12,7 @@ configfile: Path(workflow.current_basedir) / "config.yaml"
 
 include: "rules/common.smk"
 include: "rules/inputs.smk"
+include: "rules/cohort_inputs.smk"
 include: "rules/cohort.smk"
 include: "rules/simulation.smk"
 include: "rules/maps.smk"

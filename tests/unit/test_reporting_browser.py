@@ -30,6 +30,8 @@ def folder(tmp_path_factory):
     write_patient_pages({"sub-MS01": root / "patients/sub-MS01.html"}, RunFolder(root), **options)
     stated = {"captions": CAPTIONS, "provenance": PROVENANCE, "facts": FACTS, "methods": "# Methods"}
     write_report(root / "report.html", RunFolder(root), **stated)
+    for name in ("methods.md", "references.bib"):
+        (root / name).write_text("written by a rule of its own")
     return root
 
 

@@ -1,0 +1,135 @@
+"""Files of the cohort's table: the functions that rules ask for what a scan brings."""
+
+from myelosketch.cohort.table import (
+    COLUMNS,
+    FILE_COLUMNS,
+    TRANSFORMS,
+    already_aligned,
+    companions,
+    used_files,
+)
+from myelosketch.io.inheritance import metadata_files
+from myelosketch.io.provenance import sidecar_path
+from myelosketch.io.user_files import file_problem
+
+
+def scan_input(name):
+    """Input function: a file of the cohort table for the scan of the wildcards ([] where there is none)."""
+    return lambda wildcards: COHORT.rows[wildcards.scan][name] or []
+
+
+def companion_input(name, kind):
+    """Input function: a file that belongs to a raw series of the cohort table ([] where there is none)."""
+
+    def companion(wildcards):
+        path = COHORT.rows[wildcards.scan][name]
+        return companions(name, path)[kind] if path else []
+
+    return companion
+
+
+def inherited_input(name):
+    """Input function: JSON files above a series of the cohort table whose metadata hold for it too."""
+
+    def inherited(wildcards):
+        path = COHORT.rows[wildcards.scan][name]
+        beside = companions(name, path)["json"]
+        return [str(file) for file in metadata_files(path) if str(file) != beside]
+
+    return inherited
+
+
+def map_input(name):
+    """Input function: a map as the cohort table gives it, or else as derived from raw images ([] for no PET)."""
+
+    def path(wildcards):
+        if name == "DVR" and wildcards.scan in COHORT.without_pet:
+            return []
+        return COHORT.rows[wildcards.scan][name] or derivative(DERIVED[name], wildcards.scan)
+
+    return path
+
+
+def flair_input(wildcards):
+    """Input function: the FLAIR of a scan whose lesions are drawn, or found, on it."""
+    return COHORT.rows[wildcards.scan]["FLAIR"] if wildcards.scan in COHORT.on_flair else []
+
+
+def flair_transform_input(wildcards):
+    """Input function: the transform of the FLAIR, where there is one."""
+    on_flair = wildcards.scan in COHORT.on_flair
+    return derivative("xfm_flair_to_t1w", wildcards.scan) if on_flair else []
+
+
+def transform_input(name):
+    """Input function: a transform to the T1w that the cohort table gives ([] for none, or without its image)."""
+    return lambda wildcards: used_files(COHORT.rows[wildcards.scan]).get(name, [])
+
+
+GIVEN_TRANSFORMS = {name: transform_input(name) for name in TRANSFORMS}
+
+
+def aligned_images(scan):
+    """Images of a scan that the configuration says to lie on its T1w as they are."""
+    return already_aligned(COHORT.rows[scan], config["registration"]["given"])
+
+
+def pet_anatomy_input(wildcards):
+    """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
+    derived = COHORT.rows[wildcards.scan]["pet"] and not COHORT.rows[wildcards.scan]["DVR"]
+    return derivative("pet_early", wildcards.scan) if derived else []
+
+
+def phase_encoding_input(wildcards):
+    """Input function: the JSON that names the phase encoding of a scan's diffusion images, where it is needed."""
+    row = COHORT.rows[wildcards.scan]
+    image = row["dwi"] or row["FA"]
+    given = row["xfm_dwi"] or "dwi" in aligned_images(wildcards.scan)
+    if given or config["registration"]["dwi"] != "deformable":
+        return []
+    return str(sidecar_path(image)) if IS_SIMULATED else list(map(str, metadata_files(image)))
+
+
+def inspected_files(wildcards):
+    """Input function: every image of a scan by its column, and what lies beside them in one list."""
+    row = COHORT.rows[wildcards.scan]
+    files = used_files(row, reference=config["maps"]["reference"])
+    images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
+    near = [path for name, path in files.items() if name not in FILE_COLUMNS]
+    if (
+        not IS_SIMULATED
+    ):  # a user's image may have a JSON, beside it or above; a closed one would stop Snakemake itself
+        notes = [str(note) for path in images.values() for note in metadata_files(path)]
+        near += [note for note in dict.fromkeys(notes) if not file_problem(note)]
+    return images | {"beside": list(dict.fromkeys(near))}
+
+
+def facts_of(scan):
+    """The workflow's own columns of a scan, but for its files; no group decides which files a new scan may have."""
+    # a further column (age, sex) changes no result, and stays in the cohort's tables
+    own = ("scan", *COLUMNS)
+    facts = {key: COHORT.rows[scan][key] for key in own if key not in FILE_COLUMNS}
+    return facts | ({"group": None} if PREDICTS else {})
+
+
+def dataset_root():
+    """Folder of the user's dataset, out of which no link should lead."""
+    if IS_SIMULATED:
+        return None
+    if config["cohort"]["source"] == "table":
+        return str(Path(config["cohort"]["table"]).parent)
+    return config["cohort"]["bids"]["dataset"]
+
+
+def map_units(scan):
+    """Unit of each map of a scan: as declared, or our own where the workflow derives the map itself."""
+    row = COHORT.rows[scan]
+    return {
+        name: config["units"][name] if row[name] else unit for name, unit in names.UNITS.items()
+    }
+
+
+def registration_method():
+    """How images are moved; what is given is said for each scan, and how the result is judged moves nothing."""
+    apart = ("given", "quality", "accept")
+    return {key: value for key, value in config["registration"].items() if key not in apart}
