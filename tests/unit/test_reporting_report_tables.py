@@ -131,6 +131,39 @@ def test_findings_do_not_hide_that_the_refiner_loses(summary):
     ]
 
 
+@pytest.mark.parametrize(
+    ("error", "order", "said"),
+    [
+        (
+            (0.01, 0.002, 0.02),
+            (-0.01, -0.05, 0.03),
+            ("errs less than Ridge", "its order of the voxels is no better"),
+        ),
+        (
+            (0.01, -0.002, 0.02),
+            (-0.1, -0.2, -0.05),
+            ("does not err less than Ridge", "of the voxels is better"),
+        ),
+    ],
+)
+def test_findings_say_what_an_advantage_consists_of(tmp_path, error, order, said):
+    rows = []
+    for method, mae, bias, r in (("ridge", 0.06, -0.051, 0.86), ("refiner", 0.05, -0.017, 0.87)):
+        unknown = (np.nan,) * 3
+        differences = (error, order) if method == "ridge" else (unknown, unknown)
+        rows += [
+            [method, "lesion_mae_visible", np.nan, mae, mae - 0.01, mae + 0.01, 18, *differences[0]],
+            [method, "lesion_bias", np.nan, bias, bias - 0.01, bias + 0.01, 18, *unknown],
+            [method, "lesion_r_visible", np.nan, r, r - 0.01, r + 0.01, 18, *differences[1]],
+        ]
+    columns = "method metric k mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high"
+    write_table(pd.DataFrame(rows, columns=columns.split()), tmp_path / "evaluation/summary.tsv")
+    sentence = findings(RunFolder(tmp_path), method="refiner", k=1.0)[1]
+    assert all(words in sentence for words in said)
+    assert "its level is nearer (bias \u22120.017, that of Ridge (linear) \u22120.051)" in sentence
+    assert "(r 0.87 and 0.86)" in sentence
+
+
 @pytest.mark.parametrize(("high", "tie"), [(0.01, True), (-0.01, False)])
 def test_findings_name_who_ties_with_the_best_refiner(tmp_path, high, tie):
     columns = ["method", "metric", "k", "mean", "ci_low", "ci_high", "n"]

@@ -97,7 +97,12 @@ def _advantage(summary: pd.DataFrame) -> list[str]:
     }
     if len(rows) < 2 * len(metrics) or "diff_to_refiner" not in summary:
         return []
-    error, order = rows["ridge", metrics[0]], rows["ridge", metrics[2]]
+    error, order = (
+        pd.to_numeric(
+            rows["ridge", name].drop(["method", "metric", "note"], errors="ignore"), errors="coerce"
+        )
+        for name in (metrics[0], metrics[2])
+    )
     biases = [abs(rows[method, metrics[1]]["mean"]) for method in (REFERENCE, "ridge")]
     said = [
         "its level is nearer" if biases[0] < biases[1] else "its level is not nearer",
