@@ -10,12 +10,18 @@ from workflow_run import ROOT, snakemake
 # they stop a run on purpose, come once, or come for a user who asks for them by name
 ALONE = {
     *("admit_scans", "admit_registrations", "write_report", "write_cohort", "write_config", "write_found"),
-    *("describe_simulated_cohort", "describe_derivatives", "write_provenance", "check_model"),
+    *(
+        "describe_simulated_cohort",
+        "describe_derivatives",
+        "write_provenance",
+        "write_methods_text",
+        "check_model",
+    ),
 }
 # what the studies are asked for by default: no job of its own
 TARGETS = {"ablations", "calibration"}
 # what the workflow is asked for by name
-TARGETS |= {"training", "predictions", "evaluation", "bundle", "figures", "predict"}
+TARGETS |= {"training", "predictions", "evaluation", "bundle", "figures", "predict", "standard_space"}
 TRAININGS = {"train_network", "train_ablation"}
 
 
