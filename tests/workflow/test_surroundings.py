@@ -198,7 +198,4 @@ def test_a_table_that_is_closed_is_named(tmp_path, ordinary):
     config = own_cohort(tmp_path)
     (tmp_path / "data/cohort.tsv").chmod(0)
     said = refusal(tmp_path, configs=(config,), python=ordinary)
-    assert (
-        "The workflow cannot read or write: [Errno 13] Permission denied: 'data/cohort.tsv'; give yourself the right "
-        "to read and write there"
-    ) in said
+    assert "The table data/cohort.tsv cannot be read (Permission denied): correct its permissions." in said

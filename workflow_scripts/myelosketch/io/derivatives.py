@@ -22,7 +22,7 @@ IGNORED = (
         "**/pet/*_mask.*",
         "*_desc-b0_dwi.*",
         "*_desc-early_pet.*",
-        "group/",
+        "/group",
     ),
 )
 README = """Derivatives of myelosketch
