@@ -176,7 +176,13 @@ def test_bending_follows_a_brain_of_another_shape(tmp_path):
     shapes = [array[source, y, z].astype(np.float32) for array in (head.data, (white > grey) & (white > 0.5))]
     t1w, is_white = (moved(Volume(data, head.affine), np.eye(4), 4.0, SIDE) for data in shapes)
     first, second = (
-        place_template(t1w, tmp_path / f"{name}.mat", **PLACE | {"bend": "syn"})["white"] for name in "ab"
+        place_template(
+            t1w,
+            tmp_path / f"{name}.mat",
+            warp=tmp_path / f"{name}_warp.nii.gz",
+            **PLACE | {"bend": "syn"},
+        )["white"]
+        for name in "ab"
     )
     placed = Volume(np.asarray(white, np.float32), head.affine)
     placed = resample_fraction(placed, t1w, [inverse_of(tmp_path / "a.mat", tmp_path / "back.mat")]).data
@@ -184,6 +190,14 @@ def test_bending_follows_a_brain_of_another_shape(tmp_path):
     assert fit[1] > fit[0] + 0.02
     np.testing.assert_array_equal(first, second)
     assert (tmp_path / "a.mat").read_bytes() == (tmp_path / "b.mat").read_bytes()
+    # and through the warp that is kept, the brain's own white matter meets the template's
+    template = Volume(np.asarray(white, np.float32), head.affine)
+    chains = ([tmp_path / "a.mat"], [tmp_path / "a_warp.nii.gz", tmp_path / "a.mat"])
+    there = [resample_fraction(is_white, template, [str(path) for path in chain]).data for chain in chains]
+    fit = [np.corrcoef(data.ravel(), template.data.ravel())[0, 1] for data in there]
+    assert fit[1] > fit[0] + 0.02
+    warps = [(tmp_path / f"{name}_warp.nii.gz").read_bytes() for name in "ab"]
+    assert warps[0] == warps[1]
 
 
 def test_tissue_of_the_template_comes_back(brain, placed):

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from workflow_run import SMOKE, jobs, snakemake
 
+from myelosketch.evaluation.standard_space import MNI2_SHAPE
 from myelosketch.io import names
-from myelosketch.io.provenance import read_json
+from myelosketch.io.provenance import read_json, sidecar_path
 from myelosketch.io.tables import read_table
 from myelosketch.io.volumes import check_same_grid, load_volume, save_volume
 from myelosketch.reporting.figures.catalogue import FIGURES
@@ -71,6 +72,24 @@ def test_an_external_site_is_scored_apart_by_models_that_never_saw_it(smoke):
     assert all(scan in trained_on_all for scan in SCANS)
     path = names.path(smoke / "results", "predicted", scan=EXTERNAL[0], method="refiner")
     assert read_json(path.replace(".nii.gz", ".json"))["Fold"] == 0
+
+
+def test_every_scan_lies_on_the_template_and_the_cohort_has_its_means(smoke):
+    for scan in SCANS + EXTERNAL:
+        for key, entities in (
+            ("dvr_mni2", {}),
+            ("lesion_mni2", {}),
+            ("predicted_mni2", {"method": "refiner"}),
+            ("demyelinated_mni2", {"method": "pet"}),
+        ):
+            path = names.path(smoke / "results", key, scan=scan, **entities)
+            assert load_volume(path).shape == MNI2_SHAPE
+            note = read_json(sidecar_path(path))
+            assert note["Parameters"]["Transform"] == "affine and bend of the template"
+    for key, path in names.GROUP_FILES.items():
+        assert load_volume(smoke / "results" / path).data.max() > 0, key
+        note = read_json(sidecar_path(smoke / "results" / path))
+        assert not {names.subject_of(scan) for scan in EXTERNAL} & set(note["Participants"])
 
 
 def test_every_prediction_comes_from_the_fold_that_held_the_scan_out(smoke):

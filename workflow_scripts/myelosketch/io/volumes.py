@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.io.derivatives import sidecar_fields
 from myelosketch.io.provenance import sidecar_path, write_json
+from myelosketch.io.sidecars_bids import sidecar_fields
 
 GRID_TOLERANCE_MM = 1e-3
 

@@ -120,15 +120,31 @@ def reference_region(body: Mapping[str, Any], grid: Grid, blur_fwhm_mm: float) -
     return purity >= np.partition(purity.ravel(), -wanted)[-wanted]
 
 
+_NOT_SIMULATED = [
+    *("Manufacturer", "ManufacturersModelName", "AcquisitionMode", "ReconMethodName"),
+    *("InjectedRadioactivityUnits", "InjectedMass", "InjectedMassUnits"),
+    *("SpecificRadioactivity", "SpecificRadioactivityUnits"),
+]
+
+
 def frame_parameters(durations: Sequence[float]) -> dict[str, Any]:
     """Timing and kinetics for the sidecar; BIDS names where there are any."""
     return {
         "TracerName": "[11C]PIB",
         "TracerRadionuclide": "C11",
         "ModeOfAdministration": "bolus",
+        # of the day; the injection is the time 0 of the frames
         "TimeZero": "12:00:00",
         "ScanStart": 0,
         "InjectionStart": 0,
+        # BIDS asks for these, and a simulation has none
+        **dict.fromkeys(_NOT_SIMULATED, "n/a"),
+        "InjectedRadioactivity": 0,
+        "ReconMethodParameterLabels": ["n/a"],
+        "ReconMethodParameterUnits": ["none"],
+        "ReconMethodParameterValues": [0],
+        "ReconFilterType": "none",
+        "AttenuationCorrection": "none",
         "FrameTimesStart": kinetics.frame_times(durations),
         "FrameDuration": durations,
         "ImageDecayCorrected": True,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SLICES_MM = (-24, -8, 8, 20, 32, 44)
 # a share below this is left to the mean DVR behind it
 LEAST_SHARE = 0.02
-# shares are bright, and brighter the larger, on a dark head: so they are told from it in grey too
+# a larger share is brighter, and the head is dark, so that both differ when printed in grey
 SHARE_CMAP = ListedColormap(mpl.colormaps["YlOrRd_r"](np.linspace(0.38, 1, 256)))
 BEHIND = 2.2  # the grey of the head reaches white at this multiple of the scale of DVR
 DVR_LABEL = "mean DVR\n(unitless)"
