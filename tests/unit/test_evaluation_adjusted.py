@@ -59,10 +59,10 @@ def test_slope_on_a_number():
     table = cohort(1).query("group == 'MS'").reset_index(drop=True)
     table["EDSS"] = rng.uniform(0, 6, len(table))
     table["value"] += 0.02 * table.EDSS
-    found = adjusted_slope(table, "EDSS", ["age", "sex"])
+    found = adjusted_slope(table, ["age", "sex"], predictor="EDSS")
     assert found["ci_low"] < 0.02 < found["ci_high"]
     assert found["formula"] == "value ~ EDSS + age + sex"
-    doubled = adjusted_slope(table.assign(EDSS=2 * table.EDSS), "EDSS", ["age", "sex"])
+    doubled = adjusted_slope(table.assign(EDSS=2 * table.EDSS), ["age", "sex"], predictor="EDSS")
     assert doubled["estimate"] == pytest.approx(found["estimate"] / 2)
     assert doubled["std_estimate"] == pytest.approx(found["std_estimate"])
 

@@ -4,7 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from myelosketch.cohort.table import cohort_from_rows
 from myelosketch.evaluation.contrasts import COLUMNS, contrast_notes, contrast_table
+from myelosketch.io.run_files import RunFolder
+from myelosketch.io.tables import write_table
+from myelosketch.reporting.tables.contrasts import contrast_table as report_table
 
 
 @pytest.fixture
@@ -86,6 +90,12 @@ def test_several_sites_are_adjusted_for(tables, people):
     assert set(made(tables, people, adjust_for=["age"]).adjusted_for.dropna()) == {"age, site"}
 
 
+def test_an_external_site_is_no_reason_to_adjust_for_sites(tables, people):
+    abroad = people.iloc[:2].assign(scan=["sub-B1", "sub-B2"], subject=["B1", "B2"], site="B")
+    found = made(tables, pd.concat([people, abroad], ignore_index=True))
+    assert set(found.adjusted_for.dropna()) == {"age, sex"}
+
+
 def test_columns_that_the_table_lacks_are_left_out_and_said(tables, people):
     found = made(tables, people.drop(columns=["sex", "EDSS"]))
     assert set(found.adjusted_for.dropna()) == {"age"}
@@ -102,3 +112,22 @@ def test_without_any_further_column_contrasts_are_raw(tables, people):
     found = made(tables, people[["scan", "subject", "group", "site"]])
     assert found.adjusted_for.isna().all()
     assert len(found) == 2 * 3
+
+
+def test_the_report_shows_each_contrast_with_its_model_and_what_is_not_adjusted_for(tables, people, tmp_path):
+    cohort = cohort_from_rows(people[["subject", "group", "site"]].to_dict("records")).assign(
+        age=people.age.round(1).astype(str)
+    )
+    write_table(cohort, tmp_path / "cohort/cohort.tsv")
+    write_table(people[["subject", "group"]].assign(fold=1), tmp_path / "cohort/folds.tsv")
+    write_table(made(tables, people.drop(columns=["sex", "EDSS"])), tmp_path / "evaluation/contrasts.tsv")
+    view = report_table(RunFolder(tmp_path), adjust_for=["age", "sex"], relate_to=["EDSS"])
+    assert len(view.rows) == 2 * 3 * 2
+    assert [view.rows[0][column] for column in (0, 1, 2, 7, 8)] == [
+        "NAWM minus healthy white matter", "True PET", "raw", "20", "value ~ group, OLS, HC3",
+    ]  # fmt: skip
+    assert view.rows[1][8] == "value ~ group + age, OLS, HC3"
+    assert view.note.endswith(
+        "Not adjusted for sex: the cohort's table has no such column. "
+        "The demyelinated share is not set against EDSS: the cohort's table has no such column."
+    )

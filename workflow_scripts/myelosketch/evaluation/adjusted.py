@@ -50,15 +50,15 @@ def adjusted_difference(
 
 
 def adjusted_slope(
-    table: pd.DataFrame, predictor: str, covariates: Sequence[str] = (), *, alpha: float = 0.05
+    table: pd.DataFrame, covariates: Sequence[str] = (), *, predictor: str, alpha: float = 0.05
 ) -> dict[str, Any]:
     """Slope of ``value`` on a number, adjusted for covariates.
 
     Parameters
     ----------
     table : as in :func:`adjusted_difference`, without ``group``
-    predictor : column of numbers
     covariates : columns to adjust for
+    predictor : column of numbers
     alpha : float
 
     Returns

@@ -1,6 +1,7 @@
 """Groups compared, and the demyelinated share against the clinic, raw and adjusted for covariates."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,8 @@ def contrast_table(
     -------
     DataFrame of COLUMNS, one row per contrast, source and adjustment; p is adjusted by Holm over the sources
     """
+    # external sites are in no table of the cross-validation
+    people = people[people["scan"].isin(tables["regions"]["scan"])]
     known = [name for name in adjust_for if name in people]
     known += [SITE] if SITE in people and people[SITE].nunique() > 1 else []
     wanted = people[["scan", *dict.fromkeys([*known, *(name for name in relate_to if name in people)])]]
@@ -92,15 +95,9 @@ def contrast_table(
                 contrast, source, known, adjusted_difference, values.merge(wanted, on="scan"), alpha
             )
         share = _shares(tables["demyelination"], source, k).merge(wanted, on="scan")
-        for name in relate_to:
-            if name in people:
-
-                def slope(
-                    table: pd.DataFrame, names: Sequence[str], *, alpha: float, name: str = name
-                ) -> Any:
-                    return adjusted_slope(table, name, names, alpha=alpha)
-
-                rows += _both(SHARE.format(name), source, known, slope, share, alpha)
+        for name in (name for name in relate_to if name in people):
+            slope = partial(adjusted_slope, predictor=name)
+            rows += _both(SHARE.format(name), source, known, slope, share, alpha)
     found = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_adjusted"])
     families = found.groupby(["contrast", "adjusted_for"], sort=False, dropna=False)["p"]
     found["p_adjusted"] = families.transform(lambda p: holm(p.to_numpy(float)))

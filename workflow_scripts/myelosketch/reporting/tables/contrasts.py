@@ -46,7 +46,10 @@ def contrast_table(run: RunFolder, *, adjust_for: Sequence[str], relate_to: Sequ
         "p, Holm",
     ]
     header += ["n", "Model"]
-    notes = contrast_notes(read_people(run.path("cohort/cohort.tsv")), adjust_for, relate_to)
+    people = read_people(run.path("cohort/cohort.tsv"))
+    folds = table_to_draw(run.path("cohort/folds.tsv"), ("subject", "fold"))
+    internal = people[people["subject"].isin(folds["subject"][folds["fold"] != "0"])]
+    notes = contrast_notes(internal, adjust_for, relate_to)
     note = (
         "DVR, or percentage points per unit of the column. Standardised: over the SD of the residuals, a slope "
         "also per SD of the column. Holm: over the measured PET and the methods. n counts participants with all "
