@@ -153,3 +153,24 @@ def test_captions_say_units_n_and_that_the_cohort_is_simulated(figure):
 def test_captions_state_the_settings_in_force(figure, words):
     html = render_caption(CAPTIONS, figure=figure, facts=FACTS)
     assert words in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
+
+
+def test_no_page_and_no_caption_says_that_left_is_on_the_left():
+    """Brains are shown in radiological convention everywhere."""
+    root = Path(__file__).parents[2]
+    texts = [
+        *(root / "workflow_scripts/myelosketch/reporting/pages").glob("*.j2"),
+        *(root / "rules/captions").glob("*.rst"),
+        *(root / "docs").glob("*.md"),
+    ]
+    for path in texts:
+        text = " ".join(path.read_text(encoding="utf-8").lower().split())
+        assert not re.search(r"left of the image is (the )?left|left is on the left", text), path.name
+    slices = [
+        path
+        for path in texts
+        if "axial slices" in path.read_text(encoding="utf-8").lower() and path.suffix == ".j2"
+    ]
+    assert {path.name for path in slices} == {"patient.html.j2", "new_patient.html.j2"}
+    for path in slices:
+        assert "Radiological convention" in path.read_text(encoding="utf-8")
