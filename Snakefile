@@ -12,25 +12,15 @@ configfile: Path(workflow.current_basedir) / "config.yaml"
 
 include: "rules/common.smk"
 include: "rules/inputs.smk"
-include: "rules/cohort_inputs.smk"
-include: "rules/cohort.smk"
-include: "rules/simulation.smk"
-include: "rules/maps.smk"
-include: "rules/registration.smk"
-include: "rules/regions.smk"
-include: "rules/evaluation.smk"
 include: "rules/change_inputs.smk"
+include: "rules/archive.smk" if ARCHIVE else "rules/preparation.smk"
+include: "rules/evaluation.smk"
 include: "rules/change.smk"
 include: "rules/new_patients.smk" if PREDICTS else "rules/cross_validation.smk"
 
 
 localrules:
     all,
-    simulated_cohort,
-    cohort,
-    cohort_table,
-    registration,
-    regions,
     change,
 
 
@@ -39,37 +29,6 @@ rule all:
     default_target: True
     input:
         EVERYTHING,
-
-
-rule simulated_cohort:
-    """The simulated dataset, whole, for use on its own."""
-    input:
-        SIMULATED_DATASET,
-
-
-rule cohort:
-    """Who is in, who is left out, the folds, and the check of every input file."""
-    input:
-        COHORT_TABLES,
-
-
-rule cohort_table:
-    """The table of every scan found, to look at, edit and use with cohort.source: table."""
-    input:
-        "<results>/cohort/found.tsv",
-
-
-rule registration:
-    """Every MRI map in PET space, and the page that shows how well it lies there."""
-    input:
-        all_of(COHORT.scans, *ON_PETREF),
-        QUALITY,
-
-
-rule regions:
-    """Lesion, normal-appearing white matter and other, on each PET grid."""
-    input:
-        all_of(COHORT.scans, "regions"),
 
 
 rule change:

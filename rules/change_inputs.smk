@@ -1,5 +1,8 @@
 """Which files of a participant's sessions a change is measured on: the functions that its rules ask."""
 
+# the common grid of a participant's sessions
+COMMON = derivative("common", "sub-{subject}")
+
 
 def sessions_input(*keys):
     """Input function: derivatives of every session of a participant, by key one path per session."""
@@ -27,7 +30,7 @@ def sessions_with_pet(wildcards):
 def changed_maps_input(wildcards):
     """Input function: DVR of every session, predicted, measured where it was, and the truth of a simulated one."""
     scans = COHORT.followed_up[wildcards.subject]
-    truth = [DATASET.truth(scan) for scan in scans] if IS_SIMULATED else []
+    truth = [DATASET.truth(scan) for scan in scans] if CEILINGS else []
     return {
         "predicted": [derivative("predicted", scan, method=SHOWN_METHOD) for scan in scans],
         "measured": [derivative("dvr", scan) for scan in sessions_with_pet(wildcards)],

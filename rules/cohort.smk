@@ -2,21 +2,6 @@
 
 from myelosketch.reporting.run_provenance import config_hash
 
-COHORT_TABLES = expand(
-    f"{RESULTS}/cohort/{{file}}",
-    file=[
-        "config.json",
-        "cohort.tsv",
-        "cohort.json",
-        "excluded.tsv",
-        "folds.tsv",
-        "intake.tsv",
-        "intake.html",
-        "admitted.tsv",
-    ],
-)
-INSPECTION = f"{RESULTS}/cohort/intake/{{scan}}.json"
-
 
 rule write_cohort:
     """The cohort with its data dictionary, the exclusions and the folds, as decided when the workflow was read."""

@@ -12,10 +12,16 @@ LIBRARY = RULES.parent / "workflow_scripts"
 sys.path.insert(0, str(LIBRARY))
 
 from myelosketch.io import names
+from myelosketch.cohort.archive import (
+    archive_sentences,
+    changed_settings,
+    plan_or_archive,
+    read_archive,
+    settings_of_archive,
+)
 from myelosketch.cohort.config import check_config
 from myelosketch.cohort.config_text import check_config_files
 from myelosketch.cohort.input_files import BRACES, check_signs, check_times
-from myelosketch.cohort.plan import plan_cohort
 from myelosketch.cohort.table import near_files
 from myelosketch.errors import MyelosketchError, disk_error
 from myelosketch.interpreter import library_first, without_signs
@@ -41,6 +47,17 @@ try:
     check_results_folder(RESULTS)
     check_config(config, RULES / "schemas/config.schema.yaml")
     validate(config, str(RULES / "schemas/config.schema.yaml"))  # fills in the defaults
+    # a copy of results whose images are not here; what is not redone of it keeps the settings of the run
+    ARCHIVE = config["reporting"]["archive"]
+    if ARCHIVE:
+        archive = read_archive(RESULTS)
+        check_config(archive.config, RULES / "schemas/config.schema.yaml")
+        validate(archive.config, str(RULES / "schemas/config.schema.yaml"))
+        settings = settings_of_archive(config, archive.config)
+        changes = archive_sentences(*changed_settings(config, settings, archive.config))
+        for sentence in changes if workflow.is_main_process else []:
+            logger.warning(sentence)
+        config.update(settings)
     # a trained model predicts new scans; without one the run trains and cross-validates models
     PREDICTS = bool(config["prediction"]["model"])
     MODEL_FILE = bundle_path(config["prediction"]["model"]) if PREDICTS else []
@@ -49,16 +66,17 @@ try:
             check_settings(method, config["training"])
     IS_SIMULATED = config["cohort"]["source"] == "simulate"
     DATASET = SimulatedDataset(f"{RESULTS}/simulated", config["simulation"])
-    COHORT = plan_cohort(
+    COHORT = plan_or_archive(
         config,
+        archive.cohort if ARCHIVE else None,
+        results=RESULTS,
         simulated=DATASET.rows() if IS_SIMULATED else [],
         external_sites=DATASET.external_sites if IS_SIMULATED else [],
         warn=logger.warning,
-        found_path=f"{RESULTS}/cohort/found.tsv",
     )
     if workflow.is_main_process:
         user_files = [MODEL_FILE] if PREDICTS else []
-        for row in COHORT.rows.values() if not IS_SIMULATED else ():
+        for row in COHORT.rows.values() if not (IS_SIMULATED or ARCHIVE) else ():
             user_files += near_files(row, reference=config["maps"]["reference"])
         check_signs(user_files, "The path")
         check_times(user_files, RESULTS)
@@ -77,7 +95,11 @@ except OSError as error:  # a closed folder or table
 METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
 if PREDICTS:
     METHODS = [config["reporting"]["method"]]
-CEILINGS = list(names.CEILINGS) if IS_SIMULATED else []
+# a copy of a simulated run may come without the truth
+HAS_TRUTH = IS_SIMULATED and not (
+    ARCHIVE and not Path(DATASET.folder, "derivatives/truth").is_dir()
+)
+CEILINGS = list(names.CEILINGS) if HAS_TRUTH else []
 # the method of the figures that show one; a run without it shows the last of its methods
 SHOWN_METHOD = config["reporting"]["method"]
 if SHOWN_METHOD not in METHODS:

@@ -44,6 +44,8 @@ if PREDICTS:
 
 rule map_places:
     """Where the template has its lateral ventricles, deep nuclei, cerebellum and brain stem."""
+    input:
+        archive=OPENED,
     output:
         PLACES,
         written_beside=beside([PLACES]),

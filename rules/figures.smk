@@ -7,6 +7,7 @@ rule draw_figure:
     """A figure from tables and stored maps alone: PNG for reports, SVG for papers, and the numbers drawn."""
     input:
         unpack(figure_input),
+        archive=OPENED,
     output:
         png=report(f"{FIGURE_FILES}.png", caption="captions/figures.rst", category=figure_category),
         svg=f"{FIGURE_FILES}.svg",

@@ -20,6 +20,30 @@ SCORES = f"{RESULTS}/evaluation/scans/{{folder}}/{{scan}}.json"
 MODEL_FACTS = f"{RESULTS}/prediction/model.json" if PREDICTS else []
 # held-out predictions of the model's training, which its intervals are calibrated on
 RESIDUALS = f"{RESULTS}/prediction/residuals.tsv"
+# what a run says of its cohort, and what was found of each scan
+COHORT_TABLES = expand(
+    f"{RESULTS}/cohort/{{file}}",
+    file=[
+        "config.json",
+        "cohort.tsv",
+        "cohort.json",
+        "excluded.tsv",
+        "folds.tsv",
+        "intake.tsv",
+        "intake.html",
+        "admitted.tsv",
+    ],
+)
+INSPECTION = f"{RESULTS}/cohort/intake/{{scan}}.json"
+# tables and pages over all scans, of their registration and of their regions
+QUALITY = [f"{RESULTS}/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
+REGISTRATION_ERROR = [f"{RESULTS}/evaluation/registration_error.tsv"] if IS_SIMULATED else []
+REGION_VOLUMES = f"{RESULTS}/evaluation/region_volumes.tsv"
+# the bend of the template to the head, where there is one
+WARP_MNI = ["warp_mni"] if config["tissue"]["template"] == "syn" else []
+# written once where a copy of results is redone, before anything else; it lies beside Snakemake's memory of how files
+# were made: a copy without that memory has no such file either, so that all is redone, whatever times its files have
+OPENED = ".snakemake/archive.json" if ARCHIVE else []
 # where a map lies that the cohort's table does not give
 DERIVED = names.derived_maps(config["maps"]["dvr_model"])
 
@@ -74,6 +98,7 @@ def beside(paths):
 # what describes the derivatives as a dataset, and the simulated dataset that they may come from
 DESCRIPTION = dataset_files(RESULTS)
 DESCRIBED = [*DESCRIPTION.values(), *(DATASET.dataset_files.values() if IS_SIMULATED else [])]
+DESCRIBED = [] if ARCHIVE else DESCRIBED
 
 
 def source_description():
@@ -121,7 +146,7 @@ def scores_of(scans):
 
 def truth_of(wildcards):
     """Input function: of a simulated scan's truth its ceilings and, of a patient, its lesions."""
-    if not IS_SIMULATED:
+    if not CEILINGS:
         return {}
     known = DATASET.truth(wildcards.scan)
     lesions = ("lesions", "lesion_table") if COHORT.group[wildcards.scan] == "MS" else ()

@@ -1,7 +1,5 @@
 """Floor 3: one label map per scan on petref: other, normal-appearing or healthy white matter, lesion."""
 
-REGION_VOLUMES = f"{RESULTS}/evaluation/region_volumes.tsv"
-
 
 rule label_scan:
     """One label per PET voxel from the fractions of it that each tissue and lesions fill, the regions' volumes, and what PET shows of each."""

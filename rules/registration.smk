@@ -2,12 +2,9 @@
 
 ANATOMY = ["t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w"]
 ANATOMY += ["warp_dwi"] if config["registration"]["dwi"] == "deformable" else []
-WARP_MNI = ["warp_mni"] if config["tissue"]["template"] == "syn" else []
 ANATOMY += WARP_MNI
 WITHOUT_PET = ("mtr", "fa", "rd", "ad", "fractions")
 ON_PETREF = (*WITHOUT_PET, "dvr")
-REGISTRATION_ERROR = [f"{RESULTS}/evaluation/registration_error.tsv"] if IS_SIMULATED else []
-QUALITY = [f"{RESULTS}/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
 
 
 rule prepare_anatomy:

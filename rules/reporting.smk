@@ -2,6 +2,9 @@
 
 from myelosketch.reporting.run_provenance import config_hash
 
+# a copy of results keeps what the run itself was made with
+RUN_PROVENANCE = f"{RESULTS}/provenance.json"
+PROVENANCE = f"{RESULTS}/provenance_archive.json" if ARCHIVE else RUN_PROVENANCE
 # patients that have a page, those of external sites after the others
 PAGED = COHORT.patients + [scan for scan in COHORT.external if COHORT.group[scan] == "MS"]
 PATIENT_PAGES = expand(f"{RESULTS}/patients/{{scan}}.html", scan=PAGED)
@@ -81,8 +84,9 @@ rule write_provenance:
         # written again whenever results are
         results=[*COHORT_TABLES, *EVALUATION],
         figures=expand(f"{FIGURE_FILES}.png", figure=drawn_figures()),
+        run=RUN_PROVENANCE if ARCHIVE else [],
     output:
-        "<results>/provenance.json",
+        PROVENANCE,
     log:
         "<results>/logs/write_provenance.log",
     benchmark:
@@ -105,7 +109,7 @@ rule write_methods_text:
     """The methods section of a paper, from the settings and the cohort of this run, with its references."""
     input:
         **{table: f"<results>/cohort/{table}.tsv" for table in ("cohort", "excluded", "folds")},
-        provenance="<results>/provenance.json",
+        provenance=PROVENANCE,
         template=own_file(LIBRARY / "myelosketch/reporting/methods/methods.md.j2"),
         known=own_file(LIBRARY / "myelosketch/reporting/methods/references.bib"),
     output:
@@ -136,7 +140,7 @@ rule write_report:
         cohort=COHORT_TABLES,
         thresholds=expand([*REFERENCE.values()], fold=COHORT.fold_ids),
         pages=PATIENT_PAGES,
-        provenance="<results>/provenance.json",
+        provenance=PROVENANCE,
         methods=METHODS_TEXT["text"],
         captions=own_file(RULES / "captions/figures.rst"),
         templates=templates("macros", "report"),

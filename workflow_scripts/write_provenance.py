@@ -3,6 +3,8 @@
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.io.provenance import read_json
     from myelosketch.reporting.run_provenance import write_provenance
 
-    write_provenance(snakemake.output[0], config=snakemake.config)
+    run = snakemake.input.run
+    write_provenance(snakemake.output[0], config=snakemake.config, run=read_json(run) if run else None)

@@ -16,12 +16,14 @@ ALONE = {
         "write_provenance",
         "write_methods_text",
         "check_model",
+        "open_archive",
     ),
 }
 # what the studies are asked for by default: no job of its own
 TARGETS = {"ablations", "calibration"}
 # what the workflow is asked for by name
 TARGETS |= {"training", "predictions", "evaluation", "bundle", "figures", "predict", "standard_space"}
+TARGETS |= {"simulated_cohort", "cohort", "cohort_table", "registration", "regions"}
 TRAININGS = {"train_network", "train_ablation"}
 
 

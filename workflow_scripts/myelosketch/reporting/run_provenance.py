@@ -13,23 +13,29 @@ from typing import Any
 from myelosketch.io.provenance import software_versions, write_json
 
 
-def write_provenance(path: str | Path, *, config: Mapping[str, Any]) -> None:
+def write_provenance(
+    path: str | Path, *, config: Mapping[str, Any], run: Mapping[str, Any] | None = None
+) -> None:
     """Write what a run was made with, for the report and for whoever repeats the run.
 
     Parameters
     ----------
     path : JSON to write: ``seed``, ``commit`` (None outside a repository), ``software`` (name to version),
-        ``config_sha256`` and ``config``
+        ``config_sha256`` and ``config``; of a redone copy also ``redone_with``, its own commit and software
     config : dict, the configuration in force
+    run : dict, what this wrote of the run whose results are redone in a copy (reporting.archive), or None; its commit and
+        software stay, as maps and models are made with them
     """
+    here = {"commit": git_commit(), "software": software()}
     write_json(
         path,
         {
             "seed": config["seed"],
-            "commit": git_commit(),
-            "software": software(),
+            "commit": run["commit"] if run else here["commit"],
+            "software": run["software"] if run else here["software"],
             "config_sha256": config_hash(config),
             "config": config,
+            **({"redone_with": here} if run else {}),
         },
     )
 
