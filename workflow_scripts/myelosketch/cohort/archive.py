@@ -107,7 +107,8 @@ def changed_settings(
     """
     own, run = (dict(_leaves(part)) for part in (config, recorded))
     now = dict(_leaves(settings))
-    in_force, without_effect = [], []
+    in_force: list[str] = []
+    without_effect: list[str] = []
     for key in sorted(own.keys() | run.keys()):
         if own.get(key) == run.get(key) or key.startswith(_SILENT):
             continue
@@ -142,8 +143,8 @@ def check_archive(paths: Iterable[str | Path]) -> None:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise InputError(
             f"{absent[0]}{more} of the run cannot be found, and a copy without images ({SETTING}: true) cannot make "
-            f"{'them' if more else 'it'}: copy the whole results folder of a run that this version of the workflow has "
-            "finished."
+            f"{'them' if more else 'it'}: copy the whole results folder of a run that this version of the workflow "
+            "has finished."
         )
 
 
@@ -164,8 +165,8 @@ def not_from_archive(target: str, needs: str) -> str:
         "training": "models as they were trained, and nothing is trained here",
     }[needs]
     return (
-        f"snakemake {target} needs {why} ({SETTING}: true): run it where the run was made. Redone here are evaluation, "
-        "figures, change, standard_space, and all with the report."
+        f"snakemake {target} needs {why} ({SETTING}: true): run it where the run was made. Redone here are "
+        "evaluation, figures, change, standard_space, and all with the report."
     )
 
 
@@ -228,8 +229,8 @@ def archive_hint(results: str) -> str:
         return ""
     return (
         f"\n{results} holds a finished run, whose images are not on this machine. To redo its figures and tables "
-        "without them, write the line reporting: {archive: true} into a file archive.yaml, with the settings that you "
-        f"change, and run: snakemake figures --cores 1 --configfile {results}/cohort/config.json archive.yaml"
+        "without them, write the line reporting: {archive: true} into a file archive.yaml, with the settings that "
+        f"you change, and run: snakemake figures --cores 1 --configfile {results}/cohort/config.json archive.yaml"
     )
 
 

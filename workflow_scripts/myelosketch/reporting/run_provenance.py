@@ -23,8 +23,8 @@ def write_provenance(
     path : JSON to write: ``seed``, ``commit`` (None outside a repository), ``software`` (name to version),
         ``config_sha256`` and ``config``; of a redone copy also ``redone_with``, its own commit and software
     config : dict, the configuration in force
-    run : dict, what this wrote of the run whose results are redone in a copy (reporting.archive), or None; its commit and
-        software stay, as maps and models are made with them
+    run : dict, what this wrote of the run whose results are redone in a copy (reporting.archive), or None; its commit
+        and software stay, as maps and models are made with them
     """
     here = {"commit": git_commit(), "software": software()}
     write_json(
