@@ -67,8 +67,8 @@ def test_a_folder_without_a_record_is_refused(results, tmp_path):
     (tmp_path / "results/cohort/folds.tsv").unlink()
     with pytest.raises(
         InputError,
-        match=r"^reporting\.archive is true, but results/cohort/folds\.tsv, in which a run records its cohort, cannot "
-        r"be found: copy the whole results folder of the finished run, or take the line away\.$",
+        match=r"^reporting\.archive is true, but results/cohort/folds\.tsv, in which a run records its cohort, "
+        r"cannot be found: copy the whole results folder of the finished run, or take the line away\.$",
     ):
         read_archive(results)
 
@@ -100,10 +100,10 @@ def test_settings_of_evaluation_and_reporting_count_and_others_are_the_run_s():
     assert said == [
         "Settings that differ from the run's: evaluation.k (run: 1.0; here: 1.5), reporting.method "
         '(run: "refiner"; here: "template").',
-        "Settings without effect in a copy without images (reporting.archive: true), which keeps the maps, the models "
-        "and the predictions of the run: evaluation.reference_fwhm_mm (run: 10.0; here: 5.0), registration.accept.all "
-        '(run: nothing; here: ["pet"]), registration.metric (run: "mattes"; here: "cc"), seed (run: 7; here: 8), '
-        "training.flips (run: true; here: false).",
+        "Settings without effect in a copy without images (reporting.archive: true), which keeps the maps, the "
+        "models and the predictions of the run: evaluation.reference_fwhm_mm (run: 10.0; here: 5.0), "
+        'registration.accept.all (run: nothing; here: ["pet"]), registration.metric (run: "mattes"; here: "cc"), '
+        "seed (run: 7; here: 8), training.flips (run: true; here: false).",
     ]
 
 
@@ -138,9 +138,9 @@ def test_new_scans_need_their_images():
     with pytest.raises(InputError, match=r"^reporting\.archive and prediction\.model exclude each other: "):
         settings_of_archive(changed(prediction={"model": "model.zip"}), RUN)
     assert not_from_archive("training", "training") == (
-        "snakemake training needs models as they were trained, and nothing is trained here (reporting.archive: true): "
-        "run it where the run was made. Redone here are evaluation, figures, change, standard_space, and all with the "
-        "report."
+        "snakemake training needs models as they were trained, and nothing is trained here (reporting.archive: true)"
+        ": run it where the run was made. Redone here are evaluation, figures, change, standard_space, and all "
+        "with the report."
     )
 
 
@@ -148,8 +148,8 @@ def test_files_that_the_copy_lacks_are_named(results):
     check_archive(["results/cohort/cohort.tsv"])
     with pytest.raises(
         InputError,
-        match=r"^a\.nii\.gz and 1 more of the run cannot be found, and a copy without images \(reporting\.archive: true\) cannot "
-        r"make them: copy the whole results folder of a run that this version of the workflow has finished\.$",
+        match=r"^a\.nii\.gz and 1 more of the run cannot be found, and a copy without images \(reporting\.archive: true\) "
+        r"cannot make them: copy the whole results folder of a run that this version of the workflow has finished\.$",
     ):
         check_archive(["results/cohort/cohort.tsv", "a.nii.gz", "b.nii.gz", "a.nii.gz"])
 
@@ -162,8 +162,8 @@ def test_a_run_whose_images_are_gone_says_how_to_redo_its_figures(results, tmp_p
     assert "data/cohort.tsv" in said[0]
     assert said[-1] == (
         "results holds a finished run, whose images are not on this machine. To redo its figures and tables without "
-        "them, write the line reporting: {archive: true} into a file archive.yaml, with the settings that you change, "
-        "and run: snakemake figures --cores 1 --configfile results/cohort/config.json archive.yaml"
+        "them, write the line reporting: {archive: true} into a file archive.yaml, with the settings that you "
+        "change, and run: snakemake figures --cores 1 --configfile results/cohort/config.json archive.yaml"
     )
     (tmp_path / "data").mkdir()
     (tmp_path / "data/t1.nii.gz").touch()
