@@ -149,7 +149,8 @@ def test_files_that_the_copy_lacks_are_named(results):
     with pytest.raises(
         InputError,
         match=r"^a\.nii\.gz and 1 more of the run cannot be found, and a copy without images \(reporting\.archive: "
-        r"true\) cannot make them: copy the whole results folder of a run that this version of the workflow has finished\.$",
+        r"true\) cannot make them: copy the whole results folder of a run that this version of the workflow has "
+        r"finished\.$",
     ):
         check_archive(["results/cohort/cohort.tsv", "a.nii.gz", "b.nii.gz", "a.nii.gz"])
 

@@ -42,7 +42,7 @@ def test_a_command_works_as_printed(page, command):
     if str(found.snakefile).startswith("studies/"):
         assert (ROOT / found.snakefile).is_file()
     # a target behind the option --configfile is taken for another configuration
-    assert all(str(path).endswith(".yaml") for path in found.configfile or ())
+    assert all(path.suffix in (".yaml", ".json") for path in found.configfile or ())
     runs_here = not (found.unlock or found.report or found.dryrun or found.executor or found.workflow_profile)
     assert not runs_here or found.cores or found.lint, "Snakemake asks for --cores"
 

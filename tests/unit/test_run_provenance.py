@@ -15,6 +15,15 @@ def test_settings_seed_and_versions_are_kept(tmp_path):
     assert found["config_sha256"] == run_provenance.config_hash(CONFIG)
 
 
+def test_a_redone_copy_keeps_what_the_run_was_made_with(tmp_path):
+    run = {"seed": 7, "commit": "abc", "software": {"python": "3.11.0"}}
+    run_provenance.write_provenance(tmp_path / "redone.json", config=CONFIG, run=run)
+    found = read_json(tmp_path / "redone.json")
+    assert (found["commit"], found["software"]) == ("abc", {"python": "3.11.0"})
+    assert found["redone_with"]["software"] == run_provenance.software()
+    assert found["config"] == CONFIG
+
+
 def test_the_hash_depends_on_the_settings_alone():
     same = {"evaluation": {"methods": ["ridge", "refiner"], "k": 1.0}, "seed": 7}
     assert run_provenance.config_hash(same) == run_provenance.config_hash(CONFIG)
