@@ -28,9 +28,7 @@ def files_of_archive():
         ),
         *all_of(followed, "xfm_t1w_to_common"),
         *checks_of(followed, "json"),
-        *expand(
-            COMMON, folder=[f"sub-{subject}" for subject in COHORT.followed_up], allow_missing=True
-        ),
+        *expand(COMMON, subject=COHORT.followed_up),
         *[path for scan in COHORT.scans if HAS_TRUTH for path in DATASET.truth(scan).values()],
     ]
 
