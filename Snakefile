@@ -21,6 +21,7 @@ include: "rules/regions.smk"
 include: "rules/evaluation.smk"
 include: "rules/change_inputs.smk"
 include: "rules/change.smk"
+include: "rules/own_regions.smk"
 include: "rules/new_patients.smk" if PREDICTS else "rules/cross_validation.smk"
 
 
