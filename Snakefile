@@ -16,6 +16,7 @@ include: "rules/change_inputs.smk"
 include: "rules/archive.smk" if ARCHIVE else "rules/preparation.smk"
 include: "rules/evaluation.smk"
 include: "rules/change.smk"
+include: "rules/own_regions.smk"
 include: "rules/new_patients.smk" if PREDICTS else "rules/cross_validation.smk"
 
 

@@ -17,6 +17,7 @@ EVERYTHING = [
     *DESCRIBED,
     *EVALUATION,
     *CHANGE,
+    *REGION_TABLES,
     *STANDARD_SPACE,
     *expand(f"{FIGURE_FILES}.{{suffix}}", figure=drawn_figures(), suffix=["png", "svg", "tsv"]),
     *REPORT,

@@ -28,6 +28,8 @@ NEW_PATIENTS = [
     *EXTERNAL_TABLES,
     # where a participant has several sessions
     *CHANGE,
+    # where the configuration names label images
+    *REGION_TABLES,
 ]
 EVERYTHING = [*COHORT_TABLES, *DESCRIBED, *QUALITY[:2], *NEW_PATIENTS]
 

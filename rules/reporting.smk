@@ -136,7 +136,7 @@ rule write_report:
     """One HTML file that needs no network: tables, figures, claims, versions, limits."""
     input:
         figures=expand(f"{FIGURE_FILES}.png", figure=drawn_figures()),
-        tables=[*EVALUATION, REGION_VOLUMES, *REGISTRATION_ERROR, *QUALITY],
+        tables=[*EVALUATION, *REGION_TABLES, REGION_VOLUMES, *REGISTRATION_ERROR, *QUALITY],
         cohort=COHORT_TABLES,
         thresholds=expand([*REFERENCE.values()], fold=COHORT.fold_ids),
         pages=PATIENT_PAGES,

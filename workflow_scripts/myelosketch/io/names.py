@@ -55,6 +55,8 @@ _FILES = {
     "pet_early": "pet/{scan}_trc-PIB_desc-early_pet.nii.gz",
     "regions": "anat/{scan}_space-petref_seg-regions_dseg.nii.gz",
     "regions_table": "anat/{scan}_space-petref_seg-regions_dseg.tsv",
+    "own_regions": "anat/{scan}_space-petref_seg-{atlas}_dseg.nii.gz",
+    "own_regions_table": "anat/{scan}_space-petref_seg-{atlas}_dseg.tsv",
     "predicted": "pet/{scan}_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",
     "expected_error": "pet/{scan}_trc-PIB_meas-DVR_desc-{method}Error_mimap.nii.gz",
     "predicted_t1w": "pet/{scan}_space-T1w_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",

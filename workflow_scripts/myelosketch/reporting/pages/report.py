@@ -21,6 +21,7 @@ from myelosketch.reporting.tables import lesions as lesion_tables
 from myelosketch.reporting.tables import methods as report_tables
 from myelosketch.reporting.tables.contrasts import contrast_table
 from myelosketch.reporting.tables.coverage import coverage_table
+from myelosketch.reporting.tables.own_regions import own_region_tables
 from myelosketch.reporting.tables.people import people_table
 from myelosketch.reporting.tables.thresholds import threshold_table
 
@@ -102,6 +103,7 @@ def report_content(
             lesion_tables.patient_agreement_table(run),
             coverage_table(run, method=method),
         ],
+        "own_region_tables": own_region_tables(run, method=method),
         "sensitivity_tables": lesion_tables.sensitivity_tables(run, method=method),
         "threshold": threshold_table(run, k=k, reference=facts["in_force"]["reference"]),
         "figures": shown,
