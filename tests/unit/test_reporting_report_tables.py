@@ -401,11 +401,9 @@ def test_folds_and_claims(tmp_path):
     columns = ["claim", "statement", "source", "verdict", "evidence"]
     write_table(pd.DataFrame(claims, columns=columns), tmp_path / "evaluation/claims.tsv")
     view = claims_tables.claims_table(RunFolder(tmp_path))
-    assert view.header == ["Claim", "True PET", "Refiner (Wei 2018)"]
-    assert view.rows == [
-        ["C1: NAWM does not differ", "holds", "holds"],
-        ["C5: The refined map is closer", "not asked", "not decided"],
-    ]
+    assert view.header == ["Judged in", "C1: NAWM does not differ", "C5: The refined map is closer"]
+    assert view.rows == [["True PET", "holds", "not asked"], ["Refiner (Wei 2018)", "holds", "not decided"]]
+    assert "annot be decided" not in view.note
 
 
 def test_numbers_as_text():

@@ -101,7 +101,7 @@ def _explanation(count: str, k: float, ceilings: bool) -> list[str]:
         f"Mean over {count}, each held out of its model's training; intervals by bootstrap over patients.",
         f"Demyelinated: DVR below mean - {k:g} SD of healthy white matter.",
         "Trivial Dice: every lesion voxel called demyelinated. MCC: 0 is chance, 1 is perfect.",
-        "Slope of predicted on true DVR over lesion voxels: 0 says nothing about them, 1 is perfect.",
+        "Slope of true on predicted DVR over lesion voxels: 1 is ideal, 0 or n/a (a constant) says nothing.",
     ]
     if ceilings:
         lines.append(

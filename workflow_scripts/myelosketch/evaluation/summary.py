@@ -252,12 +252,12 @@ def _why_missing(n: int, total: int) -> str | None:
 def _lesion_rows(
     metric: Metric, lesions: pd.DataFrame, methods: Sequence[str], *, draws: int, seed: int, alpha: float
 ) -> list[dict[str, Any]]:
-    """Calibration slope (predicted on true mean DVR of each lesion) or Pearson r; subjects are resampled."""
+    """Calibration slope (true on predicted mean DVR of each lesion) or Pearson r; subjects are resampled."""
     which = ("slope", "r").index(metric.column)
     estimates, replicates, sizes = {}, {}, {}
     for method in methods:
         table = lesions[lesions["method"] == method].sort_values(["subject", "scan", "lesion"], kind="stable")
-        moments = line_moments(table["mean_dvr_true"], table["mean_dvr_pred"], table["subject"])
+        moments = line_moments(table["mean_dvr_pred"], table["mean_dvr_true"], table["subject"])
         sizes[method] = len(moments), len(table)
         if not len(moments):
             estimates[method], replicates[method] = np.nan, np.full(draws, np.nan)

@@ -96,7 +96,7 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
         f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated. "
         "Better than trivial: the intervals of Dice \u2212 trivial and of MCC lie above 0. "
         "MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true percentage of demyelinated lesion voxels. "
-        "Slope of predicted on true mean DVR of the lesions: 0 says nothing about a lesion, 1 is ideal. "
+        "Slope of true on predicted mean DVR of the lesions: 1 is ideal, 0 says nothing about a lesion. "
         "A low MAE alone says little: the mean of all lesions has one too."
     )
     shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
