@@ -101,7 +101,7 @@ def test_noise_of_the_right_spread_does_not_confirm_that_groups_are_alike():
     generator = np.random.default_rng(4)
     tables["regions"].loc[white, "mean_dvr_pred"] = 1.27 + generator.normal(0, 0.03, white.sum())
     tests, claims = claims_of(tables)
-    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridge'")["p"].item() < 1e-3
+    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridge'")["p"].item() < 0.01
     assert verdict(claims, "C1", "ridge") == "not decided"
     assert claims.query("claim == 'C1' and source == 'ridge'")["evidence"].item().endswith("follow the PET's")
     assert verdict(claims, "C1", "refiner") == "holds"

@@ -240,7 +240,8 @@ def test_the_console_table_stands_dice_beside_trivial_dice(written):
     assert lines[4] == lines[1]
     assert lines[5].startswith("rescan")
     assert "DVR below mean - 0.5 SD" in "\n".join(lines)
-    assert max(map(len, lines)) <= 120
+    assert lines[2].count(" n=8") == 4
+    assert max(map(len, lines)) <= 132
 
 
 def test_the_console_table_shows_another_k_and_what_is_missing(written):
