@@ -172,7 +172,10 @@ def _claim_rows(
         if claim == "C2":
             return verdicts.claim_2(records["lesion_vs_nawm", source], alpha)
         if claim == "C3":
-            iccs = {WHITE_MATTER: records["icc_white_matter", source], "lesions": records["icc_lesion", source]}
+            iccs = {
+                WHITE_MATTER: records["icc_white_matter", source],
+                "lesions": records["icc_lesion", source],
+            }
             return verdicts.claim_3(iccs)
         if claim == "C4":
             names = ("icc_pct_demyelinated", "mean_dice", "dice_vs_trivial")
@@ -189,7 +192,8 @@ def _claim_rows(
         return verdicts.claim_5(rows, alpha, winner=source)
 
     asked = {
-        claim: [*([MEASURED] if claim in ("C1", "C2") else []), *methods] for claim in ("C1", "C2", "C3", "C4")
+        claim: [*([MEASURED] if claim in ("C1", "C2") else []), *methods]
+        for claim in ("C1", "C2", "C3", "C4")
     }
     asked["C5"] = [REFERENCE_METHOD] if REFERENCE_METHOD in methods else []
     for claim, sources in asked.items():

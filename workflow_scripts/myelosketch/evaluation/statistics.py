@@ -108,9 +108,7 @@ def lesion_rows(
         data = scan_differences(regions, source)
         if data["subject"].duplicated().any():
             contrast = f"lesions minus NAWM, within {len(data)} scans"
-            yield _row(
-                "C2", "lesion_vs_nawm_mixed", source, contrast, repeated_difference(data, alpha=alpha)
-            )
+            yield _row("C2", "lesion_vs_nawm_mixed", source, contrast, repeated_difference(data, alpha=alpha))
 
 
 def scan_differences(regions: pd.DataFrame, source: str) -> pd.DataFrame:

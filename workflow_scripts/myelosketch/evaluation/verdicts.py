@@ -124,7 +124,9 @@ def claim_1(
     text = f"difference {with_interval(difference)} DVR, {p_text(difference['p_adjusted'])}; "
     text += f"equivalence within ±{margin:g}: {p_text(equivalent['p_adjusted'])}"
     if alike:
-        text += f"; means between subjects: SD {number(alike.spread, 2)} of the PET's, r {number(alike.r, 2)} "
+        text += (
+            f"; means between subjects: SD {number(alike.spread, 2)} of the PET's, r {number(alike.r, 2)} "
+        )
         text += f"[{number(alike.r_low, 2)}, {number(alike.r_high, 2)}]"
         if not alike.spread >= MIN_SPREAD:
             return UNDECIDED, f"{text}: too little spread to tell"
