@@ -174,7 +174,7 @@ class Bench:
 
 
 def compare(table, against):
-    """Print what each variant differs by from ``against``, its own sketcher and the linear models: mean over patients of
+    """Print what each variant differs by from ``against``, its own sketcher and linear models: mean over patients of
     the mean over the seeds that both have, and its 95 % interval by bootstrap over patients."""
     linear = [("reference", name) for name in LINEAR]
     for (variant, method), rows in table[table.variant != "reference"].groupby(KEY[::2], sort=False):

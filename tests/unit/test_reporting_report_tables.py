@@ -137,20 +137,25 @@ def test_findings_do_not_hide_that_the_refiner_loses(summary):
         (
             (0.01, 0.002, 0.02),
             (-0.01, -0.05, 0.03),
-            ("errs less than Ridge", "its order of the voxels is no better"),
+            ("errs less than trees", "its order of the voxels is no better"),
         ),
         (
             (0.01, -0.002, 0.02),
             (-0.1, -0.2, -0.05),
-            ("does not err less than Ridge", "of the voxels is better"),
+            ("does not err less than trees", "of the voxels is better"),
         ),
     ],
 )
 def test_findings_say_what_an_advantage_consists_of(tmp_path, error, order, said):
     rows = []
-    for method, mae, bias, r in (("ridge", 0.06, -0.051, 0.86), ("refiner", 0.05, -0.017, 0.87)):
-        unknown = (np.nan,) * 3
-        differences = (error, order) if method == "ridge" else (unknown, unknown)
+    unknown = (np.nan,) * 3
+    for method, mae, bias, r in (
+        ("ridgemeans", 0.07, -0.06, 0.8),
+        ("trees", 0.06, -0.051, 0.86),
+        ("template", 0.01, 0.0, 0.1),
+        ("refiner", 0.05, -0.017, 0.87),
+    ):
+        differences = (unknown, unknown) if method == "refiner" else (error, order)
         rows += [
             [method, "lesion_mae_visible", np.nan, mae, mae - 0.01, mae + 0.01, 18, *differences[0]],
             [method, "lesion_bias", np.nan, bias, bias - 0.01, bias + 0.01, 18, *unknown],
@@ -158,10 +163,27 @@ def test_findings_say_what_an_advantage_consists_of(tmp_path, error, order, said
         ]
     columns = "method metric k mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high"
     write_table(pd.DataFrame(rows, columns=columns.split()), tmp_path / "evaluation/summary.tsv")
-    sentence = findings(RunFolder(tmp_path), method="refiner", k=1.0)[1]
+    sentence = findings(RunFolder(tmp_path), method="refiner", k=1.0)[1].replace("Trees", "trees")
+    assert sentence.startswith("Against noise-free tissue in lesions, ")
     assert all(words in sentence for words in said)
-    assert "its level is nearer (bias \u22120.017, that of Ridge (linear) \u22120.051)" in sentence
+    assert "its level is nearer (bias \u22120.017, that of trees \u22120.051)" in sentence
     assert "(r 0.87 and 0.86)" in sentence
+
+
+@pytest.mark.parametrize("baseline", ["ridge", "ridgemeans", "ridgevoxel", "ridgemeansrecal", None])
+def test_findings_compare_with_whichever_baseline_ran(tmp_path, baseline):
+    metrics = ("lesion_mae_visible", "lesion_bias", "lesion_r_visible")
+    rows = [
+        [method, metric, np.nan, 0.1, 0.0, 0.2, 18, 0.01, 0.001, 0.02]
+        for method in filter(None, ("sketcher", "refiner", baseline))
+        for metric in metrics
+    ]
+    columns = "method metric k mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high"
+    write_table(pd.DataFrame(rows, columns=columns.split()), tmp_path / "evaluation/summary.tsv")
+    said = findings(RunFolder(tmp_path), method="refiner", k=1.0)
+    assert sum(sentence.startswith("Against noise-free tissue") for sentence in said) == (
+        baseline is not None
+    )
 
 
 @pytest.mark.parametrize(("high", "tie"), [(0.01, True), (-0.01, False)])

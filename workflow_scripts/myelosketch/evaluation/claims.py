@@ -1,7 +1,7 @@
 """The paper's claims C1 to C5, judged in the measured PET and in every held-out prediction.
 
-In simulation each claim is judged too in ``visible``, the conditional mean of DVR given noise-free myelin and water. A
-claim that even this map does not bear out cannot be decided in the cohort, whatever a method's own numbers say.
+In simulation each claim is judged too in ``visible``, the conditional mean of DVR given noise-free myelin and
+water. A claim that even this map does not bear out cannot be decided in the cohort, whatever a method's numbers say.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -106,7 +106,7 @@ def claims_from_tables(
 
 
 def _adjusted_beside(bound: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
-    """Tests of ``visible`` with their adjusted p: each family as if it held them too, without a change to the others."""
+    """Tests of ``visible`` with their adjusted p: as if each family held them too, which changes no other p."""
     parts = []
     for family, own in bound.groupby("family", sort=False):
         reference = own["name"].str.endswith(f"_vs_{VISIBLE}").all()

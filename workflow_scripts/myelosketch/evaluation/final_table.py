@@ -107,7 +107,7 @@ def _explanation(count: str, k: float, ceilings: bool) -> list[str]:
     ]
     if ceilings:
         lines.append(
-            "Below the line: ceilings, known only in simulation (a second PET, the truth before noise, its conditional"
+            "Below the line: ceilings, known only in simulation (a second PET, the truth before noise, its"
         )
-        lines.append("mean given noise-free myelin and water, which bounds squared error only).")
+        lines.append("conditional mean given noise-free myelin and water, which bounds squared error only).")
     return lines

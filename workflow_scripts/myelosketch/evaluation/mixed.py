@@ -22,9 +22,8 @@ def repeated_difference(data: pd.DataFrame, *, alpha: float = 0.05) -> dict[str,
     """Mean of a difference that scans repeat within participants, participants as random intercepts; REML.
 
     The difference of two regions of one scan has lost what shifts both alike: the participant, the scan, the fold's
-    model and the site. What is left is how far participants, and scans of a participant, differ in the difference. With
-    one scan each, the two cannot be told apart and the model is the paired test; so is it, in its estimate, where all
-    have equally many.
+    model and the site. What is left is how far participants, and scans of a participant, differ in it. With one scan
+    each, the two cannot be told apart and the model is the paired test.
 
     Parameters
     ----------

@@ -161,7 +161,7 @@ def summarise_tables(
 
 
 def known_metrics(names: Iterable[str], tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Metrics that a cohort can have: those against the visible part of DVR in simulation alone.
+    """Metrics that a cohort can have: those against noise-free tissue (``visible``) in simulation alone.
 
     Parameters
     ----------

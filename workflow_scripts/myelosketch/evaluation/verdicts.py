@@ -32,7 +32,7 @@ PAPER_P = 0.0001
 
 
 class Likeness(NamedTuple):
-    """White-matter means of a prediction beside those of the PET: ratio of SD between subjects; r and its interval."""
+    """White-matter means of a prediction beside the PET's: ratio of SD between subjects; r and its interval."""
 
     spread: float
     r: float
@@ -115,9 +115,9 @@ def claim_1(
 ) -> tuple[str, str]:
     """Verdict on C1: equivalence is what the claim needs; a missing difference alone decides nothing.
 
-    ``alike`` is of a prediction, None of the PET. A claim is not decided where the means of white matter spread less than
-    :data:`MIN_SPREAD` of the PET's, because the same value for everybody would "hold"; nor where their correlation with
-    the PET's is below :data:`MIN_CORRELATION` or its interval holds 0, because noise of the right spread would too.
+    ``alike`` is of a prediction, None of the PET. The claim is not decided where the means of white matter spread
+    less than :data:`MIN_SPREAD` of the PET's, because the same value for everybody would "hold"; nor where their
+    correlation with the PET's is below :data:`MIN_CORRELATION` or its interval holds 0, because noise would too.
     """
     if not known(difference) or not known(equivalent):
         return MISSING, str(difference["note"] or equivalent["note"])

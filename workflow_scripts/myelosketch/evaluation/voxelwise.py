@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from myelosketch.evaluation.masks import REGIONS, region_masks
 
-# against the part of a simulated DVR that noise-free MRI shows: what is wrong with a prediction, without the noise of
-# one PET
+# against the conditional mean of a simulated DVR given noise-free myelin and water: what is wrong with a prediction,
+# without the noise of one PET
 VISIBLE_COLUMNS = ("mae_visible", "r_visible")
 COLUMNS = (
     *("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "slope", "intercept"),
@@ -175,7 +175,8 @@ class VoxelwiseScorer:
     measured : float array (x, y, z), DVR
     labels : integer array (x, y, z), region codes; 0 is not scored
     data_range : float, width of the fixed range of DVR for PSNR and SSIM
-    visible : float array (x, y, z), DVR that MRI without noise shows, of a simulated scan; None where it is not known
+    visible : float array (x, y, z), conditional mean of DVR given noise-free myelin and water, of a simulated scan;
+        None where it is not known
     """
 
     def __init__(

@@ -35,8 +35,8 @@ def claims_table(run: RunFolder) -> HtmlTable:
     header = ["Judged in", *(f"{row.claim}: {row.statement}" for row in statements.itertuples())]
     note = (
         "Judged in the true PET and in each held-out prediction on its own; the rules are ours. Not asked: the claim "
-        "compares predictions with the PET, or one method with others. C5 rests on one training of each method; another "
-        "seed may change it."
+        "compares predictions with the PET, or one method with others. C5 rests on one training of each method; "
+        "another seed may change it."
     )
     if table.source.isin(names.CEILINGS).any():
         note += (
@@ -85,9 +85,10 @@ def tests_table(run: RunFolder) -> HtmlTable:
         )
     header = ["Test", "Of", "In", "Verdict", "Estimate (interval)", "p", "p, Holm", "Effect size", "n"]
     note = (
-        "p, Holm: adjusted within a family, which is one claim and one kind of test over all methods; in C1 and C2 the "
-        "true PET is in it too, in C3 both regions. C5 has two: the paper's two baselines by the scores that the claim "
-        "rests on, and all other comparisons with the refiner. In simulation the noise-free tissue is adjusted as one more "
-        "method, which changes no other p. The test of each row, its statistic and its notes: evaluation/statistics.tsv."
+        "p, Holm: adjusted within a family, which is one claim and one kind of test over all methods; in C1 and C2 "
+        "the true PET is in it too, in C3 both regions. C5 has two: the paper's two baselines by the scores that the "
+        "claim rests on, and all other comparisons with the refiner. In simulation the noise-free tissue is adjusted "
+        "as one more method, which changes no other p. The test of each row, its statistic and its notes: "
+        "evaluation/statistics.tsv."
     )
     return HtmlTable("Statistical tests", header, rows, note, folded=len(rows) > LONG, text_columns=4)

@@ -96,9 +96,9 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
         raise NothingToDrawError("summary.tsv names no method.")
     header = ["Method", "Better than trivial", *map(metric_head, metrics)]
     note = (
-        f"Mean over n patients, with its interval by bootstrap over patients; r, ICC and slope of lesion means are over "
-        "all lesions of n patients. Demyelinated: DVR below mean "
-        f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated. "
+        "Mean over n patients, with its interval by bootstrap over patients; r, ICC and slope of lesion means are "
+        f"over all lesions of n patients. Demyelinated: DVR below mean \u2212 {k:g} SD of healthy white matter. "
+        "Trivial Dice: every lesion voxel called demyelinated. "
         "Better than trivial: the intervals of Dice \u2212 trivial and of MCC lie above 0. "
         "MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true percentage of demyelinated lesion voxels. "
         "Slope of true on predicted mean DVR of the lesions: 1 is ideal, 0 says nothing about a lesion. "
@@ -107,9 +107,9 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
     shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
     if known:
         note += (
-            f" Noise-free tissue: {VISIBLE_WORDS}. It bounds the squared error alone: Dice, MCC or AUC of a method may "
-            "be better. An error to it is one of the method, without the noise of one PET; the correlation with it says "
-            "whether voxels are in the right order, whatever the level."
+            f" Noise-free tissue: {VISIBLE_WORDS}. It bounds the squared error alone: Dice, MCC or AUC of a method "
+            "may be higher. An error to it is one of the method, without the noise of one PET; the correlation with "
+            "it says whether voxels are in the right order, whatever the level."
         )
     note += why_missing(shown, "mean")
     return HtmlTable(title, header, rows, note, text_columns=2)
@@ -199,8 +199,8 @@ def comparison_table(run: RunFolder, *, method: str) -> HtmlTable:
     header += ["Effect size", "n", *(["Note"] if noted else [])]
     note = (
         "Paired by subject over all folds; the interval by bootstrap over subjects; the second p from the "
-        f"corrected resampled t-test over folds; the third is the first, adjusted by Holm over all {pairs} pairs of methods "
-        "of a score. All pairs: evaluation/comparisons.tsv."
+        "corrected resampled t-test over folds; the third is the first, adjusted by Holm over all "
+        f"{pairs} pairs of methods of a score. All pairs of methods: evaluation/comparisons.tsv."
     )
     return HtmlTable(
         f"{method_name(method)} against every other method", header, rows, note, folded=len(rows) > LONG,
