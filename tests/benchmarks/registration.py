@@ -35,7 +35,7 @@ def main():
             here = carried(poses[fixed], points)
             heads = head_of(images[fixed]), head_of(images[moving])
             found, seconds, search = ours(*heads, args.metric)
-            back, _, _ = ours(*reversed(heads), args.metric)
+            back, _, _ = ours(heads[1], heads[0], args.metric)
             row = {"scan": folder.name, "pair": pair, "seconds": seconds, "search": search}
             error = target_error(found, true, here)
             row |= {key: error[key] for key in ("median_mm", "p95_mm")}

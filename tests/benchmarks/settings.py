@@ -44,6 +44,8 @@ from myelosketch.learning.variants import variant_training  # noqa: E402
 from myelosketch.simulation.cohort import truth_file  # noqa: E402
 
 KEY = ["variant", "seed", "method"]
+# a run has one or two of them
+LINEAR = ("ridgemeans", "ridgevoxel", "ridge")
 MAPS, TRANSFORMS = ("mtr", "fa", "rd", "ad"), ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
 
 
@@ -97,11 +99,13 @@ class Bench:
         return {"maps": load_maps(files), "regions": regions, "files": files, **arrays}
 
     def references(self):
-        """Method -> subject -> DVR: ridge, template where there is one, ceilings."""
+        """Method -> subject -> DVR: linear models and template where there are any, ceilings."""
         found = {name: {s: patient[name] for s, patient in self.patients.items()} for name in names.CEILINGS}
-        ridge = RidgeModel.load(self.fitted / "ridge")
         maps = {s: patient["maps"] for s, patient in self.patients.items()}
-        found["ridge"] = {s: ridge.predict(m.data, m.support) for s, m in maps.items()}
+        for name in LINEAR:
+            if (self.fitted / name / "model.json").is_file():
+                ridge = RidgeModel.load(self.fitted / name)
+                found[name] = {s: ridge.predict(m.data, m.support) for s, m in maps.items()}
         if (self.fitted / "template/model.json").is_file():
             template = TemplateModel.load(self.fitted / "template")
             routes = {s: {key: p["files"][key] for key in TRANSFORMS} for s, p in self.patients.items()}
@@ -153,7 +157,7 @@ class Bench:
         print(keyed.round(4).to_string(index=False), flush=True)
 
     def scores_of(self, subject, predicted):
-        """Scores of one patient, against the measured DVR and against what MRI can see of it."""
+        """Scores of one patient, against the measured DVR and against its part that noise-free tissue gives."""
         patient, k = self.patients[subject], self.config["evaluation"]["k"]
         lesion = patient["regions"] == names.REGION_CODES["lesion"]
         error = predicted - patient["dvr"]
@@ -170,10 +174,11 @@ class Bench:
 
 
 def compare(table, against):
-    """Print what each variant differs by from ``against``, its own sketcher and the ridge: mean over patients of the
-    mean over the seeds that both have, and its 95 % interval by bootstrap over patients."""
+    """Print what each variant differs by from ``against``, its own sketcher and linear models: mean over patients of
+    the mean over the seeds that both have, and its 95 % interval by bootstrap over patients."""
+    linear = [("reference", name) for name in LINEAR]
     for (variant, method), rows in table[table.variant != "reference"].groupby(KEY[::2], sort=False):
-        for other, other_method in ((against, method), (variant, "sketcher"), ("reference", "ridge")):
+        for other, other_method in ((against, method), (variant, "sketcher"), *linear):
             theirs = table[(table.variant == other) & (table.method == other_method)]
             if other != "reference":
                 theirs = theirs[theirs.seed.isin(rows.seed)]

@@ -84,7 +84,7 @@ def test_calling_every_lesion_voxel_demyelinated_gains_nothing(summary):
     assert mean(summary, method, "kappa") == pytest.approx(0, abs=1e-12)
     assert mean(summary, method, "auc") == 0.5
     assert mean(summary, method, "dice_not_demyelinated") == 0
-    assert mean(summary, method, "lesion_voxel_slope") == pytest.approx(0, abs=1e-12)
+    assert np.isnan(mean(summary, method, "lesion_voxel_slope"))
     assert mean(summary, method, "pct_bias") > 10
 
 
@@ -93,7 +93,7 @@ def test_the_mean_says_nothing_about_any_lesion(summary):
     assert mean(summary, "the_mean", "mcc") == 0
     assert mean(summary, "the_mean", "auc") == 0.5
     for metric in ("lesion_voxel_slope", "nawm_voxel_slope", "lesion_slope"):
-        assert mean(summary, "the_mean", metric) == pytest.approx(0, abs=1e-12)
+        assert np.isnan(mean(summary, "the_mean", metric))
     assert mean(summary, "the_mean", "dice_minus_trivial") < 0
 
 
@@ -103,13 +103,16 @@ def test_copying_the_lesions_contrast_is_no_better_than_chance(summary):
     assert mean(summary, method, "dice_minus_trivial") < 0
     assert abs(mean(summary, method, "mcc")) < 0.1
     assert mean(summary, method, "auc") == pytest.approx(0.5, abs=0.06)
-    assert abs(mean(summary, method, "lesion_voxel_slope")) < 0.12
+    assert abs(mean(summary, method, "lesion_voxel_slope")) < 0.25
 
 
 def test_an_honest_prediction_stands_out(summary):
     assert mean(summary, "honest", "dice_minus_trivial") > 0
     assert mean(summary, "honest", "mcc") > 0.4
-    assert mean(summary, "honest", "lesion_voxel_slope") == pytest.approx(1, abs=0.1)
+    # noise of the prediction (SD .05) is a spread too far
+    variance = [measured[labels == 3].var() for labels, measured, *_ in map(patient, range(8))]
+    expected = np.mean([true / (true + 0.05**2) for true in variance])
+    assert mean(summary, "honest", "lesion_voxel_slope") == pytest.approx(expected, abs=0.03)
     assert mean(summary, "perfect", "mcc") == pytest.approx(1)
     assert mean(summary, "perfect", "lesion_voxel_slope") == pytest.approx(1)
 
@@ -120,7 +123,7 @@ def test_the_first_table_shows_it(summary):
     assert [heading.index(word) for word in ("trivial Dice", "MCC", "slope")]
     for fraud in ("all_demyelinated", "the_mean"):
         assert "0.00 [0.00, 0.00]" in lines[fraud]  # its MCC
-        assert lines[fraud].endswith("0.00")  # its slope
+        assert lines[fraud].endswith("n/a")  # its slope
     assert lines["perfect"].endswith("1.00")
 
 

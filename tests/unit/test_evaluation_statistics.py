@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from myelosketch.evaluation import statistics, verdicts
+from myelosketch.evaluation import claims as judged
+from myelosketch.evaluation import verdicts
 from myelosketch.evaluation.scoring import TABLES
 
 METHODS = ("ridge", "sketcher", "refiner")
@@ -45,7 +46,7 @@ def score_tables(
 
 
 def claims_of(tables, methods=METHODS, **changes):
-    return statistics.claims_from_tables(tables, methods=list(methods), **(OPTIONS | changes))
+    return judged.claims_from_tables(tables, methods=list(methods), **(OPTIONS | changes))
 
 
 def verdict(claims, claim, source):
@@ -60,8 +61,8 @@ def test_all_claims_hold_where_they_are_true():
     for method in METHODS:
         assert verdict(claims, "C3", method) == "holds"
         assert verdict(claims, "C4", method) == "holds"
-    assert verdict(claims, "C5", "refiner") == "holds"
-    assert list(tests.columns) == list(statistics.COLUMNS)
+    assert verdict(claims, "C5", "refiner") == "holds (without the 2-layer DNN)"
+    assert list(tests.columns) == list(judged.COLUMNS)
     row = tests.query("name == 'lesion_vs_nawm' and source == 'pet'").iloc[0]
     assert row["n"] == 18
     assert row["p"] == pytest.approx(2 / 2**18)
@@ -94,6 +95,34 @@ def test_predicting_one_value_for_everybody_does_not_confirm_that_groups_are_ali
     assert verdict(claims, "C3", "ridge") == "does not hold"
 
 
+def test_noise_of_the_right_spread_does_not_confirm_that_groups_are_alike():
+    tables = score_tables()
+    white = (tables["regions"]["method"] == "ridge") & (tables["regions"]["region"] == "nawm")
+    generator = np.random.default_rng(4)
+    tables["regions"].loc[white, "mean_dvr_pred"] = 1.27 + generator.normal(0, 0.03, white.sum())
+    tests, claims = claims_of(tables)
+    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridge'")["p"].item() < 0.01
+    assert verdict(claims, "C1", "ridge") == "not decided"
+    assert claims.query("claim == 'C1' and source == 'ridge'")["evidence"].item().endswith("follow the PET's")
+    assert verdict(claims, "C1", "refiner") == "holds"
+
+
+@pytest.mark.parametrize(
+    ("alike", "status"),
+    [
+        ((0.8, 0.6, 0.3, 0.8), "holds"),
+        ((0.8, 0.6, -0.1, 0.9), "not decided"),  # few participants
+        ((0.8, 0.4, 0.2, 0.6), "not decided"),
+        ((0.4, 0.9, 0.8, 1.0), "not decided"),
+        ((0.0, np.nan, np.nan, np.nan), "not decided"),
+    ],
+)
+def test_the_first_claim_asks_for_spread_and_for_the_correlation_with_the_pet(alike, status):
+    same = {"p": 1e-3, "p_adjusted": 1e-3, "estimate": 0.0, "ci_low": -0.01, "ci_high": 0.01, "note": None}
+    different = same | {"p": 0.9, "p_adjusted": 0.9}
+    assert verdicts.claim_1(different, same, 0.05, 0.05, verdicts.Likeness(*alike))[0] == status
+
+
 def test_a_dice_that_is_only_the_trivial_one_does_not_hold():
     tables = score_tables()
     tables["demyelination"]["dice"] = tables["demyelination"]["trivial_dice"]
@@ -103,9 +132,70 @@ def test_a_dice_that_is_only_the_trivial_one_does_not_hold():
     assert "minus trivial Dice 0.00 [0.00, 0.00]" in claims.query("claim == 'C4'")["evidence"].iloc[-1]
 
 
+def with_visible(error):
+    """Tables with a ``visible`` off by ``error``, and an error to it of every method."""
+    tables = score_tables(error={"ridge": 0.01, "sketcher": 0.0075, "refiner": 0.005, "visible": error})
+    tables["voxelwise"]["mae_visible"] = 0.8 * tables["voxelwise"]["mae"]
+    return tables
+
+
+def test_a_claim_stands_beside_the_verdict_on_noise_free_tissue():
+    tests, claims = claims_of(with_visible(0.002))
+    of_methods = claims[claims["source"].isin(METHODS)]
+    assert set(of_methods["visible_verdict"]) == {"holds", "holds (without the 2-layer DNN)"}
+    assert (claims["verdict"] == claims["own_verdict"]).all()
+    assert verdict(claims, "C5", "visible") == "holds (without the 2-layer DNN)"
+    # as strict as for one more method, and the others' p are as without it
+    without = score_tables()
+    alone, _ = claims_of(without)
+    row = tests.query("name == 'lesion_vs_nawm' and source == 'visible'").iloc[0]
+    assert row["p_adjusted"] == pytest.approx(5 * row["p"])
+    pet = "name == 'lesion_vs_nawm' and source == 'pet'"
+    assert tests.query(pet)["p_adjusted"].item() == pytest.approx(alone.query(pet)["p_adjusted"].item())
+
+
+def test_where_noise_free_tissue_fails_the_cohort_cannot_decide_the_claim():
+    _, claims = claims_of(with_visible(0.15))
+    assert verdict(claims, "C1", "pet") == "holds"  # the truth is no prediction
+    assert verdict(claims, "C3", "visible") == "does not hold"
+    for claim, source in (("C3", "ridge"), ("C3", "refiner"), ("C4", "refiner"), ("C5", "refiner")):
+        assert verdict(claims, claim, source) == "cannot be decided in this cohort"
+    row = claims.query("claim == 'C3' and source == 'refiner'").iloc[0]
+    assert (row["own_verdict"], row["visible_verdict"]) == ("holds", "does not hold")
+    assert row["evidence"].startswith("holds by its own numbers: ICC WM/NAWM ")
+    assert row["evidence"].endswith("; noise-free tissue: does not hold")
+
+
+def test_the_verdict_on_the_papers_baselines_does_not_hang_on_how_many_other_methods_ran():
+    tables = score_tables()
+    few, _ = claims_of(tables, methods=("sketcher", "refiner"))
+    more = score_tables(error={f"m{n}": 0.02 for n in range(12)} | {"sketcher": 0.0075, "refiner": 0.005})
+    for table in more.values():
+        table.sort_values("method", inplace=True)
+    many, _ = claims_of(more, methods=[*(f"m{n}" for n in range(12)), "sketcher", "refiner"])
+    for tests in (few, many):
+        row = tests.query("name == 'lesion_mae_vs_refiner' and source == 'sketcher'").iloc[0]
+        assert row["p_adjusted"] == pytest.approx(row["p"])
+    assert len(many.query("name == 'lesion_vs_nawm'")) == 15
+
+
+def test_the_mixed_model_stands_beside_the_paired_test_only_where_scans_repeat():
+    tests, _ = claims_of(score_tables())
+    assert not tests["name"].str.endswith("mixed").any()
+    tables = score_tables()
+    again = tables["regions"].assign(scan=lambda table: table["scan"] + "_ses-02")
+    again["mean_dvr_pred"] += np.random.default_rng(1).normal(0, 0.01, len(again))
+    tables["regions"] = pd.concat([tables["regions"], again[again["subject"] < "10"]])
+    tests, _ = claims_of(tables)
+    mixed = tests.query("name == 'lesion_vs_nawm_mixed'")
+    assert list(mixed["source"]) == ["pet", *METHODS]
+    assert set(mixed["n"]) == {18}
+    assert set(mixed["contrast"]) == {"lesions minus NAWM, within 27 scans"}
+
+
 def test_a_refiner_that_loses_is_said_to_lose():
     tests, claims = claims_of(score_tables(error={"ridge": 0.005, "sketcher": 0.01, "refiner": 0.03}))
-    assert verdict(claims, "C5", "refiner") == "does not hold"
+    assert verdict(claims, "C5", "refiner") == "does not hold (without the 2-layer DNN)"
     chosen = tests.query("name == 'lesion_mae_vs_refiner'")
     assert set(chosen["verdict"]) == {"refiner worse"}
     assert set(tests.query("name == 'mcc_vs_refiner'")["verdict"]) == {"refiner worse"}
@@ -134,7 +224,7 @@ def test_the_order_of_rows_changes_nothing():
         ({"n_patients": 2}, "C2", "fewer than 3 subjects"),
         ({"n_patients": 0}, "C3", "lesions: fewer than 3 subjects"),
         ({"n_patients": 0}, "C4", "fewer than 3 subjects"),
-        ({"n_patients": 0}, "C5", "sketcher not compared (no subject with both values)"),
+        ({"n_patients": 0}, "C5", "sketcher not compared (no subject with both values); dnn2 not run"),
     ],
 )
 def test_what_cannot_be_tested_is_missing_with_its_reason(settings_, claim, evidence):
@@ -148,7 +238,9 @@ def test_a_method_without_predictions_is_missing_not_a_crash():
     assert tests.query("source == 'dnn2'")["p"].isna().all()
     assert tests.query("source == 'dnn2'")["note"].notna().all()
     assert verdict(claims, "C3", "dnn2") == "n/a"
-    assert "dnn2 not compared" in claims.query("claim == 'C5'")["evidence"].item()
+    assert verdict(claims, "C5", "refiner") == "holds (without the 2-layer DNN)"
+    evidence = claims.query("claim == 'C5'")["evidence"].item()
+    assert evidence.endswith("dnn2 not compared (no subject with both values)")
 
 
 def test_no_demyelinated_voxel_anywhere_gives_no_dice_and_a_reason():
@@ -174,7 +266,7 @@ def test_files_are_written(tmp_path):
         "seed": 1,
     }
     outputs = tmp_path / "statistics.tsv", tmp_path / "claims.tsv"
-    statistics.claim_statistics(paths, *outputs, **options)
+    judged.claim_statistics(paths, *outputs, **options)
     assert outputs[0].read_text().startswith("claim\tname\tsource\tcontrast\tmethod\testimate")
     assert "nan" not in outputs[0].read_text().lower().replace("n/a", "")
     assert outputs[1].read_text().count("\n") == 1 + 4 + 4 + 3 + 3 + 1
@@ -190,9 +282,9 @@ def test_in_simulation_both_errors_must_say_that_the_refiner_is_closer():
     voxelwise = tables["voxelwise"]
     voxelwise["mae_visible"] = 0.8 * voxelwise["mae"]
     _, claims = claims_of(tables)
-    assert verdict(claims, "C5", "refiner") == "holds"
-    assert "lesion MAE to the visible part of sketcher minus refiner" in claims.iloc[-1]["evidence"]
+    assert verdict(claims, "C5", "refiner") == "holds (without the 2-layer DNN)"
+    assert "lesion MAE to noise-free tissue of sketcher minus refiner" in claims.iloc[-1]["evidence"]
     refiner = voxelwise["method"] == "refiner"
     voxelwise.loc[refiner, "mae_visible"] = 2 * voxelwise.loc[refiner, "mae"]
     _, claims = claims_of(tables)
-    assert verdict(claims, "C5", "refiner") == "does not hold"
+    assert verdict(claims, "C5", "refiner") == "does not hold (without the 2-layer DNN)"

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from myelosketch.evaluation.claims import claim_statistics
 from myelosketch.evaluation.comparisons import write_comparisons
 from myelosketch.evaluation.coverage import write_coverage
 from myelosketch.evaluation.lesion_agreement import write_agreement
 from myelosketch.evaluation.residuals import SOURCES
 from myelosketch.evaluation.sensitivity import summarise_sensitivity
-from myelosketch.evaluation.statistics import claim_statistics
 from myelosketch.evaluation.summary import summarise
 
 

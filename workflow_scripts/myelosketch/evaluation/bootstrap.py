@@ -164,3 +164,26 @@ def slope_and_correlation(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         slope = np.where(no_x, np.nan, cxy / vx)
         r = np.where(no_x | no_y, np.nan, cxy / np.sqrt(vx * vy))
     return slope, np.clip(r, -1, 1)
+
+
+def icc_of_moments(moments: np.ndarray, shift: float) -> np.ndarray:
+    """ICC(2,1), absolute agreement of two raters (Shrout and Fleiss 1979), from summed moments.
+
+    Parameters
+    ----------
+    moments : float array (..., 6), sums over the subjects of :func:`line_moments`
+    shift : float, mean of y minus mean of x, which the moments have lost
+
+    Returns
+    -------
+    float array (...), NaN where the pairs do not differ
+    """
+    n, sx, sy, sxx, sxy, syy = np.moveaxis(np.asarray(moments, float), -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vx, vy, cxy = sxx - sx**2 / n, syy - sy**2 / n, sxy - sx * sy / n
+        # mean squares: rows, columns, residual
+        rows = (vx + vy + 2 * cxy) / 2 / (n - 1)
+        columns = n * ((sy - sx) / n + shift) ** 2 / 2
+        error = np.clip(vx + vy - 2 * cxy, 0, None) / (n - 1) / 2
+        below = rows + error + 2 * (columns - error) / n
+        return np.where((rows > 1e-12) & (below > 0), (rows - error) / below, np.nan)

@@ -91,21 +91,23 @@ def _cell(
     mean = number(row["mean"], digits)
     if not with_interval:
         return mean
+    n = f" n={row['n']:.0f}"
     if pd.isna(row["ci_low"]) or pd.isna(row["ci_high"]):
-        return f"{mean} [n/a]"
-    return f"{mean} [{number(row['ci_low'], digits)}, {number(row['ci_high'], digits)}]"
+        return f"{mean} [n/a]{n}"
+    return f"{mean} [{number(row['ci_low'], digits)}, {number(row['ci_high'], digits)}]{n}"
 
 
 def _explanation(count: str, k: float, ceilings: bool) -> list[str]:
     lines = [
-        f"Mean over {count}, each held out of its model's training; intervals by bootstrap over patients.",
+        f"Mean over the n of {count} that have the score, each held out of its model's training; intervals by",
+        "bootstrap over patients.",
         f"Demyelinated: DVR below mean - {k:g} SD of healthy white matter.",
         "Trivial Dice: every lesion voxel called demyelinated. MCC: 0 is chance, 1 is perfect.",
-        "Slope of predicted on true DVR over lesion voxels: 0 says nothing about them, 1 is perfect.",
+        "Slope of true on predicted DVR over lesion voxels: 1 is ideal, 0 or n/a (a constant) says nothing.",
     ]
     if ceilings:
         lines.append(
-            "Below the line: ceilings, known only in simulation (a second PET, the truth before noise,"
+            "Below the line: ceilings, known only in simulation (a second PET, the truth before noise, its"
         )
-        lines.append("its part that MRI can see).")
+        lines.append("conditional mean given noise-free myelin and water, which bounds squared error only).")
     return lines

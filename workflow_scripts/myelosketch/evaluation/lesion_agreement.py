@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from myelosketch.evaluation.bootstrap import interval, line_moments, subject_draws
+from myelosketch.evaluation.bootstrap import icc_of_moments, interval, line_moments, subject_draws
 from myelosketch.evaluation.inference import MIN_SUBJECTS
 from myelosketch.evaluation.lesions import size_classes
 from myelosketch.evaluation.patient_agreement import patient_agreement
@@ -102,7 +102,8 @@ def _statistics(
     true: np.ndarray, predicted: np.ndarray, patient: np.ndarray, draws: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Every statistic in each resample; ``draws`` (draws, patients) says how often a patient is drawn."""
-    n, sx, sy, sxx, sxy, syy = (draws @ line_moments(true, predicted, patient)).T
+    moments = draws @ line_moments(true, predicted, patient)
+    n, sx, sy, sxx, sxy, syy = moments.T
     # line_moments centres both: their means come back here
     shift = predicted.mean() - true.mean()
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -111,15 +112,11 @@ def _statistics(
         pearson = np.where((vx > flat) & (vy > flat), cxy / np.sqrt(vx * vy), np.nan)
         bias = (sy - sx) / n + shift
         spread = np.sqrt(np.clip(vx + vy - 2 * cxy, 0, None) / (n - 1))
-        # mean squares of two raters (Shrout and Fleiss 1979): rows, columns, residual
-        rows, columns, error = (vx + vy + 2 * cxy) / 2 / (n - 1), n * bias**2 / 2, spread**2 / 2
-        below = rows + error + 2 * (columns - error) / n
-        icc = np.where((rows > flat / n) & (below > 0), (rows - error) / below, np.nan)
     limits = 1.96 * spread
     return {
         "pearson_r": np.clip(pearson, -1, 1),
         "spearman_r": _spearman(true, predicted, patient, draws),
-        "icc": icc,
+        "icc": icc_of_moments(moments, shift),
         "bias": bias,
         "limit_low": bias - limits,
         "limit_high": bias + limits,

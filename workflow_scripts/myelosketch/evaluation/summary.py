@@ -11,6 +11,7 @@ import pandas as pd
 
 from myelosketch.errors import InputError
 from myelosketch.evaluation.bootstrap import (
+    icc_of_moments,
     interval,
     line_moments,
     mean_interval,
@@ -67,6 +68,7 @@ METRICS = (
     Metric("pct_abs_error", "demyelination", "pct_abs_error"),
     Metric("lesion_slope", "lesions", "slope", better="1"),
     Metric("lesion_mean_r", "lesions", "r", better="higher"),
+    Metric("lesion_icc", "lesions", "icc", better="higher"),
 )
 METRIC = {metric.name: metric for metric in METRICS}
 
@@ -159,7 +161,7 @@ def summarise_tables(
 
 
 def known_metrics(names: Iterable[str], tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Metrics that a cohort can have: those against the visible part of DVR in simulation alone.
+    """Metrics that a cohort can have: those against noise-free tissue (``visible``) in simulation alone.
 
     Parameters
     ----------
@@ -249,22 +251,29 @@ def _why_missing(n: int, total: int) -> str | None:
     return "; ".join(notes) or None
 
 
+def _of_lesions(column: str, moments: np.ndarray, shift: float) -> np.ndarray:
+    """``slope``, ``r`` or ``icc`` of summed moments of predicted and true means."""
+    if column == "icc":
+        return icc_of_moments(moments, shift)
+    return slope_and_correlation(moments)[("slope", "r").index(column)]
+
+
 def _lesion_rows(
     metric: Metric, lesions: pd.DataFrame, methods: Sequence[str], *, draws: int, seed: int, alpha: float
 ) -> list[dict[str, Any]]:
-    """Calibration slope (predicted on true mean DVR of each lesion) or Pearson r; subjects are resampled."""
-    which = ("slope", "r").index(metric.column)
+    """Calibration slope (true on predicted mean DVR of each lesion), Pearson r or ICC; subjects are resampled."""
     estimates, replicates, sizes = {}, {}, {}
     for method in methods:
         table = lesions[lesions["method"] == method].sort_values(["subject", "scan", "lesion"], kind="stable")
-        moments = line_moments(table["mean_dvr_true"], table["mean_dvr_pred"], table["subject"])
+        moments = line_moments(table["mean_dvr_pred"], table["mean_dvr_true"], table["subject"])
         sizes[method] = len(moments), len(table)
         if not len(moments):
             estimates[method], replicates[method] = np.nan, np.full(draws, np.nan)
             continue
-        estimates[method] = float(slope_and_correlation(moments.sum(axis=0))[which])
+        shift = float((table["mean_dvr_true"] - table["mean_dvr_pred"]).mean())
+        estimates[method] = float(_of_lesions(metric.column, moments.sum(axis=0), shift))
         resampled = subject_draws(len(moments), draws=draws, seed=seed) @ moments
-        replicates[method] = slope_and_correlation(resampled)[which]
+        replicates[method] = _of_lesions(metric.column, resampled, shift)
     rows = []
     for method in methods:
         n, count = sizes[method]

@@ -1,11 +1,12 @@
 """What a test says, in plain words; "no significant difference" is never called equality.
 
 A claim of the paper *holds*, *does not hold* or is *not decided* by the data at hand, for the measured PET
-and for every prediction on its own. The rules are ours; each verdict carries the numbers it rests on.
+and for every prediction on its own. The rules are ours; each verdict carries the numbers it rests on. In simulation
+it is *cannot be decided in this cohort* where ``visible``, which no method's squared error can beat, does not hold.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +21,23 @@ HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "not decided", "n/a
 
 # "good" reliability and better (Koo and Li 2016); judged by the interval, not by the estimate
 GOOD_ICC = 0.75
+CANNOT = "cannot be decided in this cohort"
 # a prediction that hardly differs between subjects makes any two groups alike: C1 then says nothing (ours)
 MIN_SPREAD = 0.5
+# nor does it where the means differ between subjects, but not as those of the PET do: noise spreads too (ours)
+MIN_CORRELATION = 0.5
+# how the paper's other methods are named in evidence of C5
+BASELINE_WORDS = {"sketcher": "the sketch", "dnn2": "the 2-layer DNN"}
 PAPER_P = 0.0001
+
+
+class Likeness(NamedTuple):
+    """White-matter means of a prediction beside the PET's: ratio of SD between subjects; r and its interval."""
+
+    spread: float
+    r: float
+    r_low: float
+    r_high: float
 
 
 def known(row: Mapping[str, Any] | None) -> bool:
@@ -82,13 +97,13 @@ def icc_verdict(row: Mapping[str, Any]) -> str:
     return f"not decided (the interval holds {GOOD_ICC})"
 
 
-def comparison_verdict(row: Mapping[str, Any], alpha: float, better: str) -> str:
-    """Sentence on another method minus the refiner, for a metric of which ``better`` is lower or higher."""
+def comparison_verdict(row: Mapping[str, Any], alpha: float, better: str, reference: str = "refiner") -> str:
+    """Sentence on another method minus the reference, for a metric of which ``better`` is lower or higher."""
     if not known(row):
         return f"n/a: {row['note']}"
     if not significant(row, alpha):
-        return "no significant difference to the refiner (this is not equality)"
-    return "refiner better" if (row["estimate"] > 0) == (better == "lower") else "refiner worse"
+        return f"no significant difference to {reference} (this is not equality)"
+    return f"{reference} {'better' if (row['estimate'] > 0) == (better == 'lower') else 'worse'}"
 
 
 def claim_1(
@@ -96,22 +111,27 @@ def claim_1(
     equivalent: Mapping[str, Any],
     alpha: float,
     margin: float,
-    spread: float = 1.0,
+    alike: Likeness | None = None,
 ) -> tuple[str, str]:
     """Verdict on C1: equivalence is what the claim needs; a missing difference alone decides nothing.
 
-    ``spread`` is the SD between subjects of the source's white-matter means over that of the PET. Below
-    :data:`MIN_SPREAD` the claim is not decided: predicting the same value for everybody would "hold".
+    ``alike`` is of a prediction, None of the PET. The claim is not decided where the means of white matter spread
+    less than :data:`MIN_SPREAD` of the PET's, because the same value for everybody would "hold"; nor where their
+    correlation with the PET's is below :data:`MIN_CORRELATION` or its interval holds 0, because noise would too.
     """
     if not known(difference) or not known(equivalent):
         return MISSING, str(difference["note"] or equivalent["note"])
     text = f"difference {with_interval(difference)} DVR, {p_text(difference['p_adjusted'])}; "
     text += f"equivalence within ±{margin:g}: {p_text(equivalent['p_adjusted'])}"
-    if spread < MIN_SPREAD:
-        return (
-            UNDECIDED,
-            f"{text}; but the SD between subjects is {number(spread, 2)} of the PET's: too little to tell",
+    if alike:
+        text += (
+            f"; means between subjects: SD {number(alike.spread, 2)} of the PET's, r {number(alike.r, 2)} "
         )
+        text += f"[{number(alike.r_low, 2)}, {number(alike.r_high, 2)}]"
+        if not alike.spread >= MIN_SPREAD:
+            return UNDECIDED, f"{text}: too little spread to tell"
+        if not (alike.r >= MIN_CORRELATION and alike.r_low > 0):
+            return UNDECIDED, f"{text}: they do not follow the PET's"
     if significant(equivalent, alpha):
         return HOLDS, text + ", shown"
     if significant(difference, alpha):
@@ -154,25 +174,51 @@ def claim_4(
     return _all_must_hold([_icc_status(icc_verdict(icc)), beyond]), text
 
 
-def claim_5(judged: Mapping[str, Mapping[str, Mapping[str, Any]]], alpha: float) -> tuple[str, str]:
-    """Verdict on C5; ``judged`` maps each metric, in words, to the tests of ``sketcher`` and ``dnn2`` that ran.
+def claim_5(
+    judged: Mapping[str, Mapping[str, Mapping[str, Any]]], alpha: float, *, winner: str = "refiner"
+) -> tuple[str, str]:
+    """Verdict on C5 from the baselines that were run; one that was not is named in the verdict.
 
-    Each test is the other method minus the refiner, so a positive estimate favours the refiner.
+    Parameters
+    ----------
+    judged : dict, baseline (``sketcher``, ``dnn2``) -> metric in words -> test of the baseline minus the winner, so a
+        positive estimate favours the winner; empty for a baseline that was not run
+    alpha : float
+    winner : the method that the claim is about
+
+    Returns
+    -------
+    (verdict, evidence)
     """
-    parts, status, missing = [], [], []
-    for metric, name, row in (
-        (metric, name, row) for metric, rows in judged.items() for name, row in rows.items()
-    ):
-        if not known(row):
-            reason = f"{name} not compared ({row['note']})"
-            missing += [] if reason in missing else [reason]
-            continue
-        adjusted = p_text(row["p_adjusted"])
-        parts.append(f"{metric} of {name} minus refiner {with_interval(row, 4)}, {adjusted}")
-        status.append((HOLDS if row["estimate"] > 0 else FAILS) if significant(row, alpha) else UNDECIDED)
+    parts, status, missing = [], [], {}
+    for baseline, rows in judged.items():
+        known_rows = {metric: row for metric, row in rows.items() if known(row)}
+        if not known_rows:
+            notes = dict.fromkeys(str(row["note"]) for row in rows.values())
+            missing[baseline] = f"not compared ({'; '.join(notes)})" if notes else "not run"
+        for metric, row in known_rows.items():
+            adjusted = p_text(row["p_adjusted"])
+            parts.append(f"{metric} of {baseline} minus {winner} {with_interval(row, 4)}, {adjusted}")
+            status.append((HOLDS if row["estimate"] > 0 else FAILS) if significant(row, alpha) else UNDECIDED)
+    evidence = "; ".join([*parts, *(f"{name} {reason}" for name, reason in missing.items())])
     if not status:
-        return MISSING, "; ".join(missing) or "neither sketcher nor dnn2 was run"
-    return _all_must_hold(status), "; ".join(parts + missing)
+        return MISSING, evidence
+    verdict = _all_must_hold(status)
+    if missing:
+        verdict += f" (without {' and '.join(BASELINE_WORDS[name] for name in missing)})"
+    return verdict, evidence
+
+
+def beside_bound(own: tuple[str, str], bound: tuple[str, str] | None) -> tuple[str, str]:
+    """Verdict and evidence beside those on ``visible``: where that does not hold, the cohort cannot decide the claim.
+
+    Parameters
+    ----------
+    own, bound : (verdict, evidence) of a prediction and of ``visible``; None where the cohort is not simulated
+    """
+    if bound is None or bound[0] == MISSING or own[0] == MISSING or bound[0].startswith(HOLDS):
+        return own
+    return CANNOT, f"{own[0]} by its own numbers: {own[1]}; noise-free tissue: {bound[0]}"
 
 
 def _icc_status(verdict: str) -> str:

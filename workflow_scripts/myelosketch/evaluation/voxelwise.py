@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from myelosketch.evaluation.masks import REGIONS, region_masks
 
-# against the part of a simulated DVR that noise-free MRI shows: what is wrong with a prediction, without the noise of
-# one PET
+# against the conditional mean of a simulated DVR given noise-free myelin and water: what is wrong with a prediction,
+# without the noise of one PET
 VISIBLE_COLUMNS = ("mae_visible", "r_visible")
 COLUMNS = (
     *("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "slope", "intercept"),
@@ -39,8 +39,8 @@ def region_errors(predicted: ArrayLike, measured: ArrayLike, *, data_range: floa
     Returns
     -------
     dict : ``mae``, ``mse``, ``bias`` (mean of predicted minus measured), ``psnr`` (dB; infinite if equal),
-        ``pearson_r`` (NaN where one of the two is constant), ``slope`` and ``intercept`` of predicted on measured
-        by least squares (NaN where the measured DVR is constant), ``n_voxels``; NaN for an empty region
+        ``pearson_r`` (NaN where one of the two is constant), ``slope`` and ``intercept`` of measured on predicted
+        by least squares (NaN where the predicted DVR is constant), ``n_voxels``; NaN for an empty region
     """
     predicted = np.asarray(predicted, float)
     measured = np.asarray(measured, float)
@@ -59,9 +59,11 @@ def region_errors(predicted: ArrayLike, measured: ArrayLike, *, data_range: floa
 
 
 def regression(predicted: np.ndarray, measured: np.ndarray) -> dict[str, float]:
-    """Least squares of predicted on measured: 1 and 0 for a perfect map, a slope near 0 for one that says nothing.
+    """Least squares of measured on predicted: how far the truth moves where the prediction moves by 1.
 
-    Noise of the measurement flattens the slope too; the ceiling ``rescan`` shows by how much.
+    Slope 1 and intercept 0 are ideal: a predicted difference is then a true one. Below 1 the prediction spreads too
+    far, above 1 too little, and near 0 it says nothing. Noise of the measurement does not change it. The reverse
+    slope, of predicted on measured, is below 1 for the best possible prediction too.
 
     Parameters
     ----------
@@ -69,12 +71,12 @@ def regression(predicted: np.ndarray, measured: np.ndarray) -> dict[str, float]:
 
     Returns
     -------
-    dict : ``slope``, ``intercept``; NaN for fewer than two values or a constant measurement
+    dict : ``slope``, ``intercept``; NaN for fewer than two values or a constant prediction
     """
-    if measured.size < 2 or _constant(centred := measured - measured.mean(), measured):
+    if predicted.size < 2 or _constant(centred := predicted - predicted.mean(), predicted):
         return {"slope": np.nan, "intercept": np.nan}
-    slope = float(centred @ (predicted - predicted.mean()) / (centred @ centred))
-    return {"slope": slope, "intercept": float(predicted.mean() - slope * measured.mean())}
+    slope = float(centred @ (measured - measured.mean()) / (centred @ centred))
+    return {"slope": slope, "intercept": float(measured.mean() - slope * predicted.mean())}
 
 
 def pearson(first: ArrayLike, second: ArrayLike) -> float:
@@ -173,7 +175,8 @@ class VoxelwiseScorer:
     measured : float array (x, y, z), DVR
     labels : integer array (x, y, z), region codes; 0 is not scored
     data_range : float, width of the fixed range of DVR for PSNR and SSIM
-    visible : float array (x, y, z), DVR that MRI without noise shows, of a simulated scan; None where it is not known
+    visible : float array (x, y, z), conditional mean of DVR given noise-free myelin and water, of a simulated scan;
+        None where it is not known
     """
 
     def __init__(

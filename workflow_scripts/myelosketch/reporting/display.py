@@ -21,8 +21,10 @@ METHOD_NAMES = {
     "refiner": "Refiner (Wei 2018)",
     "rescan": "Rescan (second PET)",
     "noisefree": "Noise-free truth",
-    "visible": "Visible to MRI",
+    "visible": "Noise-free tissue",
 }
+# what ``visible`` is; known in simulation alone
+VISIBLE_WORDS = "the simulation's conditional mean given noise-free myelin and water"
 # for panels of 1.5 inches
 SHORT_NAMES = {
     "pet": "True",
@@ -35,19 +37,19 @@ SHORT_NAMES = {
     "refiner": "Refined",
     "rescan": "Rescan",
     "noisefree": "Noise-free",
-    "visible": "Visible",
+    "visible": "Tissue",
 }
 # metrics as axis labels, with their units
 METRIC_NAMES = {
     "lesion_mae": "Lesion MAE (DVR)",
-    "lesion_mae_visible": "Lesion MAE to visible (DVR)",
-    "lesion_r_visible": "Pearson r with visible in lesions",
+    "lesion_mae_visible": "Lesion MAE to noise-free tissue (DVR)",
+    "lesion_r_visible": "Pearson r with noise-free tissue in lesions",
     "nawm_mae": "NAWM MAE (DVR)",
     "brain_mae": "Brain MAE (DVR)",
     "lesion_bias": "Lesion bias (DVR)",
     "nawm_bias": "NAWM bias (DVR)",
     "lesion_pearson_r": "Pearson r in lesions",
-    "lesion_slope": "Slope of lesion means",
+    "lesion_slope": "Slope of true on predicted lesion means",
     "lesion_mean_r": "Pearson r of lesion means",
     "lesion_icc": "ICC of lesion means",
     "nawm_minus_hcwm": "NAWM \u2212 HC WM (DVR)",
@@ -63,8 +65,8 @@ METRIC_NAMES = {
     "pct_true": "Demyelinated, true PET (%)",
     "pct_bias": "Bias of percentage (points)",
     "pct_abs_error": "Error of percentage (points)",
-    "lesion_voxel_slope": "Slope in lesions",
-    "nawm_voxel_slope": "Slope in NAWM",
+    "lesion_voxel_slope": "Slope of true on predicted, lesions",
+    "nawm_voxel_slope": "Slope of true on predicted, NAWM",
 }
 REGION_NAMES = {"brain": "Brain", "lesion": "Lesions", "nawm": "NAWM", "hcwm": "HC WM", "other": "Other"}
 

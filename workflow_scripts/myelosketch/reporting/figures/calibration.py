@@ -1,4 +1,4 @@
-"""Is a predicted DVR right on average, and how much of the true spread is left in it? (ours)"""
+"""Is a predicted DVR right on average, and is a predicted difference a true one? (ours)"""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LEAST_PARTICIPANTS = 3
 def build_calibration(
     calibration: str | Path, voxelwise: str | Path, *, method: str, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Mean true DVR against predicted DVR by region, and the slope of predicted on true DVR by participant.
+    """Mean true DVR against predicted DVR by region, and the slope of true on predicted DVR by participant.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def slope_methods(voxelwise: str | Path) -> list[str]:
 
 
 def participant_slopes(voxelwise: str | Path, region: str) -> pd.DataFrame:
-    """Slope of predicted on true DVR over the voxels of each participant, mean over sessions."""
+    """Slope of true on predicted DVR over the voxels of each participant, mean over sessions."""
     table = table_to_draw(voxelwise, ("method", "subject", "region", "slope"), numeric=("slope",))
     words = f"slope in {REGIONS[region]}"
     table = finite_rows(rows_of(table, words, region=region), ("slope",), words)
@@ -181,7 +181,7 @@ def _slopes(axes: Axes, slopes: pd.DataFrame, methods: Sequence[str]) -> None:
         else:
             row_without_value(axes, place)
     method_rows(axes, methods, short=True)
-    axes.set_xlabel("Slope of predicted on true DVR")
+    axes.set_xlabel("Slope of true on predicted DVR")
     style.tidy_axes(axes, grid="x")
 
 
@@ -191,6 +191,6 @@ def _legend(methods: Sequence[str], shown: str) -> list[Artist]:
         *handles,
         Patch(facecolor=style.METHOD_COLOUR, alpha=0.25, label="quartiles over participants"),
         Patch(facecolor=style.FAINT_COLOUR, label="share of the region's voxels"),
-        Line2D([], [], color="black", linewidth=1, linestyle="--", label="identity; slope 1 (no shrinkage)"),
+        Line2D([], [], color="black", linewidth=1, linestyle="--", label="identity; slope 1 (right spread)"),
         Line2D([], [], color="black", linewidth=2, label="mean slope; dots: participants"),
     ]

@@ -16,6 +16,7 @@ from myelosketch.reporting.tables.text import (
     or_reason,
     remark,
     why_missing,
+    with_n,
     words,
 )
 
@@ -220,7 +221,7 @@ def _sensitivity_cell(table: pd.DataFrame, metric: str) -> str:
     if metric not in table.index:
         return "n/a"
     row = table.loc[metric]
-    return interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(metric))
+    return with_n(interval(row["mean"], row["ci_low"], row["ci_high"], digits_of(metric)), row.get("n"))
 
 
 def _with_interval(row: Mapping[str, Any] | pd.Series, name: str, digits: int) -> str:

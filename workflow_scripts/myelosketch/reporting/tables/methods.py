@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from myelosketch.io import names
-from myelosketch.reporting.display import ladder_order, method_name, metric_name
+from myelosketch.reporting.display import VISIBLE_WORDS, ladder_order, method_name, metric_name
 from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
 from myelosketch.reporting.tables.text import (
     HtmlTable,
@@ -18,6 +19,7 @@ from myelosketch.reporting.tables.text import (
     p_value,
     remark,
     why_missing,
+    with_n,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ LONG = 12  # rows above which a table is folded
 # shorter names of metrics where they head a column
 HEADS = {
     "lesion_mean_r": "r of lesion means",
-    "lesion_mae_visible": "MAE to visible (DVR)",
-    "lesion_r_visible": "r with visible",
+    "lesion_mae_visible": "MAE to noise-free tissue (DVR)",
+    "lesion_r_visible": "r with noise-free tissue",
     "trivial_dice": "Trivial Dice",
     "dice_minus_trivial": "Dice \u2212 trivial",
     "auc": "ROC AUC",
@@ -42,6 +44,8 @@ AT_K = (
     *("dice", "trivial_dice", "dice_minus_trivial", "dice_not_demyelinated", "mcc", "kappa", "auc"),
     *("pct_true", "pct_bias", "pct_abs_error"),
 )
+# first of a measured cohort, where nobody knows the noise-free truth: a lesion's mean is what PET repeats best
+LESION_LEVEL = ("lesion_mean_r", "lesion_icc")
 # metrics of a simulated cohort
 AGAINST_VISIBLE = ("lesion_mae_visible", "lesion_r_visible")
 BY_BOTH, BY_MCC, BY_DICE, NO = "yes, by Dice and MCC", "by MCC only", "by Dice only", "no"
@@ -79,7 +83,7 @@ def _external(run: RunFolder, *, k: float) -> HtmlTable:
 def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
     metrics = ["dice", "trivial_dice", "dice_minus_trivial", "mcc", "pct_bias", "lesion_slope", "lesion_mae"]
     known = [name for name in AGAINST_VISIBLE if name in set(summary.metric)]
-    metrics += ["lesion_bias", *known] if known else []
+    metrics = [*metrics, "lesion_bias", *known] if known else [*LESION_LEVEL, *metrics]
     rows = [
         [
             laddered_name(method),
@@ -92,19 +96,20 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
         raise NothingToDrawError("summary.tsv names no method.")
     header = ["Method", "Better than trivial", *map(metric_head, metrics)]
     note = (
-        f"Mean over patients, with its interval by bootstrap over patients. Demyelinated: DVR below mean "
-        f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated. "
+        "Mean over n patients, with its interval by bootstrap over patients; r, ICC and slope of lesion means are "
+        f"over all lesions of n patients. Demyelinated: DVR below mean \u2212 {k:g} SD of healthy white matter. "
+        "Trivial Dice: every lesion voxel called demyelinated. "
         "Better than trivial: the intervals of Dice \u2212 trivial and of MCC lie above 0. "
         "MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true percentage of demyelinated lesion voxels. "
-        "Slope of predicted on true mean DVR of the lesions: 0 says nothing about a lesion, 1 is ideal. "
+        "Slope of true on predicted mean DVR of the lesions: 1 is ideal, 0 says nothing about a lesion. "
         "A low MAE alone says little: the mean of all lesions has one too."
     )
     shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
     if known:
         note += (
-            " Visible: the part of DVR that noise-free MRI shows, known in simulation only. An error to it is one of "
-            "the method, without the noise of one PET; the correlation with it says whether voxels are in the right "
-            "order, whatever the level."
+            f" Noise-free tissue: {VISIBLE_WORDS}. It bounds the squared error alone: Dice, MCC or AUC of a method "
+            "may be higher. An error to it is one of the method, without the noise of one PET; the correlation with "
+            "it says whether voxels are in the right order, whatever the level."
         )
     note += why_missing(shown, "mean")
     return HtmlTable(title, header, rows, note, text_columns=2)
@@ -155,7 +160,7 @@ def demyelination_table(run: RunFolder, *, k: float) -> HtmlTable:
         for method in ladder_order(summary.method.dropna().unique())
     ]
     note = (
-        "Mean over patients, with its interval by bootstrap over patients. Percentages are shares of a patient's "
+        "Mean over n patients, with its interval by bootstrap over patients. Percentages are shares of a patient's "
         "lesion voxels; bias and error are predicted against true."
     )
     title = f"Scores of the demyelinated lesion voxels, k = {k:g}"
@@ -171,6 +176,7 @@ def comparison_table(run: RunFolder, *, method: str) -> HtmlTable:
     )
     needed = ("metric", "method_a", "method_b", *numeric)
     table = table_to_draw(run.path("evaluation/comparisons.tsv"), needed, numeric=numeric)
+    pairs = len(table.drop_duplicates(["method_a", "method_b"]))
     table = table[(table.method_a == method) | (table.method_b == method)]
     if table.empty:
         raise NothingToDrawError(f"there is no comparison with {method_name(method)}.")
@@ -193,7 +199,8 @@ def comparison_table(run: RunFolder, *, method: str) -> HtmlTable:
     header += ["Effect size", "n", *(["Note"] if noted else [])]
     note = (
         "Paired by subject over all folds; the interval by bootstrap over subjects; the second p from the "
-        "corrected resampled t-test over folds. All pairs of methods: evaluation/comparisons.tsv."
+        "corrected resampled t-test over folds; the third is the first, adjusted by Holm over all "
+        f"{pairs} pairs of methods of a score. All pairs of methods: evaluation/comparisons.tsv."
     )
     return HtmlTable(
         f"{method_name(method)} against every other method", header, rows, note, folded=len(rows) > LONG,
@@ -214,6 +221,7 @@ def rank_table(run: RunFolder) -> HtmlTable:
     ]
     first = table.drop_duplicates("metric").set_index("metric")
     for label, column, shown in (
+        ("n, subjects", "n", functools.partial(number, digits=0)),
         ("Critical difference", "critical_difference", number),
         ("p of the Friedman test", "friedman_p", p_value),
     ):
@@ -234,12 +242,12 @@ def metric_rows(summary: pd.DataFrame, metric: str, at_k: float | None) -> pd.Da
 
 
 def _summary_cell(summary: pd.DataFrame, method: str, metric: str, k: float) -> str:
-    """Mean with its interval; of the trivial Dice the mean alone, because it is a bar, not a result."""
+    """Mean with its interval and n; of the trivial Dice no interval, because it is a bar, not a result."""
     at_k = k if metric in AT_K else None
     part = metric_rows(summary[summary.method == method], metric, at_k)
     if part.empty:
         return "n/a"
     row, digits = part.iloc[0], digits_of(metric)
     if metric == "trivial_dice":
-        return number(row["mean"], digits)
-    return interval(row["mean"], row.ci_low, row.ci_high, digits)
+        return with_n(number(row["mean"], digits), row.n)
+    return with_n(interval(row["mean"], row.ci_low, row.ci_high, digits), row.n)
