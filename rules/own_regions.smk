@@ -1,12 +1,19 @@
 """Floor 6: regions of the user's own (evaluation.atlases) on each PET grid, measured and predicted; none by default."""
 
-from myelosketch.cohort.atlases import plan_atlases, user_files
+from myelosketch.cohort.atlases import mapped_atlases, plan_atlases, user_files
 
 try:
-    ATLASES = plan_atlases(config["evaluation"]["atlases"], COHORT.rows, folder=dataset_root())
-    check_signs(user_files(ATLASES), "The path")
-    if workflow.is_main_process:
-        check_times(user_files(ATLASES), RESULTS)
+    if ARCHIVE:  # the label images are not here: the label maps that came with the copy serve
+        ATLASES = mapped_atlases(
+            config["evaluation"]["atlases"],
+            COHORT.scans,
+            path=lambda atlas, scan: derivative("own_regions", scan, atlas=atlas),
+        )
+    else:
+        ATLASES = plan_atlases(config["evaluation"]["atlases"], COHORT.rows, folder=dataset_root())
+        check_signs(user_files(ATLASES), "The path")
+        if workflow.is_main_process:
+            check_times(user_files(ATLASES), RESULTS)
 except MyelosketchError as error:
     raise WorkflowError(str(error)) from None
 
@@ -34,19 +41,6 @@ def with_regions(scans):
     ]
 
 
-def atlas_input(wildcards):
-    """Input function: the label image, its names, and what leads from its space to the PET grid."""
-    files = ATLASES[wildcards.atlas][wildcards.scan]
-    to_mni = ["xfm_t1w_to_mni", *WARP_MNI] if files.space == "MNI152" else []
-    keys = ("brain", "xfm_t1w_to_petref", *to_mni)
-    return {
-        "image": files.image,
-        "names": files.names or [],
-        "petref": derivative("mtr", wildcards.scan),
-        **{key: derivative(key, wildcards.scan) for key in keys},
-    }
-
-
 def own_maps_input(key):
     """Input function: a file of each label map of a scan, in the order of its atlases."""
     return lambda wildcards: [
@@ -65,31 +59,6 @@ REGION_TABLES = [
 
 wildcard_constraints:
     atlas=only(ATLASES),
-
-
-rule label_own_regions:
-    """A label image of the user's on the PET grid of a scan: the label that fills most of each voxel."""
-    input:
-        unpack(atlas_input),
-    output:
-        **derivatives("own_regions", "own_regions_table"),
-        written_beside=names.written_beside(derivative("own_regions")),
-    log:
-        "<results>/logs/label_own_regions/{folder}/{scan}_{atlas}.log",
-    benchmark:
-        "<results>/benchmarks/label_own_regions/{folder}/{scan}_{atlas}.tsv"
-    conda:
-        "../envs/statistics.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        space=lambda wildcards: ATLASES[wildcards.atlas][wildcards.scan].space,
-        threshold=config["regions"]["threshold"],
-        library=library("evaluation.own_regions"),
-    script:
-        "../workflow_scripts/label_own_regions.py"
 
 
 rule score_own_regions:

@@ -1,6 +1,19 @@
 """Floor 3: one label map per scan on petref: other, normal-appearing or healthy white matter, lesion."""
 
 
+def atlas_input(wildcards):
+    """Input function: the label image, its names, and what leads from its space to the PET grid."""
+    files = ATLASES[wildcards.atlas][wildcards.scan]
+    to_mni = ["xfm_t1w_to_mni", *WARP_MNI] if files.space == "MNI152" else []
+    keys = ("brain", "xfm_t1w_to_petref", *to_mni)
+    return {
+        "image": files.image,
+        "names": files.names or [],
+        "petref": derivative("mtr", wildcards.scan),
+        **{key: derivative(key, wildcards.scan) for key in keys},
+    }
+
+
 rule label_scan:
     """One label per PET voxel from the fractions of it that each tissue and lesions fill, the regions' volumes, and what PET shows of each."""
     input:
@@ -49,3 +62,28 @@ rule gather_volumes:
         library=library("imaging.regions"),
     script:
         "../workflow_scripts/gather_volumes.py"
+
+
+rule label_own_regions:
+    """A label image of the user's on the PET grid of a scan: the label that fills most of each voxel."""
+    input:
+        unpack(atlas_input),
+    output:
+        **derivatives("own_regions", "own_regions_table"),
+        written_beside=names.written_beside(derivative("own_regions")),
+    log:
+        "<results>/logs/label_own_regions/{folder}/{scan}_{atlas}.log",
+    benchmark:
+        "<results>/benchmarks/label_own_regions/{folder}/{scan}_{atlas}.tsv"
+    conda:
+        "../envs/statistics.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        space=lambda wildcards: ATLASES[wildcards.atlas][wildcards.scan].space,
+        threshold=config["regions"]["threshold"],
+        library=library("evaluation.own_regions"),
+    script:
+        "../workflow_scripts/label_own_regions.py"

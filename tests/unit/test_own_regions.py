@@ -7,7 +7,7 @@ import pytest
 from nilearn.datasets import load_mni152_brain_mask
 from test_imaging_geometry import rigid
 
-from myelosketch.cohort.atlases import plan_atlases
+from myelosketch.cohort.atlases import mapped_atlases, plan_atlases
 from myelosketch.errors import InputError
 from myelosketch.evaluation.masks import region_masks
 from myelosketch.evaluation.own_regions import label_scan, score_scan
@@ -306,6 +306,21 @@ def scan_rows(scan, group="MS", offset=0.0, **regions):
         }
         for place, (name, value) in enumerate(regions.items(), start=1)
     ]
+
+
+def test_a_copy_without_images_takes_the_label_maps_that_came_with_it(tmp_path):
+    (tmp_path / "lobes_sub-1").touch()
+
+    def path(atlas: str, scan: str) -> str:
+        return str(tmp_path / f"{atlas}_{scan}")
+
+    assert list(mapped_atlases(["lobes"], ["sub-1", "sub-2"], path=path)["lobes"]) == ["sub-1"]
+    with pytest.raises(InputError) as caught:
+        mapped_atlases(["tracts"], ["sub-1"], path=path)
+    assert str(caught.value) == (
+        f"evaluation.atlases.tracts: this copy of results has no label map of it, such as {path('tracts', 'sub-1')}: "
+        "copy the whole results folder of the finished run."
+    )
 
 
 def test_a_region_that_a_scan_lacks_is_n_a_and_in_no_mean(tmp_path):

@@ -13,8 +13,8 @@ from myelosketch.errors import InputError
 SETTING = "reporting.archive"
 # what takes the run's own value in every copy, but for these: sections of what is redone, and where it lies
 _REDONE = ("evaluation", "reporting", "pathvars")
-# what healthy white matter of the training controls was measured with
-_KEPT = ("evaluation.reference_fwhm_mm",)
+# what the run's healthy white matter and label maps were made with
+_KEPT = ("evaluation.reference_fwhm_mm", "evaluation.atlases")
 # where they differ nothing is to be said
 _SILENT = (SETTING, "pathvars")
 _COPY = "copy the whole results folder of the finished run, or take the line away"

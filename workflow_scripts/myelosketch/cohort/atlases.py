@@ -1,7 +1,7 @@
 """Regions of the user's own (evaluation.atlases): which label image and which names each scan has."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,6 +72,38 @@ def plan_atlases(
                 f"{key}.image is {image!r}, neither a file in MNI152 space ({', '.join(SUFFIXES)}) nor a column of "
                 f"the cohort's table: {hint}"
             )
+    return planned
+
+
+def mapped_atlases(
+    atlases: Iterable[str], scans: Iterable[str], *, path: Callable[[str, str], str]
+) -> dict[str, dict[str, AtlasFiles]]:
+    """Atlases whose label maps on the PET grids came with a copy of results, which has no label image itself.
+
+    Parameters
+    ----------
+    atlases : names
+    scans : names
+    path : function of atlas and scan that gives the file of its label map
+
+    Returns
+    -------
+    dict : atlas -> scan -> AtlasFiles without files; a scan without a label map is left out
+
+    Raises
+    ------
+    InputError : an atlas without any label map
+    """
+    names = list(scans)
+    planned = {}
+    for atlas in atlases:
+        here = [scan for scan in names if Path(path(atlas, scan)).is_file()]
+        if not here:
+            raise InputError(
+                f"evaluation.atlases.{atlas}: this copy of results has no label map of it, such as "
+                f"{path(atlas, names[0])}: copy the whole results folder of the finished run."
+            )
+        planned[atlas] = dict.fromkeys(here, AtlasFiles("", "", ""))
     return planned
 
 
