@@ -33,7 +33,11 @@ def bootstrap(values, generator, draws=500):
 def mixed(values):
     """The normal interval of MixedLM with crossed variance components."""
     table = pd.DataFrame(
-        {"y": values.ravel(), "p": np.repeat(range(N_PATIENTS), N_SEEDS), "s": np.tile(range(N_SEEDS), N_PATIENTS)}
+        {
+            "y": values.ravel(),
+            "p": np.repeat(range(N_PATIENTS), N_SEEDS),
+            "s": np.tile(range(N_SEEDS), N_PATIENTS),
+        }
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -50,14 +54,23 @@ def main(tables=1000):
         held = {"crossed_mean": [], "bootstrap": [], "MixedLM": []}
         for number in range(tables):
             values = generator.normal(0, rest, (N_PATIENTS, N_SEEDS))
-            values += generator.normal(0, of_patients, (N_PATIENTS, 1)) + generator.normal(0, of_seeds, N_SEEDS)
+            values += generator.normal(0, of_patients, (N_PATIENTS, 1)) + generator.normal(
+                0, of_seeds, N_SEEDS
+            )
             found = crossed_mean(values, alpha=0.05)
-            intervals = {"crossed_mean": (found.ci_low, found.ci_high), "bootstrap": bootstrap(values, generator)}
+            intervals = {
+                "crossed_mean": (found.ci_low, found.ci_high),
+                "bootstrap": bootstrap(values, generator),
+            }
             if number < SLOW:
                 intervals["MixedLM"] = mixed(values)
             for method, (low, high) in intervals.items():
                 held[method].append(low <= 0 <= high)
-        print(name, {method: f"{np.mean(found):.3f} of {len(found)}" for method, found in held.items()}, flush=True)
+        print(
+            name,
+            {method: f"{np.mean(found):.3f} of {len(found)}" for method, found in held.items()},
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

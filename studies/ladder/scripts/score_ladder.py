@@ -9,7 +9,8 @@ with job(snakemake):
     from myelosketch.imaging.registration.verdicts import refuse_registrations
 
     params, files = snakemake.params, dict(snakemake.input.items())
-    refuse_registrations(files.pop("checks"), **params.registration)
+    registration = snakemake.config["registration"]  # no parameter, as for pack_fold
+    refuse_registrations(files.pop("checks"), registration["quality"], registration["accept"])
     folders = [Path(path).parent for path in files.pop("models")]
     attainable = [folder for folder in folders if str(folder) == params.attainable]
     score_patients(

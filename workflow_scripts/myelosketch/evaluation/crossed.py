@@ -14,7 +14,7 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class CrossedMean:
-    """A mean over patients and seeds: its interval, the counts, and the standard deviations of what it varies with."""
+    """A mean over patients and seeds: its interval, the counts, and the standard deviations of both."""
 
     mean: float
     ci_low: float
@@ -28,9 +28,9 @@ class CrossedMean:
 def crossed_mean(values: np.ndarray, *, alpha: float) -> CrossedMean:
     """Mean of scores of patients (rows) by training seeds (columns), with its interval.
 
-    In simulated tables of 100 patients and 5 seeds, whose seeds differ by nothing, a little or more than all else, 95 %
-    intervals hold the true mean in 94 to 96 of 100 (1,000 tables each); those of a bootstrap over both in 87 to 98, and
-    those of MixedLM in 90 to 100 (100 tables each; tests/benchmarks/crossed_intervals.py).
+    In simulated tables of 100 patients and 5 seeds, whose seeds differ by nothing, a little or more than all else,
+    95 % intervals hold the true mean in 94 to 96 of 100 (1,000 tables each); those of a bootstrap over both in 87 to
+    98, and those of MixedLM in 90 to 100 (100 tables each; tests/benchmarks/crossed_intervals.py).
 
     Parameters
     ----------

@@ -23,8 +23,10 @@ ATTAINABLE_NETWORK = "unetroi"
 # scores of what no seed of the training shapes, beside those of each seed
 ONCE = "once"
 # keys that the study sets itself
-_OWN = ("seed", "folds", "cohort", "prediction.model", "training.methods")
-_OWN += ("simulation.n_patients", "simulation.n_controls", "simulation.external")
+_OWN = (
+    *("seed", "folds", "cohort", "prediction.model", "training.methods"),
+    *("simulation.n_patients", "simulation.n_controls", "simulation.external"),
+)
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,9 @@ class LadderStudy:
     """What the study simulates, trains and scores.
 
     ``results`` folder of the study; ``worlds`` name to the configuration of the workflow there; ``methods`` scored
-    ones; ``seeds`` of the trainings, the cohort's own first; ``scored`` and ``attainable`` scans that no method of the
-    ladder learns from: the patients that all are scored on, and those that the ceiling `ATTAINABLE` learns from (none:
-    no such row); ``reference`` method that the others are compared with.
+    ones; ``seeds`` of the trainings, the cohort's own first; ``scored`` and ``attainable`` scans that no method
+    learns from: the patients that all are scored on, and those that the ceiling `ATTAINABLE` learns from (none: no
+    such row); ``reference`` method that the others are compared with.
     """
 
     results: str
@@ -133,11 +135,7 @@ def plan_ladder(settings: Mapping[str, Any], results: str, schema: str | Path) -
     if strangers or not settings["worlds"]:
         named = f"names {min(strangers)}, no key of" if strangers else "has nothing to run in"
         raise InputError(f"ladder.run {named} ladder.worlds: add the world there.")
-    for key in _OWN:
-        if _holds(settings["workflow"], key):
-            raise InputError(
-                f"ladder.workflow sets {key}, which the study sets itself: leave it out, and use the keys of ladder."
-            )
+    _refuse_own(settings["workflow"], "ladder.workflow")
     methods = [name for name in names.METHODS if name in settings["methods"] or not settings["methods"]]
     unknown = set(settings["methods"]) - set(names.METHODS)
     if unknown:
@@ -146,9 +144,7 @@ def plan_ladder(settings: Mapping[str, Any], results: str, schema: str | Path) -
         raise InputError(
             f"ladder.reference is {settings['reference']!r}; expected one of the methods {', '.join(methods)}."
         )
-    worlds = {
-        name: _world(name, settings, methods, schema) for name in settings["run"] or settings["worlds"]
-    }
+    worlds = {name: _world(name, settings, methods, schema) for name in settings["run"] or settings["worlds"]}
     people = _further_people(settings)
     return LadderStudy(
         results,
@@ -169,9 +165,7 @@ def _further_people(settings: Mapping[str, Any]) -> list[str]:
     return [names.scan_name(subject) for subject in people.subject]
 
 
-def _world(
-    name: str, settings: Mapping[str, Any], methods: list[str], schema: str | Path
-) -> dict[str, Any]:
+def _world(name: str, settings: Mapping[str, Any], methods: list[str], schema: str | Path) -> dict[str, Any]:
     """The configuration of the workflow in a world; what it does not say has the workflow's default."""
     people = _further_people(settings)
     n_patients = settings["scored_patients"] + settings["attainable"]["patients"]
@@ -188,11 +182,7 @@ def _world(
         },
         "training": {"methods": methods},
     }
-    for key in _OWN:
-        if _holds({"simulation": settings["worlds"][name]}, key):
-            raise InputError(
-                f"ladder.worlds.{name} sets {key}, which the study sets itself: leave it out, and use the keys of ladder."
-            )
+    _refuse_own({"simulation": settings["worlds"][name]}, f"ladder.worlds.{name}")
     config = _over(config, own)
     try:
         check_config(config, schema)
@@ -201,11 +191,14 @@ def _world(
     return config
 
 
-def _holds(settings: Mapping[str, Any], key: str) -> bool:
-    *above, last = key.split(".")
-    for name in above:
-        settings = settings.get(name) or {}
-    return last in settings
+def _refuse_own(settings: Mapping[str, Any], where: str) -> None:
+    """Settings of the workflow that the study sets itself stand in no other part of it."""
+    for key in _OWN:
+        section, _, last = key.rpartition(".")
+        if last in ((settings.get(section) or {}) if section else settings):
+            raise InputError(
+                f"{where} sets {key}, which the study sets itself: leave it out, and use the keys of ladder."
+            )
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,9 +23,7 @@ def visible_moments(predicted: np.ndarray, visible: np.ndarray) -> dict[str, flo
     }
 
 
-def explained_share(
-    mse: np.ndarray, mean: np.ndarray, variance: np.ndarray
-) -> tuple[float, np.ndarray]:
+def explained_share(mse: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[float, np.ndarray]:
     """R² over the lesions of all patients, in which each patient counts once: 1 - mean error / mean spread.
 
     The spread of a patient is the mean squared distance of its voxels to the mean of all patients, so R² counts

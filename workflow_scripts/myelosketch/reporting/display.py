@@ -45,7 +45,7 @@ METRIC_NAMES = {
     "lesion_mae_visible": "Lesion MAE to visible (DVR)",
     "lesion_r_visible": "Pearson r with visible in lesions",
     "lesion_r2_visible": "R\u00b2 of noise-free tissue in lesions",
-    "lesion_abs_bias": "Lesion |bias| (DVR)",
+    "lesion_abs_bias": "Size of lesion bias (DVR)",
     "lesion_rank_r": "Rank correlation in lesions",
     "mcc_matched": "MCC at matched prevalence",
     "sharpness": "Sharpness (noise-free tissue: 1)",

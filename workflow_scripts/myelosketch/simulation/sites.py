@@ -46,9 +46,8 @@ def site_settings(settings: dict[str, Any], site: str) -> dict[str, Any]:
     if site in (MAIN_SITE, SAME_SITE):
         return settings
     if site not in SITES:
-        raise InputError(
-            f"simulation.external.site is {site!r}; expected one of {', '.join([*SITES, SAME_SITE])}: correct this key."
-        )
+        known = ", ".join([*SITES, SAME_SITE])
+        raise InputError(f"simulation.external.site is {site!r}; expected one of {known}: correct this key.")
     return _overlay(settings, SITES[site])
 
 

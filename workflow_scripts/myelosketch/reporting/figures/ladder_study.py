@@ -81,6 +81,7 @@ def build_ladder_study(
     label = f"mean over patients and seeds, {100 * (1 - alpha):g} % interval"
     legend_below(figure, [Line2D([], [], marker="o", color="black", label=label)], ncols=1)
     seeds = int(table.n_seeds.max())
-    title = f"The ladder, {seeds} training seed{'s' if seeds > 1 else ''}, {patients_words(table.n_patients)}, k = {k:g}"
+    of = f"{seeds} training seed{'s' if seeds > 1 else ''}, {patients_words(table.n_patients)}"
+    title = f"The ladder, {of}, k = {k:g}"
     style.figure_title(figure, title, simulated=simulated)
     return figure, table.reset_index(drop=True)

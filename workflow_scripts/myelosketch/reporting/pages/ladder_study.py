@@ -29,8 +29,8 @@ def write_ladder_page(
     table : DataFrame of `evaluation.ladder_study.write_ladder`
     output : path
     alpha : float, of its intervals
-    facts : dict: ``training_participants`` (MS, HC), ``attainable`` (``patients``, ``controls``; None for no such row),
-        ``min_voxels``, ``k``
+    facts : dict: ``training_participants`` (MS, HC), ``attainable`` (``patients``, ``controls``; None for no such
+        row), ``min_voxels``, ``k``
     """
     write_text(output, ladder_page(table, alpha=alpha, facts=facts))
 
@@ -39,15 +39,16 @@ def ladder_page(table: pd.DataFrame, *, alpha: float, facts: Mapping[str, Any]) 
     """Markdown text of the page; see `write_ladder_page`."""
     learned, many = facts["training_participants"], facts["attainable"]
     lines = [
-        f"Methods learn from {learned['MS']} patients and {learned['HC']} controls. Each cell: mean over patients and "
-        f"training seeds with its {100 * (1 - alpha):g} % interval, for which both are samples. AUC, rank correlation and "
-        f"MCC are of patients with at least {facts['min_voxels']} lesion voxels, at k = {facts['k']:g}. Sharpness is the "
-        "squared difference between neighbouring voxels, as a multiple of that of the noise-free tissue (`visible`).",
+        f"Methods learn from {learned['MS']} patients and {learned['HC']} controls. Each cell: mean over patients "
+        f"and training seeds with its {100 * (1 - alpha):g} % interval, for which both are samples. AUC, rank "
+        f"correlation and MCC are of patients with at least {facts['min_voxels']} lesion voxels, at k = "
+        f"{facts['k']:g}. Sharpness is the squared difference between neighbouring voxels, as a multiple of that of "
+        "the noise-free tissue (`visible`).",
     ]
     if many:
         lines.append(
-            f"`attainable` is a U-Net with region weights that learned from {many['patients']} patients and "
-            f"{many['controls']} controls of the same world, with their noise-free tissue as the target."
+            f"`attainable` is a U-Net with region weights that learned from further participants of the same world "
+            f"({many['patients']} patients, {many['controls']} controls), with their noise-free tissue as the target."
         )
     for world in dict.fromkeys(table.world):
         rows = table[table.world == world]
