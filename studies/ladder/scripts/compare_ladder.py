@@ -7,7 +7,7 @@ with job(snakemake):
     from myelosketch.reporting.pages.ladder_study import write_ladder_page
 
     table = write_ladder(
-        {world: list(paths) for world, paths in snakemake.input.items()},
+        {name.removeprefix("world_"): list(paths) for name, paths in snakemake.input.items()},
         snakemake.output.table,
         **{key: snakemake.params[key] for key in ("order", "reference", "alpha")},
     )

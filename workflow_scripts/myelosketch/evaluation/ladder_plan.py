@@ -12,14 +12,12 @@ from typing import Any
 from myelosketch.cohort.config import check_config
 from myelosketch.cohort.folds import EXTERNAL_FOLD
 from myelosketch.errors import InputError, MyelosketchError
+from myelosketch.evaluation.ladder_scores import ATTAINABLE, ATTAINABLE_NETWORK
 from myelosketch.io import names
 from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
 from myelosketch.simulation.cohort import participants, truth_files
 from myelosketch.simulation.sites import SAME_SITE
 
-# a ceiling of this study alone: a network that learned from many participants of the same world
-ATTAINABLE = "attainable"
-ATTAINABLE_NETWORK = "unetroi"
 # scores of what no seed of the training shapes, beside those of each seed
 ONCE = "once"
 # keys that the study sets itself

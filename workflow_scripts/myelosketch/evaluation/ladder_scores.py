@@ -3,6 +3,10 @@
 import numpy as np
 from scipy import stats
 
+# a ceiling of the study of the ladder alone: a network that learned from many participants of the same world
+ATTAINABLE = "attainable"
+ATTAINABLE_NETWORK = "unetroi"
+
 
 def visible_moments(predicted: np.ndarray, visible: np.ndarray) -> dict[str, float]:
     """What the R² over all patients is made of (`explained_share`), of one patient's lesion voxels.

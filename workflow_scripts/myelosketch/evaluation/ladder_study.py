@@ -11,8 +11,9 @@ import pandas as pd
 from myelosketch.cohort.folds import EXTERNAL_FOLD
 from myelosketch.evaluation.crossed import crossed_mean
 from myelosketch.evaluation.demyelination import threshold_dvr
-from myelosketch.evaluation.ladder_plan import ATTAINABLE, ATTAINABLE_NETWORK
 from myelosketch.evaluation.ladder_scores import (
+    ATTAINABLE,
+    ATTAINABLE_NETWORK,
     explained_share,
     gradient_energy,
     matched_mcc,
