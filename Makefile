@@ -1,6 +1,7 @@
 # make run: the whole protocol on the default cohort, and its report. make test: lint and tests. make test-all: the long ones too.
 # make demo: three simulated patients without PET, predicted by a small model that lies in configs/.
 # make calibration: the simulated cohort measured (studies/calibration), and docs/simulation.md written anew.
+# make ladder: all methods on 100 simulated patients from five seeds (studies/ladder, hours), and docs/ladder.md with its table.
 # make configuration: config.yaml and docs/configuration.md written anew from rules/schemas/config.schema.yaml.
 # All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
 
@@ -16,7 +17,7 @@ export PYTHONNOUSERSITE := 1
 # of another Python than the one of the environment
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: run demo test test-all lint calibration configuration environment clean
+.PHONY: run demo test test-all lint calibration ladder configuration environment clean
 
 run: $(READY)
 	@python workflow_scripts/run_default.py --cores $(CORES)
@@ -45,6 +46,11 @@ calibration: $(READY)
 	mkdir -p docs/simulation
 	cp results/calibration/simulation/*.png docs/simulation/
 	cp results/calibration/simulation.md docs/simulation.md
+
+ladder: $(READY)
+	snakemake --cores $(CORES) --snakefile studies/ladder/Snakefile
+	cp results/ladder/figure.png docs/ladder.png
+	python studies/ladder/scripts/show_ladder.py results/ladder/ladder.md docs/ladder.md
 
 configuration: $(READY)
 	python workflow_scripts/write_configuration.py

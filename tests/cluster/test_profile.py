@@ -20,7 +20,7 @@ ALONE = {
     ),
 }
 # what the studies are asked for by default: no job of its own
-TARGETS = {"ablations", "calibration"}
+TARGETS = {"ablations", "calibration", "ladder"}
 # what the workflow is asked for by name
 TARGETS |= {"training", "predictions", "evaluation", "bundle", "figures", "predict", "standard_space"}
 TARGETS |= {"simulated_cohort", "cohort", "cohort_table", "registration", "regions"}

@@ -23,13 +23,13 @@ def test_a_site_keeps_what_it_does_not_name():
     assert there["pet"]["blur_fwhm_mm"] == SITES["B"]["pet"]["blur_fwhm_mm"]
     assert there["lesion_load"] == "clinical"
     assert settings["pet"]["blur_fwhm_mm"] == 1.0
-    assert site_settings(settings, "A") == settings
+    assert site_settings(settings, "A") == site_settings(settings, "T") == settings
 
 
 def test_an_unknown_site_is_refused_by_its_key():
     with pytest.raises(InputError) as refusal:
         site_settings({}, "Z")
-    assert str(refusal.value) == "simulation.external.site is 'Z'; expected one of B, C: correct this key."
+    assert str(refusal.value) == "simulation.external.site is 'Z'; expected one of B, C, T: correct this key."
 
 
 def test_people_of_two_sites_have_names_of_their_own():

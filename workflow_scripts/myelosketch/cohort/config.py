@@ -34,7 +34,7 @@ _LIMITS = {
 _AT_MOST = (("lesions.flair.grow_sd", "lesions.flair.seed_sd"),)
 _RISING = ("maps.early_window_min",)
 # sections that studies beside the workflow have in a file of their own
-_STUDIES = ("ablations", "calibration")
+_STUDIES = ("ablations", "calibration", "ladder")
 _FOUND_NAMES = {
     dict: "object",
     list: "array",

@@ -22,6 +22,7 @@ METHOD_NAMES = {
     "rescan": "Rescan (second PET)",
     "noisefree": "Noise-free truth",
     "visible": "Noise-free tissue",
+    "attainable": "Attainable (many scans)",
 }
 # what ``visible`` is; known in simulation alone
 VISIBLE_WORDS = "the simulation's conditional mean given noise-free myelin and water"
@@ -38,12 +39,18 @@ SHORT_NAMES = {
     "rescan": "Rescan",
     "noisefree": "Noise-free",
     "visible": "Tissue",
+    "attainable": "Attainable",
 }
 # metrics as axis labels, with their units
 METRIC_NAMES = {
     "lesion_mae": "Lesion MAE (DVR)",
     "lesion_mae_visible": "Lesion MAE to noise-free tissue (DVR)",
     "lesion_r_visible": "Pearson r with noise-free tissue in lesions",
+    "lesion_r2_visible": "R\u00b2 of noise-free tissue in lesions",
+    "lesion_abs_bias": "Size of lesion bias (DVR)",
+    "lesion_rank_r": "Rank correlation in lesions",
+    "mcc_matched": "MCC at matched prevalence",
+    "sharpness": "Sharpness (noise-free tissue: 1)",
     "nawm_mae": "NAWM MAE (DVR)",
     "brain_mae": "Brain MAE (DVR)",
     "lesion_bias": "Lesion bias (DVR)",

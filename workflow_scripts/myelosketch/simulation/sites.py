@@ -10,6 +10,7 @@ from typing import Any
 from myelosketch.errors import InputError
 
 MAIN_SITE = "A"  # as configured
+SAME_SITE = "T"  # the same again: participants that no model learns from, and nothing else differs
 SITES: dict[str, dict[str, Any]] = {
     # a clinical PET-CT beside a brain scanner, a shorter diffusion protocol, another MT pulse, advanced disease
     "B": {
@@ -32,7 +33,7 @@ def site_settings(settings: dict[str, Any], site: str) -> dict[str, Any]:
     Parameters
     ----------
     settings : dict, section ``simulation`` of the configuration or a part of it
-    site : MAIN_SITE or a key of SITES
+    site : MAIN_SITE, SAME_SITE or a key of SITES
 
     Returns
     -------
@@ -42,12 +43,11 @@ def site_settings(settings: dict[str, Any], site: str) -> dict[str, Any]:
     ------
     InputError : no such site
     """
-    if site == MAIN_SITE:
+    if site in (MAIN_SITE, SAME_SITE):
         return settings
     if site not in SITES:
-        raise InputError(
-            f"simulation.external.site is {site!r}; expected one of {', '.join(SITES)}: correct this key."
-        )
+        known = ", ".join([*SITES, SAME_SITE])
+        raise InputError(f"simulation.external.site is {site!r}; expected one of {known}: correct this key.")
     return _overlay(settings, SITES[site])
 
 

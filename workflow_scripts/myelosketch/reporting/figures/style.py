@@ -70,6 +70,7 @@ METHOD_LOOKS = {
     "rescan": ("#555555", (6, 2), "<"),
     "noisefree": ("#888888", (6, 2, 1, 2), ">"),
     "visible": ("#b0b0b0", (6, 2, 1, 2, 1, 2), "d"),
+    "attainable": ("#6b6b6b", (2, 1), "p"),
 }
 OTHER_LOOK = ("#3d3d3d", (1, 3), "h")  # a method of the user's own
 # levels of a stratum (size, place, kind) and folds, in order: colour, marker, dashes
