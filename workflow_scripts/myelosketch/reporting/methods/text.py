@@ -59,6 +59,7 @@ def methods_text(
         software=provenance["software"],
         config=config,
         simulated=config["cohort"]["source"] == "simulate",
+        world=world_words(config["simulation"]["world"]),
         inputs=training["inputs"],
         methods=methods,
         networks={name: training[name] for name in methods if name in NETWORK_METHODS},
