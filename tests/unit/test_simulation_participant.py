@@ -154,7 +154,7 @@ def test_measurement_differs_from_the_truth_by_the_configured_noise(dataset):
 
 
 def test_gain_acts_on_white_matter_alone(tmp_path):
-    """The same participant with a gain of .1 more: white matter's DVR is scaled, grey matter's, the reference, is not."""
+    """The same participant with a gain of .1 more: white matter's DVR is scaled, grey matter's is not."""
     found = {}
     for gain in (1.0, 1.1):
         pet = {"unseen_sd": 0.0, "gain_sd": 0.0, "noise_sd": 0.0, "blur_fwhm_mm": 0.0, "gain_mean": gain}

@@ -88,12 +88,12 @@ def cohort_words(simulated: bool, world: str = "") -> str:
     """What titles say about the data: simulated, on pages with the world (``simulation.world``), or the user's."""
     if not simulated:
         return "measured cohort"
-    return f"simulated cohort, {world_words(world)}" if world else "simulated cohort"
+    return f"simulated cohort ({world_words(world)})" if world else "simulated cohort"
 
 
 def world_words(world: str) -> str:
-    """Name of a simulated world in words, as ``world "as published"``; how much of the DVR MRI can tell of."""
-    return f"world \"{world.replace('_', ' ')}\""
+    """Name of a simulated world (``simulation.worlds``) in words, as ``world: as published``."""
+    return f"world: {world.replace('_', ' ')}"
 
 
 def patients_words(counts: pd.Series) -> str:

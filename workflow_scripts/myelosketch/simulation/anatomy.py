@@ -33,7 +33,9 @@ class Anatomy:
     # arrays (x, y, z), float32: share of each of FRACTIONS; the sum is the brain's share
     fractions: dict[str, np.ndarray]
     tract: np.ndarray  # (x, y, z), coherence of the white matter before individual variation, mean about 1
-    binding: np.ndarray  # (x, y, z), DVR that healthy myelin of the tract adds to that of average white matter
+    binding: (
+        np.ndarray
+    )  # (x, y, z), DVR that healthy myelin of the tract adds to that of average white matter
     ventricle_distance: np.ndarray  # (x, y, z), mm to the lateral ventricles
     cortex_distance: np.ndarray  # (x, y, z), mm to the grey matter
     affine: np.ndarray  # (4, 4), voxel to anatomy world, mm

@@ -1,7 +1,7 @@
 """Grey matter of one participant: levels of cortex and deep nuclei, and smooth textures within them (ours).
 
-Cortex is the reference of the DVR, so its mean is 1 in everyone; deep nuclei have levels of their own. One texture is of
-myelin: MTR, diffusion and DVR follow it. Another one is of DVR alone.
+Cortex is the reference of the DVR, so its mean is 1 in everyone; deep nuclei have levels of their own. One texture is
+of myelin: MTR, diffusion and DVR follow it. Another one is of DVR alone.
 """
 
 from collections.abc import Mapping
@@ -24,11 +24,16 @@ BETWEEN = {
 WITHIN = {"AD": -0.015, "RD": -0.025, "MTR": 0.9, "DVR": 0.03}
 WITHIN_UNSEEN_DVR = 0.03
 WITHIN_FWHM_MM = 14.0
-REFERENCE_ML, PURITY_FWHM_MM = 20.0, 4.0  # purest cortex: the reference region, and the blur that it is found after
+REFERENCE_ML, PURITY_FWHM_MM = (
+    20.0,
+    4.0,
+)  # purest cortex: the reference region, and the blur that it is found after
 LARGEST_DRAW = 2.5  # a level is drawn no further out, in SD
 
 
-def grey_matter(fractions: Mapping[str, np.ndarray], voxel: float, rng: np.random.Generator) -> dict[str, Any]:
+def grey_matter(
+    fractions: Mapping[str, np.ndarray], voxel: float, rng: np.random.Generator
+) -> dict[str, Any]:
     """Draw one participant's grey matter.
 
     Parameters
@@ -39,8 +44,8 @@ def grey_matter(fractions: Mapping[str, np.ndarray], voxel: float, rng: np.rando
 
     Returns
     -------
-    dict : ``levels``, tissue of GREY to map of MAPS to its shift; ``myelin`` and ``unseen``, textures (x, y, z), float32,
-        of mean 0 over the purest cortex
+    dict : ``levels``, tissue of GREY to map of MAPS to its shift; ``myelin`` and ``unseen``, textures (x, y, z),
+        float32, of mean 0 over the purest cortex
     """
     levels = {
         tissue: {name: sd * float(_bounded(rng)) for name, sd in BETWEEN[tissue].items()} for tissue in GREY
@@ -72,7 +77,9 @@ def tissue_values(grey: Mapping[str, Any] | None = None) -> dict[str, dict[str, 
     for tissue, values in TISSUES.items():
         result[tissue] = dict(values)
         for name, level in grey["levels"].get(tissue, {}).items():
-            result[tissue][name] = np.float32(values[name] + level) + np.float32(WITHIN[name]) * grey["myelin"]
+            result[tissue][name] = (
+                np.float32(values[name] + level) + np.float32(WITHIN[name]) * grey["myelin"]
+            )
     return result
 
 

@@ -12,8 +12,8 @@ from myelosketch.simulation.scanner import Grid, acquire, bias_field, modality_g
 
 LARGEST_DRAW = 2.5  # a participant's gain or offset is drawn no further out, in SD
 WHITE_DVR = 1.28  # DVR of healthy white matter: the gain is given as the SD it causes there
-# a second scan of the same participant: SD of the change of its gain, as DVR of healthy white matter, and SD of what its
-# registration leaves, degrees and mm (ours)
+# a second scan of the same participant: SD of the change of its gain, as DVR of healthy white matter, and SD of what
+# its registration leaves, degrees and mm (ours)
 RESCAN_GAIN_SD = 0.03
 RESIDUAL_DEG, RESIDUAL_MM = 0.3, 0.3
 
@@ -122,8 +122,8 @@ def acquire_pet(
 ) -> dict[str, np.ndarray]:
     """Two measurements of the DVR and what lies behind them.
 
-    The second scan is one of another day: in a pose of its own, with its own noise and gain, brought back onto the grid of
-    the first by a registration that leaves a residual (RESIDUAL_DEG, RESIDUAL_MM).
+    The second scan is one of another day: in a pose of its own, with its own noise and gain, brought back onto the
+    grid of the first by a registration that leaves a residual (RESIDUAL_DEG, RESIDUAL_MM).
 
     Parameters
     ----------

@@ -129,7 +129,14 @@ def simulate_scans(
     white, grey = unseen * anatomy.fractions["white"], unseen_dvr(body["grey"], anatomy.fractions)
     hidden = [measured_maps.hidden_dvr(maps["DVR_white"], white, grey, one) for one in (gain, again)]
     images |= measured_maps.acquire_pet(
-        maps["DVR"], hidden, brain, affine, grids["pet"], pet, settings["pose"], [rng(one) for one in purposes]
+        maps["DVR"],
+        hidden,
+        brain,
+        affine,
+        grids["pet"],
+        pet,
+        settings["pose"],
+        [rng(one) for one in purposes],
     )
     if settings["level"] == "maps":
         images |= _maps(maps, brain, affine, grids, settings, rng)

@@ -87,7 +87,7 @@ def magnetisation_transfer_ratio(myelin: Values, axons: Values, water: Values) -
     return (1 - water) * (23 + 12 * myelin + 6.8 * axons)
 
 
-def distribution_volume_ratio(myelin: Values, water: Values, tract: float | np.ndarray = 0.0) -> Values:
+def distribution_volume_ratio(myelin: Values, water: Values, tract: Any = 0.0) -> Values:
     """DVR of [11C]PIB in white matter, relative to grey matter: binds to myelin, water dilutes by half.
 
     Parameters

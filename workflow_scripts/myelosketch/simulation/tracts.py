@@ -77,16 +77,19 @@ BLADE_MM, BLADE_WEIGHT = 4.0, 0.5  # gyral white matter: depth below the cortex,
 UNORDERED = 0.35  # weight of fibres without common direction, the same everywhere
 DEPTH_BONUS = 0.35  # of the score that coherence follows, from the cortex to the deep white matter
 LOWEST, SPREAD = 0.42, 0.60  # coherence = LOWEST + log-normal part, of mean 1 over the white matter
-# DVR that healthy myelin of a system adds to that of average white matter, the same in everyone: high from the brain stem to
-# the capsule and in the optic radiation, low in frontal and gyral white matter, as the myelin water fraction (order
-# recalled, numbers ours)
+# DVR that healthy myelin of a system adds to that of average white matter, the same in everyone: high from the brain
+# stem to the capsule and in the optic radiation, low in frontal and gyral white matter, as the myelin water fraction
+# (order recalled, numbers ours)
 BINDING = {
     "callosum": 0.01, "crossing": -0.02, "projection": 0.06, "blades": -0.05, "unordered": -0.01,
     "cingulum": -0.04, "superior longitudinal": 0.01, "arcuate": -0.01, "inferior longitudinal": -0.03,
     "inferior fronto-occipital": 0.01, "uncinate": -0.06, "anterior thalamic": -0.03, "optic radiation": 0.08,
     "middle cerebellar": 0.08, "superior cerebellar": 0.06,
 }  # fmt: skip
-BINDING_SD, BINDING_FWHM_MM = 0.04, 8.0  # spread over the white matter that the smoothed values are scaled to, DVR
+BINDING_SD, BINDING_FWHM_MM = (
+    0.04,
+    8.0,
+)  # spread over the white matter that the smoothed values are scaled to, DVR
 
 
 @lru_cache(maxsize=1)
@@ -210,7 +213,7 @@ def _blades(
 
 
 def _binding(values: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Binding of the systems at the voxels ``inside`` (n,) as a smooth map, mean 0 and SD BINDING_SD over white matter."""
+    """Binding of the systems at the voxels ``inside`` (n,) as a smooth map of mean 0 and SD BINDING_SD."""
     filled = _filled(values, inside)
     smooth = ndimage.gaussian_filter(filled, BINDING_FWHM_MM * FWHM_TO_SIGMA / GRID_MM)
     core = smooth[white > 0.8]

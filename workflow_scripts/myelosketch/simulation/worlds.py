@@ -1,7 +1,7 @@
 """The two simulated worlds: how much of the DVR of white matter MRI can tell of (ours).
 
-A world sets the spread of the PET's gain between participants and the part of DVR that leaves no trace in MRI. All else is
-the same in both.
+A world sets the spread of the PET's gain between participants and the part of DVR that leaves no trace in MRI. All
+else is the same in both.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 PESSIMISTIC, AS_PUBLISHED = "pessimistic", "as_published"
 WORLDS: dict[str, dict[str, float]] = {
-    # a gain as large as the whole spread of white matter between people, and an unseen part as large as that of myelin
+    # as much gain as white matter differs between people, and an unseen part as large as that of myelin
     PESSIMISTIC: {"gain_sd": 0.06, "unseen_sd": 0.10},
     # what leaves a correlation with MRI as external results on patients report it
     AS_PUBLISHED: {"gain_sd": 0.03, "unseen_sd": 0.06},

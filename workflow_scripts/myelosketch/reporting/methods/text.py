@@ -13,6 +13,7 @@ from myelosketch.cohort.table import MAPS, SOURCES, lesion_source
 from myelosketch.io.names import METHODS, subject_of
 from myelosketch.io.tables import read_table
 from myelosketch.learning.ladder import NETWORK_METHODS
+from myelosketch.reporting.display import world_words
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -74,9 +74,10 @@ def write_latex_tables(tables: Mapping[str, str | Path], run: RunFolder, *, fact
 
 def cohort_note(facts: Mapping[str, Any]) -> str:
     """What every table says about the cohort."""
+    words = cohort_words(facts["simulated"], facts["world"]).capitalize()
     note = (
-        f"{cohort_words(facts['simulated'], facts['world']).capitalize()}: {facts['n_patients']} patients and {facts['n_controls']} "
-        f"controls, {facts['n_folds']}-fold cross-validation by participant."
+        f"{words}: {facts['n_patients']} patients and {facts['n_controls']} controls, {facts['n_folds']}-fold "
+        "cross-validation by participant."
     )
     return f"{note} Simulated results are not clinical results." if facts["simulated"] else note
 
