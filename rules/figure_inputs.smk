@@ -42,7 +42,7 @@ def figure_input(wildcards):
 def figure_facts(wildcards):
     """What a figure is drawn with and what its caption states, by name."""
     figure = figure_of(wildcards)
-    wanted = ("simulated", "n_patients", "n_controls", *figure.settings, *figure.stated)
+    wanted = ("simulated", "world", "n_patients", "n_controls", *figure.settings, *figure.stated)
     named = ("method_name",) if "method" in wanted else ()
     return {name: run_facts()[name] for name in (*wanted, *named)}
 
@@ -58,6 +58,7 @@ def run_facts():
     groups = list(COHORT.participants.values())
     return {
         "simulated": IS_SIMULATED,
+        "world": config["simulation"]["world"] if IS_SIMULATED else "",
         "n_patients": groups.count("MS"),
         "n_controls": groups.count("HC"),
         "n_folds": len(COHORT.cross_validation),

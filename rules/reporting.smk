@@ -50,6 +50,7 @@ rule write_patient_pages:
         k=config["evaluation"]["k"],
         colours=config["reporting"]["agreement_colours"],
         simulated=IS_SIMULATED,
+        world=config["simulation"]["world"] if IS_SIMULATED else "",
         library=library("reporting.pages.patient"),
     script:
         "../workflow_scripts/write_patient_pages.py"

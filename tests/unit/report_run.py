@@ -19,7 +19,7 @@ from myelosketch.reporting.figures import ladder as ladder_figure
 from myelosketch.reporting.figures.saving import draw
 
 FACTS = {
-    "simulated": True, "n_patients": 4, "n_controls": 2, "n_folds": 2, "method": "refiner",
+    "simulated": True, "world": "as_published", "n_patients": 4, "n_controls": 2, "n_folds": 2, "method": "refiner",
     "method_name": "Refiner (Wei 2018)", "k": 1.0, "alpha": 0.05, "example_patient": "",
     "agreement_colours": "paper", "min_lesion_mm3": 100, "adjust_for": ["age", "sex"], "relate_to": ["EDSS"],
     "in_force": {"k": 1.0, "reference": "pooled", "perilesional_mm": 3.0, "min_lesion_mm3": 100},

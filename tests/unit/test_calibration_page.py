@@ -39,8 +39,8 @@ def section_of(page):
 @pytest.mark.parametrize("seed", range(5))
 def test_every_formula_of_the_page_is_what_the_code_computes(seed):
     rng = np.random.default_rng(seed)
-    m, a, w, c = rng.uniform([0, 0, 0, 0.4], [1.2, 1.1, 0.6, 2.0])
-    values = {"m": m, "a": a, "w": w, "c": c}
+    m, a, w, c, t = rng.uniform([0, 0, 0, 0.4, -0.1], [1.2, 1.1, 0.6, 2.0, 0.1])
+    values = {"m": m, "a": a, "w": w, "c": c, "t": t}
     functions = {"exp": np.exp, "log": np.log, "abs": abs}
     for _, symbol, formula in equations.EQUATIONS:
         values[symbol] = eval(formula.replace("−", "-").replace("·", "*"), functions, values)
@@ -50,7 +50,7 @@ def test_every_formula_of_the_page_is_what_the_code_computes(seed):
         "RD": radial,
         "FA": physics.fractional_anisotropy(axial, radial),
         "MTR": physics.magnetisation_transfer_ratio(m, a, w),
-        "DVR": physics.distribution_volume_ratio(m, w),
+        "DVR": physics.distribution_volume_ratio(m, w, t),
         "T1w": physics.t1w_intensity(m, a, w),
         "FLAIR": physics.flair_intensity(m, w, 1e6),
     }
@@ -144,6 +144,10 @@ def inputs(tmp_path):
         "ladder": pd.DataFrame(ladder, columns=columns),
         "demyelination": pd.DataFrame(
             demyelination, columns=["method", "subject", "k", "pct_true", "trivial_dice"]
+        ),
+        "scored_lesions": pd.DataFrame(
+            [(m, 150.0, one, one * 1.1) for m in ("visible", "rescan") for one in (1.0, 1.1, 1.2)],
+            columns=["method", "volume_mm3", "mean_dvr_true", "mean_dvr_pred"],
         ),
     }
     for name, table in tables.items():

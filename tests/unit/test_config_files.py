@@ -48,9 +48,7 @@ def test_make_has_the_command():
     )
 
 
-@pytest.mark.parametrize(
-    "given", [{}, {"simulation": {"pet": {"noise_sd": 0.065}}, "lesions": {"flair": {}}}]
-)
+@pytest.mark.parametrize("given", [{}, {"simulation": {"pet": {"noise_sd": 0.12}}, "lesions": {"flair": {}}}])
 def test_what_a_configuration_does_not_say_is_taken_from_the_schema(given):
     validate(given, str(SCHEMA_PATH))
     assert given == yaml.safe_load(CONFIG)

@@ -113,7 +113,9 @@ def test_columns_fill_the_line_and_no_more():
 
 
 def test_note_states_the_kind_of_cohort():
-    assert cohort_note(FACTS).startswith("Simulated cohort: 4 patients and 2 controls, 2-fold")
+    assert cohort_note(FACTS).startswith(
+        "Simulated cohort (world: as published): 4 patients and 2 controls, 2-fold"
+    )
     measured = cohort_note(FACTS | {"simulated": False})
     assert measured.startswith("Measured cohort:")
     assert "imulated" not in measured

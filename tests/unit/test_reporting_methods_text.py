@@ -63,6 +63,7 @@ def test_cohort_is_counted(config):
 
 def test_only_a_simulated_cohort_is_called_simulated(config):
     assert "no person was measured" in written(config)
+    assert "simulated (world: as published)" in written(config)
     assert "simulated" not in written(config, cohort={"source": "table"})
 
 

@@ -26,7 +26,8 @@ PEOPLE = ["MS01", "MS02"]
 
 def pages_of(root, scans, **changes):
     options = {
-        "methods": METHODS, "method": "refiner", "k": 1.0, "colours": "paper", "simulated": True,
+        "methods": METHODS, "method": "refiner", "k": 1.0, "colours": "paper",
+        "simulated": True, "world": "pessimistic",
     } | changes  # fmt: skip
     pages = {scan: root / f"patients/{scan}.html" for scan in scans}
     write_patient_pages(pages, RunFolder(root), **options)
@@ -66,7 +67,7 @@ def test_each_page_stands_on_its_own_and_links_back(pages):
 
 
 def test_says_what_it_is(pages, root):
-    assert "Patient sub-MS01, simulated cohort" in pages[0]
+    assert "Patient sub-MS01, simulated cohort (world: pessimistic)" in pages[0]
     assert "nothing here is a clinical result" in pages[0]
     (measured,) = pages_of(root, ["sub-MS01"], simulated=False)
     assert "Research use only." in measured

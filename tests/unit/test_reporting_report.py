@@ -84,7 +84,7 @@ def test_every_section_in_the_order_of_a_reader(page):
     assert [text for tag, text in parsed.headings if tag == "h2"] == HEADINGS
     assert parsed.open == []
     assert [text for tag, text in parsed.headings if tag == "h1"] == [
-        "Myelin predicted from MRI: report of a run on a simulated cohort"
+        "Myelin predicted from MRI: report of a run on a simulated cohort (world: as published)"
     ]
 
 
@@ -127,7 +127,7 @@ def test_values_are_escaped(page):
 
 
 def test_says_simulated_first_and_what_must_not_be_concluded(page):
-    assert page.index("Simulated cohort.") < page.index("At a glance</h2>")
+    assert page.index("Simulated cohort (world: as published).") < page.index("At a glance</h2>")
     assert "not clinical results" in page
     assert "must not be set beside the paper" in page
     assert "For research only." in page
@@ -200,10 +200,10 @@ def test_intervals_stay_in_one_piece():
 @pytest.mark.parametrize("figure", FIGURES)
 def test_every_figure_has_a_caption_that_states_the_cohort(figure):
     text = render_caption(CAPTIONS, figure=figure, facts=FACTS)
-    assert "The cohort is simulated." in text
+    assert "The cohort is simulated (world: as published)." in text
     assert "system-message" not in text
     measured = render_caption(CAPTIONS, figure=figure, facts=FACTS | {"simulated": False})
-    assert "The cohort is simulated." not in measured
+    assert "The cohort is simulated" not in measured
     if FIGURES[figure].section == "paper":
         assert re.search(r"n = [24]", text)
 
@@ -211,7 +211,7 @@ def test_every_figure_has_a_caption_that_states_the_cohort(figure):
 def test_caption_of_the_report_itself():
     text = render_caption(CAPTIONS.with_name("report.rst"), figure="", facts=FACTS)
     assert "4 patients and\n2 controls" in text
-    assert "The cohort is simulated." in text
+    assert "The cohort is simulated (world: as published)." in text
 
 
 def test_caption_with_an_unknown_value_names_the_caption(tmp_path):

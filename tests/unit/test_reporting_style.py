@@ -24,7 +24,8 @@ DRAWING = sorted(
 )
 CAPTIONS = ROOT / "rules/captions/figures.rst"
 FACTS = {
-    "simulated": True, "n_patients": 18, "n_controls": 10, "method": "refiner", "method_name": "Refiner",
+    "simulated": True, "world": "as_published",
+    "n_patients": 18, "n_controls": 10, "method": "refiner", "method_name": "Refiner",
     "k": 1.0, "alpha": 0.05, "example_patient": "", "agreement_colours": "paper", "min_lesion_mm3": 100,
     "in_force": {"k": 1.0, "reference": "pooled", "perilesional_mm": 3.0, "min_lesion_mm3": 100},
 }  # fmt: skip
@@ -133,8 +134,8 @@ def test_every_figure_has_what_draws_it():
 @pytest.mark.parametrize("figure", FIGURES)
 def test_captions_say_units_n_and_that_the_cohort_is_simulated(figure):
     html = render_caption(CAPTIONS, figure=figure, facts=FACTS)
-    assert "The cohort is simulated." in html
-    assert "simulated.</strong>" not in render_caption(
+    assert "The cohort is simulated (world: as published)." in html
+    assert "The cohort is simulated" not in render_caption(
         CAPTIONS, figure=figure, facts=FACTS | {"simulated": False}
     )
     assert not re.search(r"snakemake|\{\{|%\}", html)

@@ -123,7 +123,7 @@ def test_tracts_run_as_in_the_atlases(tract, point, axis):
 
 
 def test_directions_mirror_between_the_hemispheres():
-    dyads, _ = template_tracts()
+    dyads, _, _ = template_tracts()
     right, left = place((30, -20, 40)), place((-30, -20, 40))
     np.testing.assert_allclose(
         np.abs(dyads[(slice(None), *right)]), np.abs(dyads[(slice(None), *left)]), atol=0.1
@@ -132,7 +132,7 @@ def test_directions_mirror_between_the_hemispheres():
 
 
 def test_coherence_is_high_in_the_callosum_and_low_where_tracts_cross():
-    _, coherence = template_tracts()
+    _, coherence, _ = template_tracts()
     crossing = np.mean([coherence[place((side * 27, -12, 36))] for side in (-1, 1)])
     assert coherence[place((0, -14, 26))] > 1.3
     assert coherence[place((2, 28, 6))] > 1.5

@@ -28,7 +28,10 @@ from myelosketch.simulation.lesions import Lesions
 from myelosketch.simulation.participant import simulate_body, simulate_participant
 from myelosketch.simulation.settings import complete_settings
 
-COARSE = {"voxel_size_mm": {"anatomy": 4.0, "T1w": 4.0, "dwi": 5.0, "MTR": 5.0, "pet": 6.0}}
+COARSE = {
+    "voxel_size_mm": {"anatomy": 4.0, "T1w": 4.0, "dwi": 5.0, "MTR": 5.0, "pet": 6.0},
+    "lesion_load_min_ml": 1.0,
+}
 SECTION = yaml.safe_load((ROOT / "config.yaml").read_text())["simulation"]
 REMYELINATING = {"kind": "remyelinating", "change": 0.4}
 

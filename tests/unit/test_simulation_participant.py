@@ -23,7 +23,10 @@ from myelosketch.simulation.cohort import (
 from myelosketch.simulation.participant import TISSUE_CODES, simulate_participant
 from myelosketch.simulation.settings import DEFAULTS, complete_settings
 
-COARSE = {"voxel_size_mm": {"anatomy": 4.0, "T1w": 4.0, "dwi": 5.0, "MTR": 5.0, "pet": 6.0}}
+COARSE = {
+    "voxel_size_mm": {"anatomy": 4.0, "T1w": 4.0, "dwi": 5.0, "MTR": 5.0, "pet": 6.0},
+    "lesion_load_min_ml": 1.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +139,7 @@ def test_lesion_mask_is_binary_and_as_large_as_the_table_says(dataset):
     mask = load(dataset, "01", "lesion_mask")
     assert set(np.unique(mask.data)) == {0, 1}
     table = read_table(truth_file(dataset, "01", "lesion_table"), numeric=True)
-    assert table.volume_mm3.sum() >= 1000 * DEFAULTS["lesion_load_min_ml"] * 0.9
+    assert table.volume_mm3.sum() >= 1000 * COARSE["lesion_load_min_ml"] * 0.9
     assert mask.data.sum() * mask.voxel_volume == pytest.approx(table.volume_mm3.sum(), rel=0.35)
     assert table.mean_myelin.between(0, 1.4).all()
 
@@ -146,31 +149,25 @@ def test_measurement_differs_from_the_truth_by_the_configured_noise(dataset):
     truth, first, second = (load(dataset, "01", name).data for name in ("noisefree", "DVR", "rescan"))
     brain = truth > 0
     assert (first - truth)[brain].std() == pytest.approx(sd, rel=0.1)
-    assert (second - truth)[brain].std() == pytest.approx(sd, rel=0.1)
+    assert (second - truth)[brain].std() == pytest.approx(sd, rel=0.2)  # its pose and gain too
     assert abs(np.corrcoef((first - truth)[brain], (second - truth)[brain])[0, 1]) < 0.1
 
 
 def test_gain_acts_on_white_matter_alone(tmp_path):
-    """Without unseen part and noise: white matter's DVR is scaled, grey matter's, the reference, is not."""
-    settings = {**COARSE, "pet": {"unseen_sd": 0.0, "noise_sd": 0.0, "blur_fwhm_mm": 0.0, "gain_mean": 1.1}}
-    simulate_participant(tmp_path, "05", "HC", settings, 1)
-    visible, noisefree, measured = (
-        load_volume(path).data
-        for path in (
-            truth_file(tmp_path, "05", "visible"),
-            truth_file(tmp_path, "05", "noisefree"),
-            simulated_files(tmp_path, "05", "HC")["DVR"],
-        )
-    )
-    inside = visible > 0
-    ratio = noisefree[inside] / visible[inside]
-    gain = np.percentile(ratio, 99)
-    assert gain != pytest.approx(1, abs=0.02)
+    """The same participant with a gain of .1 more: white matter's DVR is scaled, grey matter's is not."""
+    found = {}
+    for gain in (1.0, 1.1):
+        pet = {"unseen_sd": 0.0, "gain_sd": 0.0, "noise_sd": 0.0, "blur_fwhm_mm": 0.0, "gain_mean": gain}
+        simulate_participant(tmp_path / str(gain), "05", "HC", {**COARSE, "pet": pet}, 1)
+        found[gain] = load_volume(truth_file(tmp_path / str(gain), "05", "noisefree")).data
+    measured = load_volume(simulated_files(tmp_path / "1.1", "05", "HC")["DVR"]).data
+    inside = found[1.0] > 0
+    ratio = found[1.1][inside] / found[1.0][inside]
     assert np.sum(np.abs(ratio - 1) < 1e-3) > 500  # cortex, deep nuclei and CSF without white matter
-    assert np.sum(np.abs(ratio - gain) < 2e-3) > 200  # white matter alone
-    assert (ratio >= min(1, gain) - 0.01).all()
-    assert (ratio <= max(1, gain) + 0.01).all()
-    np.testing.assert_array_equal(measured, noisefree)
+    assert np.sum(np.abs(ratio - 1.1) < 2e-3) > 200  # white matter alone
+    assert (ratio >= 0.999).all()
+    assert (ratio <= 1.101).all()
+    np.testing.assert_array_equal(measured, found[1.1])
 
 
 def test_demyelinated_voxels_are_lesion_voxels_that_lost_their_myelin(dataset):

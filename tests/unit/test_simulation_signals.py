@@ -15,6 +15,8 @@ from myelosketch.simulation.participant import simulate_body, simulate_scans
 from myelosketch.simulation.settings import DEFAULTS, complete_settings
 
 COARSE = {"voxel_size_mm": {"anatomy": 2.5, "T1w": 4.0, "dwi": 2.5, "MTR": 3.0, "pet": 4.0}}
+# the noise that the limits below are of
+NOISY = {"pet": {"noise_sd": 0.065, "noise_fwhm_mm": 4.0}}
 QUIET = {"mri": {"diffusion_noise": 0.0, "mtr_noise": 0.0}, "pet": {"noise_sd": 0.0}}
 SEED = 11
 
@@ -32,8 +34,8 @@ def exact(body):
 
 @pytest.fixture(scope="module", params=["quiet", "noisy"])
 def fitted(request, body, exact):
-    """Maps that the analysis finds in the signals, without noise and with the default noise."""
-    noise = QUIET if request.param == "quiet" else {}
+    """Maps that the analysis finds in the signals, without noise and with noise."""
+    noise = QUIET if request.param == "quiet" else NOISY
     settings = complete_settings({**COARSE, **noise, "level": "signals"})
     raw = simulate_scans("MS01", body, settings, SEED)
     series, grid = raw["dwi"], raw["grids"]["dwi"]

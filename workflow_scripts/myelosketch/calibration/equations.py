@@ -1,6 +1,7 @@
 """The forward model as formulae for the page; a test holds each against the code of simulation.physics."""
 
-# m myelin, a axons (1 = healthy), w free water (0-1), c coherence (1 = average); diffusivities in 1e-3 mm2/s
+# m myelin, a axons (1 = healthy), w free water (0-1), c coherence (1 = average), t binding of the tract (DVR);
+# diffusivities in 1e-3 mm2/s
 EQUATIONS = (
     ("axial diffusivity of the tissue", "AD_t", "1.15 + 0.20 · (1 − a) + 0.05 · (1 − m)"),
     ("radial diffusivity of the tissue", "RD_t", "0.52 + 0.18 · (1 − m) + 0.12 · (1 − a)"),
@@ -11,7 +12,7 @@ EQUATIONS = (
     ("", "RD", "−log((1 − w) · exp(−RD_c) + w · exp(−3))"),
     ("fractional anisotropy", "FA", "abs(AD − RD) / (AD ** 2 + 2 · RD ** 2) ** 0.5"),
     ("magnetisation transfer ratio, %", "MTR", "(1 − w) · (23 + 12 · m + 6.8 · a)"),
-    ("distribution volume ratio", "DVR", "(1 − 0.5 · w) · (1.03 + 0.26 · m)"),
+    ("distribution volume ratio", "DVR", "(1 − 0.5 · w) · (1.03 + (0.26 + t) · m)"),
     ("T1w, healthy white matter 100", "T1w", "100 · (1 − 0.08 · (1 − m) − 0.50 · (1 − a) ** 2 − 0.35 · w)"),
     (
         "FLAIR, healthy white matter 100, far from the ventricles",

@@ -18,6 +18,7 @@ from myelosketch.calibration.targets import TISSUE_NAMES
 from myelosketch.evaluation.summary import read_scores
 from myelosketch.io.provenance import write_text
 from myelosketch.io.tables import read_table, write_table
+from myelosketch.reporting.display import world_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def write_page(
     Parameters
     ----------
     page, criteria_path : paths to write
-    inputs : dict of paths: tissue, correlations, loads, kinds, lesions, ladder, demyelination
+    inputs : dict of paths: tissue, correlations, loads, kinds, lesions, ladder, demyelination, scored_lesions
     config : path of the default ``config.yaml``
     benchmarks : folder of the workflow's benchmark files
     facts : dict: seed, n_patients, n_controls, n_surveyed (int), k, alpha (float), settings (dict, section
@@ -80,6 +81,7 @@ def read_tables(inputs: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
     return tables | {
         "ladder": read_ladder(inputs["ladder"]),
         "demyelination": read_scores(inputs["demyelination"]),
+        "scored_lesions": read_scores(inputs["scored_lesions"]),
     }
 
 
@@ -89,6 +91,7 @@ def judge(tables: Mapping[str, pd.DataFrame], k: float) -> pd.DataFrame:
         criteria.tissue_criteria(tables["tissue"]),
         criteria.relation_criteria(tables["correlations"]),
         criteria.share_criteria(tables["demyelination"], k),
+        criteria.repeat_criteria(tables["scored_lesions"]),
         criteria.ladder_criteria(tables["ladder"], k),
         lesion_targets.lesion_criteria(tables["lesions"]),
     )
@@ -128,6 +131,7 @@ def page_content(
         "shares": frame(shares, {"k": "k", "pct_true": "demyelinated, %", "trivial_dice": "trivial Dice"}),
         "ladder": _ladder(tables["ladder"], facts["k"]),
         "level": facts["settings"]["level"],
+        "world": world_words(facts["settings"]["world"]),
         "lesion_load": facts["settings"]["lesion_load"],
         "changed": parameters.changed_settings(facts["settings"]),
     }

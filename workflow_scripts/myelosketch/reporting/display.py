@@ -93,9 +93,16 @@ def metric_name(metric: str) -> str:
     return METRIC_NAMES.get(metric, str(metric).replace("_", " "))
 
 
-def cohort_words(simulated: bool) -> str:
-    """What every title says about the data: they are simulated, or they are the user's."""
-    return "simulated cohort" if simulated else "measured cohort"
+def cohort_words(simulated: bool, world: str = "") -> str:
+    """What titles say about the data: simulated, on pages with the world (``simulation.world``), or the user's."""
+    if not simulated:
+        return "measured cohort"
+    return f"simulated cohort ({world_words(world)})" if world else "simulated cohort"
+
+
+def world_words(world: str) -> str:
+    """Name of a simulated world (``simulation.worlds``) in words, as ``world: as published``."""
+    return f"world: {world.replace('_', ' ')}"
 
 
 def patients_words(counts: pd.Series) -> str:

@@ -33,6 +33,9 @@ class Anatomy:
     # arrays (x, y, z), float32: share of each of FRACTIONS; the sum is the brain's share
     fractions: dict[str, np.ndarray]
     tract: np.ndarray  # (x, y, z), coherence of the white matter before individual variation, mean about 1
+    binding: (
+        np.ndarray
+    )  # (x, y, z), DVR that healthy myelin of the tract adds to that of average white matter
     ventricle_distance: np.ndarray  # (x, y, z), mm to the lateral ventricles
     cortex_distance: np.ndarray  # (x, y, z), mm to the grey matter
     affine: np.ndarray  # (4, 4), voxel to anatomy world, mm
@@ -87,10 +90,11 @@ def build_anatomy(group: str, settings: Mapping[str, Any], rng: np.random.Genera
     ventricle = ndimage.map_coordinates(maps["ventricle"], target, order=1, mode="constant") > 0.5
     fractions = _sampled_fractions(maps, target)
     grey = fractions["cortex"] + fractions["deep"] > 0.5
-    _, coherence = template_tracts()
+    _, coherence, binding = template_tracts()
     return Anatomy(
         fractions=fractions,
         tract=ndimage.map_coordinates(coherence, target / GRID_MM, order=1, mode="nearest"),
+        binding=ndimage.map_coordinates(binding, target / GRID_MM, order=1, mode="nearest"),
         ventricle_distance=ndimage.distance_transform_edt(~ventricle, voxel).astype(np.float32),
         cortex_distance=ndimage.distance_transform_edt(~grey, voxel).astype(np.float32),
         affine=affine,

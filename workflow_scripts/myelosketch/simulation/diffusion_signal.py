@@ -9,6 +9,7 @@ from scipy import ndimage
 from myelosketch.simulation import physics
 from myelosketch.simulation.distortion import PHASE_ENCODING, TOTAL_READOUT_S, Distortion, off_resonance
 from myelosketch.simulation.gradients import B_UNIT, gradient_scheme, noise_share
+from myelosketch.simulation.grey import tissue_values
 from myelosketch.simulation.scanner import Grid, acquire, magnitude, rigid, whole_numbers
 
 WHITE_S0 = 1000.0  # signal of healthy white matter without diffusion weighting, arbitrary units
@@ -30,8 +31,12 @@ class DiffusionSignal:
         latents: Mapping[str, np.ndarray],
         orientation: np.ndarray,
         voxel: float,
+        tissues: Mapping[str, Mapping[str, Any]] = physics.TISSUES,
     ) -> None:
-        """``fractions`` and ``latents``: dict of arrays (x, y, z); ``orientation``: (3, x, y, z), unit or 0."""
+        """``fractions`` and ``latents``: dict of arrays (x, y, z); ``orientation``: (3, x, y, z), unit or 0.
+
+        ``tissues`` : as ``physics.TISSUES``, numbers or arrays (x, y, z).
+        """
         self._shape = fractions["white"].shape
         self._where = inside = sum(fractions.values()) > SMALLEST_SHARE
         self._fibre = orientation[:, inside]
@@ -41,15 +46,15 @@ class DiffusionSignal:
         white = fractions["white"][inside]
         self._white = white * (1 - w), radial, axial - radial  # amount, RD, AD - RD
         self._free = white * w
-        self._grey: list[tuple[np.ndarray, np.float32, np.float32]] = []
+        self._grey: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for name in ("cortex", "deep", "csf"):
-            values = physics.TISSUES[name]
+            values = tissues[name]
             amount = fractions[name][inside] * np.float32(values["S0"] / 100)
             if name == "csf":
                 self._free = self._free + amount
             else:
-                excess = np.float32(values["AD"] - values["RD"])
-                self._grey.append((amount, np.float32(values["RD"]), excess))
+                axial, radial = (np.broadcast_to(values[key], self._shape)[inside] for key in ("AD", "RD"))
+                self._grey.append((amount, radial.astype(np.float32), (axial - radial).astype(np.float32)))
 
     def __call__(self, b_value: float, direction: np.ndarray) -> np.ndarray:
         """Signal (x, y, z), float32, healthy white matter without weighting 1.
@@ -145,7 +150,13 @@ def acquire_dwi(
     field = off_resonance(grid, settings["distortion_hz"]) if settings["distortion_hz"] else None
     distort = Distortion(field) if field is not None else None
     share = noise_share(settings, diffusion_noise)
-    signal = DiffusionSignal(anatomy.fractions, body["latents"], anatomy.orientation, anatomy.voxel)
+    signal = DiffusionSignal(
+        anatomy.fractions,
+        body["latents"],
+        anatomy.orientation,
+        anatomy.voxel,
+        tissue_values(body.get("grey")),
+    )
     data = np.zeros((*grid.shape, len(b_values)), np.int16, order="F")
     inside = None
     for k, (b, direction) in enumerate(zip(b_values, directions, strict=True)):

@@ -4,13 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from myelosketch.simulation.fields import smooth_field
 from myelosketch.simulation.physics import diffusivity_from_signal, fractional_anisotropy
-from myelosketch.simulation.scanner import Grid, acquire, bias_field
+from myelosketch.simulation.scanner import Grid, acquire, bias_field, modality_grid, random_pose, rigid
 
 LARGEST_DRAW = 2.5  # a participant's gain or offset is drawn no further out, in SD
 WHITE_DVR = 1.28  # DVR of healthy white matter: the gain is given as the SD it causes there
+# a second scan of the same participant: SD of the change of its gain, as DVR of healthy white matter, and SD of what
+# its registration leaves, degrees and mm (ours)
+RESCAN_GAIN_SD = 0.03
+RESIDUAL_DEG, RESIDUAL_MM = 0.3, 0.3
 
 
 def acquire_diffusion(
@@ -88,40 +93,67 @@ def pet_gain(settings: Mapping[str, Any], rng: np.random.Generator) -> float:
     return settings["gain_mean"] + settings["gain_sd"] / WHITE_DVR * bounded_normal(rng)
 
 
+def rescan_gain(gain: float, rng: np.random.Generator) -> float:
+    """Gain of the same participant's second scan."""
+    return gain + RESCAN_GAIN_SD / WHITE_DVR * bounded_normal(rng)
+
+
+def hidden_dvr(dvr_white: np.ndarray, unseen: np.ndarray, grey: np.ndarray, gain: float) -> np.ndarray:
+    """What a scan's DVR holds beyond what MRI can know: array (x, y, z).
+
+    Parameters
+    ----------
+    dvr_white : array (x, y, z), white matter's part of the DVR
+    unseen, grey : arrays (x, y, z), part of the DVR of white and of grey matter that leaves no trace in MRI
+    gain : factor on the DVR of white matter
+    """
+    return np.float32(gain - 1) * dvr_white + np.float32(gain) * unseen + grey
+
+
 def acquire_pet(
-    maps: Mapping[str, np.ndarray],
-    unseen: np.ndarray,
-    gain: float,
+    visible: np.ndarray,
+    hidden: Sequence[np.ndarray],
     brain: np.ndarray,
     affine: np.ndarray,
     grid: Grid,
     settings: Mapping[str, Any],
+    pose: Mapping[str, Any],
     rngs: Sequence[np.random.Generator],
 ) -> dict[str, np.ndarray]:
     """Two measurements of the DVR and what lies behind them.
 
+    The second scan is one of another day: in a pose of its own, with its own noise and gain, brought back onto the
+    grid of the first by a registration that leaves a residual (RESIDUAL_DEG, RESIDUAL_MM).
+
     Parameters
     ----------
-    maps : dict with ``DVR``, what MRI can know, and ``DVR_white``, the white matter's part of it
-    unseen : array (x, y, z), part of the white matter's DVR that leaves no trace in MRI
-    gain : factor on the DVR of white matter
+    visible : array (x, y, z), DVR that MRI can know
+    hidden : two arrays of :func:`hidden_dvr`: of the first and of the second scan
     brain : array (x, y, z), brain's share
     affine, grid : anatomy affine and PET grid
     settings : section ``pet``
-    rngs : two numpy.random.Generator: first and second scan
+    pose : section ``pose``, of the second scan
+    rngs : three numpy.random.Generator: noise of the first and of the second scan, pose of the second
 
     Returns
     -------
     dict of arrays of grid.shape, float32: ``visible`` (blurred), ``noisefree`` (with the unseen part and the
-    participant's gain too), ``DVR`` and ``rescan`` (noisefree with own noise); 0 outside the brain
+    participant's gain too), ``DVR`` (noisefree with noise) and ``rescan``; 0 outside the brain
     """
     fwhm = settings["blur_fwhm_mm"]
     inside = acquire(brain, affine, grid) > 0.5
-    seen = acquire(maps["DVR"], affine, grid, psf_fwhm=fwhm)
-    hidden = np.float32(gain - 1) * maps["DVR_white"] + np.float32(gain) * unseen
-    noisefree = seen + acquire(hidden, affine, grid, psf_fwhm=fwhm)
-    result = {"visible": seen, "noisefree": noisefree}
-    for name, rng in zip(("DVR", "rescan"), rngs, strict=True):
-        noise = settings["noise_sd"] * smooth_field(grid.shape, grid.voxel, settings["noise_fwhm_mm"], rng)
-        result[name] = noisefree + noise
+    seen = acquire(visible, affine, grid, psf_fwhm=fwhm)
+    noisefree = seen + acquire(hidden[0], affine, grid, psf_fwhm=fwhm)
+    noise = settings["noise_sd"] * smooth_field(grid.shape, grid.voxel, settings["noise_fwhm_mm"], rngs[0])
+    result = {"visible": seen, "noisefree": noisefree, "DVR": noisefree + noise}
+
+    second = modality_grid(grid.voxel, random_pose(pose, rngs[2]))
+    again = acquire(visible + hidden[1], affine, second, psf_fwhm=fwhm)
+    again += settings["noise_sd"] * smooth_field(grid.shape, grid.voxel, settings["noise_fwhm_mm"], rngs[1])
+    residual = rigid(RESIDUAL_DEG * rngs[2].standard_normal(3), RESIDUAL_MM * rngs[2].standard_normal(3))
+    route = np.linalg.inv(second.affine) @ residual @ second.pose @ np.linalg.inv(grid.pose) @ grid.affine
+    # cubic: a linear interpolation would smooth the noise of the second scan, and of it alone
+    result["rescan"] = ndimage.affine_transform(
+        again, route[:3, :3], route[:3, 3], output_shape=grid.shape, order=3, mode="nearest"
+    )
     return {name: np.where(inside, values, 0).astype(np.float32) for name, values in result.items()}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from myelosketch.simulation import physics
+from myelosketch.simulation.grey import tissue_values
 from myelosketch.simulation.measured_maps import mtr_errors
 from myelosketch.simulation.scanner import Grid, acquire, bias_field, magnitude, whole_numbers
 
@@ -33,9 +34,13 @@ def noise_share(settings: Mapping[str, Any], mtr_noise: float) -> float:
 
 
 def mt_contrast(
-    fractions: Mapping[str, np.ndarray], latents: Mapping[str, np.ndarray]
+    fractions: Mapping[str, np.ndarray],
+    latents: Mapping[str, np.ndarray],
+    tissues: Mapping[str, Mapping[str, Any]] = physics.TISSUES,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Signals with and without MT pulse before any error of the scanner; tissues mix as signal.
+
+    ``tissues`` : as ``physics.TISSUES``, numbers or arrays (x, y, z).
 
     Returns
     -------
@@ -44,9 +49,9 @@ def mt_contrast(
     m, a, w = (latents[name] for name in ("myelin", "axons", "water"))
     density = fractions["white"] * physics.proton_density(m, w)
     off, on = density, density * (1 - physics.magnetisation_transfer_ratio(m, a, w) / 100)
-    for tissue, values in physics.TISSUES.items():
+    for tissue, values in tissues.items():
         density = np.float32(values["PD"]) * fractions[tissue]
-        off, on = off + density, on + density * np.float32(1 - values["MTR"] / 100)
+        off, on = off + density, on + density * (1 - values["MTR"] / np.float32(100))
     return off.astype(np.float32), on.astype(np.float32)
 
 
@@ -77,7 +82,8 @@ def acquire_mt(
     """
     affine = body["anatomy"].affine
     inside = acquire(brain, affine, grid) > 0.5
-    off, on = (acquire(m, affine, grid) for m in mt_contrast(body["anatomy"].fractions, body["latents"]))
+    contrast = mt_contrast(body["anatomy"].fractions, body["latents"], tissue_values(body.get("grey")))
+    off, on = (acquire(m, affine, grid) for m in contrast)
     offset, field = mtr_errors(grid, mri, rngs[0])
     saturated = (off - on) * field + off * np.float32(offset / 100)
     on = np.clip(off - saturated, 0, None)

@@ -14,6 +14,7 @@ from myelosketch.simulation.cohort import SESSIONS, simulated_sessions
 from myelosketch.simulation.diffusion_signal import acquire_dwi
 from myelosketch.simulation.fields import smooth_field, stream
 from myelosketch.simulation.follow_up import followed_up
+from myelosketch.simulation.grey import grey_matter, tissue_values, unseen_dvr
 from myelosketch.simulation.latents import add_lesions, healthy_latents
 from myelosketch.simulation.lesions import Lesions, expert_mask, lesion_load, place_lesions
 from myelosketch.simulation.mt_signal import acquire_mt
@@ -63,7 +64,8 @@ def simulate_body(subject: str, group: str, settings: Mapping[str, Any], seed: i
 
     Returns
     -------
-    dict : ``anatomy`` (Anatomy), ``latents`` (dict of arrays), ``lesions`` (Lesions, or None for a control)
+    dict : ``anatomy`` (Anatomy), ``latents`` (dict of arrays), ``lesions`` (Lesions, or None for a control),
+        ``grey`` (dict of :func:`grey_matter`)
     """
     anatomy = build_anatomy(group, settings, stream(seed, subject, "anatomy"))
     latents = healthy_latents(anatomy.tract, anatomy.voxel, group, stream(seed, subject, "latents"))
@@ -72,7 +74,8 @@ def simulate_body(subject: str, group: str, settings: Mapping[str, Any], seed: i
         rng = stream(seed, subject, "lesions")
         lesions = place_lesions(anatomy, lesion_load(settings, rng), rng)
         latents = add_lesions(latents, lesions, anatomy.voxel, stream(seed, subject, "lesion texture"))
-    return {"anatomy": anatomy, "latents": latents, "lesions": lesions}
+    grey = grey_matter(anatomy.fractions, anatomy.voxel, stream(seed, subject, "grey matter"))
+    return {"anatomy": anatomy, "latents": latents, "lesions": lesions, "grey": grey}
 
 
 def simulate_scans(
@@ -96,7 +99,13 @@ def simulate_scans(
         reference_mask
     """
     anatomy, affine = body["anatomy"], body["anatomy"].affine
-    maps = tissue_maps(anatomy.fractions, body["latents"], anatomy.ventricle_distance)
+    maps = tissue_maps(
+        anatomy.fractions,
+        body["latents"],
+        anatomy.ventricle_distance,
+        binding=anatomy.binding,
+        tissues=tissue_values(body["grey"]),
+    )
     brain = sum(anatomy.fractions[name] for name in FRACTIONS)
 
     def rng(purpose: str) -> np.random.Generator:
@@ -115,9 +124,20 @@ def simulate_scans(
     field = smooth_field(brain.shape, anatomy.voxel, pet["unseen_fwhm_mm"], stream(seed, subject, "unseen"))
     unseen = pet["unseen_sd"] * field
     gain = measured_maps.pet_gain(pet, rng("PET gain"))
-    streams = [rng("PET noise"), rng("PET noise of the second scan")]
-    hidden = unseen * anatomy.fractions["white"]
-    images |= measured_maps.acquire_pet(maps, hidden, gain, brain, affine, grids["pet"], pet, streams)
+    again = measured_maps.rescan_gain(gain, rng("PET gain of the second scan"))
+    purposes = ("PET noise", "PET noise of the second scan", "PET pose of the second scan")
+    white, grey = unseen * anatomy.fractions["white"], unseen_dvr(body["grey"], anatomy.fractions)
+    hidden = [measured_maps.hidden_dvr(maps["DVR_white"], white, grey, one) for one in (gain, again)]
+    images |= measured_maps.acquire_pet(
+        maps["DVR"],
+        hidden,
+        brain,
+        affine,
+        grids["pet"],
+        pet,
+        settings["pose"],
+        [rng(one) for one in purposes],
+    )
     if settings["level"] == "maps":
         images |= _maps(maps, brain, affine, grids, settings, rng)
     else:

@@ -7,15 +7,20 @@ import numpy as np
 
 from myelosketch.simulation import kinetics
 from myelosketch.simulation.fields import smooth_field
-from myelosketch.simulation.physics import TISSUES, distribution_volume_ratio
+from myelosketch.simulation.grey import GREY, REFERENCE_ML, WITHIN_UNSEEN_DVR, tissue_values
+from myelosketch.simulation.physics import distribution_volume_ratio
 from myelosketch.simulation.scanner import Grid, acquire
 
 DVR_NODES = np.arange(0.1, 3.0001, 0.01)  # white matter's curves are interpolated between these
 LEAST_ACTIVITY = 1e-3  # kBq/mL
-REFERENCE_ML = 20.0  # size of the reference region
 
 
-def white_dvr(latents: Mapping[str, np.ndarray], unseen: np.ndarray, gain: float) -> np.ndarray:
+def white_dvr(
+    latents: Mapping[str, np.ndarray],
+    unseen: np.ndarray,
+    gain: float,
+    binding: float | np.ndarray = 0.0,
+) -> np.ndarray:
     """DVR of the white matter itself, with what MRI does not see and the participant's gain.
 
     Parameters
@@ -23,12 +28,13 @@ def white_dvr(latents: Mapping[str, np.ndarray], unseen: np.ndarray, gain: float
     latents : dict with ``myelin`` and ``water``, arrays (x, y, z)
     unseen : array (x, y, z), DVR
     gain : float
+    binding : ``tract`` of ``physics.distribution_volume_ratio``
 
     Returns
     -------
     array (x, y, z), within DVR_NODES
     """
-    dvr = gain * (distribution_volume_ratio(latents["myelin"], latents["water"]) + unseen)
+    dvr = gain * (distribution_volume_ratio(latents["myelin"], latents["water"], binding) + unseen)
     return np.clip(dvr, DVR_NODES[0], DVR_NODES[-1]).astype(np.float32)
 
 
@@ -46,7 +52,7 @@ def acquire_dynamic(
 
     Parameters
     ----------
-    body : dict with ``anatomy`` and ``latents``
+    body : dict of ``participant.simulate_body``
     unseen, gain : as in :func:`white_dvr`
     brain : array (x, y, z), brain's share
     grid : Grid
@@ -62,23 +68,33 @@ def acquire_dynamic(
     inside = acquire(brain, affine, grid) > 0.5
     white = fractions["white"]
     where = white > 0
-    dvr, white = white_dvr(body["latents"], unseen, gain)[where], white[where]
+    dvr, white = white_dvr(body["latents"], unseen, gain, body["anatomy"].binding)[where], white[where]
     by_dvr = kinetics.frame_curves(durations, DVR_NODES, kinetics.DELIVERY["white"])
-    others = {
-        name: kinetics.frame_curves(durations, values["DVR"], kinetics.DELIVERY[name])[:, 0]
-        for name, values in TISSUES.items()
-    }
+    csf = kinetics.frame_curves(
+        durations, tissue_values(body["grey"])["csf"]["DVR"], kinetics.DELIVERY["csf"]
+    )[:, 0]
+    grey = {name: kinetics.frame_curves(durations, DVR_NODES, kinetics.DELIVERY[name]) for name in GREY}
+    grey_dvr = {name: _grey_dvr(body["grey"], name) for name in GREY}
     scale = kinetics.noise_scale(durations, settings["noise_sd"])
     # of an activity of 1: how strong the noise of each frame is
     noise = scale * kinetics.relative_noise(np.ones(len(durations)), durations)
     frames = np.zeros((*grid.shape, len(durations)), np.float32, order="F")
     for k in range(len(durations)):
-        activity = sum(np.float32(curve[k]) * fractions[name] for name, curve in others.items())
+        activity = np.float32(csf[k]) * fractions["csf"]
+        for name, curves in grey.items():
+            inside_grey = fractions[name] > 0
+            values = np.interp(grey_dvr[name][inside_grey], DVR_NODES, curves[k])
+            activity[inside_grey] += fractions[name][inside_grey] * values.astype(np.float32)
         activity[where] += white * np.interp(dvr, DVR_NODES, by_dvr[k]).astype(np.float32)
         exact = acquire(activity, affine, grid, psf_fwhm=settings["blur_fwhm_mm"])
         field = smooth_field(grid.shape, grid.voxel, settings["noise_fwhm_mm"], rng)
         frames[..., k] = np.where(inside, with_noise(exact, noise[k], field), 0)
     return frames
+
+
+def _grey_dvr(grey: Mapping[str, Any], tissue: str) -> np.ndarray:
+    """DVR of a grey tissue with what MRI does not see, array (x, y, z)."""
+    return tissue_values(grey)[tissue]["DVR"] + np.float32(WITHIN_UNSEEN_DVR) * grey["unseen"]
 
 
 def with_noise(activity: np.ndarray, noise: float, field: np.ndarray) -> np.ndarray:

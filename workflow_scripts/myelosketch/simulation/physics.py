@@ -1,7 +1,7 @@
 """Forward model: from the state of the tissue to what MRI and PET would measure without noise (ours)."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -87,9 +87,16 @@ def magnetisation_transfer_ratio(myelin: Values, axons: Values, water: Values) -
     return (1 - water) * (23 + 12 * myelin + 6.8 * axons)
 
 
-def distribution_volume_ratio(myelin: Values, water: Values) -> Values:
-    """DVR of [11C]PIB in white matter, relative to grey matter: binds to myelin, water dilutes by half."""
-    return (1 - 0.5 * water) * (1.03 + 0.26 * myelin)
+def distribution_volume_ratio(myelin: Values, water: Values, tract: Any = 0.0) -> Values:
+    """DVR of [11C]PIB in white matter, relative to grey matter: binds to myelin, water dilutes by half.
+
+    Parameters
+    ----------
+    myelin : 1 = healthy, 0 = none
+    water : share of free water, 0-1
+    tract : what healthy myelin of this tract binds beyond that of average white matter, DVR
+    """
+    return (1 - 0.5 * water) * (1.03 + (0.26 + tract) * myelin)
 
 
 def t1w_intensity(myelin: Values, axons: Values, water: Values) -> Values:
@@ -141,7 +148,12 @@ def lookalikes() -> dict[str, dict[str, float]]:
 
 
 def tissue_maps(
-    fractions: Mapping[str, np.ndarray], latents: Mapping[str, np.ndarray], ventricle_distance: np.ndarray
+    fractions: Mapping[str, np.ndarray],
+    latents: Mapping[str, np.ndarray],
+    ventricle_distance: np.ndarray,
+    *,
+    binding: float | np.ndarray = 0.0,
+    tissues: Mapping[str, Mapping[str, Any]] = TISSUES,
 ) -> dict[str, np.ndarray]:
     """Noise-free maps of a voxel grid as mixtures of its tissues.
 
@@ -152,6 +164,8 @@ def tissue_maps(
     fractions : dict of arrays (x, y, z): ``white``, ``cortex``, ``deep``, ``csf``; their sum is the brain
     latents : dict of arrays (x, y, z): ``myelin``, ``axons``, ``water``, ``coherence`` of the white matter
     ventricle_distance : array (x, y, z), mm
+    binding : array (x, y, z), ``tract`` of :func:`distribution_volume_ratio`
+    tissues : as TISSUES, values of cortex, deep nuclei and CSF: numbers or arrays (x, y, z)
 
     Returns
     -------
@@ -165,13 +179,13 @@ def tissue_maps(
         "signal_AD": np.exp(-B_VALUE * axial),
         "signal_RD": np.exp(-B_VALUE * radial),
         "MTR": magnetisation_transfer_ratio(m, a, w),
-        "DVR": distribution_volume_ratio(m, w),
+        "DVR": distribution_volume_ratio(m, w, binding),
         "T1w": t1w_intensity(m, a, w),
         "FLAIR": flair_intensity(m, w, ventricle_distance),
     }
     maps = {name: (fractions["white"] * values).astype(np.float32) for name, values in white.items()}
     maps["DVR_white"] = maps["DVR"].copy()
-    for tissue, values in TISSUES.items():
+    for tissue, values in tissues.items():
         share = fractions[tissue]
         for name in MIXED_LINEARLY:
             maps[name] += np.float32(values[name]) * share

@@ -7,6 +7,7 @@ from typing import Any
 
 from myelosketch.errors import InputError
 from myelosketch.simulation.kinetics import LOGAN_START_MIN, late_frames
+from myelosketch.simulation.worlds import AS_PUBLISHED, WORLDS, with_world
 
 LESION_LOADS = {
     # median (mL), SD of the natural logarithm, largest accepted load (mL)
@@ -15,6 +16,7 @@ LESION_LOADS = {
 }
 
 CHOICES = {
+    "world": tuple(WORLDS),
     "level": ("maps", "signals"),
     "lesion_load": tuple(LESION_LOADS),
     "follow_up.kind": ("none", "unchanged", "demyelinating", "remyelinating"),
@@ -26,14 +28,15 @@ WHOLE = ("dwi.b_value",)
 FEWEST_LATE_FRAMES = 3  # a straight line through fewer is no fit
 
 DEFAULTS = {
+    "world": AS_PUBLISHED,
     "level": "maps",
     "n_patients": 18,
     "n_controls": 10,
-    "voxel_size_mm": {"anatomy": 1.5, "T1w": 1.5, "dwi": 2.0, "MTR": 2.0, "pet": 3.0},
+    "voxel_size_mm": {"anatomy": 1.5, "T1w": 1.5, "dwi": 2.0, "MTR": 2.0, "pet": 2.5},
     "pose": {"rotation_deg": 10.0, "translation_mm": 8.0},
     "anatomy": {"warp_sd_mm": 3.0, "brain_scale_sd": 0.025, "ventricle_growth_mm": {"MS": 1.2, "HC": 0.0}},
     "lesion_load": "early",
-    "lesion_load_min_ml": 1.0,
+    "lesion_load_min_ml": 3.0,
     "follow_up": {"kind": "none", "change": 0.3},
     "mri": {
         "diffusion_noise": 0.05,
@@ -61,11 +64,11 @@ DEFAULTS = {
     "frames": [15] * 4 + [30] * 4 + [60] * 3 + [120] * 2 + [300] * 12,
     "pet": {
         "blur_fwhm_mm": 2.5,
-        "noise_sd": 0.065,
-        "noise_fwhm_mm": 4.0,
-        "unseen_sd": 0.1,
+        "noise_sd": 0.12,
+        "noise_fwhm_mm": 5.0,
+        "unseen_sd": None,
         "unseen_fwhm_mm": 8.0,
-        "gain_sd": 0.06,
+        "gain_sd": None,
         "gain_mean": 1.0,
     },
 }
@@ -118,7 +121,7 @@ def complete_settings(settings: Mapping[str, Any] | None = None) -> dict[str, An
 
     Returns
     -------
-    dict : nested like DEFAULTS, every key present
+    dict : nested like DEFAULTS, every key present; what follows from the world has its number
 
     Raises
     ------
@@ -131,7 +134,7 @@ def complete_settings(settings: Mapping[str, Any] | None = None) -> dict[str, An
             f"simulation.frames has {late} frames from {LOGAN_START_MIN:g} min on; expected at least "
             f"{FEWEST_LATE_FRAMES} for the Logan plot: add frames."
         )
-    return completed
+    return with_world(completed)
 
 
 def _overlay(defaults: Mapping[str, Any], given: Mapping[str, Any], above: str) -> dict[str, Any]:

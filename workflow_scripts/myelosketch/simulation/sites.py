@@ -17,12 +17,12 @@ SITES: dict[str, dict[str, Any]] = {
         "lesion_load": "clinical",
         "voxel_size_mm": {"dwi": 2.5, "MTR": 1.5},
         "mri": {"diffusion_noise": 0.06, "mtr_noise": 1.5, "mtr_offset": -1.5, "b1_range": 0.1},
-        "pet": {"blur_fwhm_mm": 4.5, "noise_sd": 0.05, "noise_fwhm_mm": 5.5, "gain_mean": 1.03},
+        "pet": {"blur_fwhm_mm": 4.5, "noise_sd": 0.09, "noise_fwhm_mm": 6.5, "gain_mean": 1.03},
     },
     # the first site's scanners ten years later: sharper and quieter PET, the same patients
     "C": {
         "mri": {"diffusion_noise": 0.04, "mtr_noise": 1.5, "mtr_offset": 1.0},
-        "pet": {"blur_fwhm_mm": 2.0, "noise_sd": 0.05, "gain_mean": 0.98},
+        "pet": {"blur_fwhm_mm": 2.0, "noise_sd": 0.09, "gain_mean": 0.98},
     },
 }
 

@@ -14,6 +14,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
+from myelosketch.simulation.fields import FWHM_TO_SIGMA
 from myelosketch.simulation.template import template
 
 GRID_MM = 2  # the systems are wider than this
@@ -76,16 +77,30 @@ BLADE_MM, BLADE_WEIGHT = 4.0, 0.5  # gyral white matter: depth below the cortex,
 UNORDERED = 0.35  # weight of fibres without common direction, the same everywhere
 DEPTH_BONUS = 0.35  # of the score that coherence follows, from the cortex to the deep white matter
 LOWEST, SPREAD = 0.42, 0.60  # coherence = LOWEST + log-normal part, of mean 1 over the white matter
+# DVR that healthy myelin of a system adds to that of average white matter, the same in everyone: high from the brain
+# stem to the capsule and in the optic radiation, low in frontal and gyral white matter, as the myelin water fraction
+# (order recalled, numbers ours)
+BINDING = {
+    "callosum": 0.01, "crossing": -0.02, "projection": 0.06, "blades": -0.05, "unordered": -0.01,
+    "cingulum": -0.04, "superior longitudinal": 0.01, "arcuate": -0.01, "inferior longitudinal": -0.03,
+    "inferior fronto-occipital": 0.01, "uncinate": -0.06, "anterior thalamic": -0.03, "optic radiation": 0.08,
+    "middle cerebellar": 0.08, "superior cerebellar": 0.06,
+}  # fmt: skip
+BINDING_SD, BINDING_FWHM_MM = (
+    0.04,
+    8.0,
+)  # spread over the white matter that the smoothed values are scaled to, DVR
 
 
 @lru_cache(maxsize=1)
-def template_tracts() -> tuple[np.ndarray, np.ndarray]:
-    """Mean dyad of the fibre directions and coherence of the template's white matter, every GRID_MM.
+def template_tracts() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean dyad of the fibre directions, coherence and binding of the template's white matter, every GRID_MM.
 
     Returns
     -------
     dyads : array (6, x, y, z), float32: xx, xy, xz, yy, yz, zz; trace 1; 0 where the brain holds no white matter
     coherence : array (x, y, z), float32, mean 1 over the white matter, smooth beyond it
+    binding : array (x, y, z), float32, DVR by tract, mean 0 and SD BINDING_SD over the white matter, smooth beyond it
     """
     maps, affine = template()
     step = (slice(None, None, GRID_MM),) * 3
@@ -95,34 +110,37 @@ def template_tracts() -> tuple[np.ndarray, np.ndarray]:
     side = np.where(points[:, :1] < 0, -1.0, 1.0) * [[1, 0, 0]] + [[0, 1, 1]]
     total = np.full(len(points), UNORDERED)
     dyad = np.eye(3)[None] * (UNORDERED / 3)
-    for direction, weight in _systems(points * side):
+    bound = total * BINDING["unordered"]
+    for name, direction, weight in _systems(points * side):
+        bound = bound + weight * BINDING[name]
         dyad = dyad + weight[:, None, None] * direction[:, :, None] * direction[:, None, :]
         total += weight
     direction, weight = _blades(white, cortex, inside, side)
     weight = weight / total  # the bundles leave them what they do not fill
     dyad = dyad + weight[:, None, None] * direction[:, :, None] * direction[:, None, :]
+    bound = bound + weight * BINDING["blades"]
     total += weight
     mirror = side[:, :, None] * side[:, None, :]
     dyad = dyad * mirror / total[:, None, None]
     dyads = np.zeros((6, *white.shape), np.float32)
     dyads[:, inside] = dyad[:, *np.triu_indices(3)].T
     dyads = np.stack([ndimage.gaussian_filter(part, 0.6) for part in dyads])
-    return dyads, _coherence(dyads, white, inside)
+    return dyads, _coherence(dyads, white, inside), _binding(bound / total, white, inside)
 
 
-def _systems(points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Direction (n, 3) and weight (n,) of each system at points of the right half (n, 3), mm."""
+def _systems(points: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, direction (n, 3) and weight (n,) of each system at points of the right half (n, 3), mm."""
     lateral, midline, reach = CALLOSUM_WEIGHT
     weight = lateral + midline * np.exp(-0.5 * (points[:, 0] / reach) ** 2)
     width = np.interp(points[:, 0], (0, 20), CALLOSUM_WIDTH_MM)
-    yield _nearest(points, *_callosum(), width, weight)
+    yield "callosum", *_nearest(points, *_callosum(), width, weight)
     curves = [_curve([(x, y, z + rise) for x, rise in CROSSING]) for y, z in CALLOSUM[4:10]]
-    yield _nearest(points, *_joined(curves), *CROSSING_WIDTH_WEIGHT)
+    yield "crossing", *_nearest(points, *_joined(curves), *CROSSING_WIDTH_WEIGHT)
     curves = [_curve([*PYRAMID, _on_the_way(target), target]) for target in FAN]
     weight = np.interp(points[:, 2], *PROJECTION_WEIGHT)
-    yield _nearest(points, *_joined(curves), PROJECTION_WIDTH_MM, weight)
-    for landmarks, wide, heavy in BUNDLES.values():
-        yield _nearest(points, *_curve(landmarks), wide, heavy)
+    yield "projection", *_nearest(points, *_joined(curves), PROJECTION_WIDTH_MM, weight)
+    for name, (landmarks, wide, heavy) in BUNDLES.items():
+        yield name, *_nearest(points, *_curve(landmarks), wide, heavy)
 
 
 def _joined(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -194,6 +212,14 @@ def _blades(
     return direction, BLADE_WEIGHT * np.exp(-0.5 * (below / BLADE_MM) ** 2)
 
 
+def _binding(values: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Binding of the systems at the voxels ``inside`` (n,) as a smooth map of mean 0 and SD BINDING_SD."""
+    filled = _filled(values, inside)
+    smooth = ndimage.gaussian_filter(filled, BINDING_FWHM_MM * FWHM_TO_SIGMA / GRID_MM)
+    core = smooth[white > 0.8]
+    return ((smooth - core.mean()) * (BINDING_SD / core.std())).astype(np.float32)
+
+
 def _coherence(dyads: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Anisotropy of the mean dyad and depth below the cortex, as one ranked score with the wanted distribution."""
     xx, xy, xz, yy, yz, zz = dyads[:, inside]
@@ -205,7 +231,12 @@ def _coherence(dyads: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.n
     core = np.sort(score[white[inside] > 0.8])
     rank = np.clip(np.searchsorted(core, score) / len(core), 0.002, 0.998)
     values = LOWEST + (1 - LOWEST) * np.exp(SPREAD * ndtri(rank) - SPREAD**2 / 2)
-    result = np.zeros(white.shape, np.float32)
+    return _filled(values, inside)
+
+
+def _filled(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Values (n,) of the voxels ``inside`` as an array (x, y, z), float32, that goes on smoothly beyond them."""
+    result = np.zeros(inside.shape, np.float32)
     result[inside] = values
     # beyond the white matter the nearest value: an interpolation at the border must not fall to 0
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
@@ -227,7 +258,7 @@ def orientation_field(target: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
     -------
     array (3, n), float32: unit vectors in the anatomy world (RAS), sign arbitrary
     """
-    dyads, _ = template_tracts()
+    dyads, _, _ = template_tracts()
     parts = np.stack([ndimage.map_coordinates(d, target / GRID_MM, order=1, mode="nearest") for d in dyads])
     matrix = parts[[[0, 1, 2], [1, 3, 4], [2, 4, 5]]].transpose(2, 0, 1)
     main = np.linalg.eigh(matrix)[1][:, :, 2]

@@ -13,6 +13,7 @@ from myelosketch.cohort.table import MAPS, SOURCES, lesion_source
 from myelosketch.io.names import METHODS, subject_of
 from myelosketch.io.tables import read_table
 from myelosketch.learning.ladder import NETWORK_METHODS
+from myelosketch.reporting.display import world_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +60,7 @@ def methods_text(
         software=provenance["software"],
         config=config,
         simulated=config["cohort"]["source"] == "simulate",
+        world=world_words(config["simulation"]["world"]),
         inputs=training["inputs"],
         methods=methods,
         networks={name: training[name] for name in methods if name in NETWORK_METHODS},

@@ -68,6 +68,7 @@ def write_patient_pages(
     k: float,
     colours: str,
     simulated: bool,
+    world: str = "",
     external: Collection[str] = (),
 ) -> None:
     """Write the page of every patient.
@@ -80,7 +81,7 @@ def write_patient_pages(
     method : the method whose lesions are listed
     k : threshold of the stored demyelination maps
     colours : ``paper`` or ``colourblind``
-    simulated : whether the cohort is simulated
+    simulated, world : whether the cohort is simulated, and its world
     external : scans of external sites
     """
     tables = {
@@ -94,7 +95,7 @@ def write_patient_pages(
         numbers = tables["evaluation/external" if scan in external else "evaluation"]
         content = {
             "scan": scan,
-            "cohort_words": cohort_words(simulated),
+            "cohort_words": cohort_words(simulated, world),
             "simulated": simulated,
             "external": scan in external,
             "flair": scan in flair,

@@ -51,8 +51,8 @@ def write_report(
     run : RunFiles or RunFolder
     captions : path of the captions, figures.rst
     provenance : dict, what the run was made with, as in provenance.json (run_provenance.py)
-    facts : dict, what captions and titles state: simulated (bool), n_patients, n_controls, n_folds (int),
-        method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
+    facts : dict, what captions and titles state: simulated (bool), world (str), n_patients, n_controls, n_folds
+        (int), method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
         min_lesion_mm3, in_force (dict, the value of each setting of the sensitivity, such as reference), adjust_for,
         relate_to (lists of columns)
     methods : text of the methods section (methods.md)
@@ -72,7 +72,7 @@ def report_content(
     flair = cohort_tables.flair_scans(run)
     return {
         "facts": facts,
-        "cohort_words": cohort_words(facts["simulated"]),
+        "cohort_words": cohort_words(facts["simulated"], facts["world"]),
         "flair": flair,
         "pages": [name for name in PAGES if run.path(name).is_file()],
         "findings": findings(run, method=method, k=k),

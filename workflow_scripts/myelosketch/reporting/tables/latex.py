@@ -56,7 +56,7 @@ def write_latex_tables(tables: Mapping[str, str | Path], run: RunFolder, *, fact
     ----------
     tables : dict, ``ladder``, ``claims``, ``demyelination``, ``lesion_agreement`` and ``statistics`` -> path to write
     run : RunFiles or RunFolder
-    facts : dict with simulated (bool), n_patients, n_controls, n_folds (int), k (float), method (shown)
+    facts : dict with simulated (bool), world (str), n_patients, n_controls, n_folds (int), k (float), method (shown)
 
     A table that was not made in this run becomes a comment and a sentence with the reason.
     """
@@ -74,9 +74,10 @@ def write_latex_tables(tables: Mapping[str, str | Path], run: RunFolder, *, fact
 
 def cohort_note(facts: Mapping[str, Any]) -> str:
     """What every table says about the cohort."""
+    words = cohort_words(facts["simulated"], facts["world"]).capitalize()
     note = (
-        f"{cohort_words(facts['simulated']).capitalize()}: {facts['n_patients']} patients and {facts['n_controls']} "
-        f"controls, {facts['n_folds']}-fold cross-validation by participant."
+        f"{words}: {facts['n_patients']} patients and {facts['n_controls']} controls, {facts['n_folds']}-fold "
+        "cross-validation by participant."
     )
     return f"{note} Simulated results are not clinical results." if facts["simulated"] else note
 
