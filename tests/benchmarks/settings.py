@@ -3,7 +3,7 @@
     python tests/benchmarks/settings.py RESULTS VARIANTS.yaml OUT --fold 1 --seeds 1 2 [--threads 1]
     python tests/benchmarks/settings.py RESULTS VARIANTS.yaml OUT --against default      # compares what is there
 
-RESULTS is a run's folder up to its ridge and threshold of the fold. VARIANTS names each variant and what differs
+RESULTS is a run's folder up to its linear models and threshold of the fold. VARIANTS names each variant and what differs
 from config.yaml: ``training`` (keys as deep as needed), ``prediction``, and ``methods`` if not sketcher and refiner:
 
     default: {}
@@ -35,7 +35,7 @@ from myelosketch.io import names  # noqa: E402
 from myelosketch.io.volumes import load_volume  # noqa: E402
 from myelosketch.learning.data import TRAINING_FILES, load_fold, load_maps  # noqa: E402
 from myelosketch.learning.inference import NetworkModel  # noqa: E402
-from myelosketch.learning.ladder import NETWORK_METHODS  # noqa: E402
+from myelosketch.learning.ladder import NETWORK_METHODS, RIDGE_METHODS  # noqa: E402
 from myelosketch.learning.models import text_hash  # noqa: E402
 from myelosketch.learning.ridge import RidgeModel  # noqa: E402
 from myelosketch.learning.template import TemplateModel  # noqa: E402
@@ -97,11 +97,12 @@ class Bench:
         return {"maps": load_maps(files), "regions": regions, "files": files, **arrays}
 
     def references(self):
-        """Method -> subject -> DVR: ridge, template where there is one, ceilings."""
+        """Method -> subject -> DVR: linear models, template where there is one, ceilings."""
         found = {name: {s: patient[name] for s, patient in self.patients.items()} for name in names.CEILINGS}
-        ridge = RidgeModel.load(self.fitted / "ridge")
         maps = {s: patient["maps"] for s, patient in self.patients.items()}
-        found["ridge"] = {s: ridge.predict(m.data, m.support) for s, m in maps.items()}
+        for method in RIDGE_METHODS:
+            ridge = RidgeModel.load(self.fitted / method)
+            found[method] = {s: ridge.predict(m.data, m.support) for s, m in maps.items()}
         if (self.fitted / "template/model.json").is_file():
             template = TemplateModel.load(self.fitted / "template")
             routes = {s: {key: p["files"][key] for key in TRANSFORMS} for s, p in self.patients.items()}
@@ -170,10 +171,10 @@ class Bench:
 
 
 def compare(table, against):
-    """Print what each variant differs by from ``against``, its own sketcher and the ridge: mean over patients of the
+    """Print what each variant differs by from ``against``, its own sketcher and ridgemeans: mean over patients of the
     mean over the seeds that both have, and its 95 % interval by bootstrap over patients."""
     for (variant, method), rows in table[table.variant != "reference"].groupby(KEY[::2], sort=False):
-        for other, other_method in ((against, method), (variant, "sketcher"), ("reference", "ridge")):
+        for other, other_method in ((against, method), (variant, "sketcher"), ("reference", "ridgemeans")):
             theirs = table[(table.variant == other) & (table.method == other_method)]
             if other != "reference":
                 theirs = theirs[theirs.seed.isin(rows.seed)]

@@ -22,7 +22,7 @@ ALONE = {
 TARGETS = {"ablations", "calibration"}
 # what the workflow is asked for by name
 TARGETS |= {"training", "predictions", "evaluation", "bundle", "figures", "predict", "standard_space"}
-TRAININGS = {"train_network", "train_ablation"}
+TRAININGS = {"train_network", "train_ablation", "fit_recalibration"}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from myelosketch.evaluation import statistics, verdicts
 from myelosketch.evaluation.scoring import TABLES
 
-METHODS = ("ridge", "sketcher", "refiner")
+METHODS = ("ridgemeans", "sketcher", "refiner")
 OPTIONS = {"k": 1.0, "margin": 0.05, "alpha": 0.05, "draws": 2000, "seed": 7}
 
 
@@ -16,7 +16,7 @@ def score_tables(
 ):
     """Tables as gathered: true means by subject, predicted ones off by ``error`` per method."""
     generator = np.random.default_rng(seed)
-    error = error or {"ridge": 0.01, "sketcher": 0.0075, "refiner": 0.005}
+    error = error or {"ridgemeans": 0.01, "sketcher": 0.0075, "refiner": 0.005}
     rows = {"regions": [], "voxelwise": [], "demyelination": []}
     for number in range(1, n_patients + n_controls + 1):
         patient = number <= n_patients
@@ -85,13 +85,13 @@ def test_a_true_difference_of_white_matter_makes_the_first_claim_fail():
 
 def test_predicting_one_value_for_everybody_does_not_confirm_that_groups_are_alike():
     tables = score_tables()
-    flat = (tables["regions"]["method"] == "ridge") & (tables["regions"]["region"] == "nawm")
+    flat = (tables["regions"]["method"] == "ridgemeans") & (tables["regions"]["region"] == "nawm")
     generator = np.random.default_rng(1)
     tables["regions"].loc[flat, "mean_dvr_pred"] = 1.27 + generator.normal(0, 1e-4, flat.sum())
     tests, claims = claims_of(tables)
-    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridge'")["p"].item() < 1e-4
-    assert verdict(claims, "C1", "ridge") == "not decided"
-    assert verdict(claims, "C3", "ridge") == "does not hold"
+    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridgemeans'")["p"].item() < 1e-4
+    assert verdict(claims, "C1", "ridgemeans") == "not decided"
+    assert verdict(claims, "C3", "ridgemeans") == "does not hold"
 
 
 def test_a_dice_that_is_only_the_trivial_one_does_not_hold():
@@ -104,7 +104,7 @@ def test_a_dice_that_is_only_the_trivial_one_does_not_hold():
 
 
 def test_a_refiner_that_loses_is_said_to_lose():
-    tests, claims = claims_of(score_tables(error={"ridge": 0.005, "sketcher": 0.01, "refiner": 0.03}))
+    tests, claims = claims_of(score_tables(error={"ridgemeans": 0.005, "sketcher": 0.01, "refiner": 0.03}))
     assert verdict(claims, "C5", "refiner") == "does not hold"
     chosen = tests.query("name == 'lesion_mae_vs_refiner'")
     assert set(chosen["verdict"]) == {"refiner worse"}
@@ -112,7 +112,7 @@ def test_a_refiner_that_loses_is_said_to_lose():
 
 
 def test_ceilings_are_no_part_of_the_families():
-    tables = score_tables(error={"ridge": 0.02, "sketcher": 0.015, "refiner": 0.01, "rescan": 0.03})
+    tables = score_tables(error={"ridgemeans": 0.02, "sketcher": 0.015, "refiner": 0.01, "rescan": 0.03})
     tests, _ = claims_of(tables)
     assert "rescan" not in set(tests["source"])
     assert len(tests.query("name == 'lesion_vs_nawm'")) == 4
@@ -144,7 +144,7 @@ def test_what_cannot_be_tested_is_missing_with_its_reason(settings_, claim, evid
 
 
 def test_a_method_without_predictions_is_missing_not_a_crash():
-    tests, claims = claims_of(score_tables(), methods=("ridge", "dnn2", "sketcher", "refiner"))
+    tests, claims = claims_of(score_tables(), methods=("ridgemeans", "dnn2", "sketcher", "refiner"))
     assert tests.query("source == 'dnn2'")["p"].isna().all()
     assert tests.query("source == 'dnn2'")["note"].notna().all()
     assert verdict(claims, "C3", "dnn2") == "n/a"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import matplotlib as mpl
 import seaborn as sns
 
+from myelosketch.learning.ladder import base_of
 from myelosketch.reporting.display import cohort_words
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ GAIN_COLOUR = "#2a7f9e"  # beyond its limit to the better
 METHOD_LOOKS = {
     "pet": ("#000000", (1, 0), "*"),
     "template": ("#e0a93b", (1, 1), "v"),
-    "ridge": ("#4fa3a5", (5, 1), "^"),
+    "ridgevoxel": ("#64b5bd", (5, 1), "H"),
+    "ridgemeans": ("#4fa3a5", (5, 1, 1, 1), "^"),
+    "trees": ("#72951f", (3, 1), "p"),
     "dnn2": ("#b9572f", (3, 1, 1, 1), "P"),
     "unet": ("#2f6db3", (4, 2), "D"),
     "unetroi": ("#6f2f7d", (3, 1, 1, 1, 1, 1), "X"),
@@ -71,6 +74,10 @@ METHOD_LOOKS = {
     "noisefree": ("#888888", (6, 2, 1, 2), ">"),
     "visible": ("#b0b0b0", (6, 2, 1, 2, 1, 2), "d"),
 }
+# marker of a method -> that of the same method recalibrated: a letter, filled as the others are
+RECALIBRATED_MARKERS = {
+    "H": "$V$", "^": "$M$", "p": "$T$", "P": "$D$", "D": "$U$", "X": "$W$", "s": "$S$", "o": "$R$"
+}  # fmt: skip
 OTHER_LOOK = ("#3d3d3d", (1, 3), "h")  # a method of the user's own
 # levels of a stratum (size, place, kind) and folds, in order: colour, marker, dashes
 LEVEL_LOOKS = (
@@ -136,7 +143,14 @@ def balanced(words: str, width: int) -> str:
 
 
 def method_look(method: str) -> tuple[str, tuple[int, ...], str]:
-    """Colour, dashes and marker of a method or ceiling in an axes that shows several."""
+    """Colour, dashes and marker of a method or ceiling in an axes that shows several.
+
+    A recalibrated method has the colour of its own method, with a marker and dashes of its own.
+    """
+    base = base_of(method)
+    if base in METHOD_LOOKS:
+        colour, dashes, marker = METHOD_LOOKS[base]
+        return colour, (*dashes, 1, 2), RECALIBRATED_MARKERS[marker]
     return METHOD_LOOKS.get(method, OTHER_LOOK)
 
 

@@ -18,6 +18,7 @@ from myelosketch.reporting.tables.text import interval, number
 if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
 
+LINEAR = "ridgemeans"  # the linear baseline that it is set beside
 REFERENCE = "refiner"  # the paper's method, against which summary.tsv gives differences
 
 
@@ -87,23 +88,21 @@ def _ties(part: pd.DataFrame) -> str:
 
 
 def _advantage(summary: pd.DataFrame) -> list[str]:
-    """What the refiner and the ridge differ by in lesions, in simulation: the level, or the order of the voxels."""
+    """What the refiner and LINEAR differ by in lesions, in simulation: the level, or the order of the voxels."""
     metrics = ("lesion_mae_visible", "lesion_bias", "lesion_r_visible")
     rows = {
         (method, metric): part.iloc[0]
-        for method in (REFERENCE, "ridge")
+        for method in (REFERENCE, LINEAR)
         for metric in metrics
         if len(part := metric_rows(summary[summary.method == method], metric, None).dropna(subset=["mean"]))
     }
     if len(rows) < 2 * len(metrics) or "diff_to_refiner" not in summary:
         return []
     error, order = (
-        pd.to_numeric(
-            rows["ridge", name].drop(["method", "metric", "note"], errors="ignore"), errors="coerce"
-        )
+        pd.to_numeric(rows[LINEAR, name].drop(["method", "metric", "note"], errors="ignore"), errors="coerce")
         for name in (metrics[0], metrics[2])
     )
-    biases = [abs(rows[method, metrics[1]]["mean"]) for method in (REFERENCE, "ridge")]
+    biases = [abs(rows[method, metrics[1]]["mean"]) for method in (REFERENCE, LINEAR)]
     said = [
         "its level is nearer" if biases[0] < biases[1] else "its level is not nearer",
         "its order of the voxels is better"
@@ -112,10 +111,10 @@ def _advantage(summary: pd.DataFrame) -> list[str]:
     ]
     verdict = {True: "errs less than", False: "does not err less than"}[error["diff_ci_low"] > 0]
     return [
-        f"Against what noise-free MRI shows in lesions, {method_name(REFERENCE)} {verdict} {method_name('ridge')} "
+        f"Against what noise-free MRI shows in lesions, {method_name(REFERENCE)} {verdict} {method_name(LINEAR)} "
         f"(difference {interval(-error['diff_to_refiner'], -error['diff_ci_high'], -error['diff_ci_low'], 3)}): "
-        f"{said[0]} (bias {number(rows[REFERENCE, metrics[1]]['mean'], 3)}, that of {method_name('ridge')} "
-        f"{number(rows['ridge', metrics[1]]['mean'], 3)}), {said[1]} "
+        f"{said[0]} (bias {number(rows[REFERENCE, metrics[1]]['mean'], 3)}, that of {method_name(LINEAR)} "
+        f"{number(rows[LINEAR, metrics[1]]['mean'], 3)}), {said[1]} "
         f"(r {number(rows[REFERENCE, metrics[2]]['mean'])} and {number(order['mean'])})."
     ]
 
