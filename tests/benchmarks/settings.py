@@ -3,8 +3,9 @@
     python tests/benchmarks/settings.py RESULTS VARIANTS.yaml OUT --fold 1 --seeds 1 2 [--threads 1]
     python tests/benchmarks/settings.py RESULTS VARIANTS.yaml OUT --against default      # compares what is there
 
-RESULTS is a run's folder up to its linear models and threshold of the fold. VARIANTS names each variant and what differs
-from config.yaml: ``training`` (keys as deep as needed), ``prediction``, and ``methods`` if not sketcher and refiner:
+RESULTS is a run's folder up to its linear models and threshold of the fold. VARIANTS names each variant and what
+differs from config.yaml: ``training`` (keys as deep as needed), ``prediction``, and ``methods`` if not sketcher and
+refiner:
 
     default: {}
     mirrored: {prediction: {flips: true}}

@@ -158,7 +158,10 @@ def test_a_recalibrated_map_is_the_line_of_its_own_methods_map(recalibrated, tmp
 def test_a_correction_of_another_model_is_refused(cohort, recalibrated, tmp_path):  # noqa: F811
     files, models = recalibrated
     fit_ridge("ridgevoxel", load_fold(*cohort)[:2], tmp_path / "other")
-    sentence = "ridgevoxelrecal corrects another model of ridgevoxel than the one given: use both from the same fold and run."
+    sentence = (
+        "ridgevoxelrecal corrects another model of ridgevoxel than the one given: use both from the same fold "
+        "and run."
+    )
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
         predict_scan(
             files, {**models, "ridgevoxel": tmp_path / "other"}, {"ridgevoxelrecal": tmp_path / "out.nii.gz"}

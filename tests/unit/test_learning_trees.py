@@ -1,4 +1,4 @@
-"""Boosted trees: our arrays say what scikit-learn says, weights of regions, repeatability, and no look at held-out PET."""
+"""Boosted trees: our arrays say what scikit-learn says; weights of regions, and repeatability."""
 
 from dataclasses import replace
 
