@@ -74,9 +74,10 @@ METHOD_LOOKS = {
     "noisefree": ("#888888", (6, 2, 1, 2), ">"),
     "visible": ("#b0b0b0", (6, 2, 1, 2, 1, 2), "d"),
 }
-# marker of a method -> that of the same method recalibrated: a letter, filled as the others are
-RECALIBRATED_MARKERS = {
-    "H": "$V$", "^": "$M$", "p": "$T$", "P": "$D$", "D": "$U$", "X": "$W$", "s": "$S$", "o": "$R$"
+# marker of a method -> that of the same method recalibrated: stars of some points, turned by some degrees
+RECALIBRATED_MARKERS: dict[str, tuple[int, int, int]] = {
+    "H": (6, 1, 0), "^": (3, 1, 0), "p": (7, 1, 0), "P": (4, 1, 0), "D": (4, 1, 45), "X": (3, 1, 60), "s": (8, 1, 0),
+    "o": (3, 1, 30),
 }  # fmt: skip
 OTHER_LOOK = ("#3d3d3d", (1, 3), "h")  # a method of the user's own
 # levels of a stratum (size, place, kind) and folds, in order: colour, marker, dashes
@@ -142,7 +143,7 @@ def balanced(words: str, width: int) -> str:
     return "\n".join(wrapped(width))
 
 
-def method_look(method: str) -> tuple[str, tuple[int, ...], str]:
+def method_look(method: str) -> tuple[str, tuple[int, ...], str | tuple[int, int, int]]:
     """Colour, dashes and marker of a method or ceiling in an axes that shows several.
 
     A recalibrated method has the colour of its own method, with a marker and dashes of its own.
