@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Text
-    from matplotlib.typing import RcKeyType
+    from matplotlib.typing import MarkerType, RcKeyType
 
 # paper's colours (Wei et al. 2018, captions of Fig. 4 and 5); shades are ours, chosen to differ in grey too
 GROUPS_TRUE = "#3b78b5"  # Fig. 4A, blue
@@ -75,7 +75,7 @@ METHOD_LOOKS = {
     "visible": ("#b0b0b0", (6, 2, 1, 2, 1, 2), "d"),
 }
 # marker of a method -> that of the same method recalibrated: stars of some points, turned by some degrees
-RECALIBRATED_MARKERS: dict[str, tuple[int, int, int]] = {
+RECALIBRATED_MARKERS: dict[str, MarkerType] = {
     "H": (6, 1, 0), "^": (3, 1, 0), "p": (7, 1, 0), "P": (4, 1, 0), "D": (4, 1, 45), "X": (3, 1, 60), "s": (8, 1, 0),
     "o": (3, 1, 30),
 }  # fmt: skip
@@ -143,7 +143,7 @@ def balanced(words: str, width: int) -> str:
     return "\n".join(wrapped(width))
 
 
-def method_look(method: str) -> tuple[str, tuple[int, ...], str | tuple[int, int, int]]:
+def method_look(method: str) -> tuple[str, tuple[int, ...], MarkerType]:
     """Colour, dashes and marker of a method or ceiling in an axes that shows several.
 
     A recalibrated method has the colour of its own method, with a marker and dashes of its own.
