@@ -30,7 +30,7 @@ from myelosketch.learning.checks import (
     check_settings,
     gpus_of_a_training,
 )
-from myelosketch.learning.ladder import NETWORK_METHODS, network_settings
+from myelosketch.learning.ladder import NETWORK_METHODS, needed_models, network_settings
 from myelosketch.io.run_files import check_results_folder, bundle_path
 from myelosketch.simulation.dataset import SimulatedDataset
 
@@ -61,7 +61,7 @@ try:
     # a trained model predicts new scans; without one the run trains and cross-validates models
     PREDICTS = bool(config["prediction"]["model"])
     MODEL_FILE = bundle_path(config["prediction"]["model"]) if PREDICTS else []
-    for method in config["training"]["methods"]:
+    for method in needed_models(config["training"]["methods"]):
         if method in NETWORK_METHODS:
             check_settings(method, config["training"])
     IS_SIMULATED = config["cohort"]["source"] == "simulate"

@@ -69,6 +69,7 @@ rule score_own_regions:
         own_regions_table=own_maps_input("own_regions_table"),
         regions=derivative("regions"),
         dvr=measured_dvr_input,
+        archive=OPENED,
     output:
         SCAN_REGIONS,
     log:

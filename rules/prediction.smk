@@ -1,15 +1,17 @@
 """Floor 4: the DVR map of every scan, predicted by the models of the fold that held it out."""
 
-from myelosketch.learning.ladder import needed_models
+from myelosketch.learning.ladder import base_of
 from myelosketch.learning.predict import PREDICTION_FILES
 
 MODELS_READ = needed_models(METHODS)
+# a recalibrated method corrects the level of a region
+READS_REGIONS = any(map(base_of, METHODS))
 
 
 rule predict_scan:
-    """The DVR map of a scan by every method; neither its PET nor its regions are inputs."""
+    """The DVR map of a scan by every method; its PET is no input, its regions only of a recalibrated method."""
     input:
-        **derivatives(*PREDICTION_FILES),
+        **derivatives(*PREDICTION_FILES, *(["regions"] if READS_REGIONS else [])),
         weights=models_of("safetensors", MODELS_READ),
         cards=models_of("json", MODELS_READ),
     output:

@@ -1,8 +1,21 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
+from myelosketch.learning.ladder import RECALIBRATED, RIDGE_METHODS, recalibration_settings
+
 MODELS = expand(
     f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=COHORT.fold_ids, method=METHODS
 )
+
+
+def harmonisation_of_fold():
+    """Parameters by which a fold's maps are harmonised, for a rule that fits a model."""
+    return {
+        "harmonise": config["training"]["harmonise"],
+        "controls": lambda wildcards: COHORT.train_controls(wildcards.fold),
+        "sites": lambda wildcards: COHORT.train_sites(
+            wildcards.fold, config["training"]["harmonise"]
+        ),
+    }
 
 
 rule pack_fold:
@@ -56,16 +69,18 @@ rule fit_template:
 
 
 rule fit_ridge:
-    """The stronger of two linear models of the fold's training scans, chosen on an inner split."""
+    """A linear model of the fold's training scans, its penalty and weighting chosen on inner parts of them."""
     input:
         scans=training_packs,
     output:
-        weights=f"{MODEL_FOLDER}/ridge/model.safetensors",
-        card=f"{MODEL_FOLDER}/ridge/model.json",
+        weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",
+        card=f"{MODEL_FOLDER}/{{method}}/model.json",
     log:
-        "<results>/logs/fit_ridge/fold-{fold}.log",
+        "<results>/logs/fit_ridge/fold-{fold}_{method}.log",
     benchmark:
-        "<results>/benchmarks/fit_ridge/fold-{fold}.tsv"
+        "<results>/benchmarks/fit_ridge/fold-{fold}_{method}.tsv"
+    wildcard_constraints:
+        method="|".join(RIDGE_METHODS),
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -73,16 +88,41 @@ rule fit_ridge:
         mem_mb=4000,
         runtime=30,
     params:
+        **harmonisation_of_fold(),
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
         alphas=config["training"]["ridge"]["alphas"],
         splits=config["training"]["ridge"]["splits"],
         inputs=config["training"]["inputs"],
-        harmonise=config["training"]["harmonise"],
-        controls=lambda wildcards: COHORT.train_controls(wildcards.fold),
-        sites=lambda wildcards: COHORT.train_sites(wildcards.fold, config["training"]["harmonise"]),
         library=library("learning.ridge", "learning.packs"),
     script:
         "../workflow_scripts/fit_ridge.py"
+
+
+rule fit_trees:
+    """Gradient-boosted trees of the fold's training scans, on the maps and their local means."""
+    input:
+        scans=training_packs,
+    output:
+        weights=f"{MODEL_FOLDER}/trees/model.safetensors",
+        card=f"{MODEL_FOLDER}/trees/model.json",
+    log:
+        "<results>/logs/fit_trees/fold-{fold}.log",
+    benchmark:
+        "<results>/benchmarks/fit_trees/fold-{fold}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        **harmonisation_of_fold(),
+        scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
+        seed=config["seed"],
+        inputs=config["training"]["inputs"],
+        library=library("learning.trees", "learning.packs"),
+    script:
+        "../workflow_scripts/fit_trees.py"
 
 
 rule train_network:
@@ -118,6 +158,43 @@ rule train_network:
         library=library("learning.training", "learning.packs"),
     script:
         "../workflow_scripts/train_network.py"
+
+
+rule fit_recalibration:
+    """Offset and slope per region of a method, from inner trainings that hold out a part of the training scans."""
+    input:
+        scans=training_packs,
+        card=f"{MODEL_FOLDER}/{{base}}/model.json",
+    output:
+        weights=f"{MODEL_FOLDER}/{{base}}{RECALIBRATED}/model.safetensors",
+        card=f"{MODEL_FOLDER}/{{base}}{RECALIBRATED}/model.json",
+    log:
+        "<results>/logs/fit_recalibration/fold-{fold}_{base}.log",
+    benchmark:
+        "<results>/benchmarks/fit_recalibration/fold-{fold}_{base}.tsv"
+    wildcard_constraints:
+        base="|".join((*RIDGE_METHODS, "trees", *NETWORK_METHODS)),
+    conda:
+        "../envs/learning.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=lambda wildcards: (
+            gpus_of_a_training(config["training"]["device"], local=workflow.local_exec)
+            if wildcards.base in NETWORK_METHODS
+            else 0
+        ),
+        mem_mb=config["training"]["mem_mb"],
+        # a refiner's inner trainings are those of its sketchers too
+        runtime=2 * config["training"]["runtime"],
+    params:
+        **harmonisation_of_fold(),
+        scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
+        settings=lambda wildcards: recalibration_settings(config["training"], wildcards.base),
+        flips=config["prediction"]["flips"],
+        seed=config["seed"],
+        library=library("learning.recalibration", "learning.training", "learning.packs"),
+    script:
+        "../workflow_scripts/fit_recalibration.py"
 
 
 rule fit_threshold:

@@ -9,6 +9,7 @@ with job(snakemake):
     from myelosketch.learning.ridge import fit_ridge
 
     fit_ridge(
+        snakemake.wildcards.method,
         read_packs(snakemake.params.scans, snakemake.input.scans),
         Path(snakemake.output.weights).parent,
         alphas=snakemake.params.alphas,

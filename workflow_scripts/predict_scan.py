@@ -11,7 +11,7 @@ with job(snakemake):
     params = snakemake.params
     folders = [Path(path).parent for path in snakemake.input.weights]
     predict_scan(
-        {key: snakemake.input[key] for key in PREDICTION_FILES},
+        {key: path for key, path in snakemake.input.items() if key in (*PREDICTION_FILES, "regions")},
         dict(zip(params.models, folders, strict=True)),
         {method: snakemake.output[method] for method in params.methods},
         **params.options,

@@ -224,7 +224,7 @@ def main():
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="folder in which the projects are built, and left")
     chosen = parser.parse_args()
-    wanted = ("refiner", "sketcher", "ridge", "template", "unet", "dnn2", "unetroi")[: chosen.methods]
+    wanted = ("refiner", "sketcher", "ridgemeans", "template", "unet", "dnn2", "unetroi")[: chosen.methods]
     methods = [name for name in names.METHODS if name in wanted]
     starts = {}
     columns = ("subjects", "jobs", "wall s", "CPU s", "in jobs", "start-up s", "share", "peak MB")

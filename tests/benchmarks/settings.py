@@ -3,8 +3,9 @@
     python tests/benchmarks/settings.py RESULTS VARIANTS.yaml OUT --fold 1 --seeds 1 2 [--threads 1]
     python tests/benchmarks/settings.py RESULTS VARIANTS.yaml OUT --against default      # compares what is there
 
-RESULTS is a run's folder up to its ridge and threshold of the fold. VARIANTS names each variant and what differs
-from config.yaml: ``training`` (keys as deep as needed), ``prediction``, and ``methods`` if not sketcher and refiner:
+RESULTS is a run's folder up to its linear models and threshold of the fold. VARIANTS names each variant and what
+differs from config.yaml: ``training`` (keys as deep as needed), ``prediction``, and ``methods`` if not sketcher and
+refiner:
 
     default: {}
     mirrored: {prediction: {flips: true}}
@@ -35,7 +36,7 @@ from myelosketch.io import names  # noqa: E402
 from myelosketch.io.volumes import load_volume  # noqa: E402
 from myelosketch.learning.data import TRAINING_FILES, load_fold, load_maps  # noqa: E402
 from myelosketch.learning.inference import NetworkModel  # noqa: E402
-from myelosketch.learning.ladder import NETWORK_METHODS  # noqa: E402
+from myelosketch.learning.ladder import NETWORK_METHODS, RIDGE_METHODS  # noqa: E402
 from myelosketch.learning.models import text_hash  # noqa: E402
 from myelosketch.learning.ridge import RidgeModel  # noqa: E402
 from myelosketch.learning.template import TemplateModel  # noqa: E402
@@ -45,7 +46,6 @@ from myelosketch.simulation.cohort import truth_file  # noqa: E402
 
 KEY = ["variant", "seed", "method"]
 # a run has one or two of them
-LINEAR = ("ridgemeans", "ridgevoxel", "ridge")
 MAPS, TRANSFORMS = ("mtr", "fa", "rd", "ad"), ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
 
 
@@ -99,13 +99,12 @@ class Bench:
         return {"maps": load_maps(files), "regions": regions, "files": files, **arrays}
 
     def references(self):
-        """Method -> subject -> DVR: linear models and template where there are any, ceilings."""
+        """Method -> subject -> DVR: linear models, template where there is one, ceilings."""
         found = {name: {s: patient[name] for s, patient in self.patients.items()} for name in names.CEILINGS}
         maps = {s: patient["maps"] for s, patient in self.patients.items()}
-        for name in LINEAR:
-            if (self.fitted / name / "model.json").is_file():
-                ridge = RidgeModel.load(self.fitted / name)
-                found[name] = {s: ridge.predict(m.data, m.support) for s, m in maps.items()}
+        for method in RIDGE_METHODS:
+            ridge = RidgeModel.load(self.fitted / method)
+            found[method] = {s: ridge.predict(m.data, m.support) for s, m in maps.items()}
         if (self.fitted / "template/model.json").is_file():
             template = TemplateModel.load(self.fitted / "template")
             routes = {s: {key: p["files"][key] for key in TRANSFORMS} for s, p in self.patients.items()}
@@ -176,7 +175,7 @@ class Bench:
 def compare(table, against):
     """Print what each variant differs by from ``against``, its own sketcher and linear models: mean over patients of
     the mean over the seeds that both have, and its 95 % interval by bootstrap over patients."""
-    linear = [("reference", name) for name in LINEAR]
+    linear = [("reference", name) for name in RIDGE_METHODS]
     for (variant, method), rows in table[table.variant != "reference"].groupby(KEY[::2], sort=False):
         for other, other_method in ((against, method), (variant, "sketcher"), *linear):
             theirs = table[(table.variant == other) & (table.method == other_method)]

@@ -24,7 +24,7 @@ TARGETS = {"ablations", "calibration", "ladder"}
 # what the workflow is asked for by name
 TARGETS |= {"training", "predictions", "evaluation", "bundle", "figures", "predict", "standard_space"}
 TARGETS |= {"simulated_cohort", "cohort", "cohort_table", "registration", "regions"}
-TRAININGS = {"train_network", "train_ablation"}
+TRAININGS = {"train_network", "train_ablation", "fit_recalibration"}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pandas as pd
 
 from myelosketch.io.tables import write_table
 
-METHODS = ["template", "ridge", "sketcher", "refiner"]
+METHODS = ["template", "ridgemeans", "sketcher", "refiner"]
 PATIENTS = [f"MS{number:02d}" for number in range(1, 7)]
 CONTROLS = [f"HC{number:02d}" for number in range(1, 4)]
 K = 1.0

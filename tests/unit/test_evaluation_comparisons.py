@@ -8,7 +8,7 @@ from scipy import stats
 from myelosketch.evaluation import comparisons
 from myelosketch.evaluation.scoring import TABLES
 
-METHODS = ["ridge", "sketcher", "refiner"]
+METHODS = ["ridgemeans", "sketcher", "refiner"]
 NOT_SIMULATED = [name for name in comparisons.COMPARED if not name.endswith("_visible")]
 OPTIONS = {"k": 1.0, "alpha": 0.05}
 BOOTSTRAP = {"draws": 2000, "seed": 7}
@@ -16,7 +16,7 @@ BOOTSTRAP = {"draws": 2000, "seed": 7}
 
 def score_tables(n=18, folds=3, error=None, seed=1):
     generator = np.random.default_rng(seed)
-    error = error or {"ridge": 0.10, "sketcher": 0.09, "refiner": 0.05, "rescan": 0.01}
+    error = error or {"ridgemeans": 0.10, "sketcher": 0.09, "refiner": 0.05, "rescan": 0.01}
     voxelwise, demyelination = [], []
     for subject in range(n):
         shared = {"subject": f"{subject:02d}", "scan": f"sub-{subject:02d}", "fold": subject % folds + 1}
@@ -44,10 +44,10 @@ def test_every_pair_by_independent_numbers():
     table = compare(tables)
     assert list(table.columns) == list(comparisons.COLUMNS)
     assert len(table) == 3 * len(NOT_SIMULATED)
-    row = table.query("metric == 'lesion_mae' and method_a == 'ridge' and method_b == 'refiner'").iloc[0]
+    row = table.query("metric == 'lesion_mae' and method_a == 'ridgemeans' and method_b == 'refiner'").iloc[0]
     lesions = tables["voxelwise"].query("region == 'lesion'")
     wide = lesions.pivot(index="subject", columns="method", values="mae").astype(float)
-    difference = wide["ridge"] - wide["refiner"]
+    difference = wide["ridgemeans"] - wide["refiner"]
     assert row["difference"] == pytest.approx(difference.mean())
     assert row["ci_low"] < difference.mean() < row["ci_high"]
     assert row["p_wilcoxon"] == pytest.approx(stats.wilcoxon(difference).pvalue)
@@ -116,7 +116,7 @@ def test_equal_methods_tie():
 
 def test_missing_methods_patients_and_folds_are_said():
     tables = score_tables()
-    with_absent = ["ridge", "dnn2", "refiner"]
+    with_absent = ["ridgemeans", "dnn2", "refiner"]
     table = compare(tables, with_absent)
     absent = table[(table["method_a"] == "dnn2") | (table["method_b"] == "dnn2")]
     assert set(absent["note"]) == {"no subject with both values"}
@@ -134,7 +134,7 @@ def test_missing_methods_patients_and_folds_are_said():
     no_dice = score_tables()
     no_dice["demyelination"]["dice"] = np.nan
     assert set(compare(no_dice).query("metric == 'dice'")["note"]) == {"no subject with both values"}
-    assert compare(score_tables(), ["ridge"]).empty
+    assert compare(score_tables(), ["ridgemeans"]).empty
 
 
 def test_files_are_written(tmp_path):

@@ -34,12 +34,12 @@ def tables(people):
         for region, mean in (("nawm", 1.25 - 0.03 * ill), ("lesion", 1.1), ("other", 1.0)):
             true = mean - 0.002 * (person["age"] - 40) + rng.normal(0, 0.01)
             count = 50 if region != "lesion" or ill else 0
-            for method in ("ridge", "refiner"):
+            for method in ("ridgemeans", "refiner"):
                 row = {"mean_dvr_true": true, "mean_dvr_pred": true + 0.1, "n_voxels": count}
                 regions.append({"method": method, **shared, "region": region, **row})
         if ill:
             share = 30 + 5 * person["EDSS"] + rng.normal(0, 2)
-            for method in ("ridge", "refiner"):
+            for method in ("ridgemeans", "refiner"):
                 for k in (0.5, 1.0):
                     row = {"pct_true": share * k, "pct_pred": share * k / 2}
                     shares.append({"method": method, **shared, "k": k, **row})
@@ -47,7 +47,7 @@ def tables(people):
 
 
 def made(tables, people, **changes):
-    options = {"adjust_for": ["age", "sex"], "relate_to": ["EDSS"], "methods": ["ridge", "refiner"]}
+    options = {"adjust_for": ["age", "sex"], "relate_to": ["EDSS"], "methods": ["ridgemeans", "refiner"]}
     return contrast_table(tables, people, **options | changes, k=1.0, alpha=0.05)
 
 

@@ -137,12 +137,12 @@ def test_tables_of_a_run_and_of_an_external_site(tmp_path):
         paths[site] = {name: tmp_path / f"{site}/{name}.tsv" for name in made}
         for name, table in made.items():
             write_table(table, paths[site][name])
-    shared = {"methods": ["refiner", "ridge"], "k": 1.0, "bootstrap": 1000, "seed": 1, "alpha": 0.05}
+    shared = {"methods": ["refiner", "ridgemeans"], "k": 1.0, "bootstrap": 1000, "seed": 1, "alpha": 0.05}
     write_coverage(paths["internal"], tmp_path / "coverage.tsv", internal={}, **shared)
     table = read_table(tmp_path / "coverage.tsv", numeric=("level", "observed"))
     assert len(table) == 2 * 5 * 2 * len(LEVELS)  # methods, quantities, ways to calibrate, levels
     assert white_matter(table[table.method == "refiner"], OTHER_PARTICIPANTS, 0.5).observed == 0.5
-    assert set(table[table.method == "ridge"].note) == {"no participant with a value"}
+    assert set(table[table.method == "ridgemeans"].note) == {"no participant with a value"}
     write_coverage(paths["external"], tmp_path / "site.tsv", internal=paths["internal"], **shared)
     table = read_table(tmp_path / "site.tsv", numeric=("level", "observed"))
     assert len(table) == 2 * 5 * len(LEVELS)

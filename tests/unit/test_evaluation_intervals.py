@@ -191,7 +191,7 @@ def test_residuals_of_a_run():
             ["refiner", "02", "HC", "lesion", np.nan, np.nan],
             ["refiner", "02", "HC", "nawm", 1.4, 1.5],
             ["refiner", "02", "HC", "other", 1.0, 0.9],
-            ["ridge", "01", "MS", "nawm", 9.0, 9.0],
+            ["ridgemeans", "01", "MS", "nawm", 9.0, 9.0],
         ],
         columns=["method", "subject", "group", "region", "mean_dvr_true", "mean_dvr_pred"],
     )

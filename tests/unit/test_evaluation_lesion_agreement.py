@@ -21,7 +21,7 @@ OPTIONS = {"draws": 2000, "seed": 7, "alpha": 0.05}
 SIZES = ("< 300 mm3", ">= 300 mm3")
 
 
-def lesion_table(n_patients=8, per_patient=5, noise=0.03, method="ridge", seed=0, between=0.05):
+def lesion_table(n_patients=8, per_patient=5, noise=0.03, method="ridgemeans", seed=0, between=0.05):
     generator = np.random.default_rng(seed)
     rows = []
     for patient in range(n_patients):
@@ -135,17 +135,19 @@ def test_strata_and_their_order():
     table = pd.concat([lesion_table(), lesion_table(method="refiner", noise=0.01)])
     table.loc[table["subject"] < "02", "place"] = "periventricular"
     table.loc[table["lesion"] == 1, "kind"] = "active"
-    found = lesion_agreement(table, methods=["ridge", "refiner", "dnn2"], borders=[300], **OPTIONS)
+    found = lesion_agreement(table, methods=["ridgemeans", "refiner", "dnn2"], borders=[300], **OPTIONS)
     assert list(found.columns) == list(COLUMNS)
     levels = ["all", *SIZES, "periventricular", "deep", "juxtacortical", "infratentorial", "active"]
     assert found["level"].tolist() == levels * 3
     row = found[(found["method"] == "refiner") & (found["level"] == SIZES[0])].iloc[0]
     assert (row["n_lesions"], row["n_patients"]) == (24, 8)
-    few = found[(found["method"] == "ridge") & (found["level"] == "periventricular")].iloc[0]
+    few = found[(found["method"] == "ridgemeans") & (found["level"] == "periventricular")].iloc[0]
     assert (few["n_lesions"], few["n_patients"], few["note"]) == (10, 2, "fewer than 3 patients")
     assert np.isnan(few["icc"])
     assert set(found[found["method"] == "dnn2"]["note"]) == {"no lesion"}
-    assert lesion_agreement(table.iloc[:0], methods=["ridge"], borders=[300], **OPTIONS)["icc"].isna().all()
+    assert (
+        lesion_agreement(table.iloc[:0], methods=["ridgemeans"], borders=[300], **OPTIONS)["icc"].isna().all()
+    )
 
 
 def patient_tables(n=10, bias=5.0, sessions=1):
@@ -155,7 +157,7 @@ def patient_tables(n=10, bias=5.0, sessions=1):
         true = generator.uniform(20, 80)
         for session in range(sessions):
             shared = {
-                "method": "ridge",
+                "method": "ridgemeans",
                 "subject": f"{patient:02d}",
                 "scan": f"{patient}-{session}",
                 "group": "MS",
@@ -173,7 +175,7 @@ def patient_tables(n=10, bias=5.0, sessions=1):
 
 def test_patients_agreement_by_independent_numbers():
     shares, regions = patient_tables(sessions=2)
-    table = patient_agreement(shares, regions, methods=["ridge"], k=1.0, alpha=0.05).set_index("measure")
+    table = patient_agreement(shares, regions, methods=["ridgemeans"], k=1.0, alpha=0.05).set_index("measure")
     assert table.index.tolist() == ["pct_demyelinated", "mean_dvr_lesion", "mean_dvr_nawm"]
     means = shares[shares["k"] == 1].groupby("subject")[["pct_true", "pct_pred"]].mean()
     row = table.loc["pct_demyelinated"]
@@ -186,11 +188,11 @@ def test_patients_agreement_by_independent_numbers():
 
 def test_patients_agreement_that_cannot_be_computed_says_why():
     shares, regions = patient_tables()
-    table = patient_agreement(shares, regions, methods=["ridge", "dnn2"], k=3.0, alpha=0.05)
+    table = patient_agreement(shares, regions, methods=["ridgemeans", "dnn2"], k=3.0, alpha=0.05)
     assert table["note"].tolist() == ["no patient with a value", None, None, *["no patient with a value"] * 3]
-    few = patient_agreement(*patient_tables(2), methods=["ridge"], k=1.0, alpha=0.05)
+    few = patient_agreement(*patient_tables(2), methods=["ridgemeans"], k=1.0, alpha=0.05)
     assert set(few["note"]) == {"fewer than 3 subjects"}
     shares["pct_true"] = shares["pct_pred"] = 100.0
-    flat = patient_agreement(shares, regions, methods=["ridge"], k=1.0, alpha=0.05).iloc[0]
+    flat = patient_agreement(shares, regions, methods=["ridgemeans"], k=1.0, alpha=0.05).iloc[0]
     assert flat["note"] == "the subjects do not differ"
     assert np.isnan(flat["icc"])

@@ -18,7 +18,7 @@ from myelosketch.reporting.pages.report import report_content
 from myelosketch.reporting.tables import latex as latex_tables
 from myelosketch.reporting.tables import methods as report_tables
 
-METHODS = ["ridge", "refiner"]
+METHODS = ["ridgemeans", "refiner"]
 FIGURE_FACTS = FACTS | {"methods": METHODS}
 SHARED = {"methods": METHODS, "bootstrap": 1000, "seed": 1, "alpha": 0.05}
 

@@ -9,7 +9,7 @@ from myelosketch.evaluation.scans import scan_table, write_scans
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table, write_table
 
-METHODS = ["ridge", "refiner"]
+METHODS = ["ridgemeans", "refiner"]
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def test_a_row_per_scan_with_its_own_values(tables):
     assert table.loc["sub-02", "dvr_nawm_pet"] == pytest.approx(1.1)
     assert table.loc["sub-02", "dvr_nawm_refiner"] == pytest.approx(1.11)
     assert table.loc["sub-01", "pct_demyelinated_pet"] == 50
-    assert table.loc["sub-01", "pct_demyelinated_ridge"] == 40
-    scores = table.loc["sub-01", ["mcc_ridge", "mcc_refiner", "mae_lesion_refiner"]].tolist()
+    assert table.loc["sub-01", "pct_demyelinated_ridgemeans"] == 40
+    scores = table.loc["sub-01", ["mcc_ridgemeans", "mcc_refiner", "mae_lesion_refiner"]].tolist()
     assert scores == pytest.approx([0.2, 0.3, 0.2])
     assert table.loc["sub-01", "n_lesions"] == 3
     assert np.isnan(table.loc["sub-03", "dvr_lesion_pet"])

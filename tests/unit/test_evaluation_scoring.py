@@ -21,7 +21,7 @@ def scan(tmp_path):
 
 
 def test_tables_have_the_agreed_columns_and_rows(scan):
-    scan.add("ridge", scan.measured + 0.05)
+    scan.add("ridgemeans", scan.measured + 0.05)
     scan.add("refiner", scan.measured)
     tables = scan.score()
     assert list(tables["voxelwise"].columns) == [
@@ -36,7 +36,7 @@ def test_tables_have_the_agreed_columns_and_rows(scan):
     assert len(tables["voxelwise"]) == len(tables["regions"]) == 8
     assert tables["demyelination"]["k"].tolist() == [0.5, 1.0, 2.0] * 2
     assert tables["lesions"]["volume_mm3"].tolist() == [27 * 27, 27] * 2
-    ridge = tables["voxelwise"].query("method == 'ridge' and region == 'lesion'").iloc[0]
+    ridge = tables["voxelwise"].query("method == 'ridgemeans' and region == 'lesion'").iloc[0]
     assert ridge["bias"] == pytest.approx(0.05, abs=1e-5)
     assert ridge["subject"] == "01"
 
@@ -58,13 +58,13 @@ def test_masks_hold_the_demyelinated_lesion_voxels(scan):
 def test_frauds_look_bad_beside_an_honest_prediction(scan):
     truth = scan.measured
     scan.add("template", np.where(scan.lesion, 0.9, 1.27))  # every lesion voxel called demyelinated
-    scan.add("ridge", np.full(SHAPE, truth[scan.lesion].mean()))  # the mean everywhere
+    scan.add("ridgemeans", np.full(SHAPE, truth[scan.lesion].mean()))  # the mean everywhere
     scan.add("sketcher", truth + np.random.default_rng(3).normal(0, 0.05, SHAPE))  # honest, noisy
     table = scan.score()["demyelination"].query("k == 1").set_index("method")
     assert table.loc["template", "dice"] == table.loc["template", "trivial_dice"]
     assert table.loc["template", "mcc"] == 0
     assert table.loc["template", "auc"] == 0.5
-    assert table.loc["ridge", "mcc"] == 0
+    assert table.loc["ridgemeans", "mcc"] == 0
     assert table.loc["sketcher", "mcc"] > 0.4
 
 
@@ -101,18 +101,18 @@ def test_voxels_without_a_measurement_are_in_no_table(scan, nothing):
     beyond = np.zeros(SHAPE, bool)
     beyond[:, :, 6:] = True
     scan.dvr = scan.write("dvr", np.where(beyond, nothing, scan.measured))
-    scan.add("ridge", np.where(beyond, 0, scan.measured))
+    scan.add("ridgemeans", np.where(beyond, 0, scan.measured))
     scan.add("refiner", np.where(beyond, 1.9, scan.measured))
     tables = scan.score()
     for name, table in tables.items():
-        ridge, refiner = (table[table["method"] == method] for method in ("ridge", "refiner"))
+        ridge, refiner = (table[table["method"] == method] for method in ("ridgemeans", "refiner"))
         pd.testing.assert_frame_equal(
             ridge.drop(columns="method").reset_index(drop=True),
             refiner.drop(columns="method").reset_index(drop=True),
             obj=name,
         )
     seen = ~beyond & (scan.labels > 0)
-    brain = tables["regions"].query("method == 'ridge' and region == 'brain'").iloc[0]
+    brain = tables["regions"].query("method == 'ridgemeans' and region == 'brain'").iloc[0]
     assert brain["n_voxels"] == seen.sum()
     assert brain["mean_dvr_true"] == pytest.approx(scan.measured[seen].mean(), abs=1e-5)
     assert tables["demyelination"]["n_lesion_voxels"].unique().tolist() == [18]
@@ -130,11 +130,11 @@ def test_a_lesion_that_the_pet_shows_in_part_keeps_number_and_volume(scan):
 
 
 def test_predictions_are_scored_independently_of_each_other(scan):
-    scan.add("ridge", scan.measured + 0.1)
+    scan.add("ridgemeans", scan.measured + 0.1)
     alone = scan.score()["voxelwise"]
     scan.add("refiner", scan.measured * 2)
     both = scan.score()["voxelwise"]
-    assert alone.equals(both[both["method"] == "ridge"].reset_index(drop=True))
+    assert alone.equals(both[both["method"] == "ridgemeans"].reset_index(drop=True))
 
 
 def test_lesions_below_the_minimum_are_kept_for_the_sensitivity_alone(scan):

@@ -10,7 +10,7 @@ from myelosketch.evaluation.lesion_agreement import agreement_of
 from myelosketch.evaluation.scoring import TABLES
 from myelosketch.evaluation.sensitivity import COLUMNS, sensitivity, summarise_sensitivity
 
-METHODS = ["ridge", "refiner", "rescan"]
+METHODS = ["ridgemeans", "refiner", "rescan"]
 OPTIONS = {"draws": 2000, "seed": 7, "alpha": 0.05}
 
 
@@ -84,19 +84,19 @@ def test_axes_values_and_columns(found):
 
 
 def test_the_threshold_and_the_reference(tables, found):
-    row = pick(found, "k", "0.5", "ridge", "dice_minus_trivial")
+    row = pick(found, "k", "0.5", "ridgemeans", "dice_minus_trivial")
     assert (row["mean"], row["n"]) == (pytest.approx(0.05), 6)
     mcc = tables["demyelination"].query("method == 'refiner' and k == 1")["mcc"]
     expected = mean_interval(mcc, **OPTIONS)
     row = pick(found, "k", "1", "refiner", "mcc")
     assert (row["mean"], row["ci_low"], row["ci_high"]) == pytest.approx(expected[:3])
-    assert pick(found, "reference", "pooled", "ridge", "pct_bias")["mean"] == pytest.approx(0)
-    assert pick(found, "reference", "voxelwise", "ridge", "pct_bias")["mean"] == pytest.approx(10)
+    assert pick(found, "reference", "pooled", "ridgemeans", "pct_bias")["mean"] == pytest.approx(0)
+    assert pick(found, "reference", "voxelwise", "ridgemeans", "pct_bias")["mean"] == pytest.approx(10)
 
 
 def test_the_shell_and_the_contrasts_of_the_claims(tables, found):
-    assert pick(found, "perilesional_mm", "3", "ridge", "nawm_mae")["mean"] == pytest.approx(0.13)
-    assert pick(found, "perilesional_mm", "3", "ridge", "nawm_mae")["n"] == 11
+    assert pick(found, "perilesional_mm", "3", "ridgemeans", "nawm_mae")["mean"] == pytest.approx(0.13)
+    assert pick(found, "perilesional_mm", "3", "ridgemeans", "nawm_mae")["n"] == 11
     variants = tables["variants"].query("axis == 'perilesional_mm' and value == '3'")
     white = variants.query("metric == 'nawm_mean_pred' and method == 'refiner'").set_index("subject")
     lesions = tables["regions"].query("method == 'refiner'").set_index("subject")["mean_dvr_pred"]
@@ -115,31 +115,33 @@ def test_the_shell_and_the_contrasts_of_the_claims(tables, found):
 
 
 def test_the_smallest_lesion(tables, found):
-    lesions = tables["all_lesions"].query("method == 'ridge' and volume_mm3 >= 100")
+    lesions = tables["all_lesions"].query("method == 'ridgemeans' and volume_mm3 >= 100")
     expected = agreement_of(lesions, **OPTIONS)
-    row = pick(found, "min_lesion_mm3", "100", "ridge", "lesion_icc")
+    row = pick(found, "min_lesion_mm3", "100", "ridgemeans", "lesion_icc")
     assert (row["mean"], row["ci_low"]) == pytest.approx((expected["icc"], expected["icc_ci_low"]))
     assert row["note"] == "12 lesions"
-    assert pick(found, "min_lesion_mm3", "300", "ridge", "lesion_mean_r")["note"] == "6 lesions"
+    assert pick(found, "min_lesion_mm3", "300", "ridgemeans", "lesion_mean_r")["note"] == "6 lesions"
 
 
 def test_what_is_missing_says_why():
     tables = score_tables(n_patients=0)
-    found = found_in(tables, methods=["ridge"])
+    found = found_in(tables, methods=["ridgemeans"])
     assert set(found["axis"]) == {"perilesional_mm", "min_lesion_mm3"}
-    assert pick(found, "perilesional_mm", "0", "ridge", "nawm_minus_hcwm")["note"] == "one group is missing"
     assert (
-        pick(found, "perilesional_mm", "0", "ridge", "lesion_minus_nawm")["note"]
+        pick(found, "perilesional_mm", "0", "ridgemeans", "nawm_minus_hcwm")["note"] == "one group is missing"
+    )
+    assert (
+        pick(found, "perilesional_mm", "0", "ridgemeans", "lesion_minus_nawm")["note"]
         == "no subject with both values"
     )
-    assert pick(found, "min_lesion_mm3", "50", "ridge", "lesion_icc")["note"] == "0 lesions; no lesion"
+    assert pick(found, "min_lesion_mm3", "50", "ridgemeans", "lesion_icc")["note"] == "0 lesions; no lesion"
     without = found_in(score_tables(), methods=["dnn2"])
     assert set(without.query("metric == 'dice'")["note"]) == {"no subject with a value"}
     nothing = score_tables()
     nothing["demyelination"][["dice", "mcc"]] = np.nan
-    row = pick(found_in(nothing), "k", "1", "ridge", "dice")
+    row = pick(found_in(nothing), "k", "1", "ridgemeans", "dice")
     assert (row["n"], row["note"]) == (0, "no value in 6 of 6 subjects")
-    few = pick(found_in(score_tables(n_patients=2)), "min_lesion_mm3", "50", "ridge", "lesion_icc")
+    few = pick(found_in(score_tables(n_patients=2)), "min_lesion_mm3", "50", "ridgemeans", "lesion_icc")
     assert few["note"] == "6 lesions; fewer than 3 patients"
     assert np.isnan(few["mean"])
 
@@ -152,6 +154,6 @@ def test_the_table_is_written_with_missing_values_as_such(tables, tmp_path):
     summarise_sensitivity(paths, tmp_path / "sensitivity.tsv", **options)
     text = (tmp_path / "sensitivity.tsv").read_text()
     assert text.startswith(
-        "axis\tvalue\tmethod\tmetric\tmean\tci_low\tci_high\tn\tnote\nk\t0.5\tridge\tdice\t0.75"
+        "axis\tvalue\tmethod\tmetric\tmean\tci_low\tci_high\tn\tnote\nk\t0.5\tridgemeans\tdice\t0.75"
     )
     assert "nan" not in text

@@ -8,7 +8,7 @@ from myelosketch.evaluation import claims as judged
 from myelosketch.evaluation import verdicts
 from myelosketch.evaluation.scoring import TABLES
 
-METHODS = ("ridge", "sketcher", "refiner")
+METHODS = ("ridgemeans", "sketcher", "refiner")
 OPTIONS = {"k": 1.0, "margin": 0.05, "alpha": 0.05, "draws": 2000, "seed": 7}
 
 
@@ -17,7 +17,7 @@ def score_tables(
 ):
     """Tables as gathered: true means by subject, predicted ones off by ``error`` per method."""
     generator = np.random.default_rng(seed)
-    error = error or {"ridge": 0.01, "sketcher": 0.0075, "refiner": 0.005}
+    error = error or {"ridgemeans": 0.01, "sketcher": 0.0075, "refiner": 0.005}
     rows = {"regions": [], "voxelwise": [], "demyelination": []}
     for number in range(1, n_patients + n_controls + 1):
         patient = number <= n_patients
@@ -86,24 +86,24 @@ def test_a_true_difference_of_white_matter_makes_the_first_claim_fail():
 
 def test_predicting_one_value_for_everybody_does_not_confirm_that_groups_are_alike():
     tables = score_tables()
-    flat = (tables["regions"]["method"] == "ridge") & (tables["regions"]["region"] == "nawm")
+    flat = (tables["regions"]["method"] == "ridgemeans") & (tables["regions"]["region"] == "nawm")
     generator = np.random.default_rng(1)
     tables["regions"].loc[flat, "mean_dvr_pred"] = 1.27 + generator.normal(0, 1e-4, flat.sum())
     tests, claims = claims_of(tables)
-    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridge'")["p"].item() < 1e-4
-    assert verdict(claims, "C1", "ridge") == "not decided"
-    assert verdict(claims, "C3", "ridge") == "does not hold"
+    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridgemeans'")["p"].item() < 1e-4
+    assert verdict(claims, "C1", "ridgemeans") == "not decided"
+    assert verdict(claims, "C3", "ridgemeans") == "does not hold"
 
 
 def test_noise_of_the_right_spread_does_not_confirm_that_groups_are_alike():
     tables = score_tables()
-    white = (tables["regions"]["method"] == "ridge") & (tables["regions"]["region"] == "nawm")
+    white = (tables["regions"]["method"] == "ridgemeans") & (tables["regions"]["region"] == "nawm")
     generator = np.random.default_rng(4)
     tables["regions"].loc[white, "mean_dvr_pred"] = 1.27 + generator.normal(0, 0.03, white.sum())
     tests, claims = claims_of(tables)
-    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridge'")["p"].item() < 0.01
-    assert verdict(claims, "C1", "ridge") == "not decided"
-    assert claims.query("claim == 'C1' and source == 'ridge'")["evidence"].item().endswith("follow the PET's")
+    assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridgemeans'")["p"].item() < 0.01
+    assert verdict(claims, "C1", "ridgemeans") == "not decided"
+    assert claims.query("claim == 'C1' and source == 'ridgemeans'")["evidence"].item().endswith("follow the PET's")
     assert verdict(claims, "C1", "refiner") == "holds"
 
 
@@ -134,7 +134,7 @@ def test_a_dice_that_is_only_the_trivial_one_does_not_hold():
 
 def with_visible(error):
     """Tables with a ``visible`` off by ``error``, and an error to it of every method."""
-    tables = score_tables(error={"ridge": 0.01, "sketcher": 0.0075, "refiner": 0.005, "visible": error})
+    tables = score_tables(error={"ridgemeans": 0.01, "sketcher": 0.0075, "refiner": 0.005, "visible": error})
     tables["voxelwise"]["mae_visible"] = 0.8 * tables["voxelwise"]["mae"]
     return tables
 
@@ -158,7 +158,7 @@ def test_where_noise_free_tissue_fails_the_cohort_cannot_decide_the_claim():
     _, claims = claims_of(with_visible(0.15))
     assert verdict(claims, "C1", "pet") == "holds"  # the truth is no prediction
     assert verdict(claims, "C3", "visible") == "does not hold"
-    for claim, source in (("C3", "ridge"), ("C3", "refiner"), ("C4", "refiner"), ("C5", "refiner")):
+    for claim, source in (("C3", "ridgemeans"), ("C3", "refiner"), ("C4", "refiner"), ("C5", "refiner")):
         assert verdict(claims, claim, source) == "cannot be decided in this cohort"
     row = claims.query("claim == 'C3' and source == 'refiner'").iloc[0]
     assert (row["own_verdict"], row["visible_verdict"]) == ("holds", "does not hold")
@@ -194,7 +194,7 @@ def test_the_mixed_model_stands_beside_the_paired_test_only_where_scans_repeat()
 
 
 def test_a_refiner_that_loses_is_said_to_lose():
-    tests, claims = claims_of(score_tables(error={"ridge": 0.005, "sketcher": 0.01, "refiner": 0.03}))
+    tests, claims = claims_of(score_tables(error={"ridgemeans": 0.005, "sketcher": 0.01, "refiner": 0.03}))
     assert verdict(claims, "C5", "refiner") == "does not hold (without the 2-layer DNN)"
     chosen = tests.query("name == 'lesion_mae_vs_refiner'")
     assert set(chosen["verdict"]) == {"refiner worse"}
@@ -202,7 +202,7 @@ def test_a_refiner_that_loses_is_said_to_lose():
 
 
 def test_ceilings_are_no_part_of_the_families():
-    tables = score_tables(error={"ridge": 0.02, "sketcher": 0.015, "refiner": 0.01, "rescan": 0.03})
+    tables = score_tables(error={"ridgemeans": 0.02, "sketcher": 0.015, "refiner": 0.01, "rescan": 0.03})
     tests, _ = claims_of(tables)
     assert "rescan" not in set(tests["source"])
     assert len(tests.query("name == 'lesion_vs_nawm'")) == 4
@@ -234,7 +234,7 @@ def test_what_cannot_be_tested_is_missing_with_its_reason(settings_, claim, evid
 
 
 def test_a_method_without_predictions_is_missing_not_a_crash():
-    tests, claims = claims_of(score_tables(), methods=("ridge", "dnn2", "sketcher", "refiner"))
+    tests, claims = claims_of(score_tables(), methods=("ridgemeans", "dnn2", "sketcher", "refiner"))
     assert tests.query("source == 'dnn2'")["p"].isna().all()
     assert tests.query("source == 'dnn2'")["note"].notna().all()
     assert verdict(claims, "C3", "dnn2") == "n/a"

@@ -21,7 +21,7 @@ from myelosketch.evaluation.summary import METRICS, known_metrics, summarise, su
 from myelosketch.evaluation.voxelwise import VISIBLE_COLUMNS
 
 OPTIONS = {"draws": 2000, "seed": 7, "alpha": 0.05}
-QUALITY = {"ridge": 0.10, "refiner": 0.05, "rescan": 0.04}
+QUALITY = {"ridgemeans": 0.10, "refiner": 0.05, "rescan": 0.04}
 
 
 def score_tables(n_patients=8, n_controls=4, sessions=(None,), quality=None, seed=0):
@@ -62,7 +62,7 @@ def score_tables(n_patients=8, n_controls=4, sessions=(None,), quality=None, see
     return {name: pd.DataFrame(table, columns=list(TABLES[name])) for name, table in rows.items()}
 
 
-def summary_of(tables, methods=("ridge", "refiner", "rescan")):
+def summary_of(tables, methods=("ridgemeans", "refiner", "rescan")):
     return summarise_tables(tables, methods=list(methods), **OPTIONS)
 
 
@@ -155,8 +155,8 @@ def test_summary_has_every_metric_for_every_method_and_k():
     assert len(summary) == 3 * (len(METRICS) + thresholded - simulated)
     assert pick(summary, "refiner", "lesion_mae")["n"] == 8
     assert pick(summary, "refiner", "brain_mae")["n"] == 12
-    assert pick(summary, "ridge", "mcc", 0.5)["mean"] == pytest.approx(0.95)
-    assert pick(summary, "ridge", "pct_bias", 1.0)["mean"] == pytest.approx(10)
+    assert pick(summary, "ridgemeans", "mcc", 0.5)["mean"] == pytest.approx(0.95)
+    assert pick(summary, "ridgemeans", "pct_bias", 1.0)["mean"] == pytest.approx(10)
     # predicted means spread half as far as the true ones: the slope of truth on prediction is 2
     assert pick(summary, "refiner", "lesion_slope")["mean"] == pytest.approx(2, abs=0.1)
     assert pick(summary, "refiner", "lesion_mae")["ci_low"] < pick(summary, "refiner", "lesion_mae")["mean"]
@@ -164,16 +164,16 @@ def test_summary_has_every_metric_for_every_method_and_k():
 
 def test_differences_to_the_refiner_are_paired_by_subject():
     summary = summary_of(score_tables())
-    row = pick(summary, "ridge", "dice", 1.0)
+    row = pick(summary, "ridgemeans", "dice", 1.0)
     assert row["diff_to_refiner"] == pytest.approx(-0.05)
     # every subject has the same difference, so its interval has no width though that of the means has
     assert row["diff_ci_high"] - row["diff_ci_low"] == pytest.approx(0, abs=1e-12)
     assert np.isnan(pick(summary, "refiner", "dice", 1.0)["diff_to_refiner"])
-    assert np.isfinite(pick(summary, "ridge", "lesion_slope")["diff_ci_low"])
+    assert np.isfinite(pick(summary, "ridgemeans", "lesion_slope")["diff_ci_low"])
 
 
 def test_without_a_refiner_there_is_no_difference():
-    summary = summary_of(score_tables(quality={"ridge": 0.1}), methods=["ridge"])
+    summary = summary_of(score_tables(quality={"ridgemeans": 0.1}), methods=["ridgemeans"])
     assert summary["diff_to_refiner"].isna().all()
     assert summary["mean"].notna().all()
 
@@ -186,9 +186,9 @@ def test_the_order_of_rows_changes_nothing():
 
 def test_scans_of_a_subject_count_as_one_subject():
     tables = score_tables(sessions=("01", "02"))
-    row = pick(summary_of(tables), "ridge", "lesion_mae")
+    row = pick(summary_of(tables), "ridgemeans", "lesion_mae")
     assert row["n"] == 8
-    voxelwise = tables["voxelwise"].query("method == 'ridge' and region == 'lesion' and n_voxels > 0")
+    voxelwise = tables["voxelwise"].query("method == 'ridgemeans' and region == 'lesion' and n_voxels > 0")
     assert row["mean"] == pytest.approx(voxelwise.groupby("subject")["mae"].mean().mean())
 
 
@@ -198,23 +198,23 @@ def test_patients_without_a_dice_are_counted_and_leave_the_trivial_dice_too():
     tables["demyelination"].loc[empty, ["dice", "mcc"]] = np.nan
     tables["demyelination"].loc[empty, "trivial_dice"] = 0.0
     summary = summary_of(tables)
-    dice, trivial = pick(summary, "ridge", "dice", 1.0), pick(summary, "ridge", "trivial_dice", 1.0)
+    dice, trivial = pick(summary, "ridgemeans", "dice", 1.0), pick(summary, "ridgemeans", "trivial_dice", 1.0)
     assert dice["n"] == trivial["n"] == 7
     assert trivial["mean"] > 0.55  # a zero among the others would have lowered the bar
     assert dice["note"].startswith("no value in 1 of 8 subjects")
 
 
 def test_missing_methods_and_patients_give_a_reason():
-    summary = summary_of(score_tables(n_patients=0), methods=["ridge", "dnn2", "refiner", "rescan"])
+    summary = summary_of(score_tables(n_patients=0), methods=["ridgemeans", "dnn2", "refiner", "rescan"])
     assert set(summary.query("method == 'dnn2'")["note"]) == {"no predictions of this method"}
-    assert pick(summary, "ridge", "lesion_mae")["note"] == "no subject with a value"
-    assert pick(summary, "ridge", "lesion_slope")["note"] == "no lesion of the minimum size"
-    assert pick(summary, "ridge", "brain_mae")["n"] == 4
+    assert pick(summary, "ridgemeans", "lesion_mae")["note"] == "no subject with a value"
+    assert pick(summary, "ridgemeans", "lesion_slope")["note"] == "no lesion of the minimum size"
+    assert pick(summary, "ridgemeans", "brain_mae")["n"] == 4
 
 
 def test_a_level_that_is_none_is_an_error():
     with pytest.raises(InputError) as error:
-        summarise_tables(score_tables(), methods=["ridge"], draws=2000, seed=1, alpha=5)
+        summarise_tables(score_tables(), methods=["ridgemeans"], draws=2000, seed=1, alpha=5)
     assert str(error.value) == "evaluation.alpha is 5; expected a number between 0 and 1, such as 0.05."
 
 
@@ -224,7 +224,7 @@ def written(tmp_path):
     for name, table in score_tables().items():
         table.to_csv(paths[name], sep="\t", index=False, na_rep="n/a")
     output = tmp_path / "summary.tsv"
-    methods = ["ridge", "refiner", "rescan"]
+    methods = ["ridgemeans", "refiner", "rescan"]
     options = {"methods": methods, "k": 0.5, "bootstrap": 2000, "alpha": 0.05, "seed": 1}
     summarise(paths, output, tmp_path / "summary.json", **options)
     return output
@@ -235,7 +235,7 @@ def test_the_console_table_stands_dice_beside_trivial_dice(written):
     assert lines[0].split("  ")[0] == "method"
     assert "trivial Dice" in lines[0]
     methods = [line.split()[0] for line in lines[2:4]]
-    assert methods == ["ridge", "refiner"]
+    assert methods == ["ridgemeans", "refiner"]
     assert "0.95 [0.95, 0.95]" in lines[2]  # Dice at the configured k = 0.5
     assert lines[4] == lines[1]
     assert lines[5].startswith("rescan")
@@ -255,7 +255,7 @@ def test_two_runs_write_the_same_bytes(written, tmp_path):
     first = written.read_bytes()
     paths = {name: tmp_path / f"{name}.tsv" for name in ("voxelwise", "demyelination", "lesions")}
     options = {
-        "methods": ["ridge", "refiner", "rescan"],
+        "methods": ["ridgemeans", "refiner", "rescan"],
         "k": 0.5,
         "bootstrap": 2000,
         "alpha": 0.05,
@@ -271,7 +271,7 @@ def test_scores_against_the_visible_part_are_of_a_simulated_cohort_alone():
     tables["voxelwise"]["mae_visible"] = 0.5 * tables["voxelwise"]["mae"]
     assert known_metrics(["lesion_mae", "lesion_mae_visible"], tables) == ["lesion_mae", "lesion_mae_visible"]
     summary = summary_of(tables)
-    for method in ("ridge", "refiner"):
+    for method in ("ridgemeans", "refiner"):
         wanted = 0.5 * pick(summary, method, "lesion_mae")["mean"]
         assert pick(summary, method, "lesion_mae_visible")["mean"] == pytest.approx(wanted)
     assert "lesion_r_visible" not in set(summary.metric)

@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fold")
     names, files = write_cohort(folder / "data")
     scans = load_fold(names, files)
-    fit_ridge(scans, folder / "ridge", fold=2)
+    fit_ridge("ridgevoxel", scans, folder / "ridgevoxel", fold=2)
     for method in ("sketcher", "refiner"):
         train_stage(
             method,
@@ -55,13 +55,12 @@ def trained(tmp_path_factory):
             fold=2,
             sketcher=folder / "sketcher" if method == "refiner" else None,
         )
-    return names, files, {method: folder / method for method in ("ridge", "sketcher", "refiner")}
+    return names, files, {method: folder / method for method in ("ridgevoxel", "sketcher", "refiner")}
 
 
 def test_ridge_finds_a_known_linear_map(cohort, tmp_path):  # noqa: F811
     names, files = cohort
-    card = fit_ridge(load_fold(names, files), tmp_path, alphas=[1e-9, 1e-3])
-    assert card["choice"]["variant"] == "voxelwise"
+    card = fit_ridge("ridgevoxel", load_fold(names, files), tmp_path, alphas=[1e-9, 1e-3])
     assert card["choice"]["alpha"] == 1e-9
     maps, dvr, regions = make_arrays(9)
     predicted = RidgeModel.load(tmp_path).predict(maps, maps[3] > 0)
@@ -114,7 +113,7 @@ def test_the_inner_split_keeps_the_scans_of_a_participant_together(cohort, monke
     monkeypatch.setattr(
         ridge, "solve", lambda inside, *rest: sizes.append(len(inside)) or real(inside, *rest)
     )
-    choose({"voxelwise": sums}, ["01", "01", "01", "02"], alphas=[1e-3], splits=2)
+    choose(sums, ["01", "01", "01", "02"], alphas=[1e-3], splits=2)
     assert sorted(set(sizes)) == [1, 3]
 
 
@@ -245,22 +244,22 @@ def test_a_map_that_is_not_finite_is_refused(trained, tmp_path):
     with pytest.raises(
         InputError, match="broken_rd.nii.gz has 1 voxels inside the brain that are not finite; expected RD"
     ):
-        predict_scan({**maps_of(files), "rd": broken}, models, {"ridge": tmp_path / "out.nii.gz"})
+        predict_scan({**maps_of(files), "rd": broken}, models, {"ridgevoxel": tmp_path / "out.nii.gz"})
     save_volume(broken, np.zeros_like(data), volume.affine)
     with pytest.raises(InputError, match="broken_rd.nii.gz has no voxel above 0"):
-        predict_scan({**maps_of(files), "ad": broken}, models, {"ridge": tmp_path / "out.nii.gz"})
+        predict_scan({**maps_of(files), "ad": broken}, models, {"ridgevoxel": tmp_path / "out.nii.gz"})
 
 
 def test_a_card_of_other_weights_is_refused(tmp_path):
-    save_model(tmp_path, {"coefficients": np.ones(5)}, {"method": "ridge"})
+    save_model(tmp_path, {"coefficients": np.ones(5)}, {"method": "ridgemeans"})
     tensors, card = load_model(tmp_path)
     assert (tensors["coefficients"] == 1).all()
     other = tmp_path / "other"
-    save_model(other, {"coefficients": np.zeros(5)}, {"method": "ridge"})
+    save_model(other, {"coefficients": np.zeros(5)}, {"method": "ridgemeans"})
     (tmp_path / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
     with pytest.raises(InputError, match="card and weights are of different models"):
         load_model(tmp_path)
-    with pytest.raises(InputError, match="is a model of the method ridge; expected sketcher"):
+    with pytest.raises(InputError, match="is a model of the method ridgemeans; expected sketcher"):
         load_model(other, method="sketcher")
     with pytest.raises(InputError, match="model.safetensors does not exist: train the model"):
         load_model(tmp_path / "nowhere")
@@ -271,7 +270,7 @@ def test_a_card_of_other_weights_is_refused(tmp_path):
     [("units", {"MTR": "1"}), ("input_maps", ["FA", "MTR", "RD", "AD"]), ("input_maps", [])],
 )
 def test_a_card_of_other_maps_is_refused(tmp_path, entry, value):
-    save_model(tmp_path, {"coefficients": np.ones(5)}, {"method": "ridge"})
+    save_model(tmp_path, {"coefficients": np.ones(5)}, {"method": "ridgemeans"})
     card = read_json(tmp_path / "model.json")
     (tmp_path / "model.json").write_text(json.dumps({**card, entry: value}))
     with pytest.raises(InputError, match=f"has the {entry.replace('_', ' ')}"):

@@ -17,9 +17,9 @@ RANGES = {"MTR": [12.0, 55.0], "FA": [0.0, 0.9], "RD": [0.1, 3.1], "AD": [0.3, 3
 @pytest.fixture
 def model(tmp_path):
     """Folder of a model whose card is in order."""
-    card = {"method": "ridge", "value_ranges": RANGES, "config_sha256": "a" * 64}
+    card = {"method": "ridgemeans", "value_ranges": RANGES, "config_sha256": "a" * 64}
     save_model(tmp_path, {"coefficients": np.ones(5)}, card)
-    load_model(tmp_path, method="ridge", config_sha256="a" * 64)
+    load_model(tmp_path, method="ridgemeans", config_sha256="a" * 64)
     return tmp_path
 
 

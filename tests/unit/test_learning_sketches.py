@@ -16,13 +16,13 @@ from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.ridge import RidgeModel, fit_ridge
 from myelosketch.learning.variants import changed_models
 
-METHODS = ("ridge", "sketcher", "refiner")
+METHODS = ("ridgevoxel", "sketcher", "refiner")
 
 
 def train_all(folder, data, settings):
     """Ridge, sketcher and its refiner: dict method -> folder."""
     models = {method: folder / method for method in METHODS}
-    fit_ridge(load_fold(*data), models["ridge"], inputs=settings["inputs"])
+    fit_ridge("ridgevoxel", load_fold(*data), models["ridgevoxel"], inputs=settings["inputs"])
     train("sketcher", data, models["sketcher"], settings=settings)
     train("refiner", data, models["refiner"], settings=settings, sketcher=models["sketcher"])
     return models
@@ -42,7 +42,12 @@ def maps_of(files):
 def test_a_refiner_is_read_after_its_sketcher():
     assert needed_models(["template", "refiner", "sketcher"]) == ["template", "sketcher", "refiner"]
     assert needed_models(["refiner"]) == ["sketcher", "refiner"]
-    assert needed_models(["unet", "ridge"]) == ["unet", "ridge"]
+    assert needed_models(["unet", "trees"]) == ["unet", "trees"]
+
+
+def test_a_recalibrated_method_is_read_after_its_own():
+    assert needed_models(["treesrecal"]) == ["trees", "treesrecal"]
+    assert needed_models(["refinerrecal", "sketcher"]) == ["sketcher", "refiner", "refinerrecal"]
 
 
 def test_a_variant_trains_what_its_settings_change_and_the_refiner_of_a_changed_sketcher():
@@ -96,7 +101,7 @@ def test_a_map_that_is_left_out_is_no_channel_of_anything(tmp_path):
     scan = load_fold(*data)[0]
     changed = scan.maps.copy()
     changed[1] = np.random.default_rng(0).permutation(changed[1].ravel()).reshape(changed[1].shape)
-    ridge = RidgeModel.load(models["ridge"])
+    ridge = RidgeModel.load(models["ridgevoxel"])
     sketcher = NetworkModel.load(models["sketcher"], method="sketcher")
     for model in (ridge, sketcher):
         assert (model.predict(changed, scan.support) == model.predict(scan.maps, scan.support)).all()

@@ -254,7 +254,7 @@ def test_what_can_be_bundled():
     assert bundled_models("unet", n_controls=1, reference="pooled") == ["unet"]
 
 
-@pytest.mark.parametrize("method", ["template", "ridge"])
+@pytest.mark.parametrize("method", ["template", "ridgemeans"])
 def test_a_method_without_a_network(method):
     with pytest.raises(InputError) as error:
         bundled_models(method, n_controls=3, reference="pooled")

@@ -20,7 +20,7 @@ from myelosketch.reporting.figures import training_and_error as quality_figures
 from myelosketch.reporting.figures.saving import draw
 from myelosketch.reporting.source_tables import NothingToDrawError
 
-METHODS = ["template", "ridge", "sketcher", "refiner"]
+METHODS = ["template", "ridgemeans", "sketcher", "refiner"]
 SUBJECTS = {"01": "MS", "02": "MS", "03": "MS", "04": "HC", "05": "HC"}
 K = 1.0
 

@@ -140,4 +140,4 @@ def test_tables_of_a_run_without_anything(tmp_path):
 def test_methods_of_the_shown_strata(tables):
     text = (tables / "lesion_agreement.tex").read_text(encoding="utf-8")
     assert r"Refiner (Wei 2018), size $<$ 300 mm$^3$" in text
-    assert "Ridge (linear), size" not in text
+    assert "Ridge, 3³ means, size" not in text

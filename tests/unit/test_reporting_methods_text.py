@@ -74,7 +74,7 @@ def test_text_follows_the_settings(config):
         registration={"metric": "GC", "dwi": "deformable"},
         regions={"perilesional_mm": 0.0},
         evaluation={"k": 1.5, "alpha": 0.1, "reference": "voxelwise"},
-        training={"methods": ["template", "ridge"], "flips": False, "schedule": "constant", "ema": 0.0},
+        training={"methods": ["template", "ridgemeans"], "flips": False, "schedule": "constant", "ema": 0.0},
         prediction={"flips": False},
     )
     for words in (

@@ -232,7 +232,7 @@ def test_roc_curves_are_means_of_the_patients(full, built):
     middle = data[(data.curve == "mean") & (data.method == "refiner") & np.isclose(data.fpr, 0.5)]
     wanted = np.mean([0.5 ** (0.8 / (place + 1 + 0.1 * patient)) for patient in range(len(PATIENTS))])
     assert middle.tpr.to_numpy() == pytest.approx([wanted], rel=1e-4)
-    drawn = data[(data.curve == "mean") & (data.method == "ridge")]
+    drawn = data[(data.curve == "mean") & (data.method == "ridgemeans")]
     assert pairs(drawn.fpr, drawn.tpr) <= marks(figure.axes[0])
     own = data[data.curve == "patient"]
     assert pairs(own.fpr, own.tpr) <= marks(figure.axes[1])
@@ -302,7 +302,9 @@ def test_what_is_true_of_the_pet_is_one_line(tmp_path):
 
 
 def test_a_note_is_the_reason_of_an_empty_sensitivity(tmp_path):
-    rows = [["reference", "voxelwise", "ridge", "dice", np.nan, np.nan, np.nan, 0, "too few controls to say"]]
+    rows = [
+        ["reference", "voxelwise", "ridgemeans", "dice", np.nan, np.nan, np.nan, 0, "too few controls to say"]
+    ]
     columns = ["axis", "value", "method", "metric", "mean", "ci_low", "ci_high", "n", "note"]
     write_table(pd.DataFrame(rows, columns=columns), tmp_path / "sensitivity.tsv")
     with pytest.raises(NothingToDrawError, match=r"^too few controls to say\.$"):
@@ -321,9 +323,9 @@ def test_methods_within_the_critical_difference_are_joined(critical, wanted):
 def test_differences_are_turned_to_the_one_compared_with(full, tmp_path):
     found = comparison_figures.differences_to(full["comparisons"], "sketcher").set_index(["metric", "method"])
     stored = read_table(full["comparisons"], numeric=True).set_index(["metric", "method_a", "method_b"])
-    plain = stored.loc[("mcc", "ridge", "sketcher")]
+    plain = stored.loc[("mcc", "ridgemeans", "sketcher")]
     turned = stored.loc[("mcc", "sketcher", "refiner")]
-    assert found.loc[("mcc", "ridge")].difference == plain.difference
+    assert found.loc[("mcc", "ridgemeans")].difference == plain.difference
     row = found.loc[("mcc", "refiner")]
     assert (row.difference, row.ci_low, row.ci_high) == (-turned.difference, -turned.ci_high, -turned.ci_low)
     assert comparison_figures.differences_to(tmp_path / "none.tsv", "sketcher").empty
@@ -354,8 +356,8 @@ def test_sites_stand_beside_each_other_and_are_never_pooled(full, built):
         part = data[data.metric == metric]
         assert {round(value, 6) for value in part["mean"]} <= {x for x, _ in marks(axes)}
     ladder = read_table(full["summary"], numeric=True)
-    wanted = ladder[(ladder.method == "ridge") & (ladder.metric == "lesion_mae")]["mean"].item()
-    row = data[(data.site == "internal") & (data.method == "ridge") & (data.metric == "lesion_mae")]
+    wanted = ladder[(ladder.method == "ridgemeans") & (ladder.metric == "lesion_mae")]["mean"].item()
+    row = data[(data.site == "internal") & (data.method == "ridgemeans") & (data.metric == "lesion_mae")]
     assert row["mean"].item() == wanted
 
 

@@ -183,7 +183,7 @@ def test_empty_run_of_a_measured_cohort(tmp_path):
 
 
 def test_a_damaged_table_is_a_sentence_too(tmp_path):
-    table = pd.DataFrame({"method": ["ridge"], "metric": ["dice"]})
+    table = pd.DataFrame({"method": ["ridgemeans"], "metric": ["dice"]})
     write_table(table, tmp_path / "evaluation/summary.tsv")
     assert "lacks the columns k, mean, ci_low, ci_high, n" in write(tmp_path)
 

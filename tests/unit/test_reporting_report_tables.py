@@ -43,7 +43,7 @@ def made(tmp_path):
 def summary(tmp_path):
     """A summary in which the refiner does not win."""
     rows = []
-    for method, mae, gain in (("ridge", 0.08, 0.02), ("refiner", 0.09, -0.001), ("rescan", 0.05, 0.1)):
+    for method, mae, gain in (("ridgemeans", 0.08, 0.02), ("refiner", 0.09, -0.001), ("rescan", 0.05, 0.1)):
         rows += [
             [method, "lesion_mae", np.nan, mae, mae - 0.01, mae + 0.01, 18, mae - 0.09, -0.02, -0.001],
             [method, "dice", 1.0, 0.78 + gain, 0.7, 0.85, 18, np.nan, np.nan, np.nan],
@@ -97,12 +97,12 @@ def test_findings_name_the_frauds(scored):
 )
 def test_better_than_trivial_asks_for_intervals_above_zero(dice, mcc, verdict):
     rows = [
-        ["ridge", "dice_minus_trivial", 1.0, dice],
-        ["ridge", "mcc", 1.0, mcc],
-        ["ridge", "mcc", 2.0, 0.9],
+        ["ridgemeans", "dice_minus_trivial", 1.0, dice],
+        ["ridgemeans", "mcc", 1.0, mcc],
+        ["ridgemeans", "mcc", 2.0, 0.9],
     ]
     summary = pd.DataFrame(rows, columns=["method", "metric", "k", "ci_low"])
-    assert report_tables.better_than_trivial(summary, "ridge", 1.0) == verdict
+    assert report_tables.better_than_trivial(summary, "ridgemeans", 1.0) == verdict
 
 
 def test_dice_stands_beside_trivial_dice_and_ceilings_last(summary):
@@ -112,7 +112,7 @@ def test_dice_stands_beside_trivial_dice_and_ceilings_last(summary):
         "Dice \u2212 trivial", "MCC", "Bias (points)", "Slope of true on predicted lesion means", "Lesion MAE (DVR)",
     ]  # fmt: skip
     assert [row[:2] for row in view.rows] == [
-        ["Ridge (linear)", "by Dice only"], ["Refiner (Wei 2018)", "no"],
+        ["Ridge, 3³ means", "by Dice only"], ["Refiner (Wei 2018)", "no"],
         ["Ceiling: Rescan (second PET)", "by Dice only"],
     ]  # fmt: skip
     assert view.rows[0][2:] == [
@@ -123,7 +123,7 @@ def test_dice_stands_beside_trivial_dice_and_ceilings_last(summary):
 
 def test_findings_do_not_hide_that_the_refiner_loses(summary):
     assert findings(summary, method="refiner", k=1.0) == [
-        "Ridge (linear) has the lowest lesion MAE of 2 methods (0.080); Refiner (Wei 2018) is not the best "
+        "Ridge, 3³ means has the lowest lesion MAE of 2 methods (0.080); Refiner (Wei 2018) is not the best "
         "by this score (0.090); difference \u22120.010 (\u22120.020 to \u22120.001).",
         "The Dice of Refiner (Wei 2018) is not distinguishable from the trivial Dice: difference "
         "0.00 (\u22120.01 to 0.01).",
@@ -170,7 +170,7 @@ def test_findings_say_what_an_advantage_consists_of(tmp_path, error, order, said
     assert "(r 0.87 and 0.86)" in sentence
 
 
-@pytest.mark.parametrize("baseline", ["ridge", "ridgemeans", "ridgevoxel", "ridgemeansrecal", None])
+@pytest.mark.parametrize("baseline", ["ridgemeans", "ridgevoxel", "ridgemeansrecal", None])
 def test_findings_compare_with_whichever_baseline_ran(tmp_path, baseline):
     metrics = ("lesion_mae_visible", "lesion_bias", "lesion_r_visible")
     rows = [
@@ -191,19 +191,19 @@ def test_findings_name_who_ties_with_the_best_refiner(tmp_path, high, tie):
     columns = ["method", "metric", "k", "mean", "ci_low", "ci_high", "n"]
     columns += ["diff_to_refiner", "diff_ci_low", "diff_ci_high", "note"]
     rows = [
-        ["ridge", "mcc", 1.0, 0.14, 0.1, 0.2, 18, -0.02, -0.05, high, np.nan],
+        ["ridgemeans", "mcc", 1.0, 0.14, 0.1, 0.2, 18, -0.02, -0.05, high, np.nan],
         ["refiner", "mcc", 1.0, 0.16, 0.1, 0.2, 18, 0.0, 0.0, 0.0, np.nan],
     ]
     write_table(pd.DataFrame(rows, columns=columns), tmp_path / "evaluation/summary.tsv")
     said = findings(RunFolder(tmp_path), method="refiner", k=1.0)
-    ending = "; the difference to Ridge (linear) may be chance." if tie else "."
+    ending = "; the difference to Ridge, 3³ means may be chance." if tie else "."
     assert said[0] == f"Refiner (Wei 2018) has the highest MCC of 2 methods (0.160){ending}"
 
 
 def test_a_method_without_predictions_is_na_with_its_reason(summary):
     path = summary.path("evaluation/summary.tsv")
     table = pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False).assign(note=np.nan)
-    absent = table[table.method == "ridge"].assign(
+    absent = table[table.method == "ridgemeans"].assign(
         method="unet", mean=np.nan, ci_low=np.nan, ci_high=np.nan, note="no predictions of this method"
     )
     write_table(pd.concat([table, absent]), path)

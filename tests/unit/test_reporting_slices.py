@@ -43,7 +43,7 @@ def run(tmp_path_factory):
         dvr = np.where(regions > 0, 1.1 + 0.1 * rng.random(SHAPE), 0)
         for key in ("mtr", "fa", "rd", "ad", "dvr"):
             save_volume(names.path(root, key, scan=scan), dvr, AFFINE)
-        for method in ("ridge", "refiner"):
+        for method in ("ridgemeans", "refiner"):
             save_volume(names.path(root, "predicted", scan=scan, method=method), dvr + 0.02, AFFINE)
         for method in ("pet", "refiner"):
             mask = (rng.random(SHAPE) < 0.5) & (regions == 3)
@@ -134,12 +134,12 @@ def test_agreement_figure_counts_what_the_masks_hold(run):
 
 def test_qualitative_figure_of_the_median_patient(run):
     volumes = run / "evaluation/region_volumes.tsv"
-    options = {"scans": SCANS, "methods": ["ridge", "refiner"], "simulated": True}
+    options = {"scans": SCANS, "methods": ["ridgemeans", "refiner"], "simulated": True}
     with style.figure_style():
         figure, data = qualitative_figure.build_qualitative(volumes, maps=RunFolder(run), **options)
         assert style.cut_texts(figure) == []
     assert set(data.scan) == {"sub-04"}  # loads 2, 3, 4, 9 mL: the lower of the two in the middle
-    assert list(data.columns[5:]) == ["MTR", "FA", "RD", "AD", "dvr_true", "ridge", "refiner"]
+    assert list(data.columns[5:]) == ["MTR", "FA", "RD", "AD", "dvr_true", "ridgemeans", "refiner"]
     np.testing.assert_allclose(data.refiner - data.dvr_true, 0.02, atol=1e-5)
     assert (data.region == "lesion").sum() == 6
     titles = [axes.get_title() for axes in figure.axes]

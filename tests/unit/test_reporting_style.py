@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from myelosketch.io import names
+from myelosketch.learning.ladder import base_of
 from myelosketch.reporting.figures import panels, style
 from myelosketch.reporting.figures.catalogue import FIGURES
 from myelosketch.reporting.pages.captions import render_caption
@@ -62,7 +63,8 @@ def test_colours_of_one_panel_are_told_apart_in_grey(colours):
 def test_methods_differ_in_grey_in_dashes_and_in_marker(members):
     for one, other in itertools.combinations(members, 2):
         (colour, dashes, marker), (colour_2, dashes_2, marker_2) = map(style.method_look, (one, other))
-        assert abs(style.luma(colour) - style.luma(colour_2)) >= 0.05, (one, other)
+        if not base_of(one) and not base_of(other):  # a recalibrated method has the colour of its own method
+            assert abs(style.luma(colour) - style.luma(colour_2)) >= 0.05, (one, other)
         assert dashes != dashes_2
         assert marker != marker_2
         assert style.luma(colour) < 0.72  # stands out from white paper

@@ -3,7 +3,7 @@
 from myelosketch.io.provenance import read_json
 from myelosketch.reporting import run_provenance
 
-CONFIG = {"seed": 7, "evaluation": {"k": 1.0, "methods": ["ridge", "refiner"]}}
+CONFIG = {"seed": 7, "evaluation": {"k": 1.0, "methods": ["ridgemeans", "refiner"]}}
 
 
 def test_settings_seed_and_versions_are_kept(tmp_path):
@@ -25,7 +25,7 @@ def test_a_redone_copy_keeps_what_the_run_was_made_with(tmp_path):
 
 
 def test_the_hash_depends_on_the_settings_alone():
-    same = {"evaluation": {"methods": ["ridge", "refiner"], "k": 1.0}, "seed": 7}
+    same = {"evaluation": {"methods": ["ridgemeans", "refiner"], "k": 1.0}, "seed": 7}
     assert run_provenance.config_hash(same) == run_provenance.config_hash(CONFIG)
     assert run_provenance.config_hash(CONFIG | {"seed": 8}) != run_provenance.config_hash(CONFIG)
 

@@ -19,7 +19,7 @@ from myelosketch.reporting.figures.catalogue import FIGURES
 PATIENTS = [f"sub-MS0{number}" for number in range(1, 5)]
 SCANS = PATIENTS + [f"sub-HC0{number}" for number in range(1, 5)]
 EXTERNAL = ["sub-MSB01", "sub-HCB01"]
-METHODS = ("template", "ridge", "sketcher", "refiner")
+METHODS = ("template", "ridgevoxel", "ridgevoxelrecal", "ridgemeans", "trees", "sketcher", "refiner")
 COLUMNS = {
     "voxelwise": "method scan region mae mse bias psnr ssim pearson_r slope intercept n_voxels fold",
     "demyelination": "method scan k n_lesion_voxels pct_true pct_pred dice trivial_dice dice_not_demyelinated mcc "
@@ -223,7 +223,15 @@ def test_a_test_participants_pet_reaches_no_model_and_no_threshold_of_its_fold(s
         for name in ("threshold.json", "white-matter_mean.nii.gz", "white-matter_sd.nii.gz")
     ]
     before = [digest(copy / path) for path in learned]
-    rules = ("pack_fold", "fit_template", "fit_ridge", "train_network", "fit_threshold")
+    rules = (
+        "pack_fold",
+        "fit_template",
+        "fit_ridge",
+        "fit_trees",
+        "fit_recalibration",
+        "train_network",
+        "fit_threshold",
+    )
     snakemake(copy, *learned, "--forcerun", *rules, "--rerun-triggers", "params")
     assert [digest(copy / path) for path in learned] == before
 

@@ -113,11 +113,11 @@ def fit_ridges(
     normalisation = fit_normalisation(scans)
     models: dict[str, RidgeModel] = {}
     chosen: dict[str, Any] = {}
-    for variant in VARIANTS:
+    for variant in VARIANTS.values():
         sums = [sums_of_scan(scan, normalisation, variant) for scan in scans]
-        best, _ = choose({variant: sums}, subjects, alphas=settings["alphas"], splits=settings["splits"])
+        best, _ = choose(sums, subjects, alphas=settings["alphas"], splits=settings["splits"])
         coefficients = solve(sums, best["alpha"], best["weighting"])
-        models[variant] = RidgeModel(coefficients, normalisation, {"choice": best})
+        models[variant] = RidgeModel(coefficients, normalisation, {"variant": variant})
         chosen |= {f"{variant}_{key}": best[key] for key in ("alpha", "weighting", "error")}
     return models, chosen
 

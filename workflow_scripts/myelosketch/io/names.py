@@ -12,7 +12,12 @@ GROUPS = ("MS", "HC")
 # one label map; 0 is outside the brain, nawm is normal-appearing (MS) or healthy (HC) white matter
 REGION_CODES = {"other": 1, "nawm": 2, "lesion": 3}
 
-METHODS = ("template", "ridge", "dnn2", "unet", "unetroi", "sketcher", "refiner")
+# each method but the template also recalibrated, as <method>recal (learning/recalibration.py)
+METHODS = (
+    *("template", "ridgevoxel", "ridgevoxelrecal", "ridgemeans", "ridgemeansrecal", "trees", "treesrecal"),
+    *("dnn2", "dnn2recal", "unet", "unetrecal", "unetroi", "unetroirecal"),
+    *("sketcher", "sketcherrecal", "refiner", "refinerrecal"),
+)
 CEILINGS = ("rescan", "noisefree", "visible")
 
 SCAN_PATTERN = r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?"

@@ -26,6 +26,9 @@ NETWORK_METHODS = {
     "sketcher": NetworkMethod("unet", "l1", adversarial=True),
     "refiner": NetworkMethod("unet", "weighted_l1", adversarial=True, refines=True),
 }
+RIDGE_METHODS = ("ridgevoxel", "ridgemeans")
+# a recalibrated method is a method's name and this
+RECALIBRATED = "recal"
 # name, among the variants of a study, of the training as it is configured
 CONFIGURED = "configured"
 # what every network method reads of the section training; each adds its own section
@@ -50,9 +53,40 @@ def network_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]
     return {key: training[key] for key in (*NETWORK_SETTINGS, method)}
 
 
+def recalibration_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """The part of a section ``training`` that shapes the inner models by which a method is recalibrated.
+
+    Parameters
+    ----------
+    training : dict, section of the configuration
+    method : that is recalibrated
+
+    Returns
+    -------
+    dict
+    """
+    if method in NETWORK_METHODS:
+        return {
+            key: value
+            for name in needed_models([method])
+            for key, value in network_settings(training, name).items()
+        }
+    return {key: training[key] for key in ("inputs", "ridge") if key == "inputs" or method in RIDGE_METHODS}
+
+
+def recalibrated(method: str) -> str:
+    """Name of the recalibrated row of a method."""
+    return method + RECALIBRATED
+
+
+def base_of(method: str) -> str | None:
+    """Method that a recalibrated one corrects; None of another method."""
+    return method.removesuffix(RECALIBRATED) if method.endswith(RECALIBRATED) else None
+
+
 def needed_models(methods: Iterable[str]) -> list[str]:
     """Methods whose models a prediction by ``methods`` reads, each before it is asked for: a refiner starts from the
-    map of its sketcher.
+    map of its sketcher, a recalibrated method from that of its own method.
 
     Parameters
     ----------
@@ -62,9 +96,9 @@ def needed_models(methods: Iterable[str]) -> list[str]:
     -------
     list of str
     """
-    wanted = []
+    wanted: list[str] = []
     for method in methods:
-        network = NETWORK_METHODS.get(method)
-        before = ["sketcher"] if network and network.refines else []
+        network, base = NETWORK_METHODS.get(method), base_of(method)
+        before = needed_models([base]) if base else ["sketcher"] if network and network.refines else []
         wanted += [name for name in (*before, method) if name not in wanted]
     return wanted

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from myelosketch.errors import InputError
 from myelosketch.io.provenance import provenance
-from myelosketch.io.volumes import save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 from myelosketch.learning.data import Maps, load_maps
 from myelosketch.learning.harmonisation import as_the_model_knows
-from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
+from myelosketch.learning.ladder import NETWORK_METHODS, base_of, needed_models
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from myelosketch.learning.ridge import RidgeModel
+    from myelosketch.learning.trees import TreesModel
 
 TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
 # what a prediction reads of a scan
@@ -35,12 +38,14 @@ def predict_scan(
 ) -> dict[str, str]:
     """Predict the DVR map of one scan by several methods.
 
-    A prediction repeats to the bit on CPU. No mask and no PET is read. It locks no GPU (`gpu_lock`): it keeps neither
-    gradients nor layers, so it shares the first visible GPU with the training that runs there.
+    A prediction repeats to the bit on CPU. No PET is read, and no mask but by recalibrated methods. It locks no GPU
+    (`gpu_lock`): it keeps neither gradients nor layers, so it shares the first visible GPU with the training that
+    runs there.
 
     Parameters
     ----------
-    files : dict of paths: mtr, fa, rd, ad and, for the template, xfm_t1w_to_petref and xfm_t1w_to_mni
+    files : dict of paths: mtr, fa, rd, ad; for the template, xfm_t1w_to_petref and xfm_t1w_to_mni; for recalibrated
+        methods, regions
     models : dict method -> model folder; of `needed_models`
     outputs : dict method -> path of the predicted DVR map, ``.nii.gz``
     flips : see `NetworkModel.predict`
@@ -55,7 +60,7 @@ def predict_scan(
     Raises
     ------
     InputError : a map with values that are not finite, a card that does not match its weights or the configuration,
-        or a refiner that was trained on the maps of another sketcher
+        or a refiner or a recalibration of another model than the one given
     GeometryError : maps on different grids
     """
     needed = needed_models(outputs)
@@ -86,7 +91,7 @@ def predict_scan(
         card = cards[method]
         sidecar = provenance(
             Description=f"DVR predicted by {method}; 0 where the maps hold no tissue. Research only.",
-            sources=[*filter(None, maps.paths), *(files[key] for key in TRANSFORMS if method == "template")],
+            sources=[*filter(None, maps.paths), *(files[key] for key in further_files(method))],
             parameters={"flips": flips} if method in NETWORK_METHODS else {},
             Units="1",
             Method=method,
@@ -96,6 +101,13 @@ def predict_scan(
         save_volume(path, predicted[method], maps.affine, sidecar=sidecar)
         print(f"{method}: {Path(path).name}", flush=True)
     return {method: cards[method]["weights_sha256"] for method in outputs}
+
+
+def further_files(method: str) -> tuple[str, ...]:
+    """Keys of the files that a method reads beside the maps."""
+    if method == "template":
+        return TRANSFORMS
+    return ("regions",) if base_of(method) else ()
 
 
 def predict_by(
@@ -120,7 +132,8 @@ def predict_by(
     folder : of its model
     maps : data.Maps
     files : dict of paths
-    predicted, cards : what earlier methods gave; the refiner starts from the sketcher's
+    predicted, cards : what earlier methods gave; a refiner starts from the sketcher's, a recalibrated method from
+        its own method's
     flips, device, threads, configurations, site : see `predict_scan`
 
     Returns
@@ -129,19 +142,20 @@ def predict_by(
 
     Raises
     ------
-    InputError : a refiner with another sketcher than the one that it started from in training
+    InputError : a refiner with another sketcher than the one that it started from in training, or a recalibration of
+        another model
     """
+    if base := base_of(method):
+        return _recalibrate(method, folder, maps, files["regions"], predicted[base], cards[base])
     if method == "template":
         from myelosketch.learning.template import TemplateModel
 
         template = TemplateModel.load(folder)
         return template.predict(maps, **{key: files[key] for key in TRANSFORMS}), template.card
-    if method == "ridge":
-        from myelosketch.learning.ridge import RidgeModel
-
-        ridge = RidgeModel.load(folder)
-        maps = as_the_model_knows(maps, ridge.card, site)
-        return ridge.predict(maps.data, maps.support), ridge.card
+    if method not in NETWORK_METHODS:
+        baseline = load_baseline(method, folder)
+        maps = as_the_model_knows(maps, baseline.card, site)
+        return baseline.predict(maps.data, maps.support), baseline.card
     from myelosketch.learning.device import choose_device, set_threads
     from myelosketch.learning.inference import NetworkModel
 
@@ -157,3 +171,38 @@ def predict_by(
                 "the refiner was trained on the maps of another sketcher: use both from the same fold and run."
             )
     return model.predict(maps.data, maps.support, sketch, flips=flips), model.card
+
+
+def load_baseline(method: str, folder: str | Path) -> RidgeModel | TreesModel:
+    """A linear model, or trees, from its folder."""
+    if method == "trees":
+        from myelosketch.learning.trees import TreesModel
+
+        return TreesModel.load(folder)
+    from myelosketch.learning.ridge import RidgeModel
+
+    return RidgeModel.load(folder, method=method)
+
+
+def _recalibrate(
+    method: str,
+    folder: str | Path,
+    maps: Maps,
+    regions: str | Path,
+    dvr: np.ndarray,
+    card: Mapping[str, Any],
+) -> tuple[np.ndarray, Mapping[str, Any]]:
+    """A predicted map, its level corrected by region; the card of the correction."""
+    import numpy as np
+
+    from myelosketch.learning.recalibration import Recalibration
+
+    model = Recalibration.load(folder, method=method)
+    if model.card["base_sha256"] != card["weights_sha256"]:
+        raise InputError(
+            f"{method} corrects another model of {base_of(method)} than the one given: use both from the same fold "
+            "and run."
+        )
+    labels = load_volume(regions, dtype=np.uint8)
+    check_same_grid(Volume(maps.support, maps.affine, maps.paths[0]), labels)
+    return model.apply(dvr, maps.support, labels.data), model.card

@@ -1,8 +1,8 @@
-"""Linear models of DVR from the MRI maps: the baseline that a network has to beat (ours; not in the paper).
+"""Linear models of DVR from the MRI maps: baselines that a network has to beat (ours; not in the paper).
 
-Two variants: "voxelwise" (the four maps of the voxel) and "means3" (means over 3x3x3 voxels and their
-products). Ridge regression needs only sums over voxels, X'X and X'y, which add up over participants: every
-split, penalty and weighting is then solved without touching the voxels again.
+Two methods: `ridgevoxel` (variant "voxelwise": the maps of the voxel) and `ridgemeans` (variant "means3": means over
+3x3x3 voxels and their products). Ridge regression needs only sums over voxels, X'X and X'y, which add up over
+participants: every split, penalty and weighting is then solved without touching the voxels again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +14,14 @@ import numpy as np
 from scipy import ndimage
 
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES, subject_of
-from myelosketch.learning.data import Normalisation, TrainingScan, data_hash, fit_normalisation
+from myelosketch.learning.baselines import inner_parts, shared_card
+from myelosketch.learning.data import Normalisation, TrainingScan, fit_normalisation
 from myelosketch.learning.harmonisation import harmonise_training
-from myelosketch.learning.models import load_model, save_model, split_card, value_ranges
+from myelosketch.learning.ladder import RIDGE_METHODS
+from myelosketch.learning.models import load_model, save_model
 
-VARIANTS = ("voxelwise", "means3")
+# method -> what it sees
+VARIANTS = dict(zip(RIDGE_METHODS, ("voxelwise", "means3"), strict=True))
 WEIGHTINGS = ("voxels", "regions")
 REGIONS = tuple(REGION_CODES.values())
 
@@ -106,64 +109,90 @@ def region_error(all_sums: Sequence[RegionSums], coefficients: np.ndarray) -> fl
 
 
 def choose(
-    sums: Mapping[str, Sequence[RegionSums]], subjects: Sequence[str], *, alphas: Sequence[float], splits: int
+    sums: Sequence[RegionSums], subjects: Sequence[str], *, alphas: Sequence[float], splits: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Variant, penalty and weighting with the least error on held-out participants of the training fold.
+    """Penalty and weighting with the least error on held-out participants of the training fold.
 
     Parameters
     ----------
-    sums : dict variant -> list of `sums_of_scan`
+    sums : list of `sums_of_scan`
     subjects : participant of each scan
     alphas : penalties to try
-    splits : number of inner parts; participants are dealt to them in turn
+    splits : number of inner parts; see `baselines.inner_parts`
 
     Returns
     -------
     (dict, list of dict) : the choice, and every candidate with its error
     """
-    order = sorted(set(subjects))
-    part = np.array([order.index(subject) % splits for subject in subjects])
+    part = inner_parts(subjects, splits)
     candidates: list[dict[str, Any]] = []
-    for variant, scans in sums.items():
-        for weighting in WEIGHTINGS:
-            for alpha in alphas:
-                errors = []
-                for held_out in range(splits):
-                    inside = [s for s, p in zip(scans, part, strict=True) if p != held_out]
-                    outside = [s for s, p in zip(scans, part, strict=True) if p == held_out]
-                    if inside and outside:
-                        errors.append(region_error(outside, solve(inside, alpha, weighting)))
-                error = float(np.mean(errors)) if errors else float("nan")
-                candidates.append(
-                    {"variant": variant, "weighting": weighting, "alpha": alpha, "error": error}
-                )
+    for weighting in WEIGHTINGS:
+        for alpha in alphas:
+            errors = []
+            for held_out in sorted(set(part)):
+                inside = [s for s, p in zip(sums, part, strict=True) if p != held_out]
+                outside = [s for s, p in zip(sums, part, strict=True) if p == held_out]
+                if inside and outside:
+                    errors.append(region_error(outside, solve(inside, alpha, weighting)))
+            error = float(np.mean(errors)) if errors else float("nan")
+            candidates.append({"weighting": weighting, "alpha": alpha, "error": error})
     return min(candidates, key=lambda entry: entry["error"]), candidates
 
 
-def fit_ridge(
+def fit_linear(
+    method: str,
     scans: Sequence[TrainingScan],
-    folder: str | Path,
     *,
     alphas: Sequence[float] = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1),
     splits: int = 4,
-    fold: int | None = None,
     inputs: Sequence[str] = INPUT_MAPS,
-    harmonise: str = "none",
-    controls: Iterable[str] = (),
-    sites: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Fit the stronger of the two linear models on the training scans of a fold.
+) -> "RidgeModel":
+    """Fit one linear model, its penalty and weighting chosen on inner parts of these scans.
 
     Parameters
     ----------
+    method : of VARIANTS
+    scans : list of TrainingScan; nothing else is read
+    alphas, splits : see `choose`
+    inputs : names of the maps that the model sees
+
+    Returns
+    -------
+    RidgeModel : its card holds ``variant``, ``choice`` and ``inner_split``
+    """
+    variant = VARIANTS[method]
+    normalisation = fit_normalisation(scans, inputs)
+    sums = [sums_of_scan(scan, normalisation, variant) for scan in scans]
+    subjects = [subject_of(scan.name) for scan in scans]
+    choice, candidates = choose(sums, subjects, alphas=alphas, splits=splits)
+    coefficients = solve(sums, choice["alpha"], choice["weighting"])
+    card = {"variant": variant, "choice": choice, "inner_split": candidates}
+    return RidgeModel(coefficients, normalisation, card)
+
+
+def fit_ridge(
+    method: str,
+    scans: Sequence[TrainingScan],
+    folder: str | Path,
+    *,
+    fold: int | None = None,
+    harmonise: str = "none",
+    controls: Iterable[str] = (),
+    sites: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Fit a linear model on the training scans of a fold and write it.
+
+    Parameters
+    ----------
+    method : of VARIANTS
     scans : list of TrainingScan
     folder : where model.safetensors and model.json go
-    alphas, splits : see `choose`
     fold : number written into the card
-    inputs : names of the maps that the model sees
     harmonise : none or controls (training.harmonise)
     controls : names of the healthy controls among the scans
     sites : dict, scan -> site, with harmonise: controls
+    settings : ``alphas``, ``splits`` and ``inputs`` of `fit_linear`
 
     Returns
     -------
@@ -174,26 +203,10 @@ def fit_ridge(
     InputError : a site to harmonise without a control
     """
     scans, white_matter = harmonise_training(scans, controls, sites or {}, setting=harmonise, fold=fold)
-    names = [scan.name for scan in scans]
-    normalisation = fit_normalisation(scans, inputs)
-    sums = {variant: [sums_of_scan(scan, normalisation, variant) for scan in scans] for variant in VARIANTS}
-    subjects = [subject_of(name) for name in names]
-    choice, candidates = choose(sums, subjects, alphas=alphas, splits=min(splits, len(set(subjects))))
-    coefficients = solve(sums[choice["variant"]], choice["alpha"], choice["weighting"])
-    print(f"ridge: {choice}", flush=True)
-    card = {
-        "method": "ridge",
-        "fold": fold,
-        "choice": choice,
-        "inner_split": candidates,
-        "normalisation": normalisation.card(),
-        **white_matter,
-        "input_maps": list(normalisation.inputs),
-        "value_ranges": value_ranges(scans, normalisation.inputs),
-        "split": split_card(names),
-        "data_sha256": data_hash(scans),
-    }
-    return save_model(folder, {"coefficients": coefficients}, card)
+    model = fit_linear(method, scans, **settings)
+    print(f"{method}: {model.card['choice']}", flush=True)
+    card = {**shared_card(method, fold, scans, model.normalisation), **white_matter, **model.card}
+    return save_model(folder, {"coefficients": model.coefficients}, card)
 
 
 class RidgeModel:
@@ -205,16 +218,14 @@ class RidgeModel:
         self.coefficients, self.normalisation, self.card = coefficients, normalisation, card
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Read a model folder written by `fit_ridge`."""
-        tensors, card = load_model(folder, method="ridge")
+    def load(cls, folder: str | Path, *, method: str | None = None) -> Self:
+        """Read a model folder written by `fit_ridge`; ``method`` is the one expected, optional."""
+        tensors, card = load_model(folder, method=method)
         return cls(tensors["coefficients"], Normalisation.from_card(card["normalisation"]), card)
 
     def predict(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
         """DVR (x, y, z), float32, of maps (4, x, y, z) in the cohort's units; 0 outside the support."""
-        rows = features(
-            self.normalisation.standardise(maps, support), support, self.card["choice"]["variant"]
-        )
+        rows = features(self.normalisation.standardise(maps, support), support, self.card["variant"])
         dvr = np.zeros(support.shape, np.float32)
         dvr[support] = rows @ self.coefficients
         return dvr

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from myelosketch.io import names
+from myelosketch.learning.ladder import base_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 METHOD_NAMES = {
     "pet": "True PET",
     "template": "Control-mean template",
-    "ridge": "Ridge (linear)",
+    "ridgevoxel": "Ridge, voxelwise",
+    "ridgemeans": "Ridge, 3\u00b3 means",
+    "trees": "Boosted trees",
     "dnn2": "2-layer DNN (Li 2014)",
     "unet": "U-Net, L1",
     "unetroi": "U-Net, ROI-weighted L1",
@@ -30,7 +33,9 @@ VISIBLE_WORDS = "the simulation's conditional mean given noise-free myelin and w
 SHORT_NAMES = {
     "pet": "True",
     "template": "Template",
-    "ridge": "Ridge",
+    "ridgevoxel": "Ridge voxel",
+    "ridgemeans": "Ridge means",
+    "trees": "Trees",
     "dnn2": "2-layer DNN",
     "unet": "U-Net L1",
     "unetroi": "U-Net ROI",
@@ -80,7 +85,11 @@ REGION_NAMES = {"brain": "Brain", "lesion": "Lesions", "nawm": "NAWM", "hcwm": "
 
 def method_name(method: str, *, short: bool = False) -> str:
     """Display name of a method, ceiling or the true PET; an unknown one keeps its own name."""
-    return (SHORT_NAMES if short else METHOD_NAMES).get(method, str(method))
+    known = SHORT_NAMES if short else METHOD_NAMES
+    base = base_of(str(method))
+    if base in known:
+        return f"{known[base]}, recal." if short else f"{known[base]}, recalibrated"
+    return known.get(method, str(method))
 
 
 def region_name(region: str) -> str:

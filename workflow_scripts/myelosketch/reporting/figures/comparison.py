@@ -189,7 +189,9 @@ def _ranks(axes: Axes, part: pd.DataFrame, metric: str) -> None:
     methods, ranks = list(part.method), part.mean_rank.to_numpy()
     critical = part.critical_difference.iloc[0]
     for place, (name, rank) in enumerate(zip(methods, ranks, strict=True)):
-        axes.plot(rank, place, style.method_look(name)[2], color=style.METHOD_COLOUR, ms=7)
+        axes.plot(
+            rank, place, marker=style.method_look(name)[2], color=style.METHOD_COLOUR, ms=7, linestyle=""
+        )
     last = ranks.max() + 0.3
     for order, (start, end) in enumerate(cliques(ranks, critical)):
         spot = last + 0.25 * order

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import matplotlib as mpl
 import seaborn as sns
 
+from myelosketch.learning.ladder import base_of
 from myelosketch.reporting.display import cohort_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Text
-    from matplotlib.typing import RcKeyType
+    from matplotlib.typing import MarkerType, RcKeyType
 
 # paper's colours (Wei et al. 2018, captions of Fig. 4 and 5); shades are ours, chosen to differ in grey too
 GROUPS_TRUE = "#3b78b5"  # Fig. 4A, blue
@@ -61,7 +62,9 @@ GAIN_COLOUR = "#2a7f9e"  # beyond its limit to the better
 METHOD_LOOKS = {
     "pet": ("#000000", (1, 0), "*"),
     "template": ("#e0a93b", (1, 1), "v"),
-    "ridge": ("#4fa3a5", (5, 1), "^"),
+    "ridgevoxel": ("#64b5bd", (5, 1), "H"),
+    "ridgemeans": ("#4fa3a5", (5, 1, 1, 1), "^"),
+    "trees": ("#72951f", (3, 1), "p"),
     "dnn2": ("#b9572f", (3, 1, 1, 1), "P"),
     "unet": ("#2f6db3", (4, 2), "D"),
     "unetroi": ("#6f2f7d", (3, 1, 1, 1, 1, 1), "X"),
@@ -72,6 +75,11 @@ METHOD_LOOKS = {
     "visible": ("#b0b0b0", (6, 2, 1, 2, 1, 2), "d"),
     "attainable": ("#6b6b6b", (2, 1), "p"),
 }
+# marker of a method -> that of the same method recalibrated: stars of some points, turned by some degrees
+RECALIBRATED_MARKERS: dict[str, MarkerType] = {
+    "H": (6, 1, 0), "^": (3, 1, 0), "p": (7, 1, 0), "P": (4, 1, 0), "D": (4, 1, 45), "X": (3, 1, 60), "s": (8, 1, 0),
+    "o": (3, 1, 30),
+}  # fmt: skip
 OTHER_LOOK = ("#3d3d3d", (1, 3), "h")  # a method of the user's own
 # levels of a stratum (size, place, kind) and folds, in order: colour, marker, dashes
 LEVEL_LOOKS = (
@@ -136,8 +144,15 @@ def balanced(words: str, width: int) -> str:
     return "\n".join(wrapped(width))
 
 
-def method_look(method: str) -> tuple[str, tuple[int, ...], str]:
-    """Colour, dashes and marker of a method or ceiling in an axes that shows several."""
+def method_look(method: str) -> tuple[str, tuple[int, ...], MarkerType]:
+    """Colour, dashes and marker of a method or ceiling in an axes that shows several.
+
+    A recalibrated method has the colour of its own method, with a marker and dashes of its own.
+    """
+    base = base_of(method)
+    if base in METHOD_LOOKS:
+        colour, dashes, marker = METHOD_LOOKS[base]
+        return colour, (*dashes, 1, 2), RECALIBRATED_MARKERS[marker]
     return METHOD_LOOKS.get(method, OTHER_LOOK)
 
 

@@ -12,7 +12,7 @@ import myelosketch
 from myelosketch.cohort.table import MAPS, SOURCES, lesion_source
 from myelosketch.io.names import METHODS, subject_of
 from myelosketch.io.tables import read_table
-from myelosketch.learning.ladder import NETWORK_METHODS
+from myelosketch.learning.ladder import NETWORK_METHODS, base_of
 from myelosketch.reporting.display import world_words
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ TEMPLATE = "methods.md.j2"
 REFERENCES = Path(__file__).with_name("references.bib")
 CITATION = re.compile(r"\[@(\w+)\]")
 _ENTRY = re.compile(r"^@\w+\{(\w+),\n.*?^\}\n", re.MULTILINE | re.DOTALL)
+# the linear models, by what they see
+LINEAR = {"ridgevoxel": "the maps", "ridgemeans": "their means over 3\u00b3 voxels and the products of these"}
 DENOISED = {"none": "", "patch2self": ", denoised (patch2self)", "mppca": ", denoised (MP-PCA)"}
 
 
@@ -64,6 +66,8 @@ def methods_text(
         inputs=training["inputs"],
         methods=methods,
         networks={name: training[name] for name in methods if name in NETWORK_METHODS},
+        linear=[words for name, words in LINEAR.items() if name in methods],
+        recalibrated=[name for name in methods if base_of(name)],
         folds=folds.loc[folds["fold"].astype(int) > 0, "fold"].nunique(),
         crops=_crops(training),
         denoised=DENOISED[config["maps"]["denoise"]],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REFERENCE = "refiner"  # the paper's method, against which summary.tsv gives differences
 # methods without a network that may be hard to beat, by themselves or recalibrated
-BASELINES = ("ridge", "ridgevoxel", "ridgemeans", "trees")
+BASELINES = ("ridgevoxel", "ridgemeans", "trees")
 
 
 def findings(run: RunFolder, *, method: str, k: float) -> list[str]:

@@ -1,0 +1,255 @@
+"""Gradient-boosted trees of DVR from the MRI maps: a baseline that no one can call weak (ours; not in the paper).
+
+scikit-learn's histogram trees (after LightGBM: Ke et al., NeurIPS 2017) on the maps of a voxel and their means over
+3x3x3 and 5x5x5 voxels. Each region of a scan weighs the same, as in Eq. 5. The fitted trees are stored as plain
+arrays, so a prediction needs neither scikit-learn nor a pickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from scipy import ndimage
+
+from myelosketch.io.names import INPUT_MAPS, REGION_CODES
+from myelosketch.learning.baselines import shared_card
+from myelosketch.learning.data import Normalisation, TrainingScan, fit_normalisation
+from myelosketch.learning.harmonisation import harmonise_training
+from myelosketch.learning.models import load_model, save_model
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+# sides, in voxels, of the boxes of the means
+SIDES = (3, 5)
+# chosen on inner parts of the training participants of the default cohort (docs/method.md)
+SETTINGS = {"max_iter": 150, "learning_rate": 0.05, "max_leaf_nodes": 15, "min_samples_leaf": 200}
+# most voxels of a region of a scan; those that are drawn stand for all of it
+LARGEST_REGION = 8000
+# per node; the trees lie one after the other
+NODE_ARRAYS = ("feature", "threshold", "left", "right", "missing_left", "is_leaf", "value")
+
+
+def features(scores: Iterable[np.ndarray], support: np.ndarray) -> np.ndarray:
+    """Predictors of every voxel inside the support: the maps, then their means over the neighbours inside it.
+
+    Parameters
+    ----------
+    scores : array (inputs, x, y, z), z-scores
+    support : bool array (x, y, z)
+
+    Returns
+    -------
+    float32 array (voxels, 3 * inputs)
+    """
+    columns = [score[support] for score in scores]
+    for side in SIDES:
+        count = ndimage.uniform_filter(support.astype(np.float64), side, mode="constant")[support]
+        columns += [
+            ndimage.uniform_filter(np.where(support, score, 0).astype(np.float64), side, mode="constant")[
+                support
+            ]
+            / count
+            for score in scores
+        ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def sample_of_scan(
+    scan: TrainingScan, normalisation: Normalisation, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Voxels of a scan that the trees are fitted on.
+
+    Parameters
+    ----------
+    scan : TrainingScan
+    normalisation : Normalisation
+    seed : of the draw where a region has more than LARGEST_REGION voxels; it depends on the scan's name too, not on
+        the other scans
+
+    Returns
+    -------
+    (float32 (n, p), float32 (n,), float64 (n,)) : predictors, DVR, weights; those of a region sum to 1 / regions
+    """
+    support = scan.support & scan.brain
+    rows = features(normalisation.standardise(scan.maps, scan.support), scan.support)[support[scan.support]]
+    region = scan.regions[support]
+    random = np.random.default_rng([seed, *scan.name.encode()])
+    places = [np.flatnonzero(region == code) for code in REGION_CODES.values()]
+    drawn = [
+        np.sort(random.choice(place, LARGEST_REGION, replace=False)) if len(place) > LARGEST_REGION else place
+        for place in places
+        if len(place)
+    ]
+    weights = [np.full(len(place), 1 / (len(place) * len(drawn))) for place in drawn]
+    chosen = np.concatenate([np.zeros(0, int), *drawn])
+    return rows[chosen], scan.dvr[support][chosen], np.concatenate([np.zeros(0), *weights])
+
+
+def boost(
+    scans: Sequence[TrainingScan], normalisation: Normalisation, seed: int
+) -> HistGradientBoostingRegressor:
+    """scikit-learn's fitted trees; the same to the bit on one machine, on any number of threads or one (see `fit`).
+
+    Parameters
+    ----------
+    scans : list of TrainingScan
+    normalisation : Normalisation
+    seed : int
+
+    Returns
+    -------
+    HistGradientBoostingRegressor
+    """
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
+
+    samples = [sample_of_scan(scan, normalisation, seed) for scan in scans]
+    x, y, w = (np.concatenate([sample[part] for sample in samples]) for part in range(3))
+    model = HistGradientBoostingRegressor(**SETTINGS, early_stopping=False, random_state=seed)
+    with threadpool_limits(1):  # sums of floats depend on who adds what
+        return model.fit(x, y, sample_weight=w / w.mean())
+
+
+def as_arrays(model: HistGradientBoostingRegressor) -> dict[str, np.ndarray]:
+    """Fitted trees as plain arrays.
+
+    Parameters
+    ----------
+    model : fitted, on numbers alone
+
+    Returns
+    -------
+    dict : NODE_ARRAYS, each (nodes,), ``left`` and ``right`` are places in them; ``roots`` (trees,);
+        ``baseline`` (1,)
+    """
+    trees = [stage[0].nodes for stage in model._predictors]
+    roots = np.cumsum([0, *map(len, trees)])[:-1]
+    nodes = np.concatenate(trees)
+    shift = np.repeat(roots, list(map(len, trees)))
+    return {
+        "feature": nodes["feature_idx"].astype(np.int32),
+        "threshold": nodes["num_threshold"].astype(np.float64),
+        "left": (nodes["left"] + shift).astype(np.int32),
+        "right": (nodes["right"] + shift).astype(np.int32),
+        "missing_left": nodes["missing_go_to_left"].astype(np.uint8),
+        "is_leaf": nodes["is_leaf"].astype(np.uint8),
+        "value": nodes["value"].astype(np.float64),
+        "roots": roots.astype(np.int32),
+        "baseline": np.asarray(model._baseline_prediction, np.float64).reshape(1),
+    }
+
+
+def predict_arrays(trees: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """What scikit-learn's ``predict`` gives.
+
+    Parameters
+    ----------
+    trees : dict of `as_arrays`
+    rows : float array (n, p); NaN goes where the tree sends what is missing
+
+    Returns
+    -------
+    float64 array (n,)
+    """
+    total = np.full(len(rows), trees["baseline"][0])
+    for root in trees["roots"]:
+        _add(trees, rows, int(root), np.arange(len(rows)), total)
+    return total
+
+
+def _add(
+    trees: Mapping[str, np.ndarray], rows: np.ndarray, node: int, places: np.ndarray, total: np.ndarray
+) -> None:
+    """Add what a tree says from a node on to the rows that come there."""
+    if trees["is_leaf"][node]:
+        total[places] += trees["value"][node]
+        return
+    values = rows[places, trees["feature"][node]]
+    goes_left = values <= trees["threshold"][node]
+    if trees["missing_left"][node]:
+        goes_left |= np.isnan(values)
+    _add(trees, rows, int(trees["left"][node]), places[goes_left], total)
+    _add(trees, rows, int(trees["right"][node]), places[~goes_left], total)
+
+
+def fit_boosted(
+    scans: Sequence[TrainingScan], *, seed: int, inputs: Sequence[str] = INPUT_MAPS
+) -> TreesModel:
+    """Fit trees on some scans.
+
+    Parameters
+    ----------
+    scans : list of TrainingScan; nothing else is read
+    seed : int
+    inputs : names of the maps that the model sees
+
+    Returns
+    -------
+    TreesModel
+    """
+    normalisation = fit_normalisation(scans, inputs)
+    card = {"settings": SETTINGS | {"largest_region": LARGEST_REGION, "sides": list(SIDES)}, "seed": seed}
+    return TreesModel(as_arrays(boost(scans, normalisation, seed)), normalisation, card)
+
+
+def fit_trees(
+    scans: Sequence[TrainingScan],
+    folder: str | Path,
+    *,
+    seed: int,
+    fold: int | None = None,
+    inputs: Sequence[str] = INPUT_MAPS,
+    harmonise: str = "none",
+    controls: Iterable[str] = (),
+    sites: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Fit trees on the training scans of a fold and write them.
+
+    Parameters
+    ----------
+    scans : list of TrainingScan
+    folder : where model.safetensors and model.json go
+    seed : of the draw of voxels
+    fold : number written into the card
+    inputs : names of the maps that the model sees
+    harmonise, controls, sites : see `ridge.fit_ridge`
+
+    Returns
+    -------
+    dict : the model card
+
+    Raises
+    ------
+    InputError : a site to harmonise without a control
+    """
+    scans, white_matter = harmonise_training(scans, controls, sites or {}, setting=harmonise, fold=fold)
+    model = fit_boosted(scans, seed=seed, inputs=inputs)
+    print(f"trees: {len(model.trees['roots'])} trees, {len(model.trees['value'])} nodes", flush=True)
+    card = {**shared_card("trees", fold, scans, model.normalisation), **white_matter, **model.card}
+    return save_model(folder, model.trees, card)
+
+
+class TreesModel:
+    """Fitted trees: `load`, then `predict`."""
+
+    def __init__(
+        self, trees: Mapping[str, np.ndarray], normalisation: Normalisation, card: Mapping[str, Any]
+    ) -> None:
+        self.trees, self.normalisation, self.card = dict(trees), normalisation, card
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a model folder written by `fit_trees`."""
+        tensors, card = load_model(folder, method="trees")
+        return cls(tensors, Normalisation.from_card(card["normalisation"]), card)
+
+    def predict(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
+        """DVR (x, y, z), float32, of maps (4, x, y, z) in the cohort's units; 0 outside the support."""
+        rows = features(self.normalisation.standardise(maps, support), support)
+        dvr = np.zeros(support.shape, np.float32)
+        dvr[support] = predict_arrays(self.trees, rows)
+        return dvr
