@@ -90,16 +90,21 @@ def test_a_run_s_own_region_map_comes_back_voxel_by_voxel_and_gives_its_numbers(
     own, _ = cut(tmp_path, head, paths["image"])
     np.testing.assert_array_equal(own.data, regions.astype(int) * 1000)
     maps = {"own_regions": [tmp_path / "map.nii.gz"], "own_regions_table": [tmp_path / "map.tsv"]}
-    facts = {"scan": "sub-01", "subject": "01", "fold": 1, "group": "MS"}
-    scored = score_scan(
-        paths | maps, tmp_path / "scores.tsv", atlases=["own"], methods=["refiner"], facts=facts
-    )
+    options = {
+        "atlases": ["own"], "methods": ["refiner"],
+        "facts": {"scan": "sub-01", "subject": "01", "fold": 1, "group": "MS"},
+    }  # fmt: skip
+    scored = score_scan(paths | maps, tmp_path / "scores.tsv", **options)
     known = {row["region"]: row for row in score_regions(predicted, dvr, np.where(dvr != 0, regions, 0))}
     for number, name in ((1000, "other"), (2000, "nawm"), (3000, "lesion")):
         (row,) = scored[scored["index"] == number].to_dict("records")
         for column in ("mean_dvr_true", "mean_dvr_pred", "n_voxels"):
             assert row[column] == pytest.approx(known[name][column], rel=1e-12)
         assert row["coverage"] == row["n_voxels"] / region_masks(regions)[name].sum()
+    # a new scan, of which there is no PET
+    alone = score_scan(paths | maps | {"dvr": []}, tmp_path / "alone.tsv", **options)
+    assert alone["mean_dvr_true"].isna().all()
+    assert (alone["coverage"] == 1).all()
 
 
 def flip(side):

@@ -25,9 +25,8 @@ COLUMNS = (
     *("atlas", "index", "region", "method", "scan", "subject", "fold", "group"),
     *("mean_dvr_true", "mean_dvr_pred", "n_voxels", "coverage"),
 )
+# beside index and name, which BIDS describes
 _MAP_COLUMNS = {
-    "index": "Number of the label",
-    "name": "Name of the region; the number where no table names it",
     "n_voxels": "Voxels of the grid that the label owns",
     "n_beyond": "Voxels that it would own beyond the edge of the grid",
     "volume_ml": "Volume of n_voxels, mL",
