@@ -84,7 +84,9 @@ LEVEL_LOOKS = (
 
 DVR_CMAP = "viridis"
 MAX_WIDTH_PX = 1600  # Snakemake's own report crops wider images
-WIDTH = 8.0  # inches, of every figure
+# inches: a figure fills two columns of a printed page (180 mm) or one (85 mm), as the catalogue says
+WIDTH, COLUMN = 180 / 25.4, 85 / 25.4
+SMALLEST_FONT = 6.0  # points, in print
 
 _RC: dict[RcKeyType, Any] = {
     "font.family": "sans-serif",
@@ -117,10 +119,19 @@ def figure_style() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def one_column() -> Iterator[None]:
+    """Sizes of text in a figure of one column of a printed page."""
+    sizes = ("axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+    with mpl.rc_context({**dict.fromkeys(sizes, 7), "figure.titlesize": 8}):
+        yield
+
+
 def figure_title(figure: Figure, text: str, *, simulated: bool) -> None:
     """Title of a figure, always with the kind of cohort, wrapped to the figure's width."""
     words = f"{text}, {cohort_words(simulated)}"
-    figure.suptitle(balanced(words, int(figure.get_figwidth() * 11.5)))
+    size = mpl.rcParams["figure.titlesize"]
+    figure.suptitle(balanced(words, int(figure.get_figwidth() * 115 / size)))
 
 
 def balanced(words: str, width: int) -> str:
@@ -161,9 +172,10 @@ def tidy_axes(axes: Axes, *, grid: Literal["x", "y", "both"] | None = "y") -> No
 
 def participant_ticks(axes: Axes, labels: Sequence[str]) -> None:
     """Participant labels under an x axis: upright while they fit, turned when many, thinned when too many."""
-    step = max(1, -(-len(labels) // 60))
+    width = cast("Figure", axes.figure).get_figwidth()
+    step = max(1, -(-len(labels) // int(8.5 * width)))
     axes.set_xticks(range(0, len(labels), step), [str(label) for label in labels[::step]])
-    if len(labels) > 14:
+    if len(labels) > 2 * width:
         axes.tick_params(axis="x", labelrotation=90, labelsize=7)
 
 

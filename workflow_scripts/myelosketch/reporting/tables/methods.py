@@ -28,8 +28,9 @@ LONG = 12  # rows above which a table is folded
 # shorter names of metrics where they head a column
 HEADS = {
     "lesion_mean_r": "r of lesion means",
-    "lesion_mae_visible": "MAE to visible (DVR)",
-    "lesion_r_visible": "r with visible",
+    "lesion_mae_visible": "Error to noise-free tissue (DVR)",
+    "lesion_r_visible": "r with noise-free tissue",
+    "lesion_pearson_r": "r in lesions",
     "trivial_dice": "Trivial Dice",
     "dice_minus_trivial": "Dice \u2212 trivial",
     "auc": "ROC AUC",
@@ -60,7 +61,7 @@ def digits_of(metric: str) -> int:
 
 @or_reason("Every method and ceiling")
 def glance_table(run: RunFolder, *, k: float) -> HtmlTable:
-    """Each method beside what a guess would score: Dice beside trivial Dice, MCC, bias, slope; ceilings last."""
+    """Each method: errors, bias and order of the lesion voxels, MCC, Dice beside trivial Dice; ceilings last."""
     return _glance(read_summary(run), "Every method and ceiling", k)
 
 
@@ -77,37 +78,44 @@ def _external(run: RunFolder, *, k: float) -> HtmlTable:
 
 
 def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
-    metrics = ["dice", "trivial_dice", "dice_minus_trivial", "mcc", "pct_bias", "lesion_slope", "lesion_mae"]
     known = [name for name in AGAINST_VISIBLE if name in set(summary.metric)]
-    metrics += ["lesion_bias", *known] if known else []
+    metrics = ["lesion_mae", *(known or ["lesion_pearson_r"]), "lesion_bias", "lesion_slope"]
+    metrics += ["mcc", "dice", "trivial_dice"]
+    shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
     rows = [
         [
             laddered_name(method),
             better_than_trivial(summary, method, k),
+            _patients(shown.n[shown.method == method]),
             *(_summary_cell(summary, method, metric, k) for metric in metrics),
         ]
         for method in ladder_order(summary.method.dropna().unique())
     ]
     if not rows:
         raise NothingToDrawError("summary.tsv names no method.")
-    header = ["Method", "Better than trivial", *map(metric_head, metrics)]
+    header = ["Method", "Better than trivial", "n", *map(metric_head, metrics)]
     note = (
-        f"Mean over patients, with its interval by bootstrap over patients. Demyelinated: DVR below mean "
-        f"\u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel called demyelinated. "
-        "Better than trivial: the intervals of Dice \u2212 trivial and of MCC lie above 0. "
-        "MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true percentage of demyelinated lesion voxels. "
-        "Slope of predicted on true mean DVR of the lesions: 0 says nothing about a lesion, 1 is ideal. "
+        "Mean over n patients, fewer where a score is not defined, with its interval by bootstrap over patients. "
+        f"Demyelinated: DVR below mean \u2212 {k:g} SD of healthy white matter. Trivial Dice: every lesion voxel "
+        "called demyelinated. Better than trivial: the intervals of Dice \u2212 trivial and of MCC lie above 0. "
+        "MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true DVR of the lesion voxels. Slope of predicted on "
+        "true mean DVR of the lesions: 0 says nothing about a lesion, 1 is ideal. "
         "A low MAE alone says little: the mean of all lesions has one too."
     )
-    shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
     if known:
         note += (
-            " Visible: the part of DVR that noise-free MRI shows, known in simulation only. An error to it is one of "
-            "the method, without the noise of one PET; the correlation with it says whether voxels are in the right "
-            "order, whatever the level."
+            " Noise-free tissue: the simulation's conditional mean of DVR given noise-free myelin and water. An "
+            "error to it is one of the method, without the noise of one PET; the correlation with it says whether "
+            "voxels are in the right order, whatever the level."
         )
     note += why_missing(shown, "mean")
     return HtmlTable(title, header, rows, note, text_columns=2)
+
+
+def _patients(counts: pd.Series) -> str:
+    """Numbers of patients behind the scores of a row, as ``18`` or ``16\u201318``; n/a where none has a value."""
+    found = sorted({int(n) for n in counts.dropna() if n > 0})
+    return "\u2013".join(dict.fromkeys(str(n) for n in (found[0], found[-1]))) if found else "n/a"
 
 
 def laddered_name(method: str) -> str:
@@ -143,8 +151,7 @@ def better_than_trivial(summary: pd.DataFrame, method: str, k: float) -> str:
 def demyelination_table(run: RunFolder, *, k: float) -> HtmlTable:
     """Every score of the demyelinated voxels at k, by method."""
     summary = read_summary(run)
-    wanted = [metric for metric in AT_K if metric != "dice_minus_trivial"]
-    metrics = [metric for metric in wanted if len(metric_rows(summary, metric, k))]
+    metrics = [metric for metric in AT_K if len(metric_rows(summary, metric, k))]
     if not metrics:
         raise NothingToDrawError(f"summary.tsv has no score of demyelinated voxels at k = {k:g}.")
     rows = [
