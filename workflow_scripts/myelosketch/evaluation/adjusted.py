@@ -206,7 +206,7 @@ def _residual_table(
 
 
 class _Fitted(NamedTuple):
-    """Coefficient of interest with its standard error, SD of the residuals, residuals, and those over their own SD."""
+    """Coefficient of interest with its standard error, and the residuals: their SD, as they are, and studentised."""
 
     estimate: float
     error: float

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures import style
@@ -144,12 +145,14 @@ def build_lesion_agreement(
 
 
 def number_marks(axes: Axes, x: pd.Series, y: pd.Series, rank: pd.Series) -> None:
-    """Write the rank beside the marks of the largest disagreements."""
+    """Write the rank beside the marks of the largest disagreements, odd ones to the right and even ones to the left."""
     for across, up, place in zip(x, y, rank, strict=True):
         if place <= LABELLED:
+            right = place % 2 == 1
             axes.annotate(
-                str(place), (across, up), xytext=(4, 3), textcoords="offset points", fontsize=7, zorder=5
-            )
+                str(place), (across, up), xytext=(4 if right else -4, 3), textcoords="offset points", fontsize=7,
+                ha="left" if right else "right", zorder=5,
+            )  # fmt: skip
 
 
 def ordered_levels(values: pd.Series, table: pd.DataFrame) -> list[str]:
@@ -207,6 +210,7 @@ def _forest(axes: Axes, agreed: pd.DataFrame | None, levels: Sequence[str], colu
         interval_dot(axes, place, row[column], *ends, colour=colour, marker=marker)
     if column == "bias":
         axes.axvline(0, color=style.REFERENCE_COLOUR, linewidth=0.9, linestyle=":", zorder=0)
+        axes.xaxis.set_major_locator(MaxNLocator(2))
     else:
         axes.set_xlim(-1.05, 1.05)
     axes.set_ylim(len(levels) - 0.4, -0.6)

@@ -62,6 +62,9 @@ METHOD_LOOKS = {
     "pet": ("#000000", (1, 0), "*"),
     "template": ("#e0a93b", (1, 1), "v"),
     "ridge": ("#4fa3a5", (5, 1), "^"),
+    "ridgevoxel": ("#4fa3a5", (5, 1), "^"),
+    "ridgemeans": ("#2f8285", (8, 2), "p"),
+    "trees": ("#7d8b2c", (3, 2, 1, 2), "8"),
     "dnn2": ("#b9572f", (3, 1, 1, 1), "P"),
     "unet": ("#2f6db3", (4, 2), "D"),
     "unetroi": ("#6f2f7d", (3, 1, 1, 1, 1, 1), "X"),
@@ -71,6 +74,7 @@ METHOD_LOOKS = {
     "noisefree": ("#888888", (6, 2, 1, 2), ">"),
     "visible": ("#b0b0b0", (6, 2, 1, 2, 1, 2), "d"),
 }
+RECALIBRATED = "recal"  # ending of the name of a method whose predictions are recalibrated
 OTHER_LOOK = ("#3d3d3d", (1, 3), "h")  # a method of the user's own
 # levels of a stratum (size, place, kind) and folds, in order: colour, marker, dashes
 LEVEL_LOOKS = (
@@ -130,8 +134,8 @@ def one_column() -> Iterator[None]:
 def figure_title(figure: Figure, text: str, *, simulated: bool) -> None:
     """Title of a figure, always with the kind of cohort, wrapped to the figure's width."""
     words = f"{text}, {cohort_words(simulated)}"
-    size = mpl.rcParams["figure.titlesize"]
-    figure.suptitle(balanced(words, int(figure.get_figwidth() * 115 / size)))
+    title = figure.suptitle(words)
+    title.set_text(balanced(words, int(figure.get_figwidth() * 115 / title.get_fontsize())))
 
 
 def balanced(words: str, width: int) -> str:
@@ -147,8 +151,12 @@ def balanced(words: str, width: int) -> str:
 
 
 def method_look(method: str) -> tuple[str, tuple[int, ...], str]:
-    """Colour, dashes and marker of a method or ceiling in an axes that shows several."""
-    return METHOD_LOOKS.get(method, OTHER_LOOK)
+    """Colour, dashes and marker of a method or ceiling in an axes that shows several.
+
+    A recalibrated method has the colour and the marker of its own, and dots for dashes.
+    """
+    colour, dashes, marker = METHOD_LOOKS.get(method.removesuffix(RECALIBRATED), OTHER_LOOK)
+    return colour, (1, 2) if method.endswith(RECALIBRATED) else dashes, marker
 
 
 def level_look(place: int) -> tuple[str, str, str | tuple[int, tuple[int, ...]]]:
@@ -217,7 +225,7 @@ def cut_texts(figure: Figure) -> list[str]:
     figure.canvas.draw()
     box = figure.bbox
     cut = []
-    for text in _drawn_texts(figure):
+    for text in drawn_texts(figure):
         extent = text.get_window_extent()
         inside = extent.x0 >= -1 and extent.y0 >= -1 and extent.x1 <= box.x1 + 1 and extent.y1 <= box.y1 + 1
         if text.get_visible() and text.get_text().strip() and not inside:
@@ -225,7 +233,7 @@ def cut_texts(figure: Figure) -> list[str]:
     return cut
 
 
-def _drawn_texts(figure: Figure) -> list[Text]:
+def drawn_texts(figure: Figure) -> list[Text]:
     """All texts but labels of ticks that are never drawn: spare, out of view, or of a hidden axis."""
     axes_of_ticks = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
     every_tick = [tick for axis in axes_of_ticks for tick in (*axis.majorTicks, *axis.minorTicks)]
