@@ -145,14 +145,28 @@ def build_lesion_agreement(
 
 
 def number_marks(axes: Axes, x: pd.Series, y: pd.Series, rank: pd.Series) -> None:
-    """Write the rank beside the marks of the largest disagreements, odd ones to the right and even ones to the left."""
-    for across, up, place in zip(x, y, rank, strict=True):
-        if place <= LABELLED:
-            right = place % 2 == 1
-            axes.annotate(
-                str(place), (across, up), xytext=(4 if right else -4, 3), textcoords="offset points", fontsize=7,
-                ha="left" if right else "right", zorder=5,
-            )  # fmt: skip
+    """Write the rank beside the marks of the largest disagreements, each at the corner farthest from the others."""
+    spans = [np.ptp(values) or 1.0 for values in (x, y)]
+    marked = sorted(
+        (place, across, up) for across, up, place in zip(x, y, rank, strict=True) if place <= LABELLED
+    )
+    placed: list[np.ndarray] = []
+    for place, across, up in marked:
+        corners = {
+            (right, above): np.array([across / spans[0] + 0.03 * right, up / spans[1] + 0.03 * above])
+            for right in (1, -1)
+            for above in (1, -1)
+        }
+        room = {
+            corner: min((float(np.hypot(*(spot - other))) for other in placed), default=1.0)
+            for corner, spot in corners.items()
+        }
+        right, above = max(room, key=lambda corner: min(room[corner], 0.1))  # the first that is clear
+        placed.append(corners[right, above])
+        axes.annotate(
+            str(place), (across, up), xytext=(4 * right, 3 * above), textcoords="offset points", fontsize=7,
+            ha="left" if right > 0 else "right", va="bottom" if above > 0 else "top", zorder=5,
+        )  # fmt: skip
 
 
 def ordered_levels(values: pd.Series, table: pd.DataFrame) -> list[str]:
