@@ -175,16 +175,15 @@ def _fit(
     values = data["value"].to_numpy(float)
     if np.ptp(values) < 1e-12:
         return result | {"note": "the value does not vary"}
-    estimate, error, residual, *rest = (
-        _mixed(values, design, data["subject"].to_numpy()) if mixed else _least_squares(values, design)
-    )
+    fit = _mixed(values, design, data["subject"].to_numpy()) if mixed else _least_squares(values, design)
+    estimate, error, residual = fit[:3]
     if not np.isfinite(error) or error <= 0:
         return result | {"estimate": estimate, "note": "the model cannot be fitted"}
     half = stats.t.ppf(1 - alpha / 2, freedom) * error
     low, high = estimate - half, estimate + half
     return result | {
         **{"estimate": estimate, "ci_low": low, "ci_high": high, "statistic": estimate / error},
-        "residuals": _residual_table(values, *rest, data.index),
+        "residuals": _residual_table(values, fit.residual, fit.studentised, data.index),
         "p": float(2 * stats.t.sf(abs(estimate / error), freedom)),
         "effect_size": estimate / residual,
         **{"std_estimate": estimate / residual, "std_ci_low": low / residual, "std_ci_high": high / residual},

@@ -115,6 +115,16 @@ _RC: dict[RcKeyType, Any] = {
 }
 
 
+_ONE_COLUMN: dict[RcKeyType, Any] = {
+    "figure.titlesize": 8,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+}
+
+
 @contextlib.contextmanager
 def figure_style() -> Iterator[None]:
     """Seaborn's ticks theme with this project's sizes; nothing outside the block is changed."""
@@ -126,8 +136,8 @@ def figure_style() -> Iterator[None]:
 @contextlib.contextmanager
 def one_column() -> Iterator[None]:
     """Sizes of text in a figure of one column of a printed page."""
-    sizes = ("axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
-    with mpl.rc_context({**dict.fromkeys(sizes, 7), "figure.titlesize": 8}):
+    with mpl.rc_context():
+        mpl.rcParams.update(_ONE_COLUMN)
         yield
 
 
@@ -135,7 +145,7 @@ def figure_title(figure: Figure, text: str, *, simulated: bool) -> None:
     """Title of a figure, always with the kind of cohort, wrapped to the figure's width."""
     words = f"{text}, {cohort_words(simulated)}"
     title = figure.suptitle(words)
-    title.set_text(balanced(words, int(figure.get_figwidth() * 115 / title.get_fontsize())))
+    title.set_text(balanced(words, int(figure.get_figwidth() * 115 / float(title.get_fontsize()))))
 
 
 def balanced(words: str, width: int) -> str:

@@ -37,7 +37,7 @@ def lesion_pictures(
         all panels but the first) and ``panels``; a lesion without a voxel on the grid is left out
     """
     limits = {name: robust_limits(data[maps.brain]) for name, data in maps.inputs.items()}
-    dvr = {"limits": dvr_limits(maps), "cmap": style.DVR_CMAP}
+    dvr: dict[str, Any] = {"limits": dvr_limits(maps), "cmap": style.DVR_CMAP}
     shown = []
     for row in rows:
         lesion = maps.lesions == int(row["lesion"])
