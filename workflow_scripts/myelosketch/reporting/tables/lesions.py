@@ -99,8 +99,8 @@ def disagreement_table(run: RunFolder, *, method: str, most: int | None = None) 
     header = ["Lesion", *(name.capitalize() for name in told), "Volume (mm\u00b3)"]
     header += ["Mean DVR, true", "Mean DVR, predicted", "Predicted \u2212 true"]
     note = (
-        "The numbers are those of the marks in the scatter plot. Small lesions disagree most, because noise does not "
-        "average out in them."
+        "The first ten numbers are those in the scatter plot. The mean of a small lesion holds more of the PET's noise: "
+        "read a large disagreement beside the volume."
     )
     note += " Each lesion links to its picture." if links else ""
     title = (
