@@ -99,8 +99,8 @@ def disagreement_table(run: RunFolder, *, method: str, most: int | None = None) 
     header = ["Lesion", *(name.capitalize() for name in told), "Volume (mm\u00b3)"]
     header += ["Mean DVR, true", "Mean DVR, predicted", "Predicted \u2212 true"]
     note = (
-        "The first ten numbers are those in the scatter plot. The mean of a small lesion holds more of the PET's noise: "
-        "read a large disagreement beside the volume."
+        "The first ten numbers are those in the scatter plot. The mean of a small lesion holds more of the noise of "
+        "PET: read a large disagreement beside the volume."
     )
     note += " Each lesion links to its picture." if links else ""
     title = (
