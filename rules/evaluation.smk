@@ -23,12 +23,15 @@ EXTERNAL_TABLES = expand(
     f"{RESULTS}/evaluation/external/{{table}}.tsv",
     table=[*SCORE_TABLES, *EXTERNAL_ANALYSES] if COHORT.measured_external else [],
 )
-CONTRASTS = f"{RESULTS}/evaluation/contrasts.tsv"
+CONTRASTS = {
+    "contrasts": f"{RESULTS}/evaluation/contrasts.tsv",
+    "residuals": f"{RESULTS}/evaluation/contrast_residuals.tsv",
+}
 # one row per scan with everything, and its data dictionary
 SCANS = [f"{RESULTS}/evaluation/scans.{suffix}" for suffix in ("tsv", "json")]
 EVALUATION = [
     *expand(f"{RESULTS}/evaluation/{{table}}.tsv", table=[*SCORE_TABLES, *ANALYSES]),
-    CONTRASTS,
+    *CONTRASTS.values(),
     *SCANS,
     *EXTERNAL_TABLES,
 ]
@@ -174,7 +177,7 @@ rule compare_groups:
         demyelination="<results>/evaluation/demyelination.tsv",
         cohort="<results>/cohort/cohort.tsv",
     output:
-        CONTRASTS,
+        **CONTRASTS,
     log:
         "<results>/logs/compare_groups.log",
     benchmark:

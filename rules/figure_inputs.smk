@@ -1,16 +1,21 @@
 """Which figures a run draws, and what each is drawn from: the functions that figures and report ask."""
 
+from myelosketch.cohort.columns import adjusting_columns, covariates
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures.catalogue import FIGURES, SECTIONS
 
 
 def drawn_figures():
     """Names of the figures of this run, in the order of the catalogue."""
+    compared = COHORT.included[COHORT.included["scan"].isin(COHORT.internal)]
     has = {
         "": True,
         "known poses of the images": IS_SIMULATED,
         "an external site": bool(COHORT.external),
         "a follow-up": bool(COHORT.followed_among(COHORT.internal)),
+        "a column to adjust for": bool(
+            adjusting_columns(covariates(compared), config["evaluation"]["adjust_for"])
+        ),
         "a trained network": any(method in NETWORK_METHODS for method in METHODS),
     }
     return [name for name, figure in FIGURES.items() if has[figure.needs]]

@@ -5,4 +5,5 @@ from myelosketch.job import job
 with job(snakemake):
     from myelosketch.evaluation.contrasts import write_contrasts
 
-    write_contrasts(dict(snakemake.input.items()), snakemake.output[0], **snakemake.params.settings)
+    files = (dict(snakemake.input.items()), dict(snakemake.output.items()))
+    write_contrasts(*files, **snakemake.params.settings)

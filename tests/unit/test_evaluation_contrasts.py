@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from myelosketch.cohort.table import cohort_from_rows
-from myelosketch.evaluation.contrasts import COLUMNS, contrast_notes, contrast_table
+from myelosketch.evaluation.contrasts import COLUMNS, RESIDUAL_COLUMNS, contrast_notes, contrast_tables
 from myelosketch.io.run_files import RunFolder
 from myelosketch.io.tables import write_table
 from myelosketch.reporting.tables.contrasts import contrast_table as report_table
@@ -48,7 +48,7 @@ def tables(people):
 
 def made(tables, people, **changes):
     options = {"adjust_for": ["age", "sex"], "relate_to": ["EDSS"], "methods": ["ridgemeans", "refiner"]}
-    return contrast_table(tables, people, **options | changes, k=1.0, alpha=0.05)
+    return contrast_tables(tables, people, **options | changes, k=1.0, alpha=0.05)[0]
 
 
 def row(found, contrast, source="pet", adjusted="age, sex"):
@@ -131,3 +131,42 @@ def test_the_report_shows_each_contrast_with_its_model_and_what_is_not_adjusted_
         "Not adjusted for sex: the cohort's table has no such column. "
         "The demyelinated share is not set against EDSS: the cohort's table has no such column."
     )
+
+
+def residuals(tables, people, **changes):
+    options = {"adjust_for": ["age", "sex"], "relate_to": ["EDSS"], "methods": ["ridge", "refiner"]}
+    return contrast_tables(tables, people, **options | changes, k=1.0, alpha=0.05)[1]
+
+
+def test_residuals_of_each_adjusted_contrast_and_scan(tables, people):
+    found = residuals(tables, people)
+    assert list(found) == list(RESIDUAL_COLUMNS)
+    assert len(found) == 3 * (20 + 20 + 12)
+    assert set(found.adjusted_for) == {"age, sex"}
+    values = tables["regions"].query("method == 'ridge' and region == 'nawm'").set_index("scan").mean_dvr_true
+    white = found[(found.contrast == "NAWM minus healthy white matter") & (found.source == "pet")].set_index(
+        "scan"
+    )
+    assert np.allclose(white.fitted + white.residual, values[white.index])
+    assert white.residual.mean() == pytest.approx(0, abs=1e-12)
+    age = people.set_index("scan").age[white.index]
+    assert np.corrcoef(white.residual, age)[0, 1] == pytest.approx(0, abs=1e-9)
+    assert (white.normal_quantile.rank() == white.studentised.rank()).all()
+    assert white.normal_quantile.sum() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_scan_far_off_is_the_last_of_its_residuals(tables, people):
+    odd = (tables["regions"].scan == "sub-03") & (tables["regions"].region == "nawm")
+    tables["regions"].loc[odd, "mean_dvr_true"] += 0.2
+    found = residuals(tables, people).query(
+        "contrast == 'NAWM minus healthy white matter' and source == 'pet'"
+    )
+    worst = found.loc[found.studentised.idxmax()]
+    assert worst.scan == "sub-03"
+    assert worst.studentised > worst.normal_quantile + 1
+
+
+def test_without_a_column_to_adjust_for_there_is_no_residual(tables, people):
+    found = residuals(tables, people[["scan", "subject", "group", "site"]])
+    assert list(found) == list(RESIDUAL_COLUMNS)
+    assert found.empty

@@ -1,12 +1,17 @@
 """The report and the pages of patients of a small run, opened in a real browser, as on a phone and on a desk."""
 
+import json
+
 import browser
 import new_scan
+import pandas as pd
 import pytest
 from report_run import FACTS, PROVENANCE, write_maps, write_run
 from test_reporting_report import CAPTIONS, HEADINGS
 
+from myelosketch.io import names
 from myelosketch.io.run_files import RunFolder
+from myelosketch.io.tables import write_table
 from myelosketch.reporting.pages.new_patient import write_new_patient_page
 from myelosketch.reporting.pages.patient import write_patient_pages
 from myelosketch.reporting.pages.predictions import write_predictions_page
@@ -82,7 +87,36 @@ def test_a_page_as_its_reader_sees_it(chromium, folder, page, width):
         assert seen[nothing] == []
     assert seen["images"] >= 1
     for link in seen["links"]:
-        assert ((folder / page).parent / link.split("#")[0]).is_file()
+        target, _, anchor = link.partition("#")
+        assert ((folder / page).parent / target).is_file()
+        if target.startswith("patients/") and anchor:
+            assert f'id="{anchor}"' in ((folder / page).parent / target).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_intervals_of_the_first_table_stay_on_one_line(chromium, tmp_path, width):
+    """With fourteen rows, as wide as numbers get."""
+    methods = [f"{name}{ending}" for name in names.METHODS for ending in ("", "recal")][:11]
+    columns = ["method", "metric", "k", "mean", "ci_low", "ci_high", "n"]
+    metrics = ("lesion_mae", "lesion_mae_visible", "lesion_r_visible", "lesion_bias", "lesion_slope")
+    rows = [
+        [method, metric, k, -0.123, -0.234, -0.012, 18 - (metric == "mcc")]
+        for method in (*methods, "rescan", "noisefree", "visible")
+        for metric, k in (*((name, None) for name in metrics), ("mcc", 1), ("dice", 1), ("trivial_dice", 1))
+    ]
+    write_table(pd.DataFrame(rows, columns=columns), tmp_path / "evaluation/summary.tsv")
+    stated = {"captions": CAPTIONS, "provenance": PROVENANCE, "facts": FACTS, "methods": "# Methods"}
+    write_report(tmp_path / "report.html", RunFolder(tmp_path), **stated)
+    seen = chromium.look(tmp_path / "report.html", width=width)
+    assert seen["overflow"] <= 0
+    assert seen["wide"] == []
+    lines = chromium.run(
+        "JSON.stringify([...document.querySelector('table').querySelectorAll('.interval')].map(part => "
+        "part.offsetHeight / parseFloat(getComputedStyle(part).lineHeight)))"
+    )
+    heights = json.loads(lines)
+    assert len(heights) == 14 * 7
+    assert max(heights) < 1.5
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -116,7 +116,7 @@ def test_no_text_is_cut_and_the_title_says_simulated(built, name):
     assert style.cut_texts(figure) == []
     assert "simulated cohort" in figure.get_suptitle().replace("\n", " ")
     assert len(data) > 0
-    assert figure.get_figwidth() == style.WIDTH
+    assert figure.get_figwidth() in (style.WIDTH, style.COLUMN)
 
 
 def test_cut_texts_finds_a_text_beyond_the_edge():
@@ -201,7 +201,7 @@ def draw_ladder(summary, **options):
     draw(build, title="Prediction ladder", **options)
 
 
-@pytest.mark.parametrize(("dpi", "width"), [(200, 1600), (900, 1600), (60, 480)])
+@pytest.mark.parametrize(("dpi", "width"), [(200, 1417), (900, 1600), (60, 425)])
 def test_files_of_a_figure(tables, dpi, width):
     paths = {suffix: tables / f"figures/ladder.{suffix}" for suffix in ("png", "svg", "tsv")}
     draw_ladder(tables / "summary.tsv", simulated=True, dpi=dpi, **paths)
@@ -270,9 +270,10 @@ def test_table_without_a_column_is_an_error_that_names_it(tables):
 
 
 def test_many_participants_keep_readable_ticks():
-    figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
-    style.participant_ticks(axes, [f"{place:03d}" for place in range(200)])
-    labels = [label.get_text() for label in axes.get_xticklabels()]
-    assert labels[:2] == ["000", "004"]
-    assert len(labels) <= 60
-    plt.close(figure)
+    for width, second, most in ((style.WIDTH, "004", 60), (style.COLUMN, "008", 28)):
+        figure, axes = plt.subplots(figsize=(width, 3), layout="constrained")
+        style.participant_ticks(axes, [f"{place:03d}" for place in range(200)])
+        labels = [label.get_text() for label in axes.get_xticklabels()]
+        assert labels[:2] == ["000", second]
+        assert len(labels) <= most
+        plt.close(figure)

@@ -17,8 +17,10 @@ from myelosketch.io.volumes import save_volume
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.slices import Window
 from myelosketch.reporting.pages import patient as patient_page
+from myelosketch.reporting.pages.lesion_pictures import lesion_pictures
 from myelosketch.reporting.pages.patient import choose_slices, load_maps, write_patient_pages
 from myelosketch.reporting.pages.slice_panels import agreement_panel, mark_path, outline_path, png_uri
+from myelosketch.reporting.tables.lesions import disagreement_table
 
 METHODS = ["the_mean", "refiner"]
 PEOPLE = ["MS01", "MS02"]
@@ -91,6 +93,34 @@ def test_every_lesion_has_its_row(pages):
     lesions = pages[0][pages[0].index("Lesions one by one, Refiner") :]
     volumes = re.findall(r'<td data-label="Volume[^>]*><span>(\d+)</span>', lesions)
     assert volumes == [str(27 * n) for n in (36, 27, 18)]
+
+
+def test_every_lesion_of_the_report_links_to_its_picture(pages, root):
+    view = disagreement_table(RunFolder(root), method="refiner")
+    texts = dict(zip(PEOPLE, pages, strict=True))
+    links = [view.links[row[0]] for row in view.rows if row[0] in view.links]
+    assert len(links) == 3 * len(PEOPLE)  # the other two patients have no page
+    for link in links:
+        page, anchor = re.fullmatch(r"patients/sub-(MS0\d)\.html#(lesion-\d)", link).groups()
+        assert f'<h3 id="{anchor}">' in texts[page]
+        assert f'<a href="#{anchor}">' in texts[page]
+    differences = [abs(float(row[-1].replace("\u2212", "-"))) for row in view.rows]
+    assert differences == sorted(differences, reverse=True)
+    assert disagreement_table(RunFolder(root), method="refiner", most=4).rows == view.rows[:4]
+
+
+def test_a_lesion_is_pictured_where_it_is_widest_with_every_map(root):
+    maps = load_maps(RunFolder(root), "sub-MS01", METHODS)
+    row = {"lesion": 3, "volume_mm3": 486.0, "mean_dvr_true": 1.1, "mean_dvr_pred": 1.05, "place": "deep"}
+    (shown,) = lesion_pictures(maps, [row, row | {"lesion": 9}], method="refiner")  # there is no lesion 9
+    assert shown["facts"] == "486 mm\u00b3, deep, mean DVR 1.10, predicted 1.05 (\u22120.05)"
+    titles = [panel.title for panel in shown["panels"]]
+    assert titles == ["Regions", "MTR", "FA", "RD", "AD", "True DVR", "Refiner (Wei 2018)"]
+    z = int(np.argmax((maps.lesions == 3).sum(axis=(0, 1))))
+    assert {panel.alt.split(", ")[1] for panel in shown["panels"]} == {f"axial slice {z}"}
+    edges = len(re.findall("[hv]", shown["lines"]))
+    here = np.pad(maps.lesions[:, :, z] == 3, 1)
+    assert edges == sum(int((np.diff(here.astype(int), axis=axis) != 0).sum()) for axis in (0, 1))
 
 
 def test_means_of_every_lesion_by_every_method(pages, root):

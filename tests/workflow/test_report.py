@@ -100,7 +100,7 @@ def test_snakemakes_own_report_holds_every_figure_and_our_report(smoke, own_repo
     for result in results.values():
         assert "The cohort is simulated." in result["caption"]
     categories = json.loads(re.search(r"var categories = (\{.*?\});?\n", own_report)[1])
-    assert {"Paper's figures", "Prediction ladder", "Report"} <= set(categories)
+    assert {"Examples", "Demyelination", "Report"} <= set(categories)
 
 
 @in_browser

@@ -33,6 +33,24 @@ def covariate_columns(table: pd.DataFrame) -> list[str]:
     return (["site"] if table["site"].notna().any() else []) + further_columns(table)
 
 
+def adjusting_columns(table: pd.DataFrame, adjust_for: Sequence[str]) -> list[str]:
+    """What comparisons of groups are adjusted for: the columns asked for that the table has, and several sites.
+
+    Parameters
+    ----------
+    table : covariates of the scans that are compared
+    adjust_for : names, as configured
+
+    Returns
+    -------
+    list of str
+    """
+    several = "site" in table and table["site"].nunique() > 1
+    return list(
+        dict.fromkeys([*(name for name in adjust_for if name in table), *(["site"] if several else [])])
+    )
+
+
 def kind_of(values: Sequence[str]) -> str:
     """What the values of a column are: NUMBER if all are finite numbers, DATE if all are of ISO 8601, or CATEGORY.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # beside those of inference.RESULT: what the estimate is over the SD of the residuals, and the model in words
 FITTED = (*RESULT, "std_estimate", "std_ci_low", "std_ci_high", "formula")
+# of each scan: what the model says of it, the rest, the rest over its own SD, and the normal quantile of its rank
+RESIDUALS = ("fitted", "residual", "studentised", "normal_quantile")
 LEAST_FREEDOM = 3
 # a standardised difference beyond it, and adjusting rests on the model alone
 FAR_APART = 1.0
@@ -43,7 +45,8 @@ def adjusted_difference(
 
     Returns
     -------
-    dict of :data:`FITTED`; what cannot be computed is NaN, with the reason in ``note``
+    dict of :data:`FITTED`; what cannot be computed is NaN, with the reason in ``note``; and of ``residuals``, a
+        DataFrame of :data:`RESIDUALS` for the rows of ``table`` that were fitted, None where no model was
     """
     first = (table["group"] == "MS").to_numpy(float)
     return _fit(table, first, "group", covariates, alpha)
@@ -63,7 +66,8 @@ def adjusted_slope(
 
     Returns
     -------
-    dict of :data:`FITTED`; the standardised slope is per SD of the predictor, over the SD of the residuals
+    dict as of :func:`adjusted_difference`; the standardised slope is per SD of the predictor, over the SD of the
+        residuals
     """
     numbers = pd.to_numeric(table[predictor], errors="coerce").to_numpy(float)
     result = _fit(table, numbers, predictor, covariates, alpha)
@@ -154,7 +158,7 @@ def standardised_difference(first: pd.Series, second: pd.Series) -> float:
 def _fit(
     table: pd.DataFrame, interest: NDArray[np.float64], name: str, covariates: Sequence[str], alpha: float
 ) -> dict[str, Any]:
-    result: dict[str, Any] = dict.fromkeys(FITTED, np.nan) | {"note": None}
+    result: dict[str, Any] = dict.fromkeys(FITTED, np.nan) | {"note": None, "residuals": None}
     data = table[["value", "subject", *covariates]].assign(_interest=interest).dropna()
     mixed = bool(data["subject"].duplicated().any())
     result |= {"n": data["subject"].nunique(), "formula": formula(name, covariates, mixed=mixed)}
@@ -171,36 +175,69 @@ def _fit(
     values = data["value"].to_numpy(float)
     if np.ptp(values) < 1e-12:
         return result | {"note": "the value does not vary"}
-    estimate, error, residual = (
-        _mixed(values, design, data["subject"].to_numpy()) if mixed else _least_squares(values, design)
-    )
+    fit = _mixed(values, design, data["subject"].to_numpy()) if mixed else _least_squares(values, design)
+    estimate, error, residual = fit[:3]
     if not np.isfinite(error) or error <= 0:
         return result | {"estimate": estimate, "note": "the model cannot be fitted"}
     half = stats.t.ppf(1 - alpha / 2, freedom) * error
     low, high = estimate - half, estimate + half
     return result | {
         **{"estimate": estimate, "ci_low": low, "ci_high": high, "statistic": estimate / error},
+        "residuals": _residual_table(values, fit.residual, fit.studentised, data.index),
         "p": float(2 * stats.t.sf(abs(estimate / error), freedom)),
         "effect_size": estimate / residual,
         **{"std_estimate": estimate / residual, "std_ci_low": low / residual, "std_ci_high": high / residual},
     }
 
 
-def _least_squares(values: NDArray[np.float64], design: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Coefficient of interest, its HC3 standard error, and the SD of the residuals."""
+def _residual_table(
+    values: NDArray[np.float64],
+    residual: NDArray[np.float64],
+    studentised: NDArray[np.float64],
+    index: pd.Index,
+) -> pd.DataFrame:
+    """Residuals beside the quantiles of a normal distribution at Blom's positions, (rank - 3/8) / (n + 1/4)."""
+    positions = (stats.rankdata(studentised, nan_policy="omit") - 0.375) / (
+        np.isfinite(studentised).sum() + 0.25
+    )
+    columns = (values - residual, residual, studentised, stats.norm.ppf(positions))
+    return pd.DataFrame(dict(zip(RESIDUALS, columns, strict=True)), index=index)
+
+
+class _Fitted(NamedTuple):
+    """Coefficient of interest with its standard error, and the residuals: their SD, as they are, and studentised."""
+
+    estimate: float
+    error: float
+    scale: float
+    residual: NDArray[np.float64]
+    studentised: NDArray[np.float64]
+
+
+def _least_squares(values: NDArray[np.float64], design: NDArray[np.float64]) -> _Fitted:
+    """Ordinary least squares with HC3 standard errors; a scan that fits by itself has no studentised residual."""
     fit = OLS(values, design).fit(cov_type="HC3")
-    return float(fit.params[INTEREST]), float(fit.bse[INTEREST]), float(np.sqrt(fit.mse_resid))
+    scale = float(np.sqrt(fit.mse_resid))
+    free = 1 - fit.get_influence().hat_matrix_diag
+    studentised = np.where(free > 1e-9, fit.resid / (scale * np.sqrt(np.maximum(free, 1e-9))), np.nan)
+    return _Fitted(float(fit.params[INTEREST]), float(fit.bse[INTEREST]), scale, fit.resid, studentised)
 
 
-def _mixed(
-    values: NDArray[np.float64], design: NDArray[np.float64], subjects: NDArray[Any]
-) -> tuple[float, float, float]:
-    """The same with a random intercept per participant; the SD is that between and within participants together."""
+def _mixed(values: NDArray[np.float64], design: NDArray[np.float64], subjects: NDArray[Any]) -> _Fitted:
+    """The same with a random intercept per participant; the SD is that between and within participants together.
+
+    The residuals are those within participants, over their SD.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a variance of 0 between participants is an answer
         try:
             fit = MixedLM(values, design, groups=subjects).fit(reml=True)
+            residual = np.asarray(fit.resid, float)
         except (np.linalg.LinAlgError, ValueError):
-            return np.nan, np.nan, np.nan
+            none = np.full(values.shape, np.nan)
+            return _Fitted(np.nan, np.nan, np.nan, none, none)
     total = np.sqrt(fit.scale + float(np.asarray(fit.cov_re)[0, 0]))
-    return float(fit.fe_params[INTEREST]), float(fit.bse_fe[INTEREST]), float(total)
+    studentised = residual / np.sqrt(fit.scale)
+    return _Fitted(
+        float(fit.fe_params[INTEREST]), float(fit.bse_fe[INTEREST]), float(total), residual, studentised
+    )

@@ -8,26 +8,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from myelosketch.cohort.columns import covariates
-from myelosketch.evaluation.adjusted import FITTED, adjusted_difference, adjusted_slope, group_overlap
+from myelosketch.cohort.columns import adjusting_columns, covariates
+from myelosketch.evaluation.adjusted import (
+    FITTED,
+    RESIDUALS,
+    adjusted_difference,
+    adjusted_slope,
+    group_overlap,
+)
 from myelosketch.evaluation.inference import holm
 from myelosketch.evaluation.scoring import MEASURED
 from myelosketch.evaluation.summary import read_scores
 from myelosketch.io.tables import read_table, write_table
 
 COLUMNS = ("contrast", "source", "adjusted_for", *FITTED[:5], "p_adjusted", *FITTED[5:])
+RESIDUAL_COLUMNS = ("contrast", "source", "adjusted_for", "scan", "subject", *RESIDUALS)
 # region of the patients that is compared with the white matter of the controls
 GROUP_CONTRASTS = {
     "NAWM minus healthy white matter": "nawm",
     "lesions minus healthy white matter": "lesion",
 }
 SHARE = "demyelinated share (%) on {}"
-SITE = "site"
 
 
 def write_contrasts(
     paths: Mapping[str, str | Path],
-    output: str | Path,
+    outputs: Mapping[str, str | Path],
     *,
     adjust_for: Sequence[str],
     relate_to: Sequence[str],
@@ -35,18 +41,20 @@ def write_contrasts(
     k: float,
     alpha: float,
 ) -> None:
-    """Write contrasts.tsv.
+    """Write contrasts.tsv, and the residuals of the adjusted ones.
 
     Parameters
     ----------
     paths : dict, ``regions``, ``demyelination`` and ``cohort`` -> TSV
-    output : path
-    adjust_for, relate_to, methods, k, alpha : see :func:`contrast_table`
+    outputs : dict, ``contrasts`` and ``residuals`` -> TSV
+    adjust_for, relate_to, methods, k, alpha : see :func:`contrast_tables`
     """
     tables = {name: read_scores(paths[name]) for name in ("regions", "demyelination")}
     people = read_people(paths["cohort"])
     settings: dict[str, Any] = {"adjust_for": adjust_for, "relate_to": relate_to, "methods": methods}
-    write_table(contrast_table(tables, people, **settings, k=k, alpha=alpha), output)
+    found, residuals = contrast_tables(tables, people, **settings, k=k, alpha=alpha)
+    write_table(found, outputs["contrasts"])
+    write_table(residuals, outputs["residuals"])
 
 
 def read_people(path: str | Path) -> pd.DataFrame:
@@ -56,7 +64,7 @@ def read_people(path: str | Path) -> pd.DataFrame:
     return pd.concat([cohort[["scan", "subject", "group"]], typed], axis=1)
 
 
-def contrast_table(
+def contrast_tables(
     tables: Mapping[str, pd.DataFrame],
     people: pd.DataFrame,
     *,
@@ -65,7 +73,7 @@ def contrast_table(
     methods: Sequence[str],
     k: float,
     alpha: float,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every contrast, raw and adjusted, in the measured DVR and in each method's.
 
     Parameters
@@ -82,11 +90,11 @@ def contrast_table(
     Returns
     -------
     DataFrame of COLUMNS, one row per contrast, source and adjustment; p is adjusted by Holm over the sources
+    DataFrame of RESIDUAL_COLUMNS, one row per adjusted contrast, source and scan
     """
     # external sites are in no table of the cross-validation
     people = people[people["scan"].isin(tables["regions"]["scan"])]
-    known = [name for name in adjust_for if name in people]
-    known += [SITE] if SITE in people and people[SITE].nunique() > 1 else []
+    known = adjusting_columns(people, adjust_for)
     wanted = people[["scan", *dict.fromkeys([*known, *(name for name in relate_to if name in people)])]]
     rows: list[dict[str, Any]] = []
     for source in (MEASURED, *methods):
@@ -101,7 +109,18 @@ def contrast_table(
     found = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "p_adjusted"])
     families = found.groupby(["contrast", "adjusted_for"], sort=False, dropna=False)["p"]
     found["p_adjusted"] = families.transform(lambda p: holm(p.to_numpy(float)))
-    return found[list(COLUMNS)]
+    return found[list(COLUMNS)], _residuals(rows)
+
+
+def _residuals(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Residuals of the adjusted contrasts in one table, without rows where none is adjusted."""
+    parts = [
+        row["residuals"].assign(**{name: row[name] for name in RESIDUAL_COLUMNS[:3]})
+        for row in rows
+        if row["adjusted_for"] and row["residuals"] is not None
+    ]
+    nothing = pd.DataFrame(columns=list(RESIDUAL_COLUMNS))
+    return pd.concat(parts)[list(RESIDUAL_COLUMNS)] if parts else nothing
 
 
 def contrast_notes(people: pd.DataFrame, adjust_for: Sequence[str], relate_to: Sequence[str]) -> list[str]:
@@ -109,7 +128,7 @@ def contrast_notes(people: pd.DataFrame, adjust_for: Sequence[str], relate_to: S
 
     Parameters
     ----------
-    people : as in :func:`contrast_table`, with ``subject`` and ``group``
+    people : as in :func:`contrast_tables`, with ``subject`` and ``group``
     adjust_for, relate_to : names of columns
 
     Returns
@@ -133,7 +152,10 @@ def _both(
     """A contrast raw, and where there is anything to adjust for, adjusted."""
     for names in ([], covariates) if covariates else ([],):
         shared = {"contrast": contrast, "source": source, "adjusted_for": ", ".join(names) or None}
-        yield shared | fit(values, names, alpha=alpha)
+        fitted = fit(values, names, alpha=alpha)
+        if fitted["residuals"] is not None:
+            fitted["residuals"] = values[["scan", "subject"]].join(fitted["residuals"], how="right")
+        yield shared | fitted
 
 
 def _group_values(regions: pd.DataFrame, source: str) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from myelosketch.errors import InputError
 from myelosketch.io.tables import read_table
+from myelosketch.reporting.display import method_name
 
 
 class NothingToDrawError(Exception):
@@ -68,3 +69,27 @@ def finite_rows(table: pd.DataFrame, columns: Sequence[str], words: str) -> pd.D
     if kept.empty:
         raise NothingToDrawError(f"every {words} is n/a.")
     return kept
+
+
+LESION_COLUMNS = ("method", "scan", "lesion", "volume_mm3", "mean_dvr_true", "mean_dvr_pred")
+
+
+def lesion_rows(path: str | Path, method: str) -> pd.DataFrame:
+    """Lesions of one method with both means, the largest disagreement first.
+
+    Parameters
+    ----------
+    path : lesions.tsv
+    method : the method shown
+
+    Returns
+    -------
+    pandas.DataFrame : rows of the table, with ``difference`` (predicted minus true) and ``rank`` (1: the largest)
+    """
+    numeric = LESION_COLUMNS[3:]
+    name = method_name(method)
+    table = table_to_draw(path, LESION_COLUMNS, numeric=numeric)
+    table = finite_rows(rows_of(table, f"lesion of {name}", method=method), numeric, "lesion mean")
+    table["difference"] = table.mean_dvr_pred - table.mean_dvr_true
+    table = table.iloc[table.difference.abs().mul(-1).argsort(kind="stable")]
+    return table.assign(rank=range(1, len(table) + 1))

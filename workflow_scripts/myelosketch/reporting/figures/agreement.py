@@ -167,7 +167,7 @@ def _frame(loaded: Sequence[Mapping[str, Any]]) -> tuple[Figure, GridSpec]:
         left, right, bottom, top = brain_window(regions.data, 0, regions.voxel_size).extent
         form = max(form, (top - bottom) / (right - left))
     # inches: the images have a fixed form, so the frame is computed instead of left to a layout engine
-    edge, gap, head, foot = 0.08, 0.1, 0.72, 1.15
+    edge, gap, head, foot = 0.08, 0.1, 0.9, 1.15
     side = (style.WIDTH - 2 * edge - (PATIENTS - 1) * gap) / PATIENTS
     height = head + side * form + gap + side + foot
     figure = plt.figure(figsize=(style.WIDTH, height), layout="none")

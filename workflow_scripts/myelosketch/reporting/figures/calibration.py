@@ -181,7 +181,7 @@ def _slopes(axes: Axes, slopes: pd.DataFrame, methods: Sequence[str]) -> None:
         else:
             row_without_value(axes, place)
     method_rows(axes, methods, short=True)
-    axes.set_xlabel("Slope of true on predicted DVR")
+    axes.set_xlabel("Slope of true\non predicted DVR")
     style.tidy_axes(axes, grid="x")
 
 

@@ -1,20 +1,23 @@
 """Every figure of a run: what it shows, where it stands in the report, and what draws it from which files.
 
-A new figure is a function that builds it, an entry here and a caption in rules/captions/figures.rst.
+The order of the entries is the order of the figures everywhere. A new figure is a function that builds it, an entry
+here and a caption in rules/captions/figures.rst.
 """
 
 from dataclasses import dataclass
 
 from myelosketch.io.names import GROUP_FILES
 
-# sections of the report that hold figures, in the order of a reader; in Snakemake's report they are categories
+# sections of the report that hold figures, in the order of a paper; in Snakemake's report they are categories
 SECTIONS = {
-    "registration": "Registration",
-    "ladder": "Prediction ladder",
-    "paper": "Paper's figures",
-    "lesions": "Lesions and patients",
+    "examples": "Examples",
+    "agreement": "Agreement of the DVR",
+    "demyelination": "Demyelination",
+    "lesions": "Lesions",
+    "comparisons": "Comparisons of methods",
+    "claims": "Claims and groups",
     "sensitivity": "Sensitivity",
-    "methods": "Training",
+    "quality": "Quality of registration and training",
 }
 
 
@@ -34,6 +37,7 @@ class Figure:
     stated : facts of the run that the caption alone states
     maps : derivatives of every patient that ``build`` takes as ``maps`` (:class:`myelosketch.io.run_files.RunFiles`)
     needs : what a run must have, else the figure is not part of it; blank for nothing
+    columns : columns of a printed page that the figure fills: 1 (85 mm) or 2 (180 mm); ``build`` draws it that wide
     """
 
     heading: str
@@ -45,81 +49,34 @@ class Figure:
     stated: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
     needs: str = ""
+    columns: int = 2
 
 
 # over the cohort in MNI152 space
 _OVER_PATIENTS = ("dvr_ms", "predicted_ms", "lesion_ms", "demyelinated_pet_ms", "demyelinated_ms")
 
 FIGURES = {
-    "registration_quality": Figure(
-        heading="The numbers behind the verdicts",
-        section="registration",
-        alt="Strip plots, one per number that tells a good registration, one dot per scan and modality, with limits.",
-        build="registration.build_registration_quality",
-        tables=("registration/qc.tsv",),
-        settings=("limits",),
-    ),
-    "registration_error": Figure(
-        heading="Registration error",
-        section="registration",
-        alt="Box plots of the registration error in millimetres for each modality.",
-        build="training_and_error.build_registration_error",
-        tables=("evaluation/registration_error.tsv",),
-        needs="known poses of the images",
-    ),
-    "ladder": Figure(
-        heading="Every method beside its bars",
-        section="ladder",
-        alt="Three dot plots with intervals: lesion error, Dice beside trivial Dice, MCC; one row per method.",
-        build="ladder.build_ladder",
-        tables=("evaluation/summary.tsv",),
-        settings=("k", "alpha"),
-    ),
-    "comparison": Figure(
-        heading="Comparison of methods",
-        section="ladder",
-        alt="Dot plots per score: mean ranks with bars that join methods alike, and differences with intervals.",
-        build="comparison.build_comparison",
-        tables=("evaluation/ranks.tsv", "evaluation/comparisons.tsv"),
-        settings=("method", "alpha"),
-    ),
-    "roc": Figure(
-        heading="ROC curves",
-        section="ladder",
-        alt="ROC curves of demyelinated lesion voxels: the mean of every method, and each patient's own.",
-        build="roc.build_roc",
-        tables=("evaluation/roc.tsv", "evaluation/summary.tsv"),
-        settings=("method", "k"),
-    ),
-    "calibration": Figure(
-        heading="Calibration",
-        section="ladder",
-        alt="Lines of true against predicted DVR in three regions, and the slopes of each participant below.",
-        build="calibration.build_calibration",
-        tables=("evaluation/calibration.tsv", "evaluation/voxelwise.tsv"),
-        settings=("method",),
-    ),
-    "sites": Figure(
-        heading="External sites",
-        section="ladder",
-        alt="Three dot plots with intervals: external sites beside the cross-validation, one row per method.",
-        build="comparison.build_sites",
-        tables=("evaluation/summary.tsv", "evaluation/external/summary.tsv"),
-        settings=("k", "alpha"),
-        needs="an external site",
-    ),
     "fig3_qualitative": Figure(
         heading="Figure 3: one patient",
-        section="paper",
+        section="examples",
         alt="Axial slices of one patient: four MRI maps, regions, true DVR and the DVR predicted by each method.",
         build="qualitative.build_qualitative",
         tables=("evaluation/region_volumes.tsv",),
         settings=("scans", "methods", "example_patient"),
         maps=("mtr", "fa", "rd", "ad", "dvr", "regions", "predicted"),
     ),
+    "standard_space": Figure(
+        heading="Patients in MNI152 space",
+        section="examples",
+        alt="Axial slices in MNI152 space: mean DVR, measured and predicted, and shares of patients with a "
+        "lesion and with demyelination at each place.",
+        build="standard_space.build_standard_space",
+        tables=tuple(GROUP_FILES[name] for name in _OVER_PATIENTS),
+        settings=("method",),
+    ),
     "fig4a_groups": Figure(
         heading="Figure 4A: groups",
-        section="paper",
+        section="agreement",
         alt="Box plots of mean DVR, true and predicted, in white matter of controls, in NAWM and in lesions.",
         build="regions.build_groups",
         tables=("evaluation/regions.tsv",),
@@ -127,15 +84,32 @@ FIGURES = {
     ),
     "fig4b_individuals": Figure(
         heading="Figure 4B: individuals",
-        section="paper",
+        section="agreement",
         alt="Lines of mean DVR per participant, true and predicted, in white matter and in lesions.",
         build="regions.build_individuals",
         tables=("evaluation/regions.tsv",),
         settings=("method",),
     ),
+    "bland_altman": Figure(
+        heading="Agreement over patients",
+        section="agreement",
+        alt="Three Bland-Altman plots: demyelinated percentage, mean DVR of lesions, mean DVR of NAWM.",
+        build="bland_altman.build_bland_altman",
+        tables=("evaluation/demyelination.tsv", "evaluation/regions.tsv", "evaluation/patient_agreement.tsv"),
+        settings=("method", "k", "alpha"),
+    ),
+    "calibration": Figure(
+        heading="Calibration",
+        section="agreement",
+        alt="Lines of true against predicted DVR in three regions, and the slopes of each participant below.",
+        build="calibration.build_calibration",
+        tables=("evaluation/calibration.tsv", "evaluation/voxelwise.tsv"),
+        settings=("method",),
+    ),
     "fig5a_demyelinated_percentage": Figure(
         heading="Figure 5A: demyelinated voxels",
-        section="paper",
+        section="demyelination",
+        columns=1,
         alt="Paired bars per patient: percentage of demyelinated lesion voxels, true and predicted.",
         build="demyelination.build_demyelinated_percentage",
         tables=("evaluation/demyelination.tsv",),
@@ -143,29 +117,20 @@ FIGURES = {
     ),
     "fig5b_agreement": Figure(
         heading="Figure 5B: agreement",
-        section="paper",
+        section="demyelination",
         alt="Axial slices of three patients, lesion voxels coloured by agreement of true and predicted PET.",
         build="agreement.build_agreement",
         tables=("evaluation/demyelination.tsv",),
         settings=("scans", "method", "k", "agreement_colours"),
         maps=("dvr", "regions", "demyelinated"),
     ),
-    "standard_space": Figure(
-        heading="Patients in MNI152 space",
-        section="lesions",
-        alt="Axial slices in MNI152 space: mean DVR, measured and predicted, and shares of patients with a "
-        "lesion and with demyelination at each place.",
-        build="standard_space.build_standard_space",
-        tables=tuple(GROUP_FILES[name] for name in _OVER_PATIENTS),
-        settings=("method",),
-    ),
-    "bland_altman": Figure(
-        heading="Agreement over patients",
-        section="lesions",
-        alt="Three Bland-Altman plots: demyelinated percentage, mean DVR of lesions, mean DVR of NAWM.",
-        build="bland_altman.build_bland_altman",
-        tables=("evaluation/demyelination.tsv", "evaluation/regions.tsv", "evaluation/patient_agreement.tsv"),
-        settings=("method", "k", "alpha"),
+    "roc": Figure(
+        heading="ROC curves",
+        section="demyelination",
+        alt="ROC curves of demyelinated lesion voxels: the mean of every method, and each patient's own.",
+        build="roc.build_roc",
+        tables=("evaluation/roc.tsv", "evaluation/summary.tsv"),
+        settings=("method", "k"),
     ),
     "lesion_means": Figure(
         heading="Lesion means",
@@ -194,6 +159,40 @@ FIGURES = {
         settings=("alpha",),
         stated=("min_lesion_mm3",),
         needs="a follow-up",
+    ),
+    "ladder": Figure(
+        heading="Every method beside its bars",
+        section="comparisons",
+        alt="Three dot plots with intervals: lesion error, Dice beside trivial Dice, MCC; one row per method.",
+        build="ladder.build_ladder",
+        tables=("evaluation/summary.tsv",),
+        settings=("k", "alpha"),
+    ),
+    "comparison": Figure(
+        heading="Comparison of methods",
+        section="comparisons",
+        alt="Dot plots per score: mean ranks with bars that join methods alike, and differences with intervals.",
+        build="comparison.build_comparison",
+        tables=("evaluation/ranks.tsv", "evaluation/comparisons.tsv"),
+        settings=("method", "alpha"),
+    ),
+    "sites": Figure(
+        heading="External sites",
+        section="comparisons",
+        alt="Three dot plots with intervals: external sites beside the cross-validation, one row per method.",
+        build="comparison.build_sites",
+        tables=("evaluation/summary.tsv", "evaluation/external/summary.tsv"),
+        settings=("k", "alpha"),
+        needs="an external site",
+    ),
+    "contrast_residuals": Figure(
+        heading="Residuals of the adjusted contrasts",
+        section="claims",
+        alt="Per contrast a plot of residuals against fitted values, and one against normal quantiles.",
+        build="contrast_residuals.build_contrast_residuals",
+        tables=("evaluation/contrast_residuals.tsv",),
+        settings=("method",),
+        needs="a column to adjust for",
     ),
     "sensitivity_k": Figure(
         heading="Threshold k",
@@ -227,9 +226,26 @@ FIGURES = {
         tables=("evaluation/sensitivity.tsv",),
         settings=("in_force", "alpha"),
     ),
+    "registration_quality": Figure(
+        heading="The numbers behind the verdicts",
+        section="quality",
+        alt="Strip plots, one per number that tells a good registration, one dot per scan and modality, with limits.",
+        build="registration.build_registration_quality",
+        tables=("registration/qc.tsv",),
+        settings=("limits",),
+    ),
+    "registration_error": Figure(
+        heading="Registration error",
+        section="quality",
+        columns=1,
+        alt="Box plots of the registration error in millimetres for each modality.",
+        build="training_and_error.build_registration_error",
+        tables=("evaluation/registration_error.tsv",),
+        needs="known poses of the images",
+    ),
     "training_curves": Figure(
         heading="Training curves",
-        section="methods",
+        section="quality",
         alt="Training losses against the epoch, one line per fold, for every trained network.",
         build="training_and_error.build_training_curves",
         tables=("training/fold-{fold}/{method}/history.tsv",),

@@ -40,7 +40,12 @@ def build_demyelinated_percentage(
     words = f"demyelinated percentage of {method_name(method)} at k = {k:g}"
     table = finite_rows(rows_of(table, words, method=method, k=k), ("pct_true", "pct_pred"), words)
     table = table.sort_values(["pct_true", "scan"], ascending=[False, True]).reset_index(drop=True)
-    figure, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
+    with style.one_column():
+        return _bars(table, method, k, simulated), table[list(PERCENT_COLUMNS)]
+
+
+def _bars(table: pd.DataFrame, method: str, k: float, simulated: bool) -> Figure:
+    figure, axes = plt.subplots(figsize=(style.COLUMN, 3.0))
     place = np.arange(len(table))
     edge: dict[str, Any] = {"edgecolor": "black", "linewidth": 0.5}
     predicted = f"Predicted by {method_name(method)}"
@@ -53,10 +58,8 @@ def build_demyelinated_percentage(
     axes.set_xlim(-0.7, len(table) - 0.3)
     error = (table.pct_pred - table.pct_true).abs()
     axes.set_title(
-        f"n = {table.subject.nunique()} patients; demyelinated: DVR < mean \u2212 {k:g} SD of healthy white "
-        f"matter; mean absolute error {error.mean():.1f} points",
-        fontsize=8,
+        f"n = {table.subject.nunique()} patients, k = {k:g}, mean absolute error {error.mean():.1f} points"
     )
     figure.legend(loc="outside lower center", ncols=2)
     style.figure_title(figure, "Demyelinated lesion voxels per patient", simulated=simulated)
-    return figure, table[list(PERCENT_COLUMNS)]
+    return figure

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.figures import style
@@ -23,15 +24,22 @@ from myelosketch.reporting.figures.panels import (
     signed,
     some_drawn,
 )
-from myelosketch.reporting.source_tables import NothingToDrawError, finite_rows, rows_of, table_to_draw
+from myelosketch.reporting.source_tables import (
+    LESION_COLUMNS,
+    NothingToDrawError,
+    lesion_rows,
+    rows_of,
+    table_to_draw,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS = ("method", "scan", "lesion", "volume_mm3", "mean_dvr_true", "mean_dvr_pred")
-NUMERIC = ("volume_mm3", "mean_dvr_true", "mean_dvr_pred")
+LABELLED = (
+    10  # lesions of the largest disagreements whose marks carry their rank, as the report's table of them
+)
 # strata of lesion_agreement.tsv and lesions.tsv; kinds are known in a simulated cohort alone
 STRATA = {"size": "Size", "place": "Place", "kind": "Kind (simulated)"}
 PLACES = ("periventricular", "deep", "juxtacortical", "infratentorial")
@@ -67,20 +75,22 @@ def build_lesion_means(lesions: str | Path, *, method: str, simulated: bool) -> 
     left.scatter(table.mean_dvr_true, table.mean_dvr_pred, **dots)
     identity(left, *_range(table))
     left.set(xlabel="True mean DVR of lesion (unitless)", ylabel="Predicted mean DVR (unitless)")
-    difference = table.mean_dvr_pred - table.mean_dvr_true
-    right.scatter((table.mean_dvr_pred + table.mean_dvr_true) / 2, difference, **dots)
+    difference, middle = table.difference, (table.mean_dvr_pred + table.mean_dvr_true) / 2
+    right.scatter(middle, difference, **dots)
     bias, spread = difference.mean(), difference.std(ddof=1)  # without a second lesion there are no limits
+    for axes, x, y in ((left, table.mean_dvr_true, table.mean_dvr_pred), (right, middle, difference)):
+        number_marks(axes, x, y, table["rank"])
     agreement_lines(right, bias, bias - 1.96 * spread, bias + 1.96 * spread)
     right.set(xlabel="Mean of true and predicted DVR (unitless)", ylabel="Predicted \u2212 true DVR")
     right.set_title(f"bias {signed(bias)}")
-    right.margins(y=0.12)
+    right.margins(x=0.1, y=0.12)
     for axes in (left, right):
         style.tidy_axes(axes, grid="both")
     same = Line2D([], [], color="black", linewidth=1, linestyle="--", label="identity")
     legend_below(figure, [same, *agreement_handles()], ncols=3)
     words = f"Mean DVR of {len(table)} lesions in {table.scan.nunique()} scans, {method_name(method)}"
     style.figure_title(figure, words, simulated=simulated)
-    return figure, table[list(COLUMNS)]
+    return figure, table[[*LESION_COLUMNS, "rank"]]
 
 
 def build_lesion_agreement(
@@ -111,7 +121,7 @@ def build_lesion_agreement(
         levels = ordered_levels(table[stratum].dropna(), table)
         _scatter(line[0], table, stratum, levels)
         line[0].set_ylabel(f"{words}\nPredicted mean DVR")
-        dots = table.loc[table[stratum].notna(), [*COLUMNS, stratum]]
+        dots = table.loc[table[stratum].notna(), [*LESION_COLUMNS, stratum]]
         parts.append(dots.rename(columns={stratum: "level"}).assign(part="lesion", stratum=stratum))
         agreed = _agreement_rows(lesion_agreement, method, stratum)
         for axes, (column, label) in zip(line[1:], AGREEMENT.items(), strict=True):
@@ -134,12 +144,29 @@ def build_lesion_agreement(
     return figure, some_drawn(parts)
 
 
-def lesion_rows(lesions: str | Path, method: str) -> pd.DataFrame:
-    """Lesions of one method with both means and their volume."""
-    table = table_to_draw(lesions, COLUMNS, numeric=NUMERIC)
-    return finite_rows(
-        rows_of(table, f"lesion of {method_name(method)}", method=method), NUMERIC, "lesion mean"
+def number_marks(axes: Axes, x: pd.Series, y: pd.Series, rank: pd.Series) -> None:
+    """Write the rank beside the marks of the largest disagreements, each at the corner farthest from the others."""
+    spans = [np.ptp(values) or 1.0 for values in (x, y)]
+    marked = sorted(
+        (place, across, up) for across, up, place in zip(x, y, rank, strict=True) if place <= LABELLED
     )
+    placed: list[np.ndarray] = []
+    for place, across, up in marked:
+        corners = {
+            (right, above): np.array([across / spans[0] + 0.03 * right, up / spans[1] + 0.03 * above])
+            for right in (1, -1)
+            for above in (1, -1)
+        }
+        room = {
+            corner: min((float(np.hypot(*(spot - other))) for other in placed), default=1.0)
+            for corner, spot in corners.items()
+        }
+        right, above = max(room, key=lambda corner: min(room[corner], 0.1))  # the first that is clear
+        placed.append(corners[right, above])
+        axes.annotate(
+            str(place), (across, up), xytext=(4 * right, 3 * above), textcoords="offset points", fontsize=7,
+            ha="left" if right > 0 else "right", va="bottom" if above > 0 else "top", zorder=5,
+        )  # fmt: skip
 
 
 def ordered_levels(values: pd.Series, table: pd.DataFrame) -> list[str]:
@@ -197,6 +224,7 @@ def _forest(axes: Axes, agreed: pd.DataFrame | None, levels: Sequence[str], colu
         interval_dot(axes, place, row[column], *ends, colour=colour, marker=marker)
     if column == "bias":
         axes.axvline(0, color=style.REFERENCE_COLOUR, linewidth=0.9, linestyle=":", zorder=0)
+        axes.xaxis.set_major_locator(MaxNLocator(2))
     else:
         axes.set_xlim(-1.05, 1.05)
     axes.set_ylim(len(levels) - 0.4, -0.6)

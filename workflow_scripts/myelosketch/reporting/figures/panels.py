@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import MarkerType
 
 
 @contextlib.contextmanager
@@ -62,7 +63,7 @@ def interval_dot(
     high: float,
     *,
     colour: str,
-    marker: str,
+    marker: MarkerType,
     upright: bool = False,
 ) -> None:
     """A value with its interval at a row (or, upright, a column); without an interval the dot stands alone."""

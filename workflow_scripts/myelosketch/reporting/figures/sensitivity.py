@@ -29,7 +29,7 @@ AXES = {
     "k": ("threshold k", "k (threshold: mean \u2212 k SD)"),
     "reference": ("reference of the threshold", "Reference"),
     "perilesional_mm": ("perilesional width", "Perilesional width (mm)"),
-    "min_lesion_mm3": ("smallest lesion", "Smallest lesion counted (mm\u00b3)"),
+    "min_lesion_mm3": ("smallest lesion", "Smallest lesion (mm\u00b3)"),
 }
 # the Dice of calling every lesion voxel demyelinated stands in the panel of Dice, never alone
 TRIVIAL = "trivial_dice"

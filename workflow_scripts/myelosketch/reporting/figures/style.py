@@ -62,9 +62,9 @@ GAIN_COLOUR = "#2a7f9e"  # beyond its limit to the better
 METHOD_LOOKS = {
     "pet": ("#000000", (1, 0), "*"),
     "template": ("#e0a93b", (1, 1), "v"),
-    "ridgevoxel": ("#64b5bd", (5, 1), "H"),
-    "ridgemeans": ("#4fa3a5", (5, 1, 1, 1), "^"),
-    "trees": ("#72951f", (3, 1), "p"),
+    "ridgevoxel": ("#63b6b8", (5, 1), "H"),
+    "ridgemeans": ("#4fa3a5", (8, 2), "^"),
+    "trees": ("#7f8c2d", (3, 2, 1, 2), "p"),
     "dnn2": ("#b9572f", (3, 1, 1, 1), "P"),
     "unet": ("#2f6db3", (4, 2), "D"),
     "unetroi": ("#6f2f7d", (3, 1, 1, 1, 1, 1), "X"),
@@ -93,7 +93,9 @@ LEVEL_LOOKS = (
 
 DVR_CMAP = "viridis"
 MAX_WIDTH_PX = 1600  # Snakemake's own report crops wider images
-WIDTH = 8.0  # inches, of every figure
+# inches: a figure fills two columns of a printed page (180 mm) or one (85 mm), as the catalogue says
+WIDTH, COLUMN = 180 / 25.4, 85 / 25.4
+SMALLEST_FONT = 6.0  # points, in print
 
 _RC: dict[RcKeyType, Any] = {
     "font.family": "sans-serif",
@@ -118,6 +120,16 @@ _RC: dict[RcKeyType, Any] = {
 }
 
 
+_ONE_COLUMN: dict[RcKeyType, Any] = {
+    "figure.titlesize": 8,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+}
+
+
 @contextlib.contextmanager
 def figure_style() -> Iterator[None]:
     """Seaborn's ticks theme with this project's sizes; nothing outside the block is changed."""
@@ -126,10 +138,19 @@ def figure_style() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def one_column() -> Iterator[None]:
+    """Sizes of text in a figure of one column of a printed page."""
+    with mpl.rc_context():
+        mpl.rcParams.update(_ONE_COLUMN)
+        yield
+
+
 def figure_title(figure: Figure, text: str, *, simulated: bool) -> None:
     """Title of a figure, always with the kind of cohort, wrapped to the figure's width."""
     words = f"{text}, {cohort_words(simulated)}"
-    figure.suptitle(balanced(words, int(figure.get_figwidth() * 11.5)))
+    title = figure.suptitle(words)
+    title.set_text(balanced(words, int(figure.get_figwidth() * 115 / float(title.get_fontsize()))))
 
 
 def balanced(words: str, width: int) -> str:
@@ -177,9 +198,10 @@ def tidy_axes(axes: Axes, *, grid: Literal["x", "y", "both"] | None = "y") -> No
 
 def participant_ticks(axes: Axes, labels: Sequence[str]) -> None:
     """Participant labels under an x axis: upright while they fit, turned when many, thinned when too many."""
-    step = max(1, -(-len(labels) // 60))
+    width = cast("Figure", axes.figure).get_figwidth()
+    step = max(1, -(-len(labels) // int(8.5 * width)))
     axes.set_xticks(range(0, len(labels), step), [str(label) for label in labels[::step]])
-    if len(labels) > 14:
+    if len(labels) > 2 * width:
         axes.tick_params(axis="x", labelrotation=90, labelsize=7)
 
 
@@ -221,7 +243,7 @@ def cut_texts(figure: Figure) -> list[str]:
     figure.canvas.draw()
     box = figure.bbox
     cut = []
-    for text in _drawn_texts(figure):
+    for text in drawn_texts(figure):
         extent = text.get_window_extent()
         inside = extent.x0 >= -1 and extent.y0 >= -1 and extent.x1 <= box.x1 + 1 and extent.y1 <= box.y1 + 1
         if text.get_visible() and text.get_text().strip() and not inside:
@@ -229,7 +251,7 @@ def cut_texts(figure: Figure) -> list[str]:
     return cut
 
 
-def _drawn_texts(figure: Figure) -> list[Text]:
+def drawn_texts(figure: Figure) -> list[Text]:
     """All texts but labels of ticks that are never drawn: spare, out of view, or of a hidden axis."""
     axes_of_ticks = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
     every_tick = [tick for axis in axes_of_ticks for tick in (*axis.majorTicks, *axis.minorTicks)]

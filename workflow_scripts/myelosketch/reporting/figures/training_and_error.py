@@ -130,8 +130,13 @@ def build_registration_error(
         var_name="statistic",
         value_name="error_mm",
     )
+    with style.one_column():
+        return _error_boxes(table, data, simulated), data
+
+
+def _error_boxes(table: pd.DataFrame, data: pd.DataFrame, simulated: bool) -> Figure:
     order = list(dict.fromkeys(table.modality))
-    figure, axes = plt.subplots(figsize=(style.WIDTH, 3.6))
+    figure, axes = plt.subplots(figsize=(style.COLUMN, 2.7))
     shared: dict[str, Any] = {
         "data": data,
         "x": "modality",
@@ -148,19 +153,19 @@ def build_registration_error(
     if (legend := axes.get_legend()) is not None:
         legend.remove()
     figure.legend(handles, ["median over the brain", "95th percentile"], loc="outside lower center", ncols=2)
-    labels = [f"{_moved(name)}\nn = {(table.modality == name).sum()} scans" for name in order]
+    labels = [f"{_moved(name)}\nn = {(table.modality == name).sum()}" for name in order]
     axes.set_xticks(range(len(order)), labels)
     axes.set(xlabel="", ylabel="Target registration error (mm)")
     axes.set_ylim(bottom=0)
     style.tidy_axes(axes)
     style.figure_title(figure, "Registration error against the known pose", simulated=simulated)
-    return figure, data
+    return figure
 
 
 def _moved(modality: str) -> str:
     """Which image was brought to which: a bare modality was brought to PET."""
     moving, _, fixed = modality.partition("-to-")
-    return f"{moving} to {fixed or 'PET'}"
+    return f"{moving}\nto {fixed or 'PET'}"
 
 
 def _curves(axes: Axes, data: pd.DataFrame) -> None:

@@ -15,7 +15,14 @@ from myelosketch.reporting.display import cohort_words, method_name
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.agreement import classify_agreement
 from myelosketch.reporting.figures.slices import brain_window, lesion_window, load_canonical
-from myelosketch.reporting.pages.patient_maps import MAP_UNITS, number_lesions, robust_limits, widest_slices
+from myelosketch.reporting.pages.lesion_pictures import lesion_pictures
+from myelosketch.reporting.pages.patient_maps import (
+    dvr_limits,
+    number_lesions,
+    robust_limits,
+    scale_words,
+    widest_slices,
+)
 from myelosketch.reporting.pages.rendering import render
 from myelosketch.reporting.pages.slice_panels import (
     AGREEMENT_SIGNS,
@@ -107,6 +114,7 @@ def write_patient_pages(
             "slices": [
                 slice_rows(maps, z, palette=style.AGREEMENT_COLOURS[colours]) for z in choose_slices(maps)
             ],
+            "lesions": lesion_pictures(maps, numbers.lesions(scan, method=method), method=method),
             "legend": agreement_legend(style.AGREEMENT_COLOURS[colours]),
             "scale": {
                 "image": colour_bar(style.DVR_CMAP),
@@ -157,8 +165,7 @@ def slice_rows(maps: Maps, z: int, *, palette: Mapping[str, str]) -> dict[str, A
     mri = []
     for name, data in maps.inputs.items():
         limits = robust_limits(data[maps.brain])
-        note = f"{limits[0]:.2g} to {limits[1]:.2g} {MAP_UNITS[name]}".strip()
-        mri.append(map_panel(name, note, data, window, limits=limits, **shared))
+        mri.append(map_panel(name, scale_words(name, limits), data, window, limits=limits, **shared))
     dvr: dict[str, Any] = {"limits": dvr_limits(maps), "cmap": style.DVR_CMAP, **shared}
     predictions = [map_panel("True DVR", _mean_dvr(maps.dvr, maps), maps.dvr, window, **dvr)]
     for name, data in maps.predicted.items():
@@ -209,12 +216,6 @@ def patient_facts(maps: Maps) -> list[tuple[str, str]]:
         ("Brain with a measured DVR", f"{100 * np.isfinite(maps.dvr[maps.brain]).mean():.1f} %"),
         ("Voxel of the PET grid", " \u00d7 ".join(f"{side:.3g}" for side in maps.voxel_size) + " mm"),
     ]
-
-
-def dvr_limits(maps: Maps) -> tuple[float, float]:
-    """One DVR scale for all maps of a patient: 10th to 99th percentile of the true map in the brain, to 0.05."""
-    low, high = robust_limits(maps.dvr[maps.brain], (10, 99))
-    return float(np.floor(low * 20) / 20), float(np.ceil(high * 20) / 20)
 
 
 def _mean_dvr(data: np.ndarray, maps: Maps) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from myelosketch.io.volumes import Volume
+    from myelosketch.reporting.pages.patient import Maps
 
 MAP_UNITS = {
     "MTR": "%",
@@ -28,6 +29,17 @@ def robust_limits(values: np.ndarray, percentiles: tuple[float, float] = (2, 98)
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, percentiles) if values.size else (0.0, 1.0)
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def scale_words(name: str, limits: tuple[float, float]) -> str:
+    """Ends of the grey scale of an MRI map, with its unit."""
+    return f"{limits[0]:.2g} to {limits[1]:.2g} {MAP_UNITS[name]}".strip()
+
+
+def dvr_limits(maps: Maps) -> tuple[float, float]:
+    """One DVR scale for all maps of a patient: 10th to 99th percentile of the true map in the brain, to 0.05."""
+    low, high = robust_limits(maps.dvr[maps.brain], (10, 99))
+    return float(np.floor(low * 20) / 20), float(np.ceil(high * 20) / 20)
 
 
 def number_lesions(grid: Volume, labels: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from myelosketch.reporting.tables.text import HtmlTable
 
 TEMPLATE = "report.html.j2"
+PX_PER_INCH = 140  # of a figure in the page, so that two columns of print fill it
+WORST = 10  # lesions in the table of the largest disagreements
 # pages that stand on their own, linked where they were made
 PAGES = ("cohort/intake.html", "registration/qc.html")
 
@@ -78,39 +80,56 @@ def report_content(
         "findings": findings(run, method=method, k=k),
         "glance": report_tables.glance_table(run, k=k),
         "cohort_sentences": cohort_sentences(run, flair=flair),
-        "cohort_tables": [
-            people_table(run),
-            cohort_tables.fold_table(run),
-            cohort_tables.excluded_table(run),
-        ],
-        "registration_tables": _registration_tables(run, simulated=facts["simulated"]),
-        "ladder_tables": [
-            report_tables.demyelination_table(run, k=k),
-            report_tables.comparison_table(run, method=method),
-            report_tables.rank_table(run),
-        ],
-        "external": report_tables.external_table(run, k=k),
-        "claims_tables": [
-            claims_tables.claims_table(run),
-            claims_tables.evidence_table(run),
-            claims_tables.tests_table(run),
-            contrast_table(run, **{key: facts[key] for key in ("adjust_for", "relate_to")}),
-        ],
-        "patient_tables": _patient_tables(run, method=method, k=k, flair=flair),
-        "lesion_tables": [
-            lesion_tables.lesion_agreement_table(run),
-            lesion_tables.strata_table(run, method=method),
-            lesion_tables.patient_agreement_table(run),
-            coverage_table(run, method=method),
-        ],
-        "own_region_tables": own_region_tables(run, method=method),
-        "sensitivity_tables": lesion_tables.sensitivity_tables(run, method=method),
-        "threshold": threshold_table(run, k=k, reference=facts["in_force"]["reference"]),
+        "views": _tables(run, facts, flair),
+        "figure_sections": list(SECTIONS.items()),
         "figures": shown,
         "config_text": yaml.safe_dump(provenance["config"], sort_keys=False, allow_unicode=True),
         "software": list(provenance["software"].items()),
         "seed": provenance["seed"],
         "commit": provenance["commit"],
+    }
+
+
+def _tables(run: RunFolder, facts: Mapping[str, Any], flair: Collection[str]) -> dict[str, list[HtmlTable]]:
+    """Tables of each section of the report, in order."""
+    k, method = facts["k"], facts["method"]
+    external = report_tables.external_table(run, k=k)
+    return {
+        "cohort": [
+            people_table(run),
+            cohort_tables.fold_table(run),
+            cohort_tables.excluded_table(run),
+        ],
+        "examples": [],
+        "agreement": [
+            lesion_tables.patient_agreement_table(run),
+            *own_region_tables(run, method=method),
+            coverage_table(run, method=method),
+        ],
+        "demyelination": [
+            *_patient_tables(run, method=method, k=k, flair=flair),
+            report_tables.demyelination_table(run, k=k),
+        ],
+        "lesions": [
+            lesion_tables.disagreement_table(run, method=method, most=WORST),
+            lesion_tables.lesion_agreement_table(run),
+            lesion_tables.strata_table(run, method=method),
+            lesion_tables.disagreement_table(run, method=method),
+        ],
+        "comparisons": [
+            report_tables.comparison_table(run, method=method),
+            report_tables.rank_table(run),
+            *([external] if external else []),
+        ],
+        "claims": [
+            claims_tables.claims_table(run),
+            claims_tables.evidence_table(run),
+            claims_tables.tests_table(run),
+            contrast_table(run, **{key: facts[key] for key in ("adjust_for", "relate_to")}),
+        ],
+        "sensitivity": lesion_tables.sensitivity_tables(run, method=method),
+        "quality": _registration_tables(run, simulated=facts["simulated"]),
+        "methods": [threshold_table(run, k=k, reference=facts["in_force"]["reference"])],
     }
 
 
@@ -141,14 +160,14 @@ def _embedded(
         needs = f"; it needs {figure.needs}" if figure.needs else ""
         return shown | {"missing": f"Not shown: this figure is not part of this run{needs}."}
     encoded = base64.b64encode(path.read_bytes()).decode("ascii")
-    width, height = _png_size(path)
     caption = render_caption(captions, figure=name, facts=facts)
-    return shown | {
-        "image": f"data:image/png;base64,{encoded}", "width": width, "height": height, "caption": caption,
-    }  # fmt: skip
+    size = dict(zip(("width", "height"), _page_size(path), strict=True))
+    return shown | {"image": f"data:image/png;base64,{encoded}", "caption": caption} | size
 
 
-def _png_size(path: Path) -> tuple[int, int]:
-    """Width and height of a PNG, from its first chunk."""
-    head = path.read_bytes()[16:24]
-    return int.from_bytes(head[:4], "big"), int.from_bytes(head[4:], "big")
+def _page_size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG in the page, CSS pixels, in proportion to its size in print."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return tuple(round(side / image.info["dpi"][0] * PX_PER_INCH) for side in image.size)

@@ -161,8 +161,15 @@ def png_uri(shades: np.ndarray, colours: np.ndarray) -> str:
     """
     from PIL import Image
 
-    image = Image.fromarray(np.asarray(shades).round().astype(np.uint8))
-    image.putpalette((np.asarray(colours) * 255).round().astype(np.uint8).tobytes())
+    # a palette is larger than a small image: only the colours in use, and none for greys
+    used, places = np.unique(np.asarray(shades).round().astype(int), return_inverse=True)
+    palette = (np.asarray(colours)[used] * 255).round().astype(np.uint8)
+    places = places.reshape(np.shape(shades)).astype(np.uint8)
+    if (palette == palette[:, :1]).all():
+        image = Image.fromarray(palette[places, 0])
+    else:
+        image = Image.fromarray(places)
+        image.putpalette(palette.tobytes())
     stream = io.BytesIO()
     image.save(stream, "png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

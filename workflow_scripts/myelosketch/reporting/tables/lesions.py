@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from myelosketch.reporting.display import ladder_order, method_name
-from myelosketch.reporting.source_tables import NothingToDrawError, rows_of, table_to_draw
+from myelosketch.reporting.source_tables import NothingToDrawError, lesion_rows, rows_of, table_to_draw
 from myelosketch.reporting.tables.methods import LONG, digits_of, laddered_name, metric_head
 from myelosketch.reporting.tables.text import (
     HtmlTable,
@@ -75,6 +75,44 @@ def patient_table(
 def marked(scan: str, flair: Collection[str]) -> str:
     """A scan as tables name it: with a mark where its lesions were found on the FLAIR."""
     return f"{scan} ({FLAIR_MARK})" if scan in flair else scan
+
+
+@or_reason("Lesions on which prediction and measurement disagree most")
+def disagreement_table(run: RunFolder, *, method: str, most: int | None = None) -> HtmlTable:
+    """Lesions, the largest disagreement first, each with a link to its picture on the patient's page.
+
+    Parameters
+    ----------
+    run : RunFiles or RunFolder
+    method : the method shown
+    most : number of lesions; None for all
+    """
+    table = lesion_rows(run.path("evaluation/lesions.tsv"), method)
+    told = [name for name in ("place", "kind") if name in table and table[name].notna().any()]
+    rows, links = [], {}
+    for row in table.head(most or len(table)).to_dict("records"):
+        label = f"{row['rank']}: {row['scan']}, lesion {number(row['lesion'], 0)}"
+        if run.path(f"patients/{row['scan']}.html").is_file():
+            links[label] = f"patients/{row['scan']}.html#lesion-{number(row['lesion'], 0)}"
+        places = [words(row[name]).replace("_", " ") for name in told]
+        means = [number(row[name]) for name in ("mean_dvr_true", "mean_dvr_pred", "difference")]
+        rows.append([label, *places, number(row["volume_mm3"], 0), *means])
+    header = ["Lesion", *(name.capitalize() for name in told), "Volume (mm\u00b3)"]
+    header += ["Mean DVR, true", "Mean DVR, predicted", "Predicted \u2212 true"]
+    note = (
+        "The first ten numbers are those in the scatter plot. The mean of a small lesion holds more of the noise of "
+        "PET: read a large disagreement beside the volume."
+    )
+    note += " Each lesion links to its picture." if links else ""
+    title = (
+        f"All {len(rows)} lesions"
+        if most is None
+        else "Lesions on which prediction and measurement disagree most"
+    )
+    return HtmlTable(
+        f"{title}, {method_name(method)}", header, rows, note, folded=most is None, text_columns=1 + len(told),
+        links=links,
+    )  # fmt: skip
 
 
 @or_reason("Agreement of the lesions' mean DVR")

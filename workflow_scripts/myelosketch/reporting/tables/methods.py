@@ -30,7 +30,7 @@ LONG = 12  # rows above which a table is folded
 # shorter names of metrics where they head a column
 HEADS = {
     "lesion_mean_r": "r of lesion means",
-    "lesion_mae_visible": "MAE to noise-free tissue (DVR)",
+    "lesion_mae_visible": "Error to noise-free tissue (DVR)",
     "lesion_r_visible": "r with noise-free tissue",
     "trivial_dice": "Trivial Dice",
     "dice_minus_trivial": "Dice \u2212 trivial",
@@ -64,7 +64,7 @@ def digits_of(metric: str) -> int:
 
 @or_reason("Every method and ceiling")
 def glance_table(run: RunFolder, *, k: float) -> HtmlTable:
-    """Each method beside what a guess would score: Dice beside trivial Dice, MCC, bias, slope; ceilings last."""
+    """Each method: errors, bias and order of the lesion voxels, MCC, Dice beside trivial Dice; ceilings last."""
     return _glance(read_summary(run), "Every method and ceiling", k)
 
 
@@ -81,30 +81,32 @@ def _external(run: RunFolder, *, k: float) -> HtmlTable:
 
 
 def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
-    metrics = ["dice", "trivial_dice", "dice_minus_trivial", "mcc", "pct_bias", "lesion_slope", "lesion_mae"]
     known = [name for name in AGAINST_VISIBLE if name in set(summary.metric)]
-    metrics = [*metrics, "lesion_bias", *known] if known else [*LESION_LEVEL, *metrics]
+    metrics = ["lesion_mae", *known] if known else [*LESION_LEVEL, "lesion_mae"]
+    metrics += ["lesion_bias", "lesion_slope", "mcc", "dice", "trivial_dice"]
+    shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
+    most = shown.groupby("method").n.max().reindex(summary.method.dropna().unique())
     rows = [
         [
             laddered_name(method),
             better_than_trivial(summary, method, k),
-            *(_summary_cell(summary, method, metric, k) for metric in metrics),
+            number(most[method], 0),
+            *(_summary_cell(summary, method, metric, k, n=most[method]) for metric in metrics),
         ]
         for method in ladder_order(summary.method.dropna().unique())
     ]
     if not rows:
         raise NothingToDrawError("summary.tsv names no method.")
-    header = ["Method", "Better than trivial", *map(metric_head, metrics)]
+    header = ["Method", "Better than trivial", "n", *map(metric_head, metrics)]
     note = (
-        "Mean over n patients, with its interval by bootstrap over patients; r, ICC and slope of lesion means are "
-        f"over all lesions of n patients. Demyelinated: DVR below mean \u2212 {k:g} SD of healthy white matter. "
-        "Trivial Dice: every lesion voxel called demyelinated. "
-        "Better than trivial: the intervals of Dice \u2212 trivial and of MCC lie above 0. "
-        "MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true percentage of demyelinated lesion voxels. "
-        "Slope of true on predicted mean DVR of the lesions: 1 is ideal, 0 says nothing about a lesion. "
+        "Mean over n patients, or over those that a cell names, with its interval by bootstrap over patients; r, ICC "
+        f"and slope of lesion means are over all lesions. Demyelinated: DVR below mean \u2212 {k:g} SD of healthy "
+        "white matter. Trivial Dice: every lesion voxel called demyelinated. Better than trivial: the intervals of "
+        "Dice \u2212 trivial and of MCC lie above 0. MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true DVR "
+        "of the lesion voxels. Slope of true on predicted mean DVR of the lesions: 1 is ideal, 0 says nothing about "
+        "a lesion. "
         "A low MAE alone says little: the mean of all lesions has one too."
     )
-    shown = pd.concat([metric_rows(summary, name, k if name in AT_K else None) for name in metrics])
     if known:
         note += (
             f" Noise-free tissue: {VISIBLE_WORDS}. It bounds the squared error alone: Dice, MCC or AUC of a method "
@@ -148,8 +150,7 @@ def better_than_trivial(summary: pd.DataFrame, method: str, k: float) -> str:
 def demyelination_table(run: RunFolder, *, k: float) -> HtmlTable:
     """Every score of the demyelinated voxels at k, by method."""
     summary = read_summary(run)
-    wanted = [metric for metric in AT_K if metric != "dice_minus_trivial"]
-    metrics = [metric for metric in wanted if len(metric_rows(summary, metric, k))]
+    metrics = [metric for metric in AT_K if len(metric_rows(summary, metric, k))]
     if not metrics:
         raise NothingToDrawError(f"summary.tsv has no score of demyelinated voxels at k = {k:g}.")
     rows = [
@@ -241,13 +242,14 @@ def metric_rows(summary: pd.DataFrame, metric: str, at_k: float | None) -> pd.Da
     return summary[keep & ((summary.k - at_k).abs() < 1e-9) if at_k is not None else keep]
 
 
-def _summary_cell(summary: pd.DataFrame, method: str, metric: str, k: float) -> str:
-    """Mean with its interval and n; of the trivial Dice no interval, because it is a bar, not a result."""
+def _summary_cell(summary: pd.DataFrame, method: str, metric: str, k: float, n: float | None = None) -> str:
+    """Mean with its interval, and its n where that is not ``n``; of the trivial Dice no interval: it is a bar, not a
+    result."""
     at_k = k if metric in AT_K else None
     part = metric_rows(summary[summary.method == method], metric, at_k)
     if part.empty:
         return "n/a"
     row, digits = part.iloc[0], digits_of(metric)
-    if metric == "trivial_dice":
-        return with_n(number(row["mean"], digits), row.n)
-    return with_n(interval(row["mean"], row.ci_low, row.ci_high, digits), row.n)
+    mean = number(row["mean"], digits)
+    words = mean if metric == "trivial_dice" else interval(row["mean"], row.ci_low, row.ci_high, digits)
+    return words if row.n == n else with_n(words, row.n)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from myelosketch.errors import InputError
 from myelosketch.reporting.display import ladder_order, method_name
 from myelosketch.reporting.source_tables import NothingToDrawError, rows_of, table_to_draw
 from myelosketch.reporting.tables.cohort import QUALITY
@@ -44,6 +45,16 @@ class PatientTables:
         tables += [] if means.missing else [means]  # the table before gives the same reason
         quality = self._quality(scan)
         return tables if quality is None else [*tables, quality]
+
+    def lesions(self, scan: str, *, method: str) -> list[dict[str, Any]]:
+        """Rows of lesions.tsv of a scan, the largest first; none where the run has none of it."""
+        try:
+            table = self._lesion_rows(scan)
+        except (NothingToDrawError, InputError):
+            return []
+        return (
+            table[table.method == method].dropna(subset=["mean_dvr_true", "mean_dvr_pred"]).to_dict("records")
+        )
 
     def _table(self, path: Path, columns: Sequence[str], numeric: Sequence[str]) -> pd.DataFrame:
         """A table of the run, read once, or the reason why there is none."""
@@ -105,12 +116,14 @@ class PatientTables:
         header = ["Lesion", *(name.capitalize() for name in told), "Volume (mm\u00b3)"]
         header += ["Mean DVR, true", "Mean DVR, predicted"]
         header += ["Demyelinated, true (%)", "Demyelinated, predicted (%)"]
+        pictured = (number(row["lesion"], 0) for row in self.lesions(scan, method=method))
+        links = {name: f"#lesion-{name}" for name in pictured}
         note = (
             "Numbered from the largest; smaller lesions than the least volume count in the scores above only."
         )
         return HtmlTable(
             f"Lesions one by one, {method_name(method)}", header, rows, note, folded=len(rows) > LONG,
-            text_columns=1 + len(told),
+            text_columns=1 + len(told), links=links,
         )  # fmt: skip
 
     @or_reason("Mean DVR of each lesion by every method")
