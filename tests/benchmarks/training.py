@@ -153,10 +153,12 @@ def plain_step(module, batch, clock):
     def patches(dvr):
         return brain_patches(generator.standardise(dvr) * batch["support"], keep, module.patch)
 
+    def judge(fake):
+        both = torch.cat([patches(batch["dvr"]), fake])
+        return discriminator(torch.cat([maps, maps]), both).chunk(2)
+
     def play(fake):
-        loss = losses.discriminator_loss(
-            discriminator(maps, patches(batch["dvr"])), discriminator(maps, fake.detach())
-        )
+        loss = losses.discriminator_loss(*judge(fake.detach()))
         adams[1].zero_grad()
         loss.backward()
         adams[1].step()
@@ -169,7 +171,7 @@ def plain_step(module, batch, clock):
         play(fake)
         discriminator.requires_grad_(False)
         loss = 100 * losses.weighted_l1(predicted, batch["dvr"], batch["weights"])
-        loss = loss + losses.generator_loss(discriminator(maps, fake))
+        loss = loss + losses.generator_loss(judge(fake)[1])
         adams[0].zero_grad()
         loss.backward()
         adams[0].step()

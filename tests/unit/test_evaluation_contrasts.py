@@ -134,7 +134,7 @@ def test_the_report_shows_each_contrast_with_its_model_and_what_is_not_adjusted_
 
 
 def residuals(tables, people, **changes):
-    options = {"adjust_for": ["age", "sex"], "relate_to": ["EDSS"], "methods": ["ridge", "refiner"]}
+    options = {"adjust_for": ["age", "sex"], "relate_to": ["EDSS"], "methods": ["ridgemeans", "refiner"]}
     return contrast_tables(tables, people, **options | changes, k=1.0, alpha=0.05)[1]
 
 

@@ -11,7 +11,7 @@ from myelosketch.io.volumes import save_volume
 from myelosketch.learning import crops as crops_module
 from myelosketch.learning.crops import FoldCrops, cut_around, prepare_scan
 from myelosketch.learning.data import TRAINING_FILES, fit_normalisation, load_fold, load_maps
-from myelosketch.learning.losses import region_weights, weighted_l1
+from myelosketch.learning.losses import weighted_l1
 
 SHAPE = (20, 22, 18)
 # DVR = INTERCEPT + SLOPES . (MTR, FA, RD, AD): what a linear model must find again
@@ -163,17 +163,49 @@ def test_a_fold_without_a_lesion_is_a_sentence(tmp_path):
         load_fold(*write_cohort(tmp_path, count=2, patients=0))
 
 
-def test_crops_carry_the_weights_of_the_whole_volume(cohort):
+class Planned:
+    """Stands for a random stream: the crop is centred on a lesion or not, on its voxel of that number."""
+
+    def __init__(self, at_lesion, number):
+        self.at_lesion, self.number = at_lesion, number
+
+    def random(self):
+        return 0.0 if self.at_lesion else 1.0
+
+    def integers(self, _):
+        return self.number
+
+
+@pytest.mark.parametrize(("loss", "share"), [("l1", 0.0), ("weighted_l1", 0.0), ("weighted_l1", 0.7)])
+@pytest.mark.parametrize("crop", [[8, 12, 8], [16, 24, 16]], ids=str)  # the second is larger than a side
+def test_the_expected_loss_of_a_crop_is_that_of_the_whole_volume(cohort, loss, share, crop):
+    """Exactly: every centre's crop is cut once, with its probability; in each voxel, so for any error."""
+    scans = load_fold(*cohort)
+    prepared = [prepare_scan(scan, fit_normalisation(scans), loss=loss) for scan in scans]
+    crops = FoldCrops(scans, prepared, crop=crop, batch=1, steps=1, lesion_crops=share)
+    for number, (scan, whole) in enumerate(zip(scans, prepared, strict=True)):
+        lesions = len(crops.lesion[number])
+        at_lesion = share if lesions else 0.0
+        brain = int(scan.brain.sum())
+        likely = [(False, voxel, (1 - at_lesion) / brain) for voxel in range(brain)]
+        likely += [(True, voxel, at_lesion / lesions) for voxel in range(lesions) if at_lesion]
+        place = torch.arange(scan.brain.size).reshape(1, *scan.brain.shape) + 1
+        expected = torch.zeros(scan.brain.size + 1, dtype=torch.float64)  # the first: outside the image
+        for in_lesion, voxel, probability in likely:
+            cut = crops._cut(number, Planned(in_lesion, voxel))[crops_module.WEIGHTS].double()
+            centre = (crops.lesion if in_lesion else crops.brain)[number][voxel]
+            expected.index_add_(0, cut_around(place, centre, crop).flatten(), cut.flatten() * probability)
+        assert not expected[0]
+        assert expected[1:].numpy() == pytest.approx(whole[crops_module.WEIGHTS].ravel(), rel=1e-4, abs=1e-12)
+
+
+def test_the_crops_that_are_drawn_have_that_expectation(cohort):
+    """As they come, by seed: the mean of the summed weights over many steps is what the whole volumes sum to."""
     scans = load_fold(*cohort)
     prepared = [prepare_scan(scan, fit_normalisation(scans), loss="weighted_l1") for scan in scans]
-    crops = FoldCrops(scans, prepared, crop=[8, 8, 8], batch=1, steps=8, lesion_crops=1.0, seed=3)
-    for step in range(8):
-        batch = crops[0, step]
-        number = next(crops._turn(0, step))
-        scale = np.prod(scans[number].regions.shape) / 8**3
-        whole = np.unique(region_weights(scans[number].regions)) * scale
-        found = np.unique(batch["weights"].numpy())
-        assert np.isclose(found[:, None], whole[None], rtol=1e-5).any(axis=1).all()
+    crops = FoldCrops(scans, prepared, crop=[8, 8, 8], batch=4, steps=400, lesion_crops=0.5, seed=3)
+    drawn = [float(crops[0, step]["weights"].sum()) / 4 for step in range(400)]
+    assert np.mean(drawn) == pytest.approx(1, abs=3 * np.std(drawn) / 20)  # mean over the regions present: 1
 
 
 def test_a_whole_volume_keeps_the_weights_and_is_filled_up_to_the_stride(cohort):

@@ -46,6 +46,13 @@ def test_depth_sets_the_stride():
     assert DNN2(4, widths=[3, 5])(torch.randn(1, 4, 5, 6, 7)).shape == (1, 1, 5, 6, 7)
 
 
+def test_the_two_layer_network_is_that_of_li_et_al():
+    kinds = [type(module).__name__ for module in DNN2(4, widths=[10, 10]).hidden]
+    assert kinds == ["Conv3d", "Sigmoid"] * 2
+    layers = DNN2(4, widths=[10, 10]).hidden[::2]
+    assert [(layer.out_channels, layer.kernel_size) for layer in layers] == [(10, (7, 7, 7))] * 2
+
+
 def test_the_discriminator_has_four_stages_a_fully_connected_layer_and_two_logits():
     network = PatchDiscriminator(5, widths=[2, 2, 4, 4], patch=[16, 32, 16])
     kinds = [type(module).__name__ for module in network.stages]

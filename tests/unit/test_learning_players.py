@@ -8,6 +8,7 @@ from test_learning_cohort import cohort, rewrite, tiny_settings  # noqa: F401
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import INPUT_MAPS
+from myelosketch.learning import losses
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.crops import step_loader
 from myelosketch.learning.data import fit_normalisation, load_fold
@@ -72,9 +73,27 @@ def test_the_discriminator_sees_neither_pet_where_nothing_was_measured(cohort): 
     seen = []
     module.discriminator.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[1]))
     fit_steps(module)
-    real, fake = seen[:2]
+    real, fake = seen[0].chunk(2)
     assert real.any()
     assert torch.equal(real != 0, fake != 0)
+
+
+def test_the_discriminator_finds_a_level_that_all_predictions_share(cohort):  # noqa: F811
+    """A tenth of an SD is all that differs. Batch normalisation over patches of one kind alone would hide it: the
+    discriminator is then right on .59 of the last patches."""
+    module = players(cohort, discriminator={"widths": [8] * 4, "patch": [16] * 3})
+    adam = torch.optim.Adam(module.discriminator.parameters(), lr=0.002, betas=(0.5, 0.999))
+    torch.manual_seed(0)
+    accuracies = []
+    for _ in range(60):
+        maps = torch.randn(8, 4, 16, 16, 16)
+        real, fake = torch.randn(8, 1, 16, 16, 16), torch.randn(8, 1, 16, 16, 16) - 0.1
+        real_logits, fake_logits = module._judge(maps, real, fake)
+        adam.zero_grad()
+        losses.discriminator_loss(real_logits, fake_logits).backward()
+        adam.step()
+        accuracies.append(float(losses.balanced_accuracy(real_logits, fake_logits)))
+    assert np.mean(accuracies[40:]) > 0.9
 
 
 def test_each_player_learns_from_its_own_loss(cohort):  # noqa: F811

@@ -8,6 +8,7 @@ from test_learning_cohort import tiny_settings, write_cohort
 from test_learning_training import train
 
 from myelosketch.io.volumes import load_volume
+from myelosketch.learning import training
 from myelosketch.learning.data import load_fold
 from myelosketch.learning.inference import NetworkModel
 from myelosketch.learning.ladder import NETWORK_SETTINGS, needed_models
@@ -69,14 +70,50 @@ def test_a_prediction_by_the_refiner_starts_from_the_sketch(trained, tmp_path):
     outputs = {method: tmp_path / f"{method}.nii.gz" for method in METHODS}
     predict_scan(maps_of(files), models, outputs, device="cpu")
     scan = load_fold(names, files)[0]
-    sketch = NetworkModel.load(models["sketcher"], method="sketcher").predict(scan.maps, scan.support)
+    sketcher = NetworkModel.load(models["sketcher"], method="sketcher")
+    sketch = sketcher.predict(scan.maps, scan.support, flips=True)  # as training.flips was
     refined = NetworkModel.load(models["refiner"], method="refiner").predict(scan.maps, scan.support, sketch)
-    for method, expected in (("sketcher", sketch), ("refiner", refined)):
+    plain = sketcher.predict(scan.maps, scan.support)
+    for method, expected in (("sketcher", plain), ("refiner", refined)):
         found = load_volume(outputs[method]).data
         assert found[found != 0] == pytest.approx(expected[scan.support], abs=1e-4)
     predict_scan(maps_of(files), models, {"refiner": tmp_path / "alone.nii.gz"}, device="cpu")
     alone = load_volume(tmp_path / "alone.nii.gz").data
     assert (alone == load_volume(outputs["refiner"]).data).all()
+
+
+@pytest.mark.parametrize("trained_on_flips", [True, False])
+@pytest.mark.parametrize("flips", [True, False])
+def test_a_refiner_sees_the_same_sketch_in_training_and_at_prediction(
+    tmp_path, monkeypatch, trained_on_flips, flips
+):
+    """To the bit, whatever the prediction mirrors."""
+    (names, files) = data = write_cohort(tmp_path / "data")
+    settings = tiny_settings(flips=trained_on_flips)
+    models = {"sketcher": tmp_path / "sketcher", "refiner": tmp_path / "refiner"}
+    train("sketcher", data, models["sketcher"], settings=settings)
+    in_training, at_prediction = [], []
+    build = training.build
+
+    def noting(method, scans, normalisation, sketches, *rest):
+        in_training.extend(sketches)
+        return build(method, scans, normalisation, sketches, *rest)
+
+    monkeypatch.setattr(training, "build", noting)
+    train("refiner", data, models["refiner"], settings=settings, sketcher=models["sketcher"])
+    predict = NetworkModel.predict
+
+    def listening(model, maps, support, sketch=None, **options):
+        at_prediction.append(sketch)
+        return predict(model, maps, support, sketch, **options)
+
+    monkeypatch.setattr(NetworkModel, "predict", listening)
+    predict_scan(maps_of(files), models, {"refiner": tmp_path / "refined.nii.gz"}, flips=flips, device="cpu")
+    seen = at_prediction[-1]
+    scan = load_fold(names, files)[0]
+    corner = [np.flatnonzero((seen != 0).any(axis=axes)).min() for axes in ((1, 2), (0, 2), (0, 1))]
+    box = tuple(slice(first, first + side) for first, side in zip(corner, scan.support.shape, strict=True))
+    assert np.array_equal(seen[box], in_training[0])
 
 
 def test_a_residual_refiner_that_learnt_nothing_is_the_sketch(trained):

@@ -98,7 +98,7 @@ def test_text_follows_the_settings(config):
         assert words not in other
     usual = written(config)
     assert "Logan's reference plot [@logan1996] from 35 minutes on, without the term of k2';" in usual
-    assert "Sketcher: 250 steps, learning rate 0.002, λ = 100." in usual
+    assert "Sketcher: 250 steps, learning rate 0.002, λ = 160." in usual
     assert "16, 32, 64 channels per level and a dropout of 50 %" in usual
 
 
@@ -115,8 +115,11 @@ def test_what_is_not_the_papers_is_named_and_nothing_else(config):
     assert ours.count(".\n") == 0
     paper = yaml.safe_load((ROOT / "configs/paper.yaml").read_text(encoding="utf-8"))
     published = "\n".join(methods.decisions(over(config, paper), ["sketcher", "refiner"]))
-    for words in ("correction of the sketch", "centred on lesions", "cosine", "moving average", "mirrored"):
+    gone = ("correction of the sketch", "centred on lesions", "cosine", "moving average", "mirrored")
+    for words in (*gone, "first moment of Adam", "non-saturating", "a shell around lesions", "not their sum"):
         assert words not in published
+    assert over(config, paper)["training"]["refiner"]["reduction"] == "sum"
+    assert over(config, paper)["training"]["precision"] == 32
 
 
 @pytest.mark.parametrize("changes", [{}, {"maps": {"dvr_model": "srtm"}}, {"tissue": {"template": "affine"}}])

@@ -64,9 +64,10 @@ class FoldCrops:
     """Batches of a training fold, asked for by (epoch, step).
 
     Every epoch draws the scans in shuffled turns, so each is seen equally often. The centre of a crop is a
-    random brain voxel or, with probability ``lesion_crops``, a random lesion voxel (in scans that have one).
-    That changes how often a voxel is seen, never what it weighs: the weights are those of the whole volume,
-    scaled by whole over crop size so that the loss keeps its magnitude (ours).
+    random brain voxel or, with probability ``lesion_crops``, a random lesion voxel (in scans that have one), and the
+    crop is moved to stay inside the image. So some voxels are seen more often than others: the weight of each is
+    divided by its probability of being in the crop (`crop_probability`), so that the expected loss of a crop is that
+    of the whole volume (ours).
 
     Parameters
     ----------
@@ -95,12 +96,14 @@ class FoldCrops:
         seed: int = 0,
         multiple: int = 1,
     ) -> None:
-        self.prepared = [torch.from_numpy(volume) for volume in prepared]
         self.crop, self.batch, self.steps = crop, batch, steps
         self.images = slice(MAPS, MAPS + maps)
         self.lesion_crops, self.flips, self.seed, self.multiple = lesion_crops, flips, seed, multiple
         self.brain = [np.argwhere(scan.brain).astype(np.int32) for scan in scans]
         self.lesion = [np.argwhere(scan.regions == REGION_CODES["lesion"]).astype(np.int32) for scan in scans]
+        self.prepared = [
+            torch.from_numpy(self._weighted(number, volume)) for number, volume in enumerate(prepared)
+        ]
 
     def hold_on(self, device: torch.device) -> None:
         """Keep the scans on a device, where crops are then cut, if they take at most a quarter of its free memory."""
@@ -122,6 +125,20 @@ class FoldCrops:
         if tensor.shape[1] > self.images.stop:
             batch["sketch"] = tensor[:, self.images.stop :]
         return batch
+
+    def _weighted(self, number: int, volume: np.ndarray) -> np.ndarray:
+        """A prepared scan whose weights are divided by the probability of being cut; as it is for whole volumes."""
+        if self.crop is None:
+            return volume
+        brain, lesion = self.brain[number], self.lesion[number]
+        share = self.lesion_crops if len(lesion) else 0.0
+        probability = (1 - share) * crop_probability(brain, self.crop, volume.shape[1:])
+        if share:
+            probability += share * crop_probability(lesion, self.crop, volume.shape[1:])
+        volume = volume.copy()
+        # a voxel that no crop reaches (far from every lesion where all crops are centred on one) is in no loss
+        volume[WEIGHTS] /= np.where(probability > 0, probability, np.inf)
+        return volume
 
     def _turn(self, epoch: int, step: int) -> Iterator[int]:
         """Numbers of the scans of this step: consecutive places of an endless series of shuffled turns."""
@@ -148,9 +165,42 @@ class FoldCrops:
             crop, centre = self.crop, centres[random.integers(len(centres))]
         mirrored = self.flips and random.random() < 0.5
         cut = cut_around(volume, centre, crop)
-        if self.crop is not None:
-            cut[WEIGHTS] *= float(np.prod(sides) / np.prod(crop))
         return cut.flip(1) if mirrored else cut
+
+
+def crop_probability(
+    centres: np.ndarray, crop: Sequence[int] | np.ndarray, shape: Sequence[int]
+) -> np.ndarray:
+    """Probability of each voxel to lie in a crop around a random one of the centres, as `cut_around` cuts it.
+
+    Parameters
+    ----------
+    centres : integer array (n, 3), each equally likely
+    crop : three sides in voxels
+    shape : three sides of the image
+
+    Returns
+    -------
+    float64 array (x, y, z)
+    """
+    firsts = first_voxel(centres, crop, shape)
+    counts = np.zeros(np.maximum(np.subtract(shape, crop), 0) + 1, np.int64)
+    np.add.at(counts, tuple(firsts.T), 1)
+    for axis, (side, length) in enumerate(zip(crop, shape, strict=True)):
+        # voxel v lies in the crops whose first voxel is v - side + 1 to v
+        below = np.insert(counts.cumsum(axis), 0, 0, axis)
+        voxels, last = np.arange(length), counts.shape[axis]
+        to, start = np.minimum(voxels + 1, last), np.clip(voxels - side + 1, 0, last)
+        counts = below.take(to, axis) - below.take(start, axis)
+    return counts / len(centres)
+
+
+def first_voxel(
+    centre: Sequence[int] | np.ndarray, crop: Sequence[int] | np.ndarray, shape: Sequence[int]
+) -> np.ndarray:
+    """First voxel of the crop around a centre (..., 3), moved to stay inside an image of that shape."""
+    room = np.maximum(np.subtract(shape, crop), 0)
+    return np.clip(np.subtract(centre, np.floor_divide(crop, 2)), 0, room)
 
 
 def cut_around(
@@ -161,8 +211,9 @@ def cut_around(
     cut = volume.new_zeros((len(volume), *(int(side) for side in crop)))
     source: list[slice] = [slice(None)]
     target: list[slice] = [slice(None)]
-    for middle, side, length in zip(centre, crop, volume.shape[1:], strict=True):
-        first, taken = min(max(middle - side // 2, 0), max(length - side, 0)), min(side, length)
+    firsts = first_voxel(centre, crop, volume.shape[1:]).tolist()
+    for first, side, length in zip(firsts, crop, volume.shape[1:], strict=True):
+        taken = min(int(side), length)
         source.append(slice(first, first + taken))
         target.append(slice(0, taken))
     cut[tuple(target)] = volume[tuple(source)]

@@ -113,8 +113,8 @@ class ConditionalGAN(lightning.LightningModule):
         if self.discriminator is not None:
             seen = measured_support(batch)
             keep = with_brain(seen, self.patch)
-            fake = self._patches(predicted, seen, keep)
-            self.discriminator(brain_patches(batch["maps"], keep, self.patch), fake)
+            real, fake = (self._patches(dvr, seen, keep) for dvr in (batch["dvr"], predicted))
+            self._judge(brain_patches(batch["maps"], keep, self.patch), real, fake)
 
     def on_train_start(self) -> None:
         """The scans of the fold go to the device, where they fit."""
@@ -150,7 +150,7 @@ class ConditionalGAN(lightning.LightningModule):
             real, fake = (self._patches(dvr, seen, keep) for dvr in (batch["dvr"], predicted))
             terms |= self._step_discriminator(optimizers[1], batch, maps, real, fake.detach(), index)
             self.discriminator.requires_grad_(False)
-            logits = self.discriminator(maps, fake)
+            _, logits = self._judge(maps, real, fake)
             terms["adversarial"] = losses.generator_loss(logits, self.adversarial)
             total = total + terms["adversarial"]
         optimizers[0].zero_grad()
@@ -183,8 +183,7 @@ class ConditionalGAN(lightning.LightningModule):
         fake: torch.Tensor,
         index: int,
     ) -> dict[str, torch.Tensor]:
-        discriminator = self.players()["discriminator"]
-        real_logits, fake_logits = discriminator(maps, real), discriminator(maps, fake)
+        real_logits, fake_logits = self._judge(maps, real, fake)
         loss = losses.discriminator_loss(real_logits, fake_logits)
         optimizer.zero_grad()
         self.manual_backward(loss)
@@ -194,8 +193,21 @@ class ConditionalGAN(lightning.LightningModule):
             "discriminator": loss,
             "accuracy_real": losses.accuracy(real_logits, losses.REAL),
             "accuracy_fake": losses.accuracy(fake_logits, losses.FAKE),
+            "accuracy": losses.balanced_accuracy(real_logits, fake_logits),
             "discriminator_gradient": norm,
         }
+
+    def _judge(
+        self, maps: torch.Tensor, real: torch.Tensor, fake: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The discriminator's logits of real and generated patches, which it sees in one batch.
+
+        Batch normalisation over batches of one kind would take away what all generated patches have in common, such
+        as a level that is too low.
+        """
+        discriminator = self.players()["discriminator"]
+        real_logits, fake_logits = discriminator(torch.cat([maps, maps]), torch.cat([real, fake])).chunk(2)
+        return real_logits, fake_logits
 
     def _gradient_norm(
         self, player: str, loss: torch.Tensor, batch: Mapping[str, torch.Tensor], index: int

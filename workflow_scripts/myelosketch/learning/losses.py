@@ -141,6 +141,11 @@ def accuracy(logits: torch.Tensor, label: int) -> torch.Tensor:
     return (logits.argmax(dim=1) == label).float().mean()
 
 
+def balanced_accuracy(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
+    """Mean of the discriminator's accuracies on both kinds of patches; one that has learnt nothing has 0.5."""
+    return (accuracy(real_logits, REAL) + accuracy(fake_logits, FAKE)) / 2
+
+
 def _cross_entropy(logits: torch.Tensor, label: int) -> torch.Tensor:
     target = torch.full((len(logits),), label, dtype=torch.long, device=logits.device)
     return functional.cross_entropy(logits.float(), target)

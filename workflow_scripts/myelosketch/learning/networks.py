@@ -2,8 +2,9 @@
 with.
 
 From the paper: a 3D U-Net of 3x3x3 convolutions, LeakyReLU of slope 0.2, 50 % dropout; a discriminator of
-four stages Conv3D-BatchNorm-LeakyReLU-Downsampling, a fully connected layer and a softmax. Widths, depth,
-where the dropout sits and the kind of down- and upsampling are not given there: ours (docs/method.md).
+four stages Conv3D-BatchNorm-LeakyReLU-Downsampling, a fully connected layer and a softmax. Widths, depth, the
+generator's batch normalisation, where the dropout sits and the kind of down- and upsampling are not in its text: ours
+(docs/method.md).
 """
 
 from __future__ import annotations
@@ -93,16 +94,22 @@ class UNet3d(nn.Module):
 
 
 class DNN2(nn.Module):
-    """Two hidden 3D convolution layers, the comparison of the paper (Li et al. 2014); widths are ours."""
+    """Two hidden layers of 7x7x7 convolutions and sigmoids, the comparison of the paper (Li et al. 2014: 10 maps).
+
+    Loss, optimiser and crops are those of the other networks here, and whole crops are predicted, with zeros around
+    the image: ours.
+    """
 
     stride = 1
 
-    def __init__(self, channels: int, *, widths: Sequence[int], dropout: float = 0.0) -> None:
+    def __init__(self, channels: int, *, widths: Sequence[int]) -> None:
         super().__init__()
         first, second = widths
         self.hidden = nn.Sequential(
-            convolution(channels, first),
-            convolution(first, second, dropout=dropout),
+            nn.Conv3d(channels, first, kernel_size=7, padding=3),
+            nn.Sigmoid(),
+            nn.Conv3d(first, second, kernel_size=7, padding=3),
+            nn.Sigmoid(),
         )
         self.head = nn.Conv3d(second, 1, kernel_size=1)
 
@@ -236,9 +243,7 @@ def build_generator(method: str, settings: Mapping[str, Any], normalisation: Nor
     """
     plan = NETWORK_METHODS[method]
     channels = len(normalisation.inputs) + (1 if plan.refines else 0)
-    shape = settings["generator"]
-    if plan.network == "dnn2":
-        shape = shape | {"widths": settings["widths"]}
+    shape = {"widths": settings["widths"]} if plan.network == "dnn2" else settings["generator"]
     network = NETWORKS[plan.network](channels, **shape)
     return DVRModel(
         network,

@@ -115,7 +115,7 @@ def predict_by(
     folder: str | Path,
     maps: Maps,
     files: Mapping[str, str | Path],
-    predicted: Mapping[str, np.ndarray],
+    predicted: dict[str, np.ndarray],
     cards: Mapping[str, Mapping[str, Any]],
     *,
     flips: bool,
@@ -132,8 +132,8 @@ def predict_by(
     folder : of its model
     maps : data.Maps
     files : dict of paths
-    predicted, cards : what earlier methods gave; a refiner starts from the sketcher's, a recalibrated method from
-        its own method's
+    predicted, cards : what earlier methods gave; the sketcher adds ``sketch``, from which the refiner starts; a
+        recalibrated method starts from its own method's map
     flips, device, threads, configurations, site : see `predict_scan`
 
     Returns
@@ -158,19 +158,23 @@ def predict_by(
         return baseline.predict(maps.data, maps.support), baseline.card
     from myelosketch.learning.device import choose_device, set_threads
     from myelosketch.learning.inference import NetworkModel
+    from myelosketch.learning.sketches import sketch_beside
 
     set_threads(threads)
     wanted = configurations.get(method)
     model = NetworkModel.load(folder, method=method, device=choose_device(device), config_sha256=wanted)
     maps = as_the_model_knows(maps, model.card, site)
-    sketch = None
+    drawn = None
     if NETWORK_METHODS[method].refines:
-        sketch = predicted["sketcher"]
+        drawn = predicted["sketch"]
         if model.card["sketcher_sha256"] != cards["sketcher"]["weights_sha256"]:
             raise InputError(
                 "the refiner was trained on the maps of another sketcher: use both from the same fold and run."
             )
-    return model.predict(maps.data, maps.support, sketch, flips=flips), model.card
+    dvr = model.predict(maps.data, maps.support, drawn, flips=flips)
+    if method == "sketcher":
+        predicted["sketch"] = sketch_beside(model, dvr, maps.data, maps.support, flips=flips)
+    return dvr, model.card
 
 
 def load_baseline(method: str, folder: str | Path) -> RidgeModel | TreesModel:

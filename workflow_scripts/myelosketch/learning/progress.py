@@ -32,6 +32,13 @@ ALWAYS_WRONG = (
     "the discriminator was wrong on every patch in epochs {first} to {last}, so it misguided the generator: "
     "raise discriminator_learning_rate of this stage, or lower its learning_rate."
 )
+# a discriminator that is right on less than this, mean of both kinds of patches, has learnt nothing (chance: 0.5)
+CHANCE_ACCURACY = 0.55
+AT_CHANCE = (
+    "the discriminator did not tell measured from predicted patches in epochs {first} to {last} (it was right on "
+    "{accuracy:.0%}; chance is 50 %), so the adversarial loss taught nothing: raise discriminator_learning_rate of "
+    "this stage, or train for more epochs."
+)
 
 
 class History(lightning.Callback):
@@ -139,7 +146,7 @@ def save_checkpoint(trainer: lightning.Trainer, path: Path) -> None:
 
 
 def collapse(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """What is wrong if the discriminator is always right, or always wrong, in the last epochs of a history.
+    """What is wrong if the discriminator is always right, always wrong or at chance in the last epochs of a history.
 
     Parameters
     ----------
@@ -153,13 +160,16 @@ def collapse(rows: Sequence[Mapping[str, Any]]) -> str | None:
     if len(latest) < COLLAPSE_EPOCHS or any("accuracy_real" not in row for row in latest):
         return None
     accuracies = [row[name] for row in latest for name in ("accuracy_real", "accuracy_fake")]
+    mean = sum(accuracies) / len(accuracies)
     if min(accuracies) >= COLLAPSE_ACCURACY:
         sentence = ALWAYS_RIGHT
     elif max(accuracies) <= 1 - COLLAPSE_ACCURACY:
         sentence = ALWAYS_WRONG
+    elif 1 - CHANCE_ACCURACY < mean < CHANCE_ACCURACY:
+        sentence = AT_CHANCE
     else:
         return None
-    return sentence.format(first=latest[0]["epoch"], last=latest[-1]["epoch"])
+    return sentence.format(first=latest[0]["epoch"], last=latest[-1]["epoch"], accuracy=mean)
 
 
 def warnings_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -23,6 +23,7 @@ from myelosketch.learning.harmonisation import harmonise_training
 from myelosketch.learning.ladder import NETWORK_METHODS, recalibrated
 from myelosketch.learning.models import CARD, load_model, save_model
 from myelosketch.learning.ridge import VARIANTS, fit_linear
+from myelosketch.learning.sketches import sketch
 
 if TYPE_CHECKING:
     from myelosketch.learning.inference import NetworkModel
@@ -100,8 +101,8 @@ class _Network:
         self.model, self.sketcher, self.flips = model, sketcher, flips
 
     def predict(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
-        sketch = self.sketcher.predict(maps, support, flips=self.flips) if self.sketcher else None
-        return self.model.predict(maps, support, sketch, flips=self.flips)
+        drawn = sketch(self.sketcher, maps, support) if self.sketcher else None
+        return self.model.predict(maps, support, drawn, flips=self.flips)
 
 
 def held_out_values(

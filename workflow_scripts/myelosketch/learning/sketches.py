@@ -1,10 +1,10 @@
-"""The sketches that a refiner starts from: DVR of every training scan, by the frozen sketcher of the same fold."""
+"""The sketches that a refiner starts from, in training and at prediction: DVR by the frozen sketcher of its fold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from myelosketch.errors import InputError
 
@@ -12,12 +12,44 @@ if TYPE_CHECKING:
     import numpy as np
 
     from myelosketch.learning.data import TrainingScan
+    from myelosketch.learning.inference import NetworkModel
+
+
+def mirrors_sketches(card: Mapping[str, Any]) -> bool:
+    """Whether the sketch that a refiner sees is the mean of the sketcher's map and of that of the mirrored head.
+
+    It is where the sketcher was trained on mirrored crops. The sketcher's card decides, not a setting of the
+    prediction, so a refiner is given at prediction what it was given in training.
+    """
+    return bool(card["settings"]["flips"])
+
+
+def sketch(model: NetworkModel, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
+    """The sketch that a refiner sees: of the whole volume, dropout off, mirrored as `mirrors_sketches` says.
+
+    Parameters
+    ----------
+    model : NetworkModel, the sketcher
+    maps, support : of `NetworkModel.predict`
+
+    Returns
+    -------
+    float32 array (x, y, z), DVR
+    """
+    return model.predict(maps, support, flips=mirrors_sketches(model.card))
+
+
+def sketch_beside(
+    model: NetworkModel, dvr: np.ndarray, maps: np.ndarray, support: np.ndarray, *, flips: bool
+) -> np.ndarray:
+    """The sketch of a scan whose DVR the sketcher has predicted with these ``flips``: often the same map."""
+    return dvr if flips == mirrors_sketches(model.card) else sketch(model, maps, support)
 
 
 def sketch_scans(
     scans: Sequence[TrainingScan], folder: str | Path | None, device: str
 ) -> tuple[list[np.ndarray], str]:
-    """The sketch of every training scan, on whole volumes, dropout off.
+    """The sketch of every training scan.
 
     Parameters
     ----------
@@ -45,4 +77,4 @@ def sketch_scans(
             f"the sketcher in {folder} was trained on other scans than this refiner "
             f"({', '.join(sorted(trained_on ^ wanted)[:3])}, ...): use the sketcher of the same fold."
         )
-    return [model.predict(scan.maps, scan.support) for scan in scans], model.card["weights_sha256"]
+    return [sketch(model, scan.maps, scan.support) for scan in scans], model.card["weights_sha256"]

@@ -176,6 +176,7 @@ def predict_by_bundle(
     """
     from myelosketch.learning.device import choose_device, set_threads
     from myelosketch.learning.inference import NetworkModel
+    from myelosketch.learning.sketches import sketch_beside
 
     set_threads(threads)
     device = choose_device(device)
@@ -185,9 +186,11 @@ def predict_by_bundle(
         dvr: dict[str, np.ndarray] = {}
         for method, (tensors, card) in bundle.models[fold].items():
             model = NetworkModel.of(method, tensors, card, device=device)
-            sketch = dvr.get("sketcher") if card.get("sketcher_sha256") else None
+            sketch = dvr.get("sketch") if card.get("sketcher_sha256") else None
             seen = maps if harmonised else as_the_model_knows(maps, card, site)
             dvr[method] = model.predict(seen.data, maps.support, sketch, flips=flips)
+            if method == "sketcher":
+                dvr["sketch"] = sketch_beside(model, dvr[method], seen.data, maps.support, flips=flips)
         predicted.append(dvr[bundle.manifest["method"]])
     return np.stack(predicted).mean(axis=0, dtype=np.float64).astype(np.float32)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,20 +24,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REGISTRATION_COLUMNS = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
-# columns of a history that are a clock or a setting, not a loss
+# columns of a history that are a clock or a setting, not a loss, or the two parts of the balanced accuracy
 NOT_A_LOSS = re.compile(
-    r"^(epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb)$|learning_rate|gradient"
+    r"^(epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb|accuracy_real|accuracy_fake)$"
+    r"|learning_rate|gradient"
 )
 LOSS_NAMES = {
     "generator": "generator loss",
     "l1": "L1",
     "discriminator": "discriminator loss",
     "adversarial": "adversarial loss",
-    "accuracy_real": "accuracy on true PET",
-    "accuracy_fake": "accuracy on predictions",
+    "accuracy": "accuracy of discriminator",
     "validation_lesion_mae": "MAE in lesions, validation",
     "validation_brain_mae": "MAE in the brain, validation",
 }
+# what a discriminator has that has learnt nothing
+CHANCE = {"discriminator": math.log(4), "accuracy": 0.5}
 
 
 def build_training_curves(*histories: str | Path, simulated: bool) -> tuple[Figure, pd.DataFrame]:
@@ -67,6 +70,11 @@ def build_training_curves(*histories: str | Path, simulated: bool) -> tuple[Figu
     for line, (method, names) in zip(panels, rows, strict=True):
         for axes, loss in zip(line, names, strict=False):
             _curves(axes, data[(data.method == method) & (data.loss == loss)])
+            if loss in CHANCE:
+                axes.set_ylim(0, 1.02 if loss == "accuracy" else None)
+                axes.axhline(
+                    CHANCE[loss], color="0.45", linestyle=":", linewidth=1.2, zorder=0, label="chance"
+                )
             axes.set_title(
                 f"{method_name(method, short=True)}: {LOSS_NAMES.get(loss, loss.replace('_', ' '))}",
                 fontsize=8,
@@ -74,8 +82,13 @@ def build_training_curves(*histories: str | Path, simulated: bool) -> tuple[Figu
         for axes in line[len(names) :]:
             axes.set_axis_off()
         line[0].set_ylabel("Mean of epoch")
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=max(1, len(labels)))
+    entries: dict[str, Any] = {}
+    for axes in panels.flat:
+        handles, labels = axes.get_legend_handles_labels()
+        entries |= dict(zip(labels, handles, strict=True))
+    chance = {label: handle for label, handle in entries.items() if label == "chance"}
+    entries = {label: handle for label, handle in entries.items() if label != "chance"} | chance
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=max(1, len(entries)))
     style.figure_title(figure, "Training curves, one line per fold", simulated=simulated)
     return figure, data
 
