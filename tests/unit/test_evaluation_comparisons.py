@@ -145,3 +145,19 @@ def test_files_are_written(tmp_path):
     comparisons.write_comparisons(paths, outputs, methods=METHODS, bootstrap=1000, seed=1, **OPTIONS)
     assert outputs["comparisons"].read_text().startswith("metric\tmethod_a\tmethod_b\tdifference\tci_low")
     assert outputs["ranks"].read_text().count("\n") == 1 + 3 * len(NOT_SIMULATED)
+
+
+def test_sixteen_methods_are_compared_within_a_score():
+    """Holm counts the 120 pairs of a score, and no other score's."""
+    methods = [f"m{number:02d}" for number in range(16)]
+    tables = score_tables(error={name: 0.05 + 0.01 * place for place, name in enumerate(methods)})
+    table, ranks = compare(tables, methods), rank(tables, methods)
+    assert len(table) == 120 * len(NOT_SIMULATED)
+    best = table.query("metric == 'lesion_mae' and method_a == 'm00' and method_b == 'm15'").iloc[0]
+    own = table[table["metric"] == "lesion_mae"]
+    assert best["p_wilcoxon"] == own["p_wilcoxon"].min()
+    assert best["p_adjusted"] == pytest.approx(120 * best["p_wilcoxon"])
+    own = ranks[ranks["metric"] == "lesion_mae"]
+    assert list(own["method"]) == methods
+    assert own["mean_rank"].sum() == pytest.approx(16 * 17 / 2)
+    assert np.isfinite(own["critical_difference"]).all()

@@ -110,7 +110,7 @@ def test_no_patient_with_a_demyelinated_voxel(tmp_path):
     bias = more.rows[[row[0].startswith("Refiner") for row in more.rows].index(True)][
         more.header.index("Bias (points)")
     ]
-    assert bias == "0.0 (0.0 to 0.0)"  # which is true: none in either map
+    assert bias == "0.0 (0.0 to 0.0), n = 4"  # which is true: none in either map
     note = table(root, "summary", method="refiner", metric="dice", k="1").note.item()
     assert note.startswith("no value in 4 of 4 subjects (no lesion, nothing demyelinated")
     claim = table(root, "claims", claim="C4", source="refiner").iloc[0]
@@ -153,7 +153,7 @@ def test_patients_without_lesions_count_for_all_but_lesions(tmp_path, capsys, on
 def test_all_values_equal(tmp_path):
     root = evaluate(tmp_path, PEOPLE, change=equal, predict=lambda generator, scan: scan.measured)
     row = cells(root)
-    assert row["MCC"] == row["Slope of lesion means"] == "n/a"
+    assert row["MCC"] == row["Slope of true on predicted lesion means"] == "n/a"
     assert row["Better than trivial"] == "no"
     assert table(root, "claims").verdict.isna().all()
     evidence = table(root, "claims", source="refiner").set_index("claim").evidence
@@ -184,7 +184,7 @@ def test_one_group_is_missing(tmp_path, people, missing):
 
 def test_one_participant_per_fold(tmp_path):
     root = evaluate(tmp_path, [("MS", 1), ("MS", 2), ("HC", 3)])
-    assert cells(root)["MCC"].endswith("(interval n/a)")
+    assert cells(root)["MCC"].endswith("(interval n/a), n = 2")
     assert cells(root)["Better than trivial"] == "n/a"
     assert table(root, "claims").verdict.isna().all()
     patients = table(root, "patient_agreement")

@@ -148,7 +148,8 @@ def likeness(means: pd.DataFrame, source: str, alpha: float) -> verdicts.Likenes
     for key in (source, MEASURED):
         groups = [by_subject(means, key, "nawm", group) for group in ("MS", "HC")]
         deviations[key] = pd.concat([values - values.mean() for values in groups])
-    spread = deviations[source].std() / deviations[MEASURED].std()
+    scatter = {key: values.std() for key, values in deviations.items()}
+    spread = scatter[source] / scatter[MEASURED] if scatter[MEASURED] > 0 else np.nan
     own, measured = paired(deviations[source], deviations[MEASURED])
     if own.size < 4 or min(own.std(), measured.std()) < 1e-9:
         return verdicts.Likeness(spread, np.nan, np.nan, np.nan)
