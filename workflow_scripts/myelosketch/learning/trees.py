@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # sides, in voxels, of the boxes of the means
 SIDES = (3, 5)
-# chosen on inner parts of the training participants of the default cohort (docs/method.md)
+# how they were chosen on the default cohort, and what was looked at: docs/method.md
 SETTINGS = {"max_iter": 150, "learning_rate": 0.05, "max_leaf_nodes": 15, "min_samples_leaf": 200}
 # most voxels of a region of a scan; those that are drawn stand for all of it
 LARGEST_REGION = 8000
