@@ -106,7 +106,7 @@ def test_no_patient_with_a_demyelinated_voxel(tmp_path):
     root = evaluate(tmp_path, PEOPLE, change=healthy)
     row = cells(root)
     assert [row[name] for name in ("Better than trivial", "Dice", "Trivial Dice", "MCC")] == ["n/a"] * 4
-    assert row["Bias (points)"] == "0.0 (0.0 to 0.0), n = 4"  # which is true: none in either map
+    assert row["Bias (points)"] == "0.0 (0.0 to 0.0) n\u00a0=\u00a04"  # which is true: none in either map
     note = table(root, "summary", method="refiner", metric="dice", k="1").note.item()
     assert note.startswith("no value in 4 of 4 subjects (no lesion, nothing demyelinated")
     claim = table(root, "claims", claim="C4", source="refiner").iloc[0]
@@ -180,7 +180,7 @@ def test_one_group_is_missing(tmp_path, people, missing):
 
 def test_one_participant_per_fold(tmp_path):
     root = evaluate(tmp_path, [("MS", 1), ("MS", 2), ("HC", 3)])
-    assert cells(root)["MCC"].endswith("(interval n/a), n = 2")
+    assert cells(root)["MCC"].endswith("(interval n/a) n\u00a0=\u00a02")
     assert cells(root)["Better than trivial"] == "n/a"
     assert table(root, "claims").verdict.isna().all()
     patients = table(root, "patient_agreement")
