@@ -67,8 +67,8 @@ def interval(mean: Any, low: Any, high: Any, digits: int = 2) -> str:
 
 
 def with_n(cell: str, n: Any) -> str:
-    """A cell of a score with the number of participants it is the mean of: ``0.22 (0.10 to 0.32), n = 16``."""
-    return cell if "n/a" in (cell, number(n, 0)) else f"{cell}, n = {number(n, 0)}"
+    """A cell of a score with the number of participants it is the mean of: ``0.22 (0.10 to 0.32) n = 16``."""
+    return cell if "n/a" in (cell, number(n, 0)) else f"{cell} n\u00a0=\u00a0{number(n, 0)}"
 
 
 def p_value(value: Any) -> str:
