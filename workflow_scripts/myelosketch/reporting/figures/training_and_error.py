@@ -71,10 +71,10 @@ def build_training_curves(*histories: str | Path, simulated: bool) -> tuple[Figu
         for axes, loss in zip(line, names, strict=False):
             _curves(axes, data[(data.method == method) & (data.loss == loss)])
             if loss in CHANCE:
-                axes.set_ylim(0, 1.02 if loss == "accuracy" else None)
                 axes.axhline(
                     CHANCE[loss], color="0.45", linestyle=":", linewidth=1.2, zorder=0, label="chance"
                 )
+                axes.set_ylim(0, 1.02 if loss == "accuracy" else None)
             axes.set_title(
                 f"{method_name(method, short=True)}: {LOSS_NAMES.get(loss, loss.replace('_', ' '))}",
                 fontsize=8,
