@@ -90,7 +90,7 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
         [
             laddered_name(method),
             better_than_trivial(summary, method, k),
-            number(most[method], 0),
+            number(most[method], 0) if most[method] > 0 else "n/a",
             *(_summary_cell(summary, method, metric, k, n=most[method]) for metric in metrics),
         ]
         for method in ladder_order(summary.method.dropna().unique())
