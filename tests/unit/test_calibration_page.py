@@ -172,16 +172,27 @@ def test_the_page_names_what_is_missed_first(inputs, tmp_path):
         out, tmp_path / "criteria.tsv", inputs, config=CONFIG, benchmarks=tmp_path / "none", facts=FACTS
     )
     text = out.read_text(encoding="utf-8")
-    judged = len(TARGETS) + 1 + 1 + 6 + 1
+    judged = len(TARGETS) + 1 + 1 + 2 + 6 + 1
     assert f"**{judged - 1} of {judged} criteria are met.** Not met:" in text
     missed = text.index("- white matter, controls: FA: 0.7; wanted 0.4 to 0.48")
     assert missed < text.index("## How a participant is made")
-    assert "seed 7, level `maps`" in text
+    assert "seed 7, level `maps`, world: as published;" in text
     assert "This run has no benchmark files." in text
     assert section_of(text) == parameters.parameters_section(CONFIG)
     assert not re.search(r"\{\{|\{%|\bnan\b", text)
     shown = {Path(link).stem for link in re.findall(r"\]\((simulation/[^)]+)\)", text)}
     assert shown == set(steps.FIGURES)
+
+
+def test_two_scans_and_lesion_means_are_held_against_what_is_published():
+    """Two lesions of 100 to 200 mm3 that differ by 8 and 12 % of their mean; one of 500 mm3 is not asked."""
+    rows = [("rescan", 110, 1.0, 1.0833333), ("rescan", 150, 1.0, 1.1276596), ("rescan", 500, 1.0, 3.0)]
+    rows += [("visible", 150, 1.0, 1.2), ("visible", 150, 1.1, 1.1), ("visible", 150, 1.2, 1.0)]
+    columns = ["method", "volume_mm3", "mean_dvr_true", "mean_dvr_pred"]
+    repeat, r = criteria.repeat_criteria(pd.DataFrame(rows, columns=columns))
+    assert repeat["criterion"] == "difference of two scans, 2 lesions of 100 to 200 mm³, %"
+    assert (repeat["found"], repeat["wanted"], repeat["met"]) == ("10", "7 to 12", "yes")
+    assert (r["found"], r["met"]) == ("-1.00", "no")
 
 
 def test_settings_of_the_run_are_named_where_they_differ(inputs, tmp_path):

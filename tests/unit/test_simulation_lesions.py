@@ -21,7 +21,9 @@ from myelosketch.simulation.participant import simulate_body
 from myelosketch.simulation.settings import complete_settings
 
 TOUCHING = np.ones((3, 3, 3))
-SETTINGS = complete_settings({"voxel_size_mm": {"anatomy": 2.0}, "lesion_load": "clinical"})
+SETTINGS = complete_settings(
+    {"voxel_size_mm": {"anatomy": 2.0}, "lesion_load": "clinical", "lesion_load_min_ml": 1.0}
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def test_volumes_sum_to_the_load(load_ml):
 
 @pytest.mark.parametrize(("load_name", "median"), [("early", 5.5), ("clinical", 9.5)])
 def test_lesion_load_is_usable_and_has_its_median(load_name, median):
-    settings = complete_settings({"lesion_load": load_name})
+    settings = complete_settings({"lesion_load": load_name, "lesion_load_min_ml": 1.0})
     loads = [lesion_load(settings, np.random.default_rng(seed)) for seed in range(400)]
     assert min(loads) >= settings["lesion_load_min_ml"]
     assert np.median(loads) == pytest.approx(median, rel=0.25)
