@@ -3,9 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from myelosketch.io.names import METHODS as ALL_METHODS
 from myelosketch.io.tables import write_table
+from myelosketch.learning.ladder import NETWORK_METHODS, base_of
 
 METHODS = ["template", "ridgemeans", "sketcher", "refiner"]
+# as many methods as figures are made for: every one, and all that are cheap to recalibrate
+TOGETHER = tuple(name for name in ALL_METHODS if base_of(name) not in NETWORK_METHODS)
 PATIENTS = [f"MS{number:02d}" for number in range(1, 7)]
 CONTROLS = [f"HC{number:02d}" for number in range(1, 4)]
 K = 1.0

@@ -25,7 +25,7 @@ RUN = {
     "prediction": {"model": ""},
     "registration": {"accept": {}, "metric": "mattes"},
     "training": {"methods": ["template", "refiner"], "flips": True},
-    "evaluation": {"k": 1.0, "reference_fwhm_mm": 10.0},
+    "evaluation": {"k": 1.0, "reference_fwhm_mm": 10.0, "atlases": {}},
     "reporting": {"archive": False, "method": "refiner", "agreement_colours": "paper"},
     "pathvars": {"results": "results"},
 }
@@ -86,13 +86,13 @@ def test_settings_of_evaluation_and_reporting_count_and_others_are_the_run_s():
         seed=8,
         registration={"accept": {"all": ["pet"]}, "metric": "cc"},
         training={"flips": False},
-        evaluation={"k": 1.5, "reference_fwhm_mm": 5.0},
+        evaluation={"k": 1.5, "reference_fwhm_mm": 5.0, "atlases": {}},
         reporting={"method": "template"},
         pathvars={"results": "elsewhere"},
     )
     settings = settings_of_archive(config, RUN)
     assert settings == RUN | {
-        "evaluation": {"k": 1.5, "reference_fwhm_mm": 10.0},
+        "evaluation": {"k": 1.5, "reference_fwhm_mm": 10.0, "atlases": {}},
         "reporting": {"archive": True, "method": "template", "agreement_colours": "paper"},
         "pathvars": {"results": "elsewhere"},
     }

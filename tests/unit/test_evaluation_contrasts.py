@@ -143,7 +143,9 @@ def test_residuals_of_each_adjusted_contrast_and_scan(tables, people):
     assert list(found) == list(RESIDUAL_COLUMNS)
     assert len(found) == 3 * (20 + 20 + 12)
     assert set(found.adjusted_for) == {"age, sex"}
-    values = tables["regions"].query("method == 'ridge' and region == 'nawm'").set_index("scan").mean_dvr_true
+    values = (
+        tables["regions"].query("method == 'ridgemeans' and region == 'nawm'").set_index("scan").mean_dvr_true
+    )
     white = found[(found.contrast == "NAWM minus healthy white matter") & (found.source == "pet")].set_index(
         "scan"
     )

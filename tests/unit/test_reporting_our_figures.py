@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from figure_tables import CONTROLS, METHODS, PATIENTS, K, write_tables
+from figure_tables import CONTROLS, METHODS, PATIENTS, TOGETHER, K, write_tables
 
 from myelosketch.io import names
 from myelosketch.io.tables import read_table, write_table
@@ -116,7 +116,7 @@ def test_nothing_is_cut_and_the_title_says_simulated(full, built, name):
 def test_all_methods_and_ceilings_fit(tmp_path_factory, built, name):
     patients = [f"MS{number:02d}" for number in range(1, 19)]
     paths = write_tables(
-        tmp_path_factory.mktemp("many"), methods=names.METHODS, ceilings=names.CEILINGS, patients=patients
+        tmp_path_factory.mktemp("many"), methods=TOGETHER, ceilings=names.CEILINGS, patients=patients
     )
     sound(built(paths, name)[0])
 

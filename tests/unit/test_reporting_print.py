@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from figure_tables import CONTROLS, PATIENTS, K, write_tables
+from figure_tables import CONTROLS, PATIENTS, TOGETHER, K, write_tables
 from report_run import write_maps
 
 from myelosketch.io import names
@@ -15,6 +15,7 @@ from myelosketch.io.names import GROUP_FILES
 from myelosketch.io.run_files import RunFolder
 from myelosketch.io.tables import write_table
 from myelosketch.io.volumes import save_volume
+from myelosketch.learning.ladder import base_of
 from myelosketch.reporting.figures import style
 from myelosketch.reporting.figures.catalogue import FIGURES
 
@@ -32,7 +33,7 @@ SETTINGS = {
 def run(tmp_path_factory):
     """A run with every method of the ladder and all that any figure is drawn from."""
     root = tmp_path_factory.mktemp("print") / "results"
-    write_tables(root / "evaluation", methods=list(names.METHODS), ceilings=tuple(names.CEILINGS))
+    write_tables(root / "evaluation", methods=list(TOGETHER), ceilings=tuple(names.CEILINGS))
     (root / "registration").mkdir()
     (root / "evaluation/qc.tsv").rename(root / "registration/qc.tsv")
     (root / "evaluation/change_lesions.tsv").rename(root / "change_lesions.tsv")
@@ -130,11 +131,13 @@ def test_covered_finds_a_text_on_another(built):
     assert ("one", "two") in covered(figure)
 
 
-def test_a_recalibrated_method_looks_like_its_own_but_for_the_dashes():
-    looks = [style.method_look(name) for name in names.METHODS]
-    recalibrated = [style.method_look(f"{name}recal") for name in names.METHODS]
-    assert [look[::2] for look in recalibrated] == [look[::2] for look in looks]
-    assert not {look[1:] for look in recalibrated} & {look[1:] for look in looks}
+def test_a_recalibrated_method_has_the_colour_of_its_own_and_another_marker_and_dashes():
+    bases = [name for name in names.METHODS if not base_of(name)]
+    looks = [style.method_look(name) for name in bases]
+    recalibrated = [style.method_look(name) for name in names.METHODS if base_of(name)]
+    assert {look[0] for look in recalibrated} <= {look[0] for look in looks}
+    assert not {look[1] for look in recalibrated} & {look[1] for look in looks}
+    assert not {look[2] for look in recalibrated} & {look[2] for look in looks}
 
 
 def test_groups_differ_in_grey():

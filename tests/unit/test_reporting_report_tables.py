@@ -164,7 +164,9 @@ def test_findings_say_what_an_advantage_consists_of(tmp_path, error, order, said
         ]
     columns = "method metric k mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high"
     write_table(pd.DataFrame(rows, columns=columns.split()), tmp_path / "evaluation/summary.tsv")
-    sentence = findings(RunFolder(tmp_path), method="refiner", k=1.0)[1].replace(method_name("trees"), "trees")
+    sentence = findings(RunFolder(tmp_path), method="refiner", k=1.0)[1].replace(
+        method_name("trees"), "trees"
+    )
     assert sentence.startswith("Against noise-free tissue in lesions, ")
     assert all(words in sentence for words in said)
     assert "its level is nearer (bias \u22120.017, that of trees \u22120.051)" in sentence

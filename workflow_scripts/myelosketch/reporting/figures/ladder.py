@@ -32,7 +32,7 @@ NUMERIC = ("k", "mean", "ci_low", "ci_high", "n")
 PANELS = (
     ("lesion_mae", False, "Lesion MAE (DVR)\nlower is better"),
     ("dice", True, "Dice of demyelination\nhigher is better"),
-    ("mcc", True, "MCC of demyelination\nhigher is better, 0 is chance"),
+    ("mcc", True, "MCC of demyelination\nhigher is better; 0: chance"),
 )
 
 
