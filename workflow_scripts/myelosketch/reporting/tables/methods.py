@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from myelosketch.io import names
+from myelosketch.learning.ladder import base_of
 from myelosketch.reporting.display import VISIBLE_WORDS, ladder_order, method_name, metric_name
 from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
 from myelosketch.reporting.tables.text import (
@@ -113,6 +114,8 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
             "may be higher. An error to it is one of the method, without the noise of one PET; the correlation with "
             "it says whether voxels are in the right order, whatever the level."
         )
+    if any(base_of(method) for method in shown.method):
+        note += " A recalibrated method reads the lesion mask; the others see maps alone."
     note += why_missing(shown, "mean")
     return HtmlTable(title, header, rows, note, text_columns=2)
 
