@@ -1,6 +1,6 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
-from myelosketch.learning.ladder import RECALIBRATED, RIDGE_METHODS, recalibration_settings
+from myelosketch.learning.ladder import RECALIBRATED, RIDGE_METHODS, fit_settings
 
 MODELS = expand(
     f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=COHORT.fold_ids, method=METHODS
@@ -68,19 +68,19 @@ rule fit_template:
         "../workflow_scripts/fit_template.py"
 
 
-rule fit_ridge:
-    """A linear model of the fold's training scans, its penalty and weighting chosen on inner parts of them."""
+rule fit_baseline:
+    """A method without a network: a linear model, chosen on inner parts of the fold's training scans, or boosted trees."""
     input:
         scans=training_packs,
     output:
         weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",
         card=f"{MODEL_FOLDER}/{{method}}/model.json",
     log:
-        "<results>/logs/fit_ridge/fold-{fold}_{method}.log",
+        "<results>/logs/fit_baseline/fold-{fold}_{method}.log",
     benchmark:
-        "<results>/benchmarks/fit_ridge/fold-{fold}_{method}.tsv"
+        "<results>/benchmarks/fit_baseline/fold-{fold}_{method}.tsv"
     wildcard_constraints:
-        method="|".join(RIDGE_METHODS),
+        method="|".join((*RIDGE_METHODS, "trees")),
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -90,39 +90,11 @@ rule fit_ridge:
     params:
         **harmonisation_of_fold(),
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
-        alphas=config["training"]["ridge"]["alphas"],
-        splits=config["training"]["ridge"]["splits"],
-        inputs=config["training"]["inputs"],
-        library=library("learning.ridge", "learning.packs"),
-    script:
-        "../workflow_scripts/fit_ridge.py"
-
-
-rule fit_trees:
-    """Gradient-boosted trees of the fold's training scans, on the maps and their local means."""
-    input:
-        scans=training_packs,
-    output:
-        weights=f"{MODEL_FOLDER}/trees/model.safetensors",
-        card=f"{MODEL_FOLDER}/trees/model.json",
-    log:
-        "<results>/logs/fit_trees/fold-{fold}.log",
-    benchmark:
-        "<results>/benchmarks/fit_trees/fold-{fold}.tsv"
-    conda:
-        "../envs/learning.yaml"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        **harmonisation_of_fold(),
-        scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
+        settings=lambda wildcards: fit_settings(config["training"], wildcards.method),
         seed=config["seed"],
-        inputs=config["training"]["inputs"],
-        library=library("learning.trees", "learning.packs"),
+        library=library("learning.baselines", "learning.packs"),
     script:
-        "../workflow_scripts/fit_trees.py"
+        "../workflow_scripts/fit_baseline.py"
 
 
 rule train_network:
@@ -189,7 +161,7 @@ rule fit_recalibration:
     params:
         **harmonisation_of_fold(),
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
-        settings=lambda wildcards: recalibration_settings(config["training"], wildcards.base),
+        settings=lambda wildcards: fit_settings(config["training"], wildcards.base),
         flips=config["prediction"]["flips"],
         seed=config["seed"],
         library=library("learning.recalibration", "learning.training", "learning.packs"),

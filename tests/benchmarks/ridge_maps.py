@@ -14,8 +14,9 @@ from settings import Bench
 
 from myelosketch.evaluation.bootstrap import mean_interval
 from myelosketch.io.names import INPUT_MAPS
+from myelosketch.learning.baselines import fit_baseline
 from myelosketch.learning.ladder import RIDGE_METHODS
-from myelosketch.learning.ridge import RidgeModel, fit_ridge
+from myelosketch.learning.ridge import RidgeModel
 
 SCORES = ("lesion_mae", "lesion_bias", "mcc", "error_to_visible", "brain_mae")
 
@@ -47,10 +48,8 @@ def compare_maps(bench, method, out):
 
 def scores(bench, method, inputs, folder):
     """Scores of a ridge that sees these maps: one row per held-out patient."""
-    settings = bench.config["training"]["ridge"]
-    fit_ridge(
-        method, bench.scans, folder, alphas=settings["alphas"], splits=settings["splits"], inputs=inputs
-    )
+    settings = {"inputs": inputs, "ridge": bench.config["training"]["ridge"]}
+    fit_baseline(method, bench.scans, folder, settings=settings)
     ridge = RidgeModel.load(folder)
     rows = {
         subject: bench.scores_of(subject, ridge.predict(patient["maps"].data, patient["maps"].support))

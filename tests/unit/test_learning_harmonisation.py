@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from myelosketch.cohort.plan import Cohort
 from myelosketch.errors import InputError
 from myelosketch.io.names import INPUT_MAPS
 from myelosketch.io.volumes import load_volume, save_volume
+from myelosketch.learning.baselines import fit_baseline
 from myelosketch.learning.checks import check_controls_of_sites
 from myelosketch.learning.data import TrainingScan, data_hash, load_fold, load_maps
 from myelosketch.learning.harmonisation import (
@@ -27,9 +27,7 @@ from myelosketch.learning.harmonisation import (
 from myelosketch.learning.ladder import network_settings
 from myelosketch.learning.packs import pack_scans, read_packs
 from myelosketch.learning.predict import predict_scan
-from myelosketch.learning.ridge import fit_ridge
 from myelosketch.learning.training import configuration_hash, train_stage
-from myelosketch.learning.trees import fit_trees
 
 # what another scanner makes of MTR, FA, RD and AD
 SLOPE, OFFSET = np.array([0.9, 1.1, 1.2, 1.05]), np.array([-3.0, 0.02, 0.05, 0.1])
@@ -171,8 +169,7 @@ def test_a_held_out_scan_is_predicted_alike_from_either_scanner(data, scans, tmp
     trained = [scan for scan in scans if scan.name not in ("sub-01", "sub-05")]
     if method != "sketcher":
         options = {"harmonise": "controls", "controls": CONTROLS, "sites": SITES, "fold": 1}
-        fit = fit_trees if method == "trees" else partial(fit_ridge, method)
-        card = fit(trained, tmp_path, **options, **({"seed": 5} if method == "trees" else {}))
+        card = fit_baseline(method, trained, tmp_path, seed=5, **options)
     else:
         settings = tiny_settings(harmonise="controls")
         options = {"settings": settings, "seed": 5, "device": "cpu", "controls": CONTROLS, "sites": SITES}

@@ -17,6 +17,7 @@ from test_learning_cohort import (  # noqa: F401
 from myelosketch.errors import InputError
 from myelosketch.io.provenance import read_json
 from myelosketch.io.volumes import load_volume, save_volume
+from myelosketch.learning.baselines import fit_baseline
 from myelosketch.learning.data import fit_normalisation, load_fold
 from myelosketch.learning.models import load_model, save_model
 from myelosketch.learning.predict import predict_scan
@@ -24,7 +25,6 @@ from myelosketch.learning.ridge import (
     RidgeModel,
     choose,
     features,
-    fit_ridge,
     region_error,
     solve,
     sums_of_scan,
@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fold")
     names, files = write_cohort(folder / "data")
     scans = load_fold(names, files)
-    fit_ridge("ridgevoxel", scans, folder / "ridgevoxel", fold=2)
+    fit_baseline("ridgevoxel", scans, folder / "ridgevoxel", fold=2)
     for method in ("sketcher", "refiner"):
         train_stage(
             method,
@@ -60,7 +60,9 @@ def trained(tmp_path_factory):
 
 def test_ridge_finds_a_known_linear_map(cohort, tmp_path):  # noqa: F811
     names, files = cohort
-    card = fit_ridge("ridgevoxel", load_fold(names, files), tmp_path, alphas=[1e-9, 1e-3])
+    card = fit_baseline(
+        "ridgevoxel", load_fold(names, files), tmp_path, settings={"ridge": {"alphas": [1e-9, 1e-3]}}
+    )
     assert card["choice"]["alpha"] == 1e-9
     maps, dvr, regions = make_arrays(9)
     predicted = RidgeModel.load(tmp_path).predict(maps, maps[3] > 0)

@@ -10,8 +10,9 @@ from test_learning_cohort import cohort, tiny_settings  # noqa: F401
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.io.names import subject_of
 from myelosketch.io.volumes import Volume, load_volume, save_volume
+from myelosketch.learning.baselines import fit_baseline
 from myelosketch.learning.data import load_fold
-from myelosketch.learning.ladder import recalibration_settings
+from myelosketch.learning.ladder import fit_settings
 from myelosketch.learning.models import WEIGHTS
 from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.recalibration import (
@@ -21,7 +22,6 @@ from myelosketch.learning.recalibration import (
     held_out_values,
     line,
 )
-from myelosketch.learning.ridge import fit_ridge
 
 TRAINING = {"inputs": ["MTR", "FA", "RD", "AD"], "ridge": {"alphas": [1e-6], "splits": 2}}
 
@@ -41,7 +41,7 @@ class Level:
 
 def test_a_known_offset_and_slope_of_each_region_is_found(cohort, tmp_path):  # noqa: F811
     scans = load_fold(*cohort)
-    fit_ridge("ridgemeans", scans, tmp_path / "base")
+    fit_baseline("ridgemeans", scans, tmp_path / "base")
     folder = tmp_path / "recal"
     everyone = Level(scans)
     card = fit_recalibration(
@@ -106,9 +106,9 @@ def test_every_kind_of_method_is_recalibrated_and_repeats(cohort, tmp_path, meth
     training = TRAINING if method != "refiner" else tiny_settings(validation={"participants_share": 0})
     if method == "trees":
         training = {**TRAINING, "ridge": {}}
-    settings = recalibration_settings({**dict.fromkeys(("validation",)), **training}, method)
+    settings = fit_settings({**dict.fromkeys(("validation",)), **training}, method)
     scans = load_fold(*cohort)
-    fit_ridge("ridgemeans", scans, tmp_path / "base")
+    fit_baseline("ridgemeans", scans, tmp_path / "base")
     for name in "ab":
         (tmp_path / f"work{name}").mkdir()
         fit = fitter(method, settings, seed=3, work=tmp_path / f"work{name}", device="cpu")
@@ -125,7 +125,7 @@ def recalibrated(cohort, tmp_path):  # noqa: F811
     """Files of a scan, models of ridgevoxel and its recalibration, both fitted without the scan."""
     names, files = cohort
     scans = load_fold(names, files)[1:]
-    fit_ridge("ridgevoxel", scans, tmp_path / "ridgevoxel")
+    fit_baseline("ridgevoxel", scans, tmp_path / "ridgevoxel")
     fit = fitter("ridgevoxel", TRAINING, seed=1, work=tmp_path)
     fit_recalibration(
         "ridgevoxel",
@@ -157,7 +157,7 @@ def test_a_recalibrated_map_is_the_line_of_its_own_methods_map(recalibrated, tmp
 
 def test_a_correction_of_another_model_is_refused(cohort, recalibrated, tmp_path):  # noqa: F811
     files, models = recalibrated
-    fit_ridge("ridgevoxel", load_fold(*cohort)[:2], tmp_path / "other")
+    fit_baseline("ridgevoxel", load_fold(*cohort)[:2], tmp_path / "other")
     sentence = (
         "ridgevoxelrecal corrects another model of ridgevoxel than the one given: use both from the same fold "
         "and run."

@@ -9,12 +9,13 @@ from test_learning_training import train
 
 from myelosketch.io.volumes import load_volume
 from myelosketch.learning import training
+from myelosketch.learning.baselines import fit_baseline
 from myelosketch.learning.data import load_fold
 from myelosketch.learning.inference import NetworkModel
 from myelosketch.learning.ladder import NETWORK_SETTINGS, needed_models
 from myelosketch.learning.models import load_model
 from myelosketch.learning.predict import predict_scan
-from myelosketch.learning.ridge import RidgeModel, fit_ridge
+from myelosketch.learning.ridge import RidgeModel
 from myelosketch.learning.variants import changed_models
 
 METHODS = ("ridgevoxel", "sketcher", "refiner")
@@ -23,7 +24,7 @@ METHODS = ("ridgevoxel", "sketcher", "refiner")
 def train_all(folder, data, settings):
     """Ridge, sketcher and its refiner: dict method -> folder."""
     models = {method: folder / method for method in METHODS}
-    fit_ridge("ridgevoxel", load_fold(*data), models["ridgevoxel"], inputs=settings["inputs"])
+    fit_baseline("ridgevoxel", load_fold(*data), models["ridgevoxel"], settings=settings)
     train("sketcher", data, models["sketcher"], settings=settings)
     train("refiner", data, models["refiner"], settings=settings, sketcher=models["sketcher"])
     return models

@@ -11,9 +11,10 @@ from threadpoolctl import threadpool_limits
 from myelosketch.errors import InputError
 from myelosketch.io.names import REGION_CODES
 from myelosketch.learning import trees
+from myelosketch.learning.baselines import fit_baseline
 from myelosketch.learning.data import fit_normalisation, load_fold
 from myelosketch.learning.models import WEIGHTS
-from myelosketch.learning.trees import TreesModel, as_arrays, fit_trees, predict_arrays, sample_of_scan
+from myelosketch.learning.trees import TreesModel, as_arrays, predict_arrays, sample_of_scan
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -35,7 +36,7 @@ def test_trees_find_what_no_line_can(cohort, tmp_path):  # noqa: F811
         replace(scan, dvr=np.where(scan.maps[0] > 35, 1.3, 0.9).astype(np.float32))
         for scan in load_fold(*cohort)
     ]
-    card = fit_trees(scans, tmp_path, seed=1, fold=2)
+    card = fit_baseline("trees", scans, tmp_path, seed=1, fold=2)
     maps, _, regions = make_arrays(9)
     predicted = TreesModel.load(tmp_path).predict(maps, maps[3] > 0)
     clear = (regions > 0) & (np.abs(maps[0] - 35) > 1)
@@ -71,13 +72,11 @@ def test_the_same_seed_gives_the_same_bytes_on_one_thread_and_on_two(cohort, tmp
     scans = load_fold(*cohort)
     for name, threads in (("one", 1), ("two", 2)):
         with threadpool_limits(threads):
-            fit_trees(scans, tmp_path / name, seed=4)
+            fit_baseline("trees", scans, tmp_path / name, seed=4)
     assert (tmp_path / "one" / WEIGHTS).read_bytes() == (tmp_path / "two" / WEIGHTS).read_bytes()
 
 
 def test_a_folder_of_another_method_is_refused(cohort, tmp_path):  # noqa: F811
-    from myelosketch.learning.ridge import fit_ridge
-
-    fit_ridge("ridgemeans", load_fold(*cohort), tmp_path)
+    fit_baseline("ridgemeans", load_fold(*cohort), tmp_path)
     with pytest.raises(InputError, match="is a model of the method ridgemeans; expected trees"):
         TreesModel.load(tmp_path)

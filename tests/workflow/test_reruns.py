@@ -10,7 +10,7 @@ from workflow_run import ROOT, SMOKE, jobs
 from myelosketch.io.tables import read_table, write_table
 
 IMAGING = {"prepare_anatomy", "register_scan", "label_scan"}
-LEARNING = {"fit_template", "fit_ridge", "fit_trees", "fit_recalibration", "fit_threshold", "train_network"}
+LEARNING = {"fit_template", "fit_baseline", "fit_recalibration", "fit_threshold", "train_network"}
 
 
 def planned(folder, tmp_path, **settings):

@@ -199,7 +199,7 @@ def test_deleted_figures_are_drawn_again_and_nothing_is_trained(smoke, tmp_path)
     ("change", "reruns", "untouched"),
     [
         ({"regions": {"perilesional_mm": 0}}, "label_scan", "register_scan"),
-        ({"training": {"refiner": {"epochs": 3}}}, "train_network", "fit_ridge"),
+        ({"training": {"refiner": {"epochs": 3}}}, "train_network", "fit_baseline"),
     ],
     ids=["shell", "refiner"],
 )
@@ -230,8 +230,7 @@ def test_a_test_participants_pet_reaches_no_model_and_no_threshold_of_its_fold(s
     rules = (
         "pack_fold",
         "fit_template",
-        "fit_ridge",
-        "fit_trees",
+        "fit_baseline",
         "fit_recalibration",
         "train_network",
         "fit_threshold",

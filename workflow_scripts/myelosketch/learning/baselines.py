@@ -1,52 +1,78 @@
-"""What models fitted without a network share: the inner parts of their training participants, and their cards."""
+"""Models fitted without a network, linear or trees: fitted on a fold, written, and read again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from myelosketch.io.names import INPUT_MAPS
+from myelosketch.learning.data import TrainingScan
+from myelosketch.learning.harmonisation import harmonise_training
+from myelosketch.learning.models import save_model, shared_card
+from myelosketch.learning.ridge import VARIANTS, RidgeModel, fit_linear
+from myelosketch.learning.trees import TreesModel, fit_boosted
 
-from myelosketch.learning.data import Normalisation, TrainingScan, data_hash
-from myelosketch.learning.models import split_card, value_ranges
+Baseline = RidgeModel | TreesModel
 
 
-def inner_parts(subjects: Sequence[str], splits: int) -> np.ndarray:
-    """Inner part of each scan: participants, sorted, are dealt to the parts in turn, all their scans together.
+def baseline_fitter(
+    method: str, settings: Mapping[str, Any], *, seed: int
+) -> Callable[[Sequence[TrainingScan]], Baseline]:
+    """How a method without a network is fitted to some scans.
 
     Parameters
     ----------
-    subjects : participant of each scan
-    splits : number of parts; at most one per participant
+    method : of ridge.VARIANTS, or trees
+    settings : what the method reads of the section training: ``inputs``, and ``ridge`` of a linear model
+    seed : of the voxels that trees draw
 
     Returns
     -------
-    int array (scans,)
+    function, list of TrainingScan -> RidgeModel or TreesModel
     """
-    order = sorted(set(subjects))
-    return np.array([order.index(subject) % min(splits, len(order)) for subject in subjects])
+    inputs = settings.get("inputs", INPUT_MAPS)
+    if method in VARIANTS:
+        return lambda scans: fit_linear(method, scans, inputs=inputs, **settings.get("ridge", {}))
+    return lambda scans: fit_boosted(scans, seed=seed, inputs=inputs)
 
 
-def shared_card(
-    method: str, fold: int | None, scans: Sequence[TrainingScan], normalisation: Normalisation
+def fit_baseline(
+    method: str,
+    scans: Sequence[TrainingScan],
+    folder: str | Path,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    fold: int | None = None,
+    harmonise: str = "none",
+    controls: Iterable[str] = (),
+    sites: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Entries of a model card that hold for every model of maps: what it was fitted on.
+    """Fit a method on the training scans of a fold and write it.
 
     Parameters
     ----------
-    method : name
-    fold : number, or None
-    scans : list of TrainingScan, as the model sees them
-    normalisation : Normalisation
+    method, settings, seed : see `baseline_fitter`
+    scans : list of TrainingScan
+    folder : where model.safetensors and model.json go
+    fold : number written into the card
+    harmonise : none or controls (training.harmonise)
+    controls : names of the healthy controls among the scans
+    sites : dict, scan -> site, with harmonise: controls
 
     Returns
     -------
-    dict
+    dict : the model card
+
+    Raises
+    ------
+    InputError : a site to harmonise without a control
     """
-    return {
-        "method": method,
-        "fold": fold,
-        "normalisation": normalisation.card(),
-        "input_maps": list(normalisation.inputs),
-        "value_ranges": value_ranges(scans, normalisation.inputs),
-        "split": split_card([scan.name for scan in scans]),
-        "data_sha256": data_hash(scans),
-    }
+    scans, white_matter = harmonise_training(scans, controls, sites or {}, setting=harmonise, fold=fold)
+    model = baseline_fitter(method, settings or {}, seed=seed)(scans)
+    card = {**shared_card(method, fold, scans, model.normalisation), **white_matter, **model.card}
+    return save_model(folder, model.tensors, card)
+
+
+def load_baseline(method: str, folder: str | Path) -> Baseline:
+    """Read a model folder written by `fit_baseline`; another method than ``method`` is refused."""
+    return TreesModel.load(folder) if method == "trees" else RidgeModel.load(folder, method=method)

@@ -249,6 +249,22 @@ def data_hash(scans: Sequence[TrainingScan]) -> str:
     return digest.hexdigest()
 
 
+def inner_parts(subjects: Sequence[str], splits: int) -> np.ndarray:
+    """Inner part of each scan: participants, sorted, are dealt to the parts in turn, all their scans together.
+
+    Parameters
+    ----------
+    subjects : participant of each scan
+    splits : number of parts; at most one per participant
+
+    Returns
+    -------
+    int array (scans,)
+    """
+    order = sorted(set(subjects))
+    return np.array([order.index(subject) % min(splits, len(order)) for subject in subjects])
+
+
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
     """Slices (3,) around the true voxels of a mask (x, y, z)."""
     box = []

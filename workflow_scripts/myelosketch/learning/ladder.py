@@ -53,13 +53,13 @@ def network_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]
     return {key: training[key] for key in (*NETWORK_SETTINGS, method)}
 
 
-def recalibration_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """The part of a section ``training`` that shapes the inner models by which a method is recalibrated.
+def fit_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """The part of a section ``training`` that a method and the networks it starts from are fitted by.
 
     Parameters
     ----------
     training : dict, section of the configuration
-    method : that is recalibrated
+    method : name; not template, and not a recalibrated one
 
     Returns
     -------

@@ -17,11 +17,12 @@ from myelosketch.errors import InputError
 from myelosketch.intake.plausible import TOP
 from myelosketch.io.names import INPUT_MAPS, UNITS
 from myelosketch.io.provenance import file_hash, read_json, software_versions, write_json
+from myelosketch.learning.data import data_hash
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from myelosketch.learning.data import TrainingScan
+    from myelosketch.learning.data import Normalisation, TrainingScan
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 # of the card and the names of the weights; a card without the entry is of format 1
@@ -229,6 +230,33 @@ def value_ranges(scans: Sequence[TrainingScan], inputs: Sequence[str] = INPUT_MA
     values = [scan.dvr[scan.brain] for scan in scans]
     ranges["DVR"] = [float(min(part.min() for part in values)), float(max(part.max() for part in values))]
     return ranges
+
+
+def shared_card(
+    method: str, fold: int | None, scans: Sequence[TrainingScan], normalisation: Normalisation
+) -> dict[str, Any]:
+    """Entries of a model card that hold for every model of maps: what it was fitted on.
+
+    Parameters
+    ----------
+    method : name
+    fold : number, or None
+    scans : list of TrainingScan, as the model sees them
+    normalisation : Normalisation
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "method": method,
+        "fold": fold,
+        "normalisation": normalisation.card(),
+        "input_maps": list(normalisation.inputs),
+        "value_ranges": value_ranges(scans, normalisation.inputs),
+        "split": split_card([scan.name for scan in scans]),
+        "data_sha256": data_hash(scans),
+    }
 
 
 def text_hash(content: Any) -> str:

@@ -17,9 +17,6 @@ from myelosketch.learning.ladder import NETWORK_METHODS, base_of, needed_models
 if TYPE_CHECKING:
     import numpy as np
 
-    from myelosketch.learning.ridge import RidgeModel
-    from myelosketch.learning.trees import TreesModel
-
 TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
 # what a prediction reads of a scan
 PREDICTION_FILES = ("mtr", "fa", "rd", "ad", *TRANSFORMS)
@@ -153,6 +150,8 @@ def predict_by(
         template = TemplateModel.load(folder)
         return template.predict(maps, **{key: files[key] for key in TRANSFORMS}), template.card
     if method not in NETWORK_METHODS:
+        from myelosketch.learning.baselines import load_baseline
+
         baseline = load_baseline(method, folder)
         maps = as_the_model_knows(maps, baseline.card, site)
         return baseline.predict(maps.data, maps.support), baseline.card
@@ -175,17 +174,6 @@ def predict_by(
     if method == "sketcher":
         predicted["sketch"] = sketch_beside(model, dvr, maps.data, maps.support, flips=flips)
     return dvr, model.card
-
-
-def load_baseline(method: str, folder: str | Path) -> RidgeModel | TreesModel:
-    """A linear model, or trees, from its folder."""
-    if method == "trees":
-        from myelosketch.learning.trees import TreesModel
-
-        return TreesModel.load(folder)
-    from myelosketch.learning.ridge import RidgeModel
-
-    return RidgeModel.load(folder, method=method)
 
 
 def _recalibrate(

@@ -17,12 +17,11 @@ import numpy as np
 
 from myelosketch.io.names import REGION_CODES, subject_of
 from myelosketch.io.provenance import read_json
-from myelosketch.learning.baselines import inner_parts, shared_card
-from myelosketch.learning.data import TrainingScan, fit_normalisation
+from myelosketch.learning.baselines import baseline_fitter
+from myelosketch.learning.data import TrainingScan, fit_normalisation, inner_parts
 from myelosketch.learning.harmonisation import harmonise_training
 from myelosketch.learning.ladder import NETWORK_METHODS, recalibrated
-from myelosketch.learning.models import CARD, load_model, save_model
-from myelosketch.learning.ridge import VARIANTS, fit_linear
+from myelosketch.learning.models import CARD, load_model, save_model, shared_card
 from myelosketch.learning.sketches import sketch
 
 if TYPE_CHECKING:
@@ -67,12 +66,8 @@ def fitter(
     -------
     function, list of TrainingScan -> Predictor
     """
-    if method in VARIANTS:
-        return lambda scans: fit_linear(method, scans, inputs=training["inputs"], **training["ridge"])
     if method not in NETWORK_METHODS:
-        from myelosketch.learning.trees import fit_boosted
-
-        return lambda scans: fit_boosted(scans, seed=seed, inputs=training["inputs"])
+        return baseline_fitter(method, training, seed=seed)
 
     def train(scans: Sequence[TrainingScan]) -> Predictor:
         from myelosketch.learning.inference import NetworkModel
@@ -179,7 +174,7 @@ def fit_recalibration(
     fit : see `fitter`
     inputs : names of the maps that the model sees
     fold : number written into the card
-    harmonise, controls, sites : see `ridge.fit_ridge`
+    harmonise, controls, sites : see `baselines.fit_baseline`
 
     Returns
     -------

@@ -14,11 +14,9 @@ import numpy as np
 from scipy import ndimage
 
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES, subject_of
-from myelosketch.learning.baselines import inner_parts, shared_card
-from myelosketch.learning.data import Normalisation, TrainingScan, fit_normalisation
-from myelosketch.learning.harmonisation import harmonise_training
+from myelosketch.learning.data import Normalisation, TrainingScan, fit_normalisation, inner_parts
 from myelosketch.learning.ladder import RIDGE_METHODS
-from myelosketch.learning.models import load_model, save_model
+from myelosketch.learning.models import load_model
 
 # method -> what it sees
 VARIANTS = dict(zip(RIDGE_METHODS, ("voxelwise", "means3"), strict=True))
@@ -118,7 +116,7 @@ def choose(
     sums : list of `sums_of_scan`
     subjects : participant of each scan
     alphas : penalties to try
-    splits : number of inner parts; see `baselines.inner_parts`
+    splits : number of inner parts; see `data.inner_parts`
 
     Returns
     -------
@@ -170,45 +168,6 @@ def fit_linear(
     return RidgeModel(coefficients, normalisation, card)
 
 
-def fit_ridge(
-    method: str,
-    scans: Sequence[TrainingScan],
-    folder: str | Path,
-    *,
-    fold: int | None = None,
-    harmonise: str = "none",
-    controls: Iterable[str] = (),
-    sites: Mapping[str, str] | None = None,
-    **settings: Any,
-) -> dict[str, Any]:
-    """Fit a linear model on the training scans of a fold and write it.
-
-    Parameters
-    ----------
-    method : of VARIANTS
-    scans : list of TrainingScan
-    folder : where model.safetensors and model.json go
-    fold : number written into the card
-    harmonise : none or controls (training.harmonise)
-    controls : names of the healthy controls among the scans
-    sites : dict, scan -> site, with harmonise: controls
-    settings : ``alphas``, ``splits`` and ``inputs`` of `fit_linear`
-
-    Returns
-    -------
-    dict : the model card
-
-    Raises
-    ------
-    InputError : a site to harmonise without a control
-    """
-    scans, white_matter = harmonise_training(scans, controls, sites or {}, setting=harmonise, fold=fold)
-    model = fit_linear(method, scans, **settings)
-    print(f"{method}: {model.card['choice']}", flush=True)
-    card = {**shared_card(method, fold, scans, model.normalisation), **white_matter, **model.card}
-    return save_model(folder, {"coefficients": model.coefficients}, card)
-
-
 class RidgeModel:
     """A fitted linear model: `load`, then `predict`."""
 
@@ -217,9 +176,14 @@ class RidgeModel:
     ) -> None:
         self.coefficients, self.normalisation, self.card = coefficients, normalisation, card
 
+    @property
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What is written to disk beside the card."""
+        return {"coefficients": self.coefficients}
+
     @classmethod
     def load(cls, folder: str | Path, *, method: str | None = None) -> Self:
-        """Read a model folder written by `fit_ridge`; ``method`` is the one expected, optional."""
+        """Read a model folder written by `baselines.fit_baseline`; ``method`` is the one expected, optional."""
         tensors, card = load_model(folder, method=method)
         return cls(tensors["coefficients"], Normalisation.from_card(card["normalisation"]), card)
 

@@ -15,10 +15,8 @@ import numpy as np
 from scipy import ndimage
 
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES
-from myelosketch.learning.baselines import shared_card
 from myelosketch.learning.data import Normalisation, TrainingScan, fit_normalisation
-from myelosketch.learning.harmonisation import harmonise_training
-from myelosketch.learning.models import load_model, save_model
+from myelosketch.learning.models import load_model
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
@@ -196,43 +194,6 @@ def fit_boosted(
     return TreesModel(as_arrays(boost(scans, normalisation, seed)), normalisation, card)
 
 
-def fit_trees(
-    scans: Sequence[TrainingScan],
-    folder: str | Path,
-    *,
-    seed: int,
-    fold: int | None = None,
-    inputs: Sequence[str] = INPUT_MAPS,
-    harmonise: str = "none",
-    controls: Iterable[str] = (),
-    sites: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Fit trees on the training scans of a fold and write them.
-
-    Parameters
-    ----------
-    scans : list of TrainingScan
-    folder : where model.safetensors and model.json go
-    seed : of the draw of voxels
-    fold : number written into the card
-    inputs : names of the maps that the model sees
-    harmonise, controls, sites : see `ridge.fit_ridge`
-
-    Returns
-    -------
-    dict : the model card
-
-    Raises
-    ------
-    InputError : a site to harmonise without a control
-    """
-    scans, white_matter = harmonise_training(scans, controls, sites or {}, setting=harmonise, fold=fold)
-    model = fit_boosted(scans, seed=seed, inputs=inputs)
-    print(f"trees: {len(model.trees['roots'])} trees, {len(model.trees['value'])} nodes", flush=True)
-    card = {**shared_card("trees", fold, scans, model.normalisation), **white_matter, **model.card}
-    return save_model(folder, model.trees, card)
-
-
 class TreesModel:
     """Fitted trees: `load`, then `predict`."""
 
@@ -241,9 +202,14 @@ class TreesModel:
     ) -> None:
         self.trees, self.normalisation, self.card = dict(trees), normalisation, card
 
+    @property
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What is written to disk beside the card."""
+        return self.trees
+
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read a model folder written by `fit_trees`."""
+        """Read a model folder written by `baselines.fit_baseline`."""
         tensors, card = load_model(folder, method="trees")
         return cls(tensors, Normalisation.from_card(card["normalisation"]), card)
 

@@ -1,18 +1,19 @@
-"""Entry of the rule fit_trees."""
+"""Entry of the rule fit_baseline."""
 
 from pathlib import Path
 
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.learning.baselines import fit_baseline
     from myelosketch.learning.packs import read_packs
-    from myelosketch.learning.trees import fit_trees
 
-    fit_trees(
+    fit_baseline(
+        snakemake.wildcards.method,
         read_packs(snakemake.params.scans, snakemake.input.scans),
         Path(snakemake.output.weights).parent,
+        settings=snakemake.params.settings,
         seed=snakemake.params.seed,
-        inputs=snakemake.params.inputs,
         harmonise=snakemake.params.harmonise,
         controls=snakemake.params.controls,
         sites=snakemake.params.sites,
