@@ -123,9 +123,10 @@ def value_findings(name: str, summary: Summary) -> list[Finding]:
         count, what = (
             (summary.n_bad - gaps, "infinite") if name == "DVR" else (summary.n_bad, "NaN or infinite")
         )
+        voxels = "1 voxel that is" if count == 1 else f"{count} voxels that are"
         return [
             Finding(
-                "not_finite", name, f"holds {count} voxels that are {what}",
+                "not_finite", name, f"holds {voxels} {what}",
                 "set the background to 0 and repair the rest",
             )
         ]  # fmt: skip
