@@ -90,4 +90,4 @@ def test_an_unknown_figure(smoke):
     done = snakemake(smoke, "results/figures/fig9.png", check=False)
     said = done.stdout + done.stderr
     assert done.returncode
-    assert "There is no figure fig9; the figures of this run are registration_quality, " in said
+    assert "There is no figure fig9; the figures of this run are fig3_qualitative, " in said
