@@ -133,3 +133,16 @@ def registration_method():
     """How images are moved; what is given is said for each scan, and how the result is judged moves nothing."""
     apart = ("given", "quality", "accept")
     return {key: value for key, value in config["registration"].items() if key not in apart}
+
+
+def atlas_input(wildcards):
+    """Input function: the label image, its names, and what leads from its space to the PET grid."""
+    files = ATLASES[wildcards.atlas][wildcards.scan]
+    to_mni = ["xfm_t1w_to_mni", *WARP_MNI] if files.space == "MNI152" else []
+    keys = ("brain", "xfm_t1w_to_petref", *to_mni)
+    return {
+        "image": files.image,
+        "names": files.names or [],
+        "petref": derivative("mtr", wildcards.scan),
+        **{key: derivative(key, wildcards.scan) for key in keys},
+    }

@@ -1,19 +1,6 @@
 """Floor 3: one label map per scan on petref: other, normal-appearing or healthy white matter, lesion."""
 
 
-def atlas_input(wildcards):
-    """Input function: the label image, its names, and what leads from its space to the PET grid."""
-    files = ATLASES[wildcards.atlas][wildcards.scan]
-    to_mni = ["xfm_t1w_to_mni", *WARP_MNI] if files.space == "MNI152" else []
-    keys = ("brain", "xfm_t1w_to_petref", *to_mni)
-    return {
-        "image": files.image,
-        "names": files.names or [],
-        "petref": derivative("mtr", wildcards.scan),
-        **{key: derivative(key, wildcards.scan) for key in keys},
-    }
-
-
 rule label_scan:
     """One label per PET voxel from the fractions of it that each tissue and lesions fill, the regions' volumes, and what PET shows of each."""
     input:

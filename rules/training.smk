@@ -6,16 +6,12 @@ MODELS = expand(
     f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=COHORT.fold_ids, method=METHODS
 )
 
-
-def harmonisation_of_fold():
-    """Parameters by which a fold's maps are harmonised, for a rule that fits a model."""
-    return {
-        "harmonise": config["training"]["harmonise"],
-        "controls": lambda wildcards: COHORT.train_controls(wildcards.fold),
-        "sites": lambda wildcards: COHORT.train_sites(
-            wildcards.fold, config["training"]["harmonise"]
-        ),
-    }
+# how a fold's maps are harmonised, for a rule that fits a model without a network
+HARMONISATION = {
+    "harmonise": config["training"]["harmonise"],
+    "controls": lambda wildcards: COHORT.train_controls(wildcards.fold),
+    "sites": lambda wildcards: COHORT.train_sites(wildcards.fold, config["training"]["harmonise"]),
+}
 
 
 rule pack_fold:
@@ -88,7 +84,7 @@ rule fit_baseline:
         mem_mb=4000,
         runtime=30,
     params:
-        **harmonisation_of_fold(),
+        **HARMONISATION,
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
         settings=lambda wildcards: fit_settings(config["training"], wildcards.method),
         seed=config["seed"],
@@ -159,7 +155,7 @@ rule fit_recalibration:
         # a refiner's inner trainings are those of its sketchers too
         runtime=2 * config["training"]["runtime"],
     params:
-        **harmonisation_of_fold(),
+        **HARMONISATION,
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
         settings=lambda wildcards: fit_settings(config["training"], wildcards.base),
         flips=config["prediction"]["flips"],
