@@ -19,6 +19,7 @@ from learning_work import module_of
 from torch import nn
 from torch.nn import functional
 
+from myelosketch.learning import losses
 from myelosketch.learning.crops import step_loader
 
 
@@ -114,6 +115,23 @@ class FollowingActivation(nn.Module):
         return torch.where(self.twin[0].positive.pop(0), image, self.slope * image)
 
 
+class SharedSigns:
+    """The L1 by the signs that the errors have in float32: rounding turns those of errors that are almost zero."""
+
+    def __init__(self):
+        self.signs = []
+
+    def noted(self, predicted, measured, weights):
+        self.signs.append((predicted - measured).detach().sign())
+        return WEIGHTED_L1(predicted, measured, weights)
+
+    def followed(self, predicted, measured, weights):
+        return (weights * self.signs.pop(0) * (predicted - measured)).sum() / len(predicted)
+
+
+WEIGHTED_L1 = losses.weighted_l1
+
+
 def replace_layers(module, kind, replacement):
     """Put ``replacement(layer)`` in the place of every layer of a kind; what was put there, in order."""
     found = []
@@ -181,7 +199,10 @@ def errors(case, method, steps):
     # in a tuple, so that the twin is no part of the reference
     replace_layers(reference, nn.LeakyReLU, lambda layer: FollowingActivation(layer, (next(twins),)))
     Reference(reference)
+    shared = SharedSigns()
+    losses.weighted_l1 = shared.noted
     found = watched(module)
+    losses.weighted_l1 = shared.followed
     expected = watched(reference, found.states)
     worst = {}
     for ours, theirs in zip(found.gradients, expected.gradients, strict=True):
