@@ -27,10 +27,16 @@ from myelosketch.errors import MyelosketchError, disk_error
 from myelosketch.interpreter import library_first, without_signs
 from myelosketch.learning.checks import (
     check_controls_of_sites,
+    check_pretrained,
     check_settings,
     gpus_of_a_training,
 )
-from myelosketch.learning.ladder import NETWORK_METHODS, needed_models, network_settings
+from myelosketch.learning.ladder import (
+    NETWORK_METHODS,
+    TRANSFER,
+    needed_models,
+    network_settings,
+)
 from myelosketch.io.run_files import check_results_folder, bundle_path
 from myelosketch.simulation.dataset import SimulatedDataset
 
@@ -64,6 +70,12 @@ try:
     for method in needed_models(config["training"]["methods"]):
         if method in NETWORK_METHODS:
             check_settings(method, config["training"])
+    PRETRAINED = [
+        f"{config['training']['transfer']['pretrained'] or RULES.parent / 'models/pretrained'}/{name}"
+        for name in ("model.safetensors", "model.json")
+    ]
+    if TRANSFER in config["training"]["methods"] and not (PREDICTS or ARCHIVE):
+        check_pretrained(PRETRAINED, config["training"]["inputs"])
     IS_SIMULATED = config["cohort"]["source"] == "simulate"
     DATASET = SimulatedDataset(f"{RESULTS}/simulated", config["simulation"])
     COHORT = plan_or_archive(

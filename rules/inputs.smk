@@ -185,6 +185,11 @@ def sketcher_of(wildcards):
     )
 
 
+def pretrained_of(wildcards):
+    """Input function: weights and card of the pretrained network whose level a model fits, of the method transfer."""
+    return PRETRAINED if wildcards.method == TRANSFER else []
+
+
 def models_of(kind, methods):
     """Input function: weights (safetensors) or cards (json) of the models of the fold that holds a scan out."""
     return lambda wildcards: expand(

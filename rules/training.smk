@@ -1,6 +1,6 @@
 """Floor 4: the models of every fold, fitted on its training scans alone."""
 
-from myelosketch.learning.ladder import RECALIBRATED, RIDGE_METHODS, fit_settings
+from myelosketch.learning.ladder import BASELINE_METHODS, RECALIBRATED, fit_settings, recalibrated
 
 MODELS = expand(
     f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=COHORT.fold_ids, method=METHODS
@@ -65,9 +65,10 @@ rule fit_template:
 
 
 rule fit_baseline:
-    """A method without a network: a linear model, chosen on inner parts of the fold's training scans, or boosted trees."""
+    """A method that no training shapes: a linear model, boosted trees, or the level of the pretrained network."""
     input:
         scans=training_packs,
+        pretrained=pretrained_of,
     output:
         weights=f"{MODEL_FOLDER}/{{method}}/model.safetensors",
         card=f"{MODEL_FOLDER}/{{method}}/model.json",
@@ -76,7 +77,7 @@ rule fit_baseline:
     benchmark:
         "<results>/benchmarks/fit_baseline/fold-{fold}_{method}.tsv"
     wildcard_constraints:
-        method="|".join((*RIDGE_METHODS, "trees")),
+        method="|".join(BASELINE_METHODS),
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -141,7 +142,7 @@ rule fit_recalibration:
     benchmark:
         "<results>/benchmarks/fit_recalibration/fold-{fold}_{base}.tsv"
     wildcard_constraints:
-        base="|".join((*RIDGE_METHODS, "trees", *NETWORK_METHODS)),
+        base="|".join(name for name in names.METHODS if recalibrated(name) in names.METHODS),
     conda:
         "../envs/learning.yaml"
     threads: config["training"]["threads"]

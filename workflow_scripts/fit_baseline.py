@@ -14,6 +14,7 @@ with job(snakemake):
         Path(snakemake.output.weights).parent,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
+        pretrained=Path(snakemake.input.pretrained[0]).parent if snakemake.input.pretrained else None,
         harmonise=snakemake.params.harmonise,
         controls=snakemake.params.controls,
         sites=snakemake.params.sites,

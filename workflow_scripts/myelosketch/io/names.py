@@ -16,7 +16,7 @@ REGION_CODES = {"other": 1, "nawm": 2, "lesion": 3}
 METHODS = (
     *("template", "ridgevoxel", "ridgevoxelrecal", "ridgemeans", "ridgemeansrecal", "trees", "treesrecal"),
     *("dnn2", "dnn2recal", "unet", "unetrecal", "unetroi", "unetroirecal"),
-    *("sketcher", "sketcherrecal", "refiner", "refinerrecal"),
+    *("sketcher", "sketcherrecal", "refiner", "refinerrecal", "transfer"),
 )
 CEILINGS = ("rescan", "noisefree", "visible")
 

@@ -1,34 +1,46 @@
-"""Models fitted without a network, linear or trees: fitted on a fold, written, and read again."""
+"""Models of a fold that no training shapes: linear ones, trees, the level of a pretrained network."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from myelosketch.io.names import INPUT_MAPS
 from myelosketch.learning.data import TrainingScan
 from myelosketch.learning.harmonisation import harmonise_training
+from myelosketch.learning.ladder import TRANSFER
 from myelosketch.learning.models import save_model, shared_card
 from myelosketch.learning.ridge import VARIANTS, RidgeModel, fit_linear
 from myelosketch.learning.trees import TreesModel, fit_boosted
+
+if TYPE_CHECKING:
+    from myelosketch.learning.transfer import TransferModel
 
 Baseline = RidgeModel | TreesModel
 
 
 def baseline_fitter(
-    method: str, settings: Mapping[str, Any], *, seed: int
-) -> Callable[[Sequence[TrainingScan]], Baseline]:
-    """How a method without a network is fitted to some scans.
+    method: str, settings: Mapping[str, Any], *, seed: int, pretrained: str | Path | None = None
+) -> Callable[[Sequence[TrainingScan]], Baseline | TransferModel]:
+    """How a method that no training shapes is fitted to some scans.
 
     Parameters
     ----------
-    method : of ridge.VARIANTS, or trees
+    method : of ladder.BASELINE_METHODS
     settings : what the method reads of the section training: ``inputs``, and ``ridge`` of a linear model
     seed : of the voxels that trees draw
+    pretrained : folder of the network whose level transfer fits
 
     Returns
     -------
-    function, list of TrainingScan -> RidgeModel or TreesModel
+    function, list of TrainingScan -> RidgeModel, TreesModel or TransferModel
     """
+    if method == TRANSFER:
+        from myelosketch.learning.transfer import fit_transfer  # brings PyTorch, which the others do without
+
+        assert pretrained is not None
+        return lambda scans: fit_transfer(scans, pretrained)
     inputs = settings.get("inputs", INPUT_MAPS)
     if method in VARIANTS:
         return lambda scans: fit_linear(method, scans, inputs=inputs, **settings.get("ridge", {}))
@@ -43,6 +55,7 @@ def fit_baseline(
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
     fold: int | None = None,
+    pretrained: str | Path | None = None,
     harmonise: str = "none",
     controls: Iterable[str] = (),
     sites: Mapping[str, str] | None = None,
@@ -51,7 +64,7 @@ def fit_baseline(
 
     Parameters
     ----------
-    method, settings, seed : see `baseline_fitter`
+    method, settings, seed, pretrained : see `baseline_fitter`
     scans : list of TrainingScan
     folder : where model.safetensors and model.json go
     fold : number written into the card
@@ -65,14 +78,14 @@ def fit_baseline(
 
     Raises
     ------
-    InputError : a site to harmonise without a control
+    InputError : a site to harmonise without a control, or a pretrained network that cannot be used
     """
     scans, white_matter = harmonise_training(scans, controls, sites or {}, setting=harmonise, fold=fold)
-    model = baseline_fitter(method, settings or {}, seed=seed)(scans)
+    model = baseline_fitter(method, settings or {}, seed=seed, pretrained=pretrained)(scans)
     card = {**shared_card(method, fold, scans, model.normalisation), **white_matter, **model.card}
     return save_model(folder, model.tensors, card)
 
 
 def load_baseline(method: str, folder: str | Path) -> Baseline:
-    """Read a model folder written by `fit_baseline`; another method than ``method`` is refused."""
+    """Read a linear model or trees written by `fit_baseline`; another method than ``method`` is refused."""
     return TreesModel.load(folder) if method == "trees" else RidgeModel.load(folder, method=method)

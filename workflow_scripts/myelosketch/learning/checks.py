@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from myelosketch.errors import InputError
+from myelosketch.io.names import INPUT_MAPS
 from myelosketch.learning.ladder import NETWORK_METHODS
 
 HALVINGS = 4  # stages of the discriminator, each halving a patch
@@ -129,4 +130,30 @@ def check_sizes(*, crop: Sequence[int] | None, patch: Sequence[int] | None, stri
         raise InputError(
             f"training.discriminator.patch {list(patch)} is larger than training.crop {list(crop)}: "
             "enlarge the crop or choose a smaller patch."
+        )
+
+
+def check_pretrained(files: Sequence[str | Path], inputs: Sequence[str]) -> None:
+    """What the method transfer needs, before anything starts.
+
+    Parameters
+    ----------
+    files : paths of the pretrained network's weights and card
+    inputs : the configuration's ``training.inputs``
+
+    Raises
+    ------
+    InputError : a file is absent, or a map is left out, which the network has learnt from
+    """
+    absent = [str(path) for path in files if not Path(path).is_file()]
+    if absent:
+        raise InputError(
+            f"{absent[0]} does not exist, but training.methods has transfer: correct training.transfer.pretrained, "
+            "or leave the method out."
+        )
+    left_out = [name for name in INPUT_MAPS if name not in inputs]
+    if left_out:
+        raise InputError(
+            f"training.inputs leaves out {', '.join(left_out)}, but the network of the method transfer sees "
+            f"{', '.join(INPUT_MAPS)}: leave transfer out of training.methods, or give all maps."
         )

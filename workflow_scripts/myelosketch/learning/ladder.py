@@ -19,6 +19,7 @@ class NetworkMethod:
     refines: bool = False
 
 
+# trained by a run
 NETWORK_METHODS = {
     "dnn2": NetworkMethod("dnn2", "l1", adversarial=False),
     "unet": NetworkMethod("unet", "l1", adversarial=False),
@@ -27,6 +28,12 @@ NETWORK_METHODS = {
     "refiner": NetworkMethod("unet", "weighted_l1", adversarial=True, refines=True),
 }
 RIDGE_METHODS = ("ridgevoxel", "ridgemeans")
+# a network that comes with the software, pretrained on simulated physics; a run only fits its level
+TRANSFER = "transfer"
+# every method whose model is a network
+GENERATORS = {**NETWORK_METHODS, TRANSFER: NetworkMethod("unet", "weighted_l1", adversarial=False)}
+# methods that are fitted to a fold without a training by gradient descent, each from the maps of its scans
+BASELINE_METHODS = (*RIDGE_METHODS, "trees", TRANSFER)
 # a recalibrated method is a method's name and this
 RECALIBRATED = "recal"
 # name, among the variants of a study, of the training as it is configured

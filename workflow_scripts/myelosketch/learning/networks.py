@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from myelosketch.errors import InputError
 from myelosketch.learning.checks import HALVINGS
-from myelosketch.learning.ladder import NETWORK_METHODS
+from myelosketch.learning.ladder import GENERATORS
 
 if TYPE_CHECKING:
     from myelosketch.learning.data import Normalisation
@@ -233,7 +233,7 @@ def build_generator(method: str, settings: Mapping[str, Any], normalisation: Nor
 
     Parameters
     ----------
-    method : key of `NETWORK_METHODS`
+    method : key of `GENERATORS`
     settings : of `training.stage_settings`, or the card's ``settings``
     normalisation : Normalisation
 
@@ -241,7 +241,7 @@ def build_generator(method: str, settings: Mapping[str, Any], normalisation: Nor
     -------
     DVRModel
     """
-    plan = NETWORK_METHODS[method]
+    plan = GENERATORS[method]
     channels = len(normalisation.inputs) + (1 if plan.refines else 0)
     shape = {"widths": settings["widths"]} if plan.network == "dnn2" else settings["generator"]
     network = NETWORKS[plan.network](channels, **shape)

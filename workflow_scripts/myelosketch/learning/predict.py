@@ -12,7 +12,7 @@ from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 from myelosketch.learning.data import Maps, load_maps
 from myelosketch.learning.harmonisation import as_the_model_knows
-from myelosketch.learning.ladder import NETWORK_METHODS, base_of, needed_models
+from myelosketch.learning.ladder import GENERATORS, base_of, needed_models
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +89,7 @@ def predict_scan(
         sidecar = provenance(
             Description=f"DVR predicted by {method}; 0 where the maps hold no tissue. Research only.",
             sources=[*filter(None, maps.paths), *(files[key] for key in further_files(method))],
-            parameters={"flips": flips} if method in NETWORK_METHODS else {},
+            parameters={"flips": flips} if method in GENERATORS else {},
             Units="1",
             Method=method,
             Fold=card.get("fold"),
@@ -149,7 +149,7 @@ def predict_by(
 
         template = TemplateModel.load(folder)
         return template.predict(maps, **{key: files[key] for key in TRANSFORMS}), template.card
-    if method not in NETWORK_METHODS:
+    if method not in GENERATORS:
         from myelosketch.learning.baselines import load_baseline
 
         baseline = load_baseline(method, folder)
@@ -164,7 +164,7 @@ def predict_by(
     model = NetworkModel.load(folder, method=method, device=choose_device(device), config_sha256=wanted)
     maps = as_the_model_knows(maps, model.card, site)
     drawn = None
-    if NETWORK_METHODS[method].refines:
+    if GENERATORS[method].refines:
         drawn = predicted["sketch"]
         if model.card["sketcher_sha256"] != cards["sketcher"]["weights_sha256"]:
             raise InputError(

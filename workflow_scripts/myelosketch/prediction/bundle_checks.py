@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import myelosketch
 from myelosketch.errors import InputError
-from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
+from myelosketch.learning.ladder import GENERATORS, needed_models
 from myelosketch.learning.models import CARD, check_maps
 from myelosketch.prediction.bundle_layout import FORMAT, MANIFEST, model_file
 
@@ -92,7 +92,7 @@ def check_cards(path: str, manifest: Mapping[str, Any], cards: Mapping[int, Mapp
                     raise InputError(
                         f"{name} has no {entry}, without which nothing is predicted: train again."
                     )
-            of_sketcher = of_fold["sketcher"]["weights_sha256"] if NETWORK_METHODS[method].refines else None
+            of_sketcher = of_fold["sketcher"]["weights_sha256"] if GENERATORS[method].refines else None
             if of_sketcher and card.get("sketcher_sha256") != of_sketcher:
                 raise InputError(
                     f"{name} was trained on the maps of another sketcher than that of fold {fold}: train again."
@@ -154,7 +154,7 @@ def _are_folds(value: Any) -> bool:
 
 
 _ENTRIES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "method": (lambda v: isinstance(v, str) and v in NETWORK_METHODS, f"one of {', '.join(NETWORK_METHODS)}"),
+    "method": (lambda v: isinstance(v, str) and v in GENERATORS, f"one of {', '.join(GENERATORS)}"),
     "models": (lambda v: _is_list(v, lambda name: isinstance(name, str)), "a list of methods"),
     "folds": (_are_folds, "a list of rising whole numbers"),
     "voxel_mm": (lambda v: _is_list(v, is_positive) and len(v) == 3, "three sizes in mm"),

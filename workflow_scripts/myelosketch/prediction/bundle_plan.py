@@ -1,7 +1,7 @@
 """Which runs can be bundled, and the files that a bundle is made from: what the workflow asks when it plans."""
 
 from myelosketch.errors import InputError
-from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
+from myelosketch.learning.ladder import GENERATORS, needed_models
 
 # the images of each scan, and the tables of the evaluation, that a bundle is made from
 IMAGES = ("mtr", "fa", "rd", "ad", "dvr", "regions")
@@ -25,10 +25,10 @@ def bundled_models(method: str, *, n_controls: int, reference: str) -> list[str]
     ------
     InputError : the method has no network, or healthy white matter is not known as one mean and SD
     """
-    if method not in NETWORK_METHODS:
+    if method not in GENERATORS:
         raise InputError(
             f"The method shown is {method}, which is no network, so there is no model to bundle: name one of "
-            f"{', '.join(NETWORK_METHODS)} as reporting.method and among training.methods."
+            f"{', '.join(GENERATORS)} as reporting.method and among training.methods."
         )
     if not n_controls:
         raise InputError(

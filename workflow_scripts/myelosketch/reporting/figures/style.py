@@ -70,6 +70,7 @@ METHOD_LOOKS = {
     "unetroi": ("#6f2f7d", (3, 1, 1, 1, 1, 1), "X"),
     "sketcher": ("#0f4a2c", (2, 2), "s"),
     "refiner": ("#6e0418", (1, 0), "o"),
+    "transfer": ("#1c1c5c", (7, 2, 2, 2), "h"),
     "rescan": ("#555555", (6, 2), "<"),
     "noisefree": ("#888888", (6, 2, 1, 2), ">"),
     "visible": ("#b0b0b0", (6, 2, 1, 2, 1, 2), "d"),
@@ -80,7 +81,7 @@ RECALIBRATED_MARKERS: dict[str, MarkerType] = {
     "H": (6, 1, 0), "^": (3, 1, 0), "p": (7, 1, 0), "P": (4, 1, 0), "D": (4, 1, 45), "X": (3, 1, 60), "s": (8, 1, 0),
     "o": (3, 1, 30),
 }  # fmt: skip
-OTHER_LOOK = ("#3d3d3d", (1, 3), "h")  # a method of the user's own
+OTHER_LOOK = ("#3d3d3d", (1, 3), "8")  # a method of the user's own
 # levels of a stratum (size, place, kind) and folds, in order: colour, marker, dashes
 LEVEL_LOOKS = (
     ("#0b2545", "o", "-"),

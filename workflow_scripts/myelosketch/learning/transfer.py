@@ -1,0 +1,136 @@
+"""A network pretrained on simulated physics, its level fitted to the PET of a fold (ours; not in the paper).
+
+The weights come with the software (models/pretrained, made by studies/pretraining) and stay as they are: the network
+has learnt from simulated participants with a scanner and a physics of their own each, what of DVR the maps tell of.
+What a cohort's PET has of its own, an offset and a slope, is fitted to the fold's training scans. They are no scans
+that the network has learnt from, so its errors there are those of new scans.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from myelosketch.errors import InputError
+from myelosketch.io.names import INPUT_MAPS, REGION_CODES, subject_of
+from myelosketch.learning.data import Normalisation, TrainingScan, inner_parts
+from myelosketch.learning.inference import NetworkModel
+from myelosketch.learning.ladder import TRANSFER
+from myelosketch.learning.models import load_model
+from myelosketch.learning.recalibration import line
+
+# levels that are tried, the simplest first: the network's own, shifted, or shifted and stretched
+FORMS = ("none", "offset", "line")
+PARTS = 4
+# voxels as (predicted (n,), measured (n,)), one pair per region of a scan
+Pairs = list[tuple[np.ndarray, np.ndarray]]
+
+
+class TransferModel:
+    """A pretrained network whose output has the level of a cohort: an ordinary network on disk."""
+
+    def __init__(
+        self, tensors: Mapping[str, np.ndarray], normalisation: Normalisation, card: Mapping[str, Any]
+    ) -> None:
+        self.tensors, self.normalisation, self.card = tensors, normalisation, card
+
+    def predict(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
+        """DVR (x, y, z), float32, of maps (4, x, y, z) in their units; 0 outside the support."""
+        card = {**self.card, "normalisation": self.normalisation.card()}
+        return NetworkModel.of(TRANSFER, self.tensors, card).predict(maps, support, flips=True)
+
+
+def fit_transfer(scans: Sequence[TrainingScan], pretrained: str | Path) -> TransferModel:
+    """Fit the level of a pretrained network to some scans.
+
+    Parameters
+    ----------
+    scans : list of TrainingScan
+    pretrained : folder with the network's ``model.safetensors`` and ``model.json``
+
+    Returns
+    -------
+    TransferModel
+
+    Raises
+    ------
+    InputError : the folder holds no network, or one of other maps
+    """
+    tensors, card = load_model(pretrained)
+    if not isinstance(card.get("settings"), dict) or card["input_maps"] != list(INPUT_MAPS):
+        raise InputError(
+            f"{pretrained} holds a model by {card.get('method')} of the maps {', '.join(card['input_maps'])}; "
+            f"expected a network of {', '.join(INPUT_MAPS)}: give the folder of one as training.transfer.pretrained."
+        )
+    network = NetworkModel.of(TRANSFER, tensors, card)
+    values = [_pairs(scan, network.predict(scan.maps, scan.support, flips=True)) for scan in scans]
+    form, errors = choose_form(values, [subject_of(scan.name) for scan in scans])
+    offset, slope = level(form, [pair for pairs in values for pair in pairs])
+    print(f"{TRANSFER}: level {form}, {offset:+.4f} + {slope:.4f} x DVR", flush=True)
+    own = network.normalisation
+    mean, sd = offset + slope * own.dvr_mean, slope * own.dvr_sd
+    entries = {
+        "settings": card["settings"],
+        "pretrained_sha256": card["weights_sha256"],
+        "level": {"form": form, "offset": offset, "slope": slope, "inner_errors": errors},
+    }
+    # its output is mean + SD x network(maps): the level moves these two
+    moved = {**tensors, "mean": np.array(mean, np.float32), "sd": np.array(sd, np.float32)}
+    return TransferModel(moved, replace(own, dvr_mean=mean, dvr_sd=sd), entries)
+
+
+def choose_form(values: Sequence[Pairs], subjects: Sequence[str]) -> tuple[str, dict[str, float]]:
+    """Which of FORMS errs least on participants that it was not fitted to.
+
+    Parameters
+    ----------
+    values : per scan its `Pairs`
+    subjects : participant of each scan
+
+    Returns
+    -------
+    (str, dict) : the form; per form the mean absolute error, DVR, over regions of held-out scans
+    """
+    part = inner_parts(subjects, PARTS)
+    if part.max() == 0:  # one participant leaves nobody to judge by
+        return FORMS[0], {}
+    errors: dict[str, float] = {}
+    for form in FORMS:
+        found = []
+        for held_out in sorted(set(part.tolist())):
+            inner = [pair for pairs, p in zip(values, part, strict=True) if p != held_out for pair in pairs]
+            offset, slope = level(form, inner)
+            found += [
+                float(np.abs(offset + slope * x - y).mean())
+                for pairs, p in zip(values, part, strict=True)
+                if p == held_out
+                for x, y in pairs
+            ]
+        errors[form] = float(np.mean(found))
+    return min(FORMS, key=errors.__getitem__), errors
+
+
+def level(form: str, pairs: Pairs) -> tuple[float, float]:
+    """Offset and slope of a form by least squares; each region of a scan weighs the same, as in Eq. 5.
+
+    Parameters
+    ----------
+    form : one of FORMS
+    pairs : see `Pairs`
+
+    Returns
+    -------
+    (float, float)
+    """
+    if form == "none" or not pairs:
+        return 0.0, 1.0
+    if form == "offset":
+        return float(np.mean([float((y - x).mean(dtype=np.float64)) for x, y in pairs])), 1.0
+    return line(pairs)
+
+
+def _pairs(scan: TrainingScan, predicted: np.ndarray) -> Pairs:
+    inside = [scan.support & (scan.regions == code) for code in REGION_CODES.values()]
+    return [(predicted[mask], scan.dvr[mask]) for mask in inside if mask.any()]
