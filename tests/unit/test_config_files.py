@@ -1,5 +1,7 @@
 """One source: config.yaml, the page of settings and the library's own defaults are those of the schema."""
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from snakemake.utils import validate
 
 from myelosketch.cohort import config_files
 from myelosketch.cohort.config import accepted
+from myelosketch.simulation.physics import Physics
 from myelosketch.simulation.settings import BOUNDS, CHOICES, DEFAULTS
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +133,8 @@ def test_the_simulator_alone_has_the_same_defaults_and_limits():
     config = yaml.safe_load(CONFIG)["simulation"]
     del config["external"], config["with_pet"]
     assert config == DEFAULTS
+    (pattern,) = simulated.pop("physics")["patternProperties"]
+    assert all(re.search(pattern, field.name) for field in dataclasses.fields(Physics))
     for key, part in simulated.items():
         if "enum" in part:
             assert tuple(part["enum"]) == CHOICES[key]

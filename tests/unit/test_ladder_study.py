@@ -62,6 +62,14 @@ def test_a_world_is_a_configuration_of_the_workflow():
     assert planned(methods=[]).methods == list(names.METHODS)
 
 
+def test_a_world_may_have_a_scanner_and_a_physics_of_its_own():
+    own = {"world": "as_published", "physics": {"mtr_myelin": 9}, "mri": {"mtr_noise": 4}}
+    simulated = planned(worlds={"else": own}).worlds["else"]["simulation"]
+    assert {key: simulated[key] for key in own} == own
+    with pytest.raises(InputError, match="simulation.physics.mtr_mielin: unknown key"):
+        planned(worlds={"else": {"physics": {"mtr_mielin": 9}}})
+
+
 def test_every_network_is_trained_from_every_seed_and_all_else_once():
     plan = planned(methods=["template", "sketcher", "refiner"], further_seeds=[1])
     assert plan.sources == ["seed-2018", "seed-1", "once"]

@@ -57,9 +57,10 @@ def changed_settings(settings: Mapping[str, Any]) -> dict[str, str]:
     ----------
     settings : dict, section ``simulation`` of the configuration, or a part of it
     """
+    from myelosketch.simulation.physics import PHYSICS
     from myelosketch.simulation.settings import DEFAULTS
 
-    defaults = dict(flatten(DEFAULTS))
+    defaults = dict(flatten({**DEFAULTS, "physics": dataclasses.asdict(PHYSICS)}))
     return {
         key: plain(value) for key, value in flatten(settings) if key in defaults and defaults[key] != value
     }

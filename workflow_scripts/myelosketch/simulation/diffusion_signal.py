@@ -32,6 +32,7 @@ class DiffusionSignal:
         orientation: np.ndarray,
         voxel: float,
         tissues: Mapping[str, Mapping[str, Any]] = physics.TISSUES,
+        coefficients: physics.Physics = physics.PHYSICS,
     ) -> None:
         """``fractions`` and ``latents``: dict of arrays (x, y, z); ``orientation``: (3, x, y, z), unit or 0.
 
@@ -42,7 +43,7 @@ class DiffusionSignal:
         self._fibre = orientation[:, inside]
         self._across = across_cortex(fractions, voxel)[:, inside]
         m, a, w, c = (latents[name][inside] for name in ("myelin", "axons", "water", "coherence"))
-        axial, radial = physics.tissue_diffusivities(m, a, c)
+        axial, radial = physics.tissue_diffusivities(m, a, c, coefficients)
         white = fractions["white"][inside]
         self._white = white * (1 - w), radial, axial - radial  # amount, RD, AD - RD
         self._free = white * w
@@ -131,7 +132,7 @@ def acquire_dwi(
 
     Parameters
     ----------
-    body : dict with ``anatomy`` and ``latents``
+    body : dict of ``participant.simulate_body``
     brain : array (x, y, z), brain's share
     grid : Grid
     settings : section ``dwi``
@@ -150,12 +151,14 @@ def acquire_dwi(
     field = off_resonance(grid, settings["distortion_hz"]) if settings["distortion_hz"] else None
     distort = Distortion(field) if field is not None else None
     share = noise_share(settings, diffusion_noise)
+    coefficients = body.get("physics", physics.PHYSICS)
     signal = DiffusionSignal(
         anatomy.fractions,
         body["latents"],
         anatomy.orientation,
         anatomy.voxel,
-        tissue_values(body.get("grey")),
+        tissue_values(body.get("grey"), coefficients),
+        coefficients,
     )
     data = np.zeros((*grid.shape, len(b_values)), np.int16, order="F")
     inside = None

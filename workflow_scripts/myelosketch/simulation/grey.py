@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from myelosketch.simulation.fields import FWHM_TO_SIGMA, smooth_field
-from myelosketch.simulation.physics import TISSUES
+from myelosketch.simulation.physics import PHYSICS, TISSUES, Physics
 
 GREY = ("cortex", "deep")
 MAPS = ("AD", "RD", "MTR", "DVR")
@@ -60,27 +60,55 @@ def grey_matter(
     return {"levels": levels, "myelin": centred[0], "unseen": centred[1]}
 
 
-def tissue_values(grey: Mapping[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+def tissue_values(
+    grey: Mapping[str, Any] | None = None, physics: Physics = PHYSICS
+) -> dict[str, dict[str, Any]]:
     """Values of every tissue but white matter, as ``physics.TISSUES``, those of grey matter voxel by voxel.
 
     Parameters
     ----------
     grey : dict of :func:`grey_matter`; None gives the usual values, the same everywhere
+    physics : coefficients of white matter, which the other tissues follow (see :func:`_following`)
 
     Returns
     -------
     dict of dict of float or array (x, y, z), float32
     """
-    if grey is None:
-        return {name: dict(values) for name, values in TISSUES.items()}
     result: dict[str, dict[str, Any]] = {}
     for tissue, values in TISSUES.items():
         result[tissue] = dict(values)
-        for name, level in grey["levels"].get(tissue, {}).items():
-            result[tissue][name] = (
-                np.float32(values[name] + level) + np.float32(WITHIN[name]) * grey["myelin"]
-            )
+        for name, (factor, shift) in _following(tissue, physics).items():
+            value: Any = values[name] + shift
+            if grey is not None and tissue in GREY:
+                level = grey["levels"][tissue][name]
+                value = np.float32(value + level) + np.float32(WITHIN[name]) * grey["myelin"]
+            result[tissue][name] = value * factor
     return result
+
+
+def _following(tissue: str, physics: Physics) -> dict[str, tuple[float, float]]:
+    """How a tissue without latents differs from its usual values where white matter does (ours).
+
+    The pulse scales every MTR. Grey matter holds a share of what white matter's myelin and axons add to the MTR,
+    has the same base, diffuses in proportion to white matter, and deep nuclei bind by myelin beyond the reference.
+
+    Returns
+    -------
+    dict : name of MAPS to factor (1 for usual coefficients) and shift before it (0)
+    """
+    if tissue not in GREY:
+        return {"MTR": (physics.mtr_scale, 0.0)}
+    usual = TISSUES[tissue]
+    myelin, axons = physics.mtr_myelin - PHYSICS.mtr_myelin, physics.mtr_axons - PHYSICS.mtr_axons
+    share = (usual["MTR"] - PHYSICS.mtr_base) / (PHYSICS.mtr_myelin + PHYSICS.mtr_axons)
+    diffusion = physics.mean_diffusivity / PHYSICS.mean_diffusivity
+    bound = (usual["DVR"] - 1) * (physics.dvr_myelin / PHYSICS.dvr_myelin - 1)
+    return {
+        "AD": (diffusion, 0.0),
+        "RD": (diffusion, 0.0),
+        "MTR": (physics.mtr_scale, physics.mtr_base - PHYSICS.mtr_base + share * (myelin + axons)),
+        "DVR": (1.0, bound),
+    }
 
 
 def unseen_dvr(grey: Mapping[str, Any], fractions: Mapping[str, np.ndarray]) -> np.ndarray:

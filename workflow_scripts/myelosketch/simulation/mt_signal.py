@@ -37,6 +37,7 @@ def mt_contrast(
     fractions: Mapping[str, np.ndarray],
     latents: Mapping[str, np.ndarray],
     tissues: Mapping[str, Mapping[str, Any]] = physics.TISSUES,
+    coefficients: physics.Physics = physics.PHYSICS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Signals with and without MT pulse before any error of the scanner; tissues mix as signal.
 
@@ -48,7 +49,7 @@ def mt_contrast(
     """
     m, a, w = (latents[name] for name in ("myelin", "axons", "water"))
     density = fractions["white"] * physics.proton_density(m, w)
-    off, on = density, density * (1 - physics.magnetisation_transfer_ratio(m, a, w) / 100)
+    off, on = density, density * (1 - physics.magnetisation_transfer_ratio(m, a, w, coefficients) / 100)
     for tissue, values in tissues.items():
         density = np.float32(values["PD"]) * fractions[tissue]
         off, on = off + density, on + density * (1 - values["MTR"] / np.float32(100))
@@ -69,7 +70,7 @@ def acquire_mt(
 
     Parameters
     ----------
-    body : dict with ``anatomy`` and ``latents``
+    body : dict of ``participant.simulate_body``
     brain : array (x, y, z), brain's share
     grid : Grid
     mri, settings : sections ``mri`` and ``mt``
@@ -82,7 +83,9 @@ def acquire_mt(
     """
     affine = body["anatomy"].affine
     inside = acquire(brain, affine, grid) > 0.5
-    contrast = mt_contrast(body["anatomy"].fractions, body["latents"], tissue_values(body.get("grey")))
+    coefficients = body.get("physics", physics.PHYSICS)
+    tissues = tissue_values(body.get("grey"), coefficients)
+    contrast = mt_contrast(body["anatomy"].fractions, body["latents"], tissues, coefficients)
     off, on = (acquire(m, affine, grid) for m in contrast)
     offset, field = mtr_errors(grid, mri, rngs[0])
     saturated = (off - on) * field + off * np.float32(offset / 100)

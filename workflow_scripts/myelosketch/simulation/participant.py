@@ -19,7 +19,7 @@ from myelosketch.simulation.latents import add_lesions, healthy_latents
 from myelosketch.simulation.lesions import Lesions, expert_mask, lesion_load, place_lesions
 from myelosketch.simulation.mt_signal import acquire_mt
 from myelosketch.simulation.pet_signal import acquire_dynamic, reference_region
-from myelosketch.simulation.physics import tissue_maps
+from myelosketch.simulation.physics import Physics, tissue_maps
 from myelosketch.simulation.settings import complete_settings
 from myelosketch.simulation.structural import acquire_structural
 from myelosketch.simulation.truth import TISSUE_CODES, write_truth
@@ -65,7 +65,7 @@ def simulate_body(subject: str, group: str, settings: Mapping[str, Any], seed: i
     Returns
     -------
     dict : ``anatomy`` (Anatomy), ``latents`` (dict of arrays), ``lesions`` (Lesions, or None for a control),
-        ``grey`` (dict of :func:`grey_matter`)
+        ``grey`` (dict of :func:`grey_matter`), ``physics`` (Physics)
     """
     anatomy = build_anatomy(group, settings, stream(seed, subject, "anatomy"))
     latents = healthy_latents(anatomy.tract, anatomy.voxel, group, stream(seed, subject, "latents"))
@@ -75,7 +75,8 @@ def simulate_body(subject: str, group: str, settings: Mapping[str, Any], seed: i
         lesions = place_lesions(anatomy, lesion_load(settings, rng), rng)
         latents = add_lesions(latents, lesions, anatomy.voxel, stream(seed, subject, "lesion texture"))
     grey = grey_matter(anatomy.fractions, anatomy.voxel, stream(seed, subject, "grey matter"))
-    return {"anatomy": anatomy, "latents": latents, "lesions": lesions, "grey": grey}
+    physics = Physics(**settings["physics"])
+    return {"anatomy": anatomy, "latents": latents, "lesions": lesions, "grey": grey, "physics": physics}
 
 
 def simulate_scans(
@@ -104,7 +105,8 @@ def simulate_scans(
         body["latents"],
         anatomy.ventricle_distance,
         binding=anatomy.binding,
-        tissues=tissue_values(body["grey"]),
+        tissues=tissue_values(body["grey"], body["physics"]),
+        physics=body["physics"],
     )
     brain = sum(anatomy.fractions[name] for name in FRACTIONS)
 

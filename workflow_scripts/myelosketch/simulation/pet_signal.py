@@ -8,7 +8,7 @@ import numpy as np
 from myelosketch.simulation import kinetics
 from myelosketch.simulation.fields import smooth_field
 from myelosketch.simulation.grey import GREY, REFERENCE_ML, WITHIN_UNSEEN_DVR, tissue_values
-from myelosketch.simulation.physics import distribution_volume_ratio
+from myelosketch.simulation.physics import PHYSICS, Physics, distribution_volume_ratio
 from myelosketch.simulation.scanner import Grid, acquire
 
 DVR_NODES = np.arange(0.1, 3.0001, 0.01)  # white matter's curves are interpolated between these
@@ -20,6 +20,7 @@ def white_dvr(
     unseen: np.ndarray,
     gain: float,
     binding: float | np.ndarray = 0.0,
+    physics: Physics = PHYSICS,
 ) -> np.ndarray:
     """DVR of the white matter itself, with what MRI does not see and the participant's gain.
 
@@ -28,13 +29,14 @@ def white_dvr(
     latents : dict with ``myelin`` and ``water``, arrays (x, y, z)
     unseen : array (x, y, z), DVR
     gain : float
-    binding : ``tract`` of ``physics.distribution_volume_ratio``
+    binding, physics : ``tract`` and coefficients of ``physics.distribution_volume_ratio``
 
     Returns
     -------
     array (x, y, z), within DVR_NODES
     """
-    dvr = gain * (distribution_volume_ratio(latents["myelin"], latents["water"], binding) + unseen)
+    visible = distribution_volume_ratio(latents["myelin"], latents["water"], binding, physics)
+    dvr = gain * (visible + unseen)
     return np.clip(dvr, DVR_NODES[0], DVR_NODES[-1]).astype(np.float32)
 
 
@@ -68,13 +70,14 @@ def acquire_dynamic(
     inside = acquire(brain, affine, grid) > 0.5
     white = fractions["white"]
     where = white > 0
-    dvr, white = white_dvr(body["latents"], unseen, gain, body["anatomy"].binding)[where], white[where]
+    dvr = white_dvr(body["latents"], unseen, gain, body["anatomy"].binding, body["physics"])[where]
+    white = white[where]
+    tissues = tissue_values(body["grey"], body["physics"])
     by_dvr = kinetics.frame_curves(durations, DVR_NODES, kinetics.DELIVERY["white"])
-    csf = kinetics.frame_curves(
-        durations, tissue_values(body["grey"])["csf"]["DVR"], kinetics.DELIVERY["csf"]
-    )[:, 0]
+    csf = kinetics.frame_curves(durations, tissues["csf"]["DVR"], kinetics.DELIVERY["csf"])[:, 0]
     grey = {name: kinetics.frame_curves(durations, DVR_NODES, kinetics.DELIVERY[name]) for name in GREY}
-    grey_dvr = {name: _grey_dvr(body["grey"], name) for name in GREY}
+    hidden = np.float32(WITHIN_UNSEEN_DVR) * body["grey"]["unseen"]
+    grey_dvr = {name: tissues[name]["DVR"] + hidden for name in GREY}
     scale = kinetics.noise_scale(durations, settings["noise_sd"])
     # of an activity of 1: how strong the noise of each frame is
     noise = scale * kinetics.relative_noise(np.ones(len(durations)), durations)
@@ -90,11 +93,6 @@ def acquire_dynamic(
         field = smooth_field(grid.shape, grid.voxel, settings["noise_fwhm_mm"], rng)
         frames[..., k] = np.where(inside, with_noise(exact, noise[k], field), 0)
     return frames
-
-
-def _grey_dvr(grey: Mapping[str, Any], tissue: str) -> np.ndarray:
-    """DVR of a grey tissue with what MRI does not see, array (x, y, z)."""
-    return tissue_values(grey)[tissue]["DVR"] + np.float32(WITHIN_UNSEEN_DVR) * grey["unseen"]
 
 
 def with_noise(activity: np.ndarray, noise: float, field: np.ndarray) -> np.ndarray:

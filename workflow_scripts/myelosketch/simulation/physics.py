@@ -1,6 +1,7 @@
 """Forward model: from the state of the tissue to what MRI and PET would measure without noise (ours)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,6 +27,44 @@ LOOKALIKES = {
 }
 
 
+@dataclass(frozen=True)
+class Physics:
+    """Coefficients of the forward model; the defaults are those of docs/simulation.md.
+
+    Myelin and axons are 1 where healthy. Diffusivities are in 1e-3 mm2/s, MTR is in percent, water is a share. Of
+    the tissues without latents, grey matter follows white matter (see ``grey.tissue_values``).
+    """
+
+    axial: float = 1.15
+    axial_axon_loss: float = 0.20
+    axial_myelin_loss: float = 0.05
+    radial: float = 0.52
+    radial_myelin_loss: float = 0.18
+    radial_axon_loss: float = 0.12
+    mtr_base: float = 23.0
+    mtr_myelin: float = 12.0
+    mtr_axons: float = 6.8
+    mtr_water: float = 1.0  # how much of the MTR a voxel of nothing but water lacks
+    mtr_scale: float = 1.0  # of every tissue: another pulse
+    dvr_base: float = 1.03
+    dvr_myelin: float = 0.26
+    dvr_water: float = 0.5
+
+    @property
+    def mean_diffusivity(self) -> float:
+        """Mean diffusivity of healthy white matter, 1e-3 mm2/s."""
+        return (self.axial + 2 * self.radial) / 3
+
+    @property
+    def healthy_mtr(self) -> float:
+        """MTR of healthy white matter without free water, percent."""
+        return self.mtr_scale * (self.mtr_base + self.mtr_myelin + self.mtr_axons)
+
+
+# coefficients of white matter, which simulation.physics overlays; the formulae are above
+PHYSICS = Physics()
+
+
 def apparent_diffusivity(tissue: Values, water: Values) -> Values:
     """Diffusivity that a fit at b = 1000 sees when a share of the voxel is free water.
 
@@ -41,7 +80,9 @@ def apparent_diffusivity(tissue: Values, water: Values) -> Values:
     return -np.log((1 - water) * np.exp(-B_VALUE * tissue) + water * np.exp(-B_VALUE * FREE_WATER)) / B_VALUE
 
 
-def tissue_diffusivities(myelin: Values, axons: Values, coherence: Values) -> tuple[Values, Values]:
+def tissue_diffusivities(
+    myelin: Values, axons: Values, coherence: Values, physics: Physics = PHYSICS
+) -> tuple[Values, Values]:
     """Axial and radial diffusivity of the tissue of white matter, without its free water.
 
     Parameters
@@ -49,30 +90,34 @@ def tissue_diffusivities(myelin: Values, axons: Values, coherence: Values) -> tu
     myelin, axons : 1 = healthy, 0 = none
     coherence : 1 = average healthy white matter, 0 = isotropic, up to 2 in the callosum; it moves both
         diffusivities away from their common mean
+    physics : coefficients
 
     Returns
     -------
     axial, radial : arrays, 1e-3 mm2/s
     """
-    axial = 1.15 + 0.20 * (1 - axons) + 0.05 * (1 - myelin)
-    radial = 0.52 + 0.18 * (1 - myelin) + 0.12 * (1 - axons)
+    p = physics
+    axial = p.axial + p.axial_axon_loss * (1 - axons) + p.axial_myelin_loss * (1 - myelin)
+    radial = p.radial + p.radial_myelin_loss * (1 - myelin) + p.radial_axon_loss * (1 - axons)
     mean = (axial + 2 * radial) / 3
     return mean + coherence * (axial - mean), mean + coherence * (radial - mean)
 
 
-def diffusivities(myelin: Values, axons: Values, water: Values, coherence: Values) -> tuple[Values, Values]:
+def diffusivities(
+    myelin: Values, axons: Values, water: Values, coherence: Values, physics: Physics = PHYSICS
+) -> tuple[Values, Values]:
     """Axial and radial diffusivity of white matter that a fit at b = 1000 sees, free water included.
 
     Parameters
     ----------
-    myelin, axons, coherence : as in :func:`tissue_diffusivities`
+    myelin, axons, coherence, physics : as in :func:`tissue_diffusivities`
     water : share of free water, 0-1
 
     Returns
     -------
     axial, radial : arrays, 1e-3 mm2/s
     """
-    axial, radial = tissue_diffusivities(myelin, axons, coherence)
+    axial, radial = tissue_diffusivities(myelin, axons, coherence, physics)
     return apparent_diffusivity(axial, water), apparent_diffusivity(radial, water)
 
 
@@ -82,21 +127,28 @@ def fractional_anisotropy(axial: Values, radial: Values) -> Values:
     return np.abs(axial - radial) / np.where(norm > 0, norm, 1)
 
 
-def magnetisation_transfer_ratio(myelin: Values, axons: Values, water: Values) -> Values:
+def magnetisation_transfer_ratio(
+    myelin: Values, axons: Values, water: Values, physics: Physics = PHYSICS
+) -> Values:
     """MTR of white matter in percent: myelin and axons raise it, free water dilutes it."""
-    return (1 - water) * (23 + 12 * myelin + 6.8 * axons)
+    p = physics
+    tissue = p.mtr_base + p.mtr_myelin * myelin + p.mtr_axons * axons
+    return p.mtr_scale * ((1 - p.mtr_water * water) * tissue)
 
 
-def distribution_volume_ratio(myelin: Values, water: Values, tract: Any = 0.0) -> Values:
-    """DVR of [11C]PIB in white matter, relative to grey matter: binds to myelin, water dilutes by half.
+def distribution_volume_ratio(
+    myelin: Values, water: Values, tract: Any = 0.0, physics: Physics = PHYSICS
+) -> Values:
+    """DVR of [11C]PIB in white matter, relative to grey matter: binds to myelin, water dilutes (by half).
 
     Parameters
     ----------
     myelin : 1 = healthy, 0 = none
     water : share of free water, 0-1
     tract : what healthy myelin of this tract binds beyond that of average white matter, DVR
+    physics : coefficients
     """
-    return (1 - 0.5 * water) * (1.03 + (0.26 + tract) * myelin)
+    return (1 - physics.dvr_water * water) * (physics.dvr_base + (physics.dvr_myelin + tract) * myelin)
 
 
 def t1w_intensity(myelin: Values, axons: Values, water: Values) -> Values:
@@ -154,6 +206,7 @@ def tissue_maps(
     *,
     binding: float | np.ndarray = 0.0,
     tissues: Mapping[str, Mapping[str, Any]] = TISSUES,
+    physics: Physics = PHYSICS,
 ) -> dict[str, np.ndarray]:
     """Noise-free maps of a voxel grid as mixtures of its tissues.
 
@@ -166,6 +219,7 @@ def tissue_maps(
     ventricle_distance : array (x, y, z), mm
     binding : array (x, y, z), ``tract`` of :func:`distribution_volume_ratio`
     tissues : as TISSUES, values of cortex, deep nuclei and CSF: numbers or arrays (x, y, z)
+    physics : coefficients of white matter
 
     Returns
     -------
@@ -174,12 +228,12 @@ def tissue_maps(
     ``DVR_white``, the part of DVR that white matter brings
     """
     m, a, w, c = (latents[name] for name in ("myelin", "axons", "water", "coherence"))
-    axial, radial = diffusivities(m, a, w, c)
+    axial, radial = diffusivities(m, a, w, c, physics)
     white = {
         "signal_AD": np.exp(-B_VALUE * axial),
         "signal_RD": np.exp(-B_VALUE * radial),
-        "MTR": magnetisation_transfer_ratio(m, a, w),
-        "DVR": distribution_volume_ratio(m, w, binding),
+        "MTR": magnetisation_transfer_ratio(m, a, w, physics),
+        "DVR": distribution_volume_ratio(m, w, binding, physics),
         "T1w": t1w_intensity(m, a, w),
         "FLAIR": flair_intensity(m, w, ventricle_distance),
     }

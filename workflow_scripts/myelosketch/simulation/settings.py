@@ -3,10 +3,12 @@
 import difflib
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from myelosketch.errors import InputError
 from myelosketch.simulation.kinetics import LOGAN_START_MIN, late_frames
+from myelosketch.simulation.physics import PHYSICS, Physics
 from myelosketch.simulation.worlds import AS_PUBLISHED, WORLDS, with_world
 
 LESION_LOADS = {
@@ -71,6 +73,7 @@ DEFAULTS = {
         "gain_sd": None,
         "gain_mean": 1.0,
     },
+    "physics": {},
 }
 
 # smallest and largest accepted value, both included; a voxel above 8 mm no longer holds a cortex
@@ -111,6 +114,22 @@ BOUNDS = {
     "pet.gain_mean": (0.8, 1.2),
 }
 
+# accepted coefficients of the forward model, as a multiple of the usual ones ...
+COEFFICIENT_RANGE = (0.3, 3.0)
+BOUNDS |= {
+    f"physics.{name}": tuple(float(f"{factor * usual:.6g}") for factor in COEFFICIENT_RANGE)
+    for name, usual in asdict(PHYSICS).items()
+}
+# ... but where that would be less than nothing, faster than free water, or far from the reference of the DVR
+BOUNDS |= {
+    "physics.axial": (0.4, 2.5),
+    "physics.mtr_water": (0.3, 1.25),
+    "physics.mtr_scale": (0.3, 1.5),
+    "physics.dvr_base": (0.5, 1.5),
+    "physics.dvr_water": (0.15, 1.25),
+}
+LARGEST_MTR = 70.0  # percent, of healthy white matter
+
 
 def complete_settings(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Defaults overlaid with the given settings, after checking every value.
@@ -128,6 +147,7 @@ def complete_settings(settings: Mapping[str, Any] | None = None) -> dict[str, An
     InputError : unknown key or impossible value, naming the key
     """
     completed = _overlay(DEFAULTS, settings or {}, "")
+    _check_physics(Physics(**completed["physics"]))
     late = int(late_frames(completed["frames"]).sum())
     if late < FEWEST_LATE_FRAMES:
         raise InputError(
@@ -146,7 +166,9 @@ def _overlay(defaults: Mapping[str, Any], given: Mapping[str, Any], above: str) 
     result: dict[str, Any] = {}
     for key, default in defaults.items():
         value, name = given.get(key, default), f"{above}{key}"
-        if isinstance(default, dict):
+        if name == "physics":
+            result[key] = _coefficients(value)
+        elif isinstance(default, dict):
             if not isinstance(value, dict):
                 raise InputError(f"simulation.{name} is {value!r}; expected the keys {', '.join(default)}.")
             result[key] = _overlay(default, value, f"{name}.")
@@ -166,6 +188,29 @@ def _overlay(defaults: Mapping[str, Any], given: Mapping[str, Any], above: str) 
         else:
             result[key] = _checked_number(name, value, whole=isinstance(default, int))
     return result
+
+
+def _coefficients(given: Any) -> dict[str, float]:
+    """Coefficients of the forward model that differ from the usual ones, checked one by one."""
+    usual = asdict(PHYSICS)
+    if not isinstance(given, Mapping):
+        raise InputError(f"simulation.physics is {given!r}; expected some of the keys {', '.join(usual)}.")
+    complete = _overlay(usual, given, "physics.")
+    return {name: complete[name] for name in given}
+
+
+def _check_physics(physics: Physics) -> None:
+    """Refuse coefficients that are possible one by one and give an impossible tissue together."""
+    if physics.radial >= physics.axial:
+        raise InputError(
+            f"simulation.physics.radial is {physics.radial:g} and physics.axial {physics.axial:g}; expected the "
+            "radial diffusivity of healthy white matter below the axial one: correct these keys."
+        )
+    if physics.healthy_mtr > LARGEST_MTR:
+        raise InputError(
+            f"simulation.physics.mtr_* give healthy white matter an MTR of {physics.healthy_mtr:.0f} percent; "
+            f"expected at most {LARGEST_MTR:g}: lower one of mtr_base, mtr_myelin, mtr_axons and mtr_scale."
+        )
 
 
 def _checked_number(name: str, value: Any, *, whole: bool) -> float:
