@@ -10,9 +10,9 @@ import pytest
 import torch
 
 SCRIPT = Path(__file__).with_name("learning_arithmetic.py")
-# found: 0.001. Both precisions share the signs of those activations and errors that are almost zero; rounding turns
-# them, and one voxel that weighs much then moves a gradient by up to 4 %
-TOLERANCE = 0.003
+# found: 0.001, of whole volumes 0.007. Both precisions share the signs of those activations and errors that are
+# almost zero; rounding turns them, and one voxel that weighs much then moves a gradient by up to 4 %
+TOLERANCE = 0.01
 # names of an instruction set for PyTorch's own kernels and for those of its convolutions, oldest first
 INSTRUCTION_SETS = {"DEFAULT": "SSE41", "AVX2": "AVX2", "AVX512": "AVX512_CORE"}
 

@@ -1,5 +1,6 @@
 """The configuration against its schema: every problem at once, each in one line."""
 
+import copy
 import datetime
 import difflib
 import functools
@@ -71,6 +72,15 @@ def check_config(config: Mapping[str, Any], schema_path: str | Path) -> None:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise InputError(f"The configuration has {count}:\n{lines}\nconfig.yaml explains every key.")
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others laid over them, as deep as these go; a copy."""
+    result = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        deeper = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = overlaid(result[key], value) if deeper else copy.deepcopy(value)
+    return result
 
 
 @functools.cache  # every variant of the ablations is checked too

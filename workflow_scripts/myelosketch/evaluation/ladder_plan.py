@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from myelosketch.cohort.config import check_config
+from myelosketch.cohort.config import check_config, overlaid
 from myelosketch.cohort.folds import EXTERNAL_FOLD
 from myelosketch.errors import InputError, MyelosketchError
 from myelosketch.evaluation.ladder_scores import ATTAINABLE, ATTAINABLE_NETWORK
@@ -168,7 +167,7 @@ def _world(name: str, settings: Mapping[str, Any], methods: list[str], schema: s
     people = _further_people(settings)
     n_patients = settings["scored_patients"] + settings["attainable"]["patients"]
     further = {"site": SAME_SITE, "n_patients": n_patients, "n_controls": len(people) - n_patients}
-    config = _over(settings["workflow"], {"simulation": settings["worlds"][name]})
+    config = overlaid(settings["workflow"], {"simulation": settings["worlds"][name]})
     own = {
         "seed": settings["seed"],
         # the models of fold 0 learn from all participants but the further ones
@@ -181,7 +180,7 @@ def _world(name: str, settings: Mapping[str, Any], methods: list[str], schema: s
         "training": {"methods": methods},
     }
     _refuse_own({"simulation": settings["worlds"][name]}, f"ladder.worlds.{name}")
-    config = _over(config, own)
+    config = overlaid(config, own)
     try:
         check_config(config, schema)
     except MyelosketchError as error:
@@ -199,15 +198,6 @@ def _refuse_own(settings: Mapping[str, Any], where: str) -> None:
             )
 
 
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others laid over them, as deep as these go."""
-    result = copy.deepcopy(dict(below))
-    for key, value in above.items():
-        deeper = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = _over(result[key], value) if deeper else copy.deepcopy(value)
-    return result
-
-
 def training_of(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The section ``training`` of a world's configuration with what the ceiling has of its own.
 
@@ -220,4 +210,4 @@ def training_of(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
     -------
     dict
     """
-    return _over(config["training"], changes)
+    return overlaid(config["training"], changes)
