@@ -102,20 +102,26 @@ def test_both_levels_have_the_same_mtr():
             {"mtr_mielin": 9},
             "simulation.physics.mtr_mielin is not a setting of the simulation: did you mean physics.mtr_myelin?",
         ),
-        ({"mtr_myelin": 40}, "simulation.physics.mtr_myelin is 40; expected a number from 3.6 to 36.0: correct this key."),
-        ({"dvr_water": None}, "simulation.physics.dvr_water is None; expected a number from 0.15 to 1.25: correct this key."),
+        (
+            {"mtr_myelin": 40},
+            "simulation.physics.mtr_myelin is 40; expected a number from 3.6 to 36.0: correct this key.",
+        ),
+        (
+            {"dvr_water": None},
+            "simulation.physics.dvr_water is None; expected a number from 0.15 to 1.25: correct this key.",
+        ),
         (
             {"radial": 1.2},
-            "simulation.physics.radial is 1.2 and physics.axial 1.15; expected the radial diffusivity of healthy white "
-            "matter below the axial one: correct these keys.",
+            "simulation.physics.radial is 1.2 and physics.axial 1.15; expected the radial diffusivity of healthy "
+            "white matter below the axial one: correct these keys.",
         ),
         (
             {"mtr_base": 60},
-            "simulation.physics.mtr_* give healthy white matter an MTR of 79 percent; expected at most 70: lower one of "
-            "mtr_base, mtr_myelin, mtr_axons and mtr_scale.",
+            "simulation.physics.mtr_* give healthy white matter an MTR of 79 percent; expected at most 70: lower one "
+            "of mtr_base, mtr_myelin, mtr_axons and mtr_scale.",
         ),
     ],
-)  # fmt: skip
+)
 def test_impossible_coefficients_are_refused(given, sentence):
     with pytest.raises(InputError) as refusal:
         complete_settings({"physics": given})

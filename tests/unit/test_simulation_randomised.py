@@ -36,7 +36,8 @@ def test_each_key_has_a_stream_of_its_own():
 
 def test_draws_fill_their_range_evenly():
     values = np.array([drawn(RANGES, subject=f"MS{n:02d}")["mri"]["mtr_noise"] for n in range(200)])
-    assert 1 <= values.min() < 1.1 and 3.9 < values.max() <= 4
+    assert 1 <= values.min() < 1.1
+    assert 3.9 < values.max() <= 4
     assert values.mean() == pytest.approx(2.5, abs=0.2)
     assert values.std() == pytest.approx(3 / 12**0.5, abs=0.1)
 
@@ -69,8 +70,8 @@ def test_draws_fill_their_range_evenly():
         (
             "physics.mtr_myelin",
             [8, 40],
-            "The range of simulation.physics.mtr_myelin reaches 40: simulation.physics.mtr_myelin is 40.0; expected a "
-            "number from 3.6 to 36.0: correct this key.",
+            "The range of simulation.physics.mtr_myelin reaches 40: simulation.physics.mtr_myelin is 40.0; expected "
+            "a number from 3.6 to 36.0: correct this key.",
         ),
         (
             "world",

@@ -188,13 +188,14 @@ def lookalikes() -> dict[str, dict[str, float]]:
     """
     result = {}
     for name, state in LOOKALIKES.items():
-        axial, radial = diffusivities(**state, coherence=1.0)
+        myelin, axons, water = state["myelin"], state["axons"], state["water"]
+        axial, radial = diffusivities(myelin, axons, water, coherence=1.0)
         result[name] = {
             "FA": float(fractional_anisotropy(axial, radial)),
             "RD": float(radial),
             "AD": float(axial),
-            "MTR": magnetisation_transfer_ratio(**state),
-            "DVR": distribution_volume_ratio(state["myelin"], state["water"]),
+            "MTR": magnetisation_transfer_ratio(myelin, axons, water),
+            "DVR": distribution_volume_ratio(myelin, water),
         }
     return result
 

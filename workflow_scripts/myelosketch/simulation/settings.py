@@ -117,7 +117,7 @@ BOUNDS = {
 # accepted coefficients of the forward model, as a multiple of the usual ones ...
 COEFFICIENT_RANGE = (0.3, 3.0)
 BOUNDS |= {
-    f"physics.{name}": tuple(float(f"{factor * usual:.6g}") for factor in COEFFICIENT_RANGE)
+    f"physics.{name}": (round(COEFFICIENT_RANGE[0] * usual, 6), round(COEFFICIENT_RANGE[1] * usual, 6))
     for name, usual in asdict(PHYSICS).items()
 }
 # ... but where that would be less than nothing, faster than free water, or far from the reference of the DVR
