@@ -142,19 +142,13 @@ rule fit_recalibration:
     benchmark:
         "<results>/benchmarks/fit_recalibration/fold-{fold}_{base}.tsv"
     wildcard_constraints:
-        base="|".join(name for name in names.METHODS if recalibrated(name) in names.METHODS),
+        base="|".join(name for name in BASELINE_METHODS if recalibrated(name) in names.METHODS),
     conda:
         "../envs/learning.yaml"
-    threads: config["training"]["threads"]
+    threads: 1
     resources:
-        gpu=lambda wildcards: (
-            gpus_of_a_training(config["training"]["device"], local=workflow.local_exec)
-            if wildcards.base in NETWORK_METHODS
-            else 0
-        ),
-        mem_mb=config["training"]["mem_mb"],
-        # a refiner's inner trainings are those of its sketchers too
-        runtime=2 * config["training"]["runtime"],
+        mem_mb=4000,
+        runtime=30,
     params:
         **HARMONISATION,
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
@@ -164,6 +158,23 @@ rule fit_recalibration:
         library=library("learning.recalibration", "learning.training", "learning.packs"),
     script:
         "../workflow_scripts/fit_recalibration.py"
+
+
+# the inner trainings of a network need what a training needs; those of a refiner are those of its sketchers too
+use rule fit_recalibration as train_recalibration with:
+    log:
+        "<results>/logs/train_recalibration/fold-{fold}_{base}.log",
+    benchmark:
+        "<results>/benchmarks/train_recalibration/fold-{fold}_{base}.tsv"
+    wildcard_constraints:
+        base="|".join(NETWORK_METHODS),
+    threads: config["training"]["threads"]
+    resources:
+        gpu=lambda wildcards: gpus_of_a_training(
+            config["training"]["device"], local=workflow.local_exec
+        ),
+        mem_mb=config["training"]["mem_mb"],
+        runtime=2 * config["training"]["runtime"],
 
 
 rule fit_threshold:

@@ -17,14 +17,15 @@ ALONE = {
         "write_methods_text",
         "check_model",
         "open_archive",
+        "publish_pretrained",
     ),
 }
 # what the studies are asked for by default: no job of its own
-TARGETS = {"ablations", "calibration", "ladder"}
+TARGETS = {"ablations", "calibration", "ladder", "pretraining"}
 # what the workflow is asked for by name
 TARGETS |= {"training", "predictions", "evaluation", "bundle", "figures", "predict", "standard_space"}
 TARGETS |= {"simulated_cohort", "cohort", "cohort_table", "registration", "regions"}
-TRAININGS = {"train_network", "train_ablation", "fit_recalibration"}
+TRAININGS = {"train_network", "train_ablation", "train_recalibration"}
 
 
 @pytest.fixture(scope="module")

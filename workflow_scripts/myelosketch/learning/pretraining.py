@@ -20,7 +20,17 @@ NETWORK = "unetroi"
 _OWN = ("seed", "folds", "cohort", "prediction", "simulation")
 # of the card of a training: what a prediction needs, and what says how it was made; no name of a scan
 _CARD = (
-    *("purpose", "format", "method", "settings", "normalisation", "input_maps", "units", "value_ranges", "seed"),
+    *(
+        "purpose",
+        "format",
+        "method",
+        "settings",
+        "normalisation",
+        "input_maps",
+        "units",
+        "value_ranges",
+        "seed",
+    ),
     *("precision", "epochs", "data_sha256", "config_sha256", "software", "weights_sha256"),
 )
 
