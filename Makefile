@@ -1,9 +1,10 @@
 # make run: the whole protocol on the default cohort, and its report. make test: lint and tests. make test-all: the long ones too.
 # make demo: three simulated patients without PET, predicted by a small model that lies in configs/.
-# make calibration: the simulated cohort measured (studies/calibration), and docs/simulation.md written anew.
+# make calibration: the simulated cohort measured (studies/calibration), and docs/simulation.md written again.
 # make ladder: all methods on 100 simulated patients from five seeds (studies/ladder, hours), and docs/ladder.md with its table.
 # make pretraining: the network of the method transfer from simulated participants (studies/pretraining), into models/pretrained.
-# make configuration: config.yaml and docs/configuration.md written anew from rules/schemas/config.schema.yaml.
+# make configuration: config.yaml and docs/configuration.md written again from rules/schemas/config.schema.yaml.
+# make docs: the pages as a site with a search, site/pages/index.html. make docs-figures: the README's picture, from a finished run.
 # All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
 
 # the Python of the environment; envs/install.py chooses where none is named
@@ -18,7 +19,7 @@ export PYTHONNOUSERSITE := 1
 # of another Python than the one of the environment
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: run demo test test-all lint calibration ladder pretraining configuration environment clean
+.PHONY: run demo test test-all lint calibration ladder pretraining configuration docs docs-figures environment clean
 
 run: $(READY)
 	@python workflow_scripts/run_default.py --cores $(CORES)
@@ -61,6 +62,16 @@ pretraining: $(READY)
 configuration: $(READY)
 	python workflow_scripts/write_configuration.py
 
+# in an environment of its own: the workflow needs nothing of it
+docs: $(READY)
+	test -x site/.venv/bin/mkdocs || python -m venv site/.venv
+	site/.venv/bin/pip install --quiet --requirement docs/requirements.txt
+	NO_MKDOCS_2_WARNING=1 site/.venv/bin/mkdocs build --strict --quiet --site-dir site/pages
+	@echo "The site: $(CURDIR)/site/pages/index.html"
+
+docs-figures: $(READY)
+	python workflow_scripts/draw_docs_figures.py
+
 environment: $(READY)
 
 # Any Python reads envs/install.py, which takes a suitable one or says what is missing.
@@ -74,4 +85,4 @@ $(READY): requirements.txt
 		"install one of the three, or name one with make PYTHON=/path/to/python3.13." >&2; exit 1
 
 clean:
-	rm -rf $(VENV) .snakemake
+	rm -rf $(VENV) .snakemake site

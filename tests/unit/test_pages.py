@@ -1,0 +1,33 @@
+"""The pages of the documentation: links lead to files, and the site shows every page."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "results/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)", text)
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_site_shows_every_page():
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+
+    def leaves(part):
+        if isinstance(part, str):
+            return {part}
+        return {name for item in (part.values() if isinstance(part, dict) else part) for name in leaves(item)}
+
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} <= leaves(nav)
+
+
+def test_nothing_of_the_site_is_among_the_packages_of_the_workflow():
+    names = [(ROOT / name).read_text(encoding="utf-8") for name in ("requirements.txt", "pyproject.toml")]
+    assert not any("mkdocs" in text for text in names)
