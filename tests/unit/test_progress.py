@@ -16,6 +16,10 @@ def progress():
     return Progress({"prepare_anatomy": 4, "register_scan": 4, "write_report": 1, "all": 1, "total": 10})
 
 
+def test_a_run_of_few_steps_says_nothing_of_estimates():
+    assert Progress({"label_scan": 1, "total": 1}).opening() == "To do: regions (1 scan); 1 steps in all."
+
+
 def work(progress, rule, seconds, *, jobs, each):
     """Start and finish jobs one after the other; what the last one said."""
     said = ""
@@ -28,7 +32,7 @@ def work(progress, rule, seconds, *, jobs, each):
 def test_the_opening_names_the_stages_with_what_they_count(progress):
     first, how = progress.opening().splitlines()
     assert first == (
-        "To do: anatomy (4 scans), registration (4 scans), figures and report (1 files); 10 steps in all."
+        "To do: anatomy (4 scans), registration (4 scans), figures and report (1 file); 10 steps in all."
     )
     assert how.startswith("Time left is the mean time of this run's finished steps of each kind")
 
@@ -99,6 +103,15 @@ def test_on_a_cluster_a_job_may_wait_and_many_are_counted():
     assert progress.line(3).startswith(
         "3 s: evaluation 0 of 6 scans (queued or running: s0, s1, s2 and 3 more)"
     )
+
+
+def test_where_nobody_says_when_a_job_starts_steps_are_counted_and_no_time_is_estimated():
+    progress = Progress({"score_scan": 6, "write_report": 1}, queued=True)
+    assert progress.opening() == "To do: evaluation (6 scans), figures and report (1 file); 7 steps in all."
+    for job in range(5):
+        assert progress.finish(job, 60, "score_scan") == ""
+    assert progress.line(90) == "1 min 30 s: evaluation 5 of 6 scans; 5 of 7 steps"
+    assert progress.finish(5, 100, "score_scan") == "1 min 40 s: evaluation done, 6 scans"
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ def copy(smoke, tmp_path):
     return tmp_path / "copy"
 
 
-def console(folder, *arguments, **options):
-    done = snakemake(folder, "--rerun-triggers", "mtime", *arguments, variables=FOUND, **options)
+def console(folder, *targets, quiet=(), **options):
+    done = snakemake(folder, *quiet, "--", *targets, variables=FOUND, **options)
     said = done.stdout + done.stderr
     assert [words for words in GONE if words in said] == []
     return said
@@ -39,17 +39,13 @@ def test_a_run_tells_its_stages_and_nothing_of_each_job(copy):
     assert "Complete log(s): " in said
 
 
-@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
 def test_a_refusal_reaches_the_console_with_its_sentence_and_its_log(copy, quiet):
     scan = copy / "results/simulated/sub-MS01/anat/sub-MS01_T1w.nii.gz"
     scan.write_bytes(scan.read_bytes()[:2000])
-    said = console(
-        copy, names.path("results", "t1w", scan="sub-MS01"), *(["--quiet"] if quiet else []), check=False
-    )
+    said = console(copy, names.path("results", "t1w", scan="sub-MS01"), quiet=quiet, check=False)
     assert "Error: The intake found what must be settled" in said
     assert "sub-MS01: T1w (" in said
-    failed = (
-        "anatomy failed for sub-MS01 (prepare_anatomy); its log: results/logs/prepare_anatomy/sub-MS01.log"
-    )
-    assert (failed in said) != quiet
-    assert ("To do: " in said) != quiet
+    failed = "anatomy failed for sub-MS01 (prepare_anatomy); its log: results/logs/prepare_anatomy/"
+    assert (failed in said) != bool(quiet)
+    assert ("To do: " in said) != bool(quiet)

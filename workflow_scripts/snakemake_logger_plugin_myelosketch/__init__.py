@@ -6,6 +6,7 @@ found. Warnings, errors and unknown messages reach the console as Snakemake word
 """
 
 import logging
+import re
 import sys
 import threading
 import time
@@ -33,6 +34,8 @@ CHATTER = (
 )
 # one message for every submission of Slurm's executor; Snakemake's log keeps them
 SUBMITTED = "has been submitted with SLURM jobid"
+# of a finished job, in Snakemake's message
+RULE = re.compile(r"\(Rule: (\w+)\)")
 FAILED = (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR)
 
 
@@ -106,7 +109,8 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.JOB_INFO:
             self._progress.start(record.jobid, record.rule_name, record.wildcards, seconds)
         elif event == LogEvent.JOB_FINISHED:
-            self._write(self._progress.finish(record.job_id, seconds))
+            rule = RULE.search(str(record.msg))
+            self._write(self._progress.finish(record.job_id, seconds, rule[1] if rule else ""))
         elif event == LogEvent.JOB_ERROR:
             self._write(self._progress.fail(record.jobid, ", ".join(record.log), seconds))
 

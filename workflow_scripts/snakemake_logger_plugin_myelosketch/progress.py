@@ -47,6 +47,11 @@ def what_of(rule: str, wildcards: Mapping[str, str]) -> str:
     return " ".join(named) or rule.replace("_", " ")
 
 
+def units(count: int, stage: Stage) -> str:
+    """A number of units of a stage, in words."""
+    return f"{count} {stage.unit if count != 1 else stage.unit.removesuffix('s')}"
+
+
 class Progress:
     """The state of a run.
 
@@ -67,29 +72,32 @@ class Progress:
     def opening(self) -> str:
         """What there is to do."""
         parts = [
-            f"{stage.name} ({count} {stage.unit})"
+            f"{stage.name} ({units(count, stage)})"
             for stage in STAGES
             if (count := self._of(self.planned, stage))
         ]
-        return f"To do: {', '.join(parts) or 'little'}; {self.planned.total()} steps in all.\n{HOW}"
+        steps = self.planned.total()
+        first = f"To do: {'; '.join(filter(None, (', '.join(parts), f'{steps} steps in all')))}."
+        return f"{first}\n{HOW}" if steps > GROUND_JOBS and not self.queued else first
 
     def start(self, job: int, rule: str, wildcards: Mapping[str, str], seconds: float) -> None:
         """Note a job that starts; a repeated one is no longer counted as failed."""
         self.failed.pop(job, None)
         self.running[job] = Job(rule, what_of(rule, wildcards), seconds)
 
-    def finish(self, job: int, seconds: float) -> str:
-        """Note a job that finished; the line of its stage if it was the last one, else blank."""
-        ended = self.running.pop(job, None)
-        if ended is None:
-            return ""
+    def finish(self, job: int, seconds: float, rule: str = "") -> str:
+        """Note a job that finished; the line of its stage if it was the last one, else blank.
+
+        The rule is needed where nobody said that the job had started, as Slurm's executor does not.
+        """
+        ended = self.running.pop(job, Job(rule, "", seconds))
         self.done[ended.rule] += 1
         self._seconds[ended.rule] += seconds - ended.start
         stage = STAGE_OF.get(ended.rule, OTHER)
         total = self._of(self.planned, stage)
         if ended.rule not in stage.counted or self._of(self.done, stage) < total:
             return ""
-        return f"{duration(seconds)}: {stage.name} done, {total} {stage.unit}"
+        return f"{duration(seconds)}: {stage.name} done, {units(total, stage)}"
 
     def fail(self, job: int, log: str, seconds: float) -> str:
         """Note a job that failed; its line."""
@@ -110,8 +118,8 @@ class Progress:
         return f"{duration(seconds)}: " + "; ".join(filter(None, (", ".join(stages), ends)))
 
     def left(self, seconds: float) -> str:
-        """An estimate of the time left, blank without ground for one or after a failure (HOW says how)."""
-        if self.failed or seconds < GROUND_S or self.done.total() < GROUND_JOBS:
+        """An estimate of the time left (HOW says how); blank without ground for one, after a failure, on a cluster."""
+        if self.failed or self.queued or seconds < GROUND_S or self.done.total() < GROUND_JOBS:
             return ""
         mean = {rule: self._seconds[rule] / count for rule, count in self.done.items()}
         to_come = self.planned - self.done
@@ -137,5 +145,5 @@ class Progress:
             return ""
         now = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         state = "queued or running" if self.queued else "now"
-        count = f" {done} of {total} {stage.unit}" if total else ""
+        count = f" {done} of {units(total, stage)}" if total else ""
         return f"{stage.name}{count}" + (f" ({state}: {now})" if names else "")
