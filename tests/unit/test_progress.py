@@ -17,7 +17,7 @@ def progress():
 
 
 def test_a_run_of_few_steps_says_nothing_of_estimates():
-    assert Progress({"label_scan": 1, "total": 1}).opening() == "To do: regions (1 scan); 1 steps in all."
+    assert Progress({"label_scan": 1, "total": 1}).opening() == "To do: regions (1 scan); 1 step in all."
 
 
 def work(progress, rule, seconds, *, jobs, each):

@@ -77,7 +77,7 @@ class Progress:
             if (count := self._of(self.planned, stage))
         ]
         steps = self.planned.total()
-        first = f"To do: {'; '.join(filter(None, (', '.join(parts), f'{steps} steps in all')))}."
+        first = f"To do: {'; '.join(filter(None, (', '.join(parts), f'{steps} step{"s" * (steps != 1)} in all')))}."
         return f"{first}\n{HOW}" if steps > GROUND_JOBS and not self.queued else first
 
     def start(self, job: int, rule: str, wildcards: Mapping[str, str], seconds: float) -> None:
@@ -118,7 +118,7 @@ class Progress:
         return f"{duration(seconds)}: " + "; ".join(filter(None, (", ".join(stages), ends)))
 
     def left(self, seconds: float) -> str:
-        """An estimate of the time left (HOW says how); blank without ground for one, after a failure, on a cluster."""
+        """An estimate of the time left (HOW says how); blank without ground, after a failure, or on a cluster."""
         if self.failed or self.queued or seconds < GROUND_S or self.done.total() < GROUND_JOBS:
             return ""
         mean = {rule: self._seconds[rule] / count for rule, count in self.done.items()}
