@@ -77,7 +77,8 @@ class Progress:
             if (count := self._of(self.planned, stage))
         ]
         steps = self.planned.total()
-        first = f"To do: {'; '.join(filter(None, (', '.join(parts), f'{steps} step{"s" * (steps != 1)} in all')))}."
+        parts.append(f"{steps} step in all" if steps == 1 else f"{steps} steps in all")
+        first = f"To do: {', '.join(parts[:-1])}{'; ' * (len(parts) > 1)}{parts[-1]}."
         return f"{first}\n{HOW}" if steps > GROUND_JOBS and not self.queued else first
 
     def start(self, job: int, rule: str, wildcards: Mapping[str, str], seconds: float) -> None:
