@@ -187,6 +187,13 @@ def keep_caches(folder):
         hook.write("import cache_home\n")
 
 
+def show_progress(folder):
+    """Let Snakemake find the project's console (workflow_scripts/snakemake_logger_plugin_myelosketch)."""
+    project = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    with open(os.path.join(site_packages(folder), "myelosketch.pth"), "w", encoding="utf-8") as paths:
+        paths.write(os.path.join(project, "workflow_scripts") + "\n")
+
+
 def main(folder, wanted=""):
     """Exit status: 0 when the environment is there, and the folder's name stands in its file .installed."""
     stamp, inside = os.path.join(folder, ".installed"), os.path.join(os.path.abspath(folder), "bin")
@@ -204,6 +211,7 @@ def main(folder, wanted=""):
             os.remove(stamp)
         install(folder, "requirements.txt")
         keep_caches(folder)
+        show_progress(folder)
         with open(stamp, "w", encoding="utf-8") as file:
             file.write(os.path.abspath(folder))
         return 0

@@ -1,4 +1,4 @@
-"""Run the workflow on config.yaml, then say where the report is, how long it took and what came out."""
+"""Run the workflow on config.yaml; say where the report will be, at the end how long it took and what came out."""
 
 import argparse
 import subprocess
@@ -11,13 +11,24 @@ import yaml
 CONFIG = Path(__file__).parents[1] / "config.yaml"
 
 
+def results_folder():
+    """Where the results go; the default where Snakemake is about to refuse the configuration."""
+    try:
+        folder = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["pathvars"]["results"]
+    except (OSError, UnicodeError, yaml.YAMLError, KeyError, TypeError):
+        folder = None
+    return Path(folder if isinstance(folder, str) else "results")
+
+
 def main():
     """Exit status of Snakemake; 0 when everything is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cores", default="all", help="how many cores Snakemake may use")
+    arguments = parser.parse_args()
+    report = results_folder() / "report.html"
     start, started = time.monotonic(), time.time()
-    command = ["snakemake", "--cores", parser.parse_args().cores]
-    status = subprocess.run(command, check=False).returncode
+    print(f"The report will be {report.resolve()}", flush=True)
+    status = subprocess.run(["snakemake", "--cores", arguments.cores], check=False).returncode
     if status:
         print(
             "The run did not finish; what is done is kept, and make run continues from there.",
@@ -26,14 +37,10 @@ def main():
         return status
     from myelosketch.evaluation.final_table import final_table
 
-    # Snakemake has read it, so it can be read
-    folders = yaml.safe_load(CONFIG.read_text(encoding="utf-8")).get("pathvars", {})
-    results = Path(folders.get("results", "results"))
-    report = results / "report.html"
     minutes, seconds = divmod(round(time.monotonic() - start), 60)
     if report.stat().st_mtime < started:
         print("\nNothing to do: all results are up to date.")
-    table = final_table(results / "evaluation/summary.tsv")
+    table = final_table(report.parent / "evaluation/summary.tsv")
     print(f"\n{table}\n\nReport: {report.resolve()}\nWall time: {minutes} min {seconds} s")
     return 0
 

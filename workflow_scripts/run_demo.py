@@ -18,13 +18,14 @@ def main():
     """Exit status of Snakemake; 0 when everything is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cores", default="all", help="how many cores Snakemake may use")
+    results = Path(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["pathvars"]["results"])
     start = time.monotonic()
+    print(f"The patients' pages will be listed in {(results / 'predictions.html').resolve()}", flush=True)
     command = ["snakemake", "predict", "--cores", parser.parse_args().cores, "--configfile", str(CONFIG)]
     status = subprocess.run(command, check=False).returncode
     if status:
         print("The demonstration did not finish; make demo continues from there.", file=sys.stderr)
         return status
-    results = Path(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["pathvars"]["results"])
     seconds = round(time.monotonic() - start)
     print(f"\nAll patients: {(results / 'predictions.html').resolve()}")
     for page in sorted((results / "patients").glob("*.html")):

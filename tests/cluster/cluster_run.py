@@ -83,7 +83,14 @@ class Run:
     @property
     def submitted(self):
         """Numbers that Slurm gave the run's jobs, in their order."""
-        return re.findall(r"submitted with SLURM jobid (\d+)", self.said)
+        return re.findall(r"submitted with SLURM jobid (\d+)", self.noted)
+
+    @property
+    def noted(self):
+        """What Snakemake's own log of the run holds, blank before there is one: more than the console."""
+        logs = sorted((self.log.parent / ".snakemake/log").glob("*.snakemake.log"))
+        new = [path for path in logs if path.stat().st_mtime >= self.log.stat().st_ctime - 60]
+        return new[-1].read_text(encoding="utf-8", errors="replace") if new else ""
 
     def wait(self, seconds=400):
         """Exit status, when the run has ended."""

@@ -58,7 +58,7 @@ def test_a_scan_costs_one_submission_and_its_share_of_the_common_ones(slurm, thr
     scored = [comment for comment in sent if comment.startswith("rule_scored")]
     prepared = [comment for comment in sent if comment.startswith("rule_prepared")]
     assert (len(scored), len(prepared)) == (1, 1)
-    jobs = sum(1 for line in run.said.splitlines() if line.startswith("Finished jobid"))
+    jobs = sum(1 for line in run.noted.splitlines() if line.startswith("Finished jobid"))
     assert len(sent) < jobs / 2
 
 

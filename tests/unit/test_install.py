@@ -233,6 +233,8 @@ def test_make_installs_over_what_an_interrupted_installation_left(project, tmp_p
     assert made.stdout.startswith(f"{sys._base_executable} makes the environment .venv.\n")
     assert re.search(r"The environment is ready: \d packages, \d+ s\.\n$", made.stdout)
     subprocess.run([project / ".venv/bin/python", "-c", "import tiny"], check=True)
+    (paths,) = (project / ".venv").glob("lib/python3*/site-packages/myelosketch.pth")
+    assert paths.read_text() == f"{project / 'workflow_scripts'}\n"  # where Snakemake finds the console
     assert "Nothing to be done" in make(project, **settings).stdout
 
     (project / ".venv/bin/python").unlink()
