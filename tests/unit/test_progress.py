@@ -137,7 +137,7 @@ def test_every_rule_with_a_script_has_its_stage_and_no_stage_has_a_rule_that_is_
     found = {}
     for path in [*(ROOT / "rules").glob("*.smk"), *(ROOT / "studies").glob("*/Snakefile")]:
         for block in re.split(r"\n(?=rule |use rule )", path.read_text())[1:]:
-            name = re.match(r"(?:use )?rule (?:\w+ as )?(\w+)", block)[1]
+            name = re.match(r"(?:use )?rule (?:\w+ (?:from \w+ )?as )?(\w+|\*)", block)[1]
             if "    script:" in block or block.startswith("use"):
                 found[name] = path.suffix
     assert {name for name, suffix in found.items() if suffix == ".smk"} <= set(STAGE_OF) <= set(found)

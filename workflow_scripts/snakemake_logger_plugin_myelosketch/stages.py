@@ -55,7 +55,9 @@ STAGES = (
     Stage(
         "training",
         "models",
-        _rules("fit_template fit_baseline train_network fit_recalibration train_ablation"),
+        _rules(
+            "fit_template fit_baseline train_network fit_recalibration train_recalibration train_ablation"
+        ),
         _rules("pack_fold fit_threshold write_bundle"),
     ),
     Stage(

@@ -5,7 +5,7 @@ from pathlib import Path
 from myelosketch.job import job
 
 with job(snakemake):
-    from myelosketch.learning.pretraining import publish_pretrained
+    from myelosketch.learning.transfer import publish_pretrained
 
     publish_pretrained(
         Path(snakemake.input.weights).parent,

@@ -1,6 +1,5 @@
-"""The study of pretraining: its simulated participants, each with a scanner and a physics of its own, and its model."""
+"""The study of pretraining: its simulated participants, each with a scanner and a physics of its own."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 from myelosketch.cohort.config import check_config, overlaid
 from myelosketch.errors import InputError, MyelosketchError
 from myelosketch.io import names
-from myelosketch.io.provenance import read_json, write_json
-from myelosketch.learning.models import CARD, WEIGHTS
 from myelosketch.simulation.cohort import participants, truth_files
 from myelosketch.simulation.randomised import random_settings
 
@@ -18,21 +15,6 @@ from myelosketch.simulation.randomised import random_settings
 NETWORK = "unetroi"
 # keys of the workflow's configuration that the study sets itself
 _OWN = ("seed", "folds", "cohort", "prediction", "simulation")
-# of the card of a training: what a prediction needs, and what says how it was made; no name of a scan
-_CARD = (
-    *(
-        "purpose",
-        "format",
-        "method",
-        "settings",
-        "normalisation",
-        "input_maps",
-        "units",
-        "value_ranges",
-        "seed",
-    ),
-    *("precision", "epochs", "data_sha256", "config_sha256", "software", "weights_sha256"),
-)
 
 
 @dataclass(frozen=True)
@@ -107,24 +89,3 @@ def plan_pretraining(settings: Mapping[str, Any], results: str, schema: str | Pa
     people = participants(counts["n_patients"], counts["n_controls"])
     groups = dict(zip(people.subject, people.group, strict=True))
     return PretrainingStudy(results, config, groups, dict(settings["ranges"]))
-
-
-def publish_pretrained(trained: str | Path, folder: str | Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the pretrained network as it is handed on: its weights, and a card without the names of scans.
-
-    Parameters
-    ----------
-    trained : folder of the training
-    folder : where the network goes
-    facts : dict, how many participants it learnt from and with which ranges
-
-    Returns
-    -------
-    dict : the card
-    """
-    card = read_json(Path(trained) / CARD)
-    public = {key: card[key] for key in _CARD if key in card} | {"pretraining": dict(facts)}
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(Path(trained) / WEIGHTS, Path(folder) / WEIGHTS)
-    write_json(Path(folder) / CARD, public)
-    return public

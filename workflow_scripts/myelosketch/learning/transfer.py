@@ -6,6 +6,7 @@ What a cohort's PET has of its own, an offset and a slope, is fitted to the fold
 that the network has learnt from, so its errors there are those of new scans.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,11 @@ import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import INPUT_MAPS, REGION_CODES, subject_of
+from myelosketch.io.provenance import read_json, write_json
 from myelosketch.learning.data import Normalisation, TrainingScan, inner_parts
 from myelosketch.learning.inference import NetworkModel
 from myelosketch.learning.ladder import TRANSFER
-from myelosketch.learning.models import load_model
+from myelosketch.learning.models import CARD, WEIGHTS, load_model
 from myelosketch.learning.recalibration import line
 
 # levels that are tried, the simplest first: the network's own, shifted, or shifted and stretched
@@ -26,6 +28,22 @@ FORMS = ("none", "offset", "line")
 PARTS = 4
 # voxels as (predicted (n,), measured (n,)), one pair per region of a scan
 Pairs = list[tuple[np.ndarray, np.ndarray]]
+
+# of the card of a training: what a prediction needs, and what says how it was made; no name of a scan
+_CARD = (
+    *(
+        "purpose",
+        "format",
+        "method",
+        "settings",
+        "normalisation",
+        "input_maps",
+        "units",
+        "value_ranges",
+        "seed",
+    ),
+    *("precision", "epochs", "data_sha256", "config_sha256", "software", "weights_sha256"),
+)
 
 
 class TransferModel:
@@ -134,3 +152,24 @@ def level(form: str, pairs: Pairs) -> tuple[float, float]:
 def _pairs(scan: TrainingScan, predicted: np.ndarray) -> Pairs:
     inside = [scan.support & (scan.regions == code) for code in REGION_CODES.values()]
     return [(predicted[mask], scan.dvr[mask]) for mask in inside if mask.any()]
+
+
+def publish_pretrained(trained: str | Path, folder: str | Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the pretrained network as it is handed on: its weights, and a card without the names of scans.
+
+    Parameters
+    ----------
+    trained : folder of the training
+    folder : where the network goes
+    facts : dict, how many participants it learnt from and with which ranges
+
+    Returns
+    -------
+    dict : the card
+    """
+    card = read_json(Path(trained) / CARD)
+    public = {key: card[key] for key in _CARD if key in card} | {"pretraining": dict(facts)}
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(Path(trained) / WEIGHTS, Path(folder) / WEIGHTS)
+    write_json(Path(folder) / CARD, public)
+    return public
