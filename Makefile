@@ -2,6 +2,7 @@
 # make demo: three simulated patients without PET, predicted by a small model that lies in configs/.
 # make calibration: the simulated cohort measured (studies/calibration), and docs/simulation.md written anew.
 # make ladder: all methods on 100 simulated patients from five seeds (studies/ladder, hours), and docs/ladder.md with its table.
+# make faults: kills, injected faults, leakage and fuzzing (tests/faults, hours), and docs/reliability.md with the counts.
 # make configuration: config.yaml and docs/configuration.md written anew from rules/schemas/config.schema.yaml.
 # All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
 
@@ -17,7 +18,7 @@ export PYTHONNOUSERSITE := 1
 # of another Python than the one of the environment
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: run demo test test-all lint calibration ladder configuration environment clean
+.PHONY: run demo test test-all lint calibration ladder faults configuration environment clean
 
 run: $(READY)
 	@python workflow_scripts/run_default.py --cores $(CORES)
@@ -51,6 +52,16 @@ ladder: $(READY)
 	snakemake --cores $(CORES) --snakefile studies/ladder/Snakefile
 	cp results/ladder/figure.png docs/ladder.png
 	python studies/ladder/scripts/show_ladder.py results/ladder/ladder.md docs/ladder.md
+
+# Each program goes on where it stopped; FAULTS/*.tsv are their counts.
+FAULTS ?= results/faults
+faults: export PYTHONPATH := workflow_scripts
+faults: $(READY)
+	python tests/faults/kills.py $(FAULTS)
+	python tests/faults/inject.py $(FAULTS)
+	python tests/faults/leakage.py $(FAULTS)
+	test ! -f tests/faults/fuzz.py || python tests/faults/fuzz.py $(FAULTS)
+	python tests/faults/write_page.py $(FAULTS)
 
 configuration: $(READY)
 	python workflow_scripts/write_configuration.py

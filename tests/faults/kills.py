@@ -22,11 +22,15 @@ LOCKED = "Directory cannot be locked"
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path, help="folder of the runs; its tables are added to")
-    parser.add_argument("--kills", type=int, default=100, help="stop after the run in which this many are reached")
+    parser.add_argument(
+        "--kills", type=int, default=100, help="stop after the run in which this many are reached"
+    )
     parser.add_argument("--latest", type=float, default=LATEST_S, help="longest time before a kill, s")
     arguments = parser.parse_args()
     whole = runs.reference(arguments.work)
-    while len(runs.rows(arguments.work / "kills.tsv")) < arguments.kills or (arguments.work / "killed").is_dir():
+    while (
+        len(runs.rows(arguments.work / "kills.tsv")) < arguments.kills or (arguments.work / "killed").is_dir()
+    ):
         one_run(arguments.work, whole, arguments.kills, arguments.latest)
 
 
@@ -76,7 +80,9 @@ def note_kill(work, folder, number):
         return
     done = re.findall(r"(\d+) of \d+ steps", words)
     logs = sorted(Path(folder, "results/logs").rglob("*.log"), key=lambda path: path.stat().st_mtime)
-    stage = logs[-1].relative_to(folder / "results/logs").parts[0].removesuffix(".log") if logs else "planning"
+    stage = (
+        logs[-1].relative_to(folder / "results/logs").parts[0].removesuffix(".log") if logs else "planning"
+    )
     runs.append(work / "kills.tsv", run=number, stage=stage, steps_since_start=done[-1] if done else 0)
     runs.run(folder, "--unlock")
 

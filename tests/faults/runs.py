@@ -103,9 +103,7 @@ def copy_of(folder, copy):
 def hashes(results, patterns=COMPARED):
     """Path in the results to the hash of the file's bytes."""
     paths = sorted({path for pattern in patterns for path in Path(results).glob(pattern) if path.is_file()})
-    return {
-        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
-    }
+    return {str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def differences(first, second):
@@ -131,7 +129,9 @@ def append(table, **row):
     with table.open("a") as stream:
         if is_new:
             stream.write("\t".join(row) + "\n")
-        stream.write("\t".join(str(value).replace("\t", " ").replace("\n", " ") for value in row.values()) + "\n")
+        stream.write(
+            "\t".join(str(value).replace("\t", " ").replace("\n", " ") for value in row.values()) + "\n"
+        )
 
 
 def rows(table):

@@ -26,7 +26,13 @@ _MEMORY = (
 # a script that Snakemake reports as ended by a signal that nobody sends on purpose
 _KILLED = re.compile(r"\.(\w+)\.py' died with <Signals\.SIG(?:KILL|ABRT|SEGV|BUS)")
 # of PyTorch and of ITK, which raise no MemoryError
-_OUT_OF_MEMORY = ("Cannot allocate memory", "not enough memory", "bad_alloc", "bad allocation", "Failed to allocate memory")
+_OUT_OF_MEMORY = (
+    "Cannot allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "bad allocation",
+    "Failed to allocate memory",
+)
 
 
 class MyelosketchError(Exception):
