@@ -220,7 +220,7 @@ FAULTS = {
     "file size limit (as a quota)": Fault(
         "simulation", r"Error: .*cannot write: .*File too large.*", limited("-f 64")
     ),
-    "read-only results": Fault("registration", r"Error: .*Read-only file system.*", read_only),
+    "read-only results": Fault("registration", r"Write-protected output files for rule \w+:", read_only),
     "input vanishes": Fault("preparation", read_again("deleted or moved"), during(vanish)),
     "input grows": Fault("preparation", read_again("written to"), during(grow)),
     "input is replaced": Fault("preparation", read_again("written to"), during(replace)),

@@ -15,7 +15,7 @@ from pathlib import Path
 import runs
 
 # seconds after the start of the command: from the reading of the workflow to several jobs later
-EARLIEST_S, LATEST_S = 0.5, 14.0
+EARLIEST_S, LATEST_S = 0.5, 24.0
 LOCKED = "Directory cannot be locked"
 
 

@@ -1,9 +1,10 @@
 """Change all that was measured in the held-out participants of each fold: nothing that the fold learns may change.
 
-Every voxel of the PET maps of a fold's held-out scans gets another value, and every voxel of the brain in their region
-maps (white matter, lesion, the rest) another class, in a copy of the finished tiny run, in which the fold's packs, template, threshold, models and recalibration
-are then made again. Each artefact is a row of leakage.tsv: whether its bytes are those of before. As a control the
-same is done to a scan that the fold learns from, where artefacts must change.
+Every voxel of the PET maps of a fold's held-out scans gets another value, and every voxel of the brain in their
+region maps (white matter, lesion, the rest) another class, in a copy of the finished tiny run. There the packs, the
+template, the threshold, the models and the recalibration of the fold are made again. Each artefact is a row of
+leakage.tsv: whether its bytes are those of before. As a control the same is done to a scan that the fold learns from,
+where artefacts must change.
 """
 
 import argparse

@@ -25,11 +25,11 @@ COMPARED = (
 )
 
 
-def command(*arguments, configs=CONFIGS):
+def command(*arguments, configs=None):
     """The command line that a user types, on one core."""
     return [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-        *("--configfile", *map(str, configs)),
+        *("--configfile", *map(str, configs or CONFIGS)),
         *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "1", *arguments),
     ]
 
@@ -39,7 +39,7 @@ def environment(**variables):
     return {**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "COLUMNS": "300", **variables}
 
 
-def start(folder, *arguments, configs=CONFIGS, **variables):
+def start(folder, *arguments, configs=None, **variables):
     """Start the workflow in a process group of its own; the process, whose words go to run.txt."""
     with open(Path(folder) / "run.txt", "w") as said:
         return subprocess.Popen(

@@ -40,7 +40,7 @@ def table(header, lines):
 
 
 def kills(work):
-    """Numbers of kills per stage, and of runs that came to the same end. Kills of a run not yet at its end stand apart."""
+    """Kills per stage, and runs that came to the same end; kills of a run not yet at its end stand apart."""
     ended = runs.rows(work / "kill-runs.tsv")
     numbers = {row["run"] for row in ended}
     every = runs.rows(work / "kills.tsv")
