@@ -170,7 +170,7 @@ def terminate(folder, process, script):
 
 
 def cgroup_memory(folder, target):
-    """A memory cgroup of 250 MB, too small for a training: the kernel kills the job."""
+    """A memory cgroup of 250 MB, too small for the job: the kernel kills it."""
     group = Path("/sys/fs/cgroup/memory/myelosketch-faults")
     try:
         group.mkdir(exist_ok=True)
@@ -224,9 +224,7 @@ FAULTS = {
     "input vanishes": Fault("preparation", read_again("deleted or moved"), during(vanish)),
     "input grows": Fault("preparation", read_again("written to"), during(grow)),
     "input is replaced": Fault("preparation", read_again("written to"), during(replace)),
-    "memory ends in imaging (address space)": Fault(
-        "preparation", f"{MEMORY}|{KILLED}", limited("-v 900000")
-    ),
+    "memory ends in imaging (cgroup)": Fault("preparation", f"{MEMORY}|{KILLED}", cgroup_memory),
     "memory ends in training (cgroup)": Fault("training", f"{MEMORY}|{KILLED}", cgroup_memory),
     "loss is not a number": Fault("training", r"Error: training diverged in step .*", diverges),
     "worker process dies": Fault("registration", KILLED, during(worker_dies)),
@@ -239,7 +237,7 @@ FAULTS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", type=Path, help="folder of the runs; its tables are added to")
+    parser.add_argument("work", type=runs.work_folder, help="folder of the runs; its tables are added to")
     parser.add_argument("--only", default=".", help="regular expression of the faults to bring about")
     arguments = parser.parse_args()
     whole = runs.reference(arguments.work)

@@ -21,7 +21,7 @@ LOCKED = "Directory cannot be locked"
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", type=Path, help="folder of the runs; its tables are added to")
+    parser.add_argument("work", type=runs.work_folder, help="folder of the runs; its tables are added to")
     parser.add_argument(
         "--kills", type=int, default=100, help="stop after the run in which this many are reached"
     )

@@ -24,7 +24,7 @@ LEARNED = ("*/model.safetensors", "threshold.json", "white-matter_*.nii.gz")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", type=Path, help="folder of the runs; its tables are added to")
+    parser.add_argument("work", type=runs.work_folder, help="folder of the runs; its tables are added to")
     work = parser.parse_args().work
     whole = runs.reference(work)
     folds = read_table(whole / "results/cohort/folds.tsv", numeric=("fold",))

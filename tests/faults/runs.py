@@ -25,6 +25,11 @@ COMPARED = (
 )
 
 
+def work_folder(text):
+    """Absolute path of the folder of all runs: each run starts in a folder of its own."""
+    return Path(text).resolve()
+
+
 def command(*arguments, configs=None):
     """The command line that a user types, on one core."""
     return [

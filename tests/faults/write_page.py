@@ -14,7 +14,7 @@ NONE_YET = "Not run yet.\n"
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", type=Path, help="folder with the tables")
+    parser.add_argument("work", type=runs.work_folder, help="folder with the tables")
     work = parser.parse_args().work
     text = PAGE.read_text()
     for name, write in {"kills": kills, "inject": inject, "leakage": leakage}.items():
