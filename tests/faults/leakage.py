@@ -9,7 +9,6 @@ where artefacts must change.
 
 import argparse
 import shutil
-from pathlib import Path
 
 import numpy as np
 import runs

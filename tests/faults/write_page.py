@@ -3,7 +3,6 @@
 import argparse
 import re
 from collections import Counter
-from pathlib import Path
 
 import runs
 
