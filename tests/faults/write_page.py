@@ -75,6 +75,7 @@ def inject(work):
 
 def shortened(sentence, length=160):
     """The beginning of a long sentence, without places of this machine."""
+    sentence = re.sub(r"'[^']*' -> ", "", sentence)  # a temporary file
     sentence = re.sub(r"(/[\w.+-]+){3,}/", "…/", sentence)
     return sentence if len(sentence) <= length else sentence[:length].rsplit(" ", 1)[0] + " …"
 
