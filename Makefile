@@ -3,6 +3,7 @@
 # make calibration: the simulated cohort measured (studies/calibration), and docs/simulation.md written again.
 # make ladder: all methods on 100 simulated patients from five seeds (studies/ladder, hours), and docs/ladder.md with its table.
 # make pretraining: the network of the method transfer from simulated participants (studies/pretraining), into models/pretrained.
+# make faults: kills, injected faults, leakage and fuzzing (tests/faults, hours), and docs/reliability.md with the counts.
 # make configuration: config.yaml and docs/configuration.md written again from rules/schemas/config.schema.yaml.
 # make docs: the pages as a site with a search, site/pages/index.html. make docs-figures: the README's picture, from a finished run.
 # All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
@@ -19,7 +20,7 @@ export PYTHONNOUSERSITE := 1
 # of another Python than the one of the environment
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: run demo test test-all lint calibration ladder pretraining configuration docs docs-figures environment clean
+.PHONY: run demo test test-all lint calibration ladder pretraining faults configuration docs docs-figures environment clean
 
 run: $(READY)
 	@python workflow_scripts/run_default.py --cores $(CORES)
@@ -58,6 +59,16 @@ pretraining: $(READY)
 	snakemake --cores $(CORES) --snakefile studies/pretraining/Snakefile
 	mkdir -p models/pretrained
 	cp results/pretraining/pretrained/model.safetensors results/pretraining/pretrained/model.json models/pretrained/
+
+# Each program goes on where it stopped; FAULTS/*.tsv are their counts.
+FAULTS ?= results/faults
+faults: export PYTHONPATH := workflow_scripts
+faults: $(READY)
+	python tests/faults/kills.py $(FAULTS)
+	python tests/faults/inject.py $(FAULTS)
+	python tests/faults/leakage.py $(FAULTS)
+	python tests/faults/fuzz.py --executions 1000000
+	python tests/faults/write_page.py $(FAULTS)
 
 configuration: $(READY)
 	python workflow_scripts/write_configuration.py

@@ -23,7 +23,7 @@ from myelosketch.cohort.config import check_config
 from myelosketch.cohort.config_text import check_config_files
 from myelosketch.cohort.input_files import BRACES, check_signs, check_times
 from myelosketch.cohort.table import near_files
-from myelosketch.errors import MyelosketchError, disk_error
+from myelosketch.errors import MyelosketchError, disk_error, say_killed
 from myelosketch.interpreter import library_first, without_signs
 from myelosketch.learning.checks import (
     check_controls_of_sites,
@@ -125,3 +125,7 @@ wildcard_constraints:
     fold="[0-9]+",
     figure="[A-Za-z0-9_]+",
     method="|".join(names.METHODS + names.CEILINGS + ("pet",)),
+
+
+onerror:
+    say_killed(log, logger.error)

@@ -264,6 +264,7 @@ rule take_reference:
 
 
 onerror:
+    say_killed(log, logger.error)  # this handler replaces that of common.smk
     # scans that failed have no numbers: the table says why, and is written again once they have
     write_failures(
         PREDICTIONS,

@@ -1,7 +1,11 @@
 """JSON that users and their programs wrote: read with its byte order mark, or refused with the place of the fault."""
 
 import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,3 +99,20 @@ def test_the_phase_encoding_is_taken_from_the_nearest_file_that_names_it(tmp_pat
     near.write_text('{"PhaseEncodingDirection": "i"}')
     assert phase_axis("", [far, near], image) == 0
     assert phase_axis("", far, image) == 1
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.nii.gz"])
+def test_what_a_killed_job_left_is_written_over_by_the_next_one(tmp_path, name):
+    """Else every kill in the middle of a file would leave one that nothing owns."""
+    start = "import os, signal\nfrom myelosketch.io.provenance import replacing\n"
+    code = f"{start}with replacing({str(tmp_path / name)!r}) as path:\n"
+    killed = "    path.write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "workflow_scripts")}
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code + killed], env=environment, check=False)
+    assert not (tmp_path / name).exists()
+    subprocess.run(
+        [sys.executable, "-c", code + "    path.write_text('whole')\n"], env=environment, check=True
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "whole"

@@ -14,7 +14,7 @@ import pytest
 
 from myelosketch.cohort.complete import split_complete
 from myelosketch.cohort.table import cohort_from_rows
-from myelosketch.errors import disk_error
+from myelosketch.errors import disk_error, say_killed
 from myelosketch.intake.inspection import inspect_scan
 from myelosketch.io.user_files import file_problem
 from myelosketch.io.volumes import save_volume
@@ -163,6 +163,11 @@ def test_the_intake_refuses_an_image_that_a_disk_cannot_read(outside, monkeypatc
             "cannot read or write: [Errno 5] Input/output error: 'a b'; look whether it is there, and its disk "
             "connected",
         ),
+        (
+            errno.EFBIG,
+            "cannot write: [Errno 27] File too large: 'a b'; raise the limit on the size of a file (ulimit -f), or "
+            "choose a disk that takes larger ones",
+        ),
         (errno.ENOENT, ""),
     ],
 )
@@ -173,16 +178,16 @@ def test_what_a_disk_refuses_has_a_remedy(number, sentence):
 
 JOB = """
 import os, pickle, sys, types
-snakemake = types.SimpleNamespace(threads=1, config={{"seed": 1}}, log=[{log!r}], rule="some_rule")
+snakemake = types.SimpleNamespace(threads=1, config={{"seed": 1}}, log=[{log!r}], rule="some_rule", input={inputs!r})
 from myelosketch.job import job
 with job(snakemake):
     {body}
 """
 
 
-def console(folder, body, log="logs/some.log"):
+def console(folder, body, log="logs/some.log", inputs=()):
     """What a rule's script says on the console, and its log."""
-    code = JOB.format(log=str(folder / log), body=body)
+    code = JOB.format(log=str(folder / log), body=body, inputs=[str(path) for path in inputs])
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=False
@@ -240,3 +245,77 @@ def test_a_job_draws_without_the_backend_of_a_notebook(tmp_path, monkeypatch):
         tmp_path, "import matplotlib.pyplot as plt; plt.figure(); print(plt.get_backend().lower())"
     )
     assert (status, said, log) == (0, "", "agg\n")
+
+
+MEMORY = (
+    "start again with fewer jobs at a time (--cores), or with more memory (on a cluster: mem_mb of the rule)"
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import numpy; numpy.empty((1 << 50,), float)",
+        "import torch; torch.empty(1 << 50)",
+        "raise OSError(12, 'Cannot allocate memory')",
+        "raise RuntimeError('std::bad_alloc')",
+    ],
+)
+def test_memory_that_is_refused_is_said_with_what_to_do(tmp_path, body):
+    status, said, log = console(tmp_path, body)
+    assert (status, said) == (1, f"Error: some_rule ran out of memory: {MEMORY}\n")
+    assert "Traceback" in log
+
+
+@pytest.mark.parametrize(
+    ("change", "happened"),
+    [
+        (
+            "path.unlink()",
+            "deleted or moved while some_rule read it, so its results are dropped: put back what is missing",
+        ),
+        (
+            "path.open('a').write('y')",
+            "written to while some_rule read it, so its results are dropped: wait until it is complete",
+        ),
+        (
+            "(path.parent / 'b').write_text('x'); os.replace(path.parent / 'b', path)",
+            "written to while some_rule read it, so its results are dropped: wait until it is complete",
+        ),
+    ],
+    ids=["vanishes", "grows", "replaced"],
+)
+@pytest.mark.parametrize("end", ["pass", "raise ValueError('of what is no longer there')"])
+def test_an_input_that_changes_while_a_job_reads_it(tmp_path, change, happened, end):
+    """Whether the job noticed or not: its outputs would be newer than the changed input, and never made again."""
+    path = tmp_path / "a.txt"
+    path.write_text("x")
+    body = f"from pathlib import Path; path = Path({str(path)!r}); {change}\n    {end}"
+    status, said, _ = console(tmp_path, body, inputs=[path])
+    assert (status, said) == (1, f"Error: {path} was {happened}, then start the same command again.\n")
+
+
+def test_inputs_that_stay_as_they_are(tmp_path):
+    (tmp_path / "a").write_text("x")
+    (tmp_path / "folder").mkdir()
+    body = f"open({str(tmp_path / 'folder/new')!r}, 'w').close()"
+    inputs = [tmp_path / "a", tmp_path / "folder", tmp_path / "absent"]
+    assert console(tmp_path, body, inputs=inputs)[:2] == (0, "")
+
+
+def test_a_job_that_was_killed_has_its_sentence(tmp_path):
+    line = (
+        "Command 'set -euo pipefail;  python /a/.snakemake/scripts/tmp1.{}.py' died with <Signals.{}: 9>.\n"
+    )
+    (tmp_path / "run.log").write_text(
+        line.format("train_network", "SIGKILL") + line.format("score_scan", "SIGTERM")
+    )
+    said = []
+    say_killed([tmp_path / "run.log"], said.append)
+    assert said == [
+        "Error: train_network was killed from outside and left no message of its own, most often because the machine "
+        f"ran out of memory: {MEMORY}; finished files are kept"
+    ]
+    (tmp_path / "run.log").write_text("Error in rule train_network")
+    say_killed([tmp_path / "run.log"], said.append)
+    assert len(said) == 1

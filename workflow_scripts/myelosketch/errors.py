@@ -2,7 +2,9 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -15,7 +17,22 @@ _REMEDIES = {
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _CLOSED),
     **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ELOOP, errno.ENOTDIR, errno.EISDIR), _GONE),
     errno.ENAMETOOLONG: "choose a shorter path",
+    errno.EFBIG: "raise the limit on the size of a file (ulimit -f), or choose a disk that takes larger ones",
 }
+_WRITES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MEMORY = (
+    "start again with fewer jobs at a time (--cores), or with more memory (on a cluster: mem_mb of the rule)"
+)
+# a script that Snakemake reports as ended by a signal that nobody sends on purpose
+_KILLED = re.compile(r"\.(\w+)\.py' died with <Signals\.SIG(?:KILL|ABRT|SEGV|BUS)")
+# of PyTorch and of ITK, which raise no MemoryError
+_OUT_OF_MEMORY = (
+    "Cannot allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "bad allocation",
+    "Failed to allocate memory",
+)
 
 
 class MyelosketchError(Exception):
@@ -42,8 +59,44 @@ def disk_error(error: BaseException) -> str:
     str
     """
     remedy = _REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
-    act = "write" if remedy == _FULL else "read or write"
+    act = "write" if isinstance(error, OSError) and error.errno in _WRITES else "read or write"
     return f"cannot {act}: {error}; {remedy}" if remedy else ""
+
+
+def memory_error(error: BaseException) -> str:
+    """Memory that the system refused and what to do, as the end of a sentence; blank for another error.
+
+    Parameters
+    ----------
+    error : any exception
+
+    Returns
+    -------
+    str
+    """
+    text = str(error)
+    is_memory = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    is_memory = is_memory or (
+        isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)
+    )
+    return f"ran out of memory: {_MEMORY}" if is_memory else ""
+
+
+def say_killed(logs: Iterable[str | Path], say: Callable[[str], object]) -> None:
+    """Say one sentence on the jobs that the system ended before they could say anything, if there are any.
+
+    Parameters
+    ----------
+    logs : paths of what Snakemake printed
+    say : function of the sentence
+    """
+    texts = [Path(path).read_text(encoding="utf-8", errors="replace") for path in logs]
+    scripts = dict.fromkeys(_KILLED.findall("\n".join(texts)))
+    if scripts:
+        say(
+            f"Error: {few(scripts)} was killed from outside and left no message of its own, most often because the "
+            f"machine ran out of memory: {_MEMORY}; finished files are kept"
+        )
 
 
 def import_error(error: ImportError) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import INPUT_MAPS
+from myelosketch.io.provenance import write_bytes
 from myelosketch.io.volumes import Volume
 
 # classes of ``tissue``: voxels whose values are averaged for the tables
@@ -47,17 +47,13 @@ class Participant:
 
 def save_participant(person: Participant, path: str | Path) -> None:
     """Write a participant as compressed NumPy archive, atomically."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     stream = io.BytesIO()
     fields = {
         name: getattr(person, name) for name in ("subject", "group", "regions", "tissue", "affine", "pose")
     }
     maps: dict[str, Any] = {f"map_{name}": values for name, values in person.maps.items()}
     np.savez_compressed(stream, **fields, **maps)
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_bytes(stream.getvalue())
-    os.replace(temporary, path)
+    write_bytes(path, stream.getvalue())
 
 
 def load_participant(path: str | Path) -> Participant:

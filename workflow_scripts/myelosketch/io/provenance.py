@@ -1,12 +1,12 @@
 """JSON sidecars: what an output was made from, with which parameters and versions."""
 
+import contextlib
 import functools
 import hashlib
 import json
 import math
 import os
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,16 +42,33 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Write a file atomically: after a crash it is complete or absent."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Path to write a file to, in the same folder, which becomes ``path`` once it is complete.
+
+    Its name follows from ``path`` alone: what a killed job left there is written over by the next one, and no file
+    without an owner stays.
+
+    Parameters
+    ----------
+    path : str or Path; its folder is made
+
+    Yields
+    ------
+    Path : hidden, with the same suffix
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    temporary = path.with_name(f".{path.name}")
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)
+        yield temporary
         os.replace(temporary, path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, content: Any) -> None:

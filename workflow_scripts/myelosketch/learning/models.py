@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from safetensors.numpy import load, save_file
 from myelosketch.errors import InputError
 from myelosketch.intake.plausible import TOP
 from myelosketch.io.names import INPUT_MAPS, UNITS
-from myelosketch.io.provenance import file_hash, read_json, software_versions, write_json
+from myelosketch.io.provenance import file_hash, read_json, replacing, software_versions, write_json
 from myelosketch.learning.data import data_hash
 
 if TYPE_CHECKING:
@@ -47,10 +46,8 @@ def save_model(folder: str | Path, tensors: Mapping[str, np.ndarray], card: dict
     dict : the whole card
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{WEIGHTS}.tmp"
-    save_file({name: array.copy(order="C") for name, array in tensors.items()}, temporary)
-    os.replace(temporary, folder / WEIGHTS)
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file({name: array.copy(order="C") for name, array in tensors.items()}, temporary)
     card = {
         "purpose": PURPOSE,
         "format": FORMAT,

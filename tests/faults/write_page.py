@@ -1,0 +1,97 @@
+"""Write what the programs of this folder counted into docs/reliability.md, between its marks."""
+
+import argparse
+import re
+from collections import Counter
+
+import runs
+
+PAGE = runs.ROOT / "docs/reliability.md"
+MARKS = "<!-- {name}: written by make faults -->\n", "<!-- end of {name} -->"
+NONE_YET = "Not run yet.\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=runs.work_folder, help="folder with the tables")
+    work = parser.parse_args().work
+    text = PAGE.read_text()
+    for name, write in {"kills": kills, "inject": inject, "leakage": leakage}.items():
+        text = between(text, name, write(work))
+    PAGE.write_text(text)
+
+
+def between(text, name, content):
+    """The page with other lines between two marks."""
+    first, last = (mark.format(name=name) for mark in MARKS)
+    if text.count(first) != 1 or text.count(last) != 1:
+        raise SystemExit(f"{PAGE} has not each mark of {name} once.")
+    head, rest = text.split(first)
+    return head + first + "\n" + content + "\n" + last + rest.split(last)[1]
+
+
+def table(header, lines):
+    """A table of Markdown."""
+    cells = [header, ["---"] * len(header), *lines]
+    return "".join(
+        "| " + " | ".join(str(cell).replace("|", r"\|") for cell in line) + " |\n" for line in cells
+    )
+
+
+def kills(work):
+    """Kills per stage, and runs that came to the same end; kills of a run not yet at its end stand apart."""
+    ended = runs.rows(work / "kill-runs.tsv")
+    numbers = {row["run"] for row in ended}
+    every = runs.rows(work / "kills.tsv")
+    if not every:
+        return NONE_YET
+    counted = [row for row in every if row["run"] in numbers]
+    good = [row for row in ended if (row["status"], row["different"], row["orphans"]) == ("0", "0", "0")]
+    recovered = sum(int(row["kills"]) for row in good)
+    text = (
+        f"Kills: {len(counted)}, in {len(ended)} runs that came to their end. Recovered: {recovered}. "
+        f"Files compared: {sum(int(row['compared']) for row in ended)}; "
+        f"not the same to the byte: {sum(int(row['different']) for row in ended)}; "
+        f"files that the uninterrupted run lacks: {sum(int(row['orphans']) for row in ended)}.\n"
+    )
+    if len(every) > len(counted):
+        text += f"\nKills in a run that has not come to its end, and is not compared: {len(every) - len(counted)}.\n"
+    stages = Counter(row["stage"] for row in every).most_common()
+    return text + "\n" + table(("rule that was at work", "kills"), stages)
+
+
+def inject(work):
+    """One line per fault."""
+    found = runs.rows(work / "inject.tsv")
+    if not found:
+        return NONE_YET
+    good = sum(row["result"] == "ok" for row in found)
+    skipped = sum(row["result"].startswith("skipped") for row in found)
+    lines = [(row["fault"], row["stage"], row["result"], shortened(row["sentence"])) for row in found]
+    return f"Faults: {len(found)}; as they should end: {good}; skipped: {skipped}.\n\n" + table(
+        ("fault", "stage", "result", "what the user reads"), lines
+    )
+
+
+def shortened(sentence, length=160):
+    """The beginning of a long sentence, without places of this machine."""
+    sentence = re.sub(r"'[^']*' -> ", "", sentence)  # a temporary file
+    sentence = re.sub(r"(/[\w.+-]+){3,}/", "…/", sentence)
+    return sentence if len(sentence) <= length else sentence[:length].rsplit(" ", 1)[0] + " …"
+
+
+def leakage(work):
+    """One line per fold and kind of change."""
+    found = runs.rows(work / "leakage.tsv")
+    if not found:
+        return NONE_YET
+    groups = dict.fromkeys((row["fold"], row["changed"]) for row in found)
+    lines = []
+    for group in groups:
+        rows = [row for row in found if (row["fold"], row["changed"]) == group]
+        lines.append((*group, rows[0]["scans"], len(rows), sum(row["same"] == "no" for row in rows)))
+    return table(("fold", "changed", "scans", "artefacts", "of them changed"), lines)
+
+
+if __name__ == "__main__":
+    main()
