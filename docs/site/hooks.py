@@ -18,7 +18,10 @@ OUTSIDE = {
     "contributing.md": "CONTRIBUTING.md",
     "citation.md": "CITATION.cff",
     "licence.md": "LICENSE",
-    **{f"studies/{name}.md": f"studies/{name}/README.md" for name in ("ablations", "calibration", "ladder")},
+    **{
+        f"studies/{name}.md": f"studies/{name}/README.md"
+        for name in ("ablations", "calibration", "ladder", "pretraining")
+    },
 }
 DECISIONS = "docs/decisions"
 # weight of a page in the search: what helps a user first; how things came about, and functions, are not searched
