@@ -14,7 +14,7 @@ from myelosketch.simulation.randomised import random_settings
 # the network of this method is trained, with the noise-free tissue in the place of PET
 NETWORK = "unetroi"
 # keys of the workflow's configuration that the study sets itself
-_OWN = ("seed", "folds", "cohort", "prediction", "simulation")
+_OWN = ("seed", "folds", "cohort", "prediction")
 
 
 @dataclass(frozen=True)
