@@ -9,6 +9,7 @@ tests/unit/test_hostile_files.py.
 """
 
 import argparse
+import logging
 import random
 import resource
 import shutil
@@ -50,10 +51,10 @@ def main(arguments=None):
     for name, (count, seconds, findings) in rows.items():
         print(f"| {name} | {count} | {seconds:.1f} | {len(findings)} |")
     count, seconds = (sum(row[place] for row in rows.values()) for place in (0, 1))
-    found = {f"{name}: {words}": case for name, row in rows.items() for words, case in row[2].items()}
+    found = [f"{name}: {words}" for name, row in rows.items() for words in row[2]]
     print(f"| all | {count} | {seconds:.1f} | {len(found)} |")
-    for words, case in found.items():
-        print(f"\n{words}\n    {case[:300]!r}")
+    for words in found:
+        print(words)
     return 1 if found else 0
 
 
@@ -65,6 +66,7 @@ def fuzz(executions, seed, chosen=(), *, keep=None):
     dict : name of a reader -> (executions, CPU seconds, findings: dict of its place and error -> content)
     """
     memory = Path("/dev/shm")
+    logging.getLogger("nibabel").setLevel(logging.CRITICAL)
     root = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
     handler = signal.signal(signal.SIGPROF, _stop)
     limits = resource.getrlimit(resource.RLIMIT_AS)
@@ -92,10 +94,10 @@ def _fuzz_one(reader, executions, seed, keep):
         while done < executions:
             content = source.choice(reader.spoil)(source, source.choice(reader.seeds))
             for call in reader.read(content):
-                words = _outcome(call)
+                found = _outcome(call)
                 done += 1
-                if words and words not in findings:
-                    findings[words] = content
+                if found and found not in findings:
+                    findings[found] = content
                     if keep:
                         keep.mkdir(parents=True, exist_ok=True)
                         (keep / f"{reader.name}-{len(findings)}").write_bytes(content)
@@ -108,12 +110,18 @@ def _outcome(call):
     try:
         call()
     except MyelosketchError as error:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         return "" if str(error).strip() else "an error without words"
     except (Exception, TooSlowError) as error:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         frames = traceback.extract_tb(error.__traceback__)
-        ours = [frame for frame in frames if "myelosketch" in frame.filename and "/tests/" not in frame.filename]
+        ours = [
+            frame for frame in frames if "myelosketch" in frame.filename and "/tests/" not in frame.filename
+        ]
         place = ours[-1] if ours else frames[-1]
-        return f"{type(error).__name__} in {Path(place.filename).name}, {place.name}: {str(error)[:80]}"
+        return (
+            f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno} ({frames[-1].name})"
+        )
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
     return ""

@@ -12,11 +12,40 @@ HOSTILE_TEXT = (
     *("<script>", "$(id)", "; rm", "'", '"', "\n", "\t", "\r", "\u2028", "{a}", "<results>", "=1+1", "true", "null"),
 )  # fmt: skip
 HOSTILE_VALUES = (
-    *(None, True, False, 0, -1, 1, 2**31, 2**63, -(2**70), 10**400, 1e308, 1e-308, float("nan"), float("inf")),
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        2**31,
+        2**63,
+        -(2**70),
+        10**400,
+        1e308,
+        1e-308,
+        float("nan"),
+        float("inf"),
+    ),
     *([], {}, [[]], [None], {"": None}, [1, "a"], [10**400], [1e308] * 3, [float("nan")] * 4, *HOSTILE_TEXT),
 )
 _WHOLE = (-(2**31), -32768, -2, -1, 0, 1, 2, 3, 4, 7, 8, 255, 348, 540, 1024, 32767, 2**31 - 1)
-_REAL = (0.0, -0.0, 1.0, -1.0, 1e-45, 1e38, -1e38, 352.0, 1e9, 1e15, float("nan"), float("inf"), -float("inf"))
+_REAL = (
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    1e-45,
+    1e38,
+    -1e38,
+    352.0,
+    1e9,
+    1e15,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+)
 
 
 def spoil_bytes(random, content):
@@ -96,7 +125,9 @@ def spoil_header(random, content):
     """A NIfTI-1 file, not compressed, with some fields of its header replaced; of the shape, by claims of any size."""
     header = np.frombuffer(content[:348], nib.nifti1.header_dtype).copy()
     for _ in range(random.choice((1, 1, 2, 4))):
-        name = random.choice(("dim", "dim", "datatype", "vox_offset", "scl_slope", "pixdim", *header.dtype.names))
+        name = random.choice(
+            ("dim", "dim", "datatype", "vox_offset", "scl_slope", "pixdim", *header.dtype.names)
+        )
         field = header[name]
         if field.dtype.kind == "S":
             header[name] = random.randbytes(field.dtype.itemsize)

@@ -36,9 +36,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "rules/schemas/config.schema.yaml"
 MAPS = {"b_max": 1500, "b0_threshold": 50, "t_star_min": 35, "reference": "mask"}
 AFFINE = np.diag([6.0, 6.0, 6.0, 1.0])
-ITK = (
-    "#Insight Transform File V1.0\n#Transform 0\nTransform: {}_double_3_3\nParameters: {}\nFixedParameters: 10 20 30\n"
-)
+ITK = "#Insight Transform File V1.0\n#Transform 0\nTransform: {}_double_3_3\nParameters: {}\nFixedParameters: 10 20 30\n"
 
 
 @dataclass(frozen=True)
@@ -98,11 +96,19 @@ def _images(folder):
         for name in ("dwi", "pet"):
             yield lambda name=name: inspect_image(name, path, maps=MAPS)
 
+    def within_gzip(random, content):
+        return gzip.compress(random.choice(of_header)(random, gzip.decompress(content)), 1)
+
     of_header = (spoil.spoil_header, spoil.spoil_header, spoil.spoil_bytes)
     return (
         Reader("nifti", seeds, of_header, plain),
         Reader("nifti-intake", seeds, of_header, inspect),
-        Reader("nifti-gz", [gzip.compress(seed) for seed in seeds[:2]], (spoil.spoil_bytes,), compressed),
+        Reader(
+            "nifti-gz",
+            [gzip.compress(seed) for seed in seeds[:2]],
+            (spoil.spoil_bytes, within_gzip),
+            compressed,
+        ),
     )
 
 
@@ -190,7 +196,7 @@ def _texts(folder):
 
     words = (spoil.spoil_words, spoil.spoil_words, spoil.spoil_bytes)
     bvals = " ".join(["0", *["1000"] * 8])
-    bvecs = "\n".join("0 1 0 0 .6 .6 0 .8 .8".split()[i:][0] + " 0 1 0 0 .6 .6 0 .8"[: 18 + i] for i in range(3))
+    bvecs = "0 1 0 0 .6 .6 0 .6 0\n0 0 1 0 .8 0 .6 -.8 .6\n0 0 0 1 0 .8 .8 0 -.8"
     whole = (ROOT / "config.yaml").read_bytes()
     aliases = b"a: &a [x, y]\ncohort: {bids: &b {dataset: ds, filters: {T1w: {run: 1}}}}\ntraining: *a\nlesions: *b\n"
     return (
@@ -223,7 +229,11 @@ def _names(folder):
 
         yield read
 
-    seeds = [b"sub-01_ses-2_acq-x_run-01_T1w.nii.gz", b"sub-01_space-MNI152_label-lesion_mask.nii", b"dti_L1.nii.gz"]
+    seeds = [
+        b"sub-01_ses-2_acq-x_run-01_T1w.nii.gz",
+        b"sub-01_space-MNI152_label-lesion_mask.nii",
+        b"dti_L1.nii.gz",
+    ]
     return (Reader("bids-names", seeds, (spoil.spoil_words, spoil.spoil_bytes), bids),)
 
 
@@ -256,7 +266,9 @@ def _transforms(folder):
     return (
         Reader("transform-txt", texts, words, of(".txt")),
         Reader("transform-tfm", texts, words, of(".tfm")),
-        Reader("transform-mat", [(folder / "seed.mat").read_bytes(), texts[0]], (spoil.spoil_bytes,), of(".mat")),
+        Reader(
+            "transform-mat", [(folder / "seed.mat").read_bytes(), texts[0]], (spoil.spoil_bytes,), of(".mat")
+        ),
         Reader("transform-lta", [lta.format(0).encode(), lta.format(1).encode()], words, of(".lta")),
     )
 
@@ -304,12 +316,24 @@ def _models(folder):
         return name + b"\n" + random.choice(functions)(random, content)
 
     tensors = save({"a": np.ones((2, 3), np.float32), "b": np.zeros(4, np.int64)})
-    chosen = [name for name in files if name.startswith(("bundle", "fold-1/sketcher")) or name.endswith(".tsv")]
+    chosen = [
+        name for name in files if name.startswith(("bundle", "fold-1/sketcher")) or name.endswith(".tsv")
+    ]
     return (
         Reader("bundle-zip", [bundle], (spoil.spoil_bytes,), whole),
-        Reader("bundle-entries", [f"{name}\n".encode() + files[name] for name in chosen], (behind_the_name,), entries),
+        Reader(
+            "bundle-entries",
+            [f"{name}\n".encode() + files[name] for name in chosen],
+            (behind_the_name,),
+            entries,
+        ),
         Reader("card", [card], (spoil.spoil_json, spoil.spoil_words, spoil.spoil_bytes), alone),
-        Reader("safetensors", [tensors, weights], (spoil.spoil_words, spoil.spoil_bytes, spoil.spoil_bytes), arrays),
+        Reader(
+            "safetensors",
+            [tensors, weights],
+            (spoil.spoil_words, spoil.spoil_bytes, spoil.spoil_bytes),
+            arrays,
+        ),
     )
 
 
