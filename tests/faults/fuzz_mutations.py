@@ -8,8 +8,9 @@ import numpy as np
 # what a program that writes a text, or a person who edits one, may leave in it
 HOSTILE_TEXT = (
     *("", " ", "n/a", "nan", "inf", "-inf", "-1", "0", "1e400", "1e-400", "9" * 400, "0x10", "1_000", "1,5"),
-    *("2147483648", "-9223372036854775809", "1e308", "٣", "½", "\u202e", "\u0000", "é" * 300, "x" * 300, "..", "../../etc"),
-    *("<script>", "$(id)", "; rm", "'", '"', "\n", "\t", "\r", "\u2028", "{a}", "<results>", "=1+1", "true", "null"),
+    *("2147483648", "-9223372036854775809", "1e308", "٣", "½", "\u202e", "\u0000", "é" * 300, "x" * 300, ".."),
+    *("../../etc", "<script>", "$(id)", "; rm", "'", '"', "\n", "\t", "\r", "\u2028", "{a}", "<results>"),
+    *("=1+1", "true", "null"),
 )  # fmt: skip
 HOSTILE_VALUES = (
     *(
@@ -122,7 +123,7 @@ def spoil_value(random, value):
 
 
 def spoil_header(random, content):
-    """A NIfTI-1 file, not compressed, with some fields of its header replaced; of the shape, by claims of any size."""
+    """A NIfTI-1 file, not compressed, with some fields of its header replaced."""
     header = np.frombuffer(content[:348], nib.nifti1.header_dtype).copy()
     for _ in range(random.choice((1, 1, 2, 4))):
         name = random.choice(

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - seeds and their readers stand one to a line
 """One harness per reader of the user's files: a valid seed, the ways to spoil it, and the call that reads it."""
 
 import gzip

@@ -1,4 +1,4 @@
-"""Files that no program of good will writes: each ends in a sentence, in little time and memory (tests/faults/fuzz.py)."""
+"""Files that no program of good will writes: each ends in a sentence, in little time and memory."""
 
 import gzip
 import json
@@ -167,7 +167,7 @@ LTA = (
     f"src volume info\n{GRID}dst volume info\n{GRID}"
 )
 TRANSFORMS = {
-    "centre.txt": (f"{ITK}FixedParameters: 10 20\n".encode(), r"has 2 fixed parameters \(AffineTransform, expected 3"),
+    "centre.txt": (f"{ITK}FixedParameters: 10 20\n".encode(), "has 2 fixed parameters"),
     "nan.tfm": (f"{ITK}FixedParameters: nan 20 30\n".encode(), "has no inverse"),
     "memory.mat": (struct.pack("<5i", 0, 2**30, 1, 0, 8) + b"xfm_3_3\0", "cannot be read as a transform of ITK"),
     "letters.mat": (struct.pack("<5i", 0, 1, 1, 0, 2**31 - 1) + bytes(8), "cannot be read as a transform of ITK"),

@@ -1,12 +1,13 @@
 """JSON sidecars: what an output was made from, with which parameters and versions."""
 
+import contextlib
 import functools
 import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,16 +43,39 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Write a file atomically: after a crash it is complete or absent."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
+    """An empty file beside a path that takes its place when all is written; its rights are those of any new file.
+
+    Parameters
+    ----------
+    path : its folder is made where it is not there
+    suffix : of the temporary file, where a writer looks at it; that of ``path`` if not given
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=".", suffix=path.suffix if suffix is None else suffix
+    )
+    os.close(handle)
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())  # a temporary file is closed to everyone else
         os.replace(temporary, path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The rights that new files of this process lack: the system tells them to who sets them only."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def write_json(path: str | Path, content: Any) -> None:

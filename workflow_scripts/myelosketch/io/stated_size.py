@@ -5,6 +5,7 @@ import math
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -71,8 +72,8 @@ def _nifti(begin: bytes) -> tuple[list[int], int, float] | None:
             np.frombuffer(begin, f"{order}{kind}", count, place).tolist()
             for (place, kind), count in zip(_LAYOUTS[size], (8, 1, 1), strict=True)
         )
-        types = nib.nifti1.data_type_codes
-        item_bytes = types.dtype[code].itemsize if code in types.dtype else 0
+        types: Any = nib.nifti1.data_type_codes.dtype
+        item_bytes = types[code].itemsize if code in types else 0
         return dim[1 : 1 + min(max(dim[0], 0), 7)], item_bytes, offset
     return None
 

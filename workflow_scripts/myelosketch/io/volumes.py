@@ -1,7 +1,5 @@
 """Three-dimensional images with their geometry: read, written and compared in one place."""
 
-import os
-import tempfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from myelosketch.errors import GeometryError, InputError
-from myelosketch.io.provenance import sidecar_path, write_json
+from myelosketch.io.provenance import replacing, sidecar_path, write_json
 from myelosketch.io.sidecars_bids import sidecar_fields
 from myelosketch.io.stated_size import size_problem
 
@@ -169,17 +167,9 @@ def save_volume(
     image.header.set_xyzt_units("mm")
     if intent:
         image.header.set_intent(intent)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # the name of a gzip stream and its time would make equal images differ: nibabel writes neither
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".nii.gz")
-    os.close(handle)
-    try:
+    with replacing(path, ".nii.gz") as temporary:
         nib.save(image, temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
     if sidecar is not None:
         voxel_volume = float(abs(np.linalg.det(affine[:3, :3])))
         write_json(sidecar_path(path), sidecar_fields(path, data, voxel_volume) | dict(sidecar))

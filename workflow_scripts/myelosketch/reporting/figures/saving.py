@@ -6,9 +6,7 @@ import base64
 import functools
 import importlib
 import io
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib import font_manager
 
-from myelosketch.io.provenance import write_text
+from myelosketch.io.provenance import write_bytes, write_text
 from myelosketch.io.tables import write_table
 from myelosketch.reporting.figures.style import MAX_WIDTH_PX, empty_figure, figure_style
 from myelosketch.reporting.source_tables import NothingToDrawError
@@ -100,7 +98,7 @@ def save_figure(
     try:
         image = io.BytesIO()
         figure.savefig(image, format="png", dpi=min(dpi, MAX_WIDTH_PX / figure.get_figwidth()))
-        _write_bytes(png, image.getvalue())
+        write_bytes(png, image.getvalue())
         drawing = io.StringIO()
         figure.savefig(drawing, format="svg", dpi=dpi, metadata={"Date": None})
         write_text(svg, embed_fonts(drawing.getvalue()))
@@ -149,11 +147,3 @@ def _font_subset(weight: str, characters: Iterable[str]) -> bytes:
     stream = io.BytesIO()
     subset.save_font(font, stream, options)
     return stream.getvalue()
-
-
-def _write_bytes(path: str | Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=Path(path).parent, prefix=".", suffix=".png")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
