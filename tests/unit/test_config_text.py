@@ -51,7 +51,6 @@ def test_all_of_all_files_at_once(tmp_path):
     [
         "a: &x {b: 1}\nc: {<<: *x, b: 2}\nd: {<<: *x, <<: *x}\n",
         "a: {b: 1}\nc: {b: 1}\n",
-        "a: &x [*x]\n",
         "1: a\n'1': b\n",
         "",
         "- a\n- a\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -171,8 +172,11 @@ def as_yaml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(as_yaml, value))}]"
     text = "null" if value is None else str(value)
-    plain = value is None or str(yaml.safe_load(text)) == text
-    return text if plain else f'"{text}"'
+    try:
+        plain = value is None or str(yaml.safe_load(text)) == text
+    except (yaml.YAMLError, ValueError):  # signs that YAML has a meaning for, a date that is none
+        plain = False
+    return text if plain else json.dumps(text)
 
 
 def _matches(want: object, value: str | None) -> bool:

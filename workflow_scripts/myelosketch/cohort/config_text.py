@@ -7,11 +7,13 @@ import yaml
 
 from myelosketch.errors import InputError
 
+# values and keys of a configuration whose aliases are written out; config.yaml has some hundred
+MOST_NODES = 100_000
 MERGE = "tag:yaml.org,2002:merge"  # the key <<, which may be repeated
 
 
 def check_config_files(paths: Iterable[str | Path]) -> None:
-    """Refuse files of the configuration in which a key stands twice.
+    """Refuse files of the configuration in which a key stands twice, or whose aliases have no end.
 
     Parameters
     ----------
@@ -21,26 +23,55 @@ def check_config_files(paths: Iterable[str | Path]) -> None:
     ------
     InputError : one line per key: file, key and both lines
     """
-    problems = [problem for path in dict.fromkeys(map(Path, paths)) for problem in repeated_keys(path)]
+    files = list(dict.fromkeys(map(Path, paths)))
+    problems = [problem for path in files for problem in (*alias_problems(path), *repeated_keys(path))]
     if problems:
         raise InputError("\n".join(problems))
 
 
 def repeated_keys(path: Path) -> list[str]:
     """Sentences about the keys that a file gives twice."""
+    return [
+        f"{_shown(path)} has the key {key} twice, in {_lines(first, second)}, and only the second would count: put "
+        "what both say under one."
+        for key, first, second in _repeated(_root(path), "", set())
+    ]
+
+
+def alias_problems(path: Path) -> list[str]:
+    """Sentences about aliases that hold themselves, or that hold each other until they fill any memory."""
+    if _count(_root(path), {}) <= MOST_NODES:
+        return []
+    return [
+        f"{_shown(path)} repeats parts by aliases until they are more than {MOST_NODES} values: write out what is "
+        "meant."
+    ]
+
+
+def _count(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """Values that a node stands for, with those behind aliases; of one that holds itself above MOST_NODES."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = MOST_NODES  # if it is met within itself
+        parts = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+        known[id(node)] = 1 + sum(_count(part, known) for part in parts)
+    return known[id(node)]
+
+
+def _root(path: Path) -> yaml.Node | None:
+    """The file as nodes; None where it cannot be read or parsed."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         if text.lstrip().startswith("{"):  # JSON may have tabs where YAML may not
             text = text.replace("\t", " ")
-        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return []
-    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    return [
-        f"{shown} has the key {key} twice, in {_lines(first, second)}, and only the second would count: put what "
-        "both say under one."
-        for key, first, second in _repeated(node, "", set())
-    ]
+        return yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return None
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _repeated(node: yaml.Node | None, parent: str, seen: set[int]) -> Iterator[tuple[str, int, int]]:

@@ -22,6 +22,8 @@ WHOLE = 1e-3
 # a PET voxel is sampled at least so often along each axis: twice as often takes three times as long and changes 1 %
 # of the voxels of 100 labels, those that two of them share almost evenly
 FEWEST = 3
+# letters of an index in a message
+SHOWN = 40
 _LUT_LINE = re.compile(r"\s*(\d+)\s+(\S+)(?:\s+\d+){3,4}\s*(?:#.*)?")
 
 
@@ -101,8 +103,11 @@ def read_names(path: str | Path) -> dict[int, str]:
             )
     names: dict[int, str] = {}
     for number, name in pairs:
-        if not re.fullmatch(r"\d+(\.0*)?", number):
-            raise InputError(f"{path} has the index {number!r}; expected a whole number from 0: correct it.")
+        if not re.fullmatch(r"\d{1,9}(\.0*)?", number):
+            raise InputError(
+                f"{path} has the index {number[:SHOWN]!r}; expected a whole number from 0, of at most nine digits: "
+                "correct it."
+            )
         index = int(float(number))
         if names.setdefault(index, name) != name:
             raise InputError(

@@ -127,7 +127,7 @@ def factors_problem(
         return None
     try:
         stated = np.asarray(content[key], float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if stated.shape != starts.shape or not (stated > 0).all():
         return None

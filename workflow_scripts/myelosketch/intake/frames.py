@@ -15,6 +15,7 @@ from myelosketch.io.units import pet_quantity
 # an injection is followed for an hour or more; other sums are minutes or milliseconds taken for seconds
 PET_LENGTH_S = (1200.0, 6 * 3600.0)
 MAX_GAP_S = 1.0
+MOST = 10**300  # whole numbers of JSON know no limit
 MIN_LATE_FRAMES = 3
 # the longest time after the injection at which a series may begin
 MAX_LATE_START_S = 60.0
@@ -207,4 +208,7 @@ def _number(content: Mapping[str, Any], key: str) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """A number of any size that a float has; not a number (NaN) is one here, of which the times have a sentence."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) < MOST
+    return isinstance(value, float)

@@ -8,10 +8,10 @@ import nibabel as nib
 import numpy as np
 
 from myelosketch.intake.checks import Finding
+from myelosketch.io.stated_size import GZIP_MAGIC, size_problem
 from myelosketch.io.user_files import ABSENT, file_problem
-from myelosketch.io.volumes import drop_trailing_axes
+from myelosketch.io.volumes import affine_problem, drop_trailing_axes
 
-GZIP_MAGIC = b"\x1f\x8b"
 FORMS_TOLERANCE_MM = 0.1
 VOXEL_SIDES_MM = (0.2, 10.0)
 ANISOTROPY = 6.0
@@ -54,6 +54,9 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
         raise _unusable(
             "unreadable", name, f"cannot be read ({problem})", "correct the path, or its permissions"
         )
+    problem = size_problem(path)
+    if problem:
+        raise _unusable("truncated", name, problem, COPY_AGAIN)
     if name in MGH_INPUTS and path.name.endswith(MGH_ENDING):
         return _open_mgh(name, path)
     if not path.name.endswith((".nii", ".nii.gz")):
@@ -95,8 +98,7 @@ def header_facts(image: nib.Nifti1Image) -> dict[str, Any]:
     """
     header = image.header
     affine = np.asarray(image.affine, float)
-    determinant = float(np.linalg.det(affine[:3, :3]))
-    usable = np.isfinite(affine).all() and abs(determinant) > 1e-9
+    usable = not affine_problem(affine)
     return {
         "shape": [int(side) for side in image.shape],
         "voxel_mm": [float(side) for side in np.sqrt((affine[:3, :3] ** 2).sum(axis=0))] if usable else None,
@@ -104,7 +106,7 @@ def header_facts(image: nib.Nifti1Image) -> dict[str, Any]:
         "data_type": _type_name(header.get_data_dtype()),
         "length_unit": _length_unit(header),
         "forms_mm": forms_distance(image),
-        "determinant": determinant,
+        "determinant": float(np.linalg.det(affine[:3, :3])),
     }
 
 
@@ -131,8 +133,7 @@ def geometry_findings(name: str, image: nib.Nifti1Image, facts: Mapping[str, Any
     UnusableError : no valid affine
     """
     affine = np.asarray(image.affine, float)
-    if not np.isfinite(affine).all() or abs(facts["determinant"]) < 1e-9:
-        found = "not finite" if not np.isfinite(affine).all() else "of determinant 0"
+    if found := affine_problem(affine):
         raise _unusable(
             "affine",
             name,

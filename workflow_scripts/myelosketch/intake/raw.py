@@ -1,6 +1,5 @@
 """Raw series of a scan (diffusion, dynamic PET), and the gradients of diffusion: read, and judged."""
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -10,7 +9,7 @@ import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.intake.shells import used_volumes
-from myelosketch.io.volumes import Volume, drop_trailing_axes, open_image
+from myelosketch.io.volumes import READ_ERRORS, Volume, drop_trailing_axes, open_image
 
 MIN_DIRECTIONS = 6  # a symmetric tensor has six numbers
 
@@ -42,7 +41,7 @@ def each_volume(image: nib.Nifti1Image, indices: Iterable[int] | None = None) ->
     for index in range(image.shape[3]) if indices is None else indices:
         try:
             data = np.asarray(image.dataobj[..., int(index)])
-        except (OSError, EOFError, ValueError, zlib.error) as error:
+        except READ_ERRORS as error:
             raise InputError(
                 f"{image.get_filename()} is damaged or truncated at volume {index}: copy or export it again."
             ) from error

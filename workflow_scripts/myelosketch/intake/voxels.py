@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from myelosketch.intake.checks import Finding
 from myelosketch.intake.header import COPY_AGAIN, UnusableError
+from myelosketch.io.volumes import READ_ERRORS
 
 if TYPE_CHECKING:
     import nibabel as nib
@@ -32,7 +32,7 @@ def read_volume(name: str, image: nib.Nifti1Image) -> np.ndarray:
     """
     try:
         data = np.asarray(image.dataobj).astype(np.float32, copy=False)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except READ_ERRORS as error:
         raise truncated(name) from error
     return data
 

@@ -1,6 +1,8 @@
 """Linear transforms as other tools write them: ITK's text and ``.mat``, FreeSurfer's ``.lta``; all as one matrix."""
 
+import io
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,8 @@ ITK_KINDS = {
     "Similarity3DTransform": 7,
     "TranslationTransform": 3,
 }
+# bytes of a number in MATLAB's version 4, by the digit that stands for its type: double, float
+_MAT_ITEMS = {0: 8, 1: 4}
 
 
 class TransformFileError(InputError):
@@ -86,7 +90,7 @@ def _refuse_bare_matrix(path: Path, content: bytes) -> None:
 
 def _from_itk(path: Path, content: bytes) -> np.ndarray:
     is_text = content.startswith(b"#Insight Transform File")
-    found = _itk_text(content) if is_text else _itk_binary(path)
+    found = _itk_text(content) if is_text else _itk_binary(content)
     kinds = [kind for kind, _, _ in found if kind != "CompositeTransform"]
     unknown = [kind for kind in kinds if kind not in ITK_KINDS]
     if unknown:
@@ -114,6 +118,12 @@ def _from_itk(path: Path, content: bytes) -> np.ndarray:
             f"has {len(parameters)} parameters ({kind}, expected {ITK_KINDS[kind]})",
             "write it again",
         )
+    if not np.isfinite([*parameters, *fixed]).all():
+        raise _singular(path)
+    if len(parameters) == 12 and len(fixed) < 3:
+        raise TransformFileError(
+            path, f"has {len(fixed)} fixed parameters ({kind}, expected 3)", "write it again"
+        )
     return FLIP @ _itk_matrix(kind, parameters, fixed) @ FLIP
 
 
@@ -136,18 +146,36 @@ def _numbers(block: str, key: str) -> np.ndarray:
         return np.empty(0)
 
 
-def _itk_binary(path: Path) -> list[tuple[str, np.ndarray, np.ndarray]]:
+def _itk_binary(content: bytes) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """The same of ITK's ``.mat``; nothing where it is none."""
+    if not _is_whole_mat(content):
+        return []
     try:
-        content = scipy.io.loadmat(path)
-        fixed = np.asarray(content.pop("fixed"), float).ravel()
+        found = scipy.io.loadmat(io.BytesIO(content))
+        fixed = np.asarray(found.pop("fixed"), float).ravel()
         return [
             (re.sub("_(double|float)_3_3$", "", key), np.asarray(values, float).ravel(), fixed)
-            for key, values in content.items()
+            for key, values in found.items()
             if key.endswith("_3_3")
         ]
     except (OSError, KeyError, IndexError, ValueError, TypeError, NotImplementedError, MatReadError):
         return []
+
+
+def _is_whole_mat(content: bytes) -> bool:
+    """Whether bytes are matrices of MATLAB's version 4, as ITK writes them, whose sizes add up to the file's.
+
+    A reader takes a matrix's size from its header and makes room for it: of a damaged one, for gigabytes.
+    """
+    place = 0
+    while place + 20 <= len(content):
+        order = "<" if 0 <= int.from_bytes(content[place : place + 4], "little") < 1000 else ">"
+        kind, rows, columns, imaginary, letters = struct.unpack_from(f"{order}5i", content, place)
+        item_bytes = _MAT_ITEMS.get(kind // 10 % 10, 0)
+        if min(kind, rows, columns, letters) < 0 or imaginary or kind % 10 or not item_bytes:
+            return False
+        place += 20 + letters + rows * columns * item_bytes
+    return place == len(content)
 
 
 def _itk_matrix(kind: str, parameters: np.ndarray, fixed: np.ndarray) -> np.ndarray:
@@ -200,9 +228,11 @@ def _from_lta(path: Path, content: bytes) -> np.ndarray:
                 "leads from voxels to voxels, but lacks a valid volume info of its two images",
                 "write it by lta_convert with --src and --trg",
             )
+        if abs(np.linalg.det(source)) < 1e-6:
+            raise _singular(path)
         matrix = target @ matrix @ np.linalg.inv(source)
     matrix[3] = 0, 0, 0, 1
-    if abs(np.linalg.det(matrix)) < 1e-6:
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-6:
         raise _singular(path)
     return np.linalg.inv(matrix)
 

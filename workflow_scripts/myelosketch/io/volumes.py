@@ -13,8 +13,12 @@ from numpy.typing import DTypeLike
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.io.provenance import replacing, sidecar_path, write_json
 from myelosketch.io.sidecars_bids import sidecar_fields
+from myelosketch.io.stated_size import size_problem
 
 GRID_TOLERANCE_MM = 1e-3
+FARTHEST_MM = 1e6
+# what nibabel raises where voxels are not there, or are not as the header says
+READ_ERRORS = (OSError, EOFError, ValueError, OverflowError, TypeError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,40 @@ def open_image(path: str | Path) -> nib.Nifti1Image:
 
     Raises
     ------
-    InputError : the file is absent, is not NIfTI, or its affine cannot place it in space
+    InputError : the file is absent, is not NIfTI, holds less than its header states, or its affine cannot place it
+        in space
     """
     if not Path(path).is_file():
         raise InputError(f"{path} does not exist: correct the path, or leave the scan out.")
     try:
-        image = cast(nib.Nifti1Image, nib.load(path))
-        affine = image.affine
+        problem = size_problem(path)
+        if not problem:
+            image = cast(nib.Nifti1Image, nib.load(path))
+            affine = image.affine
+            image.header.get_data_dtype()
     except Exception as error:  # nibabel raises many kinds for a damaged header
         raise InputError(
             f"{path} cannot be read as NIfTI ({_first_line(error)}): export or copy it again."
         ) from error
-    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+    if problem:
+        raise InputError(f"{path} {problem}: copy or export it again.")
+    if not image.shape or min(image.shape) < 1:
+        raise InputError(f"{path} states the shape {image.shape}, which holds no voxel: export it again.")
+    if affine is None or affine_problem(affine):
         raise InputError(f"{path} has no valid affine, so its place in space is unknown: export it again.")
     return drop_trailing_axes(image)
+
+
+def affine_problem(affine: np.ndarray) -> str:
+    """Why an affine (4, 4; voxel to world, mm) places nothing in space, as "is ..."; blank if it does."""
+    if not np.isfinite(affine).all():
+        return "not finite"
+    if np.abs(affine).max() > FARTHEST_MM:
+        return f"beyond {FARTHEST_MM / 1e6:g} km"
+    # the axes must stay three when the numbers are rounded
+    if abs(np.linalg.det(affine[:3, :3])) < 1e-9 or np.linalg.cond(affine[:3, :3]) > 1e6:
+        return "of determinant 0"
+    return ""
 
 
 def drop_trailing_axes(image: nib.Nifti1Image) -> nib.Nifti1Image:
@@ -98,7 +122,7 @@ def load_volume(path: str | Path, *, dtype: DTypeLike = np.float32) -> Volume:
     image = open_image(path)
     try:
         data = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except READ_ERRORS as error:
         raise InputError(
             f"{path} is damaged or truncated ({_first_line(error)}): copy or export it again."
         ) from error

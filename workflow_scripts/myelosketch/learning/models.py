@@ -100,7 +100,7 @@ def read_model_files(folder: str | Path) -> tuple[dict[str, Any], bytes]:
 
     Raises
     ------
-    InputError : a file is absent
+    InputError : a file is absent, or the card is no JSON
     """
     folder = Path(folder)
     for name in (WEIGHTS, CARD):
@@ -108,7 +108,13 @@ def read_model_files(folder: str | Path) -> tuple[dict[str, Any], bytes]:
             raise InputError(
                 f"{folder / name} does not exist: train the model, or give the folder of a trained one."
             )
-    return read_json(folder / CARD), (folder / WEIGHTS).read_bytes()
+    try:
+        card = read_json(folder / CARD)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{folder / CARD} is no JSON ({str(error)[:80]}): copy the model again, or train again."
+        ) from error
+    return card, (folder / WEIGHTS).read_bytes()
 
 
 def check_model(
@@ -136,10 +142,14 @@ def check_model(
     ------
     InputError : see `load_model`
     """
+    if not isinstance(card, Mapping):
+        raise InputError(f"{path} is no model card (no JSON object): copy the model again, or train again.")
     if card.get("format", 1) != FORMAT:
+        software = card.get("software")
+        version = software.get("myelosketch") if isinstance(software, Mapping) else "of unknown version"
         raise InputError(
-            f"{path} has the format {card.get('format', 1)}; this version reads format {FORMAT}: use the "
-            f"version that wrote it (myelosketch {card.get('software', {}).get('myelosketch')}), or train again."
+            f"{path} has the format {card.get('format', 1)!r:.40}; this version reads format {FORMAT}: use the "
+            f"version that wrote it (myelosketch {version}), or train again."
         )
     found = hashlib.sha256(weights).hexdigest()
     if card.get("weights_sha256") != found:
@@ -184,13 +194,25 @@ def check_maps(path: str | Path, card: Mapping[str, Any]) -> None:
 
 def check_value_ranges(path: str | Path, card: Mapping[str, Any]) -> None:
     """Raise InputError if a model was trained on values that its units cannot give, such as MTR in 0-1."""
-    for name, (_, largest) in card.get("value_ranges", {}).items():
+    ranges = card.get("value_ranges", {})
+    if not isinstance(ranges, Mapping) or not all(
+        name in TOP and isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair))
+        for name, pair in ranges.items()
+    ):
+        raise InputError(
+            f"{path} has value_ranges that are not the smallest and largest value of each map: train again."
+        )
+    for name, (_, largest) in ranges.items():
         low, high = TOP[name]
         if not low <= largest <= SPIKES * high:
             raise InputError(
                 f"{path} was trained on {name} up to {largest:.4g}, which cannot be in {UNITS[name]!r} (expected "
                 f"{low:g} to {SPIKES * high:g}): the maps had another unit; declare units.{name} and train again."
             )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**300
 
 
 def git_commit() -> str | None:

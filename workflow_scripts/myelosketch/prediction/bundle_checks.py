@@ -13,6 +13,7 @@ from myelosketch.learning.models import CARD, check_maps
 from myelosketch.prediction.bundle_layout import FORMAT, MANIFEST, model_file
 
 SHA256 = re.compile("[0-9a-f]{64}")
+MOST = 10**300
 ANOTHER_COPY = "ask for another copy"
 
 
@@ -106,7 +107,9 @@ def is_whole(value: Any, least: int = 0) -> TypeGuard[int]:
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) < MOST  # whole numbers of JSON know no limit
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def is_positive(value: Any) -> bool:

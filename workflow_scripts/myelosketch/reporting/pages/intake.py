@@ -19,6 +19,7 @@ from myelosketch.intake.checks import (
 from myelosketch.intake.gate import BETWEEN_ROWS, read_inspections
 from myelosketch.io.provenance import write_text
 from myelosketch.io.tables import read_table
+from myelosketch.reporting.pages.rendering import render
 from myelosketch.reporting.tables.text import HtmlTable, number, words
 
 if TYPE_CHECKING:
@@ -71,14 +72,8 @@ def write_intake_page(
     excluded : path of excluded.tsv
     inspections : paths of the JSON files of ``inspection.inspect_scans``
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     content = page_content(intake, excluded, inspections)
-    write_text(html, environment.get_template(TEMPLATE).render(**content))
+    write_text(html, render(TEMPLATE, **content))
 
 
 def page_content(

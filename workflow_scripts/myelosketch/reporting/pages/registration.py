@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from myelosketch.imaging.registration.verdicts import ACCEPTED, FAILED, NUMBERS, OK
 from myelosketch.io.provenance import read_json, write_text
 from myelosketch.io.tables import read_table
+from myelosketch.reporting.pages.rendering import render
 from myelosketch.reporting.tables.text import HtmlTable, number
 
 if TYPE_CHECKING:
@@ -50,14 +51,8 @@ def write_registration_page(
     table : path of qc.tsv
     jsons, pictures : paths of the JSON and PNG files of the scans, in one order
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     content = page_content(table, jsons, pictures)
-    write_text(html, environment.get_template(TEMPLATE).render(**content))
+    write_text(html, render(TEMPLATE, **content))
 
 
 def page_content(
