@@ -67,7 +67,7 @@ faults: $(READY)
 	python tests/faults/kills.py $(FAULTS)
 	python tests/faults/inject.py $(FAULTS)
 	python tests/faults/leakage.py $(FAULTS)
-	python tests/faults/fuzz.py --executions 1000000
+	python tests/faults/fuzz.py --executions 1000000 > $(FAULTS)/fuzz.md
 	python tests/faults/write_page.py $(FAULTS)
 
 configuration: $(READY)

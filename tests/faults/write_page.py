@@ -16,7 +16,7 @@ def main():
     parser.add_argument("work", type=runs.work_folder, help="folder with the tables")
     work = parser.parse_args().work
     text = PAGE.read_text()
-    for name, write in {"kills": kills, "inject": inject, "leakage": leakage}.items():
+    for name, write in {"kills": kills, "inject": inject, "leakage": leakage, "fuzz": fuzz}.items():
         text = between(text, name, write(work))
     PAGE.write_text(text)
 
@@ -91,6 +91,14 @@ def leakage(work):
         rows = [row for row in found if (row["fold"], row["changed"]) == group]
         lines.append((*group, rows[0]["scans"], len(rows), sum(row["same"] == "no" for row in rows)))
     return table(("fold", "changed", "scans", "artefacts", "of them changed"), lines)
+
+
+def fuzz(work):
+    """The table that fuzz.py prints."""
+    path = work / "fuzz.md"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    rows = [line for line in lines if line.startswith("|")]
+    return "\n".join(rows) + "\n" if rows else NONE_YET
 
 
 if __name__ == "__main__":
