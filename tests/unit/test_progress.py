@@ -133,6 +133,13 @@ def test_a_duration_in_words(seconds, words):
     assert duration(seconds) == words
 
 
+def test_rules_of_a_study_count_as_those_of_the_workflow_that_it_uses():
+    progress = Progress({"inside_register_scan": 2, "edge_register_scan": 1, "compare_ladder": 1, "total": 4})
+    assert progress.planned == {"register_scan": 3, "compare_ladder": 1}
+    progress.start(1, "inside_register_scan", {"scan": "sub-MS01"}, 0.0)
+    assert progress.line(20.0) == "20 s: registration 0 of 3 scans (now: sub-MS01); 0 of 4 steps"
+
+
 def test_every_rule_with_a_script_has_its_stage_and_no_stage_has_a_rule_that_is_gone():
     found = {}
     for path in [*(ROOT / "rules").glob("*.smk"), *(ROOT / "studies").glob("*/Snakefile")]:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .stages import OTHER, STAGE_OF, STAGES, Stage
+from .stages import OTHER, STAGE_OF, STAGES, Stage, usual_name
 
 # of running jobs of one stage, by name
 SHOWN = 3
@@ -62,7 +62,10 @@ class Progress:
     """
 
     def __init__(self, planned: Mapping[str, int], *, queued: bool = False) -> None:
-        self.planned = Counter({rule: count for rule, count in planned.items() if rule != "total"})
+        self.planned: Counter[str] = Counter()
+        for rule, count in planned.items():
+            if rule != "total":
+                self.planned[usual_name(rule)] += count
         self.queued = queued
         self.running: dict[int, Job] = {}
         self.failed: dict[int, Job] = {}
@@ -84,6 +87,7 @@ class Progress:
     def start(self, job: int, rule: str, wildcards: Mapping[str, str], seconds: float) -> None:
         """Note a job that starts; a repeated one is no longer counted as failed."""
         self.failed.pop(job, None)
+        rule = usual_name(rule)
         self.running[job] = Job(rule, what_of(rule, wildcards), seconds)
 
     def finish(self, job: int, seconds: float, rule: str = "") -> str:
@@ -91,7 +95,7 @@ class Progress:
 
         The rule is needed where nobody said that the job had started, as Slurm's executor does not.
         """
-        ended = self.running.pop(job, Job(rule, "", seconds))
+        ended = self.running.pop(job, Job(usual_name(rule), "", seconds))
         self.done[ended.rule] += 1
         self._seconds[ended.rule] += seconds - ended.start
         stage = STAGE_OF.get(ended.rule, OTHER)

@@ -90,3 +90,9 @@ STAGES = (
     OTHER,
 )
 STAGE_OF = {rule: stage for stage in STAGES for rule in (*stage.counted, *stage.others)}
+
+
+def usual_name(rule: str) -> str:
+    """Name of a rule in the workflow; a study that uses the workflow as a module puts a prefix before it."""
+    known = [name for name in STAGE_OF if rule.endswith(f"_{name}")]
+    return max(known, key=len) if known and rule not in STAGE_OF else rule
