@@ -260,7 +260,7 @@ def test_a_method_without_a_network(method):
         bundled_models(method, n_controls=3, reference="pooled")
     assert str(error.value) == (
         f"The method shown is {method}, which is no network, so there is no model to bundle: name one of dnn2, unet, "
-        "unetroi, sketcher, refiner as reporting.method and among training.methods."
+        "unetroi, sketcher, refiner, transfer as reporting.method and among training.methods."
     )
 
 

@@ -188,7 +188,7 @@ def test_other_units(files, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "said", "expected"),
     [
-        ("method", "template", "'template'", "one of dnn2, unet, unetroi, sketcher, refiner"),
+        ("method", "template", "'template'", "one of dnn2, unet, unetroi, sketcher, refiner, transfer"),
         ("models", "refiner", "'refiner'", "a list of methods"),
         ("folds", [2, 1], "[2, 1]", "a list of rising whole numbers"),
         ("folds", [], "[]", "a list of rising whole numbers"),

@@ -19,7 +19,10 @@ from myelosketch.reporting.figures.catalogue import FIGURES
 PATIENTS = [f"sub-MS0{number}" for number in range(1, 5)]
 SCANS = PATIENTS + [f"sub-HC0{number}" for number in range(1, 5)]
 EXTERNAL = ["sub-MSB01", "sub-HCB01"]
-METHODS = ("template", "ridgevoxel", "ridgevoxelrecal", "ridgemeans", "trees", "sketcher", "refiner")
+METHODS = (
+    *("template", "ridgevoxel", "ridgevoxelrecal", "ridgemeans", "trees", "sketcher", "refiner"),
+    "transfer",
+)
 COLUMNS = {
     "voxelwise": "method scan region mae mse bias psnr ssim pearson_r slope intercept n_voxels fold",
     "demyelination": "method scan k n_lesion_voxels pct_true pct_pred dice trivial_dice dice_not_demyelinated mcc "

@@ -71,7 +71,7 @@ def build_comparison(
     )
     most = table.groupby("metric").method.nunique().max()
     figure, panels = plt.subplots(
-        len(metrics), 2, figsize=(style.WIDTH, 1.0 + len(metrics) * (1.1 + 0.25 * most)), squeeze=False
+        len(metrics), 2, figsize=(style.WIDTH, 1.0 + len(metrics) * (1.1 + 0.24 * most)), squeeze=False
     )
     for (left, right), metric in zip(panels, metrics, strict=True):
         part = table[table.metric == metric].sort_values(["mean_rank", "method"])
