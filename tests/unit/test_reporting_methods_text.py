@@ -64,7 +64,11 @@ def test_cohort_is_counted(config):
 def test_only_a_simulated_cohort_is_called_simulated(config):
     assert "no person was measured" in written(config)
     assert "simulated (world: as published)" in written(config)
-    assert "simulated" not in written(config, cohort={"source": "table"})
+    methods = ["template", "refiner"]
+    assert "simulated" not in written(config, cohort={"source": "table"}, training={"methods": methods})
+    # a network that learnt from simulated people is called so in any cohort
+    measured = written(config, cohort={"source": "table"}, training={"methods": [*methods, "transfer"]})
+    assert "trained before, on simulated participants" in measured
 
 
 def test_text_follows_the_settings(config):
