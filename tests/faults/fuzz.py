@@ -9,6 +9,7 @@ tests/unit/test_hostile_files.py.
 """
 
 import argparse
+import faulthandler
 import logging
 import random
 import resource
@@ -46,6 +47,7 @@ def main(arguments=None):
     parser.add_argument("--keep", type=Path, default=None, help="folder for the files that a finding needs")
     parser.add_argument("reader", nargs="*")
     options = parser.parse_args(arguments)
+    faulthandler.enable()  # a reader that ends the whole process leaves its place
     rows = fuzz(options.executions, options.seed, options.reader, keep=options.keep)
     print("| reader | executions | CPU seconds | findings |\n|---|---|---|---|")
     for name, (count, seconds, findings) in rows.items():
@@ -78,7 +80,15 @@ def fuzz(executions, seed, chosen=(), *, keep=None):
         names = list(chosen) or list(known)
         resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MOST_BYTES, limits[1]))
         share = -(-executions // len(names))
-        return {name: _fuzz_one(known[name], share, seed, keep) for name in names}
+        rows = {}
+        for name in names:
+            rows[name] = _fuzz_one(known[name], share, seed, keep)
+            print(
+                f"{name}: {rows[name][0]} executions, {len(rows[name][2])} findings",
+                file=sys.stderr,
+                flush=True,
+            )
+        return rows
     finally:
         resource.setrlimit(resource.RLIMIT_AS, limits)
         signal.signal(signal.SIGPROF, handler)
