@@ -57,7 +57,20 @@ def on_page_markdown(markdown, page, **_):
         uri = pages.get(file, file.removeprefix("docs/"))
         return f"]({posixpath.relpath(uri, posixpath.dirname(here) or '.')}{anchor})"
 
-    return re.sub(r"\]\(([^)#\s]*)(#[^)\s]*)?\)", link, markdown)
+    return re.sub(r"\]\(([^)#\s]*)(#[^)\s]*)?\)", link, _with_blank_lines(markdown))
+
+
+def _with_blank_lines(markdown):
+    """Lists and tables that follow a line of text at once, as GitHub reads them; MkDocs wants a blank line before."""
+    lines, in_code = [], False
+    for line in markdown.splitlines():
+        in_code ^= line.startswith("```")
+        before = lines[-1] if lines else ""
+        text = before.strip() and not before.startswith((" ", "- ", "|", "#", "```", "<!--"))
+        if not in_code and text and re.match(r"- |\d+\. |\|", line) and not re.match(r"\d+\. ", before):
+            lines.append("")
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _decisions():
