@@ -26,6 +26,7 @@ from myelosketch.cohort.table import near_files
 from myelosketch.errors import MyelosketchError, disk_error, say_killed
 from myelosketch.interpreter import library_first, without_signs
 from myelosketch.learning.checks import (
+    PRETRAINED,
     check_controls_of_sites,
     check_pretrained,
     check_settings,
@@ -70,12 +71,14 @@ try:
     for method in needed_models(config["training"]["methods"]):
         if method in NETWORK_METHODS:
             check_settings(method, config["training"])
-    PRETRAINED = [
-        f"{config['training']['transfer']['pretrained'] or RULES.parent / 'models/pretrained'}/{name}"
-        for name in ("model.safetensors", "model.json")
+    # the files of a pretrained network of the user's own; one that comes with the software is no input
+    pretrained = config["training"]["transfer"]["pretrained"]
+    PRETRAINED_FILES = [
+        f"{pretrained}/{name}" for name in ("model.safetensors", "model.json") if pretrained
     ]
+    PRETRAINED_SHA256 = None
     if TRANSFER in config["training"]["methods"] and not (PREDICTS or ARCHIVE):
-        check_pretrained(PRETRAINED, config["training"]["inputs"])
+        PRETRAINED_SHA256 = check_pretrained(pretrained or PRETRAINED, config["training"]["inputs"])
     IS_SIMULATED = config["cohort"]["source"] == "simulate"
     DATASET = SimulatedDataset(f"{RESULTS}/simulated", config["simulation"])
     COHORT = plan_or_archive(

@@ -186,8 +186,8 @@ def sketcher_of(wildcards):
 
 
 def pretrained_of(wildcards):
-    """Input function: weights and card of the pretrained network whose level a model fits, of the method transfer."""
-    return PRETRAINED if wildcards.method == TRANSFER else []
+    """Input function: weights and card of a pretrained network of the user's own, of the method transfer."""
+    return PRETRAINED_FILES if wildcards.method == TRANSFER else []
 
 
 def models_of(kind, methods):

@@ -88,6 +88,8 @@ rule fit_baseline:
         **HARMONISATION,
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
         settings=lambda wildcards: fit_settings(config["training"], wildcards.method),
+        # another network is another model
+        network=lambda wildcards: PRETRAINED_SHA256 if wildcards.method == TRANSFER else None,
         seed=config["seed"],
         library=library("learning.baselines", "learning.packs"),
     script:

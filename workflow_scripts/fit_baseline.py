@@ -6,6 +6,7 @@ from myelosketch.job import job
 
 with job(snakemake):
     from myelosketch.learning.baselines import fit_baseline
+    from myelosketch.learning.checks import PRETRAINED
     from myelosketch.learning.packs import read_packs
 
     fit_baseline(
@@ -14,7 +15,7 @@ with job(snakemake):
         Path(snakemake.output.weights).parent,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
-        pretrained=Path(snakemake.input.pretrained[0]).parent if snakemake.input.pretrained else None,
+        pretrained=Path(snakemake.input.pretrained[0]).parent if snakemake.input.pretrained else PRETRAINED,
         harmonise=snakemake.params.harmonise,
         controls=snakemake.params.controls,
         sites=snakemake.params.sites,

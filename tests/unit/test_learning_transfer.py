@@ -8,10 +8,10 @@ import pytest
 from myelosketch.errors import InputError
 from myelosketch.io.names import INPUT_MAPS
 from myelosketch.learning.baselines import fit_baseline
-from myelosketch.learning.checks import check_pretrained
+from myelosketch.learning.checks import PRETRAINED, check_pretrained
 from myelosketch.learning.data import Normalisation, TrainingScan
 from myelosketch.learning.inference import NetworkModel
-from myelosketch.learning.models import save_model
+from myelosketch.learning.models import load_model, save_model
 from myelosketch.learning.networks import build_generator
 from myelosketch.learning.transfer import choose_form, level
 
@@ -129,4 +129,13 @@ def test_what_is_missing_is_said_before_anything_starts(tmp_path, inputs, there,
     for name in ("model.safetensors", "model.json")[: 2 if there else 1]:
         (tmp_path / name).touch()
     with pytest.raises(InputError, match=said):
-        check_pretrained([tmp_path / "model.safetensors", tmp_path / "model.json"], inputs)
+        check_pretrained(tmp_path, inputs)
+
+
+def test_the_network_that_comes_with_the_software_is_whole():
+    tensors, card = load_model(PRETRAINED)
+    assert check_pretrained(PRETRAINED, INPUT_MAPS) == card["weights_sha256"]
+    assert "sub-" not in json.dumps(card)
+    model = NetworkModel.of("transfer", tensors, card)
+    maps = np.array([35, 0.4, 0.6, 1.2]).reshape(4, 1, 1, 1) * np.ones((4, 8, 8, 8))
+    assert 0.8 < model.predict(maps, np.ones((8, 8, 8), bool)).mean() < 1.6

@@ -36,7 +36,7 @@ def test_one_scan_more_runs_its_own_jobs_and_what_learns_from_it(smoke, tmp_path
     found = planned(smoke, tmp_path, simulation={"n_controls": 5}, **kept)
     once = ("inspect_scan", "pack_fold", *IMAGING)
     assert some(found, once) == dict.fromkeys(once, 1)
-    several = {"fit_baseline": 6, "train_network": 4}  # three methods and two networks of each of two folds
+    several = {"fit_baseline": 8, "train_network": 4}  # four methods and two networks of each of two folds
     assert some(found, LEARNING) == dict.fromkeys(LEARNING, 2) | several
 
 

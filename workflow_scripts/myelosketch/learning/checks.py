@@ -1,5 +1,6 @@
 """Settings that a schema cannot judge, and whether a GPU is there; light: the workflow asks while it is read."""
 
+import json
 import os
 import shutil
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -11,6 +12,8 @@ from myelosketch.errors import InputError
 from myelosketch.io.names import INPUT_MAPS
 from myelosketch.learning.ladder import NETWORK_METHODS
 
+# the network of the method transfer that comes with the software
+PRETRAINED = Path(__file__).resolve().parents[3] / "models/pretrained"
 HALVINGS = 4  # stages of the discriminator, each halving a patch
 
 
@@ -133,23 +136,28 @@ def check_sizes(*, crop: Sequence[int] | None, patch: Sequence[int] | None, stri
         )
 
 
-def check_pretrained(files: Sequence[str | Path], inputs: Sequence[str]) -> None:
+def check_pretrained(folder: str | Path, inputs: Sequence[str]) -> str:
     """What the method transfer needs, before anything starts.
 
     Parameters
     ----------
-    files : paths of the pretrained network's weights and card
+    folder : of the pretrained network
     inputs : the configuration's ``training.inputs``
+
+    Returns
+    -------
+    str : SHA-256 of the network's weights, as its card states it
 
     Raises
     ------
-    InputError : a file is absent, or a map is left out, which the network has learnt from
+    InputError : a file is absent or no card, or a map is left out, which the network has learnt from
     """
-    absent = [str(path) for path in files if not Path(path).is_file()]
+    folder = Path(folder)
+    absent = [name for name in ("model.safetensors", "model.json") if not (folder / name).is_file()]
     if absent:
         raise InputError(
-            f"{absent[0]} does not exist, but training.methods has transfer: correct training.transfer.pretrained, "
-            "or leave the method out."
+            f"{folder / absent[0]} does not exist, but training.methods has transfer: correct "
+            "training.transfer.pretrained, or leave the method out."
         )
     left_out = [name for name in INPUT_MAPS if name not in inputs]
     if left_out:
@@ -157,3 +165,7 @@ def check_pretrained(files: Sequence[str | Path], inputs: Sequence[str]) -> None
             f"training.inputs leaves out {', '.join(left_out)}, but the network of the method transfer sees "
             f"{', '.join(INPUT_MAPS)}: leave transfer out of training.methods, or give all maps."
         )
+    try:
+        return str(json.loads((folder / "model.json").read_text(encoding="utf-8"))["weights_sha256"])
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{folder / 'model.json'} is no card of a model: copy the network again.") from None

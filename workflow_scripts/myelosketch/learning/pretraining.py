@@ -80,12 +80,17 @@ def plan_pretraining(settings: Mapping[str, Any], results: str, schema: str | Pa
         "simulation": counts,
         "training": {"methods": [NETWORK], NETWORK: {"epochs": settings["epochs"]}},
     }
+    people = participants(counts["n_patients"], counts["n_controls"])
+    groups = dict(zip(people.subject, people.group, strict=True))
     config = overlaid(settings["workflow"], own)
+    registration = config.get("registration", {})
+    if "accept" in registration:  # a smaller study has not all of those that are accepted by name
+        scans = {names.scan_name(subject) for subject in groups}
+        accepted = {scan: what for scan, what in registration["accept"].items() if scan in scans}
+        config["registration"] = {**registration, "accept": accepted}
     try:
         check_config(config, schema)
         random_settings({}, settings["ranges"], seed=settings["seed"], subject="MS01")
     except MyelosketchError as error:
         raise InputError(f"Of the study of pretraining: {error}") from None
-    people = participants(counts["n_patients"], counts["n_controls"])
-    groups = dict(zip(people.subject, people.group, strict=True))
     return PretrainingStudy(results, config, groups, dict(settings["ranges"]))
