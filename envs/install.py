@@ -190,8 +190,9 @@ def keep_caches(folder):
 def show_progress(folder):
     """Let Snakemake find the project's console (workflow_scripts/snakemake_logger_plugin_myelosketch)."""
     project = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    with open(os.path.join(site_packages(folder), "myelosketch.pth"), "w", encoding="utf-8") as paths:
-        paths.write(os.path.join(project, "workflow_scripts") + "\n")
+    # as code, because Python reads the file in the locale's encoding, which under LC_ALL=C has no umlauts
+    with open(os.path.join(site_packages(folder), "myelosketch.pth"), "w") as hook:
+        hook.write("import sys; sys.path.append(%s)\n" % ascii(os.path.join(project, "workflow_scripts")))
 
 
 def main(folder, wanted=""):
