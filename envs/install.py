@@ -192,7 +192,9 @@ def show_progress(folder):
     project = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     # as code, because Python reads the file in the locale's encoding, which under LC_ALL=C has no umlauts
     with open(os.path.join(site_packages(folder), "myelosketch.pth"), "w") as hook:
-        hook.write("import sys; sys.path.append({})\n".format(ascii(os.path.join(project, "workflow_scripts"))))
+        hook.write(
+            "import sys; sys.path.append({})\n".format(ascii(os.path.join(project, "workflow_scripts")))
+        )
 
 
 def main(folder, wanted=""):
