@@ -42,7 +42,7 @@ def own_cohort(folder, data="data", results="results", participants=6):
 
 def clone(folder):
     """A copy of the project's files that a run needs, in a folder."""
-    for name in ("rules", "workflow_scripts", "profiles", "envs"):
+    for name in ("rules", "workflow_scripts", "profiles", "envs", "models"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, folder / name)
