@@ -54,7 +54,7 @@ CALLS = {
     "yaml.unsafe_load",
     "yaml.full_load",
 }
-# loaders that unpickle unless they are told not to: argument, and the value that it must have
+# loaders that unpickle by default: the argument that forbids it, and its value
 GUARDED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False)}
 
 

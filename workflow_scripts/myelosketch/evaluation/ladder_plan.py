@@ -106,8 +106,7 @@ class LadderStudy:
 
     def checks(self, world: str, scans: Iterable[str]) -> list[str]:
         """Numbers of the registration of some scans: list of paths."""
-        folder = f"{self.folder(world)}/registration/scans"
-        return [f"{folder}/{names.folder_of(scan)}/{scan}.json" for scan in scans]
+        return [names.registration_numbers(self.folder(world), scan) for scan in scans]
 
 
 def plan_ladder(settings: Mapping[str, Any], results: str, schema: str | Path) -> LadderStudy:

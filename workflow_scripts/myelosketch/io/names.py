@@ -167,3 +167,8 @@ def path(root: str | Path, key: str, *, scan: str, **entities: str) -> str:
     str
     """
     return f"{root}/" + pattern(key).format(folder=folder_of(scan), scan=scan, **entities)
+
+
+def registration_numbers(root: str | Path, scan: str) -> str:
+    """Path of the numbers of a scan's registration in a folder of results."""
+    return f"{root}/registration/scans/{folder_of(scan)}/{scan}.json"

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 
 GZIP_MAGIC = b"\x1f\x8b"
-# deflate packs at most so many bytes into one
+# the largest ratio of compression that deflate reaches
 MOST_PACKED = 1032
 # a head at .3 mm has 4e8 voxels; the longest series 1e9
 MOST_OF_VOLUME, MOST_OF_SERIES = 5 * 10**8, 5 * 10**9

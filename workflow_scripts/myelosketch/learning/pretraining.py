@@ -47,8 +47,7 @@ class PretrainingStudy:
 
     def checks(self) -> list[str]:
         """Numbers of the registration of all scans: list of paths."""
-        folder = f"{self.results}/registration/scans"
-        return [f"{folder}/{names.folder_of(scan)}/{scan}.json" for scan in self.scans]
+        return [names.registration_numbers(self.results, scan) for scan in self.scans]
 
 
 def plan_pretraining(settings: Mapping[str, Any], results: str, schema: str | Path) -> PretrainingStudy:
