@@ -6,7 +6,7 @@ MODELS = expand(
     f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=COHORT.fold_ids, method=METHODS
 )
 
-# how a fold's maps are harmonised, for a rule that fits a model without a network
+# how a fold's maps are harmonised, for a rule that fits a model in one go
 HARMONISATION = {
     "harmonise": config["training"]["harmonise"],
     "controls": lambda wildcards: COHORT.train_controls(wildcards.fold),
