@@ -41,8 +41,8 @@ def ladder_page(table: pd.DataFrame, *, alpha: float, facts: Mapping[str, Any]) 
     lines = [
         f"Each cell: mean over patients and training seeds with its {100 * (1 - alpha):g} % interval, for which both "
         f"are samples. AUC, rank correlation and MCC are of patients with at least {facts['min_voxels']} lesion "
-        f"voxels, at k = {facts['k']:g}. Sharpness is the squared difference between neighbouring voxels, as a multiple "
-        "of that of the noise-free tissue (`visible`).",
+        f"voxels, at k = {facts['k']:g}. Sharpness is the squared difference between neighbouring voxels, as a "
+        "multiple of that of the noise-free tissue (`visible`).",
     ]
     if many:
         lines.append(
