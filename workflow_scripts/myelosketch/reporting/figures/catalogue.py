@@ -1,4 +1,4 @@
-"""Every figure of a run: what it shows, where it stands in the report, and what draws it from which files.
+"""Every figure of a run: what it shows, its place in the report, and what draws it from which files.
 
 The order of the entries is the order of the figures everywhere. A new figure is a function that builds it, an entry
 here and a caption in rules/captions/figures.rst.
@@ -27,7 +27,7 @@ class Figure:
 
     Parameters
     ----------
-    heading : str, over the figure
+    heading : str, name of the figure; it is the title where no finding can be decided
     section : one of :data:`SECTIONS`
     alt : str, read aloud where the image cannot be seen (the numbers are in the figure's own table)
     build : ``module.function`` of this package; it takes the paths of the tables, ``simulated`` and the settings, and
@@ -38,6 +38,7 @@ class Figure:
     maps : derivatives of every patient that ``build`` takes as ``maps`` (:class:`myelosketch.io.run_files.RunFiles`)
     needs : what a run must have, else the figure is not part of it; blank for nothing
     columns : columns of a printed page that the figure fills: 1 (85 mm) or 2 (180 mm); ``build`` draws it that wide
+    finding : function of findings.py that states the finding as a title, from the figure's own table; blank for none
     """
 
     heading: str
@@ -50,6 +51,7 @@ class Figure:
     maps: tuple[str, ...] = ()
     needs: str = ""
     columns: int = 2
+    finding: str = ""
 
 
 # over the cohort in MNI152 space
@@ -81,6 +83,7 @@ FIGURES = {
         build="regions.build_groups",
         tables=("evaluation/regions.tsv",),
         settings=("method", "methods"),
+        finding="lesions_below_nawm",
     ),
     "fig4b_individuals": Figure(
         heading="Figure 4B: individuals",
@@ -89,6 +92,7 @@ FIGURES = {
         build="regions.build_individuals",
         tables=("evaluation/regions.tsv",),
         settings=("method",),
+        finding="spread_of_white_matter",
     ),
     "bland_altman": Figure(
         heading="Agreement over patients",
@@ -97,6 +101,7 @@ FIGURES = {
         build="bland_altman.build_bland_altman",
         tables=("evaluation/demyelination.tsv", "evaluation/regions.tsv", "evaluation/patient_agreement.tsv"),
         settings=("method", "k", "alpha"),
+        finding="limits_of_share",
     ),
     "calibration": Figure(
         heading="Calibration",
@@ -105,6 +110,7 @@ FIGURES = {
         build="calibration.build_calibration",
         tables=("evaluation/calibration.tsv", "evaluation/voxelwise.tsv"),
         settings=("method",),
+        finding="slopes_in_lesions",
     ),
     "fig5a_demyelinated_percentage": Figure(
         heading="Figure 5A: demyelinated voxels",
@@ -114,6 +120,7 @@ FIGURES = {
         build="demyelination.build_demyelinated_percentage",
         tables=("evaluation/demyelination.tsv",),
         settings=("method", "k"),
+        finding="share_too_high",
     ),
     "fig5b_agreement": Figure(
         heading="Figure 5B: agreement",
@@ -123,6 +130,7 @@ FIGURES = {
         tables=("evaluation/demyelination.tsv",),
         settings=("scans", "method", "k", "agreement_colours"),
         maps=("dvr", "regions", "demyelinated"),
+        finding="range_of_dice",
     ),
     "roc": Figure(
         heading="ROC curves",
@@ -131,6 +139,7 @@ FIGURES = {
         build="roc.build_roc",
         tables=("evaluation/roc.tsv", "evaluation/summary.tsv"),
         settings=("method", "k"),
+        finding="areas_above_chance",
     ),
     "lesion_means": Figure(
         heading="Lesion means",
@@ -140,6 +149,7 @@ FIGURES = {
         tables=("evaluation/lesions.tsv",),
         settings=("method",),
         stated=("min_lesion_mm3",),
+        finding="error_of_lesions",
     ),
     "lesion_agreement": Figure(
         heading="Lesions by size, place and kind",
@@ -149,6 +159,7 @@ FIGURES = {
         tables=("evaluation/lesions.tsv", "evaluation/lesion_agreement.tsv"),
         settings=("method", "alpha"),
         stated=("min_lesion_mm3",),
+        finding="size_of_lesions",
     ),
     "change": Figure(
         heading="Change between sessions",
@@ -167,6 +178,7 @@ FIGURES = {
         build="ladder.build_ladder",
         tables=("evaluation/summary.tsv",),
         settings=("k", "alpha"),
+        finding="lowest_error",
     ),
     "comparison": Figure(
         heading="Comparison of methods",
@@ -175,6 +187,7 @@ FIGURES = {
         build="comparison.build_comparison",
         tables=("evaluation/ranks.tsv", "evaluation/comparisons.tsv"),
         settings=("method", "alpha"),
+        finding="told_apart",
     ),
     "sites": Figure(
         heading="External sites",
@@ -184,6 +197,7 @@ FIGURES = {
         tables=("evaluation/summary.tsv", "evaluation/external/summary.tsv"),
         settings=("k", "alpha"),
         needs="an external site",
+        finding="external_errors",
     ),
     "contrast_residuals": Figure(
         heading="Residuals of the adjusted contrasts",
@@ -201,6 +215,7 @@ FIGURES = {
         build="sensitivity.build_sensitivity_k",
         tables=("evaluation/sensitivity.tsv",),
         settings=("in_force", "alpha"),
+        finding="best_at_each_value",
     ),
     "sensitivity_reference": Figure(
         heading="Reference of the threshold",
@@ -209,6 +224,7 @@ FIGURES = {
         build="sensitivity.build_sensitivity_reference",
         tables=("evaluation/sensitivity.tsv",),
         settings=("in_force", "alpha"),
+        finding="best_at_each_value",
     ),
     "sensitivity_perilesional": Figure(
         heading="Perilesional width",
@@ -217,6 +233,7 @@ FIGURES = {
         build="sensitivity.build_sensitivity_perilesional",
         tables=("evaluation/sensitivity.tsv",),
         settings=("in_force", "alpha"),
+        finding="best_at_each_value",
     ),
     "sensitivity_lesion_size": Figure(
         heading="Smallest lesion",
@@ -225,6 +242,7 @@ FIGURES = {
         build="sensitivity.build_sensitivity_lesion_size",
         tables=("evaluation/sensitivity.tsv",),
         settings=("in_force", "alpha"),
+        finding="best_at_each_value",
     ),
     "registration_quality": Figure(
         heading="The numbers behind the verdicts",
@@ -233,6 +251,7 @@ FIGURES = {
         build="registration.build_registration_quality",
         tables=("registration/qc.tsv",),
         settings=("limits",),
+        finding="registrations_passed",
     ),
     "registration_error": Figure(
         heading="Registration error",
@@ -242,6 +261,7 @@ FIGURES = {
         build="training_and_error.build_registration_error",
         tables=("evaluation/registration_error.tsv",),
         needs="known poses of the images",
+        finding="largest_registration_error",
     ),
     "training_curves": Figure(
         heading="Training curves",
@@ -250,5 +270,6 @@ FIGURES = {
         build="training_and_error.build_training_curves",
         tables=("training/fold-{fold}/{method}/history.tsv",),
         needs="a trained network",
+        finding="discriminator_learned",
     ),
 }

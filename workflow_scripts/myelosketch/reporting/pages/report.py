@@ -12,8 +12,11 @@ import yaml
 from myelosketch.io.provenance import write_text
 from myelosketch.reporting.display import cohort_words
 from myelosketch.reporting.figures.catalogue import FIGURES, SECTIONS, Figure
+from myelosketch.reporting.figures.findings import finding
 from myelosketch.reporting.pages.captions import render_caption
 from myelosketch.reporting.pages.findings import cohort_sentences, findings
+from myelosketch.reporting.pages.glossary import link_terms, read_glossary, used_terms
+from myelosketch.reporting.pages.read_first import read_first
 from myelosketch.reporting.pages.rendering import render
 from myelosketch.reporting.tables import claims as claims_tables
 from myelosketch.reporting.tables import cohort as cohort_tables
@@ -41,17 +44,19 @@ def write_report(
     run: RunFolder,
     *,
     captions: str | Path,
+    glossary: str | Path,
     provenance: Mapping[str, Any],
     facts: Mapping[str, Any],
     methods: str,
 ) -> None:
-    """Write the report of a run from its tables and figures; whatever is missing is said in a sentence.
+    """Write the report of a run from its tables and figures. A sentence stands in for each part that is missing.
 
     Parameters
     ----------
     html : path to write
     run : RunFiles or RunFolder
     captions : path of the captions, figures.rst
+    glossary : path of docs/glossary.md, whose entries the report holds as far as it uses their terms
     provenance : dict, what the run was made with, as in provenance.json (run_provenance.py)
     facts : dict, what captions and titles state: simulated (bool), world (str), n_patients, n_controls, n_folds
         (int), method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
@@ -60,14 +65,21 @@ def write_report(
     methods : text of the methods section (methods.md)
     """
     content = report_content(run, captions=captions, provenance=provenance, facts=facts)
-    write_text(html, render(TEMPLATE, **content, methods_text=methods))
+    terms = read_glossary(glossary)
+    write_text(
+        html,
+        render(
+            TEMPLATE, **content, methods_text=methods,
+            link_terms=lambda part: link_terms(part, terms), used_terms=lambda part: used_terms(part, terms),
+        ),
+    )  # fmt: skip
 
 
 def report_content(
     run: RunFolder, *, captions: str | Path, provenance: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Everything the template shows, as text, tables and embedded images; see :func:`write_report`."""
-    k, method = facts["k"], facts["method"]
+    k = facts["k"]
     shown: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
     for name, figure in FIGURES.items():
         shown[figure.section].append(_embedded(name, figure, run, captions, facts))
@@ -77,7 +89,8 @@ def report_content(
         "cohort_words": cohort_words(facts["simulated"], facts["world"]),
         "flair": flair,
         "pages": [name for name in PAGES if run.path(name).is_file()],
-        "findings": findings(run, method=method, k=k),
+        "read_first": read_first(run, facts),
+        "findings": findings(run, k=k),
         "glance": report_tables.glance_table(run, k=k),
         "cohort_sentences": cohort_sentences(run, flair=flair),
         "views": _tables(run, facts, flair),
@@ -153,14 +166,21 @@ def _patient_tables(run: RunFolder, **options: Any) -> list[HtmlTable]:
 def _embedded(
     name: str, figure: Figure, run: RunFolder, captions: str | Path, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A figure as data URI with its caption, or the sentence that it was not made."""
+    """A figure as data URI with its finding and caption, or the sentence that it was not made."""
     path = run.path(f"figures/{name}.png")
-    shown: dict[str, Any] = {"name": name, "heading": figure.heading, "alt": figure.alt, "image": None}
+    shown: dict[str, Any] = {
+        "name": name,
+        "heading": figure.heading,
+        "alt": figure.alt,
+        "image": None,
+        "finding": "",
+    }
     if not path.is_file():
         needs = f"; it needs {figure.needs}" if figure.needs else ""
         return shown | {"missing": f"Not shown: this figure is not part of this run{needs}."}
     encoded = base64.b64encode(path.read_bytes()).decode("ascii")
     caption = render_caption(captions, figure=name, facts=facts)
+    shown["finding"] = finding(figure.finding, run.path(f"figures/{name}.tsv"), facts)
     size = dict(zip(("width", "height"), _page_size(path), strict=True))
     return shown | {"image": f"data:image/png;base64,{encoded}", "caption": caption} | size
 
