@@ -18,8 +18,8 @@ from myelosketch.reporting.tables.text import interval, number
 if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
 
-REFERENCE = "refiner"  # the paper's method, against which summary.tsv gives differences
-# methods without a network that may be hard to beat, by themselves or recalibrated
+REFERENCE = "refiner"  # the paper's method; summary.tsv holds the differences to it
+# baselines without a network, as they are or recalibrated
 BASELINES = ("ridgevoxel", "ridgemeans", "trees")
 
 
@@ -76,7 +76,7 @@ def _best(part: pd.DataFrame, metric: str, word: str, *, ascending: bool) -> lis
 
 
 def _ties(part: pd.DataFrame) -> str:
-    """Methods whose difference to the refiner has an interval with 0."""
+    """Return a sentence on the methods whose difference to the refiner has an interval that holds 0."""
     if "diff_to_refiner" not in part:
         return ""
     low, high = (pd.to_numeric(part[name], errors="coerce") for name in ("diff_ci_low", "diff_ci_high"))
@@ -117,7 +117,7 @@ def _advantage(summary: pd.DataFrame) -> list[str]:
 
 
 def _strongest_baseline(summary: pd.DataFrame, metric: str) -> str:
-    """The method of :data:`BASELINES` with the lowest error; blank where none was run."""
+    """Return the method of :data:`BASELINES` with the lowest error, blank if none was run."""
     part = metric_rows(summary, metric, None).dropna(subset=["mean"])
     part = part[part.method.str.removesuffix("recal").isin(BASELINES)]
     return "" if part.empty else str(part.loc[part["mean"].idxmin(), "method"])

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs no network, in the order in which a reader asks."""
+"""The report: one HTML file that needs no network, in the order of a reader's questions."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from myelosketch.reporting.tables.text import HtmlTable
 
 TEMPLATE = "report.html.j2"
-PX_PER_INCH = 140  # of a figure in the page, so that two columns of print fill it
+PX_PER_INCH = 140  # of a figure in the page; a figure of two printed columns fills the page
 WORST = 10  # lesions in the table of the largest disagreements
-# pages that stand on their own, linked where they were made
+# pages that the report links to, if the run made them
 PAGES = ("cohort/intake.html", "registration/qc.html")
 
 
@@ -58,7 +58,7 @@ def write_report(
     captions : path of the captions, figures.rst
     glossary : path of docs/glossary.md, whose entries the report holds as far as it uses their terms
     provenance : dict, what the run was made with, as in provenance.json (run_provenance.py)
-    facts : dict, what captions and titles state: simulated (bool), world (str), n_patients, n_controls, n_folds
+    facts : dict of what captions and titles state: simulated (bool), world (str), n_patients, n_controls, n_folds
         (int), method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
         min_lesion_mm3, in_force (dict, the value of each setting of the sensitivity, such as reference), adjust_for,
         relate_to (lists of columns)
@@ -78,7 +78,7 @@ def write_report(
 def report_content(
     run: RunFolder, *, captions: str | Path, provenance: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Everything the template shows, as text, tables and embedded images; see :func:`write_report`."""
+    """Return all that the template shows: text, tables and embedded images; see :func:`write_report`."""
     k = facts["k"]
     shown: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
     for name, figure in FIGURES.items():
@@ -104,7 +104,7 @@ def report_content(
 
 
 def _tables(run: RunFolder, facts: Mapping[str, Any], flair: Collection[str]) -> dict[str, list[HtmlTable]]:
-    """Tables of each section of the report, in order."""
+    """Return the tables of each section of the report, in order."""
     k, method = facts["k"], facts["method"]
     external = report_tables.external_table(run, k=k)
     return {
@@ -166,7 +166,7 @@ def _patient_tables(run: RunFolder, **options: Any) -> list[HtmlTable]:
 def _embedded(
     name: str, figure: Figure, run: RunFolder, captions: str | Path, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A figure as data URI with its finding and caption, or the sentence that it was not made."""
+    """Return a figure as data URI with its finding and caption, or a sentence if the run did not make it."""
     path = run.path(f"figures/{name}.png")
     shown: dict[str, Any] = {
         "name": name,
@@ -186,7 +186,7 @@ def _embedded(
 
 
 def _page_size(path: Path) -> tuple[int, int]:
-    """Width and height of a PNG in the page, CSS pixels, in proportion to its size in print."""
+    """Return width and height of a PNG in the page in CSS pixels, in proportion to its size in print."""
     from PIL import Image
 
     with Image.open(path) as image:
