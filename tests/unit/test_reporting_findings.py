@@ -61,7 +61,7 @@ LADDER = "method metric mean"
             [[method, metric, value] for method, error, dice in (("refiner", 0.12, 0.7), ("unet", 0.11, 0.5))
              for metric, value in (("lesion_mae", error), ("dice", dice), ("trivial_dice", 0.6))]
             + [["visible", "lesion_mae", 0.01]],
-            "U-Net, L1 has the lowest lesion error of 2 methods; the Dice of 1 is above the trivial Dice",
+            "U-Net, L1 has the lowest lesion error of 2 methods; the mean Dice of 1 is above the trivial Dice",
         ),
         ("lowest_error", LADDER, [["refiner", "lesion_mae", 0.1]], ""),
         (
@@ -75,7 +75,7 @@ LADDER = "method metric mean"
         ("best_at_each_value", SCORES,
          [["k", k, method, "mcc", mean] for k in (1, 2) for method, mean in (("unet", 0.2), ("refiner", 0.1))]
          + [["k", 1, "visible", "mcc", 0.9]],
-         "U-Net, L1 has the highest MCC at all 2 values"),
+         "U-Net, L1 has the highest MCC at both values"),
         ("best_at_each_value", SCORES,
          [["perilesional_mm", 0, "unet", "nawm_mae", 0.2], ["perilesional_mm", 0, "refiner", "nawm_mae", 0.1],
           ["perilesional_mm", 3, "unet", "nawm_mae", 0.1], ["perilesional_mm", 3, "refiner", "nawm_mae", 0.2]],

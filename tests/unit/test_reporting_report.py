@@ -183,9 +183,9 @@ def test_five_sentences_come_first(page):
 
 def test_a_figure_has_its_finding_as_title_and_its_name_above(page):
     heading = re.search(r'<h3 id="figure-ladder">(.*?)</h3>', page)[1]
-    assert heading.startswith('<span class="label">Every method beside its bars</span>')
+    assert heading.startswith('<span class="label">All methods, from simple to complex</span>')
     assert heading.endswith(
-        " has the lowest lesion error of 4 methods; the Dice of 1 is above the trivial Dice"
+        " has the lowest lesion error of 4 methods; the mean Dice of 1 is above the trivial Dice"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from myelosketch.io.names import GROUP_FILES
 
-# sections of the report that hold figures, in the order of a paper; in Snakemake's report they are categories
+# sections of the report with figures, in the order of a paper; they are categories in Snakemake's report
 SECTIONS = {
     "examples": "Examples",
     "agreement": "Agreement of the DVR",
@@ -29,14 +29,14 @@ class Figure:
     ----------
     heading : str, name of the figure; it is the title where no finding can be decided
     section : one of :data:`SECTIONS`
-    alt : str, read aloud where the image cannot be seen (the numbers are in the figure's own table)
+    alt : str, text for readers who cannot see the image (the numbers are in the figure's own table)
     build : ``module.function`` of this package; it takes the paths of the tables, ``simulated`` and the settings, and
         returns a matplotlib Figure and a DataFrame of what is drawn
-    tables : files below the results folder; {fold} and {method} stand for all of them
+    tables : files below the results folder; {fold} and {method} mean all folds and methods
     settings : facts of the run that ``build`` takes
-    stated : facts of the run that the caption alone states
+    stated : facts of the run that only the caption states
     maps : derivatives of every patient that ``build`` takes as ``maps`` (:class:`myelosketch.io.run_files.RunFiles`)
-    needs : what a run must have, else the figure is not part of it; blank for nothing
+    needs : what a run must have for this figure; blank for nothing
     columns : columns of a printed page that the figure fills: 1 (85 mm) or 2 (180 mm); ``build`` draws it that wide
     finding : function of findings.py that states the finding as a title, from the figure's own table; blank for none
     """
@@ -54,7 +54,7 @@ class Figure:
     finding: str = ""
 
 
-# over the cohort in MNI152 space
+# group maps in MNI152 space
 _OVER_PATIENTS = ("dvr_ms", "predicted_ms", "lesion_ms", "demyelinated_pet_ms", "demyelinated_ms")
 
 FIGURES = {
@@ -172,7 +172,7 @@ FIGURES = {
         needs="a follow-up",
     ),
     "ladder": Figure(
-        heading="Every method beside its bars",
+        heading="All methods, from simple to complex",
         section="comparisons",
         alt="Three dot plots with intervals: lesion error, Dice beside trivial Dice, MCC; one row per method.",
         build="ladder.build_ladder",
@@ -183,7 +183,7 @@ FIGURES = {
     "comparison": Figure(
         heading="Comparison of methods",
         section="comparisons",
-        alt="Dot plots per score: mean ranks with bars that join methods alike, and differences with intervals.",
+        alt="Dot plots per score: mean ranks with bars that join similar methods, and differences with intervals.",
         build="comparison.build_comparison",
         tables=("evaluation/ranks.tsv", "evaluation/comparisons.tsv"),
         settings=("method", "alpha"),
@@ -245,9 +245,9 @@ FIGURES = {
         finding="best_at_each_value",
     ),
     "registration_quality": Figure(
-        heading="The numbers behind the verdicts",
+        heading="Registration quality",
         section="quality",
-        alt="Strip plots, one per number that tells a good registration, one dot per scan and modality, with limits.",
+        alt="Strip plots, one per measure of registration quality, one dot per scan and modality, with limits.",
         build="registration.build_registration_quality",
         tables=("registration/qc.tsv",),
         settings=("limits",),

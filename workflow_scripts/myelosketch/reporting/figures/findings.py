@@ -156,7 +156,9 @@ def lowest_error(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
         return ""
     dice = wide.dropna(subset=["dice", "trivial_dice"])
     above = int((dice.dice > dice.trivial_dice).sum())
-    rest = f"; the Dice of {above or 'none'} is above the trivial Dice" if len(dice) == len(errors) else ""
+    rest = (
+        f"; the mean Dice of {above or 'none'} is above the trivial Dice" if len(dice) == len(errors) else ""
+    )
     return f"{method_name(errors.idxmin())} has the lowest lesion error of {len(errors)} methods{rest}"
 
 
@@ -170,7 +172,7 @@ def told_apart(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
     worse, better = int((sure & (rows.difference > 0)).sum()), int((sure & (rows.difference < 0)).sum())
     return (
         f"The lesion error of {method_name(settings['method'])} is lower than that of {worse} of {len(rows)} other "
-        f"method{'s' * (len(rows) > 1)}, higher than that of {better}, and not told apart from "
+        f"method{'s' * (len(rows) > 1)}, higher than that of {better or 'none'}, and not told apart from "
         f"{len(rows) - worse - better}"
     )
 
@@ -195,7 +197,8 @@ def best_at_each_value(table: pd.DataFrame, settings: Mapping[str, Any]) -> str:
     by_value = own[own.metric == metric].sort_values("mean", ascending=lowest, kind="stable").groupby("value")
     first = by_value.method.first()
     if first.nunique() == 1:
-        return f"{method_name(first.iloc[0])} has {words} at all {len(first)} values"
+        count = "both" if len(first) == 2 else f"all {len(first)}"
+        return f"{method_name(first.iloc[0])} has {words} at {count} values"
     found = ", ".join(method_name(method) for method in ladder_order(first.unique()))
     return f"The method with {words} depends on the value: {found}"
 
