@@ -49,7 +49,7 @@ def write_report(
     facts: Mapping[str, Any],
     methods: str,
 ) -> None:
-    """Write the report of a run from its tables and figures. A sentence stands in for each part that is missing.
+    """Write the report of a run from its tables and figures. A sentence replaces each part that is missing.
 
     Parameters
     ----------
