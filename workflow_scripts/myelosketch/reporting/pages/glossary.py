@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from myelosketch.errors import InputError
 
+_ANCHOR = re.compile(r'^<a id="[\w-]+"></a>\n')
 _ENTRY = re.compile(r"\*\*(?P<name>.+?)\*\*[^\u2013\u2014:]*[\u2013\u2014:]\s*(?P<text>.+)", re.DOTALL)
 _TAG = re.compile(r"(<[^>]+>)")
 # text within these is left as it is
@@ -44,7 +45,8 @@ class Term(NamedTuple):
 def read_glossary(path: str | Path) -> list[Term]:
     """Read the entries of the glossary.
 
-    An entry is a paragraph ``**Name** – text``. Its names are those in bold and those in quotation marks.
+    An entry is a paragraph ``**Name** – text``, after its anchor if it has one.
+    Its names are those in bold and those in quotation marks.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def read_glossary(path: str | Path) -> list[Term]:
     """
     terms = []
     for paragraph in re.split(r"\n\s*\n", Path(path).read_text(encoding="utf-8")):
-        found = _ENTRY.fullmatch(paragraph.strip())
+        found = _ENTRY.fullmatch(_ANCHOR.sub("", paragraph.strip()))
         if found:
             plain = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", " ".join(found["text"].split()))
             words = [

@@ -29,8 +29,8 @@ def write_ladder_page(
     table : DataFrame of `evaluation.ladder_study.write_ladder`
     output : path
     alpha : float, the intervals cover 1 - alpha
-    facts : dict: ``training_participants`` (world -> MS, HC), ``attainable`` (``patients``, ``controls``; None without
-        such a row), ``min_voxels``, ``k``
+    facts : dict: ``training_participants`` (world -> MS, HC), ``attainable`` (``patients``, ``controls``; None if
+        there is no such row), ``min_voxels``, ``k``
     """
     write_text(output, ladder_page(table, alpha=alpha, facts=facts))
 
@@ -39,10 +39,10 @@ def ladder_page(table: pd.DataFrame, *, alpha: float, facts: Mapping[str, Any]) 
     """Return the Markdown text of the page; see `write_ladder_page`."""
     learned, many = facts["training_participants"], facts["attainable"]
     lines = [
-        f"Each cell is the mean over patients and training seeds with its {100 * (1 - alpha):g} % interval, which takes "
-        f"both as samples. AUC, rank correlation and MCC are means over patients with at least {facts['min_voxels']} "
-        f"lesion voxels, at k = {facts['k']:g}. Sharpness is the squared difference between neighbouring voxels, "
-        "divided by that of the noise-free tissue (`visible`).",
+        f"Each cell is the mean over patients and training seeds with its {100 * (1 - alpha):g} % interval, which "
+        f"takes both as samples. AUC, rank correlation and MCC are means over patients with at least "
+        f"{facts['min_voxels']} lesion voxels, at k = {facts['k']:g}. Sharpness is the squared difference between "
+        "neighbouring voxels, divided by that of the noise-free tissue (`visible`).",
     ]
     if many:
         lines.append(

@@ -88,8 +88,9 @@ def _against_simple(run: RunFolder, methods: pd.DataFrame, metric: str, best: st
             sure, words = _margin(run, metric, best, other, kind, alpha)
             (beaten if sure else not_beaten).append(words)
     is_itself = {TRIVIAL: "is itself the trivial baseline", linear: "is itself a linear baseline"}.get(best)
-    said = [is_itself] if is_itself else []
-    said += [f"beats {' and '.join(beaten)}"] if beaten else []
+    good = [is_itself] if is_itself else []
+    good += [f"beats {' and '.join(beaten)}"] if beaten else []
+    said = [" and ".join(good)] if good else []
     said += [f"does not clearly beat {' or '.join(not_beaten)}"] if not_beaten else []
     return (
         f"{method_name(best)} has the lowest lesion error of {count} method{'s' * (count != 1)} ({error} DVR against "
