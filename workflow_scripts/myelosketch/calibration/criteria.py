@@ -15,10 +15,10 @@ FROM_TRUTH = ORDER[3:]
 LEAST_ROOM = 0.25
 LARGEST_SHARE = 0.75  # of lesion voxels that are demyelinated at k = 1: above it Dice tells nothing
 # mean difference of two scans in % of their mean, lesions of 100 to 200 mm3: 10 % at 106 mm3 (EJNMMI Res 2024, Logan)
-REPEAT_MM3, REPEAT_BAND = (100, 200), (7.0, 12.0)  # the band is ours
+REPEAT_MM3, REPEAT_BAND = (100, 200), (7.0, 12.0)  # the band is assumed
 # a bound below what was reached on patients (r = .70 of lesion means on an external cohort, SPIE 12926, 2024) is none
 LEAST_R = 0.70
-LARGEST_KS = 0.10  # two halves of the thirty measured patients differ by less in 95 % of splits (ours)
+LARGEST_KS = 0.10  # two halves of the thirty measured patients differ by less in 95 % of splits (assumed)
 
 
 def room_above_linear(mcc: Mapping[str, float]) -> float:

@@ -17,16 +17,16 @@ from myelosketch.simulation import lesion_statistics as measured
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-RISK_MARGIN = 0.3  # the band of both alignments is widened by this share (ours)
+RISK_MARGIN = 0.3  # the band of both alignments is widened by this share (assumed)
 # of the natural logarithm of the volume in mm³; share of the whole volume in lesions of 1 mL and more
 LOG_VOLUME_MEAN, LOG_VOLUME_SD, LARGE_SHARE = 3.27, 1.37, 0.71
 SHOWN_PERCENTILES = (5, 20, 50, 80, 95, 99, 99.9)
 COLUMNS = ("statistic", "measured", "low", "high", "found", "verdict", "how")
-SAMPLE = "95 % of samples of this size (ours)"
+SAMPLE = "95 % of samples of this size (assumed)"
 # 1.96 · √2 · SD over bootstrap samples of the thirty patients
-BOOTSTRAP = "95 % of samples of thirty patients (bootstrap of the measured ones; ours)"
-ALIGNMENTS = f"both alignments ± {100 * RISK_MARGIN:.0f} % (ours)"
-HALVES = "two halves of the measured patients differ by less in 95 % of splits (ours)"
+BOOTSTRAP = "95 % of samples of thirty patients (bootstrap of the measured ones; assumed)"
+ALIGNMENTS = f"both alignments ± {100 * RISK_MARGIN:.0f} % (assumed)"
+HALVES = "two halves of the measured patients differ by less in 95 % of splits (assumed)"
 
 
 def reference_cdf(volumes: ArrayLike) -> np.ndarray:
@@ -135,7 +135,7 @@ def _shape_rows(surveys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     near = [shares[0] for shares in measured.LESION_SHARE.values()]
     band = (1 - RISK_MARGIN) * min(near), (1 + RISK_MARGIN) * max(near)
     return [
-        _row("long over short axis, median", ratio, (0.85 * ratio, 1.15 * ratio), median, "± 15 % (ours)"),
+        _row("long over short axis, median", ratio, (0.85 * ratio, 1.15 * ratio), median, "± 15 % (assumed)"),
         _row("share of lesions within 2 mm of ventricles", float(np.mean(near)), band, touching, ALIGNMENTS),
     ]
 

@@ -29,7 +29,7 @@ MODALITY = {
     "AD": "dwi",
     "MTR": "MTR",
 }
-# share of a PET voxel that a tissue fills where its value is measured (ours); CSF as in a ventricle's middle
+# share of a PET voxel that a tissue fills where its value is measured (assumed); CSF as in a ventricle's middle
 CORE_SHARES = {"white": 0.85, "cortex": 0.85, "deep": 0.85, "csf": 0.99}
 LESION_SHARE = 0.5
 

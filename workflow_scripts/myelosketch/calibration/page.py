@@ -23,7 +23,7 @@ from myelosketch.reporting.display import world_words
 if TYPE_CHECKING:
     import pandas as pd
 
-TEMPLATE = "simulation.md.j2"
+TEMPLATE = "simulation-measured.md.j2"
 KIND_NAMES = {
     "absolute": "mean",
     "percent": "difference, %",

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from myelosketch.calibration.participant import Participant
 
 COLUMNS = ("where", "map", "pooled", "mean", "sd", "n_participants", "n_voxels")
-FEWEST_VOXELS = 20  # a rank correlation of fewer says nothing (ours)
+FEWEST_VOXELS = 20  # a rank correlation of fewer says nothing (assumed)
 PER_PARTICIPANT = 5000  # voxels drawn at most where a region is large: ranks of millions cost minutes
 WHERE = ("lesion", "white", "brain")
-# absolute rank correlation of DVR and RD inside lesions (literature: -.20 to -.26; the band is ours)
+# absolute rank correlation of DVR and RD inside lesions (literature: -.20 to -.26; the band is assumed)
 LESION_RD_BAND = (0.2, 0.5)
 
 

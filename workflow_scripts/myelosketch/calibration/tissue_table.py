@@ -11,7 +11,7 @@ from myelosketch.calibration.targets import ABSOLUTE, PERCENT, POINTS, QUANTITIE
 MEAN_COLUMNS = ("subject", "group", "tissue", "quantity", "mean", "n_voxels")
 COLUMNS = ("tissue", "quantity", "kind", "low", "high", "source", "mean", "sd", "n", "verdict")
 REFERENCE = {"nawm": "hc_white", "lesion": "nawm"}
-FEWEST_VOXELS = 5  # a mean of fewer voxels is noise (ours)
+FEWEST_VOXELS = 5  # a mean of fewer voxels is noise (assumed)
 
 
 def participant_means(person: Participant) -> list[dict[str, Any]]:
