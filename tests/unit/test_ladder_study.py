@@ -29,6 +29,7 @@ FACTS = {
 
 def planned(**changes):
     own = yaml.safe_load((ROOT / "studies/ladder/config.yaml").read_text())["ladder"]
+    own["run"] = []
     own["worlds"] = {"noisy": {"pet": {"noise_sd": 0.2}}, "usual": {}}
     return plan_ladder(own | changes, "results/ladder", SCHEMA)
 
