@@ -64,7 +64,9 @@ def load_participant(path: str | Path) -> Participant:
     InputError : the file is absent or not such an archive
     """
     if not Path(path).is_file():
-        raise InputError(f"{path} does not exist: run the study studies/calibration, which makes it.")
+        raise InputError(
+            f"{path} does not exist: run snakemake --cores all --snakefile studies/calibration/Snakefile."
+        )
     try:
         with np.load(path) as stored:
             maps = {name.removeprefix("map_"): stored[name] for name in stored if name.startswith("map_")}
