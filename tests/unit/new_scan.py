@@ -114,7 +114,7 @@ def withheld(numbers):
             name: {"volume_ml": found["volume_ml"], "mean_dvr": None}
             for name, found in numbers["regions"].items()
         },
-        "reasons": [f"MTR is 10 times that of the training scans; if this is right, accept it by {ACCEPT}"],
+        "reasons": [f"MTR is 10 times that of the training scans; if this is correct, accept it by {ACCEPT}"],
     }  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def test_a_level_that_is_none(level):
 
 def test_an_error_that_is_not_finite():
     sentence = (
-        r"^The held-out residuals have a row without a finite error; expected numbers: make them again\.$"
+        r"^The held-out residuals have a row without a finite error; expected numbers: write them again\.$"
     )
     with pytest.raises(InputError, match=sentence):
         conformal_radius([1.0, np.nan], ["a", "b"], 0.5)

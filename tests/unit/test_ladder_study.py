@@ -100,7 +100,7 @@ def test_without_further_patients_there_is_no_attainable_row():
     ("changes", "sentence"),
     [
         ({"run": ["nosiy"]}, "ladder.run names nosiy, no key of ladder.worlds: add the world there."),
-        ({"worlds": {}}, "ladder.run has nothing to run in ladder.worlds: add the world there."),
+        ({"worlds": {}}, "ladder.run finds no world in ladder.worlds: add the world there."),
         (
             {"methods": ["template"]},
             "ladder.reference is 'refiner'; expected one of the methods template.",
@@ -124,7 +124,7 @@ def test_what_cannot_be_planned_is_said_in_a_sentence(changes, sentence):
 
 
 def test_a_world_that_the_workflow_refuses_is_named():
-    with pytest.raises(InputError, match="Of the world odd of the ladder: The configuration has 1 problem"):
+    with pytest.raises(InputError, match="World odd of the ladder: The configuration has 1 problem"):
         planned(worlds={"odd": {"pet": {"noise": 3}}})
     with pytest.raises(
         InputError, match=f"ladder.methods names magic; expected some of {names.METHODS[0]}, "

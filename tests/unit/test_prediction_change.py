@@ -175,7 +175,7 @@ def test_too_little_white_matter_is_said():
         measured(before, np.where(white, 0, after), lesions, white)
     assert str(refusal.value) == (
         "sub-01_ses-01 and sub-01_ses-02 share 0 voxels of normal-appearing white matter with a DVR; expected at "
-        "least 500, from which offset and limit of a change follow: look at both scans' regions."
+        "least 500 to compute the offset and limit of a change: check the regions of both scans."
     )
 
 

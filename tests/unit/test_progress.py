@@ -34,7 +34,7 @@ def test_the_opening_names_the_stages_with_what_they_count(progress):
     assert first == (
         "To do: anatomy (4 scans), registration (4 scans), figures and report (1 file); 10 steps in all."
     )
-    assert how.startswith("Time left is the mean time of this run's finished steps of each kind")
+    assert how.startswith("The time left is estimated from the mean time of each kind of step in this run")
 
 
 def test_a_line_says_what_runs_and_how_many_of_how_many_scans_are_done(progress):

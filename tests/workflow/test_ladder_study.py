@@ -118,6 +118,6 @@ def test_a_world_that_cannot_be_is_refused_in_a_sentence(tmp_path):
     done = snakemake(tmp_path, "--dry-run", snakefile=STUDY, configs=(config,), check=False)
     said = done.stdout + done.stderr
     assert done.returncode
-    assert "Of the world odd of the ladder: The configuration has 1 problem:" in said
+    assert "World odd of the ladder: The configuration has 1 problem:" in said
     assert "simulation.pet.noise: unknown key; did you mean simulation.pet.noise_sd?" in said
     assert "Traceback" not in said
