@@ -77,7 +77,8 @@ def test_a_byte_altered(path, tmp_path):
     found = hashlib.sha256(content[:-71]).hexdigest()[:12]
     refused(
         tmp_path / "model.zip",
-        f"{{path}} was altered after it was written (its bytes have the checksum {found}, but it ends with {told}): copy "
+        f"{{path}} was altered after it was written (its bytes have the checksum {found}, "
+        f"but it ends with {told}): copy "
         "it again.",
     )
 
@@ -103,7 +104,8 @@ def test_no_zip(tmp_path, content):
     (tmp_path / "model.zip").write_bytes(content)
     refused(
         tmp_path / "model.zip",
-        "{path} is not a model bundle (it does not begin like a zip file): give the path of the model.zip that `snakemake "
+        "{path} is not a model bundle (it does not begin like a zip file): give the path of the model.zip that "
+        "`snakemake "
         "bundle` wrote, or copy it again.",
     )
 
@@ -127,7 +129,8 @@ def test_a_run_means_its_bundle(finished, path):
 def test_a_run_that_was_not_bundled(tmp_path):
     refused(
         tmp_path,
-        "{path} contains no model.zip: run `snakemake bundle --cores 1` in the project of that run, or give the path of "
+        "{path} contains no model.zip: run `snakemake bundle --cores 1` in the project of that run, or give the path "
+        "of "
         "a bundle.",
     )
 

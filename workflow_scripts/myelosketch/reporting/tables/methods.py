@@ -100,11 +100,11 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
         raise NothingToDrawError("summary.tsv names no method.")
     header = ["Method", "Better than trivial", "n", *map(metric_head, metrics)]
     note = (
-        "Mean over n patients (or the n in the cell), with its interval by bootstrap over patients; r, "
-        f"ICC and slope of lesion means are over all lesions. Demyelinated: DVR below mean \u2212 {k:g} SD of "
-        "healthy white matter. Trivial Dice: every lesion voxel called demyelinated. Better than trivial: the "
-        "intervals of Dice \u2212 trivial and of MCC are above 0. MCC: 0 is chance, 1 is perfect. Bias: predicted "
-        "\u2212 true DVR of the lesion voxels. Slope of true on predicted mean DVR of the lesions: 1 is ideal, 0 means no relation. "
+        "Mean over n patients (or the n in the cell), with its interval by bootstrap over patients; r, ICC and "
+        f"slope of lesion means are over all lesions. Demyelinated: DVR below mean \u2212 {k:g} SD of healthy white "
+        "matter. Trivial Dice: every lesion voxel called demyelinated. Better than trivial: the intervals of "
+        "Dice \u2212 trivial and of MCC are above 0. MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true DVR "
+        "of the lesion voxels. Slope of true on predicted mean DVR of the lesions: 1 is ideal, 0 means no relation. "
         "A low MAE alone says little: predicting the mean of all lesions gives a low MAE too."
     )
     if known:
