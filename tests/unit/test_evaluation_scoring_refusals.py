@@ -53,7 +53,7 @@ def test_a_prediction_by_a_model_that_saw_the_participant_is_an_error(scan, side
 
 def test_the_threshold_of_another_fold_is_an_error(scan):
     scan.add("refiner", scan.measured)
-    with pytest.raises(InputError, match="belongs to fold 1 but sub-01 is held out of fold 2"):
+    with pytest.raises(InputError, match="belongs to fold 1, but sub-01 is held out of fold 2"):
         scan.score(fold=2)
 
 

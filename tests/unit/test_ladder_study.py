@@ -99,7 +99,10 @@ def test_without_further_patients_there_is_no_attainable_row():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"run": ["nosiy"]}, "ladder.run names nosiy, no key of ladder.worlds: add the world there."),
+        (
+            {"run": ["nosiy"]},
+            "ladder.run names nosiy, which is not a key of ladder.worlds: add the world there.",
+        ),
         ({"worlds": {}}, "ladder.run finds no world in ladder.worlds: add the world there."),
         (
             {"methods": ["template"]},

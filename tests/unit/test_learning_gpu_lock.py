@@ -71,7 +71,7 @@ def test_two_trainings_hold_different_gpus_and_a_third_gets_the_first_that_is_re
     held = {process.stdout.readline().strip(): process for process in (first, second)}
     assert set(held) == set(names)
     third = training(*names)
-    assert third.stdout.readline() == "waiting for a GPU: other trainings hold GPU-a, GPU-b\n"
+    assert third.stdout.readline() == "waiting for a GPU: other trainings use GPU-a, GPU-b\n"
     held["GPU-b"].stdin.close()
     assert third.stdout.readline() == "GPU-b\n"
     assert held["GPU-a"].poll() is None
@@ -130,7 +130,7 @@ def test_a_training_sees_no_gpu_but_its_own(tmp_path, capsys):
     hold_gpu("auto")
     os.close(held)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-bbbb-2"
-    assert capsys.readouterr().out == "this training holds GPU GPU-bbbb-2\n"
+    assert capsys.readouterr().out == "this training uses GPU GPU-bbbb-2\n"
 
 
 @pytest.mark.parametrize(

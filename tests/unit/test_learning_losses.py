@@ -88,7 +88,7 @@ def test_bad_settings_of_the_weights_are_sentences():
 
 
 def test_shapes_that_differ_are_an_error():
-    with pytest.raises(GeometryError, match="the L1 needs one shape"):
+    with pytest.raises(GeometryError, match="the L1 needs equal shapes"):
         losses.weighted_l1(torch.zeros(1, 1, 2, 2, 2), torch.zeros(1, 1, 2, 2, 3), torch.zeros(1, 1, 2, 2, 2))
 
 

@@ -159,7 +159,7 @@ def test_settings_that_cannot_work_are_sentences():
 def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == "cpu"
-    with pytest.raises(InputError, match="training.device is cuda, but PyTorch sees no GPU here"):
+    with pytest.raises(InputError, match="training.device is cuda, but PyTorch finds no GPU"):
         choose_device("cuda")
     with pytest.raises(InputError, match="training.device is 'tpu'; expected one of auto, cpu, cuda"):
         choose_device("tpu")

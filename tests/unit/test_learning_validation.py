@@ -68,7 +68,7 @@ def test_too_few_patients_to_keep_one_out_is_a_sentence(tmp_path):
     with pytest.raises(
         InputError,
         match=r"training.validation.participants_share is 0.2, but the training part has 1 participants with "
-        "lesions; expected 2 or more: set it to 0, or give more patients per fold.",
+        "lesions; expected 2 or more: set it to 0, or add patients.",
     ):
         hold_out(scans, 0.2, 1)
 

@@ -171,7 +171,7 @@ def test_the_readme_says_what_people_ask(files):
     words = " ".join(page.split())
     assert "**Trained on simulated participants.**" in words
     assert "3 patients with multiple sclerosis and 2 healthy controls, all simulated" in words
-    assert "voxels measure 2 × 2 × 2.5 mm" in words
+    assert "voxel size of the model is 2 × 2 × 2.5 mm" in words
     assert "| MTR | magnetisation transfer ratio | percent (0–100) |" in words
     assert "Dice of demyelinated voxels | 0.70 [0.68, 0.73] (n = 3) | 1.40 [1.38, 1.43] (n = 3) |" in words
     assert "prediction: {model: model.zip}" in words

@@ -89,7 +89,7 @@ def test_cut_short(path, tmp_path, kept):
     refused(
         tmp_path / "model.zip",
         "{path} does not end with the checksum of a model bundle, so it was cut short or altered in transfer, or is "
-        "another zip file; copy it again.",
+        "another zip file: copy it again.",
     )
 
 
@@ -399,7 +399,7 @@ CARD = "fold-2/refiner/model.json"
     ("entries", "sentence"),
     [
         ({"fold": 1}, "{card} belongs to fold 1; expected fold 2: train again."),
-        ({"method": "unet"}, "{card} is a model of the method unet; expected refiner."),
+        ({"method": "unet"}, "{card} belongs to the method unet; expected refiner."),
         (
             {"input_maps": ["MTR"]},
             "{card} has the input maps ['MTR']; expected those of the bundle, ['MTR', 'FA', 'RD', 'AD']: train "
@@ -429,7 +429,7 @@ def test_a_card_that_is_none(files, tmp_path):
     path = forge(tmp_path / "model.zip", with_file(files, CARD, b"[1]"))
     refused(
         path,
-        f"{{path}}/{CARD} is no model card (no JSON object): copy the model again, or train again.",
+        f"{{path}}/{CARD} is not a model card (not a JSON object): copy the model again, or train again.",
     )
 
 
@@ -444,7 +444,8 @@ def test_nothing_is_unpickled(files, tmp_path):
     altered = with_file(files, "fold-2/refiner/model.safetensors", content)
     altered = with_card(altered, CARD, weights_sha256=hashlib.sha256(content).hexdigest())
     with pytest.raises(
-        InputError, match=r"fold-2/refiner/model.safetensors is not a safetensors file \(.*\); nothing else"
+        InputError,
+        match=r"fold-2/refiner/model.safetensors is not a safetensors file \(.*\), the only format accepted",
     ):
         read_bundle(forge(tmp_path / "model.zip", altered))
 

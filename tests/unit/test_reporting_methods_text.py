@@ -83,7 +83,7 @@ def test_text_follows_the_settings(config):
     )
     for words in (
         "simplified reference tissue model with basis functions [@gunn1997]; the reference region was grey matter",
-        "diffusion (deformable)",
+        "Diffusion (deformable)",
         "The metric was global correlation",
         "mean − 1.5 SD of healthy white matter",
         "white-matter voxels around the same point",
