@@ -37,7 +37,7 @@ def head(lesions=LESIONS, seed=0):
 
 
 def numbers_of(maps, *, voxel_volume=VOXEL**3, **changes):
-    """What ``numbers`` holds for the maps of :func:`head`; ``changes`` replace entries."""
+    """Return ``numbers`` for the maps of :func:`head`; ``changes`` replace entries."""
     regions, dvr = maps["regions"], maps["predicted"]
     numbers, volumes = label_lesions(regions == 3, voxel_volume=voxel_volume)
     lesions = []

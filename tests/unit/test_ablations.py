@@ -1,4 +1,4 @@
-"""Ablations: a variant changes what it says alone, is compared by subject, and is drawn as it was compared."""
+"""Ablations: a variant changes only its own keys, is compared by subject, and is drawn as compared."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def seeds(*errors, **options):
 
 
 def planned(**settings):
-    """The study of the default run with two folds, with some settings of its own."""
+    """The study of the default run with two folds and some different settings."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     own = yaml.safe_load((ROOT / "studies/ablations/config.yaml").read_text())["ablations"]
     people = pd.DataFrame({"subject": ["MS01", "MS02", "MSB01"], "group": "MS"})

@@ -78,7 +78,8 @@ def test_an_error_that_is_not_finite():
 
 
 def test_coverage_of_lesions_that_resemble_each_other():
-    """29 participants of 1 to 40 lesions whose errors are alike, and smaller where there are many; a new one."""
+    """29 participants with 1 to 40 lesions of correlated errors, smaller where there are many, and a new
+    participant."""
     generator = np.random.default_rng(7)
     shares, pooled = [], []
     for _ in range(3000):

@@ -89,7 +89,7 @@ def refused_by_intake(name, path):
 
 
 def test_a_gzip_bomb_is_refused_before_allocation(tmp_path):
-    """It holds what it states, a thousand times its own size, and is no image of a head."""
+    """It contains what it states, a thousand times its size, and is not an image of a head."""
     path = tmp_path / "bomb.nii.gz"
     with gzip.open(path, "wb", 1) as stream:
         stream.write(header(dim=dim(1000, 1000, 600), datatype=2, bitpix=8, vox_offset=352)[:352])

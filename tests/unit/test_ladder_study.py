@@ -93,7 +93,7 @@ def test_every_network_is_trained_from_every_seed_and_all_else_once():
     assert plan.model_folder("noisy", "refiner", 1) == f"{world}/seeds/seed-1/fold-0/refiner"
     assert plan.model_folder("noisy", "refiner", 2018) == f"{world}/training/fold-0/refiner"
     assert plan.model_folder("noisy", "template", 1) == f"{world}/training/fold-0/template"
-    # a refiner starts from the sketcher of its own seed
+    # a refiner starts from the sketcher of the same seed
     assert (
         plan.sketcher("noisy", "refiner", "1")[0] == f"{world}/seeds/seed-1/fold-0/sketcher/model.safetensors"
     )

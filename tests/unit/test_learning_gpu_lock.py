@@ -1,4 +1,4 @@
-"""Trainings on one machine: each holds a GPU of its own until its process ends."""
+"""Trainings on one machine: each has a separate GPU until its process ends."""
 
 import os
 import stat
@@ -45,7 +45,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def training(tmp_path):
-    """Function: a process that locks one of some GPUs, and holds it until its input is closed or it is killed."""
+    """Function: a process that locks one of some GPUs until its input is closed or it is killed."""
     processes = []
 
     def start(*names):
@@ -111,7 +111,7 @@ def test_only_gpus_that_cuda_visible_devices_allows_are_considered(gpus, wanted,
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine with the two GPUs of the listing, and a PyTorch that can use them; its temporary files lie apart."""
+    """A machine with the two GPUs of the listing, a PyTorch that can use them, and a separate temporary folder."""
     smi = tmp_path / "nvidia-smi"
     smi.write_text(f"#!/bin/sh\ncat <<'END'\n{LISTING}END\n")
     smi.chmod(0o755)

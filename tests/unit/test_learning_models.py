@@ -97,7 +97,7 @@ def test_a_model_of_another_configuration(model):
 
 
 def test_nothing_is_unpickled(model):
-    """Even with its right hash in the card, a pickle is not read: it would run what it holds."""
+    """Even with its correct hash in the card, a pickle is not read, because it would run its content."""
 
     class Trap:
         def __reduce__(self):

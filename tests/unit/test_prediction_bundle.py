@@ -1,4 +1,4 @@
-"""The model bundle: what is in it, that nobody is named in it, and which runs cannot be bundled."""
+"""The model bundle: its content, that it contains no names, and which runs cannot be bundled."""
 
 import json
 import re
@@ -211,7 +211,7 @@ def test_it_is_hardly_larger_than_its_weights(finished, path):
     assert path.stat().st_size < weights + 30_000
 
 
-# nobody is named
+# no participant is named
 
 
 def test_no_name_and_no_path_is_in_it(finished, path):
@@ -277,7 +277,7 @@ def test_a_cohort_without_controls_or_a_reference_by_place():
 
 @pytest.fixture
 def run(tmp_path):
-    """A run of its own, to be spoilt."""
+    """A separate run that a test may damage."""
     return Run(tmp_path)
 
 

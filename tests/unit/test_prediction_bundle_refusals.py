@@ -46,7 +46,7 @@ def refused(path, sentence):
     assert str(error.value) == sentence.replace("{path}", str(path))
 
 
-# altered on its way
+# altered in transfer
 
 
 def test_every_altered_byte_is_refused(path, tmp_path):
@@ -298,7 +298,7 @@ def test_a_zip_that_lies_about_its_sizes(files, tmp_path):
     manifest["files"]["errors.tsv"]["bytes"] = 5
     bomb = {"errors.tsv": bytes(50_000_000), "bundle.json": json.dumps(manifest).encode()}
     content = bytearray(pack(files | bomb)[:-71])
-    place = content.rindex(b"errors.tsv")  # in the directory; its size stands before the name
+    place = content.rindex(b"errors.tsv")  # in the directory; its size is before the name
     content[place - 22 : place - 18] = (5).to_bytes(4, "little")
     (tmp_path / "model.zip").write_bytes(signed(content))
     refused(
@@ -434,7 +434,7 @@ def test_a_card_that_is_none(files, tmp_path):
 
 
 def test_nothing_is_unpickled(files, tmp_path):
-    """Even where card and manifest state its checksum, a pickle is not opened: it would run what it holds."""
+    """Even where card and manifest state its checksum, a pickle is not opened, because it would run its content."""
 
     class Trap:
         def __reduce__(self):

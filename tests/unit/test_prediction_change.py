@@ -334,7 +334,7 @@ def test_pairs_of_sessions_that_follow_each_other_and_sources_that_both_have():
 
 @pytest.fixture(scope="module")
 def participant(tmp_path_factory):
-    """A participant of two sessions on disk, each with a PET grid of its own; the first lesion regains .25."""
+    """A participant with two sessions on disk, each with a different PET grid. The first lesion regains .25."""
     folder = tmp_path_factory.mktemp("participant")
     affine = np.diag([3.0, 3, 3, 1])
     lesion, white, dvr = head()
@@ -350,7 +350,7 @@ def participant(tmp_path_factory):
         noise = np.where(dvr > 0, 0.01 * np.random.default_rng(number).standard_normal(SHAPE), 0)
         move = rigid(
             (0, 0, 0), (3.0 * number, 0, 0)
-        )  # of a whole voxel: the PET lies elsewhere, its grid too
+        )  # by a whole voxel: the PET and its grid are both shifted
         to_petref = {
             "lesion": affine,
             "regions": move @ affine,

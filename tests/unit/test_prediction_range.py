@@ -27,7 +27,7 @@ MEASURED = ("level", "other", "spread", "noise", "coverage")
 
 
 def maps_of(number):
-    """Maps of one participant: noise, and a level of its own."""
+    """Maps of one participant: noise, and an individual level."""
     random = np.random.default_rng([3, number])
     maps = {}
     for name, (white, rest, sd) in LEVELS.items():

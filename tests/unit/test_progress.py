@@ -64,7 +64,7 @@ def test_no_estimate_without_ground(progress):
 
 
 def test_the_estimate_is_the_mean_of_each_kind_over_what_ran_side_by_side(progress):
-    # two at a time: four scans of 100 s in 200 s, then one registration of 300 s beside a second one
+    # two at a time: four scans of 100 s in 200 s, then one registration of 300 s in parallel with a second one
     for job in (1, 2, 3, 4):
         progress.start(job, "prepare_anatomy", {"scan": "x"}, 0 if job < 3 else 100)
         if job in (2, 4):

@@ -290,7 +290,7 @@ def test_coverage_of_the_intervals_beside_external_sites(made):
     view = coverage_table(made, method="refiner")
     assert view.title == "Coverage of the intervals, Refiner (Wei 2018)"
     assert view.header == ["Value", "Site", "Nominal (%)", "Observed (%)", "Mean width", "n", "Note"]
-    assert len(view.rows) == 12  # what follows from ranks alone is not shown
+    assert len(view.rows) == 12  # coverage that follows from ranks alone is not shown
     lesion = "Mean DVR of a lesion"
     few = "too few participants: level in force 85 %"
     assert view.rows[:4] == [

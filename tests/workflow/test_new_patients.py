@@ -1,4 +1,4 @@
-"""New patients: from a finished run's models and MRI alone to a table and a page for each."""
+"""New patients: a table, and a page for each, from MRI and the models of a finished run."""
 
 import shutil
 

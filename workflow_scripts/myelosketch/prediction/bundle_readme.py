@@ -114,8 +114,8 @@ def _training(manifest: Mapping[str, Any]) -> str:
     return (
         f"{_people(manifest['n_patients'], 'patient')} with multiple sclerosis and "
         f"{_people(manifest['n_controls'], 'healthy control')}{simulated}. They were divided into {count} folds. For "
-        f"each fold the models ({', '.join(manifest['models'])}) were trained on the other participants. The map of "
-        f"a new scan is the mean of the {count} predicted maps.{_PRETRAINED if TRANSFER in manifest['models'] else ''}"
+        f"each fold the models ({', '.join(manifest['models'])}) were trained on the other participants. The "
+        f"map of a new scan is the mean of the {count} maps.{_PRETRAINED if TRANSFER in manifest['models'] else ''}"
     )
 
 

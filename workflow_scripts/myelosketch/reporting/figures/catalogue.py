@@ -1,6 +1,6 @@
-"""Every figure of a run: what it shows, where it stands in the report, and what draws it from which files.
+"""The catalogue of the figures: content, section of the report, source files and drawing function of each.
 
-The order of the entries is the order of the figures everywhere. A new figure is a function that builds it, an entry
+The order of the entries is the order of the figures everywhere. A new figure needs a function that draws it, an entry
 here and a caption in rules/captions/figures.rst.
 """
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from myelosketch.io.names import GROUP_FILES
 
-# sections of the report that hold figures, in the order of a paper; in Snakemake's report they are categories
+# sections of the report that contain figures, in the order of a paper; they are categories in Snakemake's report
 SECTIONS = {
     "examples": "Examples",
     "agreement": "Agreement of the DVR",
@@ -27,17 +27,17 @@ class Figure:
 
     Parameters
     ----------
-    heading : str, over the figure
+    heading : str, above the figure
     section : one of :data:`SECTIONS`
-    alt : str, read aloud where the image cannot be seen (the numbers are in the figure's own table)
-    build : ``module.function`` of this package; it takes the paths of the tables, ``simulated`` and the settings, and
+    alt : str, read by screen readers (the numbers are in the table of the figure)
+    build : ``module.function`` of this package. It takes the paths of the tables, ``simulated`` and the settings, and
         returns a matplotlib Figure and a DataFrame of what is drawn
-    tables : files below the results folder; {fold} and {method} stand for all of them
+    tables : files in the results folder; {fold} and {method} mean all folds and methods
     settings : facts of the run that ``build`` takes
-    stated : facts of the run that the caption alone states
+    stated : facts of the run that only the caption states
     maps : derivatives of every patient that ``build`` takes as ``maps`` (:class:`myelosketch.io.run_files.RunFiles`)
-    needs : what a run must have, else the figure is not part of it; blank for nothing
-    columns : columns of a printed page that the figure fills: 1 (85 mm) or 2 (180 mm); ``build`` draws it that wide
+    needs : what a run must have for this figure; blank for nothing
+    columns : width in columns of a printed page, 1 (85 mm) or 2 (180 mm); ``build`` draws it at that width
     """
 
     heading: str
@@ -52,7 +52,7 @@ class Figure:
     columns: int = 2
 
 
-# over the cohort in MNI152 space
+# maps over the cohort in MNI152 space
 _OVER_PATIENTS = ("dvr_ms", "predicted_ms", "lesion_ms", "demyelinated_pet_ms", "demyelinated_ms")
 
 FIGURES = {
