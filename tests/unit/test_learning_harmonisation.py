@@ -235,8 +235,8 @@ def test_white_matter_of_a_run_is_the_mean_over_its_folds(scans):
 )
 def test_a_site_without_a_control_is_refused(scans, controls, which):
     message = (
-        f"training.harmonise is controls, but no training scan of fold 2 is a healthy control of {which}: give "
-        "controls of it, name it in cohort.external_sites, or set training.harmonise: none."
+        f"training.harmonise is controls, but no training scan of fold 2 is a healthy control of {which}: add "
+        "controls, list the site in cohort.external_sites, or set training.harmonise: none."
     )
     with pytest.raises(InputError, match=re.escape(message)):
         harmonise_training(scans, controls, SITES, setting="controls", fold=2)
@@ -267,7 +267,7 @@ def test_few_controls_are_said(scans, capsys):
         "Site B has 2 healthy controls; with fewer than 3 the error of its white matter is as large as the "
         "difference between scanners: add controls, or do not harmonise."
     )
-    assert few_controls_sentence("", 1).startswith("The site without a name has 1 healthy control; from")
+    assert few_controls_sentence("", 1).startswith("The site without a name has 1 healthy control; with")
     harmonise_training(scans, CONTROLS, SITES, setting="controls")
     said = capsys.readouterr().out.splitlines()
     assert [line.split(" has ")[0] for line in said] == ["Site A", "Site B"]

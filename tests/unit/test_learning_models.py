@@ -57,7 +57,7 @@ def test_weights_that_changed_by_one_byte(model):
     found = file_hash(model / "model.safetensors")[:12]
     refused(
         model,
-        f"{{card}} describes weights with SHA-256 {told}, but model.safetensors has {found}: card and weights "
+        f"{{card}} describes weights with SHA-256 {told}, but model.safetensors has {found}, so card and weights "
         "belong to different models: copy both again or train again.",
     )
 

@@ -1,7 +1,8 @@
 """Differences between groups and slopes, adjusted for covariates by linear models. The method is our choice.
 
-One scan per participant: ordinary least squares with HC3 standard errors (MacKinnon and White 1985), which hold where
-groups scatter differently. Several scans of a participant: a mixed model with a random intercept per participant.
+One scan per participant: ordinary least squares with HC3 standard errors (MacKinnon and White 1985), which are valid
+where groups scatter differently. Several scans of a participant: a mixed model with a random intercept per
+participant.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 In the cross-validation the intervals of a participant are calibrated on others, in two ways.
 
 - On all *other participants*, as for a new scan. These are the widths that a user gets. Their coverage follows from
-  ranks alone where every participant has one value (17 of 18 at a level of 90 % for every method), so it is no test.
+  ranks alone where every participant has one value (17 of 18 at a level of 90 % for every method), so it tests
+  nothing.
 - On the participants of *other folds*, whom other models predicted. This coverage can fail, so it is the one to read.
 
 At external sites the intervals are calibrated on all *internal participants*, as for a new scan.

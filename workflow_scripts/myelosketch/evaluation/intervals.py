@@ -151,7 +151,7 @@ def calibrate(
 
     Returns
     -------
-    Calibration : NaN where there is no participant at all
+    Calibration : NaN if there is no participant
 
     Raises
     ------

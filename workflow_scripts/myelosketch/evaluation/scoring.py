@@ -61,7 +61,7 @@ def score_scan(
     tables : dict, each name of :data:`TABLES` -> path of the TSV to write
     masks : dict, ``pet`` or a method -> path of the mask of demyelinated voxels to write
     scan, subject : str
-    group : "MS" or "HC"; tables of lesions hold patients only
+    group : "MS" or "HC"; tables of lesions contain patients only
     fold : int, in which the scan is held out
     settings : dict of the configuration's section ``evaluation``, and ``regions`` with its ``threshold`` and
         ``white_erosion_mm``
