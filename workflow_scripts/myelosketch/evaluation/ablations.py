@@ -116,7 +116,7 @@ def compare_variants(
     seed: int,
     alpha: float,
 ) -> pd.DataFrame:
-    """Return the means of every variant over seeds and subjects, and their differences to the configured training.
+    """Return the means of every variant over seeds and subjects, and their differences from the configured training.
 
     Parameters
     ----------

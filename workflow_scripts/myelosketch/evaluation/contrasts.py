@@ -58,7 +58,8 @@ def write_contrasts(
 
 
 def read_people(path: str | Path) -> pd.DataFrame:
-    """Read the scans of cohort.tsv: ``scan``, ``subject``, ``group``, site and further columns with their types."""
+    """Read the scans of cohort.tsv: ``scan``, ``subject``, ``group``, site and additional columns with their
+    types."""
     cohort = read_table(path)
     typed = covariates(cohort).reset_index(drop=True)
     return pd.concat([cohort[["scan", "subject", "group"]], typed], axis=1)
@@ -79,7 +80,8 @@ def contrast_tables(
     Parameters
     ----------
     tables : dict, ``regions`` and ``demyelination``: rows of scans
-    people : DataFrame, one row per scan: ``scan``, and ``site`` and the further columns of the cohort's table, typed
+    people : DataFrame, one row per scan: ``scan``, and ``site`` and the additional columns of the cohort's table,
+        typed
     adjust_for : columns to adjust for. Columns missing from ``people`` are left out, and :func:`contrast_notes`
         names them. If there are several sites, the site is adjusted for too
     relate_to : columns of numbers to which the demyelinated share is related, where ``people`` has them

@@ -165,7 +165,7 @@ def score_lesions(
 def compare_methods(
     scores: pd.DataFrame, order: Sequence[str], *, reference: str, alpha: float
 ) -> pd.DataFrame:
-    """Return every method's scores in a world and its differences to a reference, over patients and seeds.
+    """Return every method's scores in a world and its differences from a reference, over patients and seeds.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ def size_class(volume: float, borders: Sequence[float]) -> str:
     Parameters
     ----------
     volume : float, mm³
-    borders : list of float, mm³, rising; a lesion at a border belongs to the larger class
+    borders : list of float, mm³, increasing; a lesion at a border belongs to the larger class
 
     Returns
     -------

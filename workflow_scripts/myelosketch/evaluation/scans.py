@@ -95,7 +95,7 @@ def _of_cohort(name: str) -> str:
         "subject": "participant",
         "session": "session of the participant",
         "group": "MS (patient) or HC (healthy control)",
-        "site": "site where the scan was made",
+        "site": "site where the scan was acquired",
         "lesion_space": "image that the lesion mask was drawn on; blank for T1w",
     }
     if name in known:
@@ -114,7 +114,7 @@ def _quality(quality: pd.DataFrame) -> Iterator[tuple[str, pd.Series, str, str |
         yield (
             "lesion_source",
             by_scan["lesion_source"],
-            "where the lesions come from: mask, flair (found on it) or none",
+            "source of the lesions: mask, flair (found on FLAIR) or none",
             None,
         )
 

@@ -1,4 +1,4 @@
-"""Mean of every metric over subjects with its interval, and its paired difference to the refiner."""
+"""Mean of every metric over subjects with its interval, and its paired difference from the refiner."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -103,7 +103,7 @@ def comparison_verdict(row: Mapping[str, Any], alpha: float, better: str, refere
     if not known(row):
         return f"n/a: {row['note']}"
     if not significant(row, alpha):
-        return f"no significant difference to {reference} (this does not show equality)"
+        return f"no significant difference from {reference} (this does not show equality)"
     return f"{reference} {'better' if (row['estimate'] > 0) == (better == 'lower') else 'worse'}"
 
 

@@ -51,7 +51,7 @@ def build_ablations(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(ablations, COLUMNS, numeric=NUMERIC)
     table = table[table.metric.isin([metric for metric, _ in PANELS])]

@@ -69,7 +69,7 @@ def build_agreement(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     chosen = choose_by_dice(demyelination, scans=scans, method=method, k=k)
     loaded = [_load(maps, scan, method) for _, scan, _ in chosen]

@@ -61,7 +61,7 @@ def build_bland_altman(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     figure, panels = plt.subplots(1, 3, figsize=(style.WIDTH, 3.9))
     lines = agreement_rows(patient_agreement, method)

@@ -50,7 +50,7 @@ def build_calibration(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     figure = plt.figure(figsize=(style.WIDTH, 6.9))
     grid = figure.add_gridspec(2, 3, height_ratios=[1.2, 1])

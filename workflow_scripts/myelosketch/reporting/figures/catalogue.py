@@ -31,7 +31,7 @@ class Figure:
     section : one of :data:`SECTIONS`
     alt : str, read by screen readers (the numbers are in the table of the figure)
     build : ``module.function`` of this package. It takes the paths of the tables, ``simulated`` and the settings, and
-        returns a matplotlib Figure and a DataFrame of what is drawn
+        returns a matplotlib Figure and a DataFrame of the data drawn
     tables : files in the results folder; {fold} and {method} mean all folds and methods
     settings : facts of the run that ``build`` takes
     stated : facts of the run that only the caption states

@@ -49,7 +49,7 @@ def build_change(lesions: str | Path, *, alpha: float = 0.05, simulated: bool) -
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(lesions, (*COLUMNS, *NUMBERS, "claimed"), numeric=("volume_mm3", *NUMBERS))
     figure, panels = plt.subplots(1, 3, figsize=(style.WIDTH, 3.4), width_ratios=[1.25, 1, 1])

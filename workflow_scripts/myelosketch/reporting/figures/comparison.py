@@ -48,7 +48,7 @@ SITE_PANELS = (("lesion_mae", False, None), ("lesion_bias", False, 0.0), ("mcc",
 def build_comparison(
     ranks: str | Path, comparisons: str | Path, *, method: str, alpha: float = 0.05, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw mean ranks with their critical difference, and each method's difference to one method with its interval.
+    """Draw mean ranks with their critical difference, and each method's difference from one method with its interval.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def build_comparison(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(ranks, RANKS, numeric=RANKS[2:])
     table = finite_rows(table, ("mean_rank",), "mean rank")
@@ -96,7 +96,7 @@ def build_sites(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = pd.concat(
         [site_rows(summary, k).assign(site="internal"), site_rows(external, k).assign(site="external")],
@@ -132,7 +132,7 @@ SITE_LOOKS: dict[str, dict[str, Any]] = {
 
 
 def differences_to(comparisons: str | Path, method: str) -> pd.DataFrame:
-    """Return the difference of every other method to one, with interval and adjusted p.
+    """Return the difference of every other method from one, with interval and adjusted p.
 
     Returns
     -------
@@ -210,9 +210,9 @@ def _ranks(axes: Axes, part: pd.DataFrame, metric: str) -> None:
 
 
 def _differences(axes: Axes, part: pd.DataFrame, metric: str, method: str, alpha: float) -> None:
-    """Draw the difference of each method to the reference method, filled if it is significant."""
+    """Draw the difference of each method from the reference method, filled if it is significant."""
     if part.difference.isna().all():
-        raise NothingToDrawError(f"comparisons.tsv has no difference to {method_name(method)}.")
+        raise NothingToDrawError(f"comparisons.tsv has no difference from {method_name(method)}.")
     for place, row in enumerate(part.itertuples()):
         if row.method == method:
             at_right: dict[str, Any] = {

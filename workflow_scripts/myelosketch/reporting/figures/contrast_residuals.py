@@ -39,7 +39,7 @@ def build_contrast_residuals(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(contrast_residuals, COLUMNS, numeric=NUMERIC)
     looks = {MEASURED: MEASURED_LOOK, method: PREDICTED_LOOK}

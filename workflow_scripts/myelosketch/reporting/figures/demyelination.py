@@ -33,7 +33,7 @@ def build_demyelinated_percentage(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     numeric = ("k", "n_lesion_voxels", "pct_true", "pct_pred")
     table = table_to_draw(demyelination, PERCENT_COLUMNS, numeric=numeric)

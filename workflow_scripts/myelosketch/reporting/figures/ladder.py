@@ -50,7 +50,7 @@ def build_ladder(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = ladder_rows(summary, k=k)
     methods = ladder_order(table.method.unique())

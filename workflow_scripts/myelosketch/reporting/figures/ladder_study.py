@@ -50,7 +50,7 @@ def build_ladder_study(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(ladder, COLUMNS, numeric=NUMERIC)
     table = table[table.metric.isin([metric for metric, _ in PANELS])]

@@ -57,7 +57,7 @@ def build_lesion_means(lesions: str | Path, *, method: str, simulated: bool) -> 
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = lesion_rows(lesions, method)
     # area grows with volume, within bounds that keep small lesions visible
@@ -103,7 +103,7 @@ def build_lesion_agreement(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = lesion_rows(lesions, method)
     strata = {name: words for name, words in STRATA.items() if name in table and table[name].notna().any()}

@@ -68,7 +68,7 @@ def build_qualitative(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
 
     Raises
     ------

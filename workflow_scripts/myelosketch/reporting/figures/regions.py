@@ -40,7 +40,7 @@ def build_groups(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = roi_means(regions)
     wanted = [method, *[other for other in methods if other != method]]
@@ -72,7 +72,7 @@ def build_individuals(regions: str | Path, *, method: str, simulated: bool) -> t
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = rows_of(roi_means(regions), f"region mean of {method_name(method)}", method=method)
     order = _participants(table)

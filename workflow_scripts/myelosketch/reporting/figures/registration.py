@@ -51,7 +51,7 @@ def build_registration_quality(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     data = quality_rows(qc)
     data["limit"] = [limit_of(*pair, limits) for pair in zip(data.number, data.modality, strict=True)]

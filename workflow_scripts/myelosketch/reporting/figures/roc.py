@@ -36,7 +36,7 @@ def build_roc(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     patients = patient_curves(roc, k)
     means = patients.groupby(["method", "fpr"], sort=False)["tpr"].mean().reset_index()

@@ -66,7 +66,7 @@ def draw(
 
     Parameters
     ----------
-    build : function without arguments -> (matplotlib Figure, pandas.DataFrame of what is drawn)
+    build : function without arguments -> (matplotlib Figure, pandas.DataFrame of the data drawn)
     title : title of the empty figure if there are no data
     simulated : whether the cohort is simulated
     png, svg, tsv : paths to write

@@ -52,7 +52,7 @@ def build_sensitivity(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = sensitivity_rows(sensitivity, axis)
     values = ordered_values(table.value)

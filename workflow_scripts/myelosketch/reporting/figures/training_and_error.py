@@ -52,7 +52,7 @@ def build_training_curves(*histories: str | Path, simulated: bool) -> tuple[Figu
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     data = training_losses(histories)
     methods = list(dict.fromkeys(data.method))
@@ -132,7 +132,7 @@ def build_registration_error(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     numeric = ("median_mm", "p95_mm", "max_mm")
     table = table_to_draw(registration_error, REGISTRATION_COLUMNS, numeric=numeric)

@@ -44,7 +44,7 @@ def claims_table(run: RunFolder) -> HtmlTable:
     if table.source.isin(names.CEILINGS).any():
         note += (
             " Cannot be decided in this cohort: the claim does not hold in the noise-free tissue either, "
-            f"{VISIBLE_WORDS}. A method that fails it is therefore not worse than others."
+            f"{VISIBLE_WORDS}. Failing it therefore says nothing about a method."
         )
     return HtmlTable("Claims of the paper", header, rows, note, text_columns=len(header))
 
