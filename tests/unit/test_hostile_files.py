@@ -204,10 +204,10 @@ def test_an_entity_that_yaml_has_a_meaning_for_is_quoted(value):
 
 
 CARDS = {
-    "text": (b"{", "is no JSON"),
-    "bytes": (b"\x80", "is no JSON"),
-    "deep": (b"[" * 100_000, "is no JSON"),
-    "list": (b"[]", "no JSON object"),
+    "text": (b"{", "is not JSON"),
+    "bytes": (b"\x80", "is not JSON"),
+    "deep": (b"[" * 100_000, "is not JSON"),
+    "list": (b"[]", "not a JSON object"),
     "software": (b'{"format": 99, "software": []}', "of unknown version"),
     "format": (b'{"format": {"a": 1}}', "has the format"),
 }
