@@ -256,7 +256,7 @@ def test_a_table_without_sites_is_one_site():
     cohort = Cohort(rows, rows, rows[:0], folds)
     assert cohort.train_sites(2, "controls") == {"sub-1": "", "sub-2": ""}
     assert cohort.train_sites(2, "none") == {}
-    message = "is a healthy control of the site without a name: give controls"
+    message = "is a healthy control of the site without a name: add controls"
     with pytest.raises(InputError, match=re.escape(message)):
         check_controls_of_sites(["sub-1"], ["sub-2"], cohort.site, fold=1)
 
