@@ -1,6 +1,6 @@
 # make run: the whole protocol on the default cohort, and its report. make test: lint and tests. make test-all: the long ones too.
 # make demo: three simulated patients without PET, predicted by a small model that lies in configs/.
-# make calibration: the simulated cohort measured (studies/calibration), and docs/simulation.md written again.
+# make calibration: the simulated cohort measured (studies/calibration), and docs/simulation-measured.md written again.
 # make ladder: all methods on 100 simulated patients from five seeds (studies/ladder, hours), and docs/ladder.md with its table.
 # make pretraining: the network of the method transfer from simulated participants (studies/pretraining), into models/pretrained.
 # make faults: kills, injected faults, leakage and fuzzing (tests/faults, hours), and docs/reliability.md with the counts.
@@ -48,7 +48,7 @@ calibration: $(READY)
 	snakemake --cores $(CORES) --snakefile studies/calibration/Snakefile
 	mkdir -p docs/simulation
 	cp results/calibration/simulation/*.png docs/simulation/
-	cp results/calibration/simulation.md docs/simulation.md
+	cp results/calibration/simulation-measured.md docs/simulation-measured.md
 
 # Snakemake looks at all waiting jobs once per ended job and span: longer spans leave its CPU time to the jobs
 ladder: $(READY)

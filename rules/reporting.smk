@@ -136,7 +136,7 @@ rule write_methods_text:
 rule write_report:
     """One HTML file that needs no network: tables, figures, claims, versions, limits."""
     input:
-        figures=expand(f"{FIGURE_FILES}.png", figure=drawn_figures()),
+        figures=expand(f"{FIGURE_FILES}.{{kind}}", figure=drawn_figures(), kind=["png", "tsv"]),
         tables=[*EVALUATION, *REGION_TABLES, REGION_VOLUMES, *REGISTRATION_ERROR, *QUALITY],
         cohort=COHORT_TABLES,
         thresholds=expand([*REFERENCE.values()], fold=COHORT.fold_ids),
@@ -144,6 +144,7 @@ rule write_report:
         provenance=PROVENANCE,
         methods=METHODS_TEXT["text"],
         captions=own_file(RULES / "captions/figures.rst"),
+        glossary=own_file(RULES.parent / "docs/glossary.md"),
         templates=templates("macros", "report"),
     output:
         report("<results>/report.html", caption="captions/report.rst", category="Report"),

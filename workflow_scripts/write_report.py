@@ -13,6 +13,7 @@ with job(snakemake):
         snakemake.output[0],
         RunFiles(snakemake.input),
         captions=snakemake.input.captions,
+        glossary=snakemake.input.glossary,
         provenance=read_json(snakemake.input.provenance),
         facts=snakemake.params.facts,
         methods=Path(snakemake.input.methods).read_text(encoding="utf-8"),

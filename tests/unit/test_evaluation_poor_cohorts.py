@@ -13,6 +13,7 @@ from myelosketch.io.provenance import write_json
 from myelosketch.io.run_files import RunFolder
 from myelosketch.io.tables import read_table
 from myelosketch.reporting.figures.catalogue import FIGURES
+from myelosketch.reporting.figures.findings import finding
 from myelosketch.reporting.figures.saving import draw_figure
 from myelosketch.reporting.pages.report import report_content
 from myelosketch.reporting.tables import latex as latex_tables
@@ -147,6 +148,7 @@ def test_patients_without_lesions_count_for_all_but_lesions(tmp_path, capsys, on
             draw_figure(
                 figure.build, tables, title=name, simulated=True, settings=settings, dpi=30, **outputs
             )
+            assert "nan" not in finding(figure.finding, outputs["tsv"], FIGURE_FACTS)
     assert ("is empty: " in capsys.readouterr().out) == (n == 0)  # what is drawn leaves them out
 
 
@@ -203,6 +205,8 @@ def test_the_report_and_the_tables_for_a_paper_are_written_all_the_same(tmp_path
     root = evaluate(tmp_path, people)
     content = report_content(RunFolder(root), captions=".", provenance=PROVENANCE, facts=FACTS)
     assert content["glance"].rows
+    assert len(content["read_first"]) == 5
+    assert "nan" not in " ".join(content["read_first"])
     names = ("ladder", "claims", "demyelination", "lesion_agreement", "statistics")
     tables = {name: tmp_path / f"tables/{name}.tex" for name in names}
     latex_tables.write_latex_tables(tables, RunFolder(root), facts=FACTS)

@@ -7,7 +7,7 @@ import new_scan
 import pandas as pd
 import pytest
 from report_run import FACTS, PROVENANCE, write_maps, write_run
-from test_reporting_report import CAPTIONS, HEADINGS
+from test_reporting_report import CAPTIONS, GLOSSARY, HEADINGS
 
 from myelosketch.io import names
 from myelosketch.io.run_files import RunFolder
@@ -22,6 +22,9 @@ pytestmark = [
     pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine"),
 ]
 WIDTHS = (390, 1000, 1280)
+STATED = {
+    "captions": CAPTIONS, "glossary": GLOSSARY, "provenance": PROVENANCE, "facts": FACTS, "methods": "# Methods",
+}  # fmt: skip
 METHODS = ["the_mean", "refiner"]
 
 
@@ -33,8 +36,7 @@ def folder(tmp_path_factory):
     write_maps(root, "sub-MS01", 0, METHODS)
     options = {"methods": METHODS, "method": "refiner", "k": 1.0, "colours": "paper", "simulated": True}
     write_patient_pages({"sub-MS01": root / "patients/sub-MS01.html"}, RunFolder(root), **options)
-    stated = {"captions": CAPTIONS, "provenance": PROVENANCE, "facts": FACTS, "methods": "# Methods"}
-    write_report(root / "report.html", RunFolder(root), **stated)
+    write_report(root / "report.html", RunFolder(root), **STATED)
     for name in ("methods.md", "references.bib"):
         (root / name).write_text("written by a rule of its own")
     return root
@@ -105,8 +107,7 @@ def test_intervals_of_the_first_table_stay_on_one_line(chromium, tmp_path, width
         for metric, k in (*((name, None) for name in metrics), ("mcc", 1), ("dice", 1), ("trivial_dice", 1))
     ]
     write_table(pd.DataFrame(rows, columns=columns), tmp_path / "evaluation/summary.tsv")
-    stated = {"captions": CAPTIONS, "provenance": PROVENANCE, "facts": FACTS, "methods": "# Methods"}
-    write_report(tmp_path / "report.html", RunFolder(tmp_path), **stated)
+    write_report(tmp_path / "report.html", RunFolder(tmp_path), **STATED)
     seen = chromium.look(tmp_path / "report.html", width=width)
     assert seen["overflow"] <= 0
     assert seen["wide"] == []
@@ -137,6 +138,19 @@ def test_a_new_patient_fits_one_printed_sheet(chromium, predicted, page):
 
 def test_a_report_fills_more_than_one_sheet(chromium, folder):
     assert chromium.printed_pages(folder / "report.html") > 1
+
+
+def test_a_folded_section_is_printed_and_its_anchors_open_it(chromium, folder, tmp_path):
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert '<details class="section">' in text
+    opened = tmp_path / "opened.html"
+    opened.write_text(text.replace('<details class="section">', '<details class="section" open>'))
+    assert chromium.printed_pages(folder / "report.html") == chromium.printed_pages(opened)
+    state = "document.getElementById('term-mcc').closest('details').open"
+    chromium.look(folder / "report.html", width=1280)
+    chromium.run("document.querySelectorAll('details').forEach(part => part.open = false)")
+    wait = "new Promise(done => setTimeout(done, 300))"
+    assert chromium.run(f"location.hash = '#term-mcc'; {wait}.then(() => {state})")
 
 
 def test_headings_and_pictures_of_the_report(chromium, folder):

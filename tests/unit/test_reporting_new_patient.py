@@ -47,10 +47,10 @@ RESEARCH = (
 )
 SIMULATED = (
     "<strong>This model was trained on simulated patients:</strong> nobody was measured to make it, and nothing here "
-    "says anything about a real brain."
+    "is true of a real brain."
 )
 FROM_FLAIR = (
-    "<strong>Lesions from FLAIR.</strong> No lesion mask was given; the lesions were found on the FLAIR by a "
+    "<strong>Lesions from FLAIR.</strong> No lesion mask was given. The lesions were found on the FLAIR by a "
     "classical method, not drawn by a reader."
 )
 VOID = {"meta", "img", "line", "rect", "circle", "path", "use", "link", "br"}
@@ -170,7 +170,7 @@ def test_parts_come_in_their_order(pages):
     parts = [
         "<h1>sub-01: myelin predicted from MRI</h1>", "Research use only.", "Verdict: ok.", 'id="numbers"',
         'class="axis"', 'id="slices"', 'id="enlarged"', 'id="lesions"', 'id="quality"',
-        "The maps against those of the training scans", "How this model scored, and on whom</h2>",
+        "The maps against those of the training scans", "Scores of this model</h2>",
         "SHA-256 of the model", "What n/a means",
     ]  # fmt: skip
     places = [pages["ok"].index(part) for part in parts]

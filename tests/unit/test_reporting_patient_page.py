@@ -70,7 +70,7 @@ def test_each_page_stands_on_its_own_and_links_back(pages):
 
 def test_says_what_it_is(pages, root):
     assert "Patient sub-MS01, simulated cohort (world: pessimistic)" in pages[0]
-    assert "nothing here is a clinical result" in pages[0]
+    assert "Nothing here is a clinical result" in pages[0]
     (measured,) = pages_of(root, ["sub-MS01"], simulated=False)
     assert "Research use only." in measured
     assert "simulated" not in measured.lower()

@@ -16,11 +16,12 @@ from myelosketch.reporting.pages import report
 from myelosketch.reporting.pages.captions import render_caption
 from myelosketch.reporting.pages.rendering import cell
 
-CAPTIONS = Path(__file__).parents[2] / "rules/captions/figures.rst"
+ROOT = Path(__file__).parents[2]
+CAPTIONS, GLOSSARY = ROOT / "rules/captions/figures.rst", ROOT / "docs/glossary.md"
 HEADINGS = [
-    "At a glance", "Cohort and exclusions", "Examples", "Agreement of the DVR", "Demyelination", "Lesions",
-    "Comparisons of methods", "Claims and groups", "Sensitivity", "Quality of registration and training",
-    "Methods and versions", "Limits",
+    "Read this first", "At a glance", "Cohort and exclusions", "Examples", "Agreement of the DVR", "Demyelination",
+    "Lesions", "Comparisons of methods", "Claims and groups", "Sensitivity", "Quality of registration and training",
+    "Methods and versions", "Limits", "Glossary",
 ]  # fmt: skip
 METHODS_TEXT = "# Methods\n\nFA & MTR below <b> [@wei2018].\n"
 VOID = {"meta", "img", "br", "hr", "link"}
@@ -75,9 +76,10 @@ def page(run):
 
 
 def write(root, facts=FACTS, provenance=PROVENANCE, name="r.html"):
-    stated = {"captions": CAPTIONS, "provenance": provenance, "facts": facts, "methods": METHODS_TEXT}
-    report.write_report(root / name, RunFolder(root), **stated)
-    return (root / name).read_text(encoding="utf-8")
+    """Write a report, and return its text without the links to the glossary."""
+    stated = {"captions": CAPTIONS, "glossary": GLOSSARY, "provenance": provenance, "facts": facts}
+    report.write_report(root / name, RunFolder(root), methods=METHODS_TEXT, **stated)
+    return re.sub(r'<a class="term"[^>]*>([^<]*)</a>', r"\1", (root / name).read_text(encoding="utf-8"))
 
 
 def test_every_section_in_the_order_of_a_reader(page):
@@ -90,12 +92,13 @@ def test_every_section_in_the_order_of_a_reader(page):
 
 
 def test_contents_link_to_every_section(page):
-    ids = re.findall(r'<h2 id="(\w+)">', page)
+    ids = re.findall(r'<div class="content" id="(\w+)">', page)
     contents = page[page.index("<nav") : page.index("</nav>")]
     assert re.findall(r'href="#(\w+)"', contents) == ids
 
 
 def test_one_file_without_network_or_scripts(page, run):
+    page = (run / "report.html").read_text(encoding="utf-8")
     parsed = Page(page)
     beside = [
         address for address in parsed.addresses if not address.startswith(("#", "data:image/png;base64,"))
@@ -128,9 +131,9 @@ def test_values_are_escaped(page):
 
 
 def test_says_simulated_first_and_what_must_not_be_concluded(page):
-    assert page.index("Simulated cohort (world: as published).") < page.index("At a glance</h2>")
+    assert page.index("Simulated cohort (world: as published).") < page.index("Read this first</h2>")
     assert "not clinical results" in page
-    assert "must not be set beside the paper" in page
+    assert "Do not compare a score here with the paper" in page
     assert "For research only." in page
     assert "Seed: 2018" in page
     assert "<li>numpy 2.3.5</li>" in page
@@ -149,7 +152,7 @@ def test_the_first_table_is_the_one_that_shows_frauds(page):
         assert float(shown["Dice"]) <= float(shown["Trivial Dice"].split()[0])
         if fraud != "copied_contrast":  # one value for every lesion
             assert (shown["MCC"], shown["Slope of true on predicted lesion means"]) == ("0.00", "n/a")
-    assert "No better than calling every lesion voxel demyelinated, by Dice or MCC" in page
+    assert "1 of 4 methods finds demyelinated lesion voxels better than chance" in page
 
 
 def test_lesions_from_flair_are_marked(run, tmp_path):
@@ -162,7 +165,38 @@ def test_lesions_from_flair_are_marked(run, tmp_path):
     text = write(tmp_path)
     assert "Lesions of 1 scan were found on the FLAIR by a classical method" in text
     assert "sub-MS02 (lesions from FLAIR)" in text
-    assert "were found on the FLAIR, not drawn by a reader; what the method missed" in text
+    assert "by a classical method, not drawn by a reader. What the method missed" in text
+
+
+def test_what_matters_is_open_and_the_rest_is_folded(page):
+    states = {
+        words: bool(state) for state, words in re.findall(r'"section"( open)?>\s*<summary><h2>([^<]*)', page)
+    }
+    assert list(states) == HEADINGS
+    assert [words for words, state in states.items() if state] == [*HEADINGS[:6], "Limits"]
+
+
+def test_five_sentences_come_first(page):
+    first = page[page.index('id="first"') : page.index("At a glance</h2>")]
+    assert len(re.findall(r"<li>[^\n]+\.</li>", first)) == 5
+
+
+def test_a_figure_has_its_finding_as_title_and_its_name_above(page):
+    heading = re.search(r'<h3 id="figure-ladder">(.*?)</h3>', page)[1]
+    assert heading.startswith('<span class="label">All methods, from simple to complex</span>')
+    assert heading.endswith(
+        " has the lowest lesion error of 4 methods; the mean Dice of 1 is above the trivial Dice"
+    )
+
+
+def test_every_linked_term_is_explained_in_the_page(page, run):
+    page = (run / "report.html").read_text(encoding="utf-8")
+    linked = set(re.findall(r'href="#(term-[\w-]+)"', page))
+    explained = set(re.findall(r'<dt id="(term-[\w-]+)">', page))
+    assert {"term-mcc", "term-dice"} <= linked <= explained
+    for section in page.split('<details class="section"')[1:]:
+        terms = re.findall(r'href="#(term-[\w-]+)"', section)
+        assert len(terms) == len(set(terms))
 
 
 def test_lesions_drawn_by_a_reader_are_not_marked(page):

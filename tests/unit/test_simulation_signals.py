@@ -81,7 +81,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_fit_of_the_signals_agrees_with_the_short_way(body, exact, fitted, name):
-    """Noise biases the Logan plot: -.02 at t* = 35 min, twice that with k2' (docs/simulation.md)."""
+    """Noise biases the Logan plot: -.02 at t* = 35 min, twice that with k2' (docs/simulation-measured.md)."""
     kind, maps, _ = fitted
     found = difference(body, exact, maps, name)
     quiet_bias, bias, least_sd, largest_sd = LIMITS[name]

@@ -1,4 +1,4 @@
-"""Put the page of the study into the documentation, between its marks: show_ladder.py STUDY_PAGE DOCUMENT."""
+"""Copy the page of the study into a document, between its marks: show_ladder.py STUDY_PAGE DOCUMENT."""
 
 import sys
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Floor 7: the simulated cohort measured like an instrument, and the page that says what it is."""
+"""Measure the simulated cohort, compare it with the literature, and write the page about it."""

@@ -1,4 +1,4 @@
-"""Lesions of the cohort as its truth lists them: load, count and kinds."""
+"""Load, count and kinds of the lesions that the truth of the cohort lists."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ KIND_COLUMNS = ("kind", "n", "share", "share_of_load", "mean_myelin", "mean_axon
 
 
 def read_lesion_tables(paths: Mapping[str, str | Path]) -> pd.DataFrame:
-    """Lesion tables of the truth, one DataFrame: subject and the columns of the tables.
+    """Read the lesion tables of the truth into one DataFrame: subject and the columns of the tables.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def read_lesion_tables(paths: Mapping[str, str | Path]) -> pd.DataFrame:
 
 
 def load_table(lesions: pd.DataFrame) -> pd.DataFrame:
-    """One row per patient: LOAD_COLUMNS."""
+    """Return one row per patient: LOAD_COLUMNS."""
     groups = lesions.groupby("subject")["volume_mm3"]
     values = zip(*(groups.agg(how) for how in ("size", "sum", "max")), strict=True)
     rows = [
@@ -35,7 +35,7 @@ def load_table(lesions: pd.DataFrame) -> pd.DataFrame:
 
 
 def kind_table(lesions: pd.DataFrame) -> pd.DataFrame:
-    """One row per kind, the most frequent first: KIND_COLUMNS; means are weighted by volume."""
+    """Return one row per kind, the most frequent first: KIND_COLUMNS. Means are weighted by volume."""
     rows = []
     for kind, part in lesions.groupby("kind"):
         volume = part.volume_mm3

@@ -1,4 +1,4 @@
-"""What a simulated participant costs, from the benchmark files that the workflow keeps."""
+"""Time and memory of a simulated participant, from the benchmark files of the workflow."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ RULES = ("simulate_participant", "simulate_control", "measure_participant", "sur
 
 
 def cost_table(benchmarks: str | Path) -> pd.DataFrame:
-    """Seconds and largest memory of one job of each rule.
+    """Return seconds and largest memory of one job of each rule.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def cost_table(benchmarks: str | Path) -> pd.DataFrame:
         parts = [read_table(path, numeric=("s", "max_rss")) for path in files]
         if parts:
             jobs = pd.concat(parts, ignore_index=True)
-            # a short job may end before its memory is looked at
+            # a short job may end before its memory is measured
             memory = jobs.max_rss.dropna().to_numpy(float)
             found = (np.median(memory), memory.max()) if memory.size else (np.nan, np.nan)
             rows.append((rule, len(jobs), float(jobs.s.median()), float(jobs.s.max()), *found))

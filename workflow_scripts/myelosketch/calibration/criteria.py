@@ -1,4 +1,4 @@
-"""What the cohort has to fulfil, each criterion with what was found and whether it is met."""
+"""Criteria for the cohort: what was found, what is wanted, and whether it is met."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,16 +13,16 @@ COLUMNS = ("criterion", "found", "wanted", "met")
 ORDER = ("template", "voxelwise", "means3", "visible", "rescan", "noisefree")
 FROM_TRUTH = ORDER[3:]
 LEAST_ROOM = 0.25
-LARGEST_SHARE = 0.75  # of lesion voxels that are demyelinated at k = 1: above it Dice tells nothing
+LARGEST_SHARE = 0.75  # of lesion voxels that are demyelinated at k = 1: above it Dice is uninformative
 # mean difference of two scans in % of their mean, lesions of 100 to 200 mm3: 10 % at 106 mm3 (EJNMMI Res 2024, Logan)
-REPEAT_MM3, REPEAT_BAND = (100, 200), (7.0, 12.0)  # the band is ours
-# a bound below what was reached on patients (r = .70 of lesion means on an external cohort, SPIE 12926, 2024) is none
+REPEAT_MM3, REPEAT_BAND = (100, 200), (7.0, 12.0)  # the band is assumed
+# on patients r = .70 of lesion means was reached (external cohort, SPIE 12926, 2024); a lower value is no upper bound
 LEAST_R = 0.70
-LARGEST_KS = 0.10  # two halves of the thirty measured patients differ by less in 95 % of splits (ours)
+LARGEST_KS = 0.10  # two halves of the thirty measured patients differ by less in 95 % of splits (assumed)
 
 
 def room_above_linear(mcc: Mapping[str, float]) -> float:
-    """Share of the way from the template to ``visible`` that the better linear model leaves open.
+    """Return the share of the way from the template to ``visible`` that the better linear model leaves open.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def room_above_linear(mcc: Mapping[str, float]) -> float:
 
 
 def ladder_criteria(summary: pd.DataFrame, k: float) -> list[dict[str, str]]:
-    """Criteria of the ladder at one k: every step upward, and the room above the linear models.
+    """Check the ladder at one k: every step upward, and the room above the linear models.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def ladder_criteria(summary: pd.DataFrame, k: float) -> list[dict[str, str]]:
 
 
 def share_criteria(demyelination: pd.DataFrame, k: float) -> list[dict[str, str]]:
-    """The mean share of demyelinated lesion voxels leaves something to tell apart.
+    """Check that enough lesion voxels are not demyelinated.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def share_criteria(demyelination: pd.DataFrame, k: float) -> list[dict[str, str]
 
 
 def repeat_criteria(lesions: pd.DataFrame) -> list[dict[str, str]]:
-    """Two scans differ as published, and lesion means go with what MRI can know as published.
+    """Check that two scans differ as published, and that lesion means correlate with noise-free tissue as published.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def repeat_criteria(lesions: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def tissue_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
-    """One criterion per target of tissue.tsv."""
+    """Return one criterion per target of tissue.tsv."""
     words = {
         "absolute": "",
         "percent": " against its reference, %",
@@ -122,7 +122,7 @@ def tissue_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def relation_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
-    """The rank correlation of DVR and RD inside lesions is neither absent nor perfect."""
+    """Check that the rank correlation of DVR and RD in lesions is neither absent nor perfect."""
     row = table[(table["where"] == "lesion") & (table["map"] == "RD")].iloc[0]
     low, high = LESION_RD_BAND
     value = abs(float(row["mean"]))
@@ -132,7 +132,7 @@ def relation_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def criteria_table(*groups: Iterable[Mapping[str, str]]) -> pd.DataFrame:
-    """All criteria, those not met first.
+    """Collect all criteria, those not met first.
 
     Returns
     -------

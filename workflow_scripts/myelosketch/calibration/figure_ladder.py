@@ -1,4 +1,4 @@
-"""The ladder at one k: MCC, Dice beside trivial Dice, and lesion MAE of every rung, with intervals."""
+"""Figure of the ladder at one k: MCC, Dice, trivial Dice and lesion MAE of every rung, with intervals."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ RUNG_NAMES = {"voxelwise": "Ridge, voxelwise", "means3": "Ridge, 3³ means"}
 
 
 def rung_name(method: str) -> str:
-    """Name of a rung as readers see it."""
+    """Return the name of a rung for readers."""
     return RUNG_NAMES.get(method) or method_name(method)
 
 
 def build_ladder(summary: pd.DataFrame, *, k: float, alpha: float) -> tuple[Figure, pd.DataFrame]:
-    """The ladder and its data: (figure, DataFrame).
+    """Draw the ladder: (figure, DataFrame of its data).
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _legend(alpha: float) -> list[Line2D]:
 
 
 def cohort_share(demyelination: pd.DataFrame) -> pd.DataFrame:
-    """Mean over patients of the true demyelinated share (percent) and of trivial Dice, by k: DataFrame."""
+    """Return the mean over patients of the true demyelinated share (percent) and of the trivial Dice, by k."""
     one = demyelination[demyelination.method == "visible"]
     table = one.groupby("k")[["pct_true", "trivial_dice"]].mean().reset_index()
     return pd.DataFrame(table)

@@ -1,4 +1,4 @@
-"""Three participants side by side: what MRI shows, what PET measures and what lies behind it."""
+"""Figure of three participants: MRI, measured DVR and noise-free DVR."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONTROL_LEVEL = 0.58  # height of a control's slice in its brain, at the lateral
 
 
 def shown_participants(people: Sequence[Participant]) -> list[Participant]:
-    """The patient with the median load, the one with the highest, and the first control."""
+    """Return the patient with the median load, the one with the highest load, and the first control."""
     patients = sorted((p for p in people if p.group == "MS"), key=_lesion_voxels)
     chosen = [patients[(len(patients) - 1) // 2], patients[-1]] if patients else []
     chosen = list({person.subject: person for person in chosen}.values())
@@ -45,7 +45,7 @@ def shown_participants(people: Sequence[Participant]) -> list[Participant]:
 
 
 def build_maps(people: Sequence[Participant]) -> tuple[Figure, pd.DataFrame]:
-    """Axial slices of three participants with the expert's lesions: (figure, data)."""
+    """Draw axial slices of three participants with the lesions of the mask: (figure, data)."""
     chosen = shown_participants(people)
     columns = [column for column in COLUMNS if column[0] in chosen[0].maps]
     size = (style.WIDTH, 0.45 + 1.72 * len(chosen))

@@ -1,4 +1,4 @@
-"""Values of every tissue beside the literature, and DVR against RD inside lesions."""
+"""Figures of the values of every tissue, compared with the literature, and of DVR against RD in lesions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours: told apart with every kind of colour vision
+# Okabe and Ito's colours, which people with any kind of colour vision can distinguish
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY = (
     "#0072b2",
     "#e69f00",
@@ -49,7 +49,7 @@ BINS = 60
 
 
 def build_histograms(people: Sequence[Participant]) -> tuple[Figure, pd.DataFrame]:
-    """Histogram of every quantity by tissue over the literature's band: (figure, data)."""
+    """Draw a histogram of every quantity by tissue over the band of the literature: (figure, data)."""
     figure, panels = plt.subplots(2, 3, figsize=(style.WIDTH, 6.4), sharey=True)
     data = []
     for axes, quantity in zip(panels.flat, QUANTITIES, strict=False):
@@ -75,7 +75,7 @@ def build_histograms(people: Sequence[Participant]) -> tuple[Figure, pd.DataFram
 
 
 def tissue_voxels(people: Sequence[Participant], tissue: str, quantity: str) -> np.ndarray:
-    """Values of a quantity in all voxels of a tissue, all participants together (n,)."""
+    """Return the values of a quantity in all voxels of a tissue, all participants together (n,)."""
     codes = {"lesion": ("lesion", "black_hole"), "hc_white": ("white",), "nawm": ("white",)}.get(
         tissue, (tissue,)
     )
@@ -86,7 +86,7 @@ def tissue_voxels(people: Sequence[Participant], tissue: str, quantity: str) -> 
 
 
 def literature_band(people: Sequence[Participant], tissue: str, quantity: str) -> tuple[float, float] | None:
-    """Lowest and highest mean of the literature, (low, high); differences are laid over the cohort's reference."""
+    """Return lowest and highest mean of the literature, (low, high); differences refer to the cohort's controls."""
     rows = [t for t in TARGETS if (t.tissue, t.quantity) == (tissue, quantity)]
     absolute = [t for t in rows if t.kind == ABSOLUTE]
     if absolute:
@@ -133,7 +133,7 @@ def _legend() -> list[Line2D | Patch]:
 
 
 def build_relation(people: Sequence[Participant]) -> tuple[Figure, pd.DataFrame]:
-    """DVR against RD of all lesion voxels, with both rank correlations: (figure, data)."""
+    """Draw DVR against RD of all lesion voxels, with both rank correlations: (figure, data)."""
     voxels = lesion_voxels(people)
     if len(voxels) < 20:
         raise NothingToDrawError("the cohort has fewer than 20 lesion voxels.")

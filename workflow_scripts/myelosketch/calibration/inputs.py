@@ -1,4 +1,4 @@
-"""Which files of a run the calibration reads; light, because the study asks while parsed."""
+"""Files of a run that the calibration reads. Imports are few, because the study calls this while it is parsed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 GIVEN = ("T1w", "FLAIR", "lesion_mask")
 OF_LESIONS = ("lesions", "lesion_table")
 TRUTH = ("poses", "rescan", "noisefree", "visible", "tissue", *OF_LESIONS)
-# where a finished run is more than it takes
+# the commands that suffice; a finished run is not needed
 FINISH = (
     "simulate the cohort first (snakemake --cores all simulated_cohort cohort), and with simulation.level: signals "
     "derive its maps too (snakemake --cores all registration)"
@@ -23,7 +23,7 @@ FINISH = (
 
 
 def check_simulated(config: Mapping[str, Any]) -> None:
-    """Refuse a run without known truth.
+    """Raise an error if the cohort of the run is not simulated.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def check_simulated(config: Mapping[str, Any]) -> None:
 
 
 def measured_files(run: FinishedRun, scan: str) -> dict[str, str]:
-    """Files that are measured of a simulated scan.
+    """Return the files of a simulated scan that are measured.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def measured_files(run: FinishedRun, scan: str) -> dict[str, str]:
 
     Returns
     -------
-    dict : FA, RD, AD, MTR and DVR as simulated or, where raw images were, as the run derived them; those of GIVEN
-        that the scan has; ``truth_<name>`` for those of TRUTH that it has
+    dict : FA, RD, AD, MTR and DVR as simulated or, where raw images were simulated, as the run derived them; those of
+        GIVEN that the scan has; ``truth_<name>`` for those of TRUTH that it has
     """
     row = run.cohort.rows[scan]
     derived = derived_maps(run.config["maps"]["dvr_model"])

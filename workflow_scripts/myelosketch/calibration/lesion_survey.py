@@ -1,4 +1,4 @@
-"""Lesions of simulated patients counted as in the thirty real ones: at 1 mm, with the measured load."""
+"""Measure lesions of simulated patients as in the thirty real ones: at 1 mm, with the measured load."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def survey_patient(output: str | Path, subject: str, settings: dict[str, Any], s
 
 
 def clinical_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """The configuration's simulation with the measured load on a 1 mm anatomy grid."""
+    """Return the settings of the simulation with the measured load and a 1 mm anatomy grid."""
     voxels = dict(settings.get("voxel_size_mm", {})) | {"anatomy": 1.0}
     return settings | {"lesion_load": "clinical", "lesion_load_min_ml": 0.1, "voxel_size_mm": voxels}
 
@@ -49,7 +49,7 @@ def clinical_settings(settings: dict[str, Any]) -> dict[str, Any]:
 def measure_lesions(
     mask: np.ndarray, white: np.ndarray, distance: np.ndarray, voxel: float
 ) -> dict[str, Any]:
-    """Connected lesions and their distance from the lateral ventricles.
+    """Measure connected lesions and their distance from the lateral ventricles.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def measure_lesions(
     Returns
     -------
     dict : ``volumes_mm3`` (of SMALLEST_MM3 and more, largest first), ``axis_ratios`` (of RATIO_FROM_MM3 and
-    more), ``touching`` (how many come within the first
+    more), ``touching`` (number of lesions that reach the first
     band of the ventricles), ``total_ml``, ``lesion_voxels`` and ``white_voxels`` per
     band of DISTANCE_EDGES_MM
     """
@@ -85,12 +85,12 @@ def measure_lesions(
 
 
 def band_counts(distance: np.ndarray) -> list[int]:
-    """Voxels per distance band: list of BANDS whole numbers; the last band has no end."""
+    """Count voxels per distance band: list of BANDS whole numbers; the last band has no end."""
     return np.bincount(np.digitize(distance, DISTANCE_EDGES_MM[1:-1]), minlength=BANDS).tolist()
 
 
 def axis_ratio(points: np.ndarray) -> float:
-    """Long over short axis of a set of voxels (n, 3): root of the ratio of the eigenvalues of their covariance.
+    """Return long over short axis of voxels (n, 3): root of the ratio of the eigenvalues of their covariance.
 
     Infinite for voxels in one plane.
     """
@@ -99,7 +99,7 @@ def axis_ratio(points: np.ndarray) -> float:
 
 
 def relative_risk(lesion_voxels: ArrayLike, white_voxels: ArrayLike) -> np.ndarray:
-    """Share of the white matter of a band that is lesion, relative to that of all white matter.
+    """Return the share of the white matter of a band that is lesion, relative to that of all white matter.
 
     Parameters
     ----------
@@ -116,5 +116,5 @@ def relative_risk(lesion_voxels: ArrayLike, white_voxels: ArrayLike) -> np.ndarr
 
 
 def read_surveys(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Surveys of all patients: list of dict."""
+    """Read the surveys of all patients: list of dict."""
     return [read_json(path) for path in paths]

@@ -1,4 +1,4 @@
-"""Lesion statistics of thirty real patients (Lesjak 2017, open_ms_data) and the comparison with them."""
+"""Compare lesions with the statistics of thirty real patients (Lesjak 2017, open_ms_data)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from myelosketch.simulation import lesion_statistics as measured
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-RISK_MARGIN = 0.3  # the band of both alignments is widened by this share (ours)
+RISK_MARGIN = 0.3  # the band of both alignments is widened by this share (assumed)
 # of the natural logarithm of the volume in mm³; share of the whole volume in lesions of 1 mL and more
 LOG_VOLUME_MEAN, LOG_VOLUME_SD, LARGE_SHARE = 3.27, 1.37, 0.71
 SHOWN_PERCENTILES = (5, 20, 50, 80, 95, 99, 99.9)
 COLUMNS = ("statistic", "measured", "low", "high", "found", "verdict", "how")
-SAMPLE = "95 % of samples of this size (ours)"
+SAMPLE = "95 % of samples of this size (assumed)"
 # 1.96 · √2 · SD over bootstrap samples of the thirty patients
-BOOTSTRAP = "95 % of samples of thirty patients (bootstrap of the measured ones; ours)"
-ALIGNMENTS = f"both alignments ± {100 * RISK_MARGIN:.0f} % (ours)"
-HALVES = "two halves of the measured patients differ by less in 95 % of splits (ours)"
+BOOTSTRAP = "95 % of samples of thirty patients (bootstrap of the measured ones; assumed)"
+ALIGNMENTS = f"both alignments ± {100 * RISK_MARGIN:.0f} % (assumed)"
+HALVES = "two halves of the measured patients differ by less in 95 % of splits (assumed)"
 
 
 def reference_cdf(volumes: ArrayLike) -> np.ndarray:
-    """Measured distribution of lesion volumes: linear between the percentiles on the logarithm of the volume.
+    """Return the measured distribution of lesion volumes, linear between percentiles on the logarithm of the volume.
 
     Parameters
     ----------
@@ -45,27 +45,27 @@ def reference_cdf(volumes: ArrayLike) -> np.ndarray:
 
 
 def ks_distance(volumes: np.ndarray) -> float:
-    """Kolmogorov-Smirnov distance of lesion volumes (mm³) from the measured distribution; NaN without any."""
+    """Return the Kolmogorov-Smirnov distance of lesion volumes (mm³) from the measured ones; NaN without volumes."""
     if not len(volumes):
         return np.nan
     return float(stats.ks_1samp(volumes, reference_cdf).statistic)
 
 
 def risk_bands() -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest accepted relative risk per distance band: arrays (bands,)."""
+    """Return lowest and highest accepted relative risk per distance band: arrays (bands,)."""
     both = np.array(list(measured.RELATIVE_RISK.values()))
     return (1 - RISK_MARGIN) * both.min(axis=0), (1 + RISK_MARGIN) * both.max(axis=0)
 
 
 def band_names() -> list[str]:
-    """Names of the distance bands."""
+    """Return the names of the distance bands."""
     edges = measured.DISTANCE_EDGES_MM
     names = [f"{a}-{b} mm" for a, b in zip(edges[:-2], edges[1:-1], strict=True)]
     return [*names, f"> {edges[-2]} mm"]
 
 
 def compare_lesions(surveys: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Every statistic of the surveyed patients beside the measured one.
+    """Compare every statistic of the surveyed patients with the measured one.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def compare_lesions(surveys: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def all_volumes(surveys: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """Volumes (mm³) of all lesions together, array."""
+    """Return the volumes (mm³) of all lesions together, array."""
     return np.concatenate([survey["volumes_mm3"] for survey in surveys])
 
 
@@ -119,7 +119,7 @@ def _patient_rows(surveys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         rows.append(_row(f"{name}, mean", mean, mean_band(mean, sd, n), values.mean(), SAMPLE))
         rows.append(_row(f"{name}, SD", sd, spread_band(sd, n), values.std(ddof=1), SAMPLE))
     r = measured.LOG_COUNT_LOAD_CORRELATION
-    with np.errstate(invalid="ignore"):  # patients who are all alike have no correlation
+    with np.errstate(invalid="ignore"):  # identical patients have no correlation
         found = np.corrcoef(count, load)[0, 1]
     rows.append(_row("correlation of log count and log load", r, r_band(r, n), found, SAMPLE))
     median = measured.COUNT_100_MM3[50]
@@ -135,13 +135,13 @@ def _shape_rows(surveys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     near = [shares[0] for shares in measured.LESION_SHARE.values()]
     band = (1 - RISK_MARGIN) * min(near), (1 + RISK_MARGIN) * max(near)
     return [
-        _row("long over short axis, median", ratio, (0.85 * ratio, 1.15 * ratio), median, "± 15 % (ours)"),
+        _row("long over short axis, median", ratio, (0.85 * ratio, 1.15 * ratio), median, "± 15 % (assumed)"),
         _row("share of lesions within 2 mm of ventricles", float(np.mean(near)), band, touching, ALIGNMENTS),
     ]
 
 
 def lesion_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
-    """One criterion per judged row of :func:`compare_lesions`."""
+    """Return one criterion per judged row of :func:`compare_lesions`."""
     judged = table[table.verdict.isin([INSIDE, OUTSIDE])]
     return [
         {
@@ -155,19 +155,19 @@ def lesion_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def mean_band(mean: float, sd: float, n: int) -> tuple[float, float]:
-    """Where the mean of another sample of n falls in 95 of 100 cases, the measured one being of 30 patients."""
+    """Return the 95 % band for the mean of another sample of n, where the measured mean is of 30 patients."""
     half = stats.norm.ppf(0.975) * sd * np.sqrt(1 / measured.N_PATIENTS + 1 / n)
     return mean - half, mean + half
 
 
 def spread_band(sd: float, n: int) -> tuple[float, float]:
-    """The same for a standard deviation (F distribution)."""
+    """Return the 95 % band for a standard deviation (F distribution)."""
     low, high = stats.f.ppf([0.025, 0.975], max(n - 1, 1), measured.N_PATIENTS - 1)
     return sd * np.sqrt(low), sd * np.sqrt(high)
 
 
 def r_band(r: float, n: int) -> tuple[float, float]:
-    """The same for a correlation (Fisher's z)."""
+    """Return the 95 % band for a correlation (Fisher's z)."""
     half = stats.norm.ppf(0.975) * np.sqrt(1 / (measured.N_PATIENTS - 3) + 1 / max(n - 3, 1))
     return np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table of text.
+    """Return a Markdown table.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with so many significant digits, plain; n/a if there is none."""
+    """Return a number as plain text with ``digits`` significant digits; n/a for None, NaN and infinity."""
     if value is None or not np.isfinite(float(value)):
         return "n/a"
     text = np.format_float_positional(
@@ -38,7 +38,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def frame(data: pd.DataFrame, columns: Mapping[str, str], digits: int = 3) -> str:
-    """Columns of a DataFrame as a Markdown table; numbers are shortened.
+    """Return columns of a DataFrame as a Markdown table; numbers are shortened.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Move one simulated participant onto the PET grid, by the true poses."""
+"""Move one simulated participant to the PET grid by the true poses."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -29,14 +29,14 @@ MODALITY = {
     "AD": "dwi",
     "MTR": "MTR",
 }
-# share of a PET voxel that a tissue fills where its value is measured (ours); CSF as in a ventricle's middle
+# share of a PET voxel that a tissue fills where its value is measured (assumed); CSF as in a ventricle's middle
 CORE_SHARES = {"white": 0.85, "cortex": 0.85, "deep": 0.85, "csf": 0.99}
 LESION_SHARE = 0.5
 
 
 @contextmanager
 def transform_files(*matrices: np.ndarray) -> Iterator[list[str]]:
-    """World-to-world matrices (RAS, mm; fixed to moving) as files that ``ants.apply_transforms`` reads."""
+    """Write world-to-world matrices (RAS, mm; fixed to moving) as files that ``ants.apply_transforms`` reads."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for number, matrix in enumerate(matrices):
@@ -59,11 +59,11 @@ def measure_participant(
     threshold: float,
     perilesional_mm: float,
 ) -> None:
-    """Move one participant's maps and truth onto the PET grid and store them.
+    """Move the maps and the truth of one participant to the PET grid and store them.
 
     Parameters
     ----------
-    files : dict of paths: FA, RD, AD, MTR, DVR, for patients ``lesion_mask``; T1w and FLAIR if there
+    files : dict of paths: FA, RD, AD, MTR, DVR, for patients ``lesion_mask``; T1w and FLAIR if present
     truth : dict of paths as from ``simulation.cohort.truth_files``
     output : path of the ``.npz`` to write
     subject : str; group : MS or HC
@@ -102,7 +102,7 @@ def measure_participant(
 def tissue_shares(
     truth: Mapping[str, str | Path], pet: Volume, to_anatomy: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Share of each PET voxel that each true tissue fills.
+    """Return the share of each PET voxel that each true tissue fills.
 
     Parameters
     ----------
@@ -136,10 +136,10 @@ def tissue_shares(
 
 
 def tissue_cores(shares: Mapping[str, np.ndarray], regions: np.ndarray) -> np.ndarray:
-    """Class of each voxel whose value is measured: codes of TISSUES, 0 where tissues mix.
+    """Return the class of each voxel whose value is measured: codes of TISSUES, 0 where tissues mix.
 
     White matter is normal-appearing (its region is ``nawm``: more than the perilesional shell from a lesion);
-    a lesion is what the expert's mask says; a black hole is a lesion voxel half filled by one.
+    lesions are the lesion mask; a black hole is a lesion voxel that a black hole fills at least by half.
     """
     tissue = np.zeros(regions.shape, np.uint8)
     for name, least in CORE_SHARES.items():
@@ -152,7 +152,7 @@ def tissue_cores(shares: Mapping[str, np.ndarray], regions: np.ndarray) -> np.nd
 
 
 def cut_to_brain(person: Participant) -> Participant:
-    """The participant cut to the box around its brain and the support of its maps."""
+    """Cut the participant to the box around its brain and the support of its maps."""
     inside = (person.regions > 0) | (person.maps["AD"] > 0)
     if not inside.any():
         raise InputError(f"Participant {person.subject} has no brain on the PET grid: simulate it again.")

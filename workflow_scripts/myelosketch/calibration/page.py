@@ -1,4 +1,4 @@
-"""The page of the simulated cohort: what it is, its parameters, and how it compares with the literature."""
+"""Write the page that compares the simulated cohort with the literature and lists its parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from myelosketch.reporting.display import world_words
 if TYPE_CHECKING:
     import pandas as pd
 
-TEMPLATE = "simulation.md.j2"
+TEMPLATE = "simulation-measured.md.j2"
 KIND_NAMES = {
     "absolute": "mean",
     "percent": "difference, %",
@@ -75,7 +75,7 @@ def write_page(
 
 
 def read_tables(inputs: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
-    """The tables of a calibration, numbers as numbers: dict of DataFrame."""
+    """Read the tables of a calibration with numeric columns: dict of DataFrame."""
     plain = ("tissue", "correlations", "loads", "kinds", "lesions")
     tables = {name: read_table(inputs[name], numeric=True) for name in plain}
     return tables | {
@@ -86,7 +86,7 @@ def read_tables(inputs: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
 
 
 def judge(tables: Mapping[str, pd.DataFrame], k: float) -> pd.DataFrame:
-    """Every criterion of the cohort, those not met first (see ``criteria.criteria_table``)."""
+    """Check every criterion of the cohort, those not met first (see ``criteria.criteria_table``)."""
     return criteria.criteria_table(
         criteria.tissue_criteria(tables["tissue"]),
         criteria.relation_criteria(tables["correlations"]),
@@ -100,7 +100,7 @@ def judge(tables: Mapping[str, pd.DataFrame], k: float) -> pd.DataFrame:
 def page_content(
     tables: Mapping[str, pd.DataFrame], judged: pd.DataFrame, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Everything measured that the template shows, as text and Markdown tables."""
+    """Return what the template shows, as text and Markdown tables."""
     loads = tables["loads"]
     shares = cohort_share(tables["demyelination"])
     lesion_columns = {"statistic": "statistic", "measured": "measured", "low": "from", "high": "to"}
@@ -159,7 +159,7 @@ def _words(lesions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ladder(summary: pd.DataFrame, k: float) -> str:
-    """One row per rung: each metric as mean and interval."""
+    """Return a table with one row per rung: each metric as mean and interval."""
     rows = []
     for method in criteria.ORDER:
         line = [rung_name(method)]

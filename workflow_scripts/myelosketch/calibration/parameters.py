@@ -1,4 +1,4 @@
-"""The simulator's parameters as text, read from its own settings and constants, so that no page can drift."""
+"""Parameters of the simulator as text, read from its settings and constants, so that the page cannot go stale."""
 
 import ast
 import dataclasses
@@ -14,7 +14,7 @@ import myelosketch
 from myelosketch.calibration.markdown import table
 
 SIMULATION = Path(myelosketch.__file__).parent / "simulation"
-# names of files, codes and the settings themselves: no parameters
+# these modules hold file names, codes and the settings, and no parameters
 LEFT_OUT_MODULES = ("__init__", "cohort", "participant", "settings")
 LONGEST_VALUE = 600  # characters
 FIRST_NAMED_PARENT = 3  # deeper keys are explained together with the key above them
@@ -22,7 +22,7 @@ START, END = "<!-- parameters: rendered from the code -->", "<!-- end of paramet
 
 
 def parameters_section(config: str | Path) -> str:
-    """Tables of all settings and constants, between START and END.
+    """Return tables of all settings and constants, between START and END.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def parameters_section(config: str | Path) -> str:
 
 
 def settings_table(config: str | Path) -> str:
-    """Every setting of the section ``simulation``: key, default, accepted range, meaning."""
+    """Return the table of all settings of the section ``simulation``: key, default, accepted range, meaning."""
     from myelosketch.simulation.settings import BOUNDS, DEFAULTS
 
     comments = config_comments(Path(config).read_text(encoding="utf-8"))
@@ -51,7 +51,7 @@ def settings_table(config: str | Path) -> str:
 
 
 def changed_settings(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Settings that differ from their defaults: dict, dotted key -> value as text.
+    """Return the settings that differ from their defaults: dict, dotted key -> value as text.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def changed_settings(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def constant_tables() -> list[str]:
-    """One heading and one table per module of the simulator that has constants: list of str."""
+    """Return a heading and a table for each module of the simulator that has constants: list of str."""
     parts = []
     for path in sorted(SIMULATION.glob("*.py")):
         if path.stem in LEFT_OUT_MODULES:
@@ -80,7 +80,7 @@ def constant_tables() -> list[str]:
 
 
 def record_tables(path: Path) -> list[str]:
-    """A table of its own for each constant of a module that holds records by name, such as the kinds of lesion."""
+    """Return a separate table for each constant that holds records by name, such as the kinds of lesion."""
     module = importlib.import_module(f"myelosketch.simulation.{path.stem}")
     parts = []
     for name, value in vars(module).items():
@@ -102,7 +102,7 @@ def _holds_records(value: Any) -> bool:
 
 
 def module_constants(path: Path) -> list[tuple[str, str, str]]:
-    """Public constants of a module in the order of its source: list of (name, value, meaning)."""
+    """Return the public constants of a module in the order of its source: list of (name, value, meaning)."""
     source = path.read_text(encoding="utf-8")
     module = importlib.import_module(f"myelosketch.simulation.{path.stem}")
     lines, rows = source.splitlines(), []
@@ -125,7 +125,7 @@ def module_constants(path: Path) -> list[tuple[str, str, str]]:
 
 
 def holds_numbers(value: Any) -> bool:
-    """Whether a constant is a number or holds one; names, masks and slices are no parameters."""
+    """Return whether a constant is or holds a number; names, masks and slices are no parameters."""
     if isinstance(value, dict):
         return any(map(holds_numbers, value.values()))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -138,7 +138,7 @@ def holds_numbers(value: Any) -> bool:
 
 
 def comment_of(lines: Sequence[str], first: int, last: int) -> str:
-    """What a source says of lines ``first`` to ``last`` (from 1): comments above them and at their ends."""
+    """Return the comments above lines ``first`` to ``last`` (from 1) of a source and at their ends."""
     above: list[str] = []
     for line in reversed(lines[: first - 1]):
         if not line.startswith("#"):
@@ -149,7 +149,7 @@ def comment_of(lines: Sequence[str], first: int, last: int) -> str:
 
 
 def config_comments(text: str) -> dict[str, str]:
-    """Comments above the keys of a YAML file: dict, dotted key -> comment."""
+    """Return the comments above the keys of a YAML file: dict, dotted key -> comment."""
     path: list[str] = []
     pending: list[str] = []
     comments: dict[str, str] = {}
@@ -169,7 +169,7 @@ def config_comments(text: str) -> dict[str, str]:
 
 
 def flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted key, value) of nested settings, in order."""
+    """Yield (dotted key, value) of nested settings, in order."""
     for key, value in settings.items():
         if isinstance(value, dict):
             yield from flatten(value, f"{above}{key}.")
@@ -178,7 +178,7 @@ def flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str,
 
 
 def shortened(value: Any) -> str:
-    """A constant as text; one too long for a page is described, and stands in its module."""
+    """Return a constant as text; one that is too long for the page is described instead."""
     text = plain(value)
     if len(text) <= LONGEST_VALUE:
         return text
@@ -190,7 +190,7 @@ def shortened(value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """A constant as short text: numbers with six digits, collections with commas, dataclasses as their fields."""
+    """Return a constant as short text: numbers with six digits, collections with commas, dataclasses as fields."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return plain(dataclasses.asdict(value))
     if isinstance(value, dict):
@@ -209,5 +209,5 @@ def plain(value: Any) -> str:
 
 
 def cell(text: str) -> str:
-    """Text that stays within a cell of a Markdown table."""
+    """Return text that stays within a cell of a Markdown table."""
     return re.sub(r"\s+", " ", text.replace("|", "\\|")).strip()

@@ -1,4 +1,4 @@
-"""One simulated participant on the PET grid: what every measurement reads."""
+"""One simulated participant on the PET grid, which every measurement reads."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TISSUES = {"white": 1, "lesion": 2, "black_hole": 3, "cortex": 4, "csf": 5, "dee
 class Participant:
     """A participant on the PET grid, cut to the box around the brain.
 
-    ``maps`` (dict of arrays (x, y, z), float32): FA, RD, AD, MTR, DVR, rescan, noisefree, visible and what is
-    there of T1w and FLAIR; ``regions`` (x, y, z): codes of names.REGION_CODES, 0 outside; ``tissue`` (x, y, z):
+    ``maps`` (dict of arrays (x, y, z), float32): FA, RD, AD, MTR, DVR, rescan, noisefree, visible and, if
+    present, T1w and FLAIR; ``regions`` (x, y, z): codes of names.REGION_CODES, 0 outside; ``tissue`` (x, y, z):
     codes of TISSUES, 0 where no tissue is alone; ``affine`` (4, 4); ``pose`` (4, 4): anatomy world to the PET's
     """
 
@@ -37,11 +37,11 @@ class Participant:
 
     @property
     def voxel_volume(self) -> float:
-        """Volume of a voxel in mm³."""
+        """Return the volume of a voxel in mm³."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
     def volume(self, name: str) -> Volume:
-        """A map as Volume."""
+        """Return a map as Volume."""
         return Volume(self.maps[name], self.affine)
 
 
@@ -64,7 +64,9 @@ def load_participant(path: str | Path) -> Participant:
     InputError : the file is absent or not such an archive
     """
     if not Path(path).is_file():
-        raise InputError(f"{path} does not exist: run studies/calibration, which makes it.")
+        raise InputError(
+            f"{path} does not exist: run snakemake --cores all --snakefile studies/calibration/Snakefile."
+        )
     try:
         with np.load(path) as stored:
             maps = {name.removeprefix("map_"): stored[name] for name in stored if name.startswith("map_")}
@@ -77,5 +79,5 @@ def load_participant(path: str | Path) -> Participant:
 
 
 def stack_maps(person: Participant) -> np.ndarray:
-    """The four MRI maps (4, x, y, z) in the order of INPUT_MAPS."""
+    """Return the four MRI maps (4, x, y, z) in the order of INPUT_MAPS."""
     return np.stack([person.maps[name] for name in INPUT_MAPS])

@@ -1,4 +1,4 @@
-"""The ladder of predictions on true poses: from the mean of the controls to the noise-free truth.
+"""Score the ladder of predictions on true poses, from the mean of the controls to the noise-free truth.
 
 Everything is fitted on the training participants of a fold and scored on those held out, by the functions of
 the workflow itself (learning.ridge, learning.template, evaluation.scoring, evaluation.summary). Only poses and
@@ -35,7 +35,7 @@ COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n", "note")
 def score_ladder(
     people: Sequence[Participant], folds: Mapping[str, int], settings: Mapping[str, Any]
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    """Scores of every rung on every patient, held out.
+    """Score every rung on every held-out patient.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ def score_ladder(
     Returns
     -------
     (dict of DataFrame, DataFrame) : tables ``voxelwise``, ``demyelination``, ``lesions`` as of evaluation.scoring,
-    and per fold the healthy reference with the linear models' choices
+    and, for each fold, the healthy reference and the choices of the linear models
 
     Raises
     ------
-    InputError : a fold without training controls, or folds that leave someone out
+    InputError : a fold has no training controls, or a participant has no fold
     """
     absent = sorted({person.subject for person in people} - set(folds))
     if absent:
@@ -86,13 +86,13 @@ def score_ladder(
 def summarise_ladder(
     tables: Mapping[str, pd.DataFrame], *, bootstrap: int, seed: int, alpha: float
 ) -> pd.DataFrame:
-    """Mean of each score over patients with its bootstrap interval: COLUMNS (see evaluation.summary)."""
+    """Return the mean of each score over patients with its bootstrap interval: COLUMNS (see evaluation.summary)."""
     summary = summarise_tables(tables, methods=ORDER, draws=bootstrap, seed=seed, alpha=alpha)
     return summary[list(COLUMNS)]
 
 
 def healthy_reference(training: Sequence[Participant], fold: int) -> dict[str, float]:
-    """Mean and SD of the DVR of all white-matter voxels of the training controls together."""
+    """Return mean and SD of the DVR of all white-matter voxels of the training controls together."""
     values = [p.maps["DVR"][p.regions == REGION_CODES["nawm"]] for p in training if p.group == "HC"]
     if not values:
         raise InputError(f"Fold {fold} trains on no control: raise simulation.n_controls.")
@@ -102,7 +102,7 @@ def healthy_reference(training: Sequence[Participant], fold: int) -> dict[str, f
 def fit_ridges(
     training: Sequence[Participant], settings: Mapping[str, Any]
 ) -> tuple[dict[str, RidgeModel], dict[str, Any]]:
-    """Both linear models, each with its own penalty and weighting chosen on inner parts of the training.
+    """Fit both linear models, each with the penalty and weighting that it chooses on inner parts of the training.
 
     Returns
     -------
@@ -123,23 +123,23 @@ def fit_ridges(
 
 
 def training_scan(person: Participant) -> TrainingScan:
-    """A participant as learning reads it."""
+    """Return a participant in the form that ``learning`` reads."""
     support = person.maps["AD"] > 0
     maps = np.where(support, stack_maps(person), 0)
     return TrainingScan(f"sub-{person.subject}", maps, support, person.maps["DVR"], person.regions)
 
 
 def predict_ridge(model: RidgeModel, person: Participant) -> np.ndarray:
-    """DVR (x, y, z) of a linear model; voxels without a tensor take the mean of the others."""
+    """Predict DVR (x, y, z) by a linear model; voxels without a tensor take the mean of the others."""
     scan = training_scan(person)
     predicted = model.predict(scan.maps, scan.support)
     return np.where(scan.support, predicted, predicted[scan.support].mean()).astype(np.float32)
 
 
 def mean_of_controls(training: Sequence[Participant], smoothing_mm: float) -> Volume:
-    """Mean DVR of the training controls in the anatomy's world, which is near MNI152 space.
+    """Return the mean DVR of the training controls in the world of the anatomy, which is near MNI152 space.
 
-    Heads are laid over each other by pose alone, as in the workflow, where an affine does it.
+    Heads are aligned by pose alone, as the affine of the workflow does.
     """
 
     def scans() -> Iterator[tuple[Volume, np.ndarray, list[str]]]:
@@ -151,6 +151,6 @@ def mean_of_controls(training: Sequence[Participant], smoothing_mm: float) -> Vo
 
 
 def place_template(template: Volume, person: Participant) -> np.ndarray:
-    """The template on a participant's PET grid, through its true pose."""
+    """Return the template on the PET grid of a participant, moved by the true pose."""
     with transform_files(np.linalg.inv(person.pose), np.eye(4)) as route:
         return resample(template, person.volume("DVR"), route).astype(np.float32)

@@ -1,4 +1,4 @@
-"""How DVR goes with each MRI map: rank correlations inside lesions and across tissues."""
+"""Rank correlations of DVR with each MRI map, in lesions and across tissues."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from myelosketch.calibration.participant import Participant
 
 COLUMNS = ("where", "map", "pooled", "mean", "sd", "n_participants", "n_voxels")
-FEWEST_VOXELS = 20  # a rank correlation of fewer says nothing (ours)
+FEWEST_VOXELS = 20  # the least number for a rank correlation (assumed)
 PER_PARTICIPANT = 5000  # voxels drawn at most where a region is large: ranks of millions cost minutes
 WHERE = ("lesion", "white", "brain")
-# absolute rank correlation of DVR and RD inside lesions (literature: -.20 to -.26; the band is ours)
+# absolute rank correlation of DVR and RD inside lesions (literature: -.20 to -.26; the band is assumed)
 LESION_RD_BAND = (0.2, 0.5)
 
 
 def correlations(people: Sequence[Participant]) -> pd.DataFrame:
-    """Spearman's rank correlation of DVR with each map, pooled over voxels and as mean of the participants.
+    """Return Spearman's correlation of DVR with each map, pooled over voxels and as mean of the participants.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ def correlations(people: Sequence[Participant]) -> pd.DataFrame:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's correlation; NaN for fewer than three values or a constant side."""
+    """Return Spearman's correlation; NaN for fewer than three values or a constant side."""
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return np.nan
     return float(stats.spearmanr(first, second).statistic)
 
 
 def _voxels(person: Participant, where: str) -> np.ndarray:
-    """DVR and the four maps (n, 5) of the voxels of a region."""
+    """Return DVR and the four maps (n, 5) of the voxels of a region."""
     lesion = person.regions == REGION_CODES["lesion"]
     white = lesion | (person.regions == REGION_CODES["nawm"])
     inside = {"lesion": lesion, "white": white, "brain": person.regions > 0}[where]
@@ -72,7 +72,7 @@ def _voxels(person: Participant, where: str) -> np.ndarray:
 
 
 def lesion_voxels(people: Sequence[Participant]) -> pd.DataFrame:
-    """DVR, maps and truth of every lesion voxel of the cohort, for figures.
+    """Return DVR and maps of every lesion voxel of the cohort, for figures.
 
     Returns
     -------

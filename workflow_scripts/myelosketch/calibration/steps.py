@@ -1,4 +1,4 @@
-"""One function per rule: from files to files."""
+"""One function per rule, from files to files."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ def calibrate_tissue(
     lesion_tables: Mapping[str, str | Path],
     outputs: Mapping[str, str | Path],
 ) -> None:
-    """Tissue values, correlations, loads and kinds of the cohort.
+    """Write tissue values, correlations, loads and kinds of the cohort.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def calibrate_tissue(
 
 
 def calibrate_lesions(surveys: Iterable[str | Path], outputs: Mapping[str, str | Path]) -> None:
-    """Lesions of the surveyed patients against the measured ones.
+    """Compare the lesions of the surveyed patients with the measured ones.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def calibrate_prediction(
     seed: int,
     alpha: float,
 ) -> None:
-    """The ladder: scores of each patient, their means, and what was fitted in each fold.
+    """Write the ladder: scores of each patient, their means, and what was fitted in each fold.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def calibrate_prediction(
 
 
 def read_ladder(path: str | Path) -> pd.DataFrame:
-    """The summary written by :func:`calibrate_prediction`, numbers as numbers."""
+    """Read the summary written by :func:`calibrate_prediction`, with numeric columns."""
     return read_table(path, numeric=LADDER_NUMBERS)
 
 
@@ -100,7 +100,7 @@ def draw_calibration(
     alpha: float,
     dpi: int,
 ) -> None:
-    """All figures of the page.
+    """Draw all figures of the page.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""What the literature says the cohort should look like, and how a measured value is held against it."""
+"""Ranges from the literature for the cohort, and the verdict on a measured value."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 QUANTITIES = ("FA", "RD", "AD", "MTR", "DVR")
-# how a value is compared: as it is, or with the white matter it belongs to
+# how a value is compared: as it is, or with its reference white matter
 ABSOLUTE, PERCENT, POINTS, SPREAD = "absolute", "percent", "points", "sd"
 
 INSIDE, OUTSIDE = "inside", "outside"
@@ -26,7 +26,7 @@ DVR_SOURCE = "florbetapir: controls 1.29 ± .08, NAWM 1.25 ± .10, lesions 1.08 
 
 @dataclass(frozen=True)
 class Target:
-    """Range of a cohort mean: ``low`` to ``high``, both included.
+    """Range of a cohort mean, ``low`` to ``high``, both included.
 
     ``tissue`` : hc_white, nawm, lesion, black_hole, cortex, csf
     ``kind`` : ABSOLUTE value; PERCENT or POINTS of difference to the reference (controls' white matter for
@@ -41,7 +41,7 @@ class Target:
     kind: str = ABSOLUTE
 
     def verdict(self, value: float) -> str:
-        """INSIDE or OUTSIDE; a value that is not finite is outside."""
+        """Return INSIDE or OUTSIDE; a value that is not finite is outside."""
         return INSIDE if np.isfinite(value) and self.low <= value <= self.high else OUTSIDE
 
 
@@ -51,11 +51,11 @@ TARGETS = (
     Target("hc_white", "AD", 1.05, 1.25, DTI_SOURCE),
     Target("hc_white", "MTR", 40, 43, MTR_SOURCE),
     Target("hc_white", "DVR", 1.26, 1.29, DVR_SOURCE),
-    # literature: .08; the band is where 80 % of cohorts of 10 with that SD have theirs (chi; ours)
+    # literature: .08; the band holds the SD of 80 % of cohorts of 10 with that SD (chi; assumed)
     Target("hc_white", "DVR", 0.054, 0.102, DVR_SOURCE, SPREAD),
     Target("nawm", "FA", -8, -2, DTI_SOURCE, PERCENT),
     Target("nawm", "RD", 3, 8, DTI_SOURCE, PERCENT),
-    Target("nawm", "AD", -3, 3, "about equal (literature); the width is ours", PERCENT),
+    Target("nawm", "AD", -3, 3, "about equal (literature); the width is assumed", PERCENT),
     Target("nawm", "MTR", -3, -1, MTR_SOURCE, POINTS),
     Target("nawm", "DVR", -4, -1, DVR_SOURCE, PERCENT),
     Target("lesion", "FA", 0.25, 0.35, DTI_SOURCE),
@@ -72,9 +72,9 @@ TARGETS = (
     Target("cortex", "RD", 0.75, 0.85, DTI_SOURCE),
     Target("cortex", "AD", 0.95, 1.05, DTI_SOURCE),
     Target("cortex", "MTR", 29, 33, MTR_SOURCE),
-    Target("cortex", "DVR", 0.95, 1.05, "grey matter is the reference; the width is ours"),
+    Target("cortex", "DVR", 0.95, 1.05, "grey matter is the reference; the width is assumed"),
     Target("csf", "FA", 0.0, 0.1, DTI_SOURCE),
-    Target("csf", "RD", 2.8, 3.1, "free water at 37 °C is 3.0; the width is ours"),
-    Target("csf", "AD", 2.8, 3.2, "free water at 37 °C is 3.0; the width is ours"),
+    Target("csf", "RD", 2.8, 3.1, "free water at 37 °C is 3.0; the width is assumed"),
+    Target("csf", "AD", 2.8, 3.2, "free water at 37 °C is 3.0; the width is assumed"),
     Target("csf", "MTR", 0, 5, MTR_SOURCE),
 )

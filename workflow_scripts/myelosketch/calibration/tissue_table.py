@@ -1,4 +1,4 @@
-"""Mean of each quantity in each tissue, per participant and for the cohort, held against the literature."""
+"""Mean of each quantity in each tissue, per participant and for the cohort, compared with the literature."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from myelosketch.calibration.targets import ABSOLUTE, PERCENT, POINTS, QUANTITIE
 MEAN_COLUMNS = ("subject", "group", "tissue", "quantity", "mean", "n_voxels")
 COLUMNS = ("tissue", "quantity", "kind", "low", "high", "source", "mean", "sd", "n", "verdict")
 REFERENCE = {"nawm": "hc_white", "lesion": "nawm"}
-FEWEST_VOXELS = 5  # a mean of fewer voxels is noise (ours)
+FEWEST_VOXELS = 5  # a mean of fewer voxels is noise (assumed)
 
 
 def participant_means(person: Participant) -> list[dict[str, Any]]:
-    """Mean of each quantity over the voxels of each tissue.
+    """Return the mean of each quantity over the voxels of each tissue.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def participant_means(person: Participant) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict: MEAN_COLUMNS; tissue is hc_white, nawm, lesion, black_hole, cortex, csf or deep; ``lesion``
-    holds every voxel of the expert's mask, black holes included
+    holds every voxel of the lesion mask, black holes included
     """
     white = "hc_white" if person.group == "HC" else "nawm"
     classes = {white: [TISSUES["white"]], "lesion": [TISSUES["lesion"], TISSUES["black_hole"]]}
@@ -43,7 +43,7 @@ def participant_means(person: Participant) -> list[dict[str, Any]]:
 
 
 def cohort_table(means: pd.DataFrame) -> pd.DataFrame:
-    """Every target with the cohort's value and its verdict.
+    """Return every target with the value of the cohort and the verdict.
 
     Parameters
     ----------
@@ -71,18 +71,18 @@ def cohort_table(means: pd.DataFrame) -> pd.DataFrame:
 
 
 def _values(means: pd.DataFrame, tissue: str, quantity: str) -> pd.Series:
-    """Participants' means of one tissue and quantity, by subject."""
+    """Return the means of the participants for one tissue and quantity, by subject."""
     rows = means[(means.tissue == tissue) & (means.quantity == quantity)]
     return rows.set_index("subject")["mean"].astype(float)
 
 
 def _compared(values: pd.Series, means: pd.DataFrame, target: Target) -> pd.Series:
-    """Values as the target compares them."""
+    """Return the values in the form that the target compares."""
     if target.kind == ABSOLUTE:
         return values
     reference = _values(means, REFERENCE[target.tissue], target.quantity)
     if target.tissue == "nawm":
-        reference = reference.mean()  # controls are other people
+        reference = reference.mean()  # controls are different participants
     else:
         reference, values = reference.reindex(values.index), values
     difference = values - reference

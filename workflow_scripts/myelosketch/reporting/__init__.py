@@ -1,1 +1,1 @@
-"""Floor 7: what a person looks at: figures, tables and pages."""
+"""What a person looks at: figures, tables and pages."""

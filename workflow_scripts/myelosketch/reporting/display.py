@@ -1,4 +1,4 @@
-"""Names as readers see them, each said once; imports nothing heavy, so that the rules may use it."""
+"""Names that readers see. The module imports nothing heavy, so that the rules can use it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ METHOD_NAMES = {
     "visible": "Noise-free tissue",
     "attainable": "Attainable (many scans)",
 }
-# what ``visible`` is; known in simulation alone
+# what ``visible`` is; it is known only in simulation
 VISIBLE_WORDS = "the simulation's conditional mean given noise-free myelin and water"
 # for panels of 1.5 inches
 SHORT_NAMES = {
@@ -86,7 +86,7 @@ REGION_NAMES = {"brain": "Brain", "lesion": "Lesions", "nawm": "NAWM", "hcwm": "
 
 
 def method_name(method: str, *, short: bool = False) -> str:
-    """Display name of a method, ceiling or the true PET; an unknown one keeps its own name."""
+    """Return the display name of a method, a ceiling or the true PET; an unknown name stays as it is."""
     known = SHORT_NAMES if short else METHOD_NAMES
     base = base_of(str(method))
     if base in known:
@@ -95,33 +95,33 @@ def method_name(method: str, *, short: bool = False) -> str:
 
 
 def region_name(region: str) -> str:
-    """Display name of a region; an unknown one keeps its own name."""
+    """Return the display name of a region; an unknown name stays as it is."""
     return REGION_NAMES.get(region, str(region))
 
 
 def metric_name(metric: str) -> str:
-    """Axis label of a metric; an unknown one keeps its own name."""
+    """Return the axis label of a metric; an unknown name stays as it is."""
     return METRIC_NAMES.get(metric, str(metric).replace("_", " "))
 
 
 def cohort_words(simulated: bool, world: str = "") -> str:
-    """What titles say about the data: simulated, on pages with the world (``simulation.world``), or the user's."""
+    """Return words on the data for titles: measured, or simulated, on pages with the world (``simulation.world``)."""
     if not simulated:
         return "measured cohort"
     return f"simulated cohort ({world_words(world)})" if world else "simulated cohort"
 
 
 def world_words(world: str) -> str:
-    """Name of a simulated world (``simulation.worlds``) in words, as ``world: as published``."""
+    """Return the name of a simulated world (``simulation.worlds``) in words, as ``world: as published``."""
     return f"world: {world.replace('_', ' ')}"
 
 
 def patients_words(counts: pd.Series) -> str:
-    """How many patients stand behind scores, as ``n = 18 patients`` or ``n = 17 to 18 patients``.
+    """Return the number of patients of some scores, as ``n = 18 patients`` or ``n = 17 to 18 patients``.
 
     Parameters
     ----------
-    counts : Series of numbers of patients, NaN where a score has none
+    counts : Series of numbers of patients, NaN for a score without any
     """
     found = sorted({int(n) for n in counts.dropna()})
     if not found:
@@ -131,7 +131,7 @@ def patients_words(counts: pd.Series) -> str:
 
 
 def ladder_order(methods: Iterable[str]) -> list[str]:
-    """Methods from simple to refined, unknown ones after them, ceilings last."""
+    """Return methods from simple to complex, then unknown ones, then ceilings."""
     known = [*names.METHODS, *names.CEILINGS]
     extra = sorted(set(methods) - set(known))
     order = [*names.METHODS, *extra, *names.CEILINGS]

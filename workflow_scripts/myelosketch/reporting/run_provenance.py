@@ -1,4 +1,4 @@
-"""What a run was made with: settings, versions of the software, seed and commit."""
+"""Provenance of a run: settings, versions of the software, seed and commit."""
 
 import contextlib
 import hashlib
@@ -16,15 +16,15 @@ from myelosketch.io.provenance import software_versions, write_json
 def write_provenance(
     path: str | Path, *, config: Mapping[str, Any], run: Mapping[str, Any] | None = None
 ) -> None:
-    """Write what a run was made with, for the report and for whoever repeats the run.
+    """Write the provenance of a run, for the report and for a repetition of the run.
 
     Parameters
     ----------
     path : JSON to write: ``seed``, ``commit`` (None outside a repository), ``software`` (name to version),
-        ``config_sha256`` and ``config``; of a redone copy also ``redone_with``, its own commit and software
+        ``config_sha256`` and ``config``; in a redone copy also ``redone_with``, the commit and software of the copy
     config : dict, the configuration in force
-    run : dict, what this wrote of the run whose results are redone in a copy (reporting.archive), or None; its commit
-        and software stay, as maps and models are made with them
+    run : dict, the provenance of the original run if its results are redone in a copy (reporting.archive), or None;
+        its commit and software stay, because they made the maps and models
     """
     here = {"commit": git_commit(), "software": software()}
     write_json(
@@ -41,12 +41,12 @@ def write_provenance(
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """SHA-256 of a configuration, whatever the order of its keys."""
+    """Return the SHA-256 of a configuration, which does not depend on the order of its keys."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def git_commit(folder: str | Path | None = None) -> str | None:
-    """Commit of the workflow's repository, and whether files differ from it; None outside a repository."""
+    """Return the commit of the workflow's repository and whether files differ from it; None outside a repository."""
     folder = Path(folder or Path(__file__).parent)
     command = [
         "git",
@@ -65,8 +65,8 @@ def git_commit(folder: str | Path | None = None) -> str | None:
 
 
 def software() -> dict[str, str]:
-    """Python, Snakemake and the packages that can change a number."""
+    """Return the versions of Python, Snakemake and the packages that can change a number."""
     found = {"python": platform.python_version()}
-    with contextlib.suppress(PackageNotFoundError):  # the environment of these rules need not hold it
+    with contextlib.suppress(PackageNotFoundError):  # the environment of these rules may lack it
         found["snakemake"] = version("snakemake")
     return found | software_versions()

@@ -1,4 +1,4 @@
-"""Tables as the figures need them: read, narrowed, and where nothing is left to draw, the reason."""
+"""Tables for the figures: read and select rows, or give the reason why nothing can be drawn."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from myelosketch.reporting.display import method_name
 
 
 class NothingToDrawError(Exception):
-    """A figure has no data; its text says why and is drawn in the figure's place."""
+    """A figure has no data. The text gives the reason and is drawn instead of the figure."""
 
 
 def table_to_draw(path: str | Path, columns: Sequence[str], *, numeric: Sequence[str] = ()) -> pd.DataFrame:
@@ -19,9 +19,9 @@ def table_to_draw(path: str | Path, columns: Sequence[str], *, numeric: Sequence
 
     Parameters
     ----------
-    path : TSV, may be absent or without rows
-    columns : names the figure needs
-    numeric : those that are numbers
+    path : TSV, which may be absent or without rows
+    columns : names that the figure needs
+    numeric : those of numbers
 
     Returns
     -------
@@ -48,7 +48,7 @@ def table_to_draw(path: str | Path, columns: Sequence[str], *, numeric: Sequence
 
 
 def rows_of(table: pd.DataFrame, words: str, **wanted: str | float) -> pd.DataFrame:
-    """Rows where each named column has the value; says in ``words`` what is absent if there is none.
+    """Return the rows where each named column has the value; ``words`` name what is absent if there is none.
 
     Numbers are compared with a tolerance, so that k = 1 finds "1.0".
     """
@@ -64,7 +64,7 @@ def rows_of(table: pd.DataFrame, words: str, **wanted: str | float) -> pd.DataFr
 
 
 def finite_rows(table: pd.DataFrame, columns: Sequence[str], words: str) -> pd.DataFrame:
-    """Rows that have a number in every named column; the reason, if none has."""
+    """Return the rows with a number in every named column, or raise the reason if there is none."""
     kept = table.dropna(subset=list(columns)).copy()
     if kept.empty:
         raise NothingToDrawError(f"every {words} is n/a.")
@@ -75,7 +75,7 @@ LESION_COLUMNS = ("method", "scan", "lesion", "volume_mm3", "mean_dvr_true", "me
 
 
 def lesion_rows(path: str | Path, method: str) -> pd.DataFrame:
-    """Lesions of one method with both means, the largest disagreement first.
+    """Return the lesions of a method with both means, the largest disagreement first.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The catalogue of the figures: content, section of the report, source files and drawing function of each.
+"""Every figure of a run: what it shows, its place in the report, and what draws it from which files.
 
 The order of the entries is the order of the figures everywhere. A new figure needs a function that draws it, an entry
 here and a caption in rules/captions/figures.rst.
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from myelosketch.io.names import GROUP_FILES
 
-# sections of the report that contain figures, in the order of a paper; they are categories in Snakemake's report
+# sections of the report with figures, in the order of a paper; they are categories in Snakemake's report
 SECTIONS = {
     "examples": "Examples",
     "agreement": "Agreement of the DVR",
@@ -27,9 +27,9 @@ class Figure:
 
     Parameters
     ----------
-    heading : str, above the figure
+    heading : str, name of the figure; it is the title where no finding can be decided
     section : one of :data:`SECTIONS`
-    alt : str, read by screen readers (the numbers are in the table of the figure)
+    alt : str, text for readers who cannot see the image (the numbers are in the figure's own table)
     build : ``module.function`` of this package. It takes the paths of the tables, ``simulated`` and the settings, and
         returns a matplotlib Figure and a DataFrame of the data drawn
     tables : files in the results folder; {fold} and {method} mean all folds and methods
@@ -37,7 +37,8 @@ class Figure:
     stated : facts of the run that only the caption states
     maps : derivatives of every patient that ``build`` takes as ``maps`` (:class:`myelosketch.io.run_files.RunFiles`)
     needs : what a run must have for this figure; blank for nothing
-    columns : width in columns of a printed page, 1 (85 mm) or 2 (180 mm); ``build`` draws it at that width
+    columns : columns of a printed page that the figure fills: 1 (85 mm) or 2 (180 mm); ``build`` draws it that wide
+    finding : function of findings.py that states the finding as a title, from the figure's own table; blank for none
     """
 
     heading: str
@@ -50,9 +51,10 @@ class Figure:
     maps: tuple[str, ...] = ()
     needs: str = ""
     columns: int = 2
+    finding: str = ""
 
 
-# maps over the cohort in MNI152 space
+# group maps in MNI152 space
 _OVER_PATIENTS = ("dvr_ms", "predicted_ms", "lesion_ms", "demyelinated_pet_ms", "demyelinated_ms")
 
 FIGURES = {
@@ -81,6 +83,7 @@ FIGURES = {
         build="regions.build_groups",
         tables=("evaluation/regions.tsv",),
         settings=("method", "methods"),
+        finding="lesions_below_nawm",
     ),
     "fig4b_individuals": Figure(
         heading="Figure 4B: individuals",
@@ -89,6 +92,7 @@ FIGURES = {
         build="regions.build_individuals",
         tables=("evaluation/regions.tsv",),
         settings=("method",),
+        finding="spread_of_white_matter",
     ),
     "bland_altman": Figure(
         heading="Agreement over patients",
@@ -97,6 +101,7 @@ FIGURES = {
         build="bland_altman.build_bland_altman",
         tables=("evaluation/demyelination.tsv", "evaluation/regions.tsv", "evaluation/patient_agreement.tsv"),
         settings=("method", "k", "alpha"),
+        finding="limits_of_share",
     ),
     "calibration": Figure(
         heading="Calibration",
@@ -105,6 +110,7 @@ FIGURES = {
         build="calibration.build_calibration",
         tables=("evaluation/calibration.tsv", "evaluation/voxelwise.tsv"),
         settings=("method",),
+        finding="slopes_in_lesions",
     ),
     "fig5a_demyelinated_percentage": Figure(
         heading="Figure 5A: demyelinated voxels",
@@ -114,6 +120,7 @@ FIGURES = {
         build="demyelination.build_demyelinated_percentage",
         tables=("evaluation/demyelination.tsv",),
         settings=("method", "k"),
+        finding="share_too_high",
     ),
     "fig5b_agreement": Figure(
         heading="Figure 5B: agreement",
@@ -123,6 +130,7 @@ FIGURES = {
         tables=("evaluation/demyelination.tsv",),
         settings=("scans", "method", "k", "agreement_colours"),
         maps=("dvr", "regions", "demyelinated"),
+        finding="range_of_dice",
     ),
     "roc": Figure(
         heading="ROC curves",
@@ -131,6 +139,7 @@ FIGURES = {
         build="roc.build_roc",
         tables=("evaluation/roc.tsv", "evaluation/summary.tsv"),
         settings=("method", "k"),
+        finding="areas_above_chance",
     ),
     "lesion_means": Figure(
         heading="Lesion means",
@@ -140,6 +149,7 @@ FIGURES = {
         tables=("evaluation/lesions.tsv",),
         settings=("method",),
         stated=("min_lesion_mm3",),
+        finding="error_of_lesions",
     ),
     "lesion_agreement": Figure(
         heading="Lesions by size, place and kind",
@@ -149,6 +159,7 @@ FIGURES = {
         tables=("evaluation/lesions.tsv", "evaluation/lesion_agreement.tsv"),
         settings=("method", "alpha"),
         stated=("min_lesion_mm3",),
+        finding="size_of_lesions",
     ),
     "change": Figure(
         heading="Change between sessions",
@@ -161,20 +172,22 @@ FIGURES = {
         needs="a follow-up",
     ),
     "ladder": Figure(
-        heading="Every method beside its bars",
+        heading="All methods, from simple to complex",
         section="comparisons",
         alt="Three dot plots with intervals: lesion error, Dice beside trivial Dice, MCC; one row per method.",
         build="ladder.build_ladder",
         tables=("evaluation/summary.tsv",),
         settings=("k", "alpha"),
+        finding="lowest_error",
     ),
     "comparison": Figure(
         heading="Comparison of methods",
         section="comparisons",
-        alt="Dot plots per score: mean ranks with bars that join methods alike, and differences with intervals.",
+        alt="Dot plots per score: mean ranks with bars that join similar methods, and differences with intervals.",
         build="comparison.build_comparison",
         tables=("evaluation/ranks.tsv", "evaluation/comparisons.tsv"),
         settings=("method", "alpha"),
+        finding="told_apart",
     ),
     "sites": Figure(
         heading="External sites",
@@ -184,6 +197,7 @@ FIGURES = {
         tables=("evaluation/summary.tsv", "evaluation/external/summary.tsv"),
         settings=("k", "alpha"),
         needs="an external site",
+        finding="external_errors",
     ),
     "contrast_residuals": Figure(
         heading="Residuals of the adjusted contrasts",
@@ -201,6 +215,7 @@ FIGURES = {
         build="sensitivity.build_sensitivity_k",
         tables=("evaluation/sensitivity.tsv",),
         settings=("in_force", "alpha"),
+        finding="best_at_each_value",
     ),
     "sensitivity_reference": Figure(
         heading="Reference of the threshold",
@@ -209,6 +224,7 @@ FIGURES = {
         build="sensitivity.build_sensitivity_reference",
         tables=("evaluation/sensitivity.tsv",),
         settings=("in_force", "alpha"),
+        finding="best_at_each_value",
     ),
     "sensitivity_perilesional": Figure(
         heading="Perilesional width",
@@ -217,6 +233,7 @@ FIGURES = {
         build="sensitivity.build_sensitivity_perilesional",
         tables=("evaluation/sensitivity.tsv",),
         settings=("in_force", "alpha"),
+        finding="best_at_each_value",
     ),
     "sensitivity_lesion_size": Figure(
         heading="Smallest lesion",
@@ -225,14 +242,16 @@ FIGURES = {
         build="sensitivity.build_sensitivity_lesion_size",
         tables=("evaluation/sensitivity.tsv",),
         settings=("in_force", "alpha"),
+        finding="best_at_each_value",
     ),
     "registration_quality": Figure(
-        heading="The numbers behind the verdicts",
+        heading="Registration quality",
         section="quality",
-        alt="Strip plots, one per number that tells a good registration, one dot per scan and modality, with limits.",
+        alt="Strip plots, one per measure of registration quality, one dot per scan and modality, with limits.",
         build="registration.build_registration_quality",
         tables=("registration/qc.tsv",),
         settings=("limits",),
+        finding="registrations_passed",
     ),
     "registration_error": Figure(
         heading="Registration error",
@@ -242,6 +261,7 @@ FIGURES = {
         build="training_and_error.build_registration_error",
         tables=("evaluation/registration_error.tsv",),
         needs="known poses of the images",
+        finding="largest_registration_error",
     ),
     "training_curves": Figure(
         heading="Training curves",
@@ -250,5 +270,6 @@ FIGURES = {
         build="training_and_error.build_training_curves",
         tables=("training/fold-{fold}/{method}/history.tsv",),
         needs="a trained network",
+        finding="discriminator_learned",
     ),
 }

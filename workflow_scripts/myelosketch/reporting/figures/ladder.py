@@ -117,6 +117,6 @@ def _legend(methods: Sequence[str], alpha: float) -> list[Line2D]:
         )
     ]
     if any(method in names.CEILINGS for method in methods):
-        handles.append(Line2D([], [], marker="s", color=style.CEILING_COLOUR, label="ceiling (truth known)"))
+        handles.append(Line2D([], [], marker="s", color=style.CEILING_COLOUR, label="ceiling or second PET"))
     trivial: dict[str, Any] = {"marker": "|", "linestyle": "", "color": "black", "ms": 11, "mew": 1.8}
     return [*handles, Line2D([], [], label="trivial Dice (all demyelinated)", **trivial)]

@@ -1,4 +1,4 @@
-"""The captions of the figures (rules/captions/figures.rst): one text for Snakemake's own report and for ours."""
+"""The captions of the figures (rules/captions/figures.rst), which Snakemake's own report uses too."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,21 +9,21 @@ from myelosketch.errors import InputError
 
 
 def render_caption(path: str | Path, *, figure: str, facts: Mapping[str, Any]) -> str:
-    """HTML of a caption (reStructuredText with jinja, as Snakemake's report reads it).
+    """Return the HTML of a caption (reStructuredText with jinja, as in Snakemake's report).
 
     Parameters
     ----------
     path : .rst
     figure : name of the figure, ``snakemake.wildcards.figure`` in the text
-    facts : dict, what the text may state, ``snakemake.params.facts`` in it
+    facts : dict of values for the text, ``snakemake.params.facts`` in it
 
     Returns
     -------
-    str, HTML; anything odd in the values is escaped
+    str, HTML; the values are escaped
 
     Raises
     ------
-    InputError : the caption uses a value that is not there, or is not valid reStructuredText
+    InputError : the caption uses an unknown value, or is not valid reStructuredText
     """
     # imported here: slow, and only the report needs them
     from docutils.core import publish_parts

@@ -1,4 +1,4 @@
-"""A strip that places a patient's mean DVR, with intervals, on an axis beside the healthy range."""
+"""An axis that shows a patient's mean DVR, with intervals, and the healthy range."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from myelosketch.reporting.tables.text import number
 
-MARGIN = 4.0  # percent of the width at both ends, so that the text of the last tick is not cut
+MARGIN = 4.0  # percent of the width at each end, so that the text of the last tick is not cut off
 MOST_TICKS = 7
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class Span(NamedTuple):
-    """A value on the axis: ``middle`` and, where it has an interval, ``low`` and ``high``, percent of the width."""
+    """A value on the axis, in percent of the width: ``middle``, and ``low`` and ``high`` if it has an interval."""
 
     name: str
     text: str
@@ -25,7 +25,7 @@ class Span(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """The strip, all places in percent of its width: healthy mean \u00b1 SD, threshold, ticks with text, spans."""
+    """Positions on the axis in percent of its width: healthy mean \u00b1 SD, threshold, ticks with text, spans."""
 
     healthy: tuple[float, float, float]  # low end, mean, high end
     threshold: float
@@ -34,7 +34,7 @@ class Axis(NamedTuple):
 
 
 def dvr_axis(healthy: Mapping[str, Any], regions: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Axis:
-    """Place regions and the healthy range on one axis that holds all of them.
+    """Return an axis that holds all regions and the healthy range.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def dvr_axis(healthy: Mapping[str, Any], regions: Sequence[tuple[str, str, Mappi
 
 
 def axis_range(values: Sequence[float]) -> tuple[float, float, list[float]]:
-    """Limits with some room beside the values, and round places for at most :data:`MOST_TICKS` ticks within.
+    """Return limits with some room around the values, and at most :data:`MOST_TICKS` round values for ticks.
 
     Returns
     -------

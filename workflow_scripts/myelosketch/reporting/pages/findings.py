@@ -1,4 +1,4 @@
-"""What the report says in sentences: which method is best, whether Dice says anything, who is in."""
+"""Sentences of the report: which method is best by each score, and what was inspected."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from myelosketch.io import names
 from myelosketch.reporting.display import ladder_order, method_name
 from myelosketch.reporting.pages.intake import ORDER, status
 from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
-from myelosketch.reporting.tables.methods import NO, better_than_trivial, metric_rows, read_summary
+from myelosketch.reporting.tables.methods import metric_rows, read_summary
 from myelosketch.reporting.tables.text import interval, number
 
 if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
 
-REFERENCE = "refiner"  # the paper's method, against which summary.tsv gives differences
-# methods without a network that may be hard to beat, by themselves or recalibrated
+REFERENCE = "refiner"  # the paper's method; summary.tsv holds the differences to it
+# baselines without a network, as they are or recalibrated
 BASELINES = ("ridgevoxel", "ridgemeans", "trees")
 
 
-def findings(run: RunFolder, *, method: str, k: float) -> list[str]:
-    """Sentences about the best method and about Dice, from summary.tsv; none where the table is missing.
+def findings(run: RunFolder, *, k: float) -> list[str]:
+    """Return sentences about the best method by each score, from summary.tsv; none where the table is missing.
 
     Parameters
     ----------
     run : RunFiles or RunFolder
-    method : the method whose Dice is judged
     k : threshold
 
     Returns
@@ -51,45 +50,43 @@ def findings(run: RunFolder, *, method: str, k: float) -> list[str]:
         ),
         *_advantage(summary),
         *_best(metric_rows(summary, "mcc", k), "MCC", "highest", ascending=False),
-        *_dice(summary[summary.method == method], method, k),
-        *_no_better(summary, k),
     ]
 
 
 def _best(part: pd.DataFrame, metric: str, word: str, *, ascending: bool) -> list[str]:
-    """Who is best by one metric; who ties with the refiner, if it is that, or else how far the refiner is from it."""
+    """Which method is best by one metric, and which ones tie with the refiner, or how far it is from the best."""
     part = part.dropna(subset=["mean"]).sort_values("mean", ascending=ascending, kind="stable")
     if len(part) < 2:
         return []
     best = part.iloc[0]
     value = number(best["mean"], 3)
-    said = f"{method_name(best.method)} has the {word} {metric} of {len(part)} methods ({value})"
+    said = f"{method_name(best.method)} has the {word} {metric} of {len(part)} methods ({value})."
     own = part[part.method == REFERENCE]
     if own.empty:
-        return [f"{said}."]
+        return [said]
     if best.method == REFERENCE:
-        return [f"{said}{_ties(part)}."]
-    said += f"; {method_name(REFERENCE)} is not the best by this score ({number(own['mean'].iloc[0], 3)})"
+        return [f"{said}{_ties(part)}"]
+    said += f" {method_name(REFERENCE)} has {number(own['mean'].iloc[0], 3)}"
     if "diff_to_refiner" in part:
         difference, low, high = (
             best.get(name) for name in ("diff_to_refiner", "diff_ci_low", "diff_ci_high")
         )
-        said += f"; difference {interval(difference, low, high, 3)}"
+        said += f"; the difference is {interval(difference, low, high, 3)}"
     return [f"{said}."]
 
 
 def _ties(part: pd.DataFrame) -> str:
-    """Methods whose difference to the refiner has an interval with 0."""
+    """Return a sentence on the methods whose difference to the refiner has an interval that holds 0."""
     if "diff_to_refiner" not in part:
         return ""
     low, high = (pd.to_numeric(part[name], errors="coerce") for name in ("diff_ci_low", "diff_ci_high"))
     others = part[(part.method != REFERENCE) & (low <= 0) & (high >= 0)]
     tied = [method_name(method) for method in ladder_order(others.method)]
-    return f"; the difference to {', '.join(tied)} may be chance" if tied else ""
+    return f" Its difference to {', '.join(tied)} may be chance." if tied else ""
 
 
 def _advantage(summary: pd.DataFrame) -> list[str]:
-    """What refiner and strongest baseline differ by in lesions, in simulation: the level, or the order of voxels."""
+    """Whether refiner and strongest baseline differ in level or in the order of lesion voxels (simulation)."""
     metrics = ("lesion_mae_visible", "lesion_bias", "lesion_r_visible")
     baseline = _strongest_baseline(summary, metrics[0])
     rows = {
@@ -107,60 +104,27 @@ def _advantage(summary: pd.DataFrame) -> list[str]:
         for name in (metrics[0], metrics[2])
     )
     biases = [abs(rows[method, metrics[1]]["mean"]) for method in (REFERENCE, baseline)]
-    said = [
-        "its level is nearer" if biases[0] < biases[1] else "its level is not nearer",
-        "its order of the voxels is better"
-        if order["diff_ci_high"] < 0
-        else "its order of the voxels is no better",
-    ]
-    verdict = {True: "errs less than", False: "does not err less than"}[error["diff_ci_low"] > 0]
+    verdict = "has a lower" if error["diff_ci_low"] > 0 else "does not have a lower"
+    level = "nearer" if biases[0] < biases[1] else "not nearer"
+    better = "better" if order["diff_ci_high"] < 0 else "not better"
     return [
-        f"Against noise-free tissue in lesions, {method_name(REFERENCE)} {verdict} {method_name(baseline)} "
-        f"(difference {interval(-error['diff_to_refiner'], -error['diff_ci_high'], -error['diff_ci_low'], 3)}): "
-        f"{said[0]} (bias {number(rows[REFERENCE, metrics[1]]['mean'], 3)}, that of {method_name(baseline)} "
-        f"{number(rows[baseline, metrics[1]]['mean'], 3)}), {said[1]} "
-        f"(r {number(rows[REFERENCE, metrics[2]]['mean'])} and {number(order['mean'])})."
+        f"Against noise-free tissue, {method_name(REFERENCE)} {verdict} lesion error than {method_name(baseline)} "
+        f"(difference {interval(-error['diff_to_refiner'], -error['diff_ci_high'], -error['diff_ci_low'], 3)}). "
+        f"Its level is {level} (bias {number(rows[REFERENCE, metrics[1]]['mean'], 3)} against "
+        f"{number(rows[baseline, metrics[1]]['mean'], 3)}) and its order of the voxels is {better} "
+        f"(r {number(rows[REFERENCE, metrics[2]]['mean'])} against {number(order['mean'])})."
     ]
 
 
 def _strongest_baseline(summary: pd.DataFrame, metric: str) -> str:
-    """The method of :data:`BASELINES` with the lowest error; blank where none was run."""
+    """Return the method of :data:`BASELINES` with the lowest error, blank if none was run."""
     part = metric_rows(summary, metric, None).dropna(subset=["mean"])
     part = part[part.method.str.removesuffix("recal").isin(BASELINES)]
     return "" if part.empty else str(part.loc[part["mean"].idxmin(), "method"])
 
 
-def _dice(own: pd.DataFrame, method: str, k: float) -> list[str]:
-    """Whether the Dice of the method is above that of calling every lesion voxel demyelinated."""
-    gain = metric_rows(own, "dice_minus_trivial", k).dropna(subset=["mean", "ci_low", "ci_high"])
-    if gain.empty:
-        return []
-    row = gain.iloc[0]
-    told = interval(row["mean"], row.ci_low, row.ci_high)
-    if row.ci_low > 0:
-        verdict = "is above"
-    elif row.ci_high < 0:
-        verdict = "is below"
-    else:
-        verdict = "is not distinguishable from"
-    return [f"The Dice of {method_name(method)} {verdict} the trivial Dice: difference {told}."]
-
-
-def _no_better(summary: pd.DataFrame, k: float) -> list[str]:
-    """Methods that tell demyelinated voxels apart no better than calling all of them so."""
-    methods = ladder_order(summary.method)
-    judged = [method for method in methods if better_than_trivial(summary, method, k) != "n/a"]
-    bad = [method_name(method) for method in judged if better_than_trivial(summary, method, k) == NO]
-    if not bad:
-        return []
-    return [
-        f"No better than calling every lesion voxel demyelinated, by Dice or MCC: {', '.join(bad)} "
-        f"({len(bad)} of {len(judged)})."
-    ]
-
-
 def cohort_sentences(run: RunFolder, *, flair: Sequence[str]) -> list[str]:
-    """Sentences about the inspection of the input files and about lesions that no reader drew.
+    """Return sentences about the inspection of the input files and about lesions that no reader drew.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The page of the intake: every scan, the worst first, with pictures, what is wrong and what to do; no network."""
+"""The page of the intake: every scan with pictures, what is wrong and what to do, the worst first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TEMPLATE = "intake.html.j2"
 ACCEPTED = "accepted"
 ORDER = (REFUSED, SUSPICIOUS, ACCEPTED, OK)
-# a page with more pictures than these opens slowly; scans that are ok go without first
+# a page with more pictures opens slowly; scans that are ok lose theirs first
 MAX_PICTURES = 200
 HEADER = [
     "Input", "File", "Verdict", "Shape", "Voxel, mm", "Axes", "Type", "Unit or values", "Used", "Minimum", "1 %",
@@ -38,18 +38,18 @@ HEADER = [
 
 
 class Problem(NamedTuple):
-    """One finding as the page shows it."""
+    """A finding as the page shows it."""
 
     check: str
     where: str
     reason: str
     way_out: str
     verdict: str
-    entry: str  # what to add to the configuration to accept it
+    entry: str  # line of the configuration that accepts it
 
 
 class Scan(NamedTuple):
-    """One scan as the page shows it."""
+    """A scan as the page shows it."""
 
     name: str
     group: str
@@ -79,7 +79,7 @@ def write_intake_page(
 def page_content(
     intake: str | Path, excluded: str | Path, inspections: Iterable[str | Path]
 ) -> dict[str, Any]:
-    """Everything the template shows; see :func:`write_intake_page`."""
+    """Return all that the template shows; see :func:`write_intake_page`."""
     table = read_table(intake)
     table = table.astype(object).where(table.notna(), None)
     inspected = {scan["scan"]: scan for scan in read_inspections(inspections)}
@@ -98,7 +98,7 @@ def page_content(
             "Left out of the cohort",
             ["Scan", "Group", "Reason"],
             [[words(cell) for cell in row] for row in left_out.itertuples(index=False)],
-            missing="" if len(left_out) else "Nobody is left out.",
+            missing="" if len(left_out) else "No scan is left out.",
             text_columns=3,
         ),
         "checks": HtmlTable(
@@ -112,7 +112,7 @@ def page_content(
 
 
 def status(rows: pd.DataFrame) -> str:
-    """Verdict on a scan from its rows: refused, suspicious, accepted (nothing but accepted suspicions) or ok."""
+    """Return the verdict on a scan from its rows: refused, suspicious, accepted (all suspicions are) or ok."""
     verdict = worst(rows.verdict)
     return ACCEPTED if verdict == OK and rows.accepted.notna().any() else verdict
 

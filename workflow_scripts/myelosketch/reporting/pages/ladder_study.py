@@ -1,4 +1,4 @@
-"""The page of the study of the ladder, in Markdown: one table of scores and one of differences per world."""
+"""The page of the ladder study, in Markdown: a table of scores and a table of differences for each world."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def write_ladder_page(
     ----------
     table : DataFrame of `evaluation.ladder_study.write_ladder`
     output : path
-    alpha : float, of its intervals
-    facts : dict: ``training_participants`` (world -> MS, HC), ``attainable`` (``patients``, ``controls``; None for no
-        such row), ``min_voxels``, ``k``
+    alpha : float, the intervals cover 1 - alpha
+    facts : dict: ``training_participants`` (world -> MS, HC), ``attainable`` (``patients``, ``controls``; None if
+        there is no such row), ``min_voxels``, ``k``
     """
     write_text(output, ladder_page(table, alpha=alpha, facts=facts))
 
 
 def ladder_page(table: pd.DataFrame, *, alpha: float, facts: Mapping[str, Any]) -> str:
-    """Markdown text of the page; see `write_ladder_page`."""
+    """Return the Markdown text of the page; see `write_ladder_page`."""
     learned, many = facts["training_participants"], facts["attainable"]
     lines = [
-        f"Each cell: mean over patients and training seeds with its {100 * (1 - alpha):g} % interval, for which both "
-        f"are samples. AUC, rank correlation and MCC are of patients with at least {facts['min_voxels']} lesion "
-        f"voxels, at k = {facts['k']:g}. Sharpness is the squared difference between neighbouring voxels, as a "
-        "multiple of that of the noise-free tissue (`visible`).",
+        f"Each cell is the mean over patients and training seeds with its {100 * (1 - alpha):g} % interval, which "
+        f"takes both as samples. AUC, rank correlation and MCC are means over patients with at least "
+        f"{facts['min_voxels']} lesion voxels, at k = {facts['k']:g}. Sharpness is the squared difference between "
+        "neighbouring voxels, divided by that of the noise-free tissue (`visible`).",
     ]
     if many:
         lines.append(
@@ -66,7 +66,7 @@ def ladder_page(table: pd.DataFrame, *, alpha: float, facts: Mapping[str, Any]) 
 
 
 def with_study(page: str, study: str) -> str:
-    """A page of the documentation with the study's page between its two marks.
+    """Return a page of the documentation with the study's page between its two marks.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def with_study(page: str, study: str) -> str:
 
 
 def _table(rows: pd.DataFrame, columns: tuple[str, str, str], *, signed: tuple[str, ...]) -> str:
-    """A row per method, a column per metric."""
+    """Return a Markdown table with a row per method and a column per metric."""
     cells = rows.set_index(["method", "metric"])
     lines = [["method", *map(metric_name, METRICS)], ["---"] * (len(METRICS) + 1)]
     for method in dict.fromkeys(rows.method):
@@ -106,7 +106,7 @@ def _cell(value: float, low: float, high: float, *, signed: bool) -> str:
 
 
 def _number(value: float, signed: bool) -> str:
-    """Three decimals, no zero before the point, a true minus sign."""
+    """Return a number with three decimals, without a zero before the point, and with a true minus sign."""
     text = f"{value:+.3f}" if signed else f"{value:.3f}"
     text = text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
     return text.replace("-", "−")

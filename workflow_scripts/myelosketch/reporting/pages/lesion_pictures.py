@@ -1,4 +1,4 @@
-"""A row of small pictures of every lesion in the tables, to which the report's lesions link: its widest slice."""
+"""Small pictures of every lesion in the tables, in its widest slice; the report's tables link to them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 def lesion_pictures(
     maps: Maps, rows: Iterable[Mapping[str, Any]], *, method: str, links: str = "lesion-{}"
 ) -> list[dict[str, Any]]:
-    """Pictures of lesions: where each lies, the MRI maps, and the DVR, true and predicted, around it.
+    """Return pictures of lesions: the place of each, and the MRI maps and the true and predicted DVR around it.
 
     Parameters
     ----------
     maps : Maps of the patient
     rows : rows of lesions.tsv of this patient and ``method``
-    method : whose prediction is shown
-    links : anchor of a lesion, with its number
+    method : method of the predicted map
+    links : anchor of a lesion, with a place for its number
 
     Returns
     -------
-    list of dict : ``anchor``, ``number``, ``facts`` (str), ``lines`` (SVG path of the outline of this lesion, of
-        all panels but the first) and ``panels``; a lesion without a voxel on the grid is left out
+    list of dict : ``anchor``, ``number``, ``facts`` (str), ``lines`` (SVG path of the outline of this lesion, for
+        all panels except the first) and ``panels``; a lesion without a voxel on the grid is left out
     """
     limits = {name: robust_limits(data[maps.brain]) for name, data in maps.inputs.items()}
     dvr: dict[str, Any] = {"limits": dvr_limits(maps), "cmap": style.DVR_CMAP}
@@ -46,7 +46,7 @@ def lesion_pictures(
         z = int(np.argmax(lesion.sum(axis=(0, 1))))
         alone = np.where(lesion, REGION_CODES["lesion"], 0)
         window = lesion_window(alone, z, maps.voxel_size)
-        # the template draws one outline over all of these
+        # without outlines: the template draws the same one on all of these
         plain: dict[str, Any] = {"lesion": np.zeros_like(lesion), "brain": maps.brain}
         whole = brain_window(maps.regions, z, maps.voxel_size)
         around = [
@@ -81,7 +81,7 @@ def lesion_pictures(
 
 
 def lesion_facts(row: Mapping[str, Any]) -> str:
-    """Size, place and means of a lesion in a line."""
+    """Return size, place and means of a lesion in one line."""
     told = [words(row[name]).replace("_", " ") for name in ("place", "kind") if words(row.get(name)) != "n/a"]
     difference = f"{row['mean_dvr_pred'] - row['mean_dvr_true']:+.2f}".replace("-", MINUS)
     means = (

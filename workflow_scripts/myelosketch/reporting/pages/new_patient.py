@@ -1,4 +1,4 @@
-"""The page of a new patient: MRI alone, a DVR map predicted by a model, its numbers and what to think of them."""
+"""The page of a new patient: MRI, the predicted DVR map, its numbers and how far to trust them."""
 
 from __future__ import annotations
 
@@ -28,26 +28,27 @@ RESEARCH_USE = (
 )
 SIMULATED_MODEL = (
     "This model was trained on simulated patients:",
-    "nobody was measured to make it, and nothing here says anything about a real brain.",
+    "nobody was measured to make it, and nothing here is true of a real brain.",
 )
 FLAIR = (
     "Lesions from FLAIR.",
-    "No lesion mask was given; the lesions were found on the FLAIR by a classical method, not drawn by a reader.",
+    "No lesion mask was given. The lesions were found on the FLAIR by a classical method, not drawn by a reader.",
 )
 VERDICTS = {
     OK: "Images and maps are like those of the scans that the model was trained on.",
-    UNUSUAL: "Something is unlike the scans that the model was trained on. Take it into account with every number:",
+    UNUSUAL: "This scan differs from the scans that the model was trained on. Keep that in mind with every number:",
     WITHHELD: "No predicted number or map is shown, because the prediction cannot be trusted:",
 }
-PRINTED = 3  # slices on the printed sheet, where its words leave room for them
-JUMPS = 10  # lesions that a line above the slices leads to
-# the printed sheet, A4: height of slices and words together, of a line; characters of a line; least and largest panel
+PRINTED = 3  # slices on the printed sheet, if the text leaves room for them
+JUMPS = 10  # lesions to which a line above the slices links
+# the printed sheet, A4: height of slices and text together, height of a line, characters of a line, least and largest
+# panel
 SHEET_MM, SHEET_LINE_MM, SHEET_LINE, SHEET_PANEL_MM = 109.0, 4.2, 110, (18.0, 31.0)
 _SETTING = re.compile(r"\b(?:prediction|registration|cohort|lesions): ?\{.*\}")
 
 
 class Card(NamedTuple):
-    """A main number of the page, shown large."""
+    """A main number of the page, in large type."""
 
     name: str
     value: Value
@@ -70,8 +71,8 @@ def write_new_patient_page(
     files : dict: ``numbers`` (JSON), ``mtr``, ``fa``, ``rd``, ``ad``, ``regions``; where the numbers are not withheld
         also ``predicted``, ``expected_error`` and ``demyelinated``
     method : of the predicted map
-    colours : ``paper`` or ``colourblind``, of the sign on demyelinated voxels
-    extra : dict, heading -> tables of a section of its own, such as the change since an earlier scan; optional
+    colours : ``paper`` or ``colourblind``, for the sign on demyelinated voxels
+    extra : dict, heading -> tables of a further section, such as the change since an earlier scan; optional
 
     Raises
     ------
@@ -95,7 +96,7 @@ def write_new_patient_page(
 
 
 def page_content(numbers: Mapping[str, Any], *, method: str) -> dict[str, Any]:
-    """Everything but the slices that the template shows; see :func:`write_new_patient_page`."""
+    """Return all that the template shows, except the slices; see :func:`write_new_patient_page`."""
     model = numbers["model"]
     return {
         "scan": numbers["scan"],
@@ -125,12 +126,12 @@ def page_content(numbers: Mapping[str, Any], *, method: str) -> dict[str, Any]:
 
 
 def printed_sheet(numbers: Mapping[str, Any], ratio: float) -> tuple[int, float]:
-    """How many slices the printed sheet shows, and how wide a panel of them is: what fits below the words.
+    """Return how many slices fit below the text of the printed sheet, and the width of a panel.
 
     Parameters
     ----------
     numbers : dict, of the JSON of the scan
-    ratio : height of a panel by its width
+    ratio : height of a panel divided by its width
 
     Returns
     -------
@@ -143,7 +144,7 @@ def printed_sheet(numbers: Mapping[str, Any], ratio: float) -> tuple[int, float]
 
 
 def banners(numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a reader must know before anything else: (bold words, the rest of the sentence)."""
+    """Yield what a reader must know first, as (bold words, the rest of the sentence)."""
     yield RESEARCH_USE
     if numbers["model"]["simulated"]:
         yield SIMULATED_MODEL
@@ -152,7 +153,7 @@ def banners(numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def cards(numbers: Mapping[str, Any]) -> list[Card]:
-    """The main numbers: demyelinated share, mean DVR of lesions and white matter, the healthy reference."""
+    """Return the main numbers: demyelinated share, mean DVR of lesions and white matter, the healthy reference."""
     return [
         Card(
             "Demyelinated share of the lesions",
@@ -169,7 +170,7 @@ def cards(numbers: Mapping[str, Any]) -> list[Card]:
 
 
 def axis(numbers: Mapping[str, Any]) -> Axis | None:
-    """White matter and lesions on a DVR axis; None where neither has a number."""
+    """Return white matter and lesions on a DVR axis, or None if neither has a number."""
     regions = numbers["regions"] or {}
     names = {"white_matter": tables.white_matter_name(numbers), "lesions": "Lesions"}
     found = [
@@ -181,23 +182,23 @@ def axis(numbers: Mapping[str, Any]) -> Axis | None:
 
 
 def healthy_range(healthy: Mapping[str, Any]) -> str:
-    """Mean and SD of healthy white matter, as ``1.27 ± 0.10``."""
+    """Return mean and SD of healthy white matter, as ``1.27 ± 0.10``."""
     return f"{number(healthy['mean'])} \u00b1 {number(healthy['sd'])}"
 
 
 def healthy_words(numbers: Mapping[str, Any]) -> str:
-    """What the healthy range is made of."""
+    """Return a sentence on the source of the healthy range."""
     controls = _count(numbers["model"]["n_controls"], "control")
     return f"mean \u00b1 SD of single voxels of white matter, {controls} of the model"
 
 
 def threshold_words(healthy: Mapping[str, Any]) -> str:
-    """Which voxels count as demyelinated."""
+    """Return words that say which voxels count as demyelinated."""
     return f"DVR below {number(healthy['threshold'])}, the healthy mean \u2212 {healthy['k']:g} SD"
 
 
 def facts(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Small facts about the scan, as (name, text)."""
+    """Return small facts about the scan, as (name, text)."""
     absence = tables.no_lesions(numbers)
     if absence:
         found = [("Lesions", absence)]
@@ -215,7 +216,7 @@ def facts(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def model_facts(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the prediction was made with, as (name, text)."""
+    """Return facts about the model and the software of the prediction, as (name, text)."""
     model = numbers["model"]
     trained = f"{_count(model['n_patients'], 'patient')} and {_count(model['n_controls'], 'control')}"
     return [
@@ -230,12 +231,12 @@ def model_facts(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def made_by(version: str, commit: str | None = None) -> str:
-    """This program by its version, and by its commit where that is known."""
+    """Return the name of this program with its version, and with its commit if that is known."""
     return f"myelosketch {version}" + (f", commit {commit[:12]}" if commit else "")
 
 
 def with_settings(text: str) -> Markup:
-    """A sentence, escaped, with the line of the configuration in it marked as code."""
+    """Return a sentence as HTML, with the line of the configuration in it marked as code."""
     from markupsafe import Markup, escape
 
     found = _SETTING.search(text)

@@ -1,4 +1,4 @@
-"""Slices of a new patient: MRI, predicted DVR and its expected error, one scale for each through the whole brain."""
+"""Slices of a new patient: MRI, predicted DVR and its expected error, each with one scale for the whole brain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ AROUND_MM = 8.0  # shown beyond the highest and the lowest lesion
 MOST_SLICES = 45
 ENLARGED = 4  # lesions that are shown enlarged
 GAP_MM = 6.0  # between two slices through the largest lesions
-LEAST_BRAIN = 0.1  # share of the largest slice's brain that a slice must show, where no lesion says which
+LEAST_BRAIN = (
+    0.1  # least area of brain in a slice, as a share of the largest one; used where there is no lesion
+)
 ERROR_CMAP = "magma"
 PREDICTED, ERROR = "Predicted DVR", "Expected error"
 SIGN = "+"  # in the middle of a demyelinated voxel
@@ -57,7 +59,7 @@ class NewMaps(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """Colours of one map: name, colour bar as data URI, text of its ends with the unit."""
+    """Colour scale of a map: name, colour bar as data URI, text of its ends, unit."""
 
     title: str
     image: str
@@ -71,8 +73,8 @@ def load_new_maps(files: Mapping[str, str | Path], *, predicted: bool) -> NewMap
 
     Parameters
     ----------
-    files : dict, mtr, fa, rd, ad, regions, and for a prediction predicted, expected_error and demyelinated
-    predicted : whether the prediction is shown; without it nothing but the MRI is read
+    files : dict: mtr, fa, rd, ad, regions; for a prediction also predicted, expected_error and demyelinated
+    predicted : whether the prediction is shown; without it only the MRI is read
 
     Raises
     ------
@@ -97,7 +99,7 @@ def load_new_maps(files: Mapping[str, str | Path], *, predicted: bool) -> NewMap
 
 
 def scales(maps: NewMaps, healthy: Mapping[str, Any]) -> dict[str, tuple[tuple[float, float], str]]:
-    """Limits of the colours and colour map of every map, by its title.
+    """Return limits of the colours and colour map of every map, by its title.
 
     DVR has the same scale in every patient of a model: from 4 SD below the healthy mean to 2 SD above it.
     """
@@ -113,7 +115,7 @@ def scales(maps: NewMaps, healthy: Mapping[str, Any]) -> dict[str, tuple[tuple[f
 
 
 def scale_bars(limits: Mapping[str, tuple[tuple[float, float], str]]) -> list[Scale]:
-    """The colour bar of every map, with its unit."""
+    """Return the colour bar of every map, with its unit."""
     bars = []
     for title, ((low, high), cmap) in limits.items():
         ends = [f"{end:.2f}" if title in (PREDICTED, ERROR) else f"{end:.2g}" for end in (low, high)]
@@ -123,10 +125,10 @@ def scale_bars(limits: Mapping[str, tuple[tuple[float, float], str]]) -> list[Sc
 
 
 def choose_strip(maps: NewMaps, printed: int) -> tuple[list[int], list[int]]:
-    """Slices to scroll through, the highest first, and which of them are printed.
+    """Return the slices of the page, the highest first, and those of them that are printed.
 
-    Every 4 mm through the part of the brain that holds lesions, or through the whole brain; with the slices where the
-    largest lesions are widest.
+    There is a slice every 4 mm in the part of the brain that holds lesions, or in the whole brain if there is none.
+    The slices where the largest lesions are widest are among them.
 
     Parameters
     ----------
@@ -158,7 +160,7 @@ def choose_strip(maps: NewMaps, printed: int) -> tuple[list[int], list[int]]:
 def slice_content(
     maps: NewMaps, healthy: Mapping[str, Any], *, listed: int, printed: int, colour: str
 ) -> dict[str, Any]:
-    """What the template shows of the maps.
+    """Return what the template shows of the maps.
 
     Parameters
     ----------
@@ -166,7 +168,7 @@ def slice_content(
     healthy : dict, mean and sd of healthy white matter
     listed : number of lesions in the table
     printed : largest number of slices on the printed sheet
-    colour : of the demyelinated voxels' sign
+    colour : colour of the sign on demyelinated voxels
 
     Returns
     -------
@@ -185,14 +187,14 @@ def slice_content(
 
 
 def nearest_slice(maps: NewMaps, number: int, strip: Sequence[int]) -> int:
-    """The slice of the strip that shows most of a lesion; the nearest one if none shows it."""
+    """Return the slice of the strip that shows most of a lesion, or the nearest one if none shows it."""
     areas = (maps.lesions == number).sum(axis=(0, 1))
     widest = int(np.argmax(areas))
     return max(strip, key=lambda z: (areas[z], -abs(z - widest)))
 
 
 def panel_ratio(maps: NewMaps) -> float:
-    """Height of a panel by its width."""
+    """Return the height of a panel divided by its width."""
     left, right, bottom, top = brain_window(maps.regions, 0, maps.voxel_size).extent
     return (top - bottom) / (right - left)
 
@@ -204,7 +206,7 @@ def slice_row(
     listed: int,
     colour: str,
 ) -> dict[str, Any]:
-    """One slice: its place in mm, the lesions in it, the path of their outlines and a panel of every map."""
+    """Return a slice: its place in mm, the lesions in it, the path of their outlines and a panel of every map."""
     window = brain_window(maps.regions, z, maps.voxel_size)
     place = slice_place(maps.affine, maps.regions.shape, z)
     numbers = [int(number) for number in np.unique(maps.lesions[:, :, z]) if number]
@@ -218,7 +220,7 @@ def slice_row(
 
 
 def lesion_words(numbers: Sequence[int], listed: int) -> str:
-    """Which lesions a slice shows: those of the table by number, others as small ones; blank without any."""
+    """Return words on the lesions in a slice: numbers of those in the table, and "small ones" for the others."""
     told = [str(number) for number in numbers if number <= listed]
     if not told:
         return "" if not numbers else "small lesions only" if listed else "with lesions"
@@ -229,7 +231,7 @@ def lesion_words(numbers: Sequence[int], listed: int) -> str:
 def enlarged_row(
     maps: NewMaps, number: int, limits: Mapping[str, tuple[tuple[float, float], str]], colour: str
 ) -> dict[str, Any]:
-    """One lesion enlarged, in the slice where it is widest."""
+    """Return a lesion enlarged, in the slice where it is widest."""
     only = maps.lesions == number
     z = int(np.argmax(only.sum(axis=(0, 1))))
     window = lesion_window(np.where(only, REGION_CODES["lesion"], 0), z, maps.voxel_size)
@@ -251,7 +253,7 @@ def _panels(
     *,
     outlined: bool,
 ) -> list[Panel]:
-    """A panel of every map; without ``outlined`` the template draws one outline for all of them."""
+    """Return a panel of every map; without ``outlined`` the template draws the outlines."""
     lesion = maps.lesion if outlined else np.zeros_like(maps.lesion)
     panels = []
     for title, data in maps.shown.items():
@@ -268,6 +270,6 @@ def _panels(
 
 
 def slice_place(affine: np.ndarray, shape: tuple[int, ...], z: int) -> str:
-    """Height of the middle of a slice in the scanner's coordinates, as ``z = +24 mm``."""
+    """Return the height of the middle of a slice in the scanner's coordinates, as ``z = +24 mm``."""
     middle = affine @ [(shape[0] - 1) / 2, (shape[1] - 1) / 2, z, 1]
     return f"z = {round(float(middle[2])):+d} mm".replace("-", "\u2212")

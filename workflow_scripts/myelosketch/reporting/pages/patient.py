@@ -1,4 +1,4 @@
-"""One page per patient: slices through the largest lesions, true and predicted, agreement and numbers."""
+"""The page of a patient: slices through the largest lesions with true and predicted DVR, agreement and numbers."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 TEMPLATE = "patient.html.j2"
 MAX_SLICES = 4
-MIN_GAP_MM = 6.0  # between two slices shown; a nearer one would show the same lesions again
+MIN_GAP_MM = 6.0  # least distance of two slices; a nearer one shows the same lesions again
 
 
 class Maps(NamedTuple):
-    """The volumes of one patient, all on one canonical grid: arrays (x, y, z)."""
+    """The volumes of a patient, all on one canonical grid: arrays (x, y, z)."""
 
     inputs: dict[str, np.ndarray]
     dvr: np.ndarray  # NaN where the PET has no value
@@ -82,10 +82,10 @@ def write_patient_pages(
 
     Parameters
     ----------
-    pages : dict, scan -> path of its HTML, in the order in which pages link to each other
+    pages : dict, scan -> path of its HTML, in the order of the links from page to page
     run : RunFiles or RunFolder
     methods : methods with stored predictions, in order
-    method : the method whose lesions are listed
+    method : method of the listed lesions
     k : threshold of the stored demyelination maps
     colours : ``paper`` or ``colourblind``
     simulated, world : whether the cohort is simulated, and its world
@@ -149,7 +149,7 @@ def load_maps(run: RunFolder, scan: str, methods: Sequence[str]) -> Maps:
 
 
 def choose_slices(maps: Maps) -> list[int]:
-    """Axial slices through the largest lesions, where each is widest; the middle of the brain if there is none.
+    """Return axial slices where the largest lesions are widest, or the middle of the brain if there is no lesion.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def choose_slices(maps: Maps) -> list[int]:
 
 
 def slice_rows(maps: Maps, z: int, *, palette: Mapping[str, str]) -> dict[str, Any]:
-    """Heading and rows of panels of one slice: MRI and PET, predictions, and the lesions enlarged."""
+    """Return number, lesions and rows of panels of a slice: MRI, true and predicted DVR, and lesions enlarged."""
     window = brain_window(maps.regions, z, maps.voxel_size)
     shared: dict[str, Any] = {"lesion": maps.lesion, "brain": maps.brain}
     mri = []
@@ -180,7 +180,7 @@ def slice_rows(maps: Maps, z: int, *, palette: Mapping[str, str]) -> dict[str, A
 
 
 def _enlarged(maps: Maps, z: int, palette: Mapping[str, str], dvr: Mapping[str, Any]) -> list[Panel]:
-    """The largest lesion of a slice enlarged: true DVR, and agreement of every method with it."""
+    """Return the largest lesion of a slice enlarged: true DVR, and agreement of every method with it."""
     window = lesion_window(maps.regions, z, maps.voxel_size)
     low, high = robust_limits(maps.dvr[maps.brain])
     background = np.nan_to_num((maps.dvr - low) / (high - low))
@@ -196,7 +196,7 @@ def _enlarged(maps: Maps, z: int, palette: Mapping[str, str], dvr: Mapping[str, 
 
 
 def agreement_legend(palette: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Class, colour and sign of the agreement maps."""
+    """Return class, colour and sign of the agreement maps."""
     signs = {name: sign for name, sign, _ in AGREEMENT_SIGNS}
     return [
         (style.AGREEMENT_LABELS[name], palette[name], signs.get(name, "")) for name in style.AGREEMENT_CLASSES
@@ -204,7 +204,7 @@ def agreement_legend(palette: Mapping[str, str]) -> list[tuple[str, str, str]]:
 
 
 def patient_facts(maps: Maps) -> list[tuple[str, str]]:
-    """Volumes of the regions and the number of lesions, as (name, text)."""
+    """Return volumes of the regions and the number of lesions, as (name, text)."""
     volumes = {
         name: (maps.regions == code).sum() * maps.voxel_volume / 1000 for name, code in REGION_CODES.items()
     }

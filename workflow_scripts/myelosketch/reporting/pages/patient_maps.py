@@ -1,4 +1,4 @@
-"""What every page of a patient asks of its maps: limits of the colours, numbered lesions, slices worth a look."""
+"""Functions that all pages of patients share: limits of the colours, numbered lesions, choice of slices."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ MAP_UNITS = {
 
 
 def robust_limits(values: np.ndarray, percentiles: tuple[float, float] = (2, 98)) -> tuple[float, float]:
-    """Percentiles of the finite values: robust against single voxels at the edge of the brain."""
+    """Return percentiles of the finite values; single voxels at the edge of the brain do not change them."""
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, percentiles) if values.size else (0.0, 1.0)
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 
 def scale_words(name: str, limits: tuple[float, float]) -> str:
-    """Ends of the grey scale of an MRI map, with its unit."""
+    """Return the ends of the grey scale of an MRI map, with its unit."""
     return f"{limits[0]:.2g} to {limits[1]:.2g} {MAP_UNITS[name]}".strip()
 
 
 def dvr_limits(maps: Maps) -> tuple[float, float]:
-    """One DVR scale for all maps of a patient: 10th to 99th percentile of the true map in the brain, to 0.05."""
+    """Return the DVR scale of all maps of a patient: 10th to 99th percentile of the true map, rounded to 0.05."""
     low, high = robust_limits(maps.dvr[maps.brain], (10, 99))
     return float(np.floor(low * 20) / 20), float(np.ceil(high * 20) / 20)
 
 
 def number_lesions(grid: Volume, labels: np.ndarray) -> np.ndarray:
-    """Lesions numbered as in the tables: from the largest, on the grid as stored; then turned to canonical.
+    """Number lesions as the tables do, from the largest, on the grid as stored; then turn to canonical order.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def widest_slices(
     most: int,
     gap_mm: float,
 ) -> list[int]:
-    """Axial slices through the largest lesions, where each is widest; the middle of the brain if there is none.
+    """Return axial slices where the largest lesions are widest, or the middle of the brain if there is no lesion.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def widest_slices(
     brain : bool array (x, y, z)
     voxel_size : mm
     most : largest number of slices
-    gap_mm : between two slices, at least; a nearer one would show the same lesions again
+    gap_mm : least distance of two slices; a nearer one shows the same lesions again
 
     Returns
     -------

@@ -50,10 +50,10 @@ def write_predictions_page(
     ----------
     page : HTML to write
     numbers : JSON files of the scans, in the order of the rows
-    pages : dict, scan -> path of its page, which its row links to
-    failed : rows of the scans that have no prediction: ``scan``, ``reason``
-    scores : paths of ``external/summary.tsv`` and ``external/coverage.tsv``, where scans have a PET too
-    method, k : of the predictions, for the tables of scores
+    pages : dict, scan -> path of its page, to which its row links
+    failed : rows of the scans without a prediction: ``scan``, ``reason``
+    scores : paths of ``external/summary.tsv`` and ``external/coverage.tsv``, if some scans also have a PET
+    method, k : method and threshold of the predictions, for the tables of scores
     """
     scans = [read_json(path) for path in numbers]
     folder = Path(page).parent
@@ -72,7 +72,7 @@ def write_predictions_page(
 
 
 def score_tables(scores: Sequence[str | Path], method: str, k: float) -> list[HtmlTable]:
-    """How predictions compare with the PET of the scans that have one: scores, and coverage of the intervals."""
+    """Return scores and coverage of the intervals for the scans that also have a PET."""
     if not scores:
         return []
     run = RunFiles(scores)
@@ -81,7 +81,7 @@ def score_tables(scores: Sequence[str | Path], method: str, k: float) -> list[Ht
 
 
 def scan_table(scans: Sequence[Mapping[str, Any]], links: Mapping[str, str]) -> HtmlTable:
-    """One row per scan that has a prediction, in the order given."""
+    """Return one row per scan with a prediction, in the order given."""
     rows = [
         [
             scan["scan"],
@@ -104,13 +104,13 @@ def scan_table(scans: Sequence[Mapping[str, Any]], links: Mapping[str, str]) -> 
 
 
 def without_prediction(table: str | Path) -> list[dict[str, str]]:
-    """Scans of predictions.tsv that have no prediction: dicts of ``scan`` and ``reason``."""
+    """Return the scans of predictions.tsv without a prediction: dicts of ``scan`` and ``reason``."""
     rows = read_table(table)
     rows = rows[rows.verdict.isin(NO_PREDICTION)]
     return rows.rename(columns={"reasons": "reason"})[["scan", "reason"]].to_dict("records")
 
 
 def failed_table(failed: Sequence[Mapping[str, Any]]) -> HtmlTable | None:
-    """Scans without a prediction and why; None where every scan has one."""
+    """Return scans without a prediction and the reasons, or None if every scan has one."""
     rows = [[words(row["scan"]), words(row["reason"])] for row in failed]
     return HtmlTable("Scans without a prediction", ["Scan", "Reason"], rows, text_columns=2) if rows else None

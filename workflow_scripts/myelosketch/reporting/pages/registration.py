@@ -1,4 +1,4 @@
-"""The page of the registration's quality control: every scan, the worst first, with its picture; no network."""
+"""The page of the quality control of registration: every scan with its picture, the worst first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "registration.html.j2"
 ORDER = (FAILED, ACCEPTED, OK)
-# a page with more pictures than these opens slowly; scans that are ok go without first
+# a page with more pictures opens slowly; scans that are ok lose theirs first
 MAX_PICTURES = 60
 LESION_SOURCES = {"mask": "from a mask", "flair": "found on the FLAIR", "none": "none"}
 HEADER = [
@@ -29,7 +29,7 @@ DIGITS = dict.fromkeys(NUMBERS, 2) | {"nmi": 3, "coverage": 3, "overlap": 3}
 
 
 class Scan(NamedTuple):
-    """One scan as the page shows it."""
+    """A scan as the page shows it."""
 
     name: str
     group: str
@@ -49,7 +49,7 @@ def write_registration_page(
     ----------
     html : path to write
     table : path of qc.tsv
-    jsons, pictures : paths of the JSON and PNG files of the scans, in one order
+    jsons, pictures : paths of the JSON and PNG files of the scans, in the same order
     """
     content = page_content(table, jsons, pictures)
     write_text(html, render(TEMPLATE, **content))
@@ -58,7 +58,7 @@ def write_registration_page(
 def page_content(
     table: str | Path, jsons: Iterable[str | Path], pictures: Iterable[str | Path]
 ) -> dict[str, Any]:
-    """Everything the template shows; see :func:`write_registration_page`."""
+    """Return all that the template shows; see :func:`write_registration_page`."""
     judged = read_table(table)
     judged = judged.astype(object).where(judged.notna(), None)
     shown = {
@@ -80,14 +80,14 @@ def page_content(
 
 
 def _badness(rows: pd.DataFrame) -> tuple[int, float]:
-    """Order of the page: failed before accepted before ok, then by how far the border and the repeats are off."""
+    """Sort key of a scan: failed, accepted, ok; then the largest error of border and repeats, largest first."""
     status = min(ORDER.index(verdict) for verdict in rows.verdict)
     off = rows.loc[rows.modality != "MNI152", ["border_shift_mm", "repeat_mm", "stretch_mm"]].astype(float)
     return status, -float(off.max().max()) if off.notna().any(axis=None) else 0.0
 
 
 def _entry(table: pd.DataFrame) -> str:
-    """The lines that accept what failed."""
+    """Return the line of the configuration that accepts the failed registrations."""
     failed = table[table.verdict == FAILED]
     accepted = (f"{scan}: [{', '.join(rows.modality)}]" for scan, rows in failed.groupby("scan", sort=False))
     return f"registration: {{accept: {{{', '.join(accepted)}}}}}" if len(failed) else ""

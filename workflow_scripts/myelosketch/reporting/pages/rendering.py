@@ -1,4 +1,4 @@
-"""Web pages from their templates: one environment, in which a cell's interval never breaks over two lines."""
+"""Web pages from their templates. An interval in a table stays on one line."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-# in a sentence a colon follows the brackets: there it stays as it is
+# not in a sentence, where a colon follows the brackets
 _INTERVAL = re.compile(r"\(([^()]+ to [^()]+|interval n/a)\)(?!:)")
 
-# what a page may fetch, run and send: nothing; its styles and pictures are within it
+# a page may fetch, run and send nothing; its styles and pictures are inside it
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def render(template: str, **content: Any) -> str:
-    """HTML of a template of this folder.
+    """Return the HTML of a template of this folder.
 
     Parameters
     ----------
     template : file name
-    content : what the template shows; everything is escaped
+    content : values for the template; all are escaped
 
     Returns
     -------
@@ -40,7 +40,7 @@ def render(template: str, **content: Any) -> str:
 
 
 def cell(text: str) -> Markup:
-    """Text of a cell, with its interval in one piece."""
+    """Return the text of a cell as HTML that keeps its interval on one line."""
     from markupsafe import Markup, escape
 
     return Markup(_INTERVAL.sub(r'<span class="interval">(\1)</span>', str(escape(text))))

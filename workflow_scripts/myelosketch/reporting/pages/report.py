@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs no network, in the order in which a reader asks."""
+"""The report: one HTML file that needs no network, in the order of a reader's questions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import yaml
 from myelosketch.io.provenance import write_text
 from myelosketch.reporting.display import cohort_words
 from myelosketch.reporting.figures.catalogue import FIGURES, SECTIONS, Figure
+from myelosketch.reporting.figures.findings import finding
 from myelosketch.reporting.pages.captions import render_caption
 from myelosketch.reporting.pages.findings import cohort_sentences, findings
+from myelosketch.reporting.pages.glossary import link_terms, read_glossary, used_terms
+from myelosketch.reporting.pages.read_first import read_first
 from myelosketch.reporting.pages.rendering import render
 from myelosketch.reporting.tables import claims as claims_tables
 from myelosketch.reporting.tables import cohort as cohort_tables
@@ -30,9 +33,9 @@ if TYPE_CHECKING:
     from myelosketch.reporting.tables.text import HtmlTable
 
 TEMPLATE = "report.html.j2"
-PX_PER_INCH = 140  # of a figure in the page, so that two columns of print fill it
+PX_PER_INCH = 140  # of a figure in the page; a figure of two printed columns fills the page
 WORST = 10  # lesions in the table of the largest disagreements
-# pages that stand on their own, linked where they were made
+# pages that the report links to, if the run made them
 PAGES = ("cohort/intake.html", "registration/qc.html")
 
 
@@ -41,33 +44,42 @@ def write_report(
     run: RunFolder,
     *,
     captions: str | Path,
+    glossary: str | Path,
     provenance: Mapping[str, Any],
     facts: Mapping[str, Any],
     methods: str,
 ) -> None:
-    """Write the report of a run from its tables and figures; whatever is missing is said in a sentence.
+    """Write the report of a run from its tables and figures. A sentence replaces each part that is missing.
 
     Parameters
     ----------
     html : path to write
     run : RunFiles or RunFolder
     captions : path of the captions, figures.rst
+    glossary : path of docs/glossary.md, whose entries the report holds as far as it uses their terms
     provenance : dict, what the run was made with, as in provenance.json (run_provenance.py)
-    facts : dict, what captions and titles state: simulated (bool), world (str), n_patients, n_controls, n_folds
+    facts : dict of what captions and titles state: simulated (bool), world (str), n_patients, n_controls, n_folds
         (int), method (shown in the figures), method_name, k, alpha (float), example_patient, agreement_colours,
         min_lesion_mm3, in_force (dict, the value of each setting of the sensitivity, such as reference), adjust_for,
         relate_to (lists of columns)
     methods : text of the methods section (methods.md)
     """
     content = report_content(run, captions=captions, provenance=provenance, facts=facts)
-    write_text(html, render(TEMPLATE, **content, methods_text=methods))
+    terms = read_glossary(glossary)
+    write_text(
+        html,
+        render(
+            TEMPLATE, **content, methods_text=methods,
+            link_terms=lambda part: link_terms(part, terms), used_terms=lambda part: used_terms(part, terms),
+        ),
+    )  # fmt: skip
 
 
 def report_content(
     run: RunFolder, *, captions: str | Path, provenance: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Everything the template shows, as text, tables and embedded images; see :func:`write_report`."""
-    k, method = facts["k"], facts["method"]
+    """Return all that the template shows: text, tables and embedded images; see :func:`write_report`."""
+    k = facts["k"]
     shown: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
     for name, figure in FIGURES.items():
         shown[figure.section].append(_embedded(name, figure, run, captions, facts))
@@ -77,7 +89,8 @@ def report_content(
         "cohort_words": cohort_words(facts["simulated"], facts["world"]),
         "flair": flair,
         "pages": [name for name in PAGES if run.path(name).is_file()],
-        "findings": findings(run, method=method, k=k),
+        "read_first": read_first(run, facts),
+        "findings": findings(run, k=k),
         "glance": report_tables.glance_table(run, k=k),
         "cohort_sentences": cohort_sentences(run, flair=flair),
         "views": _tables(run, facts, flair),
@@ -91,7 +104,7 @@ def report_content(
 
 
 def _tables(run: RunFolder, facts: Mapping[str, Any], flair: Collection[str]) -> dict[str, list[HtmlTable]]:
-    """Tables of each section of the report, in order."""
+    """Return the tables of each section of the report, in order."""
     k, method = facts["k"], facts["method"]
     external = report_tables.external_table(run, k=k)
     return {
@@ -153,20 +166,27 @@ def _patient_tables(run: RunFolder, **options: Any) -> list[HtmlTable]:
 def _embedded(
     name: str, figure: Figure, run: RunFolder, captions: str | Path, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A figure as data URI with its caption, or the sentence that it was not made."""
+    """Return a figure as data URI with its finding and caption, or a sentence if the run did not make it."""
     path = run.path(f"figures/{name}.png")
-    shown: dict[str, Any] = {"name": name, "heading": figure.heading, "alt": figure.alt, "image": None}
+    shown: dict[str, Any] = {
+        "name": name,
+        "heading": figure.heading,
+        "alt": figure.alt,
+        "image": None,
+        "finding": "",
+    }
     if not path.is_file():
         needs = f"; it needs {figure.needs}" if figure.needs else ""
         return shown | {"missing": f"Not shown: this figure is not part of this run{needs}."}
     encoded = base64.b64encode(path.read_bytes()).decode("ascii")
     caption = render_caption(captions, figure=name, facts=facts)
+    shown["finding"] = finding(figure.finding, run.path(f"figures/{name}.tsv"), facts)
     size = dict(zip(("width", "height"), _page_size(path), strict=True))
     return shown | {"image": f"data:image/png;base64,{encoded}", "caption": caption} | size
 
 
 def _page_size(path: Path) -> tuple[int, int]:
-    """Width and height of a PNG in the page, CSS pixels, in proportion to its size in print."""
+    """Return width and height of a PNG in the page in CSS pixels, in proportion to its size in print."""
     from PIL import Image
 
     with Image.open(path) as image:

@@ -1,4 +1,4 @@
-"""Slices for web pages: small images one pixel per voxel, with outlines and marks drawn over them as SVG."""
+"""Slices for web pages: small images with one pixel per voxel, and outlines and marks as SVG on top."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHADES = 256
 
 
 class Panel(NamedTuple):
-    """One image of a page: ``image`` a data URI, sizes in mm, ``lines`` and ``marks`` SVG paths in mm."""
+    """An image of a page: ``image`` is a data URI, sizes are in mm, ``lines`` and ``marks`` are SVG paths in mm."""
 
     title: str
     note: str
@@ -43,7 +43,7 @@ def map_panel(
     brain: np.ndarray,
     cmap: str = GREY,
 ) -> Panel:
-    """One map in a window of a slice, black outside the brain, lesions outlined.
+    """Return a map in a window of a slice, black outside the brain, with outlines of lesions.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def map_panel(
     inside = window.cut(brain)
     values = np.where(inside, window.cut(data), np.nan)
     low, high = limits
-    # shade 0 is kept for what has no value
+    # shade 0 is for voxels without a value
     shades = 1 + np.clip((values - low) / max(high - low, 1e-9), 0, 1) * (SHADES - 2)
     shades = np.where(np.isfinite(values), shades, 0)
     colours = np.vstack([np.zeros((1, 3)), mpl.colormaps[cmap](np.linspace(0, 1, SHADES - 1))[:, :3]])
@@ -80,7 +80,7 @@ def agreement_panel(
     palette: Mapping[str, str],
     brain: np.ndarray,
 ) -> Panel:
-    """Agreement of two demyelination maps in the lesions of a window, on a grey background.
+    """Return the agreement of two demyelination maps in the lesions of a window, on a grey background.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def agreement_panel(
 
     Returns
     -------
-    Panel : with a dot on "both", a cross on "true PET only" and a plus on "predicted only", so that the classes are
-        told apart in grey too
+    Panel : with a dot on "both", a cross on "true PET only" and a plus on "predicted only", so that the classes
+        differ in grey too
     """
     n_greys = SHADES - len(style.AGREEMENT_CLASSES)
     grey = np.linspace(0, 0.5, n_greys)[:, None].repeat(3, axis=1)
@@ -115,12 +115,12 @@ AGREEMENT_SIGNS = (
 
 
 def colour_bar(cmap: str) -> str:
-    """A horizontal colour bar as data URI."""
+    """Return a horizontal colour bar as data URI."""
     return png_uri(np.arange(SHADES)[None], mpl.colormaps[cmap](np.linspace(0, 1, SHADES))[:, :3])
 
 
 def outline_path(mask: np.ndarray, voxel_size: Sequence[float] | np.ndarray) -> str:
-    """SVG path along the voxel edges of a mask (x, y of `Window.cut`), in mm from the upper left of the panel."""
+    """Return an SVG path along the edges of a mask (x, y of `Window.cut`), in mm from the upper left of the panel."""
     inside = np.pad(_radiological(np.asarray(mask, bool)), 1)
     dx, dy = (float(side) for side in voxel_size[:2])
     rows, columns = np.nonzero(inside[1:, 1:-1] != inside[:-1, 1:-1])
@@ -131,7 +131,7 @@ def outline_path(mask: np.ndarray, voxel_size: Sequence[float] | np.ndarray) -> 
 
 
 def mark_path(mask: np.ndarray, voxel_size: Sequence[float] | np.ndarray, sign: str) -> str:
-    """SVG path with a sign in the middle of every voxel of a mask: a dot, a cross or a plus."""
+    """Return an SVG path with a sign in the middle of every voxel of a mask: a dot, a cross or a plus."""
     dx, dy = (float(side) for side in voxel_size[:2])
     arm = min(dx, dy) * 0.22
     shapes = {
@@ -148,7 +148,7 @@ def mark_path(mask: np.ndarray, voxel_size: Sequence[float] | np.ndarray, sign: 
 
 
 def png_uri(shades: np.ndarray, colours: np.ndarray) -> str:
-    """A PNG of indexed colours as data URI.
+    """Return a PNG of indexed colours as data URI.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def png_uri(shades: np.ndarray, colours: np.ndarray) -> str:
     """
     from PIL import Image
 
-    # a palette is larger than a small image: only the colours in use, and none for greys
+    # a palette is larger than a small image, so it holds the colours in use only, and greys have none
     used, places = np.unique(np.asarray(shades).round().astype(int), return_inverse=True)
     palette = (np.asarray(colours)[used] * 255).round().astype(np.uint8)
     places = places.reshape(np.shape(shades)).astype(np.uint8)

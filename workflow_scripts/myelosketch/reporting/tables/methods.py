@@ -120,8 +120,13 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
 
 
 def laddered_name(method: str) -> str:
-    """Return the display name of a method in a ladder, where ceilings are marked."""
-    return f"Ceiling: {method_name(method)}" if method in names.CEILINGS else method_name(method)
+    """Return the display name of a method in a ladder, with a mark before a reference or ceiling.
+
+    A second PET is a reference, not a ceiling: a method can be nearer to the first PET than the second PET is.
+    """
+    if method not in names.CEILINGS:
+        return method_name(method)
+    return f"{'Reference' if method == 'rescan' else 'Ceiling'}: {method_name(method)}"
 
 
 def better_than_trivial(summary: pd.DataFrame, method: str, k: float) -> str:
