@@ -34,7 +34,7 @@ DVR_LIMITS = (0.7, 1.5)
 
 
 def draw_overview(run: RunFolder, *, method: str = "refiner") -> Figure:
-    """The patient with the median lesion load: MRI maps, true and predicted DVR, and where the two agree."""
+    """Draw MRI maps, true and predicted DVR and their agreement for the patient with the median lesion load."""
     patients = sorted({path.name for path in run.matching("derivatives/sub-MS*")})
     scan = choose_patient(patients, run.path("evaluation/region_volumes.tsv"))
     regions, grid = load_canonical(run.derivative("regions", scan=scan), dtype=np.uint8)
@@ -93,7 +93,9 @@ def draw_overview(run: RunFolder, *, method: str = "refiner") -> Figure:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", nargs="?", default=ROOT / "results", type=Path, help="of a finished run")
+    parser.add_argument(
+        "results", nargs="?", default=ROOT / "results", type=Path, help="folder of a finished run"
+    )
     with style.figure_style():
         draw_overview(RunFolder(parser.parse_args().results)).savefig(ROOT / "docs/overview.png", dpi=110)
     print("Wrote docs/overview.png.")

@@ -6,7 +6,7 @@ with job(snakemake):
     from myelosketch.imaging.maps.kinetics import fit_dvr
     from myelosketch.intake.gate import refuse_scan
 
-    # read from the configuration, not a parameter: what was done with an accepted scan is not done again
+    # not a parameter, so that accepting a scan does not repeat finished steps
     refuse_scan(snakemake.input.inspection, snakemake.config["cohort"]["accept"])
     fit_dvr(
         dict(snakemake.input.items()),

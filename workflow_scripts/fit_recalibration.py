@@ -11,7 +11,7 @@ with job(snakemake):
     from myelosketch.learning.recalibration import fit_recalibration, fitter
 
     method, params = snakemake.wildcards.base, snakemake.params
-    # no parameter: another device is no reason to train again
+    # not a parameter, because another device is no reason to train again
     device = snakemake.config["training"]["device"]
     if method in NETWORK_METHODS:
         from myelosketch.learning.gpu_lock import hold_gpu

@@ -8,7 +8,7 @@ with job(snakemake):
     from myelosketch.imaging.registration.verdicts import refuse_registrations
     from myelosketch.learning.template import fit_template
 
-    registration = snakemake.config["registration"]  # no parameter, as for pack_fold
+    registration = snakemake.config["registration"]  # not a parameter, for the reason given in pack_fold.py
     refuse_registrations(snakemake.input.checks, registration["quality"], registration["accept"])
     fit_template(
         snakemake.params.controls,

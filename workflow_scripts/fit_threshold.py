@@ -6,7 +6,7 @@ with job(snakemake):
     from myelosketch.evaluation.demyelination import fit_threshold
     from myelosketch.imaging.registration.verdicts import refuse_registrations
 
-    registration = snakemake.config["registration"]  # no parameter, as for pack_fold
+    registration = snakemake.config["registration"]  # not a parameter, for the reason given in pack_fold.py
     refuse_registrations(snakemake.input.checks, registration["quality"], registration["accept"])
     fit_threshold(
         dict(snakemake.input.items()),

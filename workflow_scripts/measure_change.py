@@ -11,11 +11,13 @@ with job(snakemake):
 
     files, params = dict(snakemake.input.items()), snakemake.params
     withheld = []
-    if files["numbers"]:  # of new scans: the verdict on each counts failed registrations in
+    if files["numbers"]:  # new scans only: their verdict takes failed registrations into account
         verdicts = [read_json(path)["verdict"] for path in files["numbers"]]
         withheld = [scan for scan, verdict in zip(params.scans, verdicts, strict=True) if verdict == WITHHELD]
     else:
-        registration = snakemake.config["registration"]  # no parameter, as for pack_fold
+        registration = snakemake.config[
+            "registration"
+        ]  # not a parameter, for the reason given in pack_fold.py
         refuse_registrations(files["checks"], registration["quality"], registration["accept"])
     measure_change(
         files,

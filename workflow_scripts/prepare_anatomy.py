@@ -7,7 +7,7 @@ with job(snakemake):
     from myelosketch.imaging.files import Anatomy, RawImages, given_transforms
     from myelosketch.intake.gate import refuse_scan
 
-    # read from the configuration, not a parameter: what was done with an accepted scan is not done again
+    # not a parameter, so that accepting a scan does not repeat finished steps
     refuse_scan(snakemake.input.inspection, snakemake.config["cohort"]["accept"])
     params = snakemake.params
     files = dict(snakemake.input.items())

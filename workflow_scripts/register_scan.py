@@ -12,7 +12,7 @@ with job(snakemake):
     images = RawImages.of(files | {"given": given_transforms(files, snakemake.params.aligned)})
     anatomy, moved = Anatomy.of(files), OnPetGrid.of(made)
     settings = {key: snakemake.params[key] for key in ("registration", "units", "seed")}
-    # a scan without PET lies on a grid of the model's voxels
+    # a scan without PET is on a grid with the voxels of the model
     model = files.get("model")
     voxel_mm = read_json(model)["voxel_mm"] if model else None
     register_scan(images, anatomy, moved, voxel_mm=voxel_mm, **settings)

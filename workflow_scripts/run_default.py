@@ -1,4 +1,4 @@
-"""Run the workflow on config.yaml; say where the report will be, at the end how long it took and what came out."""
+"""Run the workflow on config.yaml. Print where the report will be and, at the end, the main scores and the time."""
 
 import argparse
 import subprocess
@@ -12,7 +12,7 @@ CONFIG = Path(__file__).parents[1] / "config.yaml"
 
 
 def results_folder():
-    """Where the results go; the default where Snakemake is about to refuse the configuration."""
+    """Return the folder of the results, or the default if Snakemake will reject the configuration."""
     try:
         folder = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["pathvars"]["results"]
     except (OSError, UnicodeError, yaml.YAMLError, KeyError, TypeError):
@@ -21,7 +21,7 @@ def results_folder():
 
 
 def main():
-    """Exit status of Snakemake; 0 when everything is there."""
+    """Return the exit status of Snakemake, 0 if all results exist."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cores", default="all", help="how many cores Snakemake may use")
     arguments = parser.parse_args()
@@ -31,7 +31,7 @@ def main():
     status = subprocess.run(["snakemake", "--cores", arguments.cores], check=False).returncode
     if status:
         print(
-            "The run did not finish; what is done is kept, and make run continues from there.",
+            "The run did not finish. Finished steps are kept: make run continues from there.",
             file=sys.stderr,
         )
         return status

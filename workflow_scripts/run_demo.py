@@ -1,4 +1,4 @@
-"""Predict the simulated patients of the demonstration, then say where their pages are and how to go on."""
+"""Predict the simulated patients of the demonstration, then print where their pages are and what to do next."""
 
 import argparse
 import subprocess
@@ -10,12 +10,12 @@ import yaml
 
 CONFIG = Path(__file__).parents[1] / "configs/demo.yaml"
 NEXT = """
-This was a demonstration: the patients are simulated, and so were those that the model was trained on.
-For patients of your own: docs/new-patients.md."""
+This was a demonstration: the patients are simulated, and the model was trained on simulated participants.
+To predict your own patients, read docs/new-patients.md."""
 
 
 def main():
-    """Exit status of Snakemake; 0 when everything is there."""
+    """Return the exit status of Snakemake, 0 if all results exist."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cores", default="all", help="how many cores Snakemake may use")
     results = Path(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["pathvars"]["results"])
@@ -24,7 +24,7 @@ def main():
     command = ["snakemake", "predict", "--cores", parser.parse_args().cores, "--configfile", str(CONFIG)]
     status = subprocess.run(command, check=False).returncode
     if status:
-        print("The demonstration did not finish; make demo continues from there.", file=sys.stderr)
+        print("The demonstration did not finish: make demo continues from there.", file=sys.stderr)
         return status
     seconds = round(time.monotonic() - start)
     print(f"\nAll patients: {(results / 'predictions.html').resolve()}")

@@ -9,7 +9,7 @@ with job(snakemake):
     from myelosketch.learning.packs import read_packs
     from myelosketch.learning.training import train_stage
 
-    # no parameter: another device is no reason to train again
+    # not a parameter, because another device is no reason to train again
     device = snakemake.config["training"]["device"]
     hold_gpu(device)
     train_stage(

@@ -59,7 +59,7 @@ def main():
 
 
 def tables_of_a_run(folder, environment, cores):
-    """The tables of `results/evaluation` of a run in a folder of its own: dict of name to DataFrame."""
+    """The tables of `results/evaluation` of a run in a separate folder: dict of name to DataFrame."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [

@@ -1,4 +1,5 @@
-"""Shared by the benchmarks of training and prediction: settings, synthetic scans, the machine's rates, the floor."""
+"""Shared by the benchmarks of training and prediction: settings, synthetic scans, the machine's rates, the lower
+bound."""
 
 import time
 from pathlib import Path

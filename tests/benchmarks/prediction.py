@@ -46,7 +46,7 @@ def main():
 
 
 def in_a_process(way, case):
-    """What a way measured in a process of its own, with the options of this one."""
+    """Return what one variant measured in a separate process, with the options of this one."""
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
     answer = subprocess.run(
         [sys.executable, __file__, *sys.argv[1:], "--worker", way, case],

@@ -34,7 +34,7 @@ def main():
     starts = {entry: start_cpu(entry, options.repeats) for entry in sorted(set(map(entry_of, table.rule)))}
     table["start"] = [starts[entry_of(rule)] for rule in table.rule]
     table["starting"] = table.start * table.jobs
-    # Snakemake's last look at a job lies before its end: the start alone is the least it can have taken
+    # Snakemake last checks a job before its end, so the start-up time is the minimum duration
     table["cpu"] = table[["cpu", "starting"]].max(axis=1)
     print("| rule | jobs | CPU s of a start | CPU s of the jobs | start-up |")
     print("|---|---|---|---|---|")

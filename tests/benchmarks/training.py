@@ -1,4 +1,4 @@
-"""What a step of training costs: the library's engine, beside a plain PyTorch loop and the machine's floor.
+"""What a step of training costs: the library's engine, a plain PyTorch loop, and the lower bound of the machine.
 
     python tests/benchmarks/training.py [--cases default 2mm 1.22mm] [--pairs 3] [--threads 2] [--device auto]
 
@@ -56,7 +56,7 @@ def main():
 
 
 def in_a_process(variant, case, args):
-    """What a variant measured in a process of its own."""
+    """Return what a variant measured in a separate process."""
     options = [f"--{name}={getattr(args, name)}" for name in ("steps", "threads", "device")]
     environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     answer = subprocess.run(
@@ -203,7 +203,7 @@ VARIANTS = {"engine": engine, "plain": plain, "floor": floor}
 
 
 def report(case, runs, device):
-    """Print the medians of a case over its runs, and the ratios of the runs that lay beside each other."""
+    """Print the medians of a case over its runs, and the ratios of consecutive runs."""
     middle = {
         name: {
             key: median(run[name][key] for run in runs)

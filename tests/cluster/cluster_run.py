@@ -87,7 +87,8 @@ class Run:
 
     @property
     def noted(self):
-        """What Snakemake's own log of the run holds, blank before there is one: more than the console."""
+        """Return the text of Snakemake's log of the run, which has more than the console; blank if there is none
+        yet."""
         logs = sorted((self.log.parent / ".snakemake/log").glob("*.snakemake.log"))
         new = [path for path in logs if path.stat().st_mtime >= self.log.stat().st_ctime - 60]
         return new[-1].read_text(encoding="utf-8", errors="replace") if new else ""

@@ -1,4 +1,4 @@
-"""A Slurm of this machine alone: munge, slurmctld and slurmd with a folder, a key and ports of their own."""
+"""A Slurm on this machine only: munge, slurmctld and slurmd with separate folder, key and ports."""
 
 import contextlib
 import getpass
@@ -12,7 +12,7 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 PLACES = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
 # Four jobs side by side whatever the machine has, and memory that is counted, not there: requests are checked
-# against these numbers. A node without a daemon stands for a partition without GPU. Memory is enforced by Slurm's own
+# against these numbers. A node without a daemon represents a partition without GPU. Memory is enforced by Slurm's own
 # look at the processes each second, as control groups are seldom free to use; a requeued job waits for cred_expire.
 CONFIGURATION = """
 ClusterName=tests

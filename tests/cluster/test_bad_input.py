@@ -1,4 +1,4 @@
-"""What a user is told when the site, the profile or the disk does not play along; and that the next start goes on."""
+"""Messages for a wrong site, profile or disk, and continuation at the next start."""
 
 import os
 import shutil
@@ -81,7 +81,7 @@ def test_a_refusal_is_not_sent_again(slurm, smoke, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Folder of a run whose results lie on a disk of 1 MB, and a function that gives it more."""
+    """Folder of a run with results on a disk of 1 MB, and a function that enlarges the disk."""
     results = tmp_path / "run/results"
     results.mkdir(parents=True)
 

@@ -74,7 +74,7 @@ class Run:
             write_table(table, self.tables[name])
 
     def write_model(self, fold, method, **entries):
-        """One model with weights of its own; its card names scans, as a training's does."""
+        """One model with distinct weights. Its card names scans, like that of a training."""
         generator = np.random.default_rng(10 * fold + MODELS.index(method))
         tensors = {
             "up.weight": generator.normal(size=(4, 3, 3)).astype(np.float32),

@@ -257,7 +257,7 @@ def _comparisons(methods):
 
 
 def _qc(patients, rng):
-    """One dwi of the first patient failed; the place of the template has no border of its own."""
+    """One dwi of the first patient failed. The registration to the template has no border contrast."""
     rows = []
     for patient in patients:
         for modality in ("pet", "dwi", "MTR", "FLAIR", "MNI152"):

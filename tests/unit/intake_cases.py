@@ -1,5 +1,5 @@
 """Ways to spoil a file of a good scan, each with the check that finds it and the decisive part of its sentence."""
-# ruff: noqa: E501 - the sentences stand whole
+# ruff: noqa: E501 - sentences are not split
 
 import gzip
 import json

@@ -36,7 +36,7 @@ def head():
 
 
 def part_of_head(share):
-    """The lower part of the head that holds a share of its voxels, uint8."""
+    """Return the lower part of the head with a given share of its voxels, uint8."""
     filled = np.cumsum(head(), axis=None).reshape(SHAPE, order="C") <= share * head().sum()
     return (head() & filled).astype(np.uint8)
 
@@ -103,7 +103,7 @@ def row(files, *, subject="01", group="MS", **more):
 
 
 def copied(files, folder):
-    """The same files in another folder, with what lies beside them."""
+    """Return the same files in another folder, with their sidecars."""
     source = Path(next(iter(files.values()))).parent
     shutil.copytree(source, folder, dirs_exist_ok=True)
     return {name: str(Path(folder) / Path(path).name) for name, path in files.items()}

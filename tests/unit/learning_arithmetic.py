@@ -1,6 +1,6 @@
-"""Gradients of a few training steps held against the same steps in float64, layer by layer.
+"""Gradients of a few training steps compared with the same steps in float64, layer by layer.
 
-Run in a process of its own, for an instruction set is chosen by the environment before PyTorch is imported:
+Run it in a separate process, because an instruction set is chosen by the environment before PyTorch is imported:
 ``python learning_arithmetic.py CASE:METHOD:STEPS ...`` prints the largest relative error of each layer as JSON;
 cases are those of the benchmarks (`learning_work.CASES`).
 """
@@ -133,7 +133,7 @@ WEIGHTED_L1 = losses.weighted_l1
 
 
 def replace_layers(module, kind, replacement):
-    """Put ``replacement(layer)`` in the place of every layer of a kind; what was put there, in order."""
+    """Replace every layer of a kind by ``replacement(layer)``. Return the replacements in order."""
     found = []
     for parent in list(module.modules()):
         for name, child in parent.named_children():

@@ -37,7 +37,7 @@ def head(lesions=LESIONS, seed=0):
 
 
 def numbers_of(maps, *, voxel_volume=VOXEL**3, **changes):
-    """What ``numbers`` holds for the maps of :func:`head`; ``changes`` replace entries."""
+    """Return ``numbers`` for the maps of :func:`head`; ``changes`` replace entries."""
     regions, dvr = maps["regions"], maps["predicted"]
     numbers, volumes = label_lesions(regions == 3, voxel_volume=voxel_volume)
     lesions = []
@@ -114,7 +114,7 @@ def withheld(numbers):
             name: {"volume_ml": found["volume_ml"], "mean_dvr": None}
             for name, found in numbers["regions"].items()
         },
-        "reasons": [f"MTR is 10 times that of the training scans; if this is right, accept it by {ACCEPT}"],
+        "reasons": [f"MTR is 10 times that of the training scans; if this is correct, accept it by {ACCEPT}"],
     }  # fmt: skip
 
 

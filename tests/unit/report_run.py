@@ -24,7 +24,7 @@ FACTS = {
     "agreement_colours": "paper", "min_lesion_mm3": 100, "adjust_for": ["age", "sex"], "relate_to": ["EDSS"],
     "in_force": {"k": 1.0, "reference": "pooled", "perilesional_mm": 3.0, "min_lesion_mm3": 100},
 }  # fmt: skip
-# what provenance.json holds
+# content of provenance.json
 PROVENANCE = {
     "seed": 2018, "commit": None, "software": {"python": "3.11.2", "numpy": "2.3.5"}, "config": {"seed": 2018},
 }  # fmt: skip
@@ -91,7 +91,7 @@ def score(people, methods=None):
 
 
 def write_run(root, people=("MS01", "MS02", "MS03", "MS04")):
-    """A finished run: every table of the report, one figure, one scan left out whose reason holds HTML."""
+    """A finished run: every table of the report, one figure, one scan left out for a reason that contains HTML."""
     figure_tables.write_tables(root / "evaluation", patients=list(people), controls=["HC01", "HC02"])
     (root / "registration").mkdir()
     (root / "evaluation/qc.tsv").rename(root / "registration/qc.tsv")

@@ -1,4 +1,4 @@
-"""Ablations: a variant changes what it says alone, is compared by subject, and is drawn as it was compared."""
+"""Ablations: a variant changes only its own keys, is compared by subject, and is drawn as compared."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def seeds(*errors, **options):
 
 
 def planned(**settings):
-    """The study of the default run with two folds, with some settings of its own."""
+    """The study of the default run with two folds and some different settings."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     own = yaml.safe_load((ROOT / "studies/ablations/config.yaml").read_text())["ablations"]
     people = pd.DataFrame({"subject": ["MS01", "MS02", "MSB01"], "group": "MS"})
@@ -89,19 +89,19 @@ def test_a_variant_shares_what_it_leaves_with_the_configured_training():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"run": ["lamda_10"]}, "ablations.run names lamda_10, no key of ablations.variants."),
+        ({"run": ["lamda_10"]}, "ablations.run names lamda_10, which is not a key of ablations.variants."),
         ({"folds": [9]}, "ablations.folds is [9], but the folds are [1, 2]."),
-        ({"variants": {"bad": {"lambda": 1}}}, "ablations.variants.bad.lambda is no key of training"),
+        ({"variants": {"bad": {"lambda": 1}}}, "ablations.variants.bad.lambda is not a key of training"),
         (
             {"variants": {"none": {"batch": 4}}},
-            "none changes neither sketcher nor refiner as they are configured",
+            "none does not change the configured sketcher or refiner",
         ),
         (
             {"variants": {"configured": {"batch": 2}}},
-            "ablations.variants.configured has the name of the training as configured",
+            "ablations.variants.configured has the reserved name of the configured training",
         ),
-        ({"variants": {"text": {"batch": "many"}}}, "Of the ablation text: The configuration has 1 problem"),
-        ({"variants": {"odd": {"crop": [30, 30, 30]}}}, "Of the ablation odd: training.crop is [30, 30, 30]"),
+        ({"variants": {"text": {"batch": "many"}}}, "Ablation text: The configuration has 1 problem"),
+        ({"variants": {"odd": {"crop": [30, 30, 30]}}}, "Ablation odd: training.crop is [30, 30, 30]"),
     ],
 )
 def test_a_variant_that_cannot_be_says_why(settings, sentence):
@@ -118,7 +118,7 @@ def test_a_variant_changes_only_what_it_says():
 
 def test_a_key_that_training_lacks_is_named():
     with pytest.raises(
-        InputError, match=r"^ablations\.variants\.weak\.refiner\.lambda is no key of training; "
+        InputError, match=r"^ablations\.variants\.weak\.refiner\.lambda is not a key of training; "
     ):
         variant_training(TRAINING, {"refiner": {"lambda": 10.0}}, name="weak")
 

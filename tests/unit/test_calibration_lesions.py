@@ -72,7 +72,7 @@ def test_the_measured_distribution_has_no_distance_to_itself():
 
 
 def test_the_distance_is_that_of_the_shift():
-    # all lesions at the median: half of the distribution lies on either side
+    # all lesions at the median, so half of the distribution is on either side
     assert lesion_targets.ks_distance(np.full(100, 21.62)) == pytest.approx(0.5, abs=1e-6)
     assert lesion_targets.ks_distance(2 * measured_volumes(5000)) > lesion_targets.LARGEST_KS
     assert np.isnan(lesion_targets.ks_distance([]))

@@ -259,7 +259,7 @@ def test_git_annex(here, repository):
 
 
 def test_git_annex_unlocked(here):
-    """In place of an unlocked file whose content is elsewhere lies a line of text; a JSON may be such a file too."""
+    """A line of text replaces an unlocked file with its content elsewhere. A JSON file may be one too."""
     (here / "ds/sub-02/anat/sub-02_T1w.nii.gz").write_text("/annex/objects/MD5E-s9--0.nii.gz\n")
     (here / "ds/sub-01/anat/sub-01_T1w.json").write_text("/annex/objects/MD5E-s9--0.json\n")
     included, excluded = split_complete(read())

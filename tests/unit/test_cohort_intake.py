@@ -99,7 +99,7 @@ def test_masks_of_controls_and_masks_without_lesions_pass(made, tmp_path):
     for number, scan in enumerate(files):
         for name in set(scan) - {"lesion_mask"}:  # images of three heads
             rewrite(scan[name], lambda voxels, number=number: voxels * (1 - 1e-4 * number))
-    for scan in files[:2]:  # both empty, so alike
+    for scan in files[:2]:  # both empty, so equal
         rewrite(scan["lesion_mask"], np.zeros_like)
     rows = [
         row(scan, subject=f"0{n}", group=group)

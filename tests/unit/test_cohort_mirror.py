@@ -15,7 +15,7 @@ from myelosketch.io.volumes import Volume, save_volume
 
 @pytest.fixture(scope="module")
 def head():
-    """A head with folds of its own (the template is symmetric): grey and white matter, 3 mm, and the affine."""
+    """A head with asymmetric folds (the template is symmetric): grey and white matter, 3 mm, and the affine."""
     grey, white = (load() for load in (load_mni152_gm_template, load_mni152_wm_template))
     affine = grey.affine
     noise = np.random.default_rng(5)

@@ -1,5 +1,5 @@
-"""What the JSON of a dynamic PET says of times and decay: believed, asked for, or refused with a sentence."""
-# ruff: noqa: E501 - the sentences stand whole
+"""Times and decay in the JSON of a dynamic PET: used, requested, or refused with a message."""
+# ruff: noqa: E501 - sentences are not split
 
 import numpy as np
 import pytest

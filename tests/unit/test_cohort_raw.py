@@ -1,4 +1,4 @@
-"""What lies beside a raw series: gradients that determine a tensor, frame times that a model can use."""
+"""Sidecars of a raw series: gradients that determine a tensor, frame times that a model can use."""
 
 import nibabel as nib
 import numpy as np

@@ -1,4 +1,4 @@
-"""Each rule's conda environment holds every package that its script imports, wherever in the library."""
+"""The conda environment of each rule contains every package that its script imports, also through the library."""
 
 import ast
 import re

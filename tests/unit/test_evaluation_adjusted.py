@@ -90,10 +90,18 @@ def test_categories_are_indicators_and_constants_have_no_column():
             ["age", "sex"],
             "too few participants (5) for 4 coefficients",
         ),
-        (cohort(0).query("group == 'MS'"), [], "group does not vary among the participants with all entries"),
-        (cohort(0).assign(site=lambda t: t.group), ["site"], "group cannot be told from the covariates"),
+        (
+            cohort(0).query("group == 'MS'"),
+            [],
+            "group does not vary among the participants without missing entries",
+        ),
+        (cohort(0).assign(site=lambda t: t.group), ["site"], "group cannot be separated from the covariates"),
         (cohort(0).assign(value=1.2), [], "the value does not vary"),
-        (cohort(0).assign(value=np.nan), [], "group does not vary among the participants with all entries"),
+        (
+            cohort(0).assign(value=np.nan),
+            [],
+            "group does not vary among the participants without missing entries",
+        ),
     ],
 )
 def test_what_cannot_be_fitted_says_why(table, covariates, note):
@@ -108,5 +116,5 @@ def test_groups_that_do_not_overlap_are_said():
     apart = cohort(5, older=30, n_patients=200, n_controls=200).assign(site=lambda t: t.group)
     age, site = group_overlap(apart, ["age", "site"])
     assert age.startswith("Patients and controls differ in age by +3.")
-    assert age.endswith("rests on the assumption of a straight line.")
-    assert site == "HC, MS of site occur in one group only: no adjustment can compare there."
+    assert age.endswith("the adjusted difference assumes that the effect is linear.")
+    assert site == "site: HC, MS occur in one group only, so the groups cannot be compared there."

@@ -103,7 +103,7 @@ def test_columns_that_the_table_lacks_are_left_out_and_said(tables, people):
     notes = contrast_notes(people.drop(columns=["sex", "EDSS"]), ["age", "sex"], ["EDSS"])
     assert notes == [
         "Not adjusted for sex: the cohort's table has no such column.",
-        "The demyelinated share is not set against EDSS: the cohort's table has no such column.",
+        "The demyelinated share is not related to EDSS: the cohort's table has no such column.",
     ]
     assert contrast_notes(people, ["age", "sex"], ["EDSS"]) == []
 
@@ -129,7 +129,7 @@ def test_the_report_shows_each_contrast_with_its_model_and_what_is_not_adjusted_
     assert view.rows[1][8] == "value ~ group + age, OLS, HC3"
     assert view.note.endswith(
         "Not adjusted for sex: the cohort's table has no such column. "
-        "The demyelinated share is not set against EDSS: the cohort's table has no such column."
+        "The demyelinated share is not related to EDSS: the cohort's table has no such column."
     )
 
 

@@ -1,4 +1,5 @@
-"""Coverage of the intervals: known answers, nobody calibrates itself, external sites by internal participants."""
+"""Coverage of the intervals: known answers, no participant calibrates itself, external sites by internal
+participants."""
 
 import math
 
@@ -118,7 +119,7 @@ def test_an_external_site_is_calibrated_on_internal_participants_alone():
 def test_a_single_participant_has_nobody_to_calibrate_on():
     row = white_matter(coverage(tables([0.1], [1]), **OPTIONS), OTHER_PARTICIPANTS, 0.9)
     assert np.isnan([row.observed, row.ci_low, row.ci_high, row.mean_width]).all()
-    assert (row.n_participants, row.note) == (0, "nobody to calibrate on")
+    assert (row.n_participants, row.note) == (0, "no participant to calibrate on")
 
 
 def test_the_note_counts_what_was_put_together():

@@ -57,7 +57,7 @@ def test_calibration_bins_by_hand():
     predicted = np.array([[[1.05, 1.09, 1.12, 1.30, 1.06]]], np.float32)
     measured = np.array([[[1.0, 1.2, 0.9, 1.25, 9.0]]])
     rows = [row for row in calibration_rows(predicted, measured, labels) if row["region"] == "lesion"]
-    # 1.05 lies in the bin that begins with it
+    # 1.05 is in the bin that begins with it
     assert [row["dvr_pred"] for row in rows] == pytest.approx([1.075, 1.125])
     assert [row["mean_true"] for row in rows] == pytest.approx([1.1, 0.9])
     # |1.05 - 1.0| and |1.09 - 1.2|, whose signs would cancel in part; |1.12 - 0.9|

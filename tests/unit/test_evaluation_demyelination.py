@@ -114,7 +114,7 @@ def test_bad_files_are_named(cohort, tmp_path):
         fit(cohort, tmp_path, (0,))
     assert str(error.value) == (
         "The training controls of fold 1 (sub-0) have 0 white-matter voxels with a DVR; expected at least 2: "
-        "look at their region maps."
+        "check their region maps."
     )
     save_volume(cohort[0][0]["regions"], np.full((6, 6, 6), 7, np.uint8), AFFINE)
     with pytest.raises(InputError, match="holds the value 7; expected only 0"):

@@ -71,14 +71,15 @@ def test_a_level_that_is_none(level):
 
 def test_an_error_that_is_not_finite():
     sentence = (
-        r"^The held-out residuals have a row without a finite error; expected numbers: make them again\.$"
+        r"^The held-out residuals have a row without a finite error; expected numbers: write them again\.$"
     )
     with pytest.raises(InputError, match=sentence):
         conformal_radius([1.0, np.nan], ["a", "b"], 0.5)
 
 
 def test_coverage_of_lesions_that_resemble_each_other():
-    """29 participants of 1 to 40 lesions whose errors are alike, and smaller where there are many; a new one."""
+    """29 participants with 1 to 40 lesions of correlated errors, smaller where there are many, and a new
+    participant."""
     generator = np.random.default_rng(7)
     shares, pooled = [], []
     for _ in range(3000):

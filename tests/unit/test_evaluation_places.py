@@ -1,4 +1,4 @@
-"""Where a lesion lies, how large it is, and of which kind it was simulated."""
+"""Location, size and simulated kind of a lesion."""
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,7 @@ def test_the_scans_own_ventricles_count_not_the_templates(head):
     fractions, labels = head
     fractions["csf"][:8] = 1  # widened ventricles
     assert place((fractions, labels), slice(9, 12)) == ["periventricular"]
-    fractions["csf"][:] = 0  # none was segmented: the template's stand in
+    fractions["csf"][:] = 0  # none was segmented, so the template's are used
     assert place((fractions, labels), slice(4, 12)) == ["periventricular"]
 
 
@@ -156,7 +156,7 @@ def test_kind_of_the_true_lesion_that_fills_most(tmp_path):
     kinds = pd.DataFrame({"lesion": [1, 2, 3], "kind": ["active", "black_hole", "remyelinated"]})
     write_table(kinds, tmp_path / "lesions.tsv")
     pose = np.eye(4)
-    pose[:3, 3] = [10, 0, 0]  # the head lies 10 mm to the right in the PET
+    pose[:3, 3] = [10, 0, 0]  # the head is 10 mm to the right in the PET
     write_json(tmp_path / "poses.json", {"pet": pose.tolist()})
     truth = {"lesions": tmp_path / "lesions.nii.gz", "lesion_table": tmp_path / "lesions.tsv"}
     truth["poses"] = tmp_path / "poses.json"

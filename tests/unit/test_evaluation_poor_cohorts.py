@@ -87,7 +87,7 @@ def evaluate(root, people, *, change=None, only=None, predict=noisy):
 
 
 def table(root, name, **chosen):
-    """Rows of a table of the evaluation, those with the values asked for (as text)."""
+    """Return the rows of a table of the evaluation with the given values (as text)."""
     found = read_table(root / f"evaluation/{name}.tsv")
     for column, value in chosen.items():
         found = found[found[column] == value]
@@ -191,7 +191,9 @@ def test_one_participant_per_fold(tmp_path):
     assert cells(root)["Better than trivial"] == "n/a"
     assert table(root, "claims").verdict.isna().all()
     patients = table(root, "patient_agreement")
-    assert patients[["icc", "pearson_r", "limit_low"]].isna().all(axis=None)  # two points lie on any line
+    assert (
+        patients[["icc", "pearson_r", "limit_low"]].isna().all(axis=None)
+    )  # two points are always on a line
     assert set(patients.note) == {"fewer than 3 subjects"}
     lesions = table(root, "comparisons", metric="lesion_mae")
     assert lesions.note.item() == "fewer than 3 subjects"

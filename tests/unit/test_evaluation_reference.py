@@ -116,7 +116,7 @@ def test_the_reference_comes_back_to_the_scan(tmp_path):
     maps["mean"][at(0, -10, 10)] = 1.6
     for name, data in maps.items():
         save_volume(tmp_path / f"{name}.nii.gz", data, reference.GRID_AFFINE)
-    # petref lies 6 mm to the left of T1w and MNI: RAS x + 6 is LPS x - 6
+    # petref is 6 mm to the left of T1w and MNI: RAS x + 6 is LPS x - 6
     write_transform(tmp_path / "pet.mat", shift=(-6, 0, 0))
     write_transform(tmp_path / "mni.mat")
     files = {"xfm_t1w_to_petref": tmp_path / "pet.mat", "xfm_t1w_to_mni": tmp_path / "mni.mat"}

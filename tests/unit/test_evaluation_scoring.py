@@ -123,7 +123,7 @@ def test_a_lesion_that_the_pet_shows_in_part_keeps_number_and_volume(scan):
     scan.dvr = scan.write("dvr", np.where(np.indices(SHAPE)[2] < 6, scan.measured, 0))
     scan.add("refiner", scan.measured)
     lesions = scan.score()["lesions"]
-    assert lesions["lesion"].tolist() == [1]  # the other lies beyond
+    assert lesions["lesion"].tolist() == [1]  # the other is outside
     assert lesions["volume_mm3"].tolist() == [27 * 27]
     assert lesions["n_voxels"].tolist() == [18]
     assert lesions["mean_dvr_true"].item() == pytest.approx(scan.measured[4:7, 4:7, 4:6].mean(), abs=1e-5)
@@ -160,7 +160,7 @@ def test_the_kind_of_a_simulated_lesion_comes_from_the_truth(scan):
 
 def test_the_voxelwise_reference_judges_true_and_predicted_map_alike(scan):
     local = np.full(SHAPE, MEAN)
-    local[:, :, 5:] = 9.0  # here every voxel lies below its healthy mean
+    local[:, :, 5:] = 9.0  # here every voxel is below its healthy mean
     scan.write("reference_mean", local)
     scan.add("refiner", np.full(SHAPE, 1.2))
     pooled = scan.score()["demyelination"].query("k == 1")

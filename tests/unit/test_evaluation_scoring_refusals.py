@@ -53,7 +53,7 @@ def test_a_prediction_by_a_model_that_saw_the_participant_is_an_error(scan, side
 
 def test_the_threshold_of_another_fold_is_an_error(scan):
     scan.add("refiner", scan.measured)
-    with pytest.raises(InputError, match="belongs to fold 1 but sub-01 is held out of fold 2"):
+    with pytest.raises(InputError, match="belongs to fold 1, but sub-01 is held out of fold 2"):
         scan.score(fold=2)
 
 
@@ -62,11 +62,11 @@ def test_the_threshold_of_another_fold_is_an_error(scan):
     [
         (
             {"dvr_range": (2, 0)},
-            "evaluation.dvr_range is [2, 0]; expected a lower and then a higher DVR.",
+            "evaluation.dvr_range is [2, 0]; expected a lower DVR, then a higher one.",
         ),
         (
             {"lesion_sizes_mm3": [300, 100]},
-            "evaluation.lesion_sizes_mm3 is [300, 100]; expected rising volumes in mm3.",
+            "evaluation.lesion_sizes_mm3 is [300, 100]; expected increasing volumes in mm3.",
         ),
         (
             {"reference": "local"},

@@ -130,7 +130,7 @@ def test_the_sidecar_says_which_transform_brought_a_map_to_the_template(tmp_path
     placed, note = lay_out(tmp_path, bent)
     assert placed.shape == MNI2_SHAPE
     assert 0.99 < placed.data.max() <= 1 + 1e-6
-    assert note["Parameters"]["Transform"] == "affine and bend of the template"
+    assert note["Parameters"]["Transform"] == "affine and nonlinear warp of the template"
     assert note["Sources"] == ["lesion.nii.gz", "s_from-T1w_to-MNI152_xfm.mat", "warp.nii.gz"]
     assert note["Resolution"].startswith("2 mm")
     straight = {key: path for key, path in bent[0].items() if key != "warp_mni"}

@@ -74,9 +74,9 @@ def test_no_significant_difference_is_never_called_equality():
     tests, claims = claims_of(score_tables(n_patients=5, n_controls=4, nawm_shift=0.01), margin=0.005)
     row = tests.query("name == 'nawm_vs_hcwm' and source == 'pet'").iloc[0]
     assert row["p_adjusted"] > 0.05
-    assert row["verdict"] == "no significant difference (this is not equality)"
+    assert row["verdict"] == "no significant difference (this does not show equality)"
     assert verdict(claims, "C1", "pet") == "not decided"
-    assert "neither different nor equivalent" in claims.iloc[0]["evidence"]
+    assert "neither a difference nor equivalence" in claims.iloc[0]["evidence"]
 
 
 def test_a_true_difference_of_white_matter_makes_the_first_claim_fail():
@@ -104,9 +104,7 @@ def test_noise_of_the_right_spread_does_not_confirm_that_groups_are_alike():
     assert tests.query("name == 'nawm_vs_hcwm_equivalence' and source == 'ridgemeans'")["p"].item() < 0.01
     assert verdict(claims, "C1", "ridgemeans") == "not decided"
     assert (
-        claims.query("claim == 'C1' and source == 'ridgemeans'")["evidence"]
-        .item()
-        .endswith("follow the PET's")
+        claims.query("claim == 'C1' and source == 'ridgemeans'")["evidence"].item().endswith("follow the PET")
     )
     assert verdict(claims, "C1", "refiner") == "holds"
 
@@ -166,7 +164,7 @@ def test_where_noise_free_tissue_fails_the_cohort_cannot_decide_the_claim():
         assert verdict(claims, claim, source) == "cannot be decided in this cohort"
     row = claims.query("claim == 'C3' and source == 'refiner'").iloc[0]
     assert (row["own_verdict"], row["visible_verdict"]) == ("holds", "does not hold")
-    assert row["evidence"].startswith("holds by its own numbers: ICC WM/NAWM ")
+    assert row["evidence"].startswith("holds by the numbers of this map alone: ICC WM/NAWM ")
     assert row["evidence"].endswith("; noise-free tissue: does not hold")
 
 

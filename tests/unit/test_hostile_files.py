@@ -89,7 +89,7 @@ def refused_by_intake(name, path):
 
 
 def test_a_gzip_bomb_is_refused_before_allocation(tmp_path):
-    """It holds what it states, a thousand times its own size, and is no image of a head."""
+    """It contains what it states, a thousand times its size, and is not an image of a head."""
     path = tmp_path / "bomb.nii.gz"
     with gzip.open(path, "wb", 1) as stream:
         stream.write(header(dim=dim(1000, 1000, 600), datatype=2, bitpix=8, vox_offset=352)[:352])
@@ -204,10 +204,10 @@ def test_an_entity_that_yaml_has_a_meaning_for_is_quoted(value):
 
 
 CARDS = {
-    "text": (b"{", "is no JSON"),
-    "bytes": (b"\x80", "is no JSON"),
-    "deep": (b"[" * 100_000, "is no JSON"),
-    "list": (b"[]", "no JSON object"),
+    "text": (b"{", "is not JSON"),
+    "bytes": (b"\x80", "is not JSON"),
+    "deep": (b"[" * 100_000, "is not JSON"),
+    "list": (b"[]", "not a JSON object"),
     "software": (b'{"format": 99, "software": []}', "of unknown version"),
     "format": (b'{"format": {"a": 1}}', "has the format"),
 }

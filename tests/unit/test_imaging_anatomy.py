@@ -57,7 +57,7 @@ def case(tmp_path, monkeypatch, place):
     """Inputs and outputs of a patient: T1w with a dark lesion, its mask, a FLAIR (elsewhere) where it is bright."""
 
     def registered(inputs, head, outputs, **_):
-        assert (head.data > 0).mean() < 0.6  # the brain alone
+        assert (head.data > 0).mean() < 0.6  # only the brain
         save_matrix(outputs.xfm_dwi_to_t1w, np.eye(4))
         save_matrix(outputs.xfm_mtr_to_t1w, np.eye(4))
         if outputs.xfm_flair_to_t1w:

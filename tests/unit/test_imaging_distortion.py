@@ -55,14 +55,14 @@ def test_no_sidecar_and_no_axis(tmp_path):
     ("axis", "turn"), [(1, np.eye(4)), (0, rigid((10, 20, 80), (0, 0, 0)) @ np.diag([-1.0, 1, 1, 1]))]
 )
 def test_a_bump_along_one_axis_is_found_and_repeats(tmp_path, axis, turn):
-    """Signal is displaced by up to 7 mm near one place; the head also lies elsewhere."""
+    """Signal is displaced by up to 7 mm near one point, and the head is moved too."""
     pose = rigid((6, -5, 8), (7, -4, 9))
     t1w = moved(template_head()[0], np.eye(4), 3.0)
     clean = moved(contrast(0.3, 0.55, 1.0), pose, 3.0, side=200.0, turn=pose @ turn @ np.linalg.inv(pose))
     index = np.indices(clean.shape).astype(float)
     centre = np.linalg.inv(clean.affine) @ pose @ [0, 30, 0, 1]
     bump = 7 * np.exp(-0.5 * ((index - centre[:3].reshape(3, 1, 1, 1)) ** 2).sum(axis=0) * 3.0**2 / 16**2)
-    # signal of the true place lies a bump further along the axis
+    # signal of the true position is shifted by the bump along the axis
     source = index.copy()
     for _ in range(10):
         source[axis] = index[axis] - map_coordinates(bump, source, order=1) / 3.0
@@ -79,7 +79,7 @@ def test_a_bump_along_one_axis_is_found_and_repeats(tmp_path, axis, turn):
     np.testing.assert_allclose(ras - along[..., None] * direction, 0, atol=1e-4)
     assert read_json(out.with_name(out.name[:-7] + ".json"))["PhaseEncodingAxis"] == "ijk"[axis]
 
-    # where the bump is: distance left between where a point is sent and where its signal lies
+    # at the bump: remaining distance between the mapped position of a point and that of its signal
     strong = np.argwhere((bump > 2) & (clean.data > 0.3))[::11]
     world = strong @ clean.affine[:3, :3].T + clean.affine[:3, 3]
     voxels = (world - field.affine[:3, 3]) @ np.linalg.inv(field.affine[:3, :3]).T

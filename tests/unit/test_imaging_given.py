@@ -149,7 +149,7 @@ def test_a_right_one_is_measured_and_passes(scan, tmp_path):  # noqa: F811
 
 
 def test_wrong_ones_are_refused_by_what_they_are(scan, tmp_path):  # noqa: F811
-    """10 mm off; the wrong way round; said to lie on the T1w, and does not."""
+    """10 mm off; inverted; declared to be on the T1w, but is not."""
     off = rigid((0, 0, 0), (0, 10, 0)) @ world_matrix([scan["xfm_dwi_to_t1w"]])
     back = np.linalg.inv(world_matrix([scan["xfm_mtr_to_t1w"]]))
     inputs = scan | {

@@ -81,7 +81,7 @@ def test_a_grid_around_a_brain_holds_it_and_has_its_axes(angles, shift, voxel_mm
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """A scan whose images lie on one grid, with and without its PET: dict of paths."""
+    """Return the paths of a scan with all images on one grid, with and without its PET."""
     folder = tmp_path_factory.mktemp("grid")
     image = head()
     paths = {}

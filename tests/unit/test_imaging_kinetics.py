@@ -206,7 +206,7 @@ def test_motion_is_measured_and_corrected(scan):
         sidecar = read_json(sidecar_path(out))
         shifts = np.array(sidecar["Motion"]["MeanDisplacementMm"])
         assert sidecar["Motion"]["Frames"] == list(range(20, 31))
-        # relative to the mean of the late frames, which lies between both places
+        # relative to the mean of the late frames, which is between both positions
         np.testing.assert_allclose(shifts[-3:].mean() + shifts[:-3].mean(), 4.0, atol=0.8)
         inner = dvr > 0
         errors[motion] = np.abs(load_volume(out).data - dvr)[inner].mean()

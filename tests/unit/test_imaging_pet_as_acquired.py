@@ -62,7 +62,7 @@ def test_decay_is_corrected_where_the_json_says_that_it_is_not(tmp_path, series,
     found, sidecar = fitted(tmp_path, series * LEFT, stated(**said), model)
     assert found == pytest.approx(DVR, rel=0.01)
     assert sidecar["DecayCorrectedHere"] is True
-    # what the frames give without: a value that nobody would doubt
+    # the frames give a plausible value without it
     assert fitted(tmp_path, series * LEFT, stated(), model)[0] == pytest.approx(1.04, abs=0.02)
 
 
@@ -97,7 +97,7 @@ def test_a_series_that_begins_before_the_injection(tmp_path, series, model):
 
 
 def around(begin, end):
-    """Which frames lie outside a break, given in minutes."""
+    """Return which frames are outside a break, given in minutes."""
     return (60 * begin >= STARTS + DURATIONS) | (60 * end <= STARTS)
 
 

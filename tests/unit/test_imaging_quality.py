@@ -67,7 +67,7 @@ def sphere():
 
 
 def seen(shift, *, gain=1.0, bent=0.0):
-    """A map of the ball, moved and, if asked for, drawn out along x by a share of its size."""
+    """Return a map of the ball, moved and optionally stretched along x by a share of its size."""
     _, affine = ball()
     places = np.indices((44,) * 3).transpose(1, 2, 3, 0) @ affine[:3, :3] + affine[:3, 3] - shift
     places = places / [1 + bent, 1, 1]
@@ -176,7 +176,7 @@ def test_an_empty_image_is_not_registered():
 
 
 def moved(data, source, pose, voxel):
-    """Data in the world of ``source`` as seen by a head that ``pose`` has moved, on a grid of its own."""
+    """Data in the world of ``source`` as seen by a head that ``pose`` has moved, on a different grid."""
     affine = np.diag([voxel, voxel, voxel, 1.0])
     affine[:3, 3] = [-96, -136, -90]
     shape = tuple(int(side / voxel) for side in (192, 232, 190))
@@ -186,7 +186,7 @@ def moved(data, source, pose, voxel):
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
-    """Files of one scan made of the template, all of them right."""
+    """Files of one scan from the template, all of them correct."""
     folder = tmp_path_factory.mktemp("scan")
     head, priors = load_template()
     head = from_ants(head)

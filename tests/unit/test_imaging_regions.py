@@ -29,7 +29,7 @@ OTHER, NAWM, LESION = (REGION_CODES[name] for name in ("other", "nawm", "lesion"
 def labels(
     brain, white, lesion, perilesional_mm=3.0, white_erosion_mm=0.0, threshold=0.5, voxel=(2.0, 2.0, 2.0)
 ):
-    """The label map alone."""
+    """Return only the label map."""
     return label_regions(
         brain=brain,
         white=white,
@@ -77,7 +77,7 @@ def test_hyperintensities_of_a_control_and_their_shell_are_neither_healthy_nor_l
     assert moved["hyperintense"] == 1
     bare, moved = label_regions(**arguments, perilesional_mm=0, white_erosion_mm=2.0, control=True)
     assert bare[5, 5, 5] == OTHER
-    assert bare[5, 5, 6] == NAWM  # what lies 2 mm from them is not near other tissue
+    assert bare[5, 5, 6] == NAWM  # voxels 2 mm from them are not near other tissue
     assert moved["perilesional"] == 0
 
 

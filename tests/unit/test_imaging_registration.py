@@ -158,7 +158,8 @@ def test_tissues_land_on_petref(scan):
 
 
 def test_plain_ants_moves_a_map_as_we_did(scan):
-    """FA goes to coarser voxels, so it is smoothed first; where it is not, the chain alone gives our image."""
+    """FA is resampled to coarser voxels, so it is smoothed first. Without smoothing, the chain alone gives our
+    image."""
     petref, fine = load_volume(scan["DVR"]), load_volume(scan["FA"])
     chain = petref_chain(scan["xfm_t1w_to_petref"], Anatomy.of(scan), "dwi")
     for suffix in (".mat", ".txt"):

@@ -1,4 +1,5 @@
-"""Where a registration starts: small images keep their place, starts spread, and the truth looks most alike."""
+"""Starting points of a registration: small images keep their position, starts spread, and the truth is most
+similar."""
 
 import numpy as np
 import pytest

@@ -93,7 +93,7 @@ def test_a_short_lead_is_waited_for():
 
 
 def test_the_clock_is_that_of_the_disk_of_the_results(monkeypatch):
-    """A file server whose clock is ahead dates inputs and results alike."""
+    """A file server with a fast clock dates both inputs and results."""
     monkeypatch.setattr("myelosketch.cohort.input_files.disk_time", lambda folder: time.time() + 3 * HOUR)
     check_times([made("x.nii.gz", 2 * HOUR)], made("results/a", 2 * HOUR), wait=pytest.fail)
 

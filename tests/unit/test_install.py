@@ -168,7 +168,7 @@ def test_progress_names_a_file_of_this_machine_too():
     assert install.progress(log, 3, 0) == "downloading: 4 of 4 packages, torch 2.13.0+cpu"
 
 
-# make itself, in a project whose path holds spaces and an umlaut
+# make itself, in a project with spaces and an umlaut in its path
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def project(tmp_path):
 
 
 def make(folder, *arguments, **variables):
-    """What make says, with the variables given beside those of this machine that are not pip's."""
+    """Return the output of make, with the given variables and those of this machine that are not pip's."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "MAKE"))}
     return subprocess.run(
         ["/usr/bin/make", *arguments, "environment"],

@@ -93,7 +93,7 @@ def test_every_network_is_trained_from_every_seed_and_all_else_once():
     assert plan.model_folder("noisy", "refiner", 1) == f"{world}/seeds/seed-1/fold-0/refiner"
     assert plan.model_folder("noisy", "refiner", 2018) == f"{world}/training/fold-0/refiner"
     assert plan.model_folder("noisy", "template", 1) == f"{world}/training/fold-0/template"
-    # a refiner starts from the sketcher of its own seed
+    # a refiner starts from the sketcher of the same seed
     assert (
         plan.sketcher("noisy", "refiner", "1")[0] == f"{world}/seeds/seed-1/fold-0/sketcher/model.safetensors"
     )
@@ -113,8 +113,11 @@ def test_without_further_patients_there_is_no_attainable_row():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"run": ["nosiy"]}, "ladder.run names nosiy, no key of ladder.worlds: add the world there."),
-        ({"worlds": {}}, "ladder.run has nothing to run in ladder.worlds: add the world there."),
+        (
+            {"run": ["nosiy"]},
+            "ladder.run names nosiy, which is not a key of ladder.worlds: add the world there.",
+        ),
+        ({"worlds": {}}, "ladder.run finds no world in ladder.worlds: add the world there."),
         (
             {"methods": ["template"]},
             "ladder.reference is 'refiner'; expected one of the methods template.",
@@ -138,7 +141,7 @@ def test_what_cannot_be_planned_is_said_in_a_sentence(changes, sentence):
 
 
 def test_a_world_that_the_workflow_refuses_is_named():
-    with pytest.raises(InputError, match="Of the world odd of the ladder: The configuration has 1 problem"):
+    with pytest.raises(InputError, match="World odd of the ladder: The configuration has 1 problem"):
         planned(worlds={"odd": {"pet": {"noise": 3}}})
     with pytest.raises(
         InputError, match=f"ladder.methods names magic; expected some of {names.METHODS[0]}, "

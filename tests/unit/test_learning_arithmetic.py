@@ -25,7 +25,7 @@ def instruction_sets():
 
 
 def gradient_errors(*cases, **environment):
-    """Relative error of every layer of the cases, computed in a process of its own."""
+    """Relative error of every layer of the cases, computed in a separate process."""
     answer = subprocess.run(
         [sys.executable, str(SCRIPT), *cases],
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},

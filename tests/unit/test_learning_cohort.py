@@ -1,4 +1,4 @@
-"""A tiny cohort of known answer for the tests of the learning floor, and the tests of its fold data."""
+"""A tiny cohort with known answers for the tests of the package learning, and tests of its fold data."""
 
 import json
 
@@ -147,7 +147,7 @@ def test_voxels_without_a_measured_dvr_are_in_no_region_loss_or_mean(cohort, not
 
 
 def seen_slices(scan):
-    """Slices of a cut scan that lie below the ninth of the whole image."""
+    """Slices of a cut scan below the ninth of the whole image."""
     return 9 - np.flatnonzero(make_arrays(1)[2].any(axis=(0, 1)))[0]
 
 
@@ -164,7 +164,7 @@ def test_a_fold_without_a_lesion_is_a_sentence(tmp_path):
 
 
 class Planned:
-    """Stands for a random stream: the crop is centred on a lesion or not, on its voxel of that number."""
+    """Replaces a random stream: whether the crop is centred on a lesion, and the number of its voxel."""
 
     def __init__(self, at_lesion, number):
         self.at_lesion, self.number = at_lesion, number
@@ -252,7 +252,7 @@ def test_a_flip_moves_maps_target_and_weights_together(cohort):
 
 @pytest.mark.parametrize("share_of_need", [0.9, 1.1])
 def test_scans_are_held_and_cut_on_a_device_that_has_room_for_them(cohort, monkeypatch, share_of_need):
-    """A meta tensor stands for a GPU's: an operation that mixed it with one in memory would fail."""
+    """A meta tensor replaces that of a GPU: an operation that mixed it with one in memory would fail."""
     scans = load_fold(*cohort)
     prepared = [prepare_scan(scan, fit_normalisation(scans), loss="l1") for scan in scans]
     need = sum(volume.nbytes for volume in prepared) / crops_module.FREE_SHARE

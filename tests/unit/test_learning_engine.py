@@ -71,8 +71,8 @@ def test_wrong_arithmetic_is_told_from_divergence(data, tmp_path, monkeypatch, f
         InputError,
         match="^the discriminator of sketcher is not finite in step 1 of epoch 1, although no weight is above 1: the "
         f"arithmetic is at fault, not your data or settings. First layer: {layer}; {re.escape(arithmetic)}. Please "
-        r"report this message \(CONTRIBUTING.md says how\). To go on meanwhile, run the same command with "
-        "ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2 in the environment: it uses other kernels, and "
+        r"report this message \(see CONTRIBUTING.md\). To continue meanwhile, run the same command with "
+        "ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2 in the environment: this uses other kernels, and "
         "training continues from its last epoch.$",
     ):
         train("sketcher", data, tmp_path)

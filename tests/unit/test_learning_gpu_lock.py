@@ -1,4 +1,4 @@
-"""Trainings on one machine: each holds a GPU of its own until its process ends."""
+"""Trainings on one machine: each has a separate GPU until its process ends."""
 
 import os
 import stat
@@ -45,7 +45,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def training(tmp_path):
-    """Function: a process that locks one of some GPUs, and holds it until its input is closed or it is killed."""
+    """Function: a process that locks one of some GPUs until its input is closed or it is killed."""
     processes = []
 
     def start(*names):
@@ -71,7 +71,7 @@ def test_two_trainings_hold_different_gpus_and_a_third_gets_the_first_that_is_re
     held = {process.stdout.readline().strip(): process for process in (first, second)}
     assert set(held) == set(names)
     third = training(*names)
-    assert third.stdout.readline() == "waiting for a GPU: other trainings hold GPU-a, GPU-b\n"
+    assert third.stdout.readline() == "waiting for a GPU: other trainings use GPU-a, GPU-b\n"
     held["GPU-b"].stdin.close()
     assert third.stdout.readline() == "GPU-b\n"
     assert held["GPU-a"].poll() is None
@@ -111,7 +111,7 @@ def test_only_gpus_that_cuda_visible_devices_allows_are_considered(gpus, wanted,
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine with the two GPUs of the listing, and a PyTorch that can use them; its temporary files lie apart."""
+    """A machine with the two GPUs of the listing, a PyTorch that can use them, and a separate temporary folder."""
     smi = tmp_path / "nvidia-smi"
     smi.write_text(f"#!/bin/sh\ncat <<'END'\n{LISTING}END\n")
     smi.chmod(0o755)
@@ -130,7 +130,7 @@ def test_a_training_sees_no_gpu_but_its_own(tmp_path, capsys):
     hold_gpu("auto")
     os.close(held)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-bbbb-2"
-    assert capsys.readouterr().out == "this training holds GPU GPU-bbbb-2\n"
+    assert capsys.readouterr().out == "this training uses GPU GPU-bbbb-2\n"
 
 
 @pytest.mark.parametrize(

@@ -187,10 +187,10 @@ def test_a_held_out_scan_is_predicted_alike_from_either_scanner(data, scans, tmp
     assert known < 0.1 * unknown
     said = [line for line in capsys.readouterr().out.splitlines() if "not harmonised" in line]
     assert said == [
-        "Site C has no healthy control that the model knows, so the maps are not harmonised: predictions may be too "
-        "high or too low throughout.",
-        "The site without a name has no healthy control that the model knows, so the maps are not harmonised: "
-        "predictions may be too high or too low throughout.",
+        "Site C has no healthy control in the model, so the maps are not harmonised: all predictions may be too "
+        "high or too low.",
+        "The site without a name has no healthy control in the model, so the maps are not harmonised: "
+        "all predictions may be too high or too low.",
     ]
 
 
@@ -235,8 +235,8 @@ def test_white_matter_of_a_run_is_the_mean_over_its_folds(scans):
 )
 def test_a_site_without_a_control_is_refused(scans, controls, which):
     message = (
-        f"training.harmonise is controls, but no training scan of fold 2 is a healthy control of {which}: give "
-        "controls of it, name it in cohort.external_sites, or set training.harmonise: none."
+        f"training.harmonise is controls, but no training scan of fold 2 is a healthy control of {which}: add "
+        "controls, list the site in cohort.external_sites, or set training.harmonise: none."
     )
     with pytest.raises(InputError, match=re.escape(message)):
         harmonise_training(scans, controls, SITES, setting="controls", fold=2)
@@ -256,7 +256,7 @@ def test_a_table_without_sites_is_one_site():
     cohort = Cohort(rows, rows, rows[:0], folds)
     assert cohort.train_sites(2, "controls") == {"sub-1": "", "sub-2": ""}
     assert cohort.train_sites(2, "none") == {}
-    message = "is a healthy control of the site without a name: give controls"
+    message = "is a healthy control of the site without a name: add controls"
     with pytest.raises(InputError, match=re.escape(message)):
         check_controls_of_sites(["sub-1"], ["sub-2"], cohort.site, fold=1)
 
@@ -264,10 +264,10 @@ def test_a_table_without_sites_is_one_site():
 def test_few_controls_are_said(scans, capsys):
     assert few_controls_sentence("B", 3) is None
     assert few_controls_sentence("B", 2) == (
-        "Site B has 2 healthy controls; from fewer than 3 its white matter is known no better than it differs "
-        "between scanners: give more controls, or do not harmonise."
+        "Site B has 2 healthy controls; with fewer than 3 the error of its white matter is as large as the "
+        "difference between scanners: add controls, or do not harmonise."
     )
-    assert few_controls_sentence("", 1).startswith("The site without a name has 1 healthy control; from")
+    assert few_controls_sentence("", 1).startswith("The site without a name has 1 healthy control; with")
     harmonise_training(scans, CONTROLS, SITES, setting="controls")
     said = capsys.readouterr().out.splitlines()
     assert [line.split(" has ")[0] for line in said] == ["Site A", "Site B"]
@@ -279,7 +279,7 @@ def test_few_controls_are_said(scans, capsys):
         (scan_of([[1, 1, 1, 1, 5]] + [[1, 2, 3, 4, 5]] * 3, "sub-07"),
          "MTR of sub-07 has one value in most of the white matter: check the map."),
         (replace(scan_of([[1, 2, 3]] * 4, "sub-07"), regions=np.ones((3, 1, 1), np.uint8)),
-         "sub-07 has no voxel of white matter, so it says nothing of its site: leave it out."),
+         "sub-07 has no voxel of white matter, so it cannot be used to harmonise its site: exclude it."),
     ],
 )  # fmt: skip
 def test_a_control_that_says_nothing(scan, message):
@@ -288,6 +288,6 @@ def test_a_control_that_says_nothing(scan, message):
 
 
 def test_no_control_at_all():
-    message = "there is no healthy control whose white matter could be measured: give controls."
+    message = "there is no healthy control with measurable white matter: add controls."
     with pytest.raises(InputError, match=re.escape(message)):
         site_statistics_of_files({})

@@ -29,7 +29,7 @@ def literal_equation_5(predicted, measured, regions):
 
 
 def test_l1_of_the_sketcher_is_the_mean_over_brain_voxels():
-    error = np.array([[[9, 1, 2, 3], [4, 5, 6, 9]]], float)  # 9 lies outside the brain
+    error = np.array([[[9, 1, 2, 3], [4, 5, 6, 9]]], float)  # 9 is outside the brain
     found = losses.weighted_l1(tensor(error), tensor(0 * error), tensor(losses.brain_weights(REGIONS)))
     assert found.item() == pytest.approx((1 + 2 + 3 + 4 + 5 + 6) / 6)
 
@@ -88,7 +88,7 @@ def test_bad_settings_of_the_weights_are_sentences():
 
 
 def test_shapes_that_differ_are_an_error():
-    with pytest.raises(GeometryError, match="the L1 needs one shape"):
+    with pytest.raises(GeometryError, match="the L1 needs equal shapes"):
         losses.weighted_l1(torch.zeros(1, 1, 2, 2, 2), torch.zeros(1, 1, 2, 2, 3), torch.zeros(1, 1, 2, 2, 2))
 
 

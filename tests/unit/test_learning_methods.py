@@ -259,9 +259,9 @@ def test_a_card_of_other_weights_is_refused(tmp_path):
     other = tmp_path / "other"
     save_model(other, {"coefficients": np.zeros(5)}, {"method": "ridgemeans"})
     (tmp_path / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
-    with pytest.raises(InputError, match="card and weights are of different models"):
+    with pytest.raises(InputError, match="card and weights belong to different models"):
         load_model(tmp_path)
-    with pytest.raises(InputError, match="is a model of the method ridgemeans; expected sketcher"):
+    with pytest.raises(InputError, match="belongs to the method ridgemeans; expected sketcher"):
         load_model(other, method="sketcher")
     with pytest.raises(InputError, match="model.safetensors does not exist: train the model"):
         load_model(tmp_path / "nowhere")

@@ -57,24 +57,28 @@ def test_weights_that_changed_by_one_byte(model):
     found = file_hash(model / "model.safetensors")[:12]
     refused(
         model,
-        f"{{card}} describes weights with SHA-256 {told}, but model.safetensors has {found}: card and weights "
-        "are of different models; copy both again or train again.",
+        f"{{card}} describes weights with SHA-256 {told}, but model.safetensors has {found}, so card and weights "
+        "belong to different models: copy both again or train again.",
     )
 
 
 @pytest.mark.parametrize(
     ("name", "values", "sentence"),
     [
-        ("MTR", [0.1, 0.55], "MTR up to 0.55, which cannot be in 'percent' (expected 5 to 2000)"),
-        ("AD", [0.0003, 0.0034], "AD up to 0.0034, which cannot be in '1e-3 mm2/s' (expected 0.4 to 120)"),
-        ("FA", [0.0, 90.0], "FA up to 90, which cannot be in '1' (expected 0.2 to 20)"),
+        ("MTR", [0.1, 0.55], "MTR up to 0.55, which is impossible in 'percent' (expected 5 to 2000)"),
+        (
+            "AD",
+            [0.0003, 0.0034],
+            "AD up to 0.0034, which is impossible in '1e-3 mm2/s' (expected 0.4 to 120)",
+        ),
+        ("FA", [0.0, 90.0], "FA up to 90, which is impossible in '1' (expected 0.2 to 20)"),
     ],
 )
 def test_values_that_the_units_cannot_give(model, name, values, sentence):
     change(model, value_ranges={**RANGES, name: values})
     refused(
         model,
-        f"{{card}} was trained on {sentence}: the maps had another unit; declare units.{name} and train again.",
+        f"{{card}} was trained on {sentence}, so the maps had another unit: declare units.{name} and train again.",
     )
 
 
@@ -93,7 +97,7 @@ def test_a_model_of_another_configuration(model):
 
 
 def test_nothing_is_unpickled(model):
-    """Even with its right hash in the card, a pickle is not read: it would run what it holds."""
+    """Even with its correct hash in the card, a pickle is not read, because it would run its content."""
 
     class Trap:
         def __reduce__(self):
@@ -102,6 +106,6 @@ def test_nothing_is_unpickled(model):
     (model / "model.safetensors").write_bytes(pickle.dumps(Trap()))
     change(model, weights_sha256=file_hash(model / "model.safetensors"))
     with pytest.raises(
-        InputError, match=r"model.safetensors is not a safetensors file \(.*\); nothing else is"
+        InputError, match=r"model.safetensors is not a safetensors file \(.*\), the only format accepted"
     ):
         load_model(model)

@@ -60,7 +60,8 @@ def test_only_the_scans_asked_for_are_read(results, packs):
 def test_a_scan_that_no_pack_holds(results, packs):
     _, scans, _ = results
     with pytest.raises(
-        InputError, match=f"no pack of training scans holds {scans[1]}, {scans[3]}: delete results/training"
+        InputError,
+        match=f"no pack of training scans contains {scans[1]}, {scans[3]}: delete results/training",
     ):
         read_packs(scans, packs[:1])
 
@@ -83,6 +84,8 @@ def test_every_scan_that_cannot_be_trained_on_is_named_at_once(results, tmp_path
         nib.save(nib.Nifti1Image(data, image.affine), path)
     with pytest.raises(InputError) as caught:
         pack_scans(scans, files_of(copy, scans), tmp_path / "pack.safetensors")
-    shared = [line.count("share no voxel of the brain with a DVR") for line in str(caught.value).splitlines()]
+    shared = [
+        line.count("have no brain voxel with a DVR in common") for line in str(caught.value).splitlines()
+    ]
     assert shared == [1, 1]
     assert not (tmp_path / "pack.safetensors").exists()

@@ -47,7 +47,7 @@ def test_the_discriminator_sees_maps_and_pet_and_never_the_sketch(cohort):  # no
 
 
 def test_no_region_reaches_a_network(cohort):  # noqa: F811
-    """Two cohorts that differ in their region maps alone give every network the same input."""
+    """Two cohorts that differ only in their region maps give every network the same input."""
     names, files = cohort
     seen = {}
     for run in ("given", "changed"):
@@ -65,7 +65,7 @@ def test_no_region_reaches_a_network(cohort):  # noqa: F811
 
 
 def test_the_discriminator_sees_neither_pet_where_nothing_was_measured(cohort):  # noqa: F811
-    """A hole in the measured PET alone would tell it from a generated one."""
+    """A hole in the measured PET would distinguish it from a generated one."""
     _, files = cohort
     for path in files["dvr"]:
         rewrite(path, lambda data: np.where(np.indices(data.shape)[2] > 9, 0, data))
@@ -159,7 +159,7 @@ def test_settings_that_cannot_work_are_sentences():
 def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == "cpu"
-    with pytest.raises(InputError, match="training.device is cuda, but PyTorch sees no GPU here"):
+    with pytest.raises(InputError, match="training.device is cuda, but PyTorch finds no GPU"):
         choose_device("cuda")
     with pytest.raises(InputError, match="training.device is 'tpu'; expected one of auto, cpu, cuda"):
         choose_device("tpu")

@@ -105,7 +105,7 @@ def test_a_checkpoint_of_other_settings_is_not_used(shared, tmp_path, capsys):
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"of another training")
     train("sketcher", data, tmp_path / "new")
-    assert "a checkpoint of other settings or data is not used" in capsys.readouterr().out
+    assert "the checkpoint belongs to other settings or data, so it is not used" in capsys.readouterr().out
     assert weights(tmp_path / "new") == weights(sketcher)
 
 

@@ -109,7 +109,7 @@ def test_a_network_of_other_maps_is_refused(tmp_path):
     save_model(tmp_path, {name: value.numpy() for name, value in generator.state_dict().items()}, card)
     part = TrainingScan("sub-01", *(np.ones((4, 4, 4, 4)), *[np.ones((4, 4, 4))] * 3))
     with pytest.raises(
-        InputError, match="holds a model by unetroi of the maps FA, RD, AD; expected a network of MTR"
+        InputError, match="contains a model of unetroi for the maps FA, RD, AD; expected a network for MTR"
     ):
         fit_baseline("transfer", [part], tmp_path / "model", pretrained=tmp_path)
 
@@ -117,11 +117,11 @@ def test_a_network_of_other_maps_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("inputs", "there", "said"),
     [
-        (INPUT_MAPS, False, "model.json does not exist, but training.methods has transfer: correct"),
+        (INPUT_MAPS, False, "model.json does not exist, but training.methods lists transfer: correct"),
         (
             INPUT_MAPS[1:],
             True,
-            "training.inputs leaves out MTR, but the network of the method transfer sees MTR, FA",
+            "training.inputs leaves out MTR, but the network of the method transfer needs MTR, FA",
         ),
     ],
 )

@@ -78,5 +78,5 @@ def test_the_same_seed_gives_the_same_bytes_on_one_thread_and_on_two(cohort, tmp
 
 def test_a_folder_of_another_method_is_refused(cohort, tmp_path):  # noqa: F811
     fit_baseline("ridgemeans", load_fold(*cohort), tmp_path)
-    with pytest.raises(InputError, match="is a model of the method ridgemeans; expected trees"):
+    with pytest.raises(InputError, match="belongs to the method ridgemeans; expected trees"):
         TreesModel.load(tmp_path)

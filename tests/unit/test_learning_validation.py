@@ -68,7 +68,7 @@ def test_too_few_patients_to_keep_one_out_is_a_sentence(tmp_path):
     with pytest.raises(
         InputError,
         match=r"training.validation.participants_share is 0.2, but the training part has 1 participants with "
-        "lesions; expected 2 or more: set it to 0, or give more patients per fold.",
+        "lesions; expected 2 or more: set it to 0, or add patients.",
     ):
         hold_out(scans, 0.2, 1)
 
@@ -78,7 +78,7 @@ def test_the_card_and_history_say_what_was_validated(data, whole):
     assert sorted([*card["split"]["train"], *card["split"]["validation"]]) == data[0]
     assert len(card["split"]["validation"]) == 2
     trained = [scan for scan in load_fold(*data) if scan.name in card["split"]["train"]]
-    assert card["normalisation"] == fit_normalisation(trained).card()  # of the training part alone
+    assert card["normalisation"] == fit_normalisation(trained).card()  # of the training part only
     history = read_table(whole / "history.tsv", numeric=True)
     best = history["validation_lesion_mae"].idxmin()
     assert card["best"]["epoch"] == history["epoch"][best]
@@ -156,7 +156,7 @@ def test_the_refiner_is_validated_on_the_same_participants(data, whole, tmp_path
 
 
 class Killed(BaseException):
-    """Stands for a kill: nothing of the library handles it."""
+    """Replaces a kill: the library does not handle it."""
 
 
 POINTS = (

@@ -130,7 +130,7 @@ def test_left_stays_left_in_both_spaces(tmp_path, head, brain, space):
 
 
 def test_a_bend_of_the_template_is_undone(tmp_path, head, brain):
-    """A cube of the template lands where the bend brings it, not where the affine alone would."""
+    """A cube of the template is moved by the nonlinear warp, not only by the affine."""
     grid = np.diag([4.0, 4, 4, 1])
     grid[:3, 3] = [-98, -134, -72]
     points = np.moveaxis(np.indices((50, 59, 48)), 0, -1) @ grid[:3, :3].T + grid[:3, 3]

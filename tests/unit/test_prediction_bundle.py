@@ -1,4 +1,4 @@
-"""The model bundle: what is in it, that nobody is named in it, and which runs cannot be bundled."""
+"""The model bundle: its content, that it contains no names, and which runs cannot be bundled."""
 
 import json
 import re
@@ -171,7 +171,7 @@ def test_the_readme_says_what_people_ask(files):
     words = " ".join(page.split())
     assert "**Trained on simulated participants.**" in words
     assert "3 patients with multiple sclerosis and 2 healthy controls, all simulated" in words
-    assert "voxels measure 2 × 2 × 2.5 mm" in words
+    assert "voxel size of the model is 2 × 2 × 2.5 mm" in words
     assert "| MTR | magnetisation transfer ratio | percent (0–100) |" in words
     assert "Dice of demyelinated voxels | 0.70 [0.68, 0.73] (n = 3) | 1.40 [1.38, 1.43] (n = 3) |" in words
     assert "prediction: {model: model.zip}" in words
@@ -193,11 +193,11 @@ def test_the_readme_of_real_participants(finished, tmp_path):
     page = unpacked(run.bundle(tmp_path / "model.zip", tables=tables, facts=facts))["README.md"].decode()
     words = " ".join(page.split())
     assert "simulated" not in words
-    assert "and 1 healthy control. They were dealt into 2 parts" in words
+    assert "and 1 healthy control. They were divided into 2 folds." in words
     assert "smoothed to a resolution of 4 mm" in words
     assert "template" not in words  # not fitted in this run
     assert "| Dice of demyelinated voxels | 0.70 [0.68, 0.73] (n = 3) |" in words
-    assert "terms of these weights are those of the people who trained them" in words
+    assert "The people who trained these weights set the terms of their use" in words
 
 
 def test_the_same_run_gives_the_same_bytes(finished, tmp_path):
@@ -211,7 +211,7 @@ def test_it_is_hardly_larger_than_its_weights(finished, path):
     assert path.stat().st_size < weights + 30_000
 
 
-# nobody is named
+# no participant is named
 
 
 def test_no_name_and_no_path_is_in_it(finished, path):
@@ -259,25 +259,25 @@ def test_a_method_without_a_network(method):
     with pytest.raises(InputError) as error:
         bundled_models(method, n_controls=3, reference="pooled")
     assert str(error.value) == (
-        f"The method shown is {method}, which is no network, so there is no model to bundle: name one of dnn2, unet, "
-        "unetroi, sketcher, refiner, transfer as reporting.method and among training.methods."
+        f"The method shown is {method}, which is not a network, so there is no model to bundle: set "
+        "reporting.method to one of dnn2, unet, unetroi, sketcher, refiner, transfer and list it in training.methods."
     )
 
 
 def test_a_cohort_without_controls_or_a_reference_by_place():
     with pytest.raises(
-        InputError, match="^The cohort has no control .* which voxels are demyelinated: add controls"
+        InputError, match="^The cohort has no control .* cannot define demyelinated voxels: add controls"
     ):
         bundled_models("refiner", n_controls=0, reference="pooled")
     with pytest.raises(
-        InputError, match="^evaluation.reference is voxelwise, .*: set it to pooled; nothing is"
+        InputError, match="^evaluation.reference is voxelwise, .*: set it to pooled. No training is"
     ):
         bundled_models("refiner", n_controls=3, reference="voxelwise")
 
 
 @pytest.fixture
 def run(tmp_path):
-    """A run of its own, to be spoilt."""
+    """A separate run that a test may damage."""
     return Run(tmp_path)
 
 
@@ -289,7 +289,11 @@ def not_written(run, sentence, kind=InputError, **changes):
 
 def test_weights_of_a_fold_that_are_absent(run):
     models = {key: folder for key, folder in run.models.items() if key != (2, "sketcher")}
-    not_written(run, "The model of sketcher of fold 2 is absent: train it, then bundle again.", models=models)
+    not_written(
+        run,
+        "The model of sketcher in fold 2 is missing: train it, then write the bundle again.",
+        models=models,
+    )
     (run.models[2, "refiner"] / "model.safetensors").unlink()
     not_written(run, f"{run.models[2, 'refiner']}/model.safetensors does not exist: train the model")
 
@@ -301,9 +305,7 @@ def test_weights_that_are_not_those_of_the_card(run):
 
 def test_a_refiner_of_another_sketcher(run):
     run.change_card(1, "refiner", sketcher_sha256="0" * 64)
-    not_written(
-        run, "fold-1/refiner/model.json was trained on the maps of another sketcher than that of fold 1"
-    )
+    not_written(run, "fold-1/refiner/model.json was not trained on the maps of the sketcher of fold 1")
 
 
 def test_tables_of_an_older_version(run):
@@ -319,7 +321,7 @@ def test_tables_of_an_older_version(run):
 def test_a_method_without_scores(run):
     summary = read_table(run.tables["summary"])
     write_table(summary[summary.method != "refiner"], run.tables["summary"])
-    not_written(run, "The table summary.tsv has no score of refiner, so a bundle could not say how well")
+    not_written(run, "The table summary.tsv has no score of refiner, so a bundle cannot state how well")
 
 
 def test_scans_without_healthy_white_matter(run):
@@ -334,7 +336,7 @@ def test_a_scan_without_white_matter(run):
     volume = load_volume(run.images["regions"][1], dtype=np.uint8)
     save_volume(run.images["regions"][1], np.minimum(volume.data, 1), volume.affine)
     not_written(
-        run, "sub-Okafor3_regions.nii.gz has no voxel of white matter, so the range of the maps cannot be"
+        run, "sub-Okafor3_regions.nii.gz has no voxel of white matter, so the range of the maps is unknown"
     )
 
 

@@ -46,7 +46,7 @@ def refused(path, sentence):
     assert str(error.value) == sentence.replace("{path}", str(path))
 
 
-# altered on its way
+# altered in transfer
 
 
 def test_every_altered_byte_is_refused(path, tmp_path):
@@ -77,7 +77,8 @@ def test_a_byte_altered(path, tmp_path):
     found = hashlib.sha256(content[:-71]).hexdigest()[:12]
     refused(
         tmp_path / "model.zip",
-        f"{{path}} was altered since it was written (its bytes have the checksum {found}, it ends with {told}): copy "
+        f"{{path}} was altered after it was written (its bytes have the checksum {found}, "
+        f"but it ends with {told}): copy "
         "it again.",
     )
 
@@ -87,8 +88,8 @@ def test_cut_short(path, tmp_path, kept):
     (tmp_path / "model.zip").write_bytes(path.read_bytes()[:kept])
     refused(
         tmp_path / "model.zip",
-        "{path} does not end with the checksum of a model bundle: it was cut short or altered on its way, or is "
-        "another zip file; copy it again.",
+        "{path} does not end with the checksum of a model bundle, so it was cut short or altered in transfer, or is "
+        "another zip file: copy it again.",
     )
 
 
@@ -103,7 +104,8 @@ def test_no_zip(tmp_path, content):
     (tmp_path / "model.zip").write_bytes(content)
     refused(
         tmp_path / "model.zip",
-        "{path} is not a model bundle (it does not begin as a zip file does): name the model.zip that `snakemake "
+        "{path} is not a model bundle (it does not begin like a zip file): give the path of the model.zip that "
+        "`snakemake "
         "bundle` wrote, or copy it again.",
     )
 
@@ -127,7 +129,8 @@ def test_a_run_means_its_bundle(finished, path):
 def test_a_run_that_was_not_bundled(tmp_path):
     refused(
         tmp_path,
-        "{path} holds no model.zip: run `snakemake bundle --cores 1` in the project of that run, or name the file of "
+        "{path} contains no model.zip: run `snakemake bundle --cores 1` in the project of that run, or give the path "
+        "of "
         "a bundle.",
     )
 
@@ -155,7 +158,7 @@ def test_a_newer_format(files, tmp_path):
     path = forge(tmp_path / "model.zip", files, format=2, software={"myelosketch": "9.1.0"})
     refused(
         path,
-        "{path} was written by a newer myelosketch 9.1.0: it has the format 2, and this version "
+        "{path} was written by a newer myelosketch 9.1.0: it has the format 2, but this version "
         f"({VERSION}) reads format 1; update myelosketch.",
     )
 
@@ -190,9 +193,9 @@ def test_other_units(files, tmp_path):
     [
         ("method", "template", "'template'", "one of dnn2, unet, unetroi, sketcher, refiner, transfer"),
         ("models", "refiner", "'refiner'", "a list of methods"),
-        ("folds", [2, 1], "[2, 1]", "a list of rising whole numbers"),
-        ("folds", [], "[]", "a list of rising whole numbers"),
-        ("folds", [1, "../2"], "[1, '../2']", "a list of rising whole numbers"),
+        ("folds", [2, 1], "[2, 1]", "a list of increasing whole numbers"),
+        ("folds", [], "[]", "a list of increasing whole numbers"),
+        ("folds", [1, "../2"], "[1, '../2']", "a list of increasing whole numbers"),
         ("voxel_mm", [2, 2], "[2, 2]", "three sizes in mm"),
         ("voxel_mm", [2, 2, 0], "[2, 2, 0]", "three sizes in mm"),
         ("pet_fwhm_mm", None, "None", "a width in mm"),
@@ -201,7 +204,7 @@ def test_other_units(files, tmp_path):
         ("n_controls", 0, "0", "a number of participants, at least 1"),
         ("healthy", {"sd": 0}, "{'sd': 0}", "mean, sd, n_voxels and n_controls of healthy white matter"),
         ("settings", {"k": 1}, "{'k': 1}", "k, min_lesion_mm3, lesion_sizes_mm3, flips and regions"),
-        ("training_range", [], "[]", "what the maps of the training scans were like"),
+        ("training_range", [], "[]", "a description of the maps of the training scans"),
         ("purpose", None, "None", "a sentence"),
         ("files", {"a": {"bytes": 1}}, "{'a': {'bytes': 1}}", "sha256 and bytes of each file"),
     ],
@@ -222,11 +225,11 @@ def test_models_that_the_method_does_not_need(files, tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (b"[]", "a bundle.json that is no JSON object"),
-        (b"{", "bundle.json, which is no JSON (Expecting property name"),
-        (b'{"format": NaN}', "bundle.json, which is no JSON (NaN is no JSON)"),
-        (b"\xff", "bundle.json, which is no JSON ('utf-8' codec"),
-        (b"[" * 100_000, "bundle.json, which is no JSON (maximum recursion depth exceeded"),
+        (b"[]", "a bundle.json that is not a JSON object"),
+        (b"{", "bundle.json, which is not JSON (Expecting property name"),
+        (b'{"format": NaN}', "bundle.json, which is not JSON (NaN is not JSON)"),
+        (b"\xff", "bundle.json, which is not JSON ('utf-8' codec"),
+        (b"[" * 100_000, "bundle.json, which is not JSON (maximum recursion depth exceeded"),
     ],
 )
 def test_a_manifest_that_is_none(files, tmp_path, text, why):
@@ -238,18 +241,22 @@ def test_a_manifest_that_is_none(files, tmp_path, text, why):
 def test_no_manifest(files, tmp_path):
     del files["bundle.json"]
     (tmp_path / "model.zip").write_bytes(pack(files))
-    refused(tmp_path / "model.zip", "{path} lacks bundle.json, so it is no model bundle: name another file.")
+    refused(
+        tmp_path / "model.zip", "{path} lacks bundle.json, so it is not a model bundle: give another file."
+    )
 
 
 def test_an_unknown_file(files, tmp_path):
     path = forge(tmp_path / "model.zip", files | {"fold-1/refiner/model.pkl": b"x"})
     refused(
         path,
-        "{path} holds 'fold-1/refiner/model.pkl' in the zip, which is no part of a bundle: ask for another copy.",
+        "{path} contains 'fold-1/refiner/model.pkl' in the zip, which is not part of a bundle: ask for another copy.",
     )
     listed = json.loads(files["bundle.json"])["files"] | {"a.txt": {"bytes": 1, "sha256": "0" * 64}}
     path = forge(tmp_path / "model.zip", files | {"a.txt": b"x"}, files=listed)
-    refused(path, "{path} holds 'a.txt' in bundle.json, which is no part of a bundle: ask for another copy.")
+    refused(
+        path, "{path} contains 'a.txt' in bundle.json, which is not part of a bundle: ask for another copy."
+    )
 
 
 def test_a_missing_file(files, tmp_path):
@@ -265,7 +272,7 @@ def test_a_missing_file(files, tmp_path):
 )
 def test_a_name_that_leads_out(files, tmp_path, name):
     path = forge(tmp_path / "model.zip", files | {name: b"x"})
-    refused(path, f"{{path}} has an entry {name!r}, which leads out of the bundle: do not use this file.")
+    refused(path, f"{{path}} has an entry {name!r}, which points outside the bundle: do not use this file.")
 
 
 def test_larger_than_stated(files, tmp_path, monkeypatch):
@@ -280,7 +287,7 @@ def test_larger_than_stated(files, tmp_path, monkeypatch):
     )
     refused(
         path,
-        f"{{path}} holds errors.tsv with 50000000 bytes; bundle.json states {stated}: ask for another copy.",
+        f"{{path}} contains errors.tsv with 50000000 bytes; bundle.json states {stated}: ask for another copy.",
     )
     assert opened == ["bundle.json"]
 
@@ -291,12 +298,12 @@ def test_a_zip_that_lies_about_its_sizes(files, tmp_path):
     manifest["files"]["errors.tsv"]["bytes"] = 5
     bomb = {"errors.tsv": bytes(50_000_000), "bundle.json": json.dumps(manifest).encode()}
     content = bytearray(pack(files | bomb)[:-71])
-    place = content.rindex(b"errors.tsv")  # in the directory; its size stands before the name
+    place = content.rindex(b"errors.tsv")  # in the directory; its size is before the name
     content[place - 22 : place - 18] = (5).to_bytes(4, "little")
     (tmp_path / "model.zip").write_bytes(signed(content))
     refused(
         tmp_path / "model.zip",
-        "{path} holds errors.tsv, which cannot be read (Bad CRC-32 for file 'errors.tsv'): ask for another copy.",
+        "{path} contains errors.tsv, which cannot be read (Bad CRC-32 for file 'errors.tsv'): ask for another copy.",
     )
 
 
@@ -305,7 +312,7 @@ def test_more_than_the_largest_bundle(path, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "LARGEST_BYTES", total - 1)
     refused(path, f"{{path}} would unpack to more than {(total - 1) / 1e9:g} GB: ask for another copy.")
     monkeypatch.setattr(reading, "LARGEST_BYTES", 1000)
-    refused(path, "{path} is larger than 1e-06 GB, as no model bundle is.")
+    refused(path, "{path} is larger than 1e-06 GB, so it is not a model bundle.")
     assert total < 2e9
 
 
@@ -313,7 +320,7 @@ def test_a_huge_manifest(files, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "LARGEST_MANIFEST", 100)
     refused(
         forge(tmp_path / "model.zip", files),
-        "{path} holds bundle.json with more than 100 bytes: ask for another copy.",
+        "{path} contains bundle.json with more than 100 bytes: ask for another copy.",
     )
 
 
@@ -322,7 +329,7 @@ def test_another_content_of_the_stated_size(files, tmp_path):
     stated = hashlib.sha256(files["errors.tsv"]).hexdigest()[:12]
     refused(
         forge(tmp_path / "model.zip", files | {"errors.tsv": altered}),
-        f"{{path}} holds errors.tsv with SHA-256 {hashlib.sha256(altered).hexdigest()[:12]}; bundle.json states "
+        f"{{path}} contains errors.tsv with SHA-256 {hashlib.sha256(altered).hexdigest()[:12]}; bundle.json states "
         f"{stated}: ask for another copy.",
     )
 
@@ -343,7 +350,8 @@ def test_a_compression_that_is_not_ours(files, tmp_path):
     )
     (tmp_path / "model.zip").write_bytes(content)
     refused(
-        tmp_path / "model.zip", "{path} holds README.md neither stored nor deflated: ask for another copy."
+        tmp_path / "model.zip",
+        "{path} contains README.md, which is neither stored nor deflated: ask for another copy.",
     )
 
 
@@ -355,7 +363,7 @@ def test_a_name_twice(files, tmp_path):
             archive.writestr(name, data)
 
     (tmp_path / "model.zip").write_bytes(rezip(files, twice))
-    refused(tmp_path / "model.zip", "{path} holds scores.tsv twice: ask for another copy.")
+    refused(tmp_path / "model.zip", "{path} contains scores.tsv twice: ask for another copy.")
 
 
 def test_an_encrypted_entry(files, tmp_path):
@@ -366,7 +374,9 @@ def test_an_encrypted_entry(files, tmp_path):
     content[place - 24] |= 1  # and in front of the entry
     path = tmp_path / "model.zip"
     path.write_bytes(signed(content))
-    with pytest.raises(InputError, match=r"holds bundle\.json, which cannot be read \(File .* is encrypted"):
+    with pytest.raises(
+        InputError, match=r"contains bundle\.json, which cannot be read \(File .* is encrypted"
+    ):
         read_bundle(path)
 
 
@@ -388,8 +398,8 @@ CARD = "fold-2/refiner/model.json"
 @pytest.mark.parametrize(
     ("entries", "sentence"),
     [
-        ({"fold": 1}, "{card} is a model of fold 1; expected fold 2: train again."),
-        ({"method": "unet"}, "{card} is a model of the method unet; expected refiner."),
+        ({"fold": 1}, "{card} belongs to fold 1; expected fold 2: train again."),
+        ({"method": "unet"}, "{card} belongs to the method unet; expected refiner."),
         (
             {"input_maps": ["MTR"]},
             "{card} has the input maps ['MTR']; expected those of the bundle, ['MTR', 'FA', 'RD', 'AD']: train "
@@ -397,11 +407,11 @@ CARD = "fold-2/refiner/model.json"
         ),
         (
             {"sketcher_sha256": "0" * 64},
-            "{card} was trained on the maps of another sketcher than that of fold 2: train again.",
+            "{card} was not trained on the maps of the sketcher of fold 2: train again.",
         ),
         (
             {"normalisation": None},
-            "{card} has no normalisation, without which nothing is predicted: train again.",
+            "{card} has no normalisation, which a prediction needs: train again.",
         ),
         (
             {"value_ranges": {"MTR": 3}},
@@ -419,12 +429,12 @@ def test_a_card_that_is_none(files, tmp_path):
     path = forge(tmp_path / "model.zip", with_file(files, CARD, b"[1]"))
     refused(
         path,
-        f"{{path}}/{CARD} is no model card (no JSON object): copy the model again, or train again.",
+        f"{{path}}/{CARD} is not a model card (not a JSON object): copy the model again, or train again.",
     )
 
 
 def test_nothing_is_unpickled(files, tmp_path):
-    """Even where card and manifest state its checksum, a pickle is not opened: it would run what it holds."""
+    """Even where card and manifest state its checksum, a pickle is not opened, because it would run its content."""
 
     class Trap:
         def __reduce__(self):
@@ -434,7 +444,8 @@ def test_nothing_is_unpickled(files, tmp_path):
     altered = with_file(files, "fold-2/refiner/model.safetensors", content)
     altered = with_card(altered, CARD, weights_sha256=hashlib.sha256(content).hexdigest())
     with pytest.raises(
-        InputError, match=r"fold-2/refiner/model.safetensors is not a safetensors file \(.*\); nothing else"
+        InputError,
+        match=r"fold-2/refiner/model.safetensors is not a safetensors file \(.*\), the only format accepted",
     ):
         read_bundle(forge(tmp_path / "model.zip", altered))
 
@@ -444,13 +455,13 @@ def test_nothing_is_unpickled(files, tmp_path):
 )
 def test_a_table_without_numbers(files, tmp_path, text):
     path = forge(tmp_path / "model.zip", with_file(files, "errors.tsv", text.encode("latin-1")))
-    refused(path, "{path} holds errors.tsv, which is no table of numbers: ask for another copy.")
+    refused(path, "{path} contains errors.tsv, which is not a table of numbers: ask for another copy.")
 
 
 def test_a_table_with_other_columns(files, tmp_path):
     path = forge(tmp_path / "model.zip", with_file(files, "errors.tsv", b"region\tdvr_pred\nlesion\t1.1\n"))
     refused(
         path,
-        "{path} holds errors.tsv with the columns region, dvr_pred; expected region, dvr_pred, mean_abs_error, "
+        "{path} contains errors.tsv with the columns region, dvr_pred; expected region, dvr_pred, mean_abs_error, "
         "n_participants: ask for another copy.",
     )

@@ -175,7 +175,7 @@ def test_too_little_white_matter_is_said():
         measured(before, np.where(white, 0, after), lesions, white)
     assert str(refusal.value) == (
         "sub-01_ses-01 and sub-01_ses-02 share 0 voxels of normal-appearing white matter with a DVR; expected at "
-        "least 500, from which offset and limit of a change follow: look at both scans' regions."
+        "least 500 to compute the offset and limit of a change: check the regions of both scans."
     )
 
 
@@ -334,7 +334,7 @@ def test_pairs_of_sessions_that_follow_each_other_and_sources_that_both_have():
 
 @pytest.fixture(scope="module")
 def participant(tmp_path_factory):
-    """A participant of two sessions on disk, each with a PET grid of its own; the first lesion regains .25."""
+    """A participant with two sessions on disk, each with a different PET grid. The first lesion regains .25."""
     folder = tmp_path_factory.mktemp("participant")
     affine = np.diag([3.0, 3, 3, 1])
     lesion, white, dvr = head()
@@ -350,7 +350,7 @@ def participant(tmp_path_factory):
         noise = np.where(dvr > 0, 0.01 * np.random.default_rng(number).standard_normal(SHAPE), 0)
         move = rigid(
             (0, 0, 0), (3.0 * number, 0, 0)
-        )  # of a whole voxel: the PET lies elsewhere, its grid too
+        )  # by a whole voxel: the PET and its grid are both shifted
         to_petref = {
             "lesion": affine,
             "regions": move @ affine,

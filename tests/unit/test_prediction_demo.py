@@ -57,7 +57,7 @@ def test_other_settings_are_named_with_the_lines_to_write(bundle, tmp_path):
             settings=other,
         )
     assert str(caught.value) == (
-        "The model was trained with other settings than those of this configuration; write as in its training "
+        "The model was trained with other settings than those of this configuration; set those of the training: "
         "registration: {pet_fwhm_mm: 0.0} (now 4.0); evaluation: {k: 1.0} (now 2.0)."
     )
     assert not list(tmp_path.iterdir())

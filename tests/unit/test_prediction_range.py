@@ -27,7 +27,7 @@ MEASURED = ("level", "other", "spread", "noise", "coverage")
 
 
 def maps_of(number):
-    """Maps of one participant: noise, and a level of its own."""
+    """Maps of one participant: noise, and an individual level."""
     random = np.random.default_rng([3, number])
     maps = {}
     for name, (white, rest, sd) in LEVELS.items():
@@ -118,7 +118,7 @@ def test_the_range_is_the_mean_and_the_sd_of_the_scans():
         },
     }
     assert json.loads(json.dumps(found)) == found
-    message = "a range of 2 training scans cannot be told; expected 3 or more."
+    message = "2 training scans are too few for a range; expected 3 or more."
     with pytest.raises(InputError, match=re.escape(message)):
         training_range(descriptions[:2], ["MS", "MS"])
 
@@ -173,7 +173,7 @@ def change(name, function):
         (change("MTR", lambda image: image / 100), "MTR", "the values look multiplied by 0.01; declare units.MTR"),
         (change("RD", lambda image: 1000 * image), "RD", "the values look multiplied by 1000; declare units.RD"),
         (change("MTR", lambda image: 100 - image), "MTR", "the image looks like 100 - MTR, the share of the signal"),
-        (change("AD", lambda image: image / 2), "AD", "there, which cannot be; "),
+        (change("AD", lambda image: image / 2), "AD", "there, which is impossible; "),
     ],
 )  # fmt: skip
 def test_a_known_mistake_is_called_by_its_name_and_refused(training, mistake, name, says):
@@ -221,7 +221,7 @@ def test_an_inverted_image_of_the_right_level_is_seen_by_the_rest_of_the_brain(t
     mean, low, high = expected(training, "MTR", "other")
     assert reasons(rows) == [
         f"MTR in the rest of the brain is 48 percent ({low:.3g} to {high:.3g} expected from 20 training scans): "
-        "white matter and the rest of the brain have changed places, as in an inverted image."
+        "white matter and the rest of the brain are swapped, as in an inverted image."
     ]
 
 
@@ -233,7 +233,7 @@ def test_what_all_maps_have_in_common_is_said_once(training):
     mean, low, high = expected(training, "MTR", "noise")
     assert reasons(rows) == [
         f"MTR differs from voxel to voxel of white matter by {description['MTR']['noise']:.3g} percent ({low:.3g} to "
-        f"{high:.3g} expected from 20 training scans): the image may be noisier than those; so do FA, RD and AD."
+        f"{high:.3g} expected from 20 training scans): the image may be noisier than theirs; so do FA, RD and AD."
     ]
     assert [row["verdict"] for row in rows if row["feature"] == "noise"] == ["out_of_range"] * 4
 
@@ -245,8 +245,8 @@ def test_part_of_a_head_and_a_map_that_is_missing(training):
     rows = judge_range(description, training)
     reach = stats.t.ppf(1 - 0.05 / 2 / 21, 19) * 0.02 * np.sqrt(1 + 1 / 20)
     assert reasons(rows) == [
-        "MTR shows nothing of the white matter: give the map, or the whole of it.",
-        f"FA shows 52% of the white matter ({1 - reach:.0%} or more expected from 20 training scans): part of the "
+        "MTR has no value in white matter: give the whole map.",
+        f"FA covers 52% of the white matter ({1 - reach:.0%} or more expected from 20 training scans): part of the "
         "head is missing.",
     ]
     assert worst_verdict(rows) == "out_of_range"
@@ -263,8 +263,8 @@ def test_voxels_of_another_size(training):
         "RD has voxels of 3.17 mm",
         "petref, the grid of the PET, has voxels of 1.2 mm",
     ]
-    assert found[0].endswith("the image is coarser than those; so does AD.")
-    assert found[1].endswith("the image is finer than those, or was interpolated.")
+    assert found[0].endswith("the image is coarser than theirs; so does AD.")
+    assert found[1].endswith("the image is finer than theirs, or was interpolated.")
 
 
 def test_few_training_scans_have_wide_limits():

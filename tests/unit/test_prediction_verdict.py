@@ -29,7 +29,7 @@ def judged(rows, quality=(PLACED,), registration=(), maps=()):
             [
                 "MTR is far.",
                 "RD is unusual.",
-                "If the maps are right as they are, accept them by prediction: {accept: {sub-01: [MTR, FA]}}.",
+                "If the maps are correct, accept them by prediction: {accept: {sub-01: [MTR, FA]}}.",
             ],
         ),
     ],
@@ -49,7 +49,7 @@ def test_a_failed_registration_withholds_the_numbers_whatever_the_maps():
     verdict, reasons = judged([NEAR], quality=[PLACED, LOST])
     assert verdict == "withheld"
     assert reasons == [
-        "Registration: MTR lands 5 mm away; if it is right, accept it by registration: {accept: {sub-01: [MTR]}}.",
+        "Registration: MTR lands 5 mm away; if it is correct, accept it by registration: {accept: {sub-01: [MTR]}}.",
         "RD is unusual.",
     ]
     accepted = LOST | {"verdict": "accepted"}

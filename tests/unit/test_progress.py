@@ -34,7 +34,7 @@ def test_the_opening_names_the_stages_with_what_they_count(progress):
     assert first == (
         "To do: anatomy (4 scans), registration (4 scans), figures and report (1 file); 10 steps in all."
     )
-    assert how.startswith("Time left is the mean time of this run's finished steps of each kind")
+    assert how.startswith("The time left is estimated from the mean time of each kind of step in this run")
 
 
 def test_a_line_says_what_runs_and_how_many_of_how_many_scans_are_done(progress):
@@ -64,7 +64,7 @@ def test_no_estimate_without_ground(progress):
 
 
 def test_the_estimate_is_the_mean_of_each_kind_over_what_ran_side_by_side(progress):
-    # two at a time: four scans of 100 s in 200 s, then one registration of 300 s beside a second one
+    # two at a time: four scans of 100 s in 200 s, then one registration of 300 s in parallel with a second one
     for job in (1, 2, 3, 4):
         progress.start(job, "prepare_anatomy", {"scan": "x"}, 0 if job < 3 else 100)
         if job in (2, 4):

@@ -81,7 +81,7 @@ def tables(tmp_path):
 
 
 def builders(folder):
-    """Every figure that is made from tables alone, as functions without arguments."""
+    """Every figure that needs only tables, as functions without arguments."""
     shown = {"method": "refiner", "simulated": True}
     histories = sorted(folder.glob("training/*/*/history.tsv"))
     percentage = demyelination_figure.build_demyelinated_percentage

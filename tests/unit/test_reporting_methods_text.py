@@ -50,15 +50,15 @@ def written(config, **changes):
 def test_cohort_is_counted(config):
     text = written(config)
     assert (
-        "2 patients with multiple sclerosis and 2 healthy controls entered the analysis (4 scans), 1 participant of "
+        "2 patients with multiple sclerosis and 2 healthy controls entered the analysis (4 scans), including 1 "
         in text
     )
-    assert "Left out: 3 scans, 2 (no MTR in the table); 1 (named in cohort.exclude)." in text
-    assert "in 2 folds stratified by group" in text
-    assert "FA, RD and AD maps of 2 scans were given" in text
+    assert "Excluded: 3 scans, 2 (no MTR in the table); 1 (named in cohort.exclude)." in text
+    assert "in 2-fold cross-validation stratified by group" in text
+    assert "FA, RD and AD maps of 2 scans were supplied" in text
     assert "FA, RD and AD of 2 scans were derived from diffusion images, aligned (rigid)" in text
-    assert "White-matter lesions of 1 scan came from given masks" in text
-    assert "White-matter lesions of 1 scan were found on FLAIR" in text
+    assert "White-matter lesions of 1 scan came from supplied masks" in text
+    assert "White-matter lesions of 1 scan were segmented on FLAIR" in text
 
 
 def test_only_a_simulated_cohort_is_called_simulated(config):
@@ -68,7 +68,7 @@ def test_only_a_simulated_cohort_is_called_simulated(config):
     assert "simulated" not in written(config, cohort={"source": "table"}, training={"methods": methods})
     # a network that learnt from simulated people is called so in any cohort
     measured = written(config, cohort={"source": "table"}, training={"methods": [*methods, "transfer"]})
-    assert "trained before, on simulated participants" in measured
+    assert "trained beforehand on simulated participants" in measured
 
 
 def test_text_follows_the_settings(config):
@@ -83,10 +83,10 @@ def test_text_follows_the_settings(config):
     )
     for words in (
         "simplified reference tissue model with basis functions [@gunn1997]; the reference region was grey matter",
-        "diffusion (deformable)",
-        "by global correlation",
+        "Diffusion (deformable)",
+        "The metric was global correlation",
         "mean − 1.5 SD of healthy white matter",
-        "white-matter voxels around the same place",
+        "white-matter voxels around the same point",
         "Intervals are 90 % bootstrap intervals",
         "compares methods that predict DVR",
     ):
@@ -101,7 +101,7 @@ def test_text_follows_the_settings(config):
     ):
         assert words not in other
     usual = written(config)
-    assert "Logan's reference plot [@logan1996] from 35 minutes on, without the term of k2';" in usual
+    assert "the Logan reference plot [@logan1996] with t* = 35 minutes, without the k2' term;" in usual
     assert "Sketcher: 250 steps, learning rate 0.002, λ = 160." in usual
     assert "16, 32, 64 channels per level and a dropout of 50 %" in usual
 

@@ -288,17 +288,17 @@ def test_lesions_are_listed_from_the_largest_and_lead_to_their_slice(pages):
     assert [row[1] for row in table.rows] == [large, large, small]
     mean = maps["predicted"][LESIONS[0]].mean()
     assert table.rows[0][3] == f"{mean:.2f} ({mean - 0.09:.2f} to {mean + 0.09:.2f})"
-    assert table.note.startswith("Level of the intervals: 90 %, for one lesion each")
-    assert "Of some intervals" not in table.note
+    assert table.note.startswith("Level of the intervals: 90 %. Each is for one lesion;")
+    assert "Notes on some intervals" not in table.note
     numbers["lesions"][0]["note"] = numbers["lesions"][1]["note"] = "lesions of all sizes together"
     note = tables.lesion_table(numbers, {}).note
-    assert note.endswith(" Of some intervals: lesions of all sizes together.")
+    assert note.endswith(" Notes on some intervals: lesions of all sizes together.")
     assert re.search(r'<th scope="row"><a href="#slice-\d+">1</a></th>', pages["ok"])
 
 
 def test_small_lesions_alone_make_no_table():
     numbers = numbers_of(head()) | {"lesions": []}
-    words = "No lesion is large enough to be listed; small ones count in the numbers above."
+    words = "No lesion is large enough to be listed. Small lesions count in the numbers above."
     assert tables.lesion_table(numbers, {}).missing == words
 
 
@@ -340,7 +340,9 @@ def test_scores_stand_beside_the_trivial_baseline():
     assert rows["Lesion MAE (DVR)"] == ["0.062 (0.052 to 0.072)", "0.130 (0.120 to 0.140)", "18"]
     assert rows["Pearson r of lesion means"] == ["0.61 (0.60 to 0.62)", "n/a", "18"]
     assert rows["Trivial Dice"][0] == "0.78 (0.77 to 0.79)"
-    assert tables.score_table(numbers | {"model": model(scores=[])}).missing == "The model brings no scores."
+    assert (
+        tables.score_table(numbers | {"model": model(scores=[])}).missing == "The model contains no scores."
+    )
 
 
 def test_scores_are_those_of_the_threshold_in_force():
@@ -618,8 +620,8 @@ def test_a_share_that_is_hardly_known_is_said_to_be():
     share = good["pct_demyelinated"]
     wide = good | {"pct_demyelinated": share | {"low": 24.6, "high": 100.0}}
     assert tables.wide_interval(wide) == (
-        "The interval of the demyelinated share spans 75 of 100 points: of one patient this model hardly says "
-        "whether few or most lesion voxels are demyelinated. Means over many patients are known better."
+        "The interval of the demyelinated share spans 75 of 100 points: for a single patient this model hardly "
+        "tells whether few or most lesion voxels are demyelinated. Means over many patients are more precise."
     )
     assert tables.wide_interval(good | {"pct_demyelinated": share | {"low": 40.0, "high": 89.0}}) == ""
     assert tables.wide_interval(wide | {"verdict": "withheld"}) == ""

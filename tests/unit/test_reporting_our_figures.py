@@ -419,7 +419,7 @@ def test_change_of_real_scans_says_that_the_truth_is_not_known(full, tmp_path):
     with style.figure_style():
         figure, data = change_figure.build_change(tmp_path / "change_lesions.tsv", simulated=False)
     assert reasons(figure) == [
-        "Not drawn: the true change of lesions is known in a simulated cohort alone.",
+        "Not drawn: the true change of lesions is known in a simulated cohort only.",
         "Not drawn: there is no pair of sessions with measured DVR.",
     ]
     assert set(data.part) == {"lesion"}

@@ -177,7 +177,7 @@ def test_agreement_colours_are_those_of_the_figure(colours):
     wanted = [tuple(bytes.fromhex(palette[name][1:])) for name in style.AGREEMENT_CLASSES]
     assert [tuple(pixel) for pixel in image[1]] == wanted[
         ::-1
-    ]  # x runs to the left, y = 0 lies at the bottom
+    ]  # x increases to the left, y = 0 is at the bottom
     assert (image[0] == 0).all()
     assert len(panel.marks) == 3  # "neither" carries no sign
 

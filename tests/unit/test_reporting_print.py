@@ -100,7 +100,7 @@ def built(run):
 
 
 def covered(figure):
-    """Pairs of level texts that lie on one another."""
+    """Pairs of horizontal texts that overlap."""
     figure.canvas.draw()
     texts = [text for text in style.drawn_texts(figure) if text.get_visible() and text.get_text().strip()]
     level = [(text, text.get_window_extent()) for text in texts if text.get_rotation() % 90 == 0]
@@ -116,7 +116,7 @@ def test_a_figure_fits_the_columns_that_the_catalogue_states_and_is_legible_ther
     figure = built(name)
     width_mm = {1: 85, 2: 180}[FIGURES[name].columns]
     assert figure.get_figwidth() * 25.4 == pytest.approx(width_mm)
-    assert figure.get_figheight() * 25.4 <= 240  # a page, with room for its caption
+    assert figure.get_figheight() * 25.4 <= 240  # a page, with space for its caption
     smallest = min(text.get_fontsize() for text in style.drawn_texts(figure) if text.get_text().strip())
     assert smallest >= style.SMALLEST_FONT
     assert style.cut_texts(figure) == []

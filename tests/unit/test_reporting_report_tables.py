@@ -277,7 +277,7 @@ def test_coverage_of_the_intervals_beside_external_sites(made):
     view = coverage_table(made, method="refiner")
     assert view.title == "Coverage of the intervals, Refiner (Wei 2018)"
     assert view.header == ["Value", "Site", "Nominal (%)", "Observed (%)", "Mean width", "n", "Note"]
-    assert len(view.rows) == 12  # what follows from ranks alone is not shown
+    assert len(view.rows) == 12  # coverage that follows from ranks alone is not shown
     lesion = "Mean DVR of a lesion"
     few = "too few participants: level in force 85 %"
     assert view.rows[:4] == [
@@ -288,7 +288,9 @@ def test_coverage_of_the_intervals_beside_external_sites(made):
     ]
     assert view.rows[-1][0] == "Demyelinated share of a patient"
     assert view.rows[-1][4] == "54 points"
-    assert view.note.startswith("A 90 % interval should hold what PET would measure in 9 of 10 new patients;")
+    assert view.note.startswith(
+        "A 90 % interval should contain what PET would measure in 9 of 10 new patients."
+    )
 
 
 def test_coverage_without_external_sites_or_without_intervals(made):
@@ -396,7 +398,9 @@ def test_a_column_of_participants_counts_each_once_and_one_of_sessions_every_sca
         ["sex", "F: 1, M: 1", "F: 2"],
         ["EDSS", "1.5 [0 to 3]", "4 missing"],
     ]
-    assert "Counted by scan, since sessions differ: EDSS; else by participant." in view.note
+    assert (
+        "Counted by scan, because sessions differ: EDSS. All others are counted by participant." in view.note
+    )
 
 
 def test_identifiers_are_not_counted_and_external_sites_stand_apart(tmp_path):
@@ -404,7 +408,7 @@ def test_identifiers_are_not_counted_and_external_sites_stand_apart(tmp_path):
     view = participants(tmp_path, rows, external={"7", "8"})
     assert view.header[1:] == ["Patients (MS)", "Controls (HC)", "External sites: MS", "External sites: HC"]
     assert view.rows == [["Participants", "198", "0", "2", "0"], ["Scans", "198", "0", "2", "0"]]
-    assert view.note == "Not shown, because they hold identifiers or text: mrn."
+    assert view.note == "Not shown, because they contain identifiers or text: mrn."
 
 
 def test_folds_and_claims(tmp_path):
@@ -419,7 +423,10 @@ def test_folds_and_claims(tmp_path):
     write_table(pd.DataFrame(claims, columns=columns), tmp_path / "evaluation/claims.tsv")
     view = claims_tables.claims_table(RunFolder(tmp_path))
     assert view.header == ["Judged in", "C1: NAWM does not differ", "C5: The refined map is closer"]
-    assert view.rows == [["True PET", "holds", "not asked"], ["Refiner (Wei 2018)", "holds", "not decided"]]
+    assert view.rows == [
+        ["True PET", "holds", "not applicable"],
+        ["Refiner (Wei 2018)", "holds", "not decided"],
+    ]
     assert "annot be decided" not in view.note
 
 

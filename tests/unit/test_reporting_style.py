@@ -1,4 +1,4 @@
-"""One place for looks: no colour outside it, told apart in grey, nothing cut, captions for every figure."""
+"""Common style of figures: no colour defined elsewhere, distinct in grey, no text cut, a caption for every figure."""
 
 import importlib
 import inspect
@@ -63,7 +63,9 @@ def test_colours_of_one_panel_are_told_apart_in_grey(colours):
 def test_methods_differ_in_grey_in_dashes_and_in_marker(members):
     for one, other in itertools.combinations(members, 2):
         (colour, dashes, marker), (colour_2, dashes_2, marker_2) = map(style.method_look, (one, other))
-        if not base_of(one) and not base_of(other):  # a recalibrated method has the colour of its own method
+        if not base_of(one) and not base_of(
+            other
+        ):  # a recalibrated method has the colour of the method it corrects
             assert abs(style.luma(colour) - style.luma(colour_2)) >= 0.05, (one, other)
         assert dashes != dashes_2
         assert marker != marker_2

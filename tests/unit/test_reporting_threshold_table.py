@@ -44,7 +44,7 @@ def test_a_threshold_for_each_place(run):
             "2",
         ],
     ]
-    assert "In force: by place" in view.note
+    assert "By place (in force)" in view.note
 
 
 def test_a_fold_without_controls_says_so(run):

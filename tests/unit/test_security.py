@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - lists of names stand whole
+# ruff: noqa: E501 - lists of names are not split
 """No door is left open: what the code may not call, what a page may not fetch, who may read what is written."""
 
 import ast

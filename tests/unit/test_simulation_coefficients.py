@@ -58,7 +58,7 @@ def test_other_coefficients_by_hand():
 
 
 def test_other_tissues_follow_white_matter():
-    """Cortex holds (32.5 - 23) / 18.8 of what myelin and axons add to MTR; water has the pulse alone."""
+    """Cortex has (32.5 - 23) / 18.8 of what myelin and axons add to MTR; water has the pulse alone."""
     other = tissue_values(
         physics=Physics(mtr_base=20, mtr_myelin=9, mtr_scale=0.9, dvr_myelin=0.39, axial=1.369)
     )

@@ -99,7 +99,7 @@ def test_lesions_keep_their_total_and_stay_in_white_matter(anatomy, patient):
 def test_each_drawn_lesion_is_one_component_and_large_ones_are_confluent(anatomy, patient):
     _, count = ndimage.label(patient.labels > 0, TOUCHING)
     components, number = ndimage.label(patient.labels > 0)
-    assert number == count  # none touches another by an edge or a corner alone
+    assert number == count  # none touches another only by an edge or a corner
     sizes = np.bincount(components.ravel())[1:] * anatomy.voxel**3
     largest = components == 1 + sizes.argmax()
     assert sizes.max() > 3000

@@ -164,7 +164,7 @@ def test_gain_acts_on_white_matter_alone(tmp_path):
     inside = found[1.0] > 0
     ratio = found[1.1][inside] / found[1.0][inside]
     assert np.sum(np.abs(ratio - 1) < 1e-3) > 500  # cortex, deep nuclei and CSF without white matter
-    assert np.sum(np.abs(ratio - 1.1) < 2e-3) > 200  # white matter alone
+    assert np.sum(np.abs(ratio - 1.1) < 2e-3) > 200  # white matter only
     assert (ratio >= 0.999).all()
     assert (ratio <= 1.101).all()
     np.testing.assert_array_equal(measured, found[1.1])
@@ -184,7 +184,7 @@ def test_demyelinated_voxels_are_lesion_voxels_that_lost_their_myelin(dataset):
 
 
 def test_poses_bring_two_modalities_together(dataset):
-    """MTR moved by the true poses onto T1w overlaps the same head; left where it lies, it does not."""
+    """MTR moved by the true poses onto T1w overlaps the same head. Without the move it does not."""
     from scipy import ndimage
 
     poses = {name: np.array(pose) for name, pose in read_json(truth_file(dataset, "01", "poses")).items()}
@@ -322,7 +322,7 @@ def test_names_are_patterns_when_the_subject_is_a_wildcard():
 
 
 def test_the_true_warp_leads_to_the_tissue_of_the_template(dataset):
-    """Places of the participant's white matter, moved by the stored warp, lie in white matter of the template."""
+    """Points of the participant's white matter, moved by the stored warp, are in white matter of the template."""
     from scipy import ndimage
 
     from myelosketch.simulation.template import template

@@ -113,7 +113,7 @@ def test_a_scan_with_such_a_file_is_left_out_with_the_reason(outside, kind):
 
 
 def inspected(path, **more):
-    """Findings (check, reason) of a control of whom one file alone is inspected."""
+    """Return findings (check, reason) of a control with only one inspected file."""
     row = cohort_from_rows([{"subject": "01", "group": "HC", "FA": str(path)}]).to_dict("records")[0]
     return [
         (finding["check"], finding["reason"])

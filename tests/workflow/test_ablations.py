@@ -94,7 +94,10 @@ def test_a_left_out_map_reaches_no_model_of_the_variant(ablated):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"ablations": {"run": ["lamda_10"]}}, "ablations.run names lamda_10, no key of ablations.variants."),
+        (
+            {"ablations": {"run": ["lamda_10"]}},
+            "ablations.run names lamda_10, which is not a key of ablations.variants.",
+        ),
         ({"ablations": {"seed": [1]}}, "ablations.seed: unknown key; did you mean ablations.seeds?"),
     ],
 )

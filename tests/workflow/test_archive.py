@@ -32,7 +32,7 @@ def written(path, settings):
 
 
 def copied(smoke, folder, *, keep=("derivatives/truth",)):
-    """A folder with the results alone, dated in any order, of the simulated dataset only some folders."""
+    """A folder with only the results, with dates in any order, and some folders of the simulated dataset."""
     results = folder / "results"
     shutil.copytree(smoke / "results", results, copy_function=shutil.copyfile)
     shutil.rmtree(results / "simulated")

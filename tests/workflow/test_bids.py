@@ -85,7 +85,7 @@ def test_who_is_left_out_is_said_even_if_too_few_remain(dataset):
 
 
 def test_metadata_above_the_images_is_an_input_of_what_reads_them(dataset):
-    """A series whose gradients lie at the root, and a map whose unit does."""
+    """A series with its gradients at the root, and a map with its unit there."""
     for path in dataset.glob("ds/derivatives/maps/sub-HC01/dwi/*"):
         path.unlink()
     touch(dataset / "ds/sub-HC01/dwi/sub-HC01_dwi.nii.gz")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# beside this Python, or anywhere
+# next to this Python, or anywhere
 VALIDATOR = shutil.which("bids-validator-deno", path=Path(sys.executable).parent) or shutil.which(
     "bids-validator-deno"
 )

@@ -75,7 +75,7 @@ def test_every_method_and_ceiling_has_every_score(studied):
     r2 = table[table.metric == "lesion_r2_visible"].set_index("method").value
     assert r2["visible"] == 1
     assert (r2.drop("visible") < 1).all()
-    # in a world of almost no noise the truth lies near the PET
+    # in a world of almost no noise the truth is near the PET
     mae = table[table.metric == "lesion_mae"].set_index("method").value
     assert mae["noisefree"] < mae["template"]
     assert (folder / "results/ladder/figure.png").is_file()
@@ -118,6 +118,6 @@ def test_a_world_that_cannot_be_is_refused_in_a_sentence(tmp_path):
     done = snakemake(tmp_path, "--dry-run", snakefile=STUDY, configs=(config,), check=False)
     said = done.stdout + done.stderr
     assert done.returncode
-    assert "Of the world odd of the ladder: The configuration has 1 problem:" in said
+    assert "World odd of the ladder: The configuration has 1 problem:" in said
     assert "simulation.pet.noise: unknown key; did you mean simulation.pet.noise_sd?" in said
     assert "Traceback" not in said

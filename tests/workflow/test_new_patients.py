@@ -1,4 +1,4 @@
-"""New patients: from a finished run's models and MRI alone to a table and a page for each."""
+"""New patients: a table, and a page for each, from MRI and the models of a finished run."""
 
 import shutil
 
@@ -176,7 +176,7 @@ def test_other_settings_than_those_of_the_training_are_refused_before_anything_h
     configs = write_config(tmp_path, trained, regions={"threshold": 0.7})
     done = snakemake(tmp_path, "predict", configs=configs, check=False)
     assert done.returncode
-    assert "write as in its training regions: {threshold: 0.5} (now 0.7)." in done.stdout + done.stderr
+    assert "set those of the training: regions: {threshold: 0.5} (now 0.7)." in done.stdout + done.stderr
     assert not list(tmp_path.glob("results/derivatives/**/*.nii.gz"))
 
 

@@ -1,4 +1,5 @@
-"""Regions of the user's own in a finished run: their jobs alone, their tables, a valid dataset, a typo in words."""
+"""User-defined regions in a finished run: only their jobs run, their tables, a valid dataset, a message for a
+typo."""
 
 import shutil
 

@@ -86,6 +86,6 @@ def test_without_its_network_the_method_is_refused(tmp_path):
     done = snakemake(tmp_path, "--dry-run", configs=(SMOKE, config), check=False)
     assert done.returncode
     assert (
-        "nowhere/model.safetensors does not exist, but training.methods has transfer"
+        "nowhere/model.safetensors does not exist, but training.methods lists transfer"
         in done.stdout + done.stderr
     )

@@ -26,7 +26,7 @@ def some(found, names):
 
 
 def test_one_scan_more_runs_its_own_jobs_and_what_learns_from_it(smoke, tmp_path):
-    """With the folds kept. It is held out by fold 1, whose models are left alone; those of fold 2 and those of all
+    """The folds are kept. It is held out by fold 1, whose models do not change; those of fold 2 and those of all
     internal scans, for the external site, learn from it."""
     folds = read_table(smoke / "results/cohort/folds.tsv").query("fold != '0'")
     more = pd.DataFrame([{"subject": "HC05", "group": "HC", "fold": "1"}])
@@ -88,7 +88,7 @@ def test_a_changed_docstring_runs_nothing_and_a_changed_line_what_uses_it(smoke,
     shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".*", "results"), symlinks=True)
     module = project / "workflow_scripts/myelosketch/evaluation/agreement.py"
     text = module.read_text()
-    before = jobs(smoke, project=project)  # templates lie elsewhere, so pages are written again
+    before = jobs(smoke, project=project)  # templates are in another folder, so pages are written again
     module.write_text(text.replace('"""', '"""Changed. ', 1) + "\n# a comment\n")
     assert jobs(smoke, project=project) == before
     assert "score_scan" not in before

@@ -88,7 +88,7 @@ def test_every_scan_lies_on_the_template_and_the_cohort_has_its_means(smoke):
             path = names.path(smoke / "results", key, scan=scan, **entities)
             assert load_volume(path).shape == MNI2_SHAPE
             note = read_json(sidecar_path(path))
-            assert note["Parameters"]["Transform"] == "affine and bend of the template"
+            assert note["Parameters"]["Transform"] == "affine and nonlinear warp of the template"
     for key, path in names.GROUP_FILES.items():
         assert load_volume(smoke / "results" / path).data.max() > 0, key
         note = read_json(sidecar_path(smoke / "results" / path))

@@ -1,8 +1,8 @@
-"""The console of a run: progress by stage in place of Snakemake's words on each job (Snakemake logger plugin).
+"""Snakemake logger plugin: the console shows progress by stage instead of Snakemake's messages on each job.
 
-Snakemake finds the package by its name wherever Python looks for packages, and the profiles choose it where it is
-found. Warnings, errors and unknown messages reach the console as Snakemake words them. A dry run, and a run with
-``--quiet none`` or ``--verbose``, keep Snakemake's own console.
+Snakemake finds the package by its name on Python's path, and the profiles select it if it is there. Warnings, errors
+and unknown messages are printed unchanged. A dry run, and a run with ``--quiet none`` or ``--verbose``, keep
+Snakemake's own console.
 """
 
 import logging
@@ -18,9 +18,9 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from .progress import Progress
 
-# seconds between two lines: at first, as a share of the time so far, at most
+# seconds between two lines: at least, as a share of the time so far, at most
 FIRST_S, SHARE, LONGEST_S = 15, 0.05, 600
-# messages without an event of their own, and without news for a person
+# messages without an event that tell a user nothing
 CHATTER = (
     "Select jobs to execute",
     "Building DAG of jobs",
@@ -32,15 +32,15 @@ CHATTER = (
     "Job rate limit reached",
     "SLURM run ID:",
 )
-# one message for every submission of Slurm's executor; Snakemake's log keeps them
+# Slurm's executor logs every submission; Snakemake's log file keeps these messages
 SUBMITTED = "has been submitted with SLURM jobid"
-# of a finished job, in Snakemake's message
+# the rule in Snakemake's message on a finished job
 RULE = re.compile(r"\(Rule: (\w+)\)")
 FAILED = (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR)
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """Whether a message that is no warning belongs on the console as it is."""
+    """Return whether a message below the level of a warning is printed unchanged."""
     words = str(record.msg)
     return not (hasattr(record, "event") or words.startswith(CHATTER) or SUBMITTED in words)
 
@@ -55,7 +55,7 @@ class LogHandler(LogHandlerBase):
     needs_rulegraph = False
 
     def __post_init__(self) -> None:
-        """Choose who speaks: this module, or Snakemake's own console."""
+        """Decide whether this module or Snakemake writes to the console."""
         settings: Any = self.common_settings
         quiet = {choice.name for choice in settings.quiet or ()}
         self._is_ours = "RULES" in quiet and not (settings.dryrun or settings.verbose or settings.debug_dag)
@@ -74,7 +74,7 @@ class LogHandler(LogHandlerBase):
         )
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write what a record means for a person."""
+        """Write what a record means for the user."""
         event = getattr(record, "event", None)
         if self._is_ours:
             try:
@@ -83,18 +83,18 @@ class LogHandler(LogHandlerBase):
                 self.handleError(record)
             if record.levelno < logging.WARNING and not is_news(record):
                 return
-        # a job on this machine has said itself what is wrong; of a distant one it stands in the logs shown here
+        # a job on this machine prints its own error; the error of a remote job is in its log, which is shown here
         is_distant_failure = self._is_ours and self._is_sent_away and event in FAILED
         if is_distant_failure or self._wanted.filter(record):
             self._snakemake.emit(record)
 
     def close(self) -> None:
-        """End the lines in between."""
+        """Stop the periodic lines."""
         self._has_ended.set()
         super().close()
 
     def _follow(self, record: Any, event: LogEvent | None) -> None:
-        """Note what happened, and write the line that it is worth."""
+        """Record an event and write its line, if it has one."""
         seconds = self._seconds()
         if event == LogEvent.WORKFLOW_STARTED:
             self._write("Planning the run.")
@@ -115,7 +115,7 @@ class LogHandler(LogHandlerBase):
             self._write(self._progress.fail(record.jobid, ", ".join(record.log), seconds))
 
     def _tick(self) -> None:
-        """Write a line now and then, more rarely the longer the run takes."""
+        """Write a line at intervals that grow with the length of the run."""
         while not self._has_ended.wait(min(max(FIRST_S, SHARE * self._seconds()), LONGEST_S)):
             self.acquire()
             try:

@@ -1,4 +1,4 @@
-"""What a run tells a person of its progress, from what Snakemake says of its jobs: text, no output."""
+"""Text on the progress of a run, computed from Snakemake's messages about its jobs. This module prints nothing."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 from .stages import OTHER, STAGE_OF, STAGES, Stage, usual_name
 
-# of running jobs of one stage, by name
+# number of running jobs of one stage that are named
 SHOWN = 3
-# no estimate from less than this: seconds of the run, and finished jobs
+# least data for an estimate: seconds of the run, and finished jobs
 GROUND_S, GROUND_JOBS = 30, 5
 HOW = (
-    "Time left is the mean time of this run's finished steps of each kind, times the steps of that kind to come, "
-    'divided by how many ran side by side so far; "at least" while a kind with several steps has not run yet.'
+    "The time left is estimated from the mean time of each kind of step in this run, the number of steps to do, and "
+    'the mean number of steps that ran in parallel so far. "At least" means that one kind of step has not run yet.'
 )
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job that runs: its rule, what it treats, and when it started (seconds of the run)."""
+    """A running job: its rule, what it processes, and when it started (seconds of the run)."""
 
     rule: str
     what: str
@@ -26,7 +26,7 @@ class Job:
 
 
 def duration(seconds: float) -> str:
-    """A time as a person says it.
+    """Return a time in words.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def duration(seconds: float) -> str:
 
 
 def what_of(rule: str, wildcards: Mapping[str, str]) -> str:
-    """What a job treats: the scan where it has one, else its other wildcards, else the rule in words."""
+    """Return what a job processes: its scan if it has one, else its other wildcards, else the rule in words."""
     if "scan" in wildcards:
         return str(wildcards["scan"])
     named = [f"fold {value}" if key == "fold" else str(value) for key, value in wildcards.items()]
@@ -48,7 +48,7 @@ def what_of(rule: str, wildcards: Mapping[str, str]) -> str:
 
 
 def units(count: int, stage: Stage) -> str:
-    """A number of units of a stage, in words."""
+    """Return a number of units of a stage, in words."""
     return f"{count} {stage.unit if count != 1 else stage.unit.removesuffix('s')}"
 
 
@@ -73,7 +73,7 @@ class Progress:
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def opening(self) -> str:
-        """What there is to do."""
+        """Return the opening line: what there is to do."""
         parts = [
             f"{stage.name} ({units(count, stage)})"
             for stage in STAGES
@@ -85,15 +85,15 @@ class Progress:
         return f"{first}\n{HOW}" if steps > GROUND_JOBS and not self.queued else first
 
     def start(self, job: int, rule: str, wildcards: Mapping[str, str], seconds: float) -> None:
-        """Note a job that starts; a repeated one is no longer counted as failed."""
+        """Record that a job starts. A repeated job no longer counts as failed."""
         self.failed.pop(job, None)
         rule = usual_name(rule)
         self.running[job] = Job(rule, what_of(rule, wildcards), seconds)
 
     def finish(self, job: int, seconds: float, rule: str = "") -> str:
-        """Note a job that finished; the line of its stage if it was the last one, else blank.
+        """Record that a job finished. Return the line of its stage if it was the last one, else blank.
 
-        The rule is needed where nobody said that the job had started, as Slurm's executor does not.
+        The rule is needed for jobs whose start was not reported: Slurm's executor does not report it.
         """
         ended = self.running.pop(job, Job(usual_name(rule), "", seconds))
         self.done[ended.rule] += 1
@@ -105,7 +105,7 @@ class Progress:
         return f"{duration(seconds)}: {stage.name} done, {units(total, stage)}"
 
     def fail(self, job: int, log: str, seconds: float) -> str:
-        """Note a job that failed; its line."""
+        """Record that a job failed and return its line."""
         ended = self.running.pop(job, None)
         if ended is None:
             return ""
@@ -115,7 +115,7 @@ class Progress:
         return f"{duration(seconds)}: {stage.name} failed for {ended.what} ({ended.rule}){where}"
 
     def line(self, seconds: float) -> str:
-        """Time so far, stages at work, steps done of all, and time left where there is ground for an estimate."""
+        """Return the time so far, the running stages, the steps done and, if it can be estimated, the time left."""
         stages = [words for stage in STAGES if (words := self._stage(stage))]
         steps = f"{self.done.total()} of {self.planned.total()} steps"
         failed = f"{len(self.failed)} failed" if self.failed else ""
@@ -123,7 +123,7 @@ class Progress:
         return f"{duration(seconds)}: " + "; ".join(filter(None, (", ".join(stages), ends)))
 
     def left(self, seconds: float) -> str:
-        """An estimate of the time left (HOW says how); blank without ground, after a failure, or on a cluster."""
+        """Return an estimate of the time left (see HOW). It is blank after a failure, on a cluster or too early."""
         if self.failed or self.queued or seconds < GROUND_S or self.done.total() < GROUND_JOBS:
             return ""
         mean = {rule: self._seconds[rule] / count for rule, count in self.done.items()}
@@ -134,7 +134,7 @@ class Progress:
         work -= sum(min(spent, mean[job.rule]) for job, spent in begun.items() if job.rule in mean)
         side_by_side = (sum(self._seconds.values()) + sum(begun.values())) / seconds
         minutes = work / max(side_by_side, 1e-3) / 60
-        if minutes < 1:  # of what was seen; no bound worth a word where the long part is to come
+        if minutes < 1:  # a bound below a minute is useless while a kind of step has not run yet
             return "" if unseen else "about a minute left"
         amount = f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
         return f"{'at least' if unseen else 'about'} {amount} left"
@@ -143,7 +143,7 @@ class Progress:
         return sum(counts.get(rule, 0) for rule in stage.counted)
 
     def _stage(self, stage: Stage) -> str:
-        """A stage at work: how many of how many, and what runs now; blank before and after."""
+        """Return the state of a running stage: units done and current jobs; blank before and after it."""
         names = [job.what for job in self.running.values() if STAGE_OF.get(job.rule, OTHER) is stage]
         done, total = self._of(self.done, stage), self._of(self.planned, stage)
         if not names and (done == 0 or done == total):

@@ -1,4 +1,4 @@
-"""The stages of a run as the docs name them, and which rules belong to each."""
+"""The stages of a run as the documentation names them, and the rules of each stage."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ class Stage:
     Attributes
     ----------
     name : as in the docs
-    unit : what one job of a counted rule makes or treats, in the plural
-    counted : rules of which one job is one unit
-    others : rules that belong to the stage, and are no unit of it
+    unit : what one job of a counted rule makes or processes, in the plural
+    counted : rules where one job is one unit
+    others : rules of the stage whose jobs are not counted
     """
 
     name: str
@@ -93,6 +93,6 @@ STAGE_OF = {rule: stage for stage in STAGES for rule in (*stage.counted, *stage.
 
 
 def usual_name(rule: str) -> str:
-    """Name of a rule in the workflow; a study that uses the workflow as a module puts a prefix before it."""
+    """Return the name of a rule in the workflow. A study that uses the workflow as a module adds a prefix to it."""
     known = [name for name in STAGE_OF if rule.endswith(f"_{name}")]
     return max(known, key=len) if known and rule not in STAGE_OF else rule

@@ -1,1 +1,1 @@
-"""Floor 5: voxelwise scores, demyelination, lesions, regions and statistics."""
+"""Scores of predictions: voxelwise errors, demyelination, lesions, regions and statistics."""

@@ -1,4 +1,4 @@
-"""What each part of the method is worth: variants of its training, scored like the configured one, by subject."""
+"""Ablations: variants of the training, scored like the configured training and compared per subject."""
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,15 +37,15 @@ def score_variant(
     settings: Mapping[str, Any],
     prediction: Mapping[str, Any],
 ) -> None:
-    """Predict the held-out scans of a fold by the models of one variant and score them; no map is kept.
+    """Predict the held-out scans of a fold with the models of one variant and score them. No map is kept.
 
     Parameters
     ----------
     scans : list of dict, one per scan: ``scan``, ``subject``, ``group``, ``fold``, ``site``, and ``files`` with what
         `learning.predict.predict_scan` and `evaluation.scoring.score_scan` read
-    models : dict, method -> model folder; those that ``methods`` need
+    models : dict, method -> model folder, for all models that ``methods`` need
     outputs : dict, ``voxelwise`` and ``demyelination`` -> TSV to write
-    methods : list of str, those that are scored
+    methods : list of str, the methods to score
     settings : dict, as of `score_scan`
     prediction : dict, options of `predict_scan`
     """
@@ -79,12 +79,12 @@ def write_ablations(
     Parameters
     ----------
     tables : list of paths, ``VARIANT/seed-S/fold-N/TABLE.tsv`` of every variant, seed, fold and table of
-        `score_variant`, in the order of the rows; the variant `CONFIGURED` has the further seeds
+        `score_variant`, in the order of the rows; the variant `CONFIGURED` is listed for the additional seeds only
     cards : list of paths, ``VARIANT/seed-S/fold-N/METHOD/model.json``
     configured : dict, ``voxelwise`` and ``demyelination`` -> TSV of the configured training, all scans
     output : path
     k : float, threshold of the demyelination scores
-    bootstrap : int; seed : int, the configured one, of the bootstrap too; alpha : float
+    bootstrap : int; seed : int, the configured seed, which the bootstrap uses too; alpha : float
     """
     parts: dict[str, dict[int, dict[str, list[pd.DataFrame]]]] = {}
     seconds: dict[tuple[str, str], float] = {}
@@ -116,26 +116,26 @@ def compare_variants(
     seed: int,
     alpha: float,
 ) -> pd.DataFrame:
-    """Means of every variant over seeds and subjects, and their differences to the configured training.
+    """Return the means of every variant over seeds and subjects, and their differences from the configured training.
 
     Parameters
     ----------
     scores : dict, variant -> seed -> dict of DataFrame, ``voxelwise`` and ``demyelination``; their ``method`` says
-        which model was scored. `CONFIGURED` has every seed of the others; only subjects that they scored count
+        which model was scored. `CONFIGURED` has every seed of the others. Only subjects that the others scored count
     seconds : dict, (variant, method) -> training time
     k, alpha : float; draws, seed : int, of the bootstrap over subjects
 
     Returns
     -------
-    DataFrame : :data:`COLUMNS`. A subject's score is the mean over seeds. ``difference`` is variant minus configured,
-        its interval is the bootstrap's over subjects, ``seed_low`` and ``seed_high`` are the lowest and highest
-        difference of one seed alone, both trained from it; of `CONFIGURED`, listed if it has several seeds, they are
-        those of a seed to the mean of all. ``p_adjusted`` is Wilcoxon's p adjusted by Holm over the variants of a
-        method and metric
+    DataFrame : :data:`COLUMNS`. A subject's score is the mean over seeds. ``difference`` is variant minus configured.
+        Its interval comes from the bootstrap over subjects. ``seed_low`` and ``seed_high`` are the lowest and highest
+        difference between variant and configured training for one seed. `CONFIGURED` is listed if it has several
+        seeds; its two values are differences of one seed to the mean of all. ``p_adjusted`` is Wilcoxon's p adjusted
+        by Holm over the variants of a method and metric
 
     Raises
     ------
-    InputError : a method of a variant that the configured run did not score
+    InputError : a variant has a method that the configured run did not score
     """
     options = {"draws": draws, "seed": seed, "alpha": alpha}
     rows = []
@@ -146,7 +146,7 @@ def compare_variants(
         }
         reference = values.pop(CONFIGURED)
         if len(reference) > 1:
-            scored = next(reversed(reference.values()))  # of the compared folds only
+            scored = next(reversed(reference.values()))  # only the folds that are compared
             for method in scored:
                 frame = _by_seed(reference, method).reindex(scored.index)
                 row = {"variant": CONFIGURED, "method": method, "metric": metric}
@@ -173,7 +173,7 @@ def _methods(seeds: Mapping[int, Mapping[str, pd.DataFrame]]) -> np.ndarray:
 
 
 def _by_seed(values: Mapping[int, pd.DataFrame], method: str) -> pd.DataFrame:
-    """Scores of a method: a row per subject, a column per seed."""
+    """Return the scores of a method, one row per subject and one column per seed."""
     empty = pd.Series(dtype=float)
     return pd.DataFrame(
         {seed: found[method].astype(float) if method in found else empty for seed, found in values.items()}
@@ -181,7 +181,7 @@ def _by_seed(values: Mapping[int, pd.DataFrame], method: str) -> pd.DataFrame:
 
 
 def _spread(frame: pd.DataFrame, **options: Any) -> dict[str, Any]:
-    """The configured training, which is its own reference: how far its seeds lie from their mean."""
+    """Return the rows of the configured training: how far its seeds are from their mean."""
     scores = frame.mean(axis=1, skipna=False)
     mean, low, high, n = mean_interval(scores, **options)
     of_seeds = frame[scores.notna()].mean() - mean
@@ -193,7 +193,7 @@ def _spread(frame: pd.DataFrame, **options: Any) -> dict[str, Any]:
 
 
 def _difference(frame: pd.DataFrame, reference: pd.DataFrame, **options: Any) -> dict[str, Any]:
-    """A variant against the configured training, from the same seeds."""
+    """Compare a variant with the configured training, seed by seed."""
     reference = reference.reindex(index=frame.index, columns=frame.columns)
     values, given = frame.mean(axis=1, skipna=False), reference.mean(axis=1, skipna=False)
     mean, low, high, n = mean_interval(values, **options)

@@ -1,7 +1,8 @@
-"""Differences between groups and slopes, adjusted for covariates by linear models (method: ours).
+"""Differences between groups and slopes, adjusted for covariates by linear models. The method is our choice.
 
-One scan per participant: ordinary least squares with HC3 standard errors (MacKinnon and White 1985), which hold where
-groups scatter differently. Several scans of a participant: a mixed model with a random intercept per participant.
+One scan per participant: ordinary least squares with HC3 standard errors (MacKinnon and White 1985), which are valid
+where groups scatter differently. Several scans of a participant: a mixed model with a random intercept per
+participant.
 """
 
 from __future__ import annotations
@@ -21,32 +22,32 @@ from myelosketch.evaluation.inference import RESULT
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# beside those of inference.RESULT: what the estimate is over the SD of the residuals, and the model in words
+# in addition to inference.RESULT: the estimate divided by the SD of the residuals, and the model in words
 FITTED = (*RESULT, "std_estimate", "std_ci_low", "std_ci_high", "formula")
-# of each scan: what the model says of it, the rest, the rest over its own SD, and the normal quantile of its rank
+# per scan: fitted value, residual, studentised residual, and the normal quantile of the residual's rank
 RESIDUALS = ("fitted", "residual", "studentised", "normal_quantile")
 LEAST_FREEDOM = 3
-# a standardised difference beyond it, and adjusting rests on the model alone
+# above this standardised difference the adjustment rests on the model alone
 FAR_APART = 1.0
-INTEREST = 1  # column of the design, after the intercept, whose coefficient is asked for
+INTEREST = 1  # column of the design with the coefficient of interest; column 0 is the intercept
 
 
 def adjusted_difference(
     table: pd.DataFrame, covariates: Sequence[str] = (), *, alpha: float = 0.05
 ) -> dict[str, Any]:
-    """Patients minus controls, adjusted for covariates.
+    """Return the difference patients minus controls, adjusted for covariates.
 
     Parameters
     ----------
-    table : DataFrame : ``value``, ``subject``, ``group`` (MS or HC) and the covariates; numbers are taken as numbers,
-        anything else as categories; rows with a missing entry are left out
+    table : DataFrame : ``value``, ``subject``, ``group`` (MS or HC) and the covariates. Columns of numbers enter as
+        numbers, all others as categories. Rows with a missing entry are left out
     covariates : columns to adjust for
     alpha : float
 
     Returns
     -------
-    dict of :data:`FITTED`; what cannot be computed is NaN, with the reason in ``note``; and of ``residuals``, a
-        DataFrame of :data:`RESIDUALS` for the rows of ``table`` that were fitted, None where no model was
+    dict with the keys of :data:`FITTED`, where what cannot be computed is NaN with the reason in ``note``, and the
+        key ``residuals``: a DataFrame of :data:`RESIDUALS` for the fitted rows of ``table``, None without a model
     """
     first = (table["group"] == "MS").to_numpy(float)
     return _fit(table, first, "group", covariates, alpha)
@@ -55,7 +56,7 @@ def adjusted_difference(
 def adjusted_slope(
     table: pd.DataFrame, covariates: Sequence[str] = (), *, predictor: str, alpha: float = 0.05
 ) -> dict[str, Any]:
-    """Slope of ``value`` on a number, adjusted for covariates.
+    """Return the slope of ``value`` on a numeric predictor, adjusted for covariates.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def adjusted_slope(
 
     Returns
     -------
-    dict as of :func:`adjusted_difference`; the standardised slope is per SD of the predictor, over the SD of the
-        residuals
+    dict as of :func:`adjusted_difference`. The standardised slope is per SD of the predictor, divided by the SD of
+        the residuals
     """
     numbers = pd.to_numeric(table[predictor], errors="coerce").to_numpy(float)
     result = _fit(table, numbers, predictor, covariates, alpha)
@@ -78,7 +79,7 @@ def adjusted_slope(
 
 
 def design_columns(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
-    """Columns of a linear model for some covariates: numbers centred, categories as indicators of all but the first.
+    """Return the columns of a linear model: centred numbers, and indicators of every category but the first.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def design_columns(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFra
 
 
 def formula(interest: str, covariates: Sequence[str], *, mixed: bool) -> str:
-    """A linear model in words, as R writes it.
+    """Return the formula of a linear model, as R writes it.
 
     >>> formula("group", ["age", "sex"], mixed=True)
     'value ~ group + age + sex + (1 | participant)'
@@ -113,7 +114,7 @@ def formula(interest: str, covariates: Sequence[str], *, mixed: bool) -> str:
 
 
 def group_overlap(table: pd.DataFrame, covariates: Sequence[str]) -> list[str]:
-    """Say in which covariates the groups differ so much that adjusting rests on the model alone.
+    """Name the covariates in which the groups differ so much that the adjustment rests on the model alone.
 
     Parameters
     ----------
@@ -133,21 +134,21 @@ def group_overlap(table: pd.DataFrame, covariates: Sequence[str]) -> list[str]:
             difference = standardised_difference(patients, controls)
             if abs(difference) > FAR_APART:
                 said.append(
-                    f"Patients and controls differ in {name} by {difference:+.1f} SD: adjusting for it extrapolates, "
-                    "and the adjusted difference rests on the assumption of a straight line."
+                    f"Patients and controls differ in {name} by {difference:+.1f} SD. Adjusting for it extrapolates: "
+                    "the adjusted difference assumes that the effect is linear."
                 )
         else:
             alone = sorted({*map(str, patients)} ^ {*map(str, controls)})
             if alone:
                 occur = "occurs" if len(alone) == 1 else "occur"
                 said.append(
-                    f"{', '.join(alone)} of {name} {occur} in one group only: no adjustment can compare there."
+                    f"{name}: {', '.join(alone)} {occur} in one group only, so the groups cannot be compared there."
                 )
     return said
 
 
 def standardised_difference(first: pd.Series, second: pd.Series) -> float:
-    """Difference of two means over the root of their mean variance; infinite where neither group varies."""
+    """Return the difference of two means over the root of their mean variance, infinite if neither group varies."""
     spread = np.sqrt((first.astype(float).var(ddof=1) + second.astype(float).var(ddof=1)) / 2)
     difference = float(first.astype(float).mean() - second.astype(float).mean())
     if spread > 0:
@@ -164,14 +165,14 @@ def _fit(
     result |= {"n": data["subject"].nunique(), "formula": formula(name, covariates, mixed=mixed)}
     result["method"] = "mixed model (REML)" if mixed else "OLS, HC3"
     if len(data) < 2 or np.ptp(data["_interest"].to_numpy()) == 0:
-        return result | {"note": f"{name} does not vary among the participants with all entries"}
+        return result | {"note": f"{name} does not vary among the participants without missing entries"}
     columns = design_columns(data, covariates)
     design = np.column_stack([np.ones(len(data)), data["_interest"], columns])
     freedom = result["n"] - design.shape[1]
     if freedom < LEAST_FREEDOM:
         return result | {"note": f"too few participants ({result['n']}) for {design.shape[1]} coefficients"}
     if np.linalg.matrix_rank(design) < design.shape[1]:
-        return result | {"note": f"{name} cannot be told from the covariates"}
+        return result | {"note": f"{name} cannot be separated from the covariates"}
     values = data["value"].to_numpy(float)
     if np.ptp(values) < 1e-12:
         return result | {"note": "the value does not vary"}
@@ -196,7 +197,7 @@ def _residual_table(
     studentised: NDArray[np.float64],
     index: pd.Index,
 ) -> pd.DataFrame:
-    """Residuals beside the quantiles of a normal distribution at Blom's positions, (rank - 3/8) / (n + 1/4)."""
+    """Return the residuals with the normal quantiles at Blom's positions, (rank - 3/8) / (n + 1/4)."""
     positions = (stats.rankdata(studentised, nan_policy="omit") - 0.375) / (
         np.isfinite(studentised).sum() + 0.25
     )
@@ -205,7 +206,7 @@ def _residual_table(
 
 
 class _Fitted(NamedTuple):
-    """Coefficient of interest with its standard error, and the residuals: their SD, as they are, and studentised."""
+    """Return the coefficient of interest, its standard error, and the residuals: SD, raw and studentised."""
 
     estimate: float
     error: float
@@ -215,7 +216,7 @@ class _Fitted(NamedTuple):
 
 
 def _least_squares(values: NDArray[np.float64], design: NDArray[np.float64]) -> _Fitted:
-    """Ordinary least squares with HC3 standard errors; a scan that fits by itself has no studentised residual."""
+    """Fit by ordinary least squares with HC3 standard errors. A scan of leverage 1 has no studentised residual."""
     fit = OLS(values, design).fit(cov_type="HC3")
     scale = float(np.sqrt(fit.mse_resid))
     free = 1 - fit.get_influence().hat_matrix_diag
@@ -224,12 +225,12 @@ def _least_squares(values: NDArray[np.float64], design: NDArray[np.float64]) -> 
 
 
 def _mixed(values: NDArray[np.float64], design: NDArray[np.float64], subjects: NDArray[Any]) -> _Fitted:
-    """The same with a random intercept per participant; the SD is that between and within participants together.
+    """Fit with a random intercept per participant. The SD is that between and within participants together.
 
-    The residuals are those within participants, over their SD.
+    The residuals are those within participants, divided by their SD.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a variance of 0 between participants is an answer
+        warnings.simplefilter("ignore")  # a variance of 0 between participants is a valid result
         try:
             fit = MixedLM(values, design, groups=subjects).fit(reml=True)
             residual = np.asarray(fit.resid, float)

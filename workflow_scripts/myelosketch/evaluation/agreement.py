@@ -1,8 +1,8 @@
-"""Agreement of two binary classifications of the same voxels, with what Dice alone would hide.
+"""Agreement of two binary classifications of the same voxels: Dice, and the scores that Dice needs beside it.
 
-Dice rises with the share of positive voxels: calling everything positive already scores 2p / (1 + p). So it
-never stands alone: trivial Dice, Dice of the other class, MCC, Cohen's kappa and the area under the ROC curve
-go with it.
+Dice rises with the share p of positive voxels: calling every voxel positive already scores 2p / (1 + p). It is
+therefore always reported with trivial Dice, Dice of the other class, MCC, Cohen's kappa and the area under the ROC
+curve.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ SCORES = ("dice", "trivial_dice", "dice_not_demyelinated", "mcc", "kappa", "auc"
 
 
 def confusion_counts(truth: ArrayLike, predicted: ArrayLike) -> dict[str, int]:
-    """True and false positives and negatives.
+    """Count true and false positives and negatives.
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ def confusion_counts(truth: ArrayLike, predicted: ArrayLike) -> dict[str, int]:
 
 
 def dice(tp: int, fp: int, fn: int) -> float:
-    """Dice coefficient 2TP / (2TP + FP + FN), with its four cases of emptiness.
+    """Return the Dice coefficient 2TP / (2TP + FP + FN).
 
-    Both masks empty: NaN, because there was nothing to find (the caller counts these); empty truth with a
-    non-empty prediction: 0; non-empty truth with an empty prediction: 0; otherwise the formula.
+    Two empty masks give NaN, because there was nothing to find; the caller counts these cases. One empty mask
+    gives 0.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def dice(tp: int, fp: int, fn: int) -> float:
 
 
 def trivial_dice(share: float) -> float:
-    """Dice of calling every voxel positive when a share p of them is: 2p / (1 + p).
+    """Return the Dice of calling every voxel positive where a share p of them is: 2p / (1 + p).
 
     Parameters
     ----------
@@ -65,11 +65,11 @@ def trivial_dice(share: float) -> float:
 
 
 def matthews(tp: int, fp: int, fn: int, tn: int) -> float:
-    """Matthews correlation coefficient.
+    """Return Matthews correlation coefficient.
 
-    A truth of one class gives NaN: nothing can be told apart, for any method alike. A constant prediction of
-    a mixed truth gives 0, the value of chance (the convention of scikit-learn): NaN there would drop a
-    method's failures from its mean.
+    A truth of one class gives NaN for every method, because there is nothing to distinguish. A constant prediction
+    of a mixed truth gives 0, the value of chance (the convention of scikit-learn). NaN there would drop the failures
+    of a method from its mean.
 
     Parameters
     ----------
@@ -83,13 +83,13 @@ def matthews(tp: int, fp: int, fn: int, tn: int) -> float:
         return np.nan
     if tp + fp == 0 or tn + fn == 0:
         return 0.0
-    # logarithms: the product of four counts of a large lesion load overflows 64-bit integers
+    # logarithms, because the product of four counts of a large lesion load overflows 64-bit integers
     scale = 0.5 * sum(np.log(float(n)) for n in (tp + fp, tp + fn, tn + fp, tn + fn))
     return float((float(tp) * tn - float(fp) * fn) * np.exp(-scale))
 
 
 def cohen_kappa(tp: int, fp: int, fn: int, tn: int) -> float:
-    """Cohen's kappa (1960): agreement beyond that of independent raters; NaN where the truth is of one class.
+    """Return Cohen's kappa (1960), the agreement beyond that of independent raters. A truth of one class gives NaN.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def cohen_kappa(tp: int, fp: int, fn: int, tn: int) -> float:
 
 
 def roc_auc(truth: ArrayLike, scores: ArrayLike) -> float:
-    """Area under the ROC curve from ranks (Mann–Whitney), ties counting one half.
+    """Return the area under the ROC curve from ranks (Mann–Whitney). Ties count one half.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def roc_auc(truth: ArrayLike, scores: ArrayLike) -> float:
 
 
 def agreement(truth: ArrayLike, predicted: ArrayLike, scores: ArrayLike) -> dict[str, float]:
-    """Every count and score of two classifications.
+    """Return every count and score of two classifications.
 
     Parameters
     ----------
@@ -138,8 +138,8 @@ def agreement(truth: ArrayLike, predicted: ArrayLike, scores: ArrayLike) -> dict
 
     Returns
     -------
-    dict : :data:`COUNTS`, ``pct_true``, ``pct_pred`` (percent of n) and :data:`SCORES`; all scores NaN when n
-        is 0
+    dict : :data:`COUNTS`, ``pct_true``, ``pct_pred`` (percent of n) and :data:`SCORES`. All scores are
+        NaN if n is 0
     """
     counts = confusion_counts(truth, predicted)
     tp, fp, fn, tn = (counts[name] for name in COUNTS)

@@ -1,4 +1,4 @@
-"""Every analysis of the gathered scores, in one go: means, coverage, claims, agreement, comparisons, sensitivity."""
+"""All analyses of the gathered scores: means, coverage, claims, agreement, comparisons and sensitivity."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,20 +27,20 @@ def analyse_scores(
     alpha: float,
     seed: int,
 ) -> None:
-    """Write the tables that say what the scores of all scans mean together.
+    """Write the tables that summarise the scores of all scans.
 
     Parameters
     ----------
     paths : dict, name of a gathered table -> TSV; for external sites also ``internal_regions``, ``internal_lesions``
-        and ``internal_demyelination`` of the cross-validation, which intervals are calibrated on; or
-        ``internal_residuals``, those of a model's training
+        and ``internal_demyelination`` of the cross-validation, on which intervals are calibrated, or
+        ``internal_residuals``, the held-out residuals of a model's training
     outputs : dict, ``summary``, ``sidecar`` and ``coverage``, and for a cross-validation also ``statistics``,
         ``claims``, ``lesion_agreement``, ``patient_agreement``, ``comparisons``, ``ranks``, ``sensitivity`` -> path
-    methods, ceilings : lists of str, in the order of the rows; claims and comparisons are of methods alone
+    methods, ceilings : lists of str, in the order of the rows. Claims and comparisons cover methods only
     k : float, threshold is mean - k SD of healthy white matter
     margin : float, DVR, of the equivalence test
     borders : list of float, mm3, between the size classes of lesions
-    sizes : list of float, mm3, smallest lesions of the sensitivity
+    sizes : list of float, mm3, minimum lesion volumes of the sensitivity analysis
     bootstrap : int, resamples over subjects; alpha : float; seed : int
     """
 

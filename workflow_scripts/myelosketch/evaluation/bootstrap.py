@@ -4,7 +4,7 @@ The subject is the unit, never the voxel or the lesion. Intervals are *expanded 
 (Hesterberg 2015, The American Statistician 69:371, section 4): the percentile interval of a mean is too
 narrow in small samples by the factor sqrt((n - 1) / n) and by using the normal instead of Student's
 distribution, so the percentiles are moved outwards to Phi(-sqrt(n / (n - 1)) t). With 18 patients this brings
-the coverage of nominal 95 % from about 92 % to about 95 % for symmetric data. The choice is ours.
+the coverage of nominal 95 % from about 92 % to about 95 % for symmetric data. This is our choice.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ MIN_DRAWS = 1000
 
 @lru_cache(maxsize=64)
 def _draws(n: int, draws: int, seed: int) -> np.ndarray:
-    """How often each of n subjects is drawn, (draws, n) float64: one table for all methods and metrics of a
-    seed, so that differences between methods are paired."""
+    """Return how often each of n subjects is drawn, (draws, n) float64.
+
+    A seed has one table for all methods and metrics, so that differences between methods are paired."""
     generator = np.random.default_rng([seed, n])
     counts = generator.multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
     counts.setflags(write=False)
@@ -34,7 +35,7 @@ def _draws(n: int, draws: int, seed: int) -> np.ndarray:
 
 
 def subject_draws(n: int, *, draws: int, seed: int) -> np.ndarray:
-    """Resamples of n subjects with replacement, as counts.
+    """Draw resamples of n subjects with replacement, as counts.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def subject_draws(n: int, *, draws: int, seed: int) -> np.ndarray:
 
 
 def expanded_levels(n: int, alpha: float) -> tuple[float, float]:
-    """Lower and upper percentile of the expanded interval.
+    """Return the lower and upper percentile of the expanded interval.
 
     Parameters
     ----------
@@ -72,17 +73,17 @@ def expanded_levels(n: int, alpha: float) -> tuple[float, float]:
 
 
 def interval(replicates: np.ndarray, n: int, alpha: float) -> tuple[float, float]:
-    """Expanded percentile interval of bootstrap replicates.
+    """Return the expanded percentile interval of bootstrap replicates.
 
     Parameters
     ----------
-    replicates : float array (draws,); resamples in which the statistic does not exist are NaN and left out
+    replicates : float array (draws,). NaN marks resamples in which the statistic does not exist; they are left out
     n : int, subjects
     alpha : float
 
     Returns
     -------
-    (float, float), NaN for fewer than 3 subjects or if more than a tenth of the resamples is NaN (ours)
+    (float, float), NaN for fewer than 3 subjects or if more than a tenth of the resamples is NaN (our choice)
     """
     valid = replicates[np.isfinite(replicates)]
     if n < 3 or valid.size < 0.9 * replicates.size:
@@ -94,7 +95,7 @@ def interval(replicates: np.ndarray, n: int, alpha: float) -> tuple[float, float
 def mean_interval(
     values: np.ndarray | pd.Series, *, draws: int, seed: int, alpha: float
 ) -> tuple[float, float, float, int]:
-    """Mean over subjects with its interval.
+    """Return the mean over subjects with its interval.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def mean_interval(
 
     Returns
     -------
-    (mean, low, high, n) : n is the number of subjects with a value; NaN where there is none
+    (mean, low, high, n) : n is the number of subjects with a value. The rest is NaN if there is none
     """
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
@@ -112,7 +113,7 @@ def mean_interval(
     if n == 0:
         return np.nan, np.nan, np.nan, 0
     centre = values.mean()
-    # centred, so that equal values give an interval of exactly no width
+    # centred, so that equal values give an interval of width exactly 0
     replicates = centre + subject_draws(n, draws=draws, seed=seed) @ (values - centre) / n
     return float(centre), *interval(replicates, n, alpha), int(n)
 
@@ -120,7 +121,7 @@ def mean_interval(
 def line_moments(
     x: np.ndarray | pd.Series, y: np.ndarray | pd.Series, subjects: np.ndarray | pd.Series
 ) -> np.ndarray:
-    """Per-subject sums from which a pooled slope and correlation follow, for a bootstrap over subjects.
+    """Return per-subject sums from which a pooled slope and correlation follow, for a bootstrap over subjects.
 
     Parameters
     ----------
@@ -129,8 +130,8 @@ def line_moments(
 
     Returns
     -------
-    float array (n_subjects, 6): count, sums of x, y, x², xy, y²; subjects in sorted order, x and y centred
-    for numerical accuracy (slope and correlation do not depend on it)
+    float array (n_subjects, 6): count, sums of x, y, x², xy, y². Subjects are in sorted order. x and y are centred
+    for numerical accuracy; slope and correlation do not depend on it
     """
     x = np.asarray(x, float)
     y = np.asarray(y, float)
@@ -144,7 +145,7 @@ def line_moments(
 
 
 def slope_and_correlation(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slope of y on x and Pearson r, from summed moments.
+    """Return the slope of y on x and Pearson r, from summed moments.
 
     Parameters
     ----------
@@ -167,12 +168,12 @@ def slope_and_correlation(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def icc_of_moments(moments: np.ndarray, shift: float) -> np.ndarray:
-    """ICC(2,1), absolute agreement of two raters (Shrout and Fleiss 1979), from summed moments.
+    """Return ICC(2,1), absolute agreement of two raters (Shrout and Fleiss 1979), from summed moments.
 
     Parameters
     ----------
     moments : float array (..., 6), sums over the subjects of :func:`line_moments`
-    shift : float, mean of y minus mean of x, which the moments have lost
+    shift : float, mean of y minus mean of x, which the centred moments no longer contain
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""The paper's claims C1 to C5, judged in the measured PET and in every held-out prediction.
+"""The paper's claims C1 to C5, tested in the measured PET and in every held-out prediction.
 
-In simulation each claim is judged too in ``visible``, the conditional mean of DVR given noise-free myelin and
-water. A claim that even this map does not bear out cannot be decided in the cohort, whatever a method's numbers say.
+In simulation each claim is also tested in ``visible``, the conditional mean of DVR given noise-free myelin and
+water. A claim that does not hold in this map cannot be decided in the cohort for any method.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,8 +45,8 @@ def claim_statistics(
     paths : dict, ``regions``, ``voxelwise``, ``demyelination`` -> TSV
     output : path of ``statistics.tsv``, :data:`COLUMNS`, one row per test
     claims_output : path of ``claims.tsv``, :data:`CLAIM_COLUMNS`, one row per claim and source
-    methods : list of str, without ceilings; one without a scan gets n/a and the reason
-    k : float, the configured one
+    methods : list of str, without ceilings. A method without a scan gets n/a and the reason
+    k : float, the configured threshold
     margin : float, DVR, of the equivalence test
     alpha : float; bootstrap : int, resamples; seed : int
 
@@ -78,7 +78,7 @@ def claims_from_tables(
     draws: int,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """As :func:`claim_statistics`, from and to tables in memory."""
+    """Do the same as :func:`claim_statistics` with tables in memory."""
     means = statistics.subject_means(tables["regions"])
     scores = statistics.comparison_scores(tables, k)
 
@@ -106,7 +106,7 @@ def claims_from_tables(
 
 
 def _adjusted_beside(bound: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
-    """Tests of ``visible`` with their adjusted p: as if each family held them too, which changes no other p."""
+    """Return the tests of ``visible`` with p adjusted as if each family contained them. No other p changes."""
     parts = []
     for family, own in bound.groupby("family", sort=False):
         reference = own["name"].str.endswith(f"_vs_{VISIBLE}").all()
@@ -123,7 +123,7 @@ def _row_verdict(row: Mapping[str, Any], alpha: float, margin: float) -> str:
     if name.startswith("icc"):
         return verdicts.icc_verdict(row)
     if name == "mean_dice":
-        return "to be read beside trivial Dice" if np.isfinite(row["estimate"]) else f"n/a: {row['note']}"
+        return "compare with trivial Dice" if np.isfinite(row["estimate"]) else f"n/a: {row['note']}"
     if row["claim"] == "C5":
         metric, reference = name.rsplit("_vs_", 1)
         return verdicts.comparison_verdict(row, alpha, METRIC[metric].better, reference)
@@ -131,7 +131,7 @@ def _row_verdict(row: Mapping[str, Any], alpha: float, margin: float) -> str:
 
 
 def likeness(means: pd.DataFrame, source: str, alpha: float) -> verdicts.Likeness:
-    """How white-matter means of a source scatter between subjects, beside those of the measured PET.
+    """Compare the spread of white-matter means between subjects with that of the measured PET.
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ def likeness(means: pd.DataFrame, source: str, alpha: float) -> verdicts.Likenes
 
     Returns
     -------
-    Likeness : ``spread``, the SD within groups over that of the PET, and ``r`` of the two within groups with its
-        interval (Fisher's z); NaN where one of the two does not vary
+    Likeness : ``spread``, the SD within groups divided by that of the PET, and ``r``, the correlation of the two
+        within groups, with its interval (Fisher's z). NaN where one of the two does not vary
     """
     deviations = {}
     for key in (source, MEASURED):
@@ -161,7 +161,7 @@ def likeness(means: pd.DataFrame, source: str, alpha: float) -> verdicts.Likenes
 def _claim_rows(
     tests: pd.DataFrame, means: pd.DataFrame, methods: Sequence[str], alpha: float, margin: float
 ) -> Iterator[dict[str, Any]]:
-    """One verdict per claim and source; in simulation beside that on ``visible``."""
+    """Return one verdict per claim and source. In simulation it takes the verdict on ``visible`` into account."""
     records = {(row["name"], row["source"]): row for row in tests.to_dict("records")}
     simulated = ("lesion_vs_nawm", VISIBLE) in records
 

@@ -1,4 +1,4 @@
-"""Every method against every other, paired by subject, and their mean ranks."""
+"""Comparisons of every pair of methods, paired by subject, and the mean ranks of the methods."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -43,20 +43,20 @@ def compare_methods(
     seed: int,
     alpha: float,
 ) -> pd.DataFrame:
-    """Differences of every pair of methods, metric by metric.
+    """Return the differences of every pair of methods, metric by metric.
 
     Parameters
     ----------
     tables : dict of DataFrame, ``voxelwise`` and ``demyelination``
     methods : list of str, without ceilings
-    k : float, the configured one
+    k : float, the configured threshold
     draws, seed : int, of the bootstrap over subjects; alpha : float
 
     Returns
     -------
-    DataFrame : :data:`COLUMNS`; ``difference`` is the mean of a minus b over subjects with its bootstrap interval,
+    DataFrame : :data:`COLUMNS`. ``difference`` is the mean of a minus b over subjects with its bootstrap interval,
         ``p_wilcoxon`` the signed-rank test over subjects, ``p_corrected`` the resampled t-test over folds,
-        ``p_adjusted`` the Wilcoxon's p adjusted by Holm over the pairs of a metric, ``effect_size`` Cohen's d_z
+        ``p_adjusted`` Wilcoxon's p adjusted by Holm over the pairs of a metric, ``effect_size`` Cohen's d_z
     """
     folds = tables["voxelwise"].groupby("subject")["fold"].first()
     rows = []
@@ -81,10 +81,11 @@ def compare_methods(
 
 
 def corrected_resampled_test(differences: ArrayLike, folds: ArrayLike) -> tuple[float, str | None]:
-    """Corrected resampled t-test over the folds of a cross-validation (Nadeau and Bengio 2003, eq. 9).
+    """Run the corrected resampled t-test over the folds of a cross-validation (Nadeau and Bengio 2003, eq. 9).
 
-    The folds' models share training subjects, so the variance of the J fold means is too small: it is multiplied by
-    1 / J + n_test / n_train instead of 1 / J. With 3 folds it has two degrees of freedom and little power.
+    The models of the folds share training subjects, so the variance of the J fold means is too small. It is
+    multiplied by 1 / J + n_test / n_train instead of 1 / J. With 3 folds the test has two degrees of freedom and
+    little power.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def corrected_resampled_test(differences: ArrayLike, folds: ArrayLike) -> tuple[
 
     Returns
     -------
-    (p, note) : NaN and the reason if there are fewer than two folds, or the fold means do not differ
+    (p, note) : p is NaN, with the reason, if there are fewer than two folds or the fold means do not differ
     """
     differences, folds = np.asarray(differences, float), np.asarray(folds)
     valid = np.isfinite(differences)
@@ -103,7 +104,7 @@ def corrected_resampled_test(differences: ArrayLike, folds: ArrayLike) -> tuple[
     variance = means.var(ddof=1)
     if variance <= 1e-24:
         return np.nan, "the folds do not differ, so no corrected test"
-    share = 1 / means.size  # of the subjects that a fold tests
+    share = 1 / means.size  # share of the subjects that one fold tests
     t = means.mean() / np.sqrt((1 / means.size + share / (1 - share)) * variance)
     return float(2 * stats.t.sf(abs(t), means.size - 1)), None
 
@@ -111,10 +112,10 @@ def corrected_resampled_test(differences: ArrayLike, folds: ArrayLike) -> tuple[
 def rank_methods(
     tables: Mapping[str, pd.DataFrame], *, methods: Sequence[str], k: float, alpha: float
 ) -> pd.DataFrame:
-    """Mean rank of each method over subjects, rank 1 the best, with Nemenyi's critical difference (Demšar 2006).
+    """Return the mean rank of each method over subjects, with Nemenyi's critical difference (Demšar 2006).
 
-    Subjects stand for Demšar's data sets; those of one fold share their models, so the p of Friedman's test is a
-    little too small.
+    Rank 1 is the best. Subjects take the role of Demšar's data sets. Subjects of one fold share their models, so the
+    p of Friedman's test is a little too small.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def rank_methods(
             rows += [shared | {"method": method} for method in methods]
             continue
         ascending = -1 if _BETTER[name] == "higher" else 1
-        # differences of the last digits are no differences
+        # differences in the last digits are rounding errors
         ranks = stats.rankdata(np.round(ascending * complete.to_numpy(), 9), axis=1)
         shared["critical_difference"] = nemenyi_difference(count, n, alpha)
         if count < 3:
@@ -155,7 +156,7 @@ def rank_methods(
 
 
 def nemenyi_difference(count: int, n: int, alpha: float) -> float:
-    """Difference of two mean ranks that Nemenyi's test calls significant.
+    """Return the smallest difference of two mean ranks that Nemenyi's test calls significant.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Groups compared, and the demyelinated share against the clinic, raw and adjusted for covariates."""
+"""Differences between groups, and the demyelinated share against clinical scores, raw and adjusted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -41,7 +41,7 @@ def write_contrasts(
     k: float,
     alpha: float,
 ) -> None:
-    """Write contrasts.tsv, and the residuals of the adjusted ones.
+    """Write contrasts.tsv and the residuals of the adjusted contrasts.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ def write_contrasts(
 
 
 def read_people(path: str | Path) -> pd.DataFrame:
-    """Scans of cohort.tsv: ``scan``, ``subject``, ``group``, and site and further columns with their types."""
+    """Read the scans of cohort.tsv: ``scan``, ``subject``, ``group``, site and additional columns with their
+    types."""
     cohort = read_table(path)
     typed = covariates(cohort).reset_index(drop=True)
     return pd.concat([cohort[["scan", "subject", "group"]], typed], axis=1)
@@ -74,15 +75,16 @@ def contrast_tables(
     k: float,
     alpha: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every contrast, raw and adjusted, in the measured DVR and in each method's.
+    """Return every contrast, raw and adjusted, in the measured DVR and in the DVR of each method.
 
     Parameters
     ----------
     tables : dict, ``regions`` and ``demyelination``: rows of scans
-    people : DataFrame, one row per scan: ``scan``, and ``site`` and the further columns of the cohort's table, typed
-    adjust_for : columns to adjust for; those that ``people`` lacks are left out, and :func:`contrast_notes` says so.
-        Several sites are adjusted for too
-    relate_to : columns of numbers that the demyelinated share is set against, where ``people`` has them
+    people : DataFrame, one row per scan: ``scan``, and ``site`` and the additional columns of the cohort's table,
+        typed
+    adjust_for : columns to adjust for. Columns missing from ``people`` are left out, and :func:`contrast_notes`
+        names them. If there are several sites, the site is adjusted for too
+    relate_to : columns of numbers to which the demyelinated share is related, where ``people`` has them
     methods : list of str
     k : threshold of the demyelinated share
     alpha : float
@@ -92,7 +94,7 @@ def contrast_tables(
     DataFrame of COLUMNS, one row per contrast, source and adjustment; p is adjusted by Holm over the sources
     DataFrame of RESIDUAL_COLUMNS, one row per adjusted contrast, source and scan
     """
-    # external sites are in no table of the cross-validation
+    # tables of the cross-validation contain no external site
     people = people[people["scan"].isin(tables["regions"]["scan"])]
     known = adjusting_columns(people, adjust_for)
     wanted = people[["scan", *dict.fromkeys([*known, *(name for name in relate_to if name in people)])]]
@@ -113,7 +115,7 @@ def contrast_tables(
 
 
 def _residuals(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Residuals of the adjusted contrasts in one table, without rows where none is adjusted."""
+    """Return the residuals of the adjusted contrasts in one table, which is empty if no contrast is adjusted."""
     parts = [
         row["residuals"].assign(**{name: row[name] for name in RESIDUAL_COLUMNS[:3]})
         for row in rows
@@ -124,7 +126,7 @@ def _residuals(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def contrast_notes(people: pd.DataFrame, adjust_for: Sequence[str], relate_to: Sequence[str]) -> list[str]:
-    """Say what the adjustment lacks: columns that the table does not have, and groups that hardly overlap.
+    """Name the limits of the adjustment: columns missing from the table, and groups that hardly overlap.
 
     Parameters
     ----------
@@ -140,7 +142,7 @@ def contrast_notes(people: pd.DataFrame, adjust_for: Sequence[str], relate_to: S
     unused = [name for name in relate_to if name not in people]
     if unused:
         said.append(
-            f"The demyelinated share is not set against {', '.join(unused)}: the cohort's table has no such column."
+            f"The demyelinated share is not related to {', '.join(unused)}: the cohort's table has no such column."
         )
     present = [name for name in adjust_for if name in people]
     return said + group_overlap(people.drop_duplicates("subject"), present)
@@ -149,7 +151,7 @@ def contrast_notes(people: pd.DataFrame, adjust_for: Sequence[str], relate_to: S
 def _both(
     contrast: str, source: str, covariates: Sequence[str], fit: Any, values: pd.DataFrame, alpha: float
 ) -> Iterator[dict[str, Any]]:
-    """A contrast raw, and where there is anything to adjust for, adjusted."""
+    """Return the raw contrast and, if there is anything to adjust for, the adjusted one."""
     for names in ([], covariates) if covariates else ([],):
         shared = {"contrast": contrast, "source": source, "adjusted_for": ", ".join(names) or None}
         fitted = fit(values, names, alpha=alpha)
@@ -159,7 +161,7 @@ def _both(
 
 
 def _group_values(regions: pd.DataFrame, source: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Per contrast the mean DVR of each scan: ``scan``, ``subject``, ``group``, ``value``."""
+    """Return the mean DVR of each scan per contrast: ``scan``, ``subject``, ``group``, ``value``."""
     measured = source == MEASURED
     rows = regions if measured else regions[regions["method"] == source]
     rows = rows[rows["n_voxels"] > 0].drop_duplicates(["scan", "region"])
@@ -171,7 +173,7 @@ def _group_values(regions: pd.DataFrame, source: str) -> Iterator[tuple[str, pd.
 
 
 def _shares(demyelination: pd.DataFrame, source: str, k: float) -> pd.DataFrame:
-    """Demyelinated share of each patient's scan, percent: ``scan``, ``subject``, ``value``."""
+    """Return the demyelinated share of each patient's scan, percent: ``scan``, ``subject``, ``value``."""
     rows = demyelination[np.isclose(demyelination["k"].astype(float), k)]
     column = "pct_true"
     if source != MEASURED:

@@ -1,13 +1,13 @@
-"""Nominal against observed coverage of the intervals of held-out predictions.
+"""Nominal and observed coverage of the intervals of held-out predictions.
 
 In the cross-validation the intervals of a participant are calibrated on others, in two ways.
 
-- On all *other participants*, as those of a new scan are. Their widths are what a user gets. Their coverage follows
-  from ranks alone where every participant has one value (17 of 18 at a level of 90 %, whatever the method), so it
-  tests nothing.
-- On the participants of *other folds*, whom other models predicted. This coverage can fail; it is the one to read.
+- On all *other participants*, as for a new scan. These are the widths that a user gets. Their coverage follows from
+  ranks alone where every participant has one value (17 of 18 at a level of 90 % for every method), so it tests
+  nothing.
+- On the participants of *other folds*, whom other models predicted. This coverage can fail, so it is the one to read.
 
-At external sites they are calibrated on all *internal participants*, as those of a new scan are.
+At external sites the intervals are calibrated on all *internal participants*, as for a new scan.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,8 +51,8 @@ def write_coverage(
     ----------
     paths : dict, ``regions``, ``lesions`` and ``demyelination`` -> TSV
     output : path
-    internal : dict, the same tables of the cross-validation where ``paths`` are of external sites
-    residuals : path, instead of ``internal``, of the held-out residuals of the one method that a model predicts by
+    internal : dict, the same tables of the cross-validation, if ``paths`` belong to external sites
+    residuals : path of the held-out residuals of the one method that a model uses, instead of ``internal``
     methods : list of str, without ceilings; k : float; bootstrap : int, resamples over participants; seed : int;
         alpha : float
     """
@@ -74,13 +74,14 @@ def coverage(
     seed: int,
     alpha: float,
 ) -> pd.DataFrame:
-    """As :func:`write_coverage`, from and to tables in memory.
+    """Do the same as :func:`write_coverage` with tables in memory.
 
     Returns
     -------
-    DataFrame : :data:`COLUMNS`, a row per method, quantity, ``calibrated_on`` and level. ``observed`` is the mean
-        over participants of the share of their rows inside, with an interval by bootstrap over participants (where
-        all or none are inside, Clopper and Pearson's bound); ``mean_width`` is in DVR, or in points of percent
+    DataFrame : :data:`COLUMNS`, one row per method, quantity, ``calibrated_on`` and level. ``observed`` is the share
+        of a participant's rows inside the interval, averaged over participants. Its interval is a bootstrap over
+        participants, or Clopper and Pearson's bound if all or none are inside. ``mean_width`` is in DVR, or in
+        percentage points
     """
     options: dict[str, Any] = {"draws": draws, "seed": seed, "alpha": alpha}
     folds = tables["regions"].drop_duplicates("subject").set_index("subject")["fold"]
@@ -107,7 +108,7 @@ def coverage(
 
 
 def leave_out(residuals: pd.DataFrame, parts: pd.Series) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Each part of the rows with the rows of all other parts, which it is calibrated on.
+    """Pair each part of the rows with the rows of all other parts, on which it is calibrated.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ def leave_out(residuals: pd.DataFrame, parts: pd.Series) -> list[tuple[pd.DataFr
 
 
 def inside_rows(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]], quantity: str) -> pd.DataFrame:
-    """Whether the interval of each tested row holds its true value, at every one of :data:`LEVELS`.
+    """Check whether the interval of each tested row contains its true value, at each of :data:`LEVELS`.
 
     Parameters
     ----------
@@ -131,8 +132,8 @@ def inside_rows(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]], quantity: st
 
     Returns
     -------
-    DataFrame : :data:`TESTED`: ``inside`` and ``width`` are floats, NaN without an interval; ``nominal`` is the level
-        asked for, ``level`` that in force
+    DataFrame : :data:`TESTED`. ``inside`` and ``width`` are floats, NaN without an interval. ``nominal`` is the
+        requested level, ``level`` the level in force
     """
     found: list[tuple[Any, ...]] = []
     for tested, calibration in pairs:
@@ -153,7 +154,7 @@ def _known(size: Any) -> str | None:
 
 
 def _row(rows: pd.DataFrame, level: float, *, draws: int, seed: int, alpha: float) -> dict[str, Any]:
-    """Coverage, width and what there is to say of the tested rows of all participants."""
+    """Return coverage, width and a note on the tested rows of all participants."""
     used = rows[rows["inside"].notna()]
     shares = used.groupby("participant")[["inside", "width"]].mean()
     observed, low, high, n = mean_interval(shares["inside"], draws=draws, seed=seed, alpha=alpha)
@@ -169,10 +170,10 @@ def _note(rows: pd.DataFrame, used: pd.DataFrame, level: float) -> str | None:
     if rows.empty:
         return "no participant with a value"
     if used.empty:
-        return "nobody to calibrate on"
+        return "no participant to calibrate on"
     notes = []
     if len(used) < len(rows):
-        notes.append(f"nobody to calibrate on for {len(rows) - len(used)} of {len(rows)} rows")
+        notes.append(f"no participant to calibrate on for {len(rows) - len(used)} of {len(rows)} rows")
     if used["level"].min() < level:
         span = dict.fromkeys(percent(end) for end in (used["level"].min(), used["level"].max()))
         notes.append(f"too few participants: level in force {' to '.join(span)}")

@@ -1,4 +1,4 @@
-"""ROC curves and calibration, scan by scan, on grids that can be averaged over patients."""
+"""ROC curves and calibration curves of each scan, on grids that can be averaged over patients."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ BIN_WIDTH = 0.05  # DVR
 
 
 def roc_points(truth: ArrayLike, scores: ArrayLike) -> list[dict[str, float]]:
-    """Empirical ROC curve on the fixed grid of false-positive rates.
+    """Return the empirical ROC curve on the fixed grid of false-positive rates.
 
-    Tied scores are passed at once, which gives the straight segment whose area counts them one half.
+    Tied scores enter together, as one straight segment, so they count one half in the area.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def roc_points(truth: ArrayLike, scores: ArrayLike) -> list[dict[str, float]]:
 
     Returns
     -------
-    list of dict : ``fpr`` (:data:`FALSE_POSITIVE_RATES`) and ``tpr``, the highest one reached at it; NaN where the
+    list of dict : ``fpr`` (:data:`FALSE_POSITIVE_RATES`) and ``tpr``, the highest rate reached there. NaN where the
         truth is of one class
     """
     truth = np.asarray(truth, bool)
@@ -31,10 +31,10 @@ def roc_points(truth: ArrayLike, scores: ArrayLike) -> list[dict[str, float]]:
     if positives and negatives:
         order = np.argsort(-np.asarray(scores, float), kind="stable")
         ranked, hits = np.asarray(scores, float)[order], np.cumsum(truth[order])
-        last = np.append(np.diff(ranked) != 0, True)  # of its tied scores
+        last = np.append(np.diff(ranked) != 0, True)  # last of its tied scores
         tpr = np.append(0, hits[last] / positives)
         fpr = np.append(0, (np.arange(1, truth.size + 1) - hits)[last] / negatives)
-        # of several points above one rate, numpy takes the last, which is the highest
+        # where several points share one rate, numpy takes the last, which is the highest
         values = np.interp(FALSE_POSITIVE_RATES, fpr, tpr)
     else:
         values = np.full(FALSE_POSITIVE_RATES.size, np.nan)
@@ -42,7 +42,7 @@ def roc_points(truth: ArrayLike, scores: ArrayLike) -> list[dict[str, float]]:
 
 
 def calibration_rows(predicted: np.ndarray, measured: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
-    """Mean measured DVR and mean error of the voxels with about one predicted DVR, per region.
+    """Return the mean measured DVR and the mean error in bins of predicted DVR, per region.
 
     Parameters
     ----------

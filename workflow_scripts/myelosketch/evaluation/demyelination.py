@@ -1,10 +1,9 @@
-"""Which lesion voxels are demyelinated: below healthy white matter by k standard deviations.
+"""Demyelinated lesion voxels: those more than k standard deviations below the mean of healthy white matter.
 
-The paper classifies lesion voxels as in Bodini et al. 2016 without printing the rule; the threshold here, its
-reference and its factor k are ours (docs/method.md). Mean and SD are those of the *true* PET of the controls
-that train a fold, over all their white-matter voxels pooled: it is the SD between voxels, not that of the
-subjects' means. One threshold serves the true and the predicted maps of every participant held out of the
-fold.
+The paper classifies lesion voxels as in Bodini et al. 2016 without printing the rule. The threshold here, its
+reference and its factor k are our choice (docs/method.md). Mean and SD come from the *true* PET of the training
+controls of a fold, over all their white-matter voxels together. The SD is that between voxels, not that of the
+subjects' means. One threshold is used for the true and the predicted maps of every participant held out of the fold.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +30,9 @@ def fit_threshold(
     fold: int,
     fwhm_mm: float,
 ) -> dict[str, Any]:
-    """Healthy-white-matter reference of a fold, from the true PET of its training controls: pooled, and per place.
+    """Compute the healthy-white-matter reference of a fold from the true PET of its training controls.
+
+    The reference is written pooled (two numbers) and voxelwise (two maps).
 
     Parameters
     ----------
@@ -45,13 +46,13 @@ def fit_threshold(
     Returns
     -------
     dict : ``fold``, ``mean``, ``sd`` (n - 1; DVR) over the white-matter voxels of all controls together,
-    ``n_voxels``, ``controls``, ``note``; mean and sd are None, with the reason as ``note``, and the maps 0, if the
-    fold trains on no control
+    ``n_voxels``, ``controls``, ``note``. If the fold trains on no control, mean and sd are None, ``note`` holds the
+    reason, and the maps are 0
 
     Raises
     ------
-    InputError : no white-matter voxel with a DVR in the controls
-    GeometryError : a control's DVR and regions lie on different grids
+    InputError : the controls have fewer than two white-matter voxels with a DVR
+    GeometryError : DVR and regions of a control have different grids
     """
     values, moments = [], np.zeros((3, *GRID_SHAPE))
     for dvr_path, region_path, *route in zip(*(files[key] for key in _PER_CONTROL), strict=True):
@@ -76,7 +77,7 @@ def fit_threshold(
         if pooled.size < 2:
             raise InputError(
                 f"The training controls of fold {fold} ({', '.join(controls)}) have {pooled.size} "
-                "white-matter voxels with a DVR; expected at least 2: look at their region maps."
+                "white-matter voxels with a DVR; expected at least 2: check their region maps."
             )
         content |= pooled_reference(pooled)
         mean, sd, known = local_reference(moments, content, fwhm_mm)
@@ -93,7 +94,7 @@ _PER_CONTROL = ("dvr", "regions", "xfm_t1w_to_petref", "xfm_t1w_to_mni")
 
 
 def _read_control(dvr_path: str | Path, region_path: str | Path) -> tuple[Volume, Volume]:
-    """DVR and regions of one control, checked."""
+    """Load and check the DVR and regions of one control."""
     dvr = load_volume(dvr_path)
     regions = load_volume(region_path, dtype=np.int16)
     check_same_grid(dvr, regions)
@@ -102,18 +103,18 @@ def _read_control(dvr_path: str | Path, region_path: str | Path) -> tuple[Volume
 
 
 def pooled_reference(values: np.ndarray) -> dict[str, Any]:
-    """Mean and SD (n - 1) of healthy white-matter voxels, array (n,): dict ``mean``, ``sd``, ``n_voxels``."""
+    """Return ``mean``, ``sd`` (n - 1) and ``n_voxels`` of healthy white-matter voxels, array (n,), as a dict."""
     return {"mean": float(values.mean()), "sd": float(values.std(ddof=1)), "n_voxels": int(values.size)}
 
 
 def white_matter_values(dvr: Volume, regions: Volume) -> np.ndarray:
-    """DVR of the healthy-white-matter voxels of one control (Volumes): float64 array (n,), measured ones only."""
+    """Return the DVR of the measured healthy-white-matter voxels of one control: float64 array (n,)."""
     values = dvr.data[regions.data == REGION_CODES["nawm"]].astype(float)
     return values[has_value(values)]
 
 
 def read_threshold(path: str | Path) -> dict[str, Any]:
-    """Reference written by :func:`fit_threshold`; mean and sd are NaN where there was no control.
+    """Read the reference that :func:`fit_threshold` wrote. Mean and sd are NaN if there was no control.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ def read_threshold(path: str | Path) -> dict[str, Any]:
 
 
 def threshold_dvr(reference: Mapping[str, Any], k: float) -> float | np.ndarray:
-    """DVR below which a lesion voxel is demyelinated: mean - k·SD of healthy white matter.
+    """Return the DVR below which a lesion voxel is demyelinated: mean - k·SD of healthy white matter.
 
     Parameters
     ----------
@@ -153,18 +154,18 @@ def threshold_dvr(reference: Mapping[str, Any], k: float) -> float | np.ndarray:
 
 
 def reference_of(reference: Mapping[str, Any], mask: np.ndarray) -> dict[str, float | np.ndarray]:
-    """Reference of the voxels of a mask alone: ``mean`` and ``sd``, numbers or arrays (n,)."""
+    """Restrict the reference to the voxels of a mask: ``mean`` and ``sd``, numbers or arrays (n,)."""
     return {name: v[mask] if np.ndim(v := reference[name]) else v for name in ("mean", "sd")}
 
 
 def demyelinated_mask(dvr: np.ndarray, lesion: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
-    """Lesion voxels with a DVR below the threshold.
+    """Return the lesion voxels with a DVR below the threshold.
 
     Parameters
     ----------
     dvr : float array (x, y, z)
     lesion : boolean array (x, y, z)
-    threshold : float or array (x, y, z), DVR; NaN marks nothing
+    threshold : float or array (x, y, z), DVR. No voxel is below NaN
 
     Returns
     -------
@@ -176,7 +177,7 @@ def demyelinated_mask(dvr: np.ndarray, lesion: np.ndarray, threshold: float | np
 def score_demyelination(
     predicted: np.ndarray, measured: np.ndarray, reference: Mapping[str, Any], ks: Iterable[float]
 ) -> list[dict[str, float]]:
-    """Agreement of predicted with true demyelination over a patient's lesion voxels, for every k.
+    """Compare predicted with true demyelination over a patient's lesion voxels, for every k.
 
     Parameters
     ----------
@@ -202,7 +203,7 @@ def score_demyelination(
 
 
 def demyelination_score(dvr: np.ndarray, reference: Mapping[str, Any]) -> np.ndarray:
-    """How far voxels lie below healthy white matter, in its SDs: orders them for ROC curves, at any k.
+    """Return how far voxels are below healthy white matter, in SDs. This orders them for ROC curves, for every k.
 
     Parameters
     ----------
@@ -210,7 +211,7 @@ def demyelination_score(dvr: np.ndarray, reference: Mapping[str, Any]) -> np.nda
 
     Returns
     -------
-    float array (n,); with one reference for all voxels the order is that of the DVR itself
+    float array (n,). With one reference for all voxels the order is that of the DVR, reversed
     """
     if np.ndim(reference["mean"]):
         return (reference["mean"] - dvr) / reference["sd"]

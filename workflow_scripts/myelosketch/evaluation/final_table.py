@@ -1,4 +1,4 @@
-"""The small table at the end of a run: for each method its lesion MAE, Dice beside trivial Dice, MCC and slope."""
+"""The small table at the end of a run: lesion MAE, Dice, trivial Dice, MCC and slope of each method."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from myelosketch.io.names import CEILINGS
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table
 
-# heading, metric, whether it depends on k, digits, whether the interval is shown
+# heading, metric, whether it depends on k, number of digits, whether the interval is shown
 _COLUMNS = (
     ("lesion MAE", "lesion_mae", False, 3, True),
     ("Dice", "dice", True, 2, True),
@@ -22,18 +22,18 @@ _COLUMNS = (
 
 
 def final_table(summary: str | Path | pd.DataFrame, *, k: float | None = None) -> str:
-    """Plain text for a console.
+    """Return the table as plain text for a console.
 
     Parameters
     ----------
     summary : path of ``summary.tsv``, or its DataFrame
-    k : float, the threshold to show; by default the configured one, from ``summary.json`` beside the table,
-        else 1
+    k : float, the threshold to show. The default is the configured one, from ``summary.json`` next to the table, or 1
+        if there is none
 
     Returns
     -------
-    str, several lines without a trailing newline: one line per method, below a rule one per ceiling, then how
-    to read the numbers
+    str, several lines without a trailing newline: one line per method, below a rule one line per ceiling, then an
+    explanation of the numbers
 
     Raises
     ------
@@ -69,7 +69,7 @@ def final_table(summary: str | Path | pd.DataFrame, *, k: float | None = None) -
 
 
 def read_summary(path: str | Path) -> pd.DataFrame:
-    """``summary.tsv`` with numbers as numbers."""
+    """Read ``summary.tsv`` with numbers as numbers."""
     return read_table(path, numeric=("k", "mean", "ci_low", "ci_high", "n"))
 
 
@@ -99,15 +99,15 @@ def _cell(
 
 def _explanation(count: str, k: float, ceilings: bool) -> list[str]:
     lines = [
-        f"Mean over the n of {count} that have the score, each held out of its model's training; intervals by",
-        "bootstrap over patients.",
+        f"Each number is the mean over n of {count}: those that have the score. No model was trained on the",
+        "patient that it predicts. Intervals are by bootstrap over patients.",
         f"Demyelinated: DVR below mean - {k:g} SD of healthy white matter.",
         "Trivial Dice: every lesion voxel called demyelinated. MCC: 0 is chance, 1 is perfect.",
-        "Slope of true on predicted DVR over lesion voxels: 1 is ideal, 0 or n/a (a constant) says nothing.",
+        "Slope of true on predicted DVR over lesion voxels: 1 is ideal, 0 means no relation, n/a a constant map.",
     ]
     if ceilings:
         lines.append(
-            "Below the line: ceilings, known only in simulation (a second PET, the truth before noise, its"
+            "Below the line are ceilings, known only in simulation (a second PET, the truth before noise, its"
         )
         lines.append("conditional mean given noise-free myelin and water, which bounds squared error only).")
     return lines

@@ -1,4 +1,4 @@
-"""The tables of a scan in one file, and those of all scans put together, digits untouched."""
+"""Store the tables of a scan in one file, and join the tables of all scans without changing a digit."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ from myelosketch.io.tables import read_table, write_table
 
 @contextlib.contextmanager
 def as_one_file(names: Iterable[str], output: str | Path) -> Iterator[dict[str, Path]]:
-    """Paths for the tables of a scan, which become one JSON file: name of the table to its TSV as text.
+    """Give paths for the tables of a scan, then store them in one JSON file: name of the table to its TSV as text.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def as_one_file(names: Iterable[str], output: str | Path) -> Iterator[dict[str, 
 
 
 def gather_scores(files: Iterable[str | Path], outputs: Mapping[str, str | Path]) -> None:
-    """Every table of all scans.
+    """Write every table of all scans.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def gather_tables(sources: Mapping[str | Path, str | Path | io.StringIO], output
 
     Parameters
     ----------
-    sources : dict, name for messages to what `read_table` reads; a table may hold a header only
+    sources : dict, name for messages to what `read_table` reads. A table may consist of a header only
     output : path
 
     Returns

@@ -1,4 +1,4 @@
-"""Maps over a cohort in MNI152 space: mean DVR, and how often a place is a lesion or demyelinated."""
+"""Maps over a cohort in MNI152 space: mean DVR, and how often a voxel is a lesion or demyelinated."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,9 +11,9 @@ from myelosketch.io.names import subject_of
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import load_volume, save_volume
 
-# a mean stands where at least this share of the participants has a value
+# a mean is given where at least this share of the participants has a value
 LEAST_KNOWN = 0.5
-# what is averaged: output, map of a scan, group, and whether 0 means that nothing is known
+# what is averaged: output, map of a scan, group, and whether 0 means "no value"
 _MEANS = (
     ("dvr_ms", "dvr_mni2", "MS", True),
     ("predicted_ms", "predicted_mni2", "MS", True),
@@ -33,7 +33,7 @@ def average_scans(
     *,
     method: str,
 ) -> None:
-    """Write means over the participants of a cohort; a participant with several scans counts once.
+    """Write means over the participants of a cohort. A participant with several scans counts once.
 
     Parameters
     ----------
@@ -71,23 +71,23 @@ def average_scans(
             outputs[output],
             mean,
             MNI2_AFFINE,
-            # the sources are as many as the scans, and named like them
+            # there is one source per scan, and the names follow those of the scans
             sidecar=provenance(parameters=parameters, Participants=counted, **fields),
         )
 
 
 def participant_mean(paths: Mapping[str, str | Path], *, sparse: bool) -> np.ndarray:
-    """Mean over participants of the mean over the scans of each.
+    """Average the scans of each participant, then the participants.
 
     Parameters
     ----------
     paths : dict, scan to path of its map on the 2 mm grid
-    sparse : whether 0 means that nothing is known: such voxels do not count, and the mean is 0 where fewer than
+    sparse : whether 0 means "no value". If so, such voxels do not count, and the mean is 0 where fewer than
         LEAST_KNOWN of the participants have a value
 
     Returns
     -------
-    float32 array (x, y, z); 0 of no scan
+    float32 array (x, y, z), 0 without a scan
     """
     scans: dict[str, list[str | Path]] = {}
     for scan, path in paths.items():
@@ -103,7 +103,7 @@ def participant_mean(paths: Mapping[str, str | Path], *, sparse: bool) -> np.nda
 
 
 def _sum(paths: Iterable[str | Path], sparse: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of some maps, and how many have a value."""
+    """Return the sum of some maps and, per voxel, how many have a value."""
     total, count = np.zeros(MNI2_SHAPE), np.zeros(MNI2_SHAPE)
     for path in paths:
         data = load_volume(path).data

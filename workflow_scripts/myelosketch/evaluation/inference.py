@@ -1,7 +1,7 @@
 """Tests on one value per subject: estimate, interval, p and effect size, or a note why there is none.
 
 Every function returns a dict with the keys of :data:`RESULT`. What cannot be computed is NaN, with the reason
-in ``note``; nothing raises for too few subjects or for equal values.
+in ``note``. Too few subjects or equal values raise no error.
 """
 
 import warnings
@@ -24,10 +24,10 @@ def _result(**known: Any) -> dict[str, Any]:
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, *, alpha: float = 0.05) -> dict[str, Any]:
-    """First minus second within subjects.
+    """Test the difference first minus second within subjects.
 
-    Mean difference with Student's interval; Wilcoxon signed-rank, exact for at most 50 subjects without ties
-    or zeros; effect size is Cohen's d_z (mean / SD of the differences).
+    The estimate is the mean difference with Student's interval. The test is Wilcoxon's signed-rank test, exact for at
+    most 50 subjects without ties or zeros. The effect size is Cohen's d_z (mean / SD of the differences).
 
     Parameters
     ----------
@@ -57,7 +57,9 @@ def paired_difference(first: ArrayLike, second: ArrayLike, *, alpha: float = 0.0
     magnitudes = np.abs(difference)
     exact = n <= MAX_EXACT_PAIRS and magnitudes.all() and np.unique(magnitudes).size == n
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scipy warns of small samples with ties; the method column says it
+        warnings.simplefilter(
+            "ignore"
+        )  # scipy warns of small samples with ties, which the column method states
         test = stats.wilcoxon(difference, method="exact" if exact else "asymptotic")
     known["method"] += " (exact)" if exact else " (normal approximation)"
     note = None if sd > 1e-12 else "all differences are equal, so there is no effect size"
@@ -65,10 +67,10 @@ def paired_difference(first: ArrayLike, second: ArrayLike, *, alpha: float = 0.0
 
 
 def group_difference(first: ArrayLike, second: ArrayLike, *, alpha: float = 0.05) -> dict[str, Any]:
-    """First group minus second group.
+    """Test the difference first group minus second group.
 
-    Difference of means with Welch's interval; Mann–Whitney U, exact without ties up to 10,000 pairs; effect
-    size is Hedges' g.
+    The estimate is the difference of means with Welch's interval. The test is Mann–Whitney's U, exact without ties up
+    to 10,000 pairs. The effect size is Hedges' g.
 
     Parameters
     ----------
@@ -92,13 +94,13 @@ def group_difference(first: ArrayLike, second: ArrayLike, *, alpha: float = 0.05
 
 
 def equivalence(first: ArrayLike, second: ArrayLike, *, margin: float, alpha: float = 0.05) -> dict[str, Any]:
-    """Two one-sided tests (Schuirmann 1987, Welch's form): is the difference of means within ± margin?
+    """Test whether the difference of means is within ± margin by two one-sided tests (Schuirmann 1987, Welch's form).
 
     Parameters
     ----------
     first, second : float arrays (n1,), (n2,); NaN are left out
     margin : float, in the unit of the values
-    alpha : float; the interval is the one of level 1 - 2 alpha that belongs to the test
+    alpha : float; the interval has the level 1 - 2 alpha, which corresponds to the test
 
     Returns
     -------
@@ -135,20 +137,20 @@ def _two_groups(
 
 
 def hedges_g(first: np.ndarray, second: np.ndarray) -> float:
-    """Standardised difference of means with Hedges' correction for small samples (1981)."""
+    """Return the standardised difference of means with Hedges' correction for small samples (1981)."""
     freedom = first.size + second.size - 2
     variance = ((first.size - 1) * first.var(ddof=1) + (second.size - 1) * second.var(ddof=1)) / freedom
     return float((first.mean() - second.mean()) / np.sqrt(variance) * (1 - 3 / (4 * freedom - 1)))
 
 
 def mean_t_interval(values: np.ndarray, alpha: float) -> tuple[float, float]:
-    """Student's interval of a mean."""
+    """Return Student's interval of a mean."""
     half = stats.t.ppf(1 - alpha / 2, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
     return float(values.mean() - half), float(values.mean() + half)
 
 
 def icc_2_1(ratings: np.ndarray, *, alpha: float = 0.05) -> dict[str, Any]:
-    """ICC(2,1): two-way random effects, absolute agreement, single rating (Shrout and Fleiss 1979).
+    """Return ICC(2,1): two-way random effects, absolute agreement, single rating (Shrout and Fleiss 1979).
 
     Parameters
     ----------
@@ -203,8 +205,9 @@ def _icc_interval(
 
 
 def bland_altman(predicted: ArrayLike, true: ArrayLike, *, alpha: float = 0.05) -> dict[str, Any]:
-    """Bias (mean of predicted minus true) with its interval and the limits of agreement (Bland and Altman
-    1986).
+    """Return the bias (mean of predicted minus true) with its interval and limits of agreement.
+
+    The method is that of Bland and Altman (1986).
 
     Parameters
     ----------
@@ -213,7 +216,7 @@ def bland_altman(predicted: ArrayLike, true: ArrayLike, *, alpha: float = 0.05) 
 
     Returns
     -------
-    dict, see :data:`RESULT`, with ``limit_low`` and ``limit_high``; test and effect size of
+    dict, see :data:`RESULT`, with ``limit_low`` and ``limit_high``. Test and effect size are those of
     :func:`paired_difference`
     """
     result = paired_difference(predicted, true, alpha=alpha)
@@ -225,7 +228,7 @@ def bland_altman(predicted: ArrayLike, true: ArrayLike, *, alpha: float = 0.05) 
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Holm's step-down adjustment within a family; NaN stay NaN and do not count.
+    """Adjust p values within a family by Holm's step-down method. NaN stay NaN and do not count.
 
     Parameters
     ----------

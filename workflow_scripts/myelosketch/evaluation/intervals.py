@@ -4,20 +4,21 @@ An interval is predicted ± radius. The radius is a quantile of the absolute err
 Gammerman and Shafer 2005, *Algorithmic Learning in a Random World*; Lei, G'Sell, Rinaldo, Tibshirani and Wasserman
 2018, *JASA* 113:1094, split conformal). Participants are exchangeable; lesions, scans and voxels of one participant
 are not. So errors have two layers, participants and the rows of each, and every participant weighs the same (Dunn,
-Wasserman and Ramdas 2023, *JASA* 118:2491, pooling of CDFs). The weight of the new participant lies at infinity, so
-that the level holds in small samples too (Lee, Barber and Willett 2023, arXiv:2306.06342).
+Wasserman and Ramdas 2023, *JASA* 118:2491, pooling of CDFs). The weight of the new participant is placed at infinity,
+so that the level holds in small samples too (Lee, Barber and Willett 2023, arXiv:2306.06342).
 
-What it promises: of new participants like those of the training run, the values of at least the share ``level`` lie
-inside, in the mean over participants; of one with several lesions the share of them counts. This needs no assumption
-on how errors are distributed or how good the model is: a bad model has wide intervals.
+What it promises: for new participants like those of the training run, at least the share ``level`` of the values is
+inside the interval, on average over participants. For a participant with several lesions, the share of the lesions
+inside counts. This needs no assumption on how errors are distributed or how good the model is: a bad model has wide
+intervals.
 
 What it does not promise:
 
-- The level is a mean over participants, and over lesions of a size class; it is none of a single participant, nor of
-  another kind of lesion.
-- Each bound is for one value. All lesions of a patient lie in their intervals together less often.
-- The errors are of models of two thirds of the participants. A new scan gets the mean of all folds' models, which is
-  expected to err less: then the intervals are too wide (conservative). This is not proven.
+- The level is a mean over participants, and over lesions of a size class. It holds neither for a single participant
+  nor for another kind of lesion.
+- Each bound is for one value. All lesions of a patient are inside their intervals together less often.
+- The errors come from models trained on two thirds of the participants. A new scan gets the mean of the models of all
+  folds, which should err less. The intervals are then too wide (conservative). This is not proven.
 - A scan of another scanner, protocol or kind of patient is not exchangeable with those of the training run. There the
   level does not hold.
 """
@@ -30,14 +31,16 @@ from numpy.typing import ArrayLike
 
 from myelosketch.errors import InputError
 
-# sums of shares of 1 end this near to the share that they stand for
+# rounding error of sums of shares
 _TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Bounds of one predicted value: ``low`` and ``high`` (NaN without a prediction or without participants), the
-    ``level`` in force, ``n_participants`` that it is calibrated on, and a ``note`` (blank: nothing to say)."""
+    """Bounds of one predicted value.
+
+    ``low`` and ``high`` are NaN without a prediction or without participants. ``level`` is the level in force,
+    ``n_participants`` the number of participants it is calibrated on. ``note`` may be blank."""
 
     low: float
     high: float
@@ -48,8 +51,9 @@ class Interval:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Half width of the intervals of one kind of value; ``pooled`` where sizes or groups had to be put together, the
-    rest as in :class:`Interval`."""
+    """Half width of the intervals of one kind of value.
+
+    ``pooled`` says whether lesion sizes or groups had to be combined. The rest is as in :class:`Interval`."""
 
     radius: float
     level: float
@@ -59,20 +63,20 @@ class Calibration:
 
 
 def highest_level(n_participants: int) -> float:
-    """Highest level that a number of participants allows: n / (n + 1), above which the radius is infinite."""
+    """Return the highest level that n participants allow, n / (n + 1). Above it the radius is infinite."""
     return n_participants / (n_participants + 1)
 
 
 def conformal_radius(errors: ArrayLike, participants: ArrayLike, level: float) -> float:
-    """Quantile of absolute errors in which every participant weighs the same.
+    """Return the quantile of absolute errors in which every participant has the same weight.
 
-    Each of n participants has mass 1 / (n + 1), shared equally between its rows; 1 / (n + 1) lies at infinity. For
-    one row per participant this is the ceil((n + 1) level)-th smallest absolute error.
+    Each of n participants has mass 1 / (n + 1), shared equally between its rows. The remaining 1 / (n + 1) is at
+    infinity. For one row per participant this is the ceil((n + 1) level)-th smallest absolute error.
 
     Parameters
     ----------
     errors : float array (rows,), predicted minus true
-    participants : array (rows,), whose row it is
+    participants : array (rows,), the participant of each row
     level : float, above 0 and below 1
 
     Returns
@@ -81,13 +85,13 @@ def conformal_radius(errors: ArrayLike, participants: ArrayLike, level: float) -
 
     Raises
     ------
-    InputError : a level that is none, or an error that is not finite
+    InputError : a level outside 0 to 1, or an error that is not finite
     """
     _check_level(level)
     magnitudes = np.abs(np.asarray(errors, float))
     if not np.isfinite(magnitudes).all():
         raise InputError(
-            "The held-out residuals have a row without a finite error; expected numbers: make them again."
+            "The held-out residuals have a row without a finite error; expected numbers: write them again."
         )
     _, person, rows = np.unique(np.asarray(participants), return_inverse=True, return_counts=True)
     order = np.argsort(magnitudes)
@@ -104,7 +108,7 @@ def interval(
     size: str | None = None,
     group: str | None = None,
 ) -> Interval:
-    """Interval of one predicted value; what it promises stands at the head of this module.
+    """Return the interval of one predicted value. The head of this module says what it promises.
 
     Parameters
     ----------
@@ -122,7 +126,7 @@ def interval(
 
 
 def bounds(predicted: ArrayLike, radius: float, quantity: str) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper bounds, float arrays like ``predicted``; percentages are cut to 0 to 100."""
+    """Return lower and upper bounds, float arrays like ``predicted``. Percentages are cut to 0 to 100."""
     centre = np.asarray(predicted, float)
     ends = centre - radius, centre + radius
     if not quantity.startswith("pct"):
@@ -134,19 +138,20 @@ def bounds(predicted: ArrayLike, radius: float, quantity: str) -> tuple[np.ndarr
 def calibrate(
     residuals: pd.DataFrame, quantity: str, level: float, *, size: str | None = None, group: str | None = None
 ) -> Calibration:
-    """Half width of the intervals of one kind of value, from the residuals of the same kind.
+    """Return the half width of the intervals of one kind of value, from the residuals of the same kind.
 
     Parameters
     ----------
     residuals : DataFrame, of :func:`myelosketch.evaluation.residuals.held_out_residuals`
     quantity : str, as there
-    level : float, above 0 and below 1; with too few participants the highest that can be had is in force
-    size : size class of a lesion; with too few participants who have one, lesions of all sizes count
-    group : "MS" or "HC", None where it is not known: then as a patient; without such a participant, all count
+    level : float, above 0 and below 1. With too few participants the highest possible level is in force
+    size : size class of a lesion. If too few participants have such a lesion, lesions of all sizes count
+    group : "MS" or "HC". None (unknown) counts as a patient. Without a participant of the group, all participants
+        count
 
     Returns
     -------
-    Calibration : NaN where there is no participant at all
+    Calibration : NaN if there is no participant
 
     Raises
     ------
@@ -187,7 +192,7 @@ def _check_level(level: float) -> None:
 
 
 def percent(level: float) -> str:
-    """A level as text, cut to whole percent, so that it promises no more: 5 / 6 is ``83 %``."""
+    """Return a level as text, rounded down to whole percent so that it does not promise more: 5 / 6 is ``83 %``."""
     return f"{int(100 * level + _TOLERANCE)} %"
 
 

@@ -1,4 +1,4 @@
-"""Kind of each lesion of a simulated patient, from the cohort's truth."""
+"""Kind of each lesion of a simulated patient, from the truth of the simulation."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from myelosketch.io.volumes import load_volume
 def true_kinds(
     lesion_labels: np.ndarray, affine: np.ndarray, truth: Mapping[str, str | Path]
 ) -> list[str | None]:
-    """Kind of the true lesions that fill most of each lesion found on the PET grid.
+    """Return the kind of the true lesions that fill most of each lesion found on the PET grid.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def true_kinds(
 
     Returns
     -------
-    list of str or None (no true lesion reaches it), one per lesion
+    list of str, one per lesion; None if no true lesion overlaps it
     """
     true = load_volume(truth["lesions"], dtype=np.int32)
     table = read_table(truth["lesion_table"], numeric=("lesion",))

@@ -1,4 +1,4 @@
-"""The study of the ladder: its worlds as configurations of the workflow, who is scored, which model is whose."""
+"""Plan of the ladder study: its worlds as configurations of the workflow, the scored scans, and the model folders."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from myelosketch.learning.ladder import NETWORK_METHODS, needed_models
 from myelosketch.simulation.cohort import participants, truth_files
 from myelosketch.simulation.sites import SAME_SITE
 
-# scores of what no seed of the training shapes, beside those of each seed
+# name of the scores that do not depend on the training seed, next to the scores of each seed
 ONCE = "once"
-# the one key of a world that is none of the simulation's
+# the one key of a world that is not a key of the simulation
 LEARNED_FROM = "training_participants"
-# keys that the study sets itself
+# keys that only the study may set
 _OWN = (
     *("seed", "folds", "cohort", "prediction.model", "training.methods"),
     *("simulation.n_patients", "simulation.n_controls", "simulation.external"),
@@ -32,10 +32,10 @@ _OWN = (
 class LadderStudy:
     """What the study simulates, trains and scores.
 
-    ``results`` folder of the study; ``worlds`` name to the configuration of the workflow there; ``methods`` scored
-    ones; ``seeds`` of the trainings, the cohort's own first; ``scored`` and ``attainable`` scans that no method
-    learns from: the patients that all are scored on, and those that the ceiling `ATTAINABLE` learns from (none: no
-    such row); ``reference`` method that the others are compared with.
+    ``results`` is the folder of the study. ``worlds`` maps a name to a configuration of the workflow. ``methods`` are
+    scored. ``seeds`` are the training seeds, that of the cohort first. No method learns from the scans of ``scored``
+    and ``attainable``: all methods are scored on the patients of ``scored``, and the ceiling `ATTAINABLE` learns from
+    those of ``attainable`` (if empty, there is no such row). The others are compared with the method ``reference``.
     """
 
     results: str
@@ -48,44 +48,44 @@ class LadderStudy:
 
     @property
     def ceilings(self) -> list[str]:
-        """Rows that no method can be: list of str."""
+        """Ceilings of the study, list of str."""
         return [*names.CEILINGS, *([ATTAINABLE] if self.attainable else [])]
 
     @cached_property
     def seeded(self) -> list[str]:
-        """Methods that a seed shapes, list of str."""
+        """Methods that depend on the training seed, list of str."""
         return [method for method in self.methods if method in NETWORK_METHODS]
 
     @cached_property
     def sources(self) -> list[str]:
-        """Parts of a world's scores: those of each seed and `ONCE`, list of str."""
+        """Parts of a world's scores, one per seed and `ONCE`: list of str."""
         return [*(f"seed-{seed}" for seed in self.seeds if self.seeded), ONCE]
 
     def scored_methods(self, source: str) -> list[str]:
-        """Methods that a part of a world's scores holds, but for ceilings: list of str."""
+        """Return the methods in a part of a world's scores, without ceilings: list of str."""
         return [method for method in self.methods if (method in self.seeded) != (source == ONCE)]
 
     def folder(self, world: str) -> str:
-        """Folder of a world: the results folder of its workflow."""
+        """Return the folder of a world, which is the results folder of its workflow."""
         return f"{self.results}/{world}"
 
     def model_folder(self, world: str, method: str, seed: int | str) -> str:
-        """Folder of a method's model trained from a seed; what no seed shapes lies with the first."""
+        """Return the model folder of a method and seed. Models that need no seed are in the folder of the first."""
         if method not in NETWORK_METHODS or int(seed) == self.seeds[0]:
             return f"{self.folder(world)}/training/fold-{EXTERNAL_FOLD}/{method}"
         return f"{self.folder(world)}/seeds/seed-{seed}/fold-{EXTERNAL_FOLD}/{method}"
 
     def attainable_folder(self, world: str) -> str:
-        """Folder of the model of the ceiling `ATTAINABLE`."""
+        """Return the model folder of the ceiling `ATTAINABLE`."""
         return f"{self.folder(world)}/{ATTAINABLE}/fold-{EXTERNAL_FOLD}/{ATTAINABLE_NETWORK}"
 
     def models(self, world: str, methods: Iterable[str], seed: int | str) -> list[str]:
-        """Weights and cards of all models that a prediction by some methods reads: list of paths."""
+        """Return the weights and cards of all models that a prediction by some methods reads: list of paths."""
         folders = [self.model_folder(world, method, seed) for method in needed_models(methods)]
         return [f"{folder}/model.{kind}" for folder in folders for kind in ("safetensors", "json")]
 
     def models_of(self, world: str, source: str) -> list[str]:
-        """The same for a part of a world's scores."""
+        """Return the weights and cards for a part of a world's scores: list of paths."""
         if source != ONCE:
             return self.models(world, self.scored_methods(source), source.removeprefix("seed-"))
         found = self.models(world, self.scored_methods(ONCE), self.seeds[0])
@@ -94,20 +94,20 @@ class LadderStudy:
         return found + [f"{own}/model.{kind}" for kind in kinds]
 
     def sketcher(self, world: str, method: str, seed: int | str) -> list[str]:
-        """Weights and card of the sketcher that a training of ``method`` starts from: list of paths."""
+        """Return weights and card of the sketcher from which a training of ``method`` starts: list of paths."""
         return self.models(world, needed_models([method])[:-1], seed)
 
     def files(self, world: str, scans: Iterable[str], keys: Iterable[str]) -> dict[str, list[str]]:
-        """Derivatives of some scans, by key one path per scan."""
+        """Return derivatives of some scans: per key, one path per scan."""
         return {key: [names.path(self.folder(world), key, scan=scan) for scan in scans] for key in keys}
 
     def truth(self, world: str, scans: Iterable[str], which: Iterable[str]) -> dict[str, list[str]]:
-        """Maps of some scans' truth, by name one path per scan."""
+        """Return maps of the truth of some scans: per name, one path per scan."""
         found = [truth_files(f"{self.folder(world)}/simulated", names.subject_of(scan)) for scan in scans]
         return {name: [of_scan[name] for of_scan in found] for name in which}
 
     def checks(self, world: str, scans: Iterable[str]) -> list[str]:
-        """Numbers of the registration of some scans: list of paths."""
+        """Return the registration measurements of some scans: list of paths."""
         return [names.registration_numbers(self.folder(world), scan) for scan in scans]
 
 
@@ -126,12 +126,12 @@ def plan_ladder(settings: Mapping[str, Any], results: str, schema: str | Path) -
 
     Raises
     ------
-    InputError : a world whose settings the workflow does not accept, or that sets what the study itself sets; an
-        unknown method or reference; no world
+    InputError : the workflow does not accept the settings of a world, a world sets a key that only the study may set,
+        a method or the reference is unknown, or there is no world
     """
     strangers = set(settings["run"]) - set(settings["worlds"])
     if strangers or not settings["worlds"]:
-        named = f"names {min(strangers)}, no key of" if strangers else "has nothing to run in"
+        named = f"names {min(strangers)}, which is not a key of" if strangers else "finds no world in"
         raise InputError(f"ladder.run {named} ladder.worlds: add the world there.")
     _refuse_own(settings["workflow"], "ladder.workflow")
     methods = [name for name in names.METHODS if name in settings["methods"] or not settings["methods"]]
@@ -156,7 +156,7 @@ def plan_ladder(settings: Mapping[str, Any], results: str, schema: str | Path) -
 
 
 def _further_people(settings: Mapping[str, Any]) -> list[str]:
-    """Scans that no method learns from: scored patients, then those of the ceiling."""
+    """Return the scans that no method learns from: the scored patients, then those of the ceiling."""
     many = settings["attainable"]
     n_patients = settings["scored_patients"] + many["patients"]
     people = participants(n_patients, many["controls"] if many["patients"] else 0, SAME_SITE)
@@ -164,7 +164,7 @@ def _further_people(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _world(name: str, settings: Mapping[str, Any], methods: list[str], schema: str | Path) -> dict[str, Any]:
-    """The configuration of the workflow in a world; what it does not say has the workflow's default."""
+    """Return the configuration of the workflow in a world. Keys that the world does not set have their default."""
     people = _further_people(settings)
     n_patients = settings["scored_patients"] + settings["attainable"]["patients"]
     further = {"site": SAME_SITE, "n_patients": n_patients, "n_controls": len(people) - n_patients}
@@ -173,7 +173,7 @@ def _world(name: str, settings: Mapping[str, Any], methods: list[str], schema: s
     config = overlaid(settings["workflow"], {"simulation": differs})
     own = {
         "seed": settings["seed"],
-        # the models of fold 0 learn from all participants but the further ones
+        # the models of fold 0 learn from all participants except the additional ones
         "folds": {"n": 2},
         "simulation": {
             "n_patients": learned_from["MS"],
@@ -187,7 +187,7 @@ def _world(name: str, settings: Mapping[str, Any], methods: list[str], schema: s
     try:
         check_config(config, schema)
     except MyelosketchError as error:
-        raise InputError(f"Of the world {name} of the ladder: {error}") from None
+        raise InputError(f"World {name} of the ladder: {error}") from None
     return config
 
 
@@ -197,7 +197,7 @@ def learning_participants(settings: Mapping[str, Any], world: str) -> dict[str, 
 
 
 def _refuse_own(settings: Mapping[str, Any], where: str) -> None:
-    """Settings of the workflow that the study sets itself stand in no other part of it."""
+    """Raise an error if a world sets a key that only the study may set."""
     for key in _OWN:
         section, _, last = key.rpartition(".")
         if last in ((settings.get(section) or {}) if section else settings):
@@ -207,7 +207,7 @@ def _refuse_own(settings: Mapping[str, Any], where: str) -> None:
 
 
 def training_of(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The section ``training`` of a world's configuration with what the ceiling has of its own.
+    """Return the section ``training`` of a world's configuration with the changes for the ceiling.
 
     Parameters
     ----------

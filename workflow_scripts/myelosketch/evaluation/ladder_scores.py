@@ -1,15 +1,15 @@
-"""Scores of a patient that tell methods apart where counts of demyelinated voxels do not; numbers in, numbers out."""
+"""Scores of one patient that separate methods where counts of demyelinated voxels do not."""
 
 import numpy as np
 from scipy import stats
 
-# a ceiling of the study of the ladder alone: a network that learned from many participants of the same world
+# a ceiling that only the ladder study has: a network trained on many participants of the same world
 ATTAINABLE = "attainable"
 ATTAINABLE_NETWORK = "unetroi"
 
 
 def visible_moments(predicted: np.ndarray, visible: np.ndarray) -> dict[str, float]:
-    """What the R² over all patients is made of (`explained_share`), of one patient's lesion voxels.
+    """Return what the R² over all patients (`explained_share`) needs from the lesion voxels of one patient.
 
     Parameters
     ----------
@@ -28,10 +28,10 @@ def visible_moments(predicted: np.ndarray, visible: np.ndarray) -> dict[str, flo
 
 
 def explained_share(mse: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[float, np.ndarray]:
-    """R² over the lesions of all patients, in which each patient counts once: 1 - mean error / mean spread.
+    """Return R² over the lesions of all patients, where each patient counts once: 1 - mean error / mean spread.
 
-    The spread of a patient is the mean squared distance of its voxels to the mean of all patients, so R² counts
-    what a map knows about differences between patients as well as within them.
+    The spread of a patient is the mean squared distance of its voxels to the mean of all patients. R² therefore
+    includes differences between patients as well as within them.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def explained_share(mse: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> 
 
 
 def rank_correlation(predicted: np.ndarray, measured: np.ndarray) -> float:
-    """Spearman's correlation over a patient's lesion voxels: free of level and scale.
+    """Return Spearman's correlation over the lesion voxels of a patient. It does not depend on level and scale.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def rank_correlation(predicted: np.ndarray, measured: np.ndarray) -> float:
 
     Returns
     -------
-    float; 0 for a constant prediction of values that differ, as chance (NaN would drop a method's failures); NaN for
-    fewer than two values or constant ones
+    float. A constant prediction of differing values gives 0, as chance does (NaN would drop the failures of a
+    method). Fewer than two values, or constant measured values, give NaN
     """
     if measured.size < 2 or np.ptp(measured) == 0:
         return np.nan
@@ -68,10 +68,10 @@ def rank_correlation(predicted: np.ndarray, measured: np.ndarray) -> float:
 
 
 def matched_mcc(predicted: np.ndarray, demyelinated: np.ndarray) -> float:
-    """Matthews correlation if the prediction marks as many voxels as are truly demyelinated, those of lowest DVR.
+    """Return Matthews correlation if the prediction marks as many voxels as are truly demyelinated.
 
-    What is left is where the map places demyelination; how much of it there is no longer counts. Voxels of the same
-    DVR at the border are marked in part, each with the same share.
+    The voxels of lowest DVR are marked. The score then depends only on where the map places demyelination, not on how
+    much it predicts. Voxels of equal DVR at the border are marked in part, each with the same share.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def matched_mcc(predicted: np.ndarray, demyelinated: np.ndarray) -> float:
 
 
 def gradient_energy(volume: np.ndarray, mask: np.ndarray) -> float:
-    """Mean squared difference between neighbouring voxels, both in the mask, per axis and voxel: how sharp a map is.
+    """Return the mean squared difference between neighbouring voxels of the mask: how sharp a map is.
 
     Parameters
     ----------

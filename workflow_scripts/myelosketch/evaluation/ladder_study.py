@@ -1,4 +1,4 @@
-"""The study of the ladder: held-out patients predicted and scored, and methods compared over patients and seeds."""
+"""Scores of the ladder study: predict and score held-out patients, and compare methods over patients and seeds."""
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,9 +26,9 @@ from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import check_same_grid, load_volume
 from myelosketch.learning.predict import predict_scan
 
-# what a score is read from, in the table of patients: one column, or the three that make R²
+# columns of the table of patients from which a score is computed: one, or three for R²
 _MOMENTS = ("mse_visible", "mean_visible", "var_visible")
-# in the order of the tables; the first two are the study's primary scores
+# in the order of the tables; the first two are the primary scores of the study
 METRICS = (
     *("lesion_mae_visible", "lesion_r2_visible", "lesion_mae", "lesion_abs_bias", "lesion_bias"),
     *("auc", "lesion_rank_r", "mcc_matched", "mcc", "sharpness"),
@@ -59,7 +59,7 @@ def score_patients(
     prediction: Mapping[str, Any],
     attainable: str | Path | None = None,
 ) -> None:
-    """Predict held-out patients by some methods and score their lesions; no map is kept.
+    """Predict held-out patients with some methods and score their lesions. No map is kept.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ def score_patients(
     shared : dict of paths: ``threshold``, ``reference_mean``, ``reference_sd``
     models : dict, method -> model folder
     output : path of the TSV, :data:`SCAN_COLUMNS`
-    methods : list of str, those that are scored
-    ceilings : list of str, maps among ``files`` that are scored too
-    seed : of the training, None for what no seed shapes
+    methods : list of str, the methods to score
+    ceilings : list of str, maps of ``files`` to score too
+    seed : of the training, None for scores that do not depend on it
     settings : dict of the configuration's section ``evaluation``
     min_voxels : int, see `score_lesions`
     prediction : dict, options of `predict_scan`
@@ -109,7 +109,7 @@ def score_lesions(
     settings: Mapping[str, Any],
     min_voxels: int,
 ) -> list[dict[str, Any]]:
-    """Scores of a patient's lesions by several maps, with the code of the workflow's own scores.
+    """Score the lesions of a patient in several maps, with the code that scores the workflow.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def score_lesions(
     maps : dict, method or ceiling -> path of its DVR map
     scan : str, held out of the external fold
     settings : dict of the configuration's section ``evaluation``
-    min_voxels : int, lesion voxels from which AUC, rank correlation and MCC are given
+    min_voxels : int, smallest number of lesion voxels for AUC, rank correlation and MCC
 
     Returns
     -------
@@ -165,7 +165,7 @@ def score_lesions(
 def compare_methods(
     scores: pd.DataFrame, order: Sequence[str], *, reference: str, alpha: float
 ) -> pd.DataFrame:
-    """Every method's scores in a world, and its differences to a reference method, over patients and seeds.
+    """Return every method's scores in a world and its differences from a reference, over patients and seeds.
 
     Parameters
     ----------
@@ -176,8 +176,8 @@ def compare_methods(
 
     Returns
     -------
-    DataFrame : :data:`COLUMNS` without ``world``. Intervals are those of `crossed_mean`; a difference is one of the
-        same patients and, where both have several, the same seeds
+    DataFrame : :data:`COLUMNS` without ``world``. Intervals are those of `crossed_mean`. A difference compares the
+        same patients and, where both methods have several seeds, the same seeds
     """
     rows = []
     for metric in METRICS:
@@ -191,7 +191,7 @@ def compare_methods(
             if method != reference:
                 other, of_reference = given[reference]
                 between = crossed_mean(_minus(cells, of_reference), alpha=alpha)
-                # R² of fewer seeds differs a little from the mean of its linear numbers
+                # R² of fewer seeds differs a little from the mean of its linearised values
                 shift = value - other - between.mean
                 row |= {"difference": value - other}
                 row |= {"diff_ci_low": between.ci_low + shift, "diff_ci_high": between.ci_high + shift}
@@ -200,9 +200,9 @@ def compare_methods(
 
 
 def linear_scores(scores: pd.DataFrame, metric: str) -> dict[str, tuple[float, pd.DataFrame]]:
-    """A metric of every method as numbers whose mean it is, one per patient (row) and seed (column).
+    """Return per method the values whose mean is the metric, one per patient (row) and seed (column).
 
-    Patients count who have a number by every method and seed, so that all methods have the same ones.
+    Only patients with a value by every method and seed count, so that all methods have the same patients.
     """
     columns = _MOMENTS if metric == "lesion_r2_visible" else (metric,)
     methods = scores.method.unique()
@@ -240,7 +240,7 @@ def write_ladder(
 
     Returns
     -------
-    DataFrame : :data:`COLUMNS`, what was written
+    DataFrame : :data:`COLUMNS`, the table written
     """
     numeric = [name for name in SCAN_COLUMNS if name not in ("scan", "method")]
     tables = []
@@ -253,7 +253,7 @@ def write_ladder(
 
 
 def _minus(cells: pd.DataFrame, reference: pd.DataFrame) -> np.ndarray:
-    """Differences of the same patients and seeds: array (patients, seeds)."""
+    """Return the differences of the same patients and seeds: array (patients, seeds)."""
     if cells.shape[1] > 1 and reference.shape[1] > 1:
         seeds = [seed for seed in cells.columns if seed in reference.columns]
         return (cells[seeds] - reference[seeds]).to_numpy()

@@ -1,4 +1,4 @@
-"""Agreement of predicted with true mean DVR, lesion by lesion and patient by patient.
+"""Agreement of predicted with true mean DVR, by lesion and by patient.
 
 Lesions of one patient resemble each other, so intervals come from a bootstrap over patients, never over lesions.
 """
@@ -24,7 +24,7 @@ COLUMNS = (
     *(f"{name}_ci_{side}" for name in STATISTICS for side in ("low", "high")),
     "note",
 )
-# resamples held in memory at once, times lesions
+# resamples times lesions held in memory at once
 CHUNK = 4_000_000
 
 
@@ -37,7 +37,7 @@ def lesion_agreement(
     seed: int,
     alpha: float,
 ) -> pd.DataFrame:
-    """Agreement over all lesions, and by size, place and kind.
+    """Return the agreement over all lesions, and by size, place and kind.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def lesion_agreement(
 
     Returns
     -------
-    DataFrame : :data:`COLUMNS`, one row per method, stratum (``all``, ``size``, ``place``, ``kind``) and level; below
-        three patients only counted, with a note
+    DataFrame : :data:`COLUMNS`, one row per method, stratum (``all``, ``size``, ``place``, ``kind``) and level. With
+        fewer than three patients there are only counts and a note
     """
     kinds = sorted(lesions["kind"].dropna().unique())
     levels = {"size": size_classes(borders), "place": PLACES, "kind": kinds}
@@ -65,7 +65,7 @@ def lesion_agreement(
 
 
 def agreement_of(lesions: pd.DataFrame, *, draws: int, seed: int, alpha: float) -> dict[str, Any]:
-    """Statistics of some lesions of one method, with their intervals.
+    """Return the statistics of some lesions of one method, with their intervals.
 
     Parameters
     ----------
@@ -101,10 +101,10 @@ def agreement_of(lesions: pd.DataFrame, *, draws: int, seed: int, alpha: float) 
 def _statistics(
     true: np.ndarray, predicted: np.ndarray, patient: np.ndarray, draws: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Every statistic in each resample; ``draws`` (draws, patients) says how often a patient is drawn."""
+    """Return every statistic in each resample. ``draws`` (draws, patients) counts how often a patient is drawn."""
     moments = draws @ line_moments(true, predicted, patient)
     n, sx, sy, sxx, sxy, syy = moments.T
-    # line_moments centres both: their means come back here
+    # line_moments centres both, so their means are added again here
     shift = predicted.mean() - true.mean()
     with np.errstate(divide="ignore", invalid="ignore"):
         vx, vy, cxy = sxx - sx**2 / n, syy - sy**2 / n, sxy - sx * sy / n
@@ -124,7 +124,7 @@ def _statistics(
 
 
 def _spearman(x: np.ndarray, y: np.ndarray, patient: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Spearman correlation in each resample."""
+    """Return the Spearman correlation in each resample."""
     weights = draws[:, patient]
     # the mean rank is the same with and without ties
     centre = (weights.sum(axis=1, keepdims=True) + 1) / 2
@@ -135,9 +135,9 @@ def _spearman(x: np.ndarray, y: np.ndarray, patient: np.ndarray, draws: np.ndarr
 
 
 def ranks_of_draws(values: np.ndarray, patient: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Mean rank of each value among the values of the patients drawn.
+    """Return the mean rank of each value among the values of the drawn patients.
 
-    A rank is a count of smaller values, patient by patient, so all resamples are one matrix product.
+    A rank counts smaller values per patient, so one matrix product gives all resamples.
 
     Parameters
     ----------
@@ -147,12 +147,12 @@ def ranks_of_draws(values: np.ndarray, patient: np.ndarray, draws: np.ndarray) -
 
     Returns
     -------
-    float array (draws, m); that of a value whose patient is not drawn has no meaning
+    float array (draws, m). The rank of a value has no meaning in draws without its patient
     """
     distinct, code = np.unique(values, return_inverse=True)
     counts = np.zeros((draws.shape[1], distinct.size))
     np.add.at(counts, (patient, code), 1)
-    below = np.cumsum(counts, axis=1) - counts / 2  # those that tie count one half
+    below = np.cumsum(counts, axis=1) - counts / 2  # ties count one half
     return draws @ below[:, code] + 0.5
 
 

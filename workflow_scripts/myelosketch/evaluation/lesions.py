@@ -1,4 +1,4 @@
-"""Lesions one by one: connected components of a patient's lesion voxels, and their means."""
+"""Individual lesions: connected components of a patient's lesion voxels, and their means."""
 
 import itertools
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-# Voxels that touch by a face, an edge or a corner belong to one lesion (ours; the paper does not say).
-# Every part of the project that speaks of "a lesion" counts with this.
+# Voxels that share a face, an edge or a corner belong to one lesion (our choice; the paper does not say).
+# The whole project uses this definition of a lesion.
 CONNECTIVITY = 26
 
 _STRUCTURE = ndimage.generate_binary_structure(3, {6: 1, 18: 2, 26: 3}[CONNECTIVITY])
@@ -17,7 +17,7 @@ _STRUCTURE = ndimage.generate_binary_structure(3, {6: 1, 18: 2, 26: 3}[CONNECTIV
 def label_lesions(
     lesion: np.ndarray, *, voxel_volume: float, min_volume_mm3: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Number the lesions of a mask, the largest first.
+    """Number the lesions of a mask, largest first.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def label_lesions(
     components, count = ndimage.label(lesion, structure=_STRUCTURE)
     sizes = np.bincount(components.ravel(), minlength=count + 1)[1:]
     order = np.argsort(-sizes, kind="stable")
-    # the small tolerance keeps a lesion of exactly the minimum, whose product may round below it
+    # the tolerance keeps a lesion of exactly the minimum volume if its product rounds below it
     kept = [i for i in order if sizes[i] * voxel_volume >= min_volume_mm3 * (1 - 1e-6)]
     number = np.zeros(count + 1, np.int32)
     for new, old in enumerate(kept, start=1):
@@ -49,7 +49,7 @@ def score_lesions(
     volumes: np.ndarray,
     threshold: float | np.ndarray,
 ) -> list[dict[str, Any]]:
-    """Mean DVR and demyelinated share of each lesion, true and predicted.
+    """Return the true and predicted mean DVR and demyelinated share of each lesion.
 
     Parameters
     ----------
@@ -90,12 +90,12 @@ def score_lesions(
 
 
 def size_class(volume: float, borders: Sequence[float]) -> str:
-    """Size class of a lesion, such as "300-1000 mm3".
+    """Return the size class of a lesion, such as "300-1000 mm3".
 
     Parameters
     ----------
     volume : float, mm³
-    borders : list of float, mm³, rising; a lesion at a border belongs to the larger class
+    borders : list of float, mm³, increasing; a lesion at a border belongs to the larger class
 
     Returns
     -------
@@ -105,6 +105,6 @@ def size_class(volume: float, borders: Sequence[float]) -> str:
 
 
 def size_classes(borders: Sequence[float]) -> list[str]:
-    """Names of the size classes, the smallest first."""
+    """Return the names of the size classes, smallest first."""
     between = [f"{low:g}-{high:g} mm3" for low, high in itertools.pairwise(borders)]
     return [f"< {borders[0]:g} mm3", *between, f">= {borders[-1]:g} mm3"]

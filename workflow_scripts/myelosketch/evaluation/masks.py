@@ -1,5 +1,4 @@
-"""Which voxels a score is computed on: the regions of a label map, cut to where the measured PET has a
-value."""
+"""Voxels on which a score is computed: the regions of a label map, where the measured PET has a value."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ REGIONS = ("brain", "lesion", "nawm", "other")
 
 
 def region_masks(labels: ArrayLike) -> dict[str, np.ndarray]:
-    """Boolean mask of each region.
+    """Return a boolean mask of each region.
 
     Parameters
     ----------
@@ -39,9 +38,9 @@ def region_masks(labels: ArrayLike) -> dict[str, np.ndarray]:
 
 
 def scorable_labels(labels: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Label map without the voxels where the measured DVR has no value (`io.volumes.has_value`).
+    """Return the label map without the voxels where the measured DVR has no value (`io.volumes.has_value`).
 
-    A voxel that the PET does not show can be scored for no method, so it leaves every region (ours).
+    A voxel outside the PET's field of view cannot be scored, so it belongs to no region (our choice).
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ def scorable_labels(labels: np.ndarray, measured: np.ndarray) -> np.ndarray:
 
 
 def check_labels(volume: Volume) -> None:
-    """The region map holds only the codes 0 to 3.
+    """Raise an error if the region map contains anything but the codes 0 to 3.
 
     Parameters
     ----------
@@ -64,7 +63,7 @@ def check_labels(volume: Volume) -> None:
 
     Raises
     ------
-    InputError : naming the file and the code that is not a region
+    InputError : names the file and the unknown code
     """
     unknown = np.setdiff1d(np.unique(volume.data), [0, *REGION_CODES.values()])
     if unknown.size:
@@ -75,7 +74,7 @@ def check_labels(volume: Volume) -> None:
 
 
 def check_prediction(volume: Volume, labels: np.ndarray, method: str) -> None:
-    """A prediction has a finite DVR at every voxel that is scored.
+    """Raise an error if a prediction lacks a finite DVR at a scored voxel.
 
     Parameters
     ----------
@@ -85,7 +84,7 @@ def check_prediction(volume: Volume, labels: np.ndarray, method: str) -> None:
 
     Raises
     ------
-    InputError : naming the file and how many voxels have no value; leaving them out would flatter the method
+    InputError : names the file and counts the voxels without a value. Leaving them out would flatter the method
     """
     missing = int((~np.isfinite(volume.data[labels > 0])).sum())
     if missing:

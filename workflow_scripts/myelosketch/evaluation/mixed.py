@@ -1,4 +1,4 @@
-"""Lesions against NAWM by a mixed model, where participants have several scans; beside the paired test."""
+"""Lesions against NAWM by a mixed model, next to the paired test, where participants have several scans."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from myelosketch.evaluation.inference import MIN_SUBJECTS, RESULT
 if TYPE_CHECKING:
     import pandas as pd
 
-# where the likelihood is flat, one may stop where another finds its way
+# where the likelihood is flat, one optimiser may stop early while another converges
 OPTIMISERS = ("bfgs", "powell")
 
 
 def repeated_difference(data: pd.DataFrame, *, alpha: float = 0.05) -> dict[str, Any]:
-    """Mean of a difference that scans repeat within participants, participants as random intercepts; REML.
+    """Return the mean of a difference over repeated scans, with participants as random intercepts (REML).
 
-    The difference of two regions of one scan has lost what shifts both alike: the participant, the scan, the fold's
-    model and the site. What is left is how far participants, and scans of a participant, differ in it. With one scan
-    each, the two cannot be told apart and the model is the paired test.
+    The difference of two regions of one scan cancels what shifts both alike: participant, scan, model of the fold and
+    site. Participants, and scans of one participant, still vary in it. With one scan each, these two variances cannot
+    be separated and the model is the paired test.
 
     Parameters
     ----------
@@ -32,10 +32,10 @@ def repeated_difference(data: pd.DataFrame, *, alpha: float = 0.05) -> dict[str,
 
     Returns
     -------
-    dict, see ``inference.RESULT``: ``statistic`` is the estimate over its standard error, interval and p from
-        Student's distribution with as many degrees of freedom as the paired test has (the normal one, statsmodels'
-        choice, is too sure of 18 patients), ``effect_size`` the estimate over the SD between and within participants
-        together, ``n`` the participants
+    dict, see ``inference.RESULT``. ``statistic`` is the estimate over its standard error. Interval and p come from
+        Student's distribution with the degrees of freedom of the paired test (the normal distribution of statsmodels
+        gives too narrow intervals for 18 patients). ``effect_size`` is the estimate over the SD between and within
+        participants together, ``n`` the number of participants
     """
     result: dict[str, Any] = dict.fromkeys(RESULT, np.nan)
     result |= {"method": "mixed model (REML), participant random", "note": None}
@@ -69,11 +69,11 @@ def repeated_difference(data: pd.DataFrame, *, alpha: float = 0.05) -> dict[str,
 
 
 def _fit(values: np.ndarray, subjects: np.ndarray) -> tuple[MixedLMResultsWrapper | None, str | None]:
-    """Fitted model and a note, or None and why there is none."""
+    """Return the fitted model and a note, or None and the reason."""
     note = None
     for optimiser in OPTIMISERS:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what they tell is in ``converged`` and in the variance
+            warnings.simplefilter("ignore")  # ``converged`` and the variance contain the same information
             try:
                 fit = MixedLM(values, np.ones((len(values), 1)), groups=subjects).fit(
                     reml=True, method=optimiser

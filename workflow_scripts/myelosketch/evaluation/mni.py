@@ -1,6 +1,6 @@
-"""Between a scan's PET grid and MNI152 space, by the affine transforms of the registration.
+"""Affine transforms between the PET grid of a scan and MNI152 space.
 
-Read without ants, whose import would cost as much time as the scoring of a scan.
+They are read without ants, because importing it takes as long as scoring a scan.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def point_matrix(path: str | Path) -> np.ndarray:
-    """Matrix of a linear transform file: RAS points of the fixed image to RAS points of the moving one, mm.
+    """Read the matrix of a linear transform: RAS points of the fixed image to RAS points of the moving image, mm.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def point_matrix(path: str | Path) -> np.ndarray:
 
     Raises
     ------
-    InputError : absent, or not one affine transform of three dimensions
+    InputError : the file is absent, or is not one affine transform of three dimensions
     """
     try:
         content = scipy.io.loadmat(path)
@@ -49,7 +49,7 @@ def point_matrix(path: str | Path) -> np.ndarray:
 
 
 def petref_to_mni(files: Mapping[str, str | Path]) -> np.ndarray:
-    """Matrix that maps points of a scan's PET grid to MNI152 space, RAS mm.
+    """Return the matrix that maps points of the PET grid of a scan to MNI152 space, RAS mm.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def petref_to_mni(files: Mapping[str, str | Path]) -> np.ndarray:
     -------
     array (4, 4)
     """
-    # a transform "from A to B" carries points of B to A: that is what resampling A onto B needs
+    # a transform "from A to B" maps points of B to A, as resampling A onto B needs
     return np.linalg.inv(point_matrix(files["xfm_t1w_to_mni"])) @ point_matrix(files["xfm_t1w_to_petref"])
 
 
@@ -72,7 +72,7 @@ def resample(
     order: int = 1,
     outside: float = 0.0,
 ) -> np.ndarray:
-    """An image on another grid.
+    """Resample an image to another grid.
 
     Parameters
     ----------
@@ -93,5 +93,5 @@ def resample(
 
 
 def to_world(index: ArrayLike, affine: np.ndarray) -> np.ndarray:
-    """World coordinates (n, 3), mm, of voxel indices (n, 3)."""
+    """Return the world coordinates (n, 3), mm, of voxel indices (n, 3)."""
     return np.asarray(index) @ affine[:3, :3].T + affine[:3, 3]

@@ -1,4 +1,4 @@
-"""Regions of the user's own in a scan: the label map on its PET grid, and measured and predicted DVR of each."""
+"""User-defined regions in a scan: the label map on the PET grid, and measured and predicted DVR of each region."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,26 +25,26 @@ COLUMNS = (
     *("atlas", "index", "region", "method", "scan", "subject", "fold", "group"),
     *("mean_dvr_true", "mean_dvr_pred", "n_voxels", "coverage"),
 )
-# beside index and name, which BIDS describes
+# in addition to index and name, which BIDS describes
 _MAP_COLUMNS = {
-    "n_voxels": "Voxels of the grid that the label owns",
-    "n_beyond": "Voxels that it would own beyond the edge of the grid",
+    "n_voxels": "Number of voxels with this label on the grid",
+    "n_beyond": "Number of voxels that the label would have beyond the edge of the grid",
     "volume_ml": "Volume of n_voxels, mL",
 }
-# ITK's fields run left, posterior, superior
+# the axes of ITK's fields are left, posterior, superior
 _LPS = np.array([-1.0, -1.0, 1.0])
 
 
 def label_scan(
     files: Mapping[str, Any], outputs: Mapping[str, str | Path], *, space: str, threshold: float
 ) -> pd.DataFrame:
-    """Bring a label image to a scan's PET grid in one interpolation, and list its labels.
+    """Resample a label image to the PET grid of a scan in one interpolation, and list its labels.
 
     Parameters
     ----------
-    files : dict of paths: ``image``, the labels; ``names``, or nothing; ``petref``, an image on the PET grid;
-        ``xfm_t1w_to_petref``; ``brain`` of the T1w; for MNI152 space also ``xfm_t1w_to_mni``, and ``warp_mni`` or
-        nothing, then the place is that of the affine
+    files : dict of paths: ``image``, the labels; optionally ``names``; ``petref``, an image on the PET grid;
+        ``xfm_t1w_to_petref``; ``brain`` of the T1w; for MNI152 space also ``xfm_t1w_to_mni`` and optionally
+        ``warp_mni``, without which the affine transform alone is used
     outputs : dict of paths: ``own_regions`` and ``own_regions_table``
     space : T1w or MNI152
     threshold : share of a voxel that its label must fill
@@ -55,7 +55,7 @@ def label_scan(
 
     Raises
     ------
-    InputError : no label image, or one that does not lie in that space
+    InputError : the file is not a label image, or is not in that space
     """
     labels = load_labels(files["image"])
     named = read_names(files["names"]) if files.get("names") else {}
@@ -103,14 +103,16 @@ def label_scan(
 
 
 def _template_brain() -> Volume:
-    from nilearn.datasets import load_mni152_brain_mask  # takes a second: an atlas in T1w space does not wait
+    from nilearn.datasets import (
+        load_mni152_brain_mask,
+    )  # takes a second, which an atlas in T1w space does not need
 
     image = load_mni152_brain_mask(resolution=1)
     return Volume(np.asarray(image.dataobj), np.asarray(image.affine, float), "brain of the template")
 
 
 def _displacement(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """A displacement field as ANTs writes it, as RAS: array (x, y, z, 3), mm, and the affine of its grid."""
+    """Read a displacement field of ANTs as RAS: array (x, y, z, 3), mm, and the affine of its grid."""
     image = open_image(path)
     field = np.asarray(image.dataobj, np.float32).reshape(*image.shape[:3], 3)
     return field * _LPS.astype(np.float32), np.asarray(image.affine, float)
@@ -124,22 +126,22 @@ def score_scan(
     methods: list[str],
     facts: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """Mean DVR of each region of a scan, measured and by each method.
+    """Write the mean DVR of each region of a scan, measured and by each method.
 
-    A voxel counts where the run sees brain, and the PET, if there is one, has a value: as in ``regions.tsv``.
+    A voxel counts if it is in the brain and if the PET, where there is one, has a value, as in ``regions.tsv``.
 
     Parameters
     ----------
     files : dict of paths: ``own_regions`` and ``own_regions_table``, lists in the order of ``atlases``; ``regions``;
-        ``dvr`` or nothing; the prediction of each method by its name
+        optionally ``dvr``; the prediction of each method by its name
     output : path
     atlases, methods : names
     facts : dict, ``scan``, ``subject``, ``fold``, ``group``
 
     Returns
     -------
-    pandas.DataFrame : COLUMNS; ``coverage`` is the share of the region's voxels that counts, those beyond the field
-        of view included; means of a region without a voxel are NaN
+    pandas.DataFrame : COLUMNS. ``coverage`` is the share of the region's voxels that count; voxels beyond the field
+        of view are in its denominator. Means of a region without a voxel are NaN
 
     Raises
     ------
@@ -188,7 +190,7 @@ def score_scan(
 
 
 def _sums(labels: np.ndarray, values: np.ndarray | None, numbers: np.ndarray) -> np.ndarray:
-    """Sum of an image over the voxels of each label, or their count: array (n,), float."""
+    """Return the sum of an image over the voxels of each label, or their count: array (n,), float."""
     order = np.argsort(numbers)
     place = np.searchsorted(numbers[order], labels[labels > 0])
     weights = None if values is None else values[labels > 0].astype(float)
@@ -198,16 +200,16 @@ def _sums(labels: np.ndarray, values: np.ndarray | None, numbers: np.ndarray) ->
 
 
 def check_lists(table: pd.DataFrame) -> None:
-    """A label has one name in all scans.
+    """Raise an error if a label has different names in different scans.
 
     Raises
     ------
-    InputError : naming the label and its names
+    InputError : names the label and its names
     """
     names = table.groupby(["atlas", "index"])["region"].unique()
     for (atlas, index), found in names.items():
         if len(found) > 1:
             raise InputError(
                 f"Label {index} of evaluation.atlases.{atlas} is called {' and '.join(sorted(found)[:2])} in "
-                "different scans: give one table of names for all (labels)."
+                "different scans: give one table of names for all scans (key labels)."
             )

@@ -1,4 +1,4 @@
-"""Regions of the user's own over all scans: one table, and means, errors and agreement over the participants."""
+"""User-defined regions over all scans: one table, and means, errors and agreement over the participants."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from myelosketch.io.names import GROUPS
 from myelosketch.io.tables import read_table, write_table
 
 NUMERIC = ("index", "mean_dvr_true", "mean_dvr_pred", "n_voxels", "coverage")
-# what a mean over participants with its interval is given of
+# columns that get a mean over participants with its interval
 MEANS = ("mean_dvr_true", "mean_dvr_pred", "error")
 SUMMARY_COLUMNS = (
     *("atlas", "index", "region", "group", "method", "n"),
@@ -55,7 +55,7 @@ def gather(
 
 
 def with_empty(table: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
-    """The rows of all scans, each region in each scan of its atlas: where its image lacks the label, with no voxel.
+    """Return the rows of all scans. A region that is missing in a scan of its atlas gets a row without voxels.
 
     Returns
     -------
@@ -74,9 +74,10 @@ def with_empty(table: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
 def summarise(
     table: pd.DataFrame, *, methods: Sequence[str], draws: int, seed: int, alpha: float
 ) -> pd.DataFrame:
-    """Per region, group and method: means over participants with intervals, error, and ICC(2,1).
+    """Return means over participants with intervals, error and ICC(2,1), per region, group and method.
 
-    A participant with several scans counts once, by the mean of them; one without a voxel of the region not at all.
+    A participant with several scans counts once, by their mean. A participant without a voxel of the region does not
+    count.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def summarise(
 
 
 def _over_people(own: pd.DataFrame, *, draws: int, seed: int, alpha: float) -> dict[str, Any]:
-    # the same people stand behind the three means
+    # the three means are over the same participants
     paired = own[own["error"].notna()] if own["error"].notna().any() else own[own["mean_dvr_pred"].notna()]
     row: dict[str, Any] = {"n": len(paired)}
     for name in MEANS:

@@ -19,7 +19,7 @@ COLUMNS = (
 def patient_agreement(
     demyelination: pd.DataFrame, regions: pd.DataFrame, *, methods: Sequence[str], k: float, alpha: float
 ) -> pd.DataFrame:
-    """ICC(2,1), Bland–Altman and Pearson correlation over patients; scans of a patient are averaged.
+    """Return ICC(2,1), Bland–Altman and Pearson correlation over patients. Scans of a patient are averaged.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def patient_agreement(
 
 
 def patient_values(demyelination: pd.DataFrame, regions: pd.DataFrame, k: float) -> pd.DataFrame:
-    """True and predicted value of each patient.
+    """Return the true and predicted value of each patient.
 
     Returns
     -------
@@ -64,12 +64,12 @@ def patient_values(demyelination: pd.DataFrame, regions: pd.DataFrame, k: float)
 
 
 def _agreement(predicted: np.ndarray, true: np.ndarray, alpha: float) -> dict[str, Any]:
-    """Row of one method and measure."""
+    """Return the row of one method and measure."""
     icc = icc_2_1(np.column_stack([predicted, true]), alpha=alpha)
     bias = bland_altman(predicted, true, alpha=alpha)
-    # an ICC that is missing has a reason that a bias shares, or explains what it lacks
+    # the note of the ICC covers the bias too, or explains what the ICC lacks
     row = {"n": icc["n"], "note": icc["note"], "pearson_r": np.nan}
-    if icc["n"] >= MIN_SUBJECTS:  # any two points lie on a line
+    if icc["n"] >= MIN_SUBJECTS:  # two points are always on a line
         row["pearson_r"] = pearson(predicted, true)
     row |= {"icc": icc["estimate"], "bias": bias["estimate"]}
     row |= {name: bias[name] for name in ("limit_low", "limit_high")}

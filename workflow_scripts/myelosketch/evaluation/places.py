@@ -1,10 +1,10 @@
-"""Where a lesion lies: infratentorial, periventricular, juxtacortical or deep (ours).
+"""Location of a lesion: infratentorial, periventricular, juxtacortical or deep (our definition).
 
-The paper names no places. A lesion is infratentorial if most of its voxels lie in the cerebellum or the brain
-stem of the template; else periventricular if it comes within a distance of the lateral ventricles; else
-juxtacortical if it comes within a distance of the cortex; else deep. Distances are measured in the scan itself,
-between the surfaces of voxels: 0 is touching. Ventricles are the scan's CSF where the template has the lateral
-ventricles, or near them; cortex is its grey matter away from ventricles and deep nuclei.
+The paper defines no locations. A lesion is infratentorial if most of its voxels are in the cerebellum or the brain
+stem of the template. Otherwise it is periventricular if it is within a set distance of the lateral ventricles,
+juxtacortical if it is within a set distance of the cortex, and deep if neither holds. Distances are measured in the
+scan, between the surfaces of voxels; 0 means touching. Ventricles are the CSF of the scan in or near the lateral
+ventricles of the template. Cortex is the grey matter of the scan away from ventricles and deep nuclei.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,16 +22,16 @@ from myelosketch.io.volumes import load_volume, save_volume
 PLACES = ("periventricular", "deep", "juxtacortical", "infratentorial")
 # labels of the template's map
 CODES = {"ventricles": 1, "near ventricles": 2, "deep nuclei": 3, "infratentorial": 4}
-# ventricles widen in MS, and an affine placement leaves some millimetres
+# ventricles widen in MS, and an affine registration leaves an error of some millimetres
 NEAR_VENTRICLES_MM = 8.0
 AROUND_NUCLEI_MM = 4.0
-# partial volume of ventricle and white matter is segmented as a rim of grey matter
+# partial volume of ventricle and white matter appears as a rim of grey matter in the segmentation
 NO_CORTEX_NEAR_VENTRICLES_MM = 8.0
 TISSUE_THRESHOLD = 0.5
-STEP = 2  # the 1 mm template is kept at 2 mm
+STEP = 2  # the 1 mm template is stored at 2 mm
 
-# The tentorium in MNI152, read off the template: height of its ridge in the midline at y, and its fall in mm per mm
-# to the sides. Below it, behind y = -33, is cerebellum; the box is the brain stem.
+# The tentorium in MNI152, measured on the template: height of its ridge in the midline at y, and its slope to the
+# sides in mm per mm. Below it and behind y = -33 is cerebellum. The box is the brain stem.
 TENTORIUM_Y = (-100.0, -75.0, -55.0, -40.0)
 TENTORIUM_Z = (-25.0, -13.0, 4.0, -4.0)
 TENTORIUM_FALL = (0.15, 0.2, 0.6, 0.6)
@@ -40,7 +40,7 @@ BRAIN_STEM: dict[str, Any] = {"half_width": 17.0, "y": (-42.0, -8.0), "below_z":
 
 
 def infratentorial(points: Sequence[np.ndarray]) -> np.ndarray:
-    """Whether places of MNI152 space lie in the region of cerebellum and brain stem.
+    """Return whether points of MNI152 space are in the region of cerebellum and brain stem.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def make_place_map(output: str | Path) -> None:
 
 
 class ScanPlaces:
-    """Ventricles, cortex and infratentorial region of one scan, on its PET grid.
+    """Locate ventricles, cortex and infratentorial region of one scan, on its PET grid.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class ScanPlaces:
 
     def __init__(self, fractions: Mapping[str, np.ndarray], labels: np.ndarray, affine: np.ndarray) -> None:
         self.affine = affine
-        # touching voxels are one voxel apart
+        # the centres of touching voxels are one voxel apart
         self.voxel = float(abs(np.linalg.det(affine[:3, :3])) ** (1 / 3))
         self.infratentorial = labels == CODES["infratentorial"]
         template = labels == CODES["ventricles"]
@@ -110,7 +110,7 @@ class ScanPlaces:
     def of_scan(
         cls, fractions: Mapping[str, np.ndarray], affine: np.ndarray, files: Mapping[str, str | Path]
     ) -> Self:
-        """With the template's map brought to the scan.
+        """Create the object from files, with the map of the template resampled to the scan.
 
         Parameters
         ----------
@@ -122,13 +122,13 @@ class ScanPlaces:
         return cls(fractions, resample(template, shape, affine, petref_to_mni(files), order=0), affine)
 
     def _gap(self, mask: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Distance (mm) from the voxels of a mask to a target, as an array of the grid, 0 elsewhere."""
+        """Return the distance (mm) from the voxels of a mask to a target as an array of the grid, 0 elsewhere."""
         gaps = np.zeros(mask.shape)
         gaps[mask] = self.gaps(np.argwhere(mask), target)
         return gaps
 
     def gaps(self, index: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Distance in mm between the surfaces of voxels and of the nearest voxel of a target.
+        """Return the distance (mm) between the surfaces of voxels and of the nearest voxel of a target.
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ class ScanPlaces:
 
         Returns
         -------
-        float array (n,), 0 or more; infinite where there is no target
+        float array (n,), 0 or more; infinite if the target is empty
         """
         if not target.any() or not len(index):
             return np.full(len(index), np.inf)
@@ -149,12 +149,12 @@ class ScanPlaces:
     def of_lesions(
         self, lesion_labels: np.ndarray, *, periventricular_mm: float, juxtacortical_mm: float
     ) -> list[str]:
-        """Place of each lesion.
+        """Return the location of each lesion.
 
         Parameters
         ----------
         lesion_labels : integer array (x, y, z), 0 outside, 1 the first lesion
-        periventricular_mm, juxtacortical_mm : distances up to which a lesion counts as such; 0 is touching
+        periventricular_mm, juxtacortical_mm : largest distances of such lesions; 0 means touching
 
         Returns
         -------
@@ -170,7 +170,7 @@ class ScanPlaces:
             ndimage.minimum(self.gaps(index, target), numbers, found)
             for target in (self.ventricles, self.cortex)
         ]
-        # equal distances differ in their last digits by rotation
+        # a rotated grid changes the last digits of equal distances
         limits = (periventricular_mm + 1e-6, juxtacortical_mm + 1e-6)
         return [
             _place(inside, to_ventricles, to_cortex, limits)

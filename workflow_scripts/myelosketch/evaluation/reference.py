@@ -1,9 +1,9 @@
-"""Healthy white matter as a place of the brain knows it: mean and SD around each point of the template (ours).
+"""Voxelwise reference: local mean and SD of healthy white matter at each point of the template (our method).
 
-The pooled reference is one mean and one SD for the whole brain. White matter is not the same everywhere, so the
-voxelwise reference takes both from the neighbourhood of each place in MNI152 space, over the white-matter voxels of
-the same controls: local moments with Gaussian weights. With ever wider weights it becomes the pooled one. Where the
-neighbourhood holds less white matter than one control would bring, nothing is known, and the pooled value stands.
+The pooled reference is one mean and one SD for the whole brain. White matter differs between locations. The voxelwise
+reference therefore uses the neighbourhood of each point in MNI152 space: moments of the white-matter voxels of the
+same controls, with Gaussian weights. As the width grows it approaches the pooled reference. Where the neighbourhood
+contains less white matter than one control would contribute, the pooled value is used.
 """
 
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ REFERENCES = ("pooled", "voxelwise")
 GRID_SHAPE, GRID_VOXEL = (66, 78, 63), 3.0
 GRID_AFFINE = np.array([[3.0, 0, 0, -98], [0, 3.0, 0, -134], [0, 0, 3.0, -72], [0, 0, 0, 1]])
 FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
-# white matter of the controls, weighted over the neighbourhood, in numbers of controls
+# least white matter in the neighbourhood, as a number of controls
 LEAST_CONTROLS = 1.0
 
 
 def white_matter_moments(dvr: Volume, regions: Volume, matrix: np.ndarray) -> np.ndarray:
-    """White matter of one control on the template's grid: weight, and weight times DVR and its square.
+    """Return the white matter of one control on the template's grid: weight, weight times DVR, and times DVR².
 
-    Squares are moved as values of their own: the square of an interpolated value has less noise in it.
+    The squares are interpolated separately, because the square of an interpolated value contains less noise.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ def white_matter_moments(dvr: Volume, regions: Volume, matrix: np.ndarray) -> np
 def local_reference(
     moments: np.ndarray, pooled: Mapping[str, Any], fwhm_mm: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and SD of healthy white matter around each voxel of the template's grid.
+    """Return the mean and SD of healthy white matter around each voxel of the template's grid.
 
     Parameters
     ----------
     moments : array (3, x, y, z), summed over the controls (:func:`white_matter_moments`)
-    pooled : dict with ``mean`` and ``sd``, which stand where too little is known
+    pooled : dict with ``mean`` and ``sd``, used where there is too little white matter
     fwhm_mm : width of the neighbourhood
 
     Returns
@@ -68,7 +68,7 @@ def local_reference(
     known : boolean array (x, y, z)
     """
     sigma = fwhm_mm / FWHM_PER_SIGMA / GRID_VOXEL
-    # beyond the box there is no white matter either
+    # there is no white matter beyond the box
     weight, first, second = (ndimage.gaussian_filter(moment, sigma, mode="constant") for moment in moments)
     known = weight >= LEAST_CONTROLS
     mean = np.divide(first, weight, out=np.full_like(weight, pooled["mean"]), where=known)
@@ -80,12 +80,13 @@ def local_reference(
 def known_places(
     mean_path: str | Path, sd_path: str | Path, pooled: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The voxelwise reference at the places where it is not the pooled one.
+    """Return the voxelwise reference at the voxels where it differs from the pooled one.
 
     Parameters
     ----------
     mean_path, sd_path : paths of the maps in MNI152 space
-    pooled : dict with ``mean``, the value that the maps hold where nothing is known (NaN or None: nowhere known)
+    pooled : dict with ``mean``, the value of the maps where the pooled reference is used (NaN or None if there is
+        none)
 
     Returns
     -------
@@ -109,19 +110,19 @@ def place_reference(
     like: Volume,
     transforms: Mapping[str, str | Path],
 ) -> dict[str, Any]:
-    """The voxelwise reference on the PET grid of a scan.
+    """Return the voxelwise reference on the PET grid of a scan.
 
     Parameters
     ----------
     mean_path, sd_path : paths of the maps in MNI152 space
-    pooled : dict with ``mean`` and ``sd``, for places outside the template's box
+    pooled : dict with ``mean`` and ``sd``, for voxels outside the template's box
     like : Volume that gives the grid
     transforms : dict of paths ``xfm_t1w_to_petref`` and ``xfm_t1w_to_mni`` of the scan
 
     Returns
     -------
-    dict : ``mean`` and ``sd``, arrays (x, y, z), and the other entries of ``pooled``; ``pooled`` itself where the
-        fold has no control
+    dict : ``mean`` and ``sd``, arrays (x, y, z), and the other entries of ``pooled``. If the fold has no control,
+        this is ``pooled``
     """
     if not np.isfinite(pooled["mean"]):
         return pooled

@@ -8,7 +8,7 @@ from myelosketch.evaluation.masks import REGIONS, region_masks
 
 
 def score_regions(predicted: np.ndarray, measured: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
-    """Mean DVR per region.
+    """Return the mean DVR per region.
 
     Parameters
     ----------

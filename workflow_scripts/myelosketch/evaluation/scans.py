@@ -1,4 +1,4 @@
-"""One wide table: a row per scan with everything that a run knows of it, and what each column is."""
+"""One wide table with a row per scan and all results of the run for it, and a description of each column."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ from myelosketch.io.names import REGION_CODES
 from myelosketch.io.provenance import write_json
 from myelosketch.io.tables import read_table, write_table
 
-# column of the wide table -> column of the source, words, unit
+# column of the wide table -> column of the source, description, unit
 PER_METHOD = {
     "dvr_lesion": "mean DVR of the lesions",
     "dvr_nawm": "mean DVR of normal-appearing (patients) or healthy (controls) white matter",
     "dvr_other": "mean DVR of other tissue",
-    "pct_demyelinated": "share of the lesion voxels that is demyelinated",
+    "pct_demyelinated": "share of the lesion voxels that are demyelinated",
 }
 SCORES = {
     "mae_lesion": "mean absolute error in the lesions, against the measured DVR",
@@ -44,7 +44,7 @@ def write_scans(
     Parameters
     ----------
     paths : dict, ``cohort``, ``folds``, ``quality``, ``volumes``, ``regions``, ``demyelination``, ``voxelwise``,
-        ``lesions`` -> TSV; the last four may each be a list of TSV, of the cross-validation and of external sites
+        ``lesions`` -> TSV. Each of the last four may be a list: TSV of the cross-validation and of external sites
     output, sidecar : paths
     methods : list of str
     k : threshold of the demyelinated share
@@ -58,12 +58,12 @@ def write_scans(
 def scan_table(
     tables: Mapping[str, pd.DataFrame], *, methods: Sequence[str], k: float
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
-    """The wide table and its data dictionary, from tables in memory; see :func:`write_scans`.
+    """Return the wide table and its data dictionary from tables in memory; see :func:`write_scans`.
 
     Returns
     -------
     table : DataFrame, one row per scan of the cohort, in its order
-    described : dict, column to ``Description`` and, of numbers, ``Units``
+    described : dict, column to ``Description`` and, for numbers, ``Units``
     """
     cohort = tables["cohort"]
     files = {name for name in FILE_COLUMNS if name in cohort}
@@ -75,7 +75,7 @@ def scan_table(
         (
             "fold",
             wide["subject"].map(fold),
-            "fold that holds the participant out; 0 is an external site",
+            "fold in which the participant is held out; 0 is an external site",
             None,
         ),
         *_quality(tables["quality"]),
@@ -95,7 +95,7 @@ def _of_cohort(name: str) -> str:
         "subject": "participant",
         "session": "session of the participant",
         "group": "MS (patient) or HC (healthy control)",
-        "site": "site where the scan was made",
+        "site": "site where the scan was acquired",
         "lesion_space": "image that the lesion mask was drawn on; blank for T1w",
     }
     if name in known:
@@ -114,7 +114,7 @@ def _quality(quality: pd.DataFrame) -> Iterator[tuple[str, pd.Series, str, str |
         yield (
             "lesion_source",
             by_scan["lesion_source"],
-            "where the lesions come from: mask, flair (found on it) or none",
+            "source of the lesions: mask, flair (found on FLAIR) or none",
             None,
         )
 

@@ -1,4 +1,4 @@
-"""Columns of the tables of scores, as each scan has them and as they are gathered."""
+"""Columns of the tables of scores, per scan and gathered."""
 
 from myelosketch.evaluation import agreement, voxelwise
 
@@ -22,7 +22,7 @@ TABLES = {
         *("method", "scan", "subject", "fold", "region"),
         *("dvr_pred", "mean_true", "mean_abs_error", "n_voxels"),
     ),
-    # what sensitivity.tsv is made of
+    # the sources of sensitivity.tsv
     "variants": ("method", "scan", "subject", "group", "fold", "axis", "value", "metric", "score"),
     "all_lesions": ("method", "scan", "subject", "fold", "lesion", "volume_mm3", "n_voxels", *_LESION_MEANS),
 }

@@ -1,4 +1,4 @@
-"""Everything that is scored on one scan, for all methods and ceilings in one pass over its volumes."""
+"""All scores of one scan, for all methods and ceilings in one pass over its volumes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,9 +31,9 @@ from myelosketch.io.provenance import provenance, read_json, sidecar_path
 from myelosketch.io.tables import write_table
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume, save_volume
 
-# the measured PET among the masks of demyelinated voxels
+# name of the measured PET among the masks of demyelinated voxels
 MEASURED = "pet"
-# the ceiling that predictions of a simulated scan are scored against, beside the measured DVR
+# predictions of a simulated scan are scored against this ceiling too, in addition to the measured DVR
 VISIBLE = "visible"
 
 
@@ -61,16 +61,16 @@ def score_scan(
     tables : dict, each name of :data:`TABLES` -> path of the TSV to write
     masks : dict, ``pet`` or a method -> path of the mask of demyelinated voxels to write
     scan, subject : str
-    group : "MS" or "HC"; tables of lesions hold patients only
+    group : "MS" or "HC"; tables of lesions contain patients only
     fold : int, in which the scan is held out
     settings : dict of the configuration's section ``evaluation``, and ``regions`` with its ``threshold`` and
         ``white_erosion_mm``
 
     Raises
     ------
-    InputError : a setting that is none, a prediction without a value at a brain voxel or made by a model of
-        another fold, an unknown region code, or a threshold of another fold
-    GeometryError : a map does not lie on the grid of the measured DVR
+    InputError : an invalid setting, an unknown region code, a threshold of another fold, or a prediction that lacks a
+        value at a brain voxel or comes from a model of another fold
+    GeometryError : a map is not on the grid of the measured DVR
     """
     check_settings(settings)
     measured = load_volume(files["dvr"])
@@ -115,18 +115,18 @@ def score_scan(
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Settings that a schema cannot judge.
+    """Raise an error for settings that the schema cannot check.
 
     Raises
     ------
-    InputError : a range or borders that do not rise, or an unknown reference
+    InputError : a range or borders that are not increasing, or an unknown reference
     """
     low, high = settings["dvr_range"]
     if not low < high:
-        raise InputError(f"evaluation.dvr_range is {[low, high]}; expected a lower and then a higher DVR.")
+        raise InputError(f"evaluation.dvr_range is {[low, high]}; expected a lower DVR, then a higher one.")
     borders = list(settings["lesion_sizes_mm3"])
     if not borders or borders != sorted(set(borders)):
-        raise InputError(f"evaluation.lesion_sizes_mm3 is {borders}; expected rising volumes in mm3.")
+        raise InputError(f"evaluation.lesion_sizes_mm3 is {borders}; expected increasing volumes in mm3.")
     if settings["reference"] not in REFERENCES:
         raise InputError(
             f"evaluation.reference is {settings['reference']!r}; expected one of {', '.join(REFERENCES)}."
@@ -136,7 +136,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
 def read_references(
     files: Mapping[str, str | Path], measured: Volume, scan: str, fold: int
 ) -> dict[str, dict[str, Any]]:
-    """Both references of healthy white matter for one scan: ``pooled`` (numbers) and ``voxelwise`` (arrays).
+    """Read both references of healthy white matter for one scan: ``pooled`` (numbers) and ``voxelwise`` (arrays).
 
     Raises
     ------
@@ -145,17 +145,17 @@ def read_references(
     pooled = read_threshold(files["threshold"])
     if pooled.get("fold") != fold:
         raise InputError(
-            f"{files['threshold']} belongs to fold {pooled.get('fold')} but {scan} is held out of fold {fold}: "
-            "give the threshold of the scan's own fold."
+            f"{files['threshold']} belongs to fold {pooled.get('fold')}, but {scan} is held out of fold {fold}: "
+            "give the threshold of that fold."
         )
     maps = files["reference_mean"], files["reference_sd"]
     return {"pooled": pooled, "voxelwise": place_reference(*maps, pooled, measured, files)}
 
 
 def check_held_out(prediction: str | Path, scan: str, fold: int) -> None:
-    """A prediction must come from the model of the fold in which its scan is held out.
+    """Raise an error if a prediction comes from a model of another fold than that in which its scan is held out.
 
-    The fold is read from the prediction's JSON sidecar; maps that come from no model (ceilings) have none.
+    The fold is read from the JSON sidecar of the prediction. Maps that no model made (ceilings) have no fold.
 
     Parameters
     ----------
@@ -181,16 +181,16 @@ def check_held_out(prediction: str | Path, scan: str, fold: int) -> None:
 
 
 class ScanScorer:
-    """What the scores of one scan share, computed once for all methods.
+    """Data that all scores of one scan share, computed once for all methods.
 
     Parameters
     ----------
     measured : Volume, DVR
-    labels : integer array (x, y, z), region codes of the whole head; voxels without a measured DVR are not scored,
-        but a lesion keeps its number and volume where the PET shows a part of it only
+    labels : integer array (x, y, z), region codes of the whole head. Voxels without a measured DVR are not scored,
+        but a lesion that the PET shows only in part keeps its number and volume
     reference : dict with ``mean`` and ``sd`` of healthy white matter, numbers or arrays (x, y, z)
     k, ks, dvr_range, min_lesion_mm3 : as in the configuration
-    smallest_mm3 : float, lesions of this volume on are in ``all_lesions``; by default min_lesion_mm3
+    smallest_mm3 : float, smallest volume of a lesion in ``all_lesions``; the default is min_lesion_mm3
     visible : float array (x, y, z), as in :class:`voxelwise.VoxelwiseScorer`
     """
 
@@ -227,7 +227,7 @@ class ScanScorer:
             min_volume_mm3=min_lesion_mm3 if smallest_mm3 is None else smallest_mm3,
         )
         self.lesion_labels = np.where(self.lesion, self.whole_lesions, 0)
-        # the largest lesion is number 1, so those of the minimum size come first
+        # the largest lesion is number 1, so lesions of at least the minimum size come first
         self.n_listed = int((self.lesion_volumes >= min_lesion_mm3 * (1 - 1e-6)).sum())
         self.lesion_facts: list[dict[str, str | None]] = [{}] * self.n_listed
 
@@ -238,7 +238,7 @@ class ScanScorer:
         affine: np.ndarray,
         settings: Mapping[str, Any],
     ) -> None:
-        """Find size, place and, in a simulated patient, kind of each listed lesion.
+        """Find the size, location and, in a simulated patient, kind of each listed lesion.
 
         Parameters
         ----------
@@ -258,7 +258,7 @@ class ScanScorer:
         ]
 
     def score(self, predicted: np.ndarray, *, patient: bool) -> dict[str, list[dict[str, Any]]]:
-        """Rows of every table for one predicted map.
+        """Return the rows of every table for one predicted map.
 
         Parameters
         ----------
@@ -295,9 +295,9 @@ class ScanScorer:
 
         Parameters
         ----------
-        path : of the mask; its JSON sidecar states the threshold in force and where it comes from
+        path : of the mask. Its JSON sidecar states the threshold in force and its source
         volume : Volume, DVR
-        sources : list of paths the mask is made from
+        sources : list of paths from which the mask is computed
         """
         voxelwise_reference = bool(np.ndim(self.threshold))
         known = np.isfinite(self.threshold).all()

@@ -1,6 +1,6 @@
-"""How the results hang on choices: the threshold k, the healthy reference, the perilesional shell, small lesions.
+"""Sensitivity of the results to choices: threshold k, healthy reference, perilesional shell, minimum lesion size.
 
-A result that holds for one choice only is none.
+A result that holds for one choice only is not reliable.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ def summarise_sensitivity(
 
     Returns
     -------
-    DataFrame : :data:`COLUMNS`; ``method`` is also ``pet`` where a row is about the measured PET
+    DataFrame : :data:`COLUMNS`. ``method`` is ``pet`` in rows about the measured PET
     """
     tables = {name: read_scores(path) for name, path in paths.items()}
     options: dict[str, Any] = {"draws": int(bootstrap), "seed": int(seed), "alpha": float(alpha)}
@@ -63,7 +63,7 @@ def sensitivity(
     seed: int,
     alpha: float,
 ) -> pd.DataFrame:
-    """As :func:`summarise_sensitivity`, from and to tables in memory."""
+    """Do the same as :func:`summarise_sensitivity` with tables in memory."""
     options: dict[str, Any] = {"draws": draws, "seed": seed, "alpha": alpha}
     rows = [*threshold_rows(tables["demyelination"], methods, **options)]
     rows += reference_rows(tables["variants"], methods, **options)
@@ -75,7 +75,7 @@ def sensitivity(
 def threshold_rows(
     demyelination: pd.DataFrame, methods: Sequence[str], **options: Any
 ) -> Iterator[dict[str, Any]]:
-    """Scores of the demyelinated voxels for every k."""
+    """Return the scores of the demyelinated voxels for every k."""
     for k in sorted(demyelination["k"].astype(float).unique()):
         chosen = demyelination[np.isclose(demyelination["k"].astype(float), k)]
         yield from _thresholded("k", f"{k:g}", chosen, methods, **options)
@@ -84,12 +84,12 @@ def threshold_rows(
 def reference_rows(
     variants: pd.DataFrame, methods: Sequence[str], **options: Any
 ) -> Iterator[dict[str, Any]]:
-    """The same scores by either reference of healthy white matter."""
+    """Return the same scores with each reference of healthy white matter."""
     found = variants[variants["axis"] == "reference"]
     for name in dict.fromkeys(found["value"]):
         chosen = found[found["value"] == name]
         keys = ["method", "subject", "scan"]
-        # a missing score keeps its patient
+        # a patient with a missing score keeps its row
         wide = chosen.set_index([*keys, "metric"])["score"].unstack().reset_index().assign(k=0.0)
         yield from _thresholded("reference", name, wide, methods, **options)
 
@@ -105,7 +105,7 @@ def _thresholded(
 def _means(
     axis: str, value: str, metric: str, values: pd.DataFrame, methods: Sequence[str], **options: Any
 ) -> Iterator[dict[str, Any]]:
-    """Mean over subjects of one metric, method by method; ``values`` has method, subject and value."""
+    """Return the mean of one metric over subjects per method. ``values`` has method, subject and value."""
     for method in methods:
         own = values[values["method"] == method]
         mean, low, high, n = mean_interval(own.sort_values("subject")["value"].to_numpy(), **options)
@@ -124,7 +124,7 @@ def shell_rows(
     seed: int,
     alpha: float,
 ) -> Iterator[dict[str, Any]]:
-    """White matter for every width of the perilesional shell: its error, and the contrasts of C1 and C2."""
+    """Return the error in white matter and the contrasts of C1 and C2 for every width of the perilesional shell."""
     found = variants[variants["axis"] == "perilesional_mm"]
     lesions = regions[(regions["region"] == "lesion") & (regions["n_voxels"] > 0)]
     for width in sorted(found["value"].unique(), key=float):
@@ -155,7 +155,7 @@ def shell_rows(
 def size_rows(
     lesions: pd.DataFrame, methods: Sequence[str], sizes: Sequence[float], **options: Any
 ) -> Iterator[dict[str, Any]]:
-    """Agreement of the lesions' means for every minimum size of a lesion."""
+    """Return the agreement of the lesions' means for every minimum size of a lesion."""
     for size in sorted(sizes):
         listed = lesions[lesions["volume_mm3"].astype(float) >= size * (1 - 1e-6)]
         for method in methods:

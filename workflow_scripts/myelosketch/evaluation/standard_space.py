@@ -1,4 +1,4 @@
-"""Maps of a scan in MNI152 space: through the bend of the template, where it was kept, in one interpolation."""
+"""Maps of a scan in MNI152 space, in one interpolation, with the nonlinear warp where it was kept."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,21 +11,21 @@ from myelosketch.evaluation.mni import point_matrix
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import Volume, load_volume, open_image, save_volume
 
-# of the template's own grid (MNI152 2009a, symmetric, 1 mm), with its origin
+# shape and origin of the template's grid (MNI152 2009a, symmetric, 1 mm)
 MNI_SHAPE = (197, 233, 189)
 MNI_AFFINE = np.array([[1.0, 0, 0, -98], [0, 1.0, 0, -134], [0, 0, 1.0, -72], [0, 0, 0, 1]])
 # every second voxel of it
 MNI2_SHAPE = (99, 117, 95)
 MNI2_AFFINE = MNI_AFFINE @ np.diag([2.0, 2.0, 2.0, 1.0])
 TEMPLATE = "MNI152NLin2009aSym"
-# share of a voxel that makes it part of a mask
+# a voxel belongs to a mask that fills at least this share of it
 OWNS = 0.5
-# ITK's fields run left, posterior, superior
+# the axes of ITK's fields are left, posterior, superior
 _LPS = np.array([-1.0, -1.0, 1.0])
 
 
 class Place:
-    """Where each voxel of a grid lies in the world of an image: an affine, and a displacement before it.
+    """Position of each voxel of a grid in the world of an image: a displacement, then an affine.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Place:
         return np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
 
     def resample(self, volume: Volume) -> np.ndarray:
-        """An image on the grid, linear, 0 beyond it; float32 array of ``shape``."""
+        """Resample an image to the grid, linearly, with 0 beyond the image; float32 array of ``shape``."""
         data = np.asarray(volume.data, np.float32)
         to_voxels = np.linalg.inv(volume.affine) @ self._matrix
         voxels = to_voxels @ self.affine
@@ -60,7 +60,7 @@ class Place:
         turn = to_voxels[:3, :3].astype(np.float32)
         for x in range(
             self.shape[0]
-        ):  # a slab at a time: the coordinates of a whole grid take half a gigabyte
+        ):  # slab by slab, because the coordinates of a whole grid take half a gigabyte
             index = np.indices((1, *self.shape[1:]), np.float32).reshape(3, -1)
             index[0] = x
             points = (voxels[:3, :3] @ index + voxels[:3, 3:]).astype(np.float32)
@@ -69,24 +69,24 @@ class Place:
         return result
 
     def map(self, volume: Volume) -> np.ndarray:
-        """A map on the grid; what lies outside its support (where it is not 0) does not dilute its edge."""
+        """Resample a map to the grid. Zeros outside its support do not dilute its edge."""
         inside = Volume((volume.data != 0).astype(np.float32), volume.affine)
         weight, values = self.resample(inside), self.resample(volume)
         return np.divide(values, weight, out=np.zeros_like(values), where=weight >= OWNS)
 
     def share(self, volume: Volume) -> np.ndarray:
-        """A fraction on the grid, averaged over its voxels where they are larger than the volume's."""
+        """Resample a fraction to the grid, averaged within voxels that are larger than those of the volume."""
         size = np.maximum(np.round(self.voxel_size / volume.voxel_size), 1).astype(int)
         mean = ndimage.uniform_filter(np.asarray(volume.data, np.float32), size.tolist(), mode="constant")
         return self.resample(Volume(mean, volume.affine))
 
     def mask(self, volume: Volume) -> np.ndarray:
-        """A mask on the grid: voxels that it fills to half, uint8."""
+        """Resample a mask to the grid: uint8, 1 in voxels that it fills at least to half."""
         return (self.resample(volume) >= OWNS).astype(np.uint8)
 
 
 def displacement_on(warp: str | Path, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """A displacement field on another grid; beyond its own it is that of the nearest edge.
+    """Resample a displacement field to another grid. Beyond its own grid, the value at the nearest edge is used.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def displacement_on(warp: str | Path, shape: tuple[int, ...], affine: np.ndarray
     return result
 
 
-# what is laid out, by the key of the derivative: how it is resampled, and what its sidecar says
+# key of the derivative -> how it is resampled, and the fields of its sidecar
 _KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "dvr": ("map", {"Units": "1"}),
     "predicted": ("map", {"Units": "1"}),
@@ -123,9 +123,9 @@ def place_scan(files: Mapping[str, Any], outputs: Mapping[str, str | Path]) -> N
 
     Parameters
     ----------
-    files : dict of paths: ``xfm_t1w_to_petref``, ``xfm_t1w_to_mni``; ``warp_mni`` or nothing, then the place in
-        MNI152 space is that of the affine; ``t1w`` where something goes to it; images by what they are: ``dvr``,
-        ``predicted``, ``demyelinated``, ``demyelinated_pet`` on petref, ``lesion`` on the T1w image
+    files : dict of paths: ``xfm_t1w_to_petref``, ``xfm_t1w_to_mni``; optionally ``warp_mni``, without which the
+        affine transform alone is used; ``t1w`` if an output is on its grid; the images ``dvr``, ``predicted``,
+        ``demyelinated``, ``demyelinated_pet`` on petref, ``lesion`` on the T1w image
     outputs : dict of paths by image and space, such as ``predicted_t1w`` and ``lesion_mni2``
     """
     places: dict[tuple[str, bool], Place] = {}
@@ -143,7 +143,7 @@ def place_scan(files: Mapping[str, Any], outputs: Mapping[str, str | Path]) -> N
 
 
 def _place(files: Mapping[str, Any], space: str, on_t1w: bool) -> Place:
-    """Where voxels of T1w (``t1w``) or MNI152 (``mni``, 1 mm; ``mni2``, 2 mm) lie in petref, or in the T1w image."""
+    """Map voxels of T1w (``t1w``) or MNI152 (``mni``, 1 mm; ``mni2``, 2 mm) to petref, or to the T1w image."""
     from_t1w = np.eye(4) if on_t1w else np.linalg.inv(point_matrix(files["xfm_t1w_to_petref"]))
     if space == "t1w":
         t1w = open_image(files["t1w"])
@@ -159,7 +159,9 @@ def _note(files: Mapping[str, Any], kind: str, space: str) -> dict[str, Any]:
     if space != "t1w":
         bent = ["warp_mni"] if files.get("warp_mni") else []
         names += ["xfm_t1w_to_mni", *bent]
-        fields["parameters"] = {"Transform": "affine and bend of the template" if bent else "affine"}
+        fields["parameters"] = {
+            "Transform": "affine and nonlinear warp of the template" if bent else "affine"
+        }
     if space == "mni2":
         fields["Resolution"] = "2 mm, every second voxel of the template's grid"
     return provenance(sources=[files[kind], *(files[name] for name in names)], **fields)

@@ -1,9 +1,9 @@
 """The tests behind the paper's claims C1 to C5, on the measured PET and on every held-out prediction.
 
-One value per subject (scans of a subject are averaged). P values are adjusted by Holm within a family: one
-claim and one kind of test, over all sources (C1, C2), sources and regions (C3) or sources (C4). C5 has two families:
-the tests that it rests on (the paper's two baselines), and all other comparisons with the refiner. The verdict on C2
-rests on the paired test; where participants have several scans a mixed model stands beside it.
+There is one value per subject (scans of a subject are averaged). P values are adjusted by Holm within a family: one
+claim and one kind of test, over all sources (C1, C2, C4) or sources and regions (C3). C5 has two families: the tests
+that decide it (the paper's two baselines), and all other comparisons with the refiner. The verdict on C2 rests on the
+paired test. Where participants have several scans, a mixed model is reported too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,15 +27,15 @@ from myelosketch.evaluation.scoring import MEASURED
 from myelosketch.evaluation.summary import REFERENCE_METHOD, known_metrics, metric_values
 
 COMPARED = ("lesion_mae", "lesion_mae_visible", "brain_mae", "dice", "mcc")
-# metrics that C5 is judged by, in words; the second in simulation alone
+# metrics that decide C5, in words; the second exists in simulation only
 CLOSER = {"lesion_mae": "lesion MAE", "lesion_mae_visible": "lesion MAE to noise-free tissue"}
-# the paper's other methods, which the refined map is said to be closer to the truth than
+# the paper's other methods; C5 says that the refined map is closer to the truth than theirs
 BASELINES = ("sketcher", "dnn2")
 WHITE_MATTER = "WM/NAWM"
 
 
 def subject_means(regions: pd.DataFrame) -> pd.DataFrame:
-    """Mean DVR per source, subject and region.
+    """Return the mean DVR per source, subject and region.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def subject_means(regions: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_subject(means: pd.DataFrame, source: str, region: str, group: str | None = None) -> pd.Series:
-    """Series subject -> DVR, sorted by subject."""
+    """Return a Series subject -> DVR, sorted by subject."""
     chosen = (means["source"] == source) & (means["region"] == region)
     if group is not None:
         chosen &= means["group"] == group
@@ -70,7 +70,7 @@ def paired(first: pd.Series, second: pd.Series) -> tuple[np.ndarray, np.ndarray]
 def _row(
     claim: str, name: str, source: str, contrast: str, result: Mapping[str, Any], *, family: str | None = None
 ) -> dict[str, Any]:
-    """One test; its family for Holm is the claim with ``family``, by default with the test's name."""
+    """Return the row of one test. Its Holm family is the claim with ``family``, by default the name of the test."""
     row = {
         "claim": claim,
         "name": name,
@@ -84,7 +84,7 @@ def _row(
 def white_matter_rows(
     means: pd.DataFrame, sources: Iterable[str], margin: float, alpha: float
 ) -> Iterator[dict[str, Any]]:
-    """C1: NAWM of patients against white matter of controls, difference and equivalence."""
+    """Test C1: NAWM of patients against white matter of controls, for difference and equivalence."""
     for source in sources:
         patients = by_subject(means, source, "nawm", "MS").to_numpy()
         controls = by_subject(means, source, "nawm", "HC").to_numpy()
@@ -97,7 +97,7 @@ def white_matter_rows(
 def lesion_rows(
     means: pd.DataFrame, regions: pd.DataFrame, sources: Iterable[str], alpha: float
 ) -> Iterator[dict[str, Any]]:
-    """C2: lesions against NAWM, paired within patients; and by a mixed model where any has several scans."""
+    """Test C2: lesions against NAWM, paired within patients, and by a mixed model if a patient has several scans."""
     for source in sources:
         lesion, nawm = paired(
             by_subject(means, source, "lesion", "MS"), by_subject(means, source, "nawm", "MS")
@@ -112,7 +112,7 @@ def lesion_rows(
 
 
 def scan_differences(regions: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Mean DVR of lesions minus NAWM of each patient scan that has both: subject, difference.
+    """Return the mean DVR of lesions minus NAWM for each patient scan that has both: subject, difference.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def scan_differences(regions: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def individual_rows(means: pd.DataFrame, methods: Sequence[str], alpha: float) -> Iterator[dict[str, Any]]:
-    """C3: each participant's mean, predicted against measured; agreement and bias."""
+    """Test C3: agreement and bias of each participant's predicted against measured mean."""
     for method in methods:
         for region, name, who in (("nawm", "white_matter", WHITE_MATTER), ("lesion", "lesion", "lesions")):
             predicted, true = paired(by_subject(means, method, region), by_subject(means, MEASURED, region))
@@ -153,7 +153,7 @@ def demyelination_rows(
     seed: int,
     alpha: float,
 ) -> Iterator[dict[str, Any]]:
-    """C4: demyelinated percentages, and Dice beside the Dice of calling every voxel demyelinated."""
+    """Test C4: demyelinated percentages, and Dice against the Dice of calling every voxel demyelinated."""
     names = ("pct_true", "pct_bias", "dice", "dice_minus_trivial")
     found = {name: metric_values(name, tables, k) for name in names}
     for method in methods:
@@ -183,7 +183,7 @@ def demyelination_rows(
 
 
 def comparison_scores(tables: Mapping[str, pd.DataFrame], k: float) -> dict[str, pd.DataFrame]:
-    """Per metric of C5, the scores with subjects as rows and methods as columns."""
+    """Return per metric of C5 the scores, with subjects as rows and methods as columns."""
     return {name: metric_values(name, tables, k) for name in known_metrics(COMPARED, tables)}
 
 
@@ -194,7 +194,7 @@ def comparison_rows(
     *,
     reference: str = REFERENCE_METHOD,
 ) -> Iterator[dict[str, Any]]:
-    """C5: every other method minus the refiner, or another ``reference``, paired by subject."""
+    """Test C5: every other method minus the refiner (or another ``reference``), paired by subject."""
     for method in methods:
         if method == reference:
             continue

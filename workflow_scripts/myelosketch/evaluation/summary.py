@@ -1,5 +1,4 @@
-"""Every metric as a mean over subjects with its interval, and its difference to the refiner, paired by
-subject."""
+"""Mean of every metric over subjects with its interval, and its paired difference from the refiner."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,8 +30,9 @@ REFERENCE_METHOD = "refiner"
 
 @dataclass(frozen=True)
 class Metric:
-    """Where a metric is read: ``table`` and ``column``, for ``voxelwise`` also ``region``; and which way is
-    better (``lower``, ``higher``, or the value that is ideal)."""
+    """Source of a metric: ``table`` and ``column``, for ``voxelwise`` also ``region``.
+
+    ``better`` is ``lower``, ``higher`` or the ideal value."""
 
     name: str
     table: str
@@ -90,10 +90,10 @@ def summarise(
     ----------
     paths : dict, ``voxelwise``, ``demyelination``, ``lesions`` -> TSV
     output : path of ``summary.tsv``
-    sidecar : path of ``summary.json``: k, resamples, level and which way each metric is better
-    methods : list of str, methods and ceilings in the order of the rows; one without a scan gets n/a and the
+    sidecar : path of ``summary.json``: k, resamples, level, and whether higher or lower is better for each metric
+    methods : list of str, methods and ceilings in the order of the rows. A method without a scan gets n/a and the
         reason
-    k : float, the configured one
+    k : float, the configured threshold
     bootstrap : int, resamples over subjects; alpha : float; seed : int
 
     Returns
@@ -112,7 +112,7 @@ def summarise(
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:
-    """A gathered table: names as text, scores as numbers."""
+    """Read a gathered table: names as text, scores as numbers."""
     names = {
         "method",
         "scan",
@@ -133,7 +133,7 @@ def read_scores(path: str | Path) -> pd.DataFrame:
 def summarise_tables(
     tables: Mapping[str, pd.DataFrame], *, methods: Sequence[str], draws: int, seed: int, alpha: float
 ) -> pd.DataFrame:
-    """As :func:`summarise`, from and to tables in memory.
+    """Do the same as :func:`summarise` with tables in memory.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def summarise_tables(
 
 
 def known_metrics(names: Iterable[str], tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Metrics that a cohort can have: those against noise-free tissue (``visible``) in simulation alone.
+    """Return the metrics that the cohort has. Those against noise-free tissue (``visible``) need simulation.
 
     Parameters
     ----------
@@ -178,10 +178,10 @@ def known_metrics(names: Iterable[str], tables: Mapping[str, pd.DataFrame]) -> l
 
 
 def subject_values(metric: Metric, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One value per method, subject and k: the mean over the subject's scans.
+    """Return one value per method, subject and k: the mean over the subject's scans.
 
-    Trivial Dice counts only where Dice exists: a patient with two empty masks has none, and leaving that
-    patient in the trivial mean alone would lower the bar (ours).
+    Trivial Dice counts only where Dice exists. A patient with two empty masks has no Dice; counting that patient in
+    the mean of trivial Dice only would make it easier to beat (our choice).
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def subject_values(metric: Metric, tables: Mapping[str, pd.DataFrame]) -> pd.Dat
     """
     table = tables[metric.table]
     if metric.table == "voxelwise":
-        # a region that no participant of a scan has (a lesion in a control) makes no subject
+        # subjects without the region (a lesion in a control) are left out
         table = table[(table["region"] == metric.region) & (table["n_voxels"] > 0)].assign(k=np.nan)
         values = table[metric.column]
     else:
@@ -212,7 +212,7 @@ def subject_values(metric: Metric, tables: Mapping[str, pd.DataFrame]) -> pd.Dat
 
 
 def metric_values(name: str, tables: Mapping[str, pd.DataFrame], k: float) -> pd.DataFrame:
-    """Values of one metric, by its name, at one k: subjects as rows, methods as columns."""
+    """Return the values of one metric at one k, with subjects as rows and methods as columns."""
     metric = METRIC[name]
     values = subject_values(metric, tables)
     if metric.table == "demyelination":
@@ -223,7 +223,7 @@ def metric_values(name: str, tables: Mapping[str, pd.DataFrame], k: float) -> pd
 def _mean_rows(
     metric: Metric, k: float, wide: pd.DataFrame, methods: Sequence[str], **options: Any
 ) -> list[dict[str, Any]]:
-    """Rows of one metric; ``wide`` has subjects as rows and methods as columns."""
+    """Return the rows of one metric. ``wide`` has subjects as rows and methods as columns."""
     rows = []
     for method in methods:
         row: dict[str, Any] = {"method": method, "metric": metric.name, "k": k, "n": 0, "note": None}
@@ -241,7 +241,7 @@ def _mean_rows(
 
 
 def _why_missing(n: int, total: int) -> str | None:
-    """Reason why a row, or some of its subjects, has no value."""
+    """Return the reason why a row, or some of its subjects, has no value."""
     notes = []
     if n < total:
         reasons = "no lesion, nothing demyelinated, one class only, or constant"
@@ -252,7 +252,7 @@ def _why_missing(n: int, total: int) -> str | None:
 
 
 def _of_lesions(column: str, moments: np.ndarray, shift: float) -> np.ndarray:
-    """``slope``, ``r`` or ``icc`` of summed moments of predicted and true means."""
+    """Return ``slope``, ``r`` or ``icc`` of summed moments of predicted and true means."""
     if column == "icc":
         return icc_of_moments(moments, shift)
     return slope_and_correlation(moments)[("slope", "r").index(column)]
@@ -261,7 +261,7 @@ def _of_lesions(column: str, moments: np.ndarray, shift: float) -> np.ndarray:
 def _lesion_rows(
     metric: Metric, lesions: pd.DataFrame, methods: Sequence[str], *, draws: int, seed: int, alpha: float
 ) -> list[dict[str, Any]]:
-    """Calibration slope (true on predicted mean DVR of each lesion), Pearson r or ICC; subjects are resampled."""
+    """Return the calibration slope (true on predicted lesion means), Pearson r or ICC. Subjects are resampled."""
     estimates, replicates, sizes = {}, {}, {}
     for method in methods:
         table = lesions[lesions["method"] == method].sort_values(["subject", "scan", "lesion"], kind="stable")

@@ -1,6 +1,7 @@
-"""One scan scored once more under other choices: what the sensitivity analysis is made of.
+"""Scores of one scan under other choices, for the sensitivity analysis.
 
-The other reference of healthy white matter, other widths of the perilesional shell, and lesions of every size.
+The choices are the reference of healthy white matter, the width of the perilesional shell, and the minimum lesion
+size.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def white_matter_masks(
     white_erosion_mm: float,
     control: bool = False,
 ) -> dict[float, np.ndarray]:
-    """Normal-appearing or healthy white matter for each width of the perilesional shell.
+    """Return normal-appearing or healthy white matter for each width of the perilesional shell.
 
     Parameters
     ----------
@@ -85,12 +86,12 @@ class Variants:
         self.k = k
 
     def score(self, predicted: np.ndarray, *, patient: bool) -> list[dict[str, Any]]:
-        """Rows of one predicted map.
+        """Return the rows of one predicted map.
 
         Parameters
         ----------
         predicted : float array (x, y, z), DVR
-        patient : bool, a control has no lesion
+        patient : bool; a control has no lesion
 
         Returns
         -------

@@ -1,8 +1,9 @@
-"""What a test says, in plain words; "no significant difference" is never called equality.
+"""Results of tests in plain words. "No significant difference" is never called equality.
 
-A claim of the paper *holds*, *does not hold* or is *not decided* by the data at hand, for the measured PET
-and for every prediction on its own. The rules are ours; each verdict carries the numbers it rests on. In simulation
-it is *cannot be decided in this cohort* where ``visible``, which no method's squared error can beat, does not hold.
+A claim of the paper *holds*, *does not hold* or is *not decided* by the data, for the measured PET and for every
+prediction separately. The rules are our choice. Each verdict states the numbers it rests on. In simulation the
+verdict is *cannot be decided in this cohort* if the claim does not hold in ``visible``, which no method can beat in
+squared error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,20 +20,20 @@ CLAIMS = {
 }
 HOLDS, FAILS, UNDECIDED, MISSING = "holds", "does not hold", "not decided", "n/a"
 
-# "good" reliability and better (Koo and Li 2016); judged by the interval, not by the estimate
+# "good" reliability or better (Koo and Li 2016); the interval decides, not the estimate
 GOOD_ICC = 0.75
 CANNOT = "cannot be decided in this cohort"
-# a prediction that hardly differs between subjects makes any two groups alike: C1 then says nothing (ours)
+# a prediction that hardly differs between subjects makes any two groups equal, so C1 says nothing (our choice)
 MIN_SPREAD = 0.5
-# nor does it where the means differ between subjects, but not as those of the PET do: noise spreads too (ours)
+# C1 says nothing either if the means differ between subjects but do not follow the PET, as noise does (our choice)
 MIN_CORRELATION = 0.5
-# how the paper's other methods are named in evidence of C5
+# names of the paper's other methods in the evidence of C5
 BASELINE_WORDS = {"sketcher": "the sketch", "dnn2": "the 2-layer DNN"}
 PAPER_P = 0.0001
 
 
 class Likeness(NamedTuple):
-    """White-matter means of a prediction beside the PET's: ratio of SD between subjects; r and its interval."""
+    """White-matter means of a prediction against the PET: ratio of SD between subjects, r and its interval."""
 
     spread: float
     r: float
@@ -41,28 +42,28 @@ class Likeness(NamedTuple):
 
 
 def known(row: Mapping[str, Any] | None) -> bool:
-    """Whether a test gave a p."""
+    """Return whether a test gave a p."""
     return row is not None and np.isfinite(row["p"])
 
 
 def significant(row: Mapping[str, Any], alpha: float) -> bool:
-    """Whether the adjusted p is below alpha."""
+    """Return whether the adjusted p is below alpha."""
     return known(row) and row["p_adjusted"] < alpha
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A value for a sentence; n/a if there is none."""
+    """Return a value as text, n/a if there is none."""
     # adding zero turns "-0.00" into "0.00"
     return f"{round(value, digits) + 0.0:.{digits}f}" if np.isfinite(value) else "n/a"
 
 
 def p_text(value: float) -> str:
-    """A p for a sentence."""
+    """Return a p value as text."""
     return "p < 0.0001" if value < PAPER_P else f"p = {value:.2g}"
 
 
 def with_interval(row: Mapping[str, Any], digits: int = 3) -> str:
-    """Estimate and interval for a sentence."""
+    """Return estimate and interval as text."""
     low, high = number(row["ci_low"], digits), number(row["ci_high"], digits)
     return f"{number(row['estimate'], digits)} [{low}, {high}]"
 
@@ -70,16 +71,16 @@ def with_interval(row: Mapping[str, Any], digits: int = 3) -> str:
 def difference_verdict(
     row: Mapping[str, Any], alpha: float, lower: str = "lower", higher: str = "higher"
 ) -> str:
-    """Sentence on a difference: which way, or that none was found."""
+    """Describe a difference: its direction, or that none was found."""
     if not known(row):
         return f"n/a: {row['note']}"
     if not significant(row, alpha):
-        return "no significant difference (this is not equality)"
+        return "no significant difference (this does not show equality)"
     return f"significantly {lower if row['estimate'] < 0 else higher}"
 
 
 def equivalence_verdict(row: Mapping[str, Any], alpha: float, margin: float) -> str:
-    """Sentence on an equivalence test."""
+    """Describe an equivalence test."""
     if not known(row):
         return f"n/a: {row['note']}"
     within = f"within ±{margin:g}"
@@ -87,22 +88,22 @@ def equivalence_verdict(row: Mapping[str, Any], alpha: float, margin: float) -> 
 
 
 def icc_verdict(row: Mapping[str, Any]) -> str:
-    """Sentence on an ICC, judged by its interval."""
+    """Describe an ICC by its interval."""
     if not np.isfinite(row["estimate"]):
         return f"n/a: {row['note']}"
     if row["ci_low"] > GOOD_ICC or (row["note"] and row["estimate"] > GOOD_ICC):
         return f"good agreement (above {GOOD_ICC})"
     if row["ci_high"] < GOOD_ICC or (row["note"] and row["estimate"] < GOOD_ICC):
         return f"less than good agreement (below {GOOD_ICC})"
-    return f"not decided (the interval holds {GOOD_ICC})"
+    return f"not decided (the interval contains {GOOD_ICC})"
 
 
 def comparison_verdict(row: Mapping[str, Any], alpha: float, better: str, reference: str = "refiner") -> str:
-    """Sentence on another method minus the reference, for a metric of which ``better`` is lower or higher."""
+    """Describe another method minus the reference, for a metric where ``better`` is lower or higher."""
     if not known(row):
         return f"n/a: {row['note']}"
     if not significant(row, alpha):
-        return f"no significant difference to {reference} (this is not equality)"
+        return f"no significant difference from {reference} (this does not show equality)"
     return f"{reference} {'better' if (row['estimate'] > 0) == (better == 'lower') else 'worse'}"
 
 
@@ -113,34 +114,33 @@ def claim_1(
     margin: float,
     alike: Likeness | None = None,
 ) -> tuple[str, str]:
-    """Verdict on C1: equivalence is what the claim needs; a missing difference alone decides nothing.
+    """Return the verdict on C1. The claim needs equivalence; a missing difference alone decides nothing.
 
-    ``alike`` is of a prediction, None of the PET. The claim is not decided where the means of white matter spread
-    less than :data:`MIN_SPREAD` of the PET's, because the same value for everybody would "hold"; nor where their
-    correlation with the PET's is below :data:`MIN_CORRELATION` or its interval holds 0, because noise would too.
+    ``alike`` describes a prediction and is None for the PET. The claim is not decided if the white-matter means
+    spread less than :data:`MIN_SPREAD` times those of the PET, because one value for all subjects would "hold". It is
+    not decided either if their correlation with the PET is below :data:`MIN_CORRELATION` or its interval contains 0,
+    because noise would "hold" too.
     """
     if not known(difference) or not known(equivalent):
         return MISSING, str(difference["note"] or equivalent["note"])
     text = f"difference {with_interval(difference)} DVR, {p_text(difference['p_adjusted'])}; "
     text += f"equivalence within ±{margin:g}: {p_text(equivalent['p_adjusted'])}"
     if alike:
-        text += (
-            f"; means between subjects: SD {number(alike.spread, 2)} of the PET's, r {number(alike.r, 2)} "
-        )
+        text += f"; subject means: SD {number(alike.spread, 2)} times the PET's, r with the PET {number(alike.r, 2)} "
         text += f"[{number(alike.r_low, 2)}, {number(alike.r_high, 2)}]"
         if not alike.spread >= MIN_SPREAD:
-            return UNDECIDED, f"{text}: too little spread to tell"
+            return UNDECIDED, f"{text}: too little spread to decide"
         if not (alike.r >= MIN_CORRELATION and alike.r_low > 0):
-            return UNDECIDED, f"{text}: they do not follow the PET's"
+            return UNDECIDED, f"{text}: they do not follow the PET"
     if significant(equivalent, alpha):
         return HOLDS, text + ", shown"
     if significant(difference, alpha):
         return FAILS, text + ", not shown"
-    return UNDECIDED, text + ", not shown: neither different nor equivalent by these data"
+    return UNDECIDED, text + ", not shown: these data show neither a difference nor equivalence"
 
 
 def claim_2(row: Mapping[str, Any], alpha: float) -> tuple[str, str]:
-    """Verdict on C2: a significant difference in the direction of the claim."""
+    """Return the verdict on C2, which needs a significant difference in the direction of the claim."""
     if not known(row):
         return MISSING, str(row["note"])
     reached = "below" if row["p"] < PAPER_P else "not below"
@@ -151,7 +151,7 @@ def claim_2(row: Mapping[str, Any], alpha: float) -> tuple[str, str]:
 
 
 def claim_3(rows: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """Verdict on C3: good agreement in white matter and in lesions; ``rows`` maps a region to its ICC row."""
+    """Return the verdict on C3, good agreement in white matter and lesions. ``rows``: region to its ICC row."""
     missing = [f"{region}: {row['note']}" for region, row in rows.items() if not np.isfinite(row["estimate"])]
     if missing:
         return MISSING, "; ".join(missing)
@@ -163,7 +163,7 @@ def claim_3(rows: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
 def claim_4(
     icc: Mapping[str, Any], dice: Mapping[str, Any], gain: Mapping[str, Any], alpha: float
 ) -> tuple[str, str]:
-    """Verdict on C4: good agreement of the percentages, and a Dice above that of calling every voxel."""
+    """Return the verdict on C4: good agreement of percentages, and Dice above that of marking every voxel."""
     if not np.isfinite(icc["estimate"]) or not np.isfinite(dice["estimate"]):
         return MISSING, str(icc["note"] or dice["note"])
     text = f"ICC of percentages {with_interval(icc, 2)}; mean Dice {with_interval(dice, 2)}, "
@@ -177,12 +177,12 @@ def claim_4(
 def claim_5(
     judged: Mapping[str, Mapping[str, Mapping[str, Any]]], alpha: float, *, winner: str = "refiner"
 ) -> tuple[str, str]:
-    """Verdict on C5 from the baselines that were run; one that was not is named in the verdict.
+    """Return the verdict on C5 from the baselines that were run. The verdict names a baseline that was not run.
 
     Parameters
     ----------
-    judged : dict, baseline (``sketcher``, ``dnn2``) -> metric in words -> test of the baseline minus the winner, so a
-        positive estimate favours the winner; empty for a baseline that was not run
+    judged : dict, baseline (``sketcher``, ``dnn2``) -> metric in words -> test of the baseline minus the winner. A
+        positive estimate favours the winner. It is empty for a baseline that was not run
     alpha : float
     winner : the method that the claim is about
 
@@ -210,15 +210,15 @@ def claim_5(
 
 
 def beside_bound(own: tuple[str, str], bound: tuple[str, str] | None) -> tuple[str, str]:
-    """Verdict and evidence beside those on ``visible``: where that does not hold, the cohort cannot decide the claim.
+    """Combine a verdict with that on ``visible``. If the latter does not hold, the cohort cannot decide the claim.
 
     Parameters
     ----------
-    own, bound : (verdict, evidence) of a prediction and of ``visible``; None where the cohort is not simulated
+    own, bound : (verdict, evidence) of a prediction and of ``visible``; None if the cohort is not simulated
     """
     if bound is None or bound[0] == MISSING or own[0] == MISSING or bound[0].startswith(HOLDS):
         return own
-    return CANNOT, f"{own[0]} by its own numbers: {own[1]}; noise-free tissue: {bound[0]}"
+    return CANNOT, f"{own[0]} by the numbers of this map alone: {own[1]}; noise-free tissue: {bound[0]}"
 
 
 def _icc_status(verdict: str) -> str:

@@ -1,7 +1,7 @@
 """Voxelwise scores of a predicted DVR map, per region: errors, PSNR, SSIM and correlation.
 
-Everything is computed inside the brain only. PSNR and SSIM use one fixed range of DVR for every scan and
-method, because with a range taken from each image a map with one bright voxel would score better (ours).
+Everything is computed inside the brain only. PSNR and SSIM use one fixed range of DVR for every scan and method. With
+a range taken from each image, a map with one bright voxel would score better (our choice).
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from myelosketch.evaluation.masks import REGIONS, region_masks
 
-# against the conditional mean of a simulated DVR given noise-free myelin and water: what is wrong with a prediction,
-# without the noise of one PET
+# error against the conditional mean of a simulated DVR given noise-free myelin and water: the error of a prediction
+# without the noise of the PET
 VISIBLE_COLUMNS = ("mae_visible", "r_visible")
 COLUMNS = (
     *("mae", "mse", "bias", "psnr", "ssim", "pearson_r", "slope", "intercept"),
@@ -29,7 +29,7 @@ SSIM_K2 = 0.03
 
 
 def region_errors(predicted: ArrayLike, measured: ArrayLike, *, data_range: float) -> dict[str, float]:
-    """Errors over the voxels of one region.
+    """Return the errors over the voxels of one region.
 
     Parameters
     ----------
@@ -59,11 +59,11 @@ def region_errors(predicted: ArrayLike, measured: ArrayLike, *, data_range: floa
 
 
 def regression(predicted: np.ndarray, measured: np.ndarray) -> dict[str, float]:
-    """Least squares of measured on predicted: how far the truth moves where the prediction moves by 1.
+    """Fit measured on predicted by least squares: how much the truth changes where the prediction changes by 1.
 
-    Slope 1 and intercept 0 are ideal: a predicted difference is then a true one. Below 1 the prediction spreads too
-    far, above 1 too little, and near 0 it says nothing. Noise of the measurement does not change it. The reverse
-    slope, of predicted on measured, is below 1 for the best possible prediction too.
+    Slope 1 and intercept 0 are ideal: a predicted difference is then a true difference. Below 1 the prediction varies
+    too much, above 1 too little, and near 0 it is not informative. Measurement noise does not change the slope. The
+    reverse slope, of predicted on measured, is below 1 even for the best possible prediction.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def regression(predicted: np.ndarray, measured: np.ndarray) -> dict[str, float]:
 
 
 def pearson(first: ArrayLike, second: ArrayLike) -> float:
-    """Pearson correlation; NaN for fewer than two values or where one side is constant up to rounding.
+    """Return the Pearson correlation, NaN for fewer than two values or a side that is constant up to rounding.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def pearson(first: ArrayLike, second: ArrayLike) -> float:
         return np.nan
     a = first - first.mean()
     b = second - second.mean()
-    # rounding of float32 leaves a spread of about 1e-7 in a constant map: that is no variation
+    # rounding of float32 leaves a spread of about 1e-7 in a constant map, which does not count as variation
     if _constant(a, first) or _constant(b, second):
         return np.nan
     return float(np.clip((a @ b) / np.sqrt((a @ a) * (b @ b)), -1, 1))
@@ -109,10 +109,9 @@ def _constant(centred: np.ndarray, values: np.ndarray) -> bool:
 class BrainSSIM:
     """Structural similarity inside the brain, prepared once for a measured map.
 
-    Windows are Gaussian (Wang et al. 2004) and hold brain voxels only: local moments are divided by the share
-    of the window that lies in the brain, so nothing outside it, and no fill value, enters (ours). Where the
-    whole window is brain this is the usual SSIM. Population moments and valid windows as in MONAI's
-    ``SSIMMetric``.
+    Windows are Gaussian (Wang et al. 2004) and contain brain voxels only. Local moments are divided by the share of
+    the window inside the brain, so neither voxels outside it nor fill values enter (our choice). Where the whole
+    window is brain, this is the usual SSIM. Population moments and valid windows are as in MONAI's ``SSIMMetric``.
 
     Parameters
     ----------
@@ -136,7 +135,7 @@ class BrainSSIM:
         return _smooth(values) / self.share
 
     def map(self, predicted: np.ndarray) -> np.ndarray:
-        """SSIM of every brain voxel.
+        """Return the SSIM of every brain voxel.
 
         Parameters
         ----------
@@ -162,13 +161,13 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 
 
 def _bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """Smallest box that holds the mask; an empty mask gives an empty box."""
+    """Return the smallest box that contains the mask. An empty mask gives an empty box."""
     found = ndimage.find_objects(mask.astype(np.uint8))
     return found[0] if found else tuple(slice(0, 0) for _ in mask.shape)
 
 
 class VoxelwiseScorer:
-    """Scores every method against one measured map; what depends on the measurement alone is computed once.
+    """Score every method against one measured map. What depends on the measurement only is computed once.
 
     Parameters
     ----------
@@ -194,7 +193,7 @@ class VoxelwiseScorer:
         self.similarity = BrainSSIM(measured, self.masks["brain"], data_range=data_range)
 
     def score(self, predicted: np.ndarray) -> list[dict[str, Any]]:
-        """One row per region, in the order brain, lesion, nawm, other.
+        """Return one row per region, in the order brain, lesion, nawm, other.
 
         Parameters
         ----------
@@ -202,8 +201,8 @@ class VoxelwiseScorer:
 
         Returns
         -------
-        list of dict : ``region`` and :data:`COLUMNS`; NaN where a region is empty. The SSIM of a region is
-        the mean over its voxels of the brain's SSIM map
+        list of dict : ``region`` and :data:`COLUMNS`, NaN where a region is empty. The SSIM of a region is the mean
+        of the brain's SSIM map over its voxels
         """
         similarity = self.similarity.map(predicted) if self.masks["brain"].any() else None
         rows = []

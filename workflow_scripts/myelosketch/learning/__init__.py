@@ -1,1 +1,1 @@
-"""Learning floor: fold data, networks, losses, the methods of the ladder, training and prediction."""
+"""Training and prediction: fold data, networks, losses and the methods of the ladder."""

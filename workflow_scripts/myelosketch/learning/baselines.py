@@ -1,4 +1,4 @@
-"""Models of a fold that no training shapes: linear ones, trees, the level of a pretrained network."""
+"""Models of a fold that need no network training: linear models, trees, the level of a pretrained network."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ Baseline = RidgeModel | TreesModel
 def baseline_fitter(
     method: str, settings: Mapping[str, Any], *, seed: int, pretrained: str | Path | None = None
 ) -> Callable[[Sequence[TrainingScan]], Baseline | TransferModel]:
-    """How a method that no training shapes is fitted to some scans.
+    """Return the function that fits a method without network training to some scans.
 
     Parameters
     ----------
     method : of ladder.BASELINE_METHODS
-    settings : what the method reads of the section training: ``inputs``, and ``ridge`` of a linear model
-    seed : of the voxels that trees draw
-    pretrained : folder of the network whose level transfer fits
+    settings : the keys of the section training that the method reads: ``inputs``, and ``ridge`` for a linear model
+    seed : for the voxels that trees draw
+    pretrained : folder of the network for which transfer fits the level
 
     Returns
     -------
     function, list of TrainingScan -> RidgeModel, TreesModel or TransferModel
     """
     if method == TRANSFER:
-        from myelosketch.learning.transfer import fit_transfer  # brings PyTorch, which the others do without
+        from myelosketch.learning.transfer import (
+            fit_transfer,
+        )  # imports PyTorch, which the others do not need
 
         assert pretrained is not None
         return lambda scans: fit_transfer(scans, pretrained)
@@ -66,7 +68,7 @@ def fit_baseline(
     ----------
     method, settings, seed, pretrained : see `baseline_fitter`
     scans : list of TrainingScan
-    folder : where model.safetensors and model.json go
+    folder : of model.safetensors and model.json
     fold : number written into the card
     harmonise : none or controls (training.harmonise)
     controls : names of the healthy controls among the scans
@@ -78,7 +80,7 @@ def fit_baseline(
 
     Raises
     ------
-    InputError : a site to harmonise without a control, or a pretrained network that cannot be used
+    InputError : a site to harmonise has no control, or the pretrained network cannot be used
     """
     scans, white_matter = harmonise_training(scans, controls, sites or {}, setting=harmonise, fold=fold)
     model = baseline_fitter(method, settings or {}, seed=seed, pretrained=pretrained)(scans)
@@ -87,5 +89,5 @@ def fit_baseline(
 
 
 def load_baseline(method: str, folder: str | Path) -> Baseline:
-    """Read a linear model or trees written by `fit_baseline`; another method than ``method`` is refused."""
+    """Read a model written by `fit_baseline`. A model of another method than ``method`` raises an error."""
     return TreesModel.load(folder) if method == "trees" else RidgeModel.load(folder, method=method)

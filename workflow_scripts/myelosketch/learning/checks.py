@@ -1,4 +1,4 @@
-"""Settings that a schema cannot judge, and whether a GPU is there; light: the workflow asks while it is read."""
+"""Checks of settings beyond the schema, and of the GPU, without slow imports: the workflow calls them at start."""
 
 import json
 import os
@@ -17,13 +17,13 @@ PRETRAINED = Path(__file__).resolve().parents[3] / "models/pretrained"
 HALVINGS = 4  # stages of the discriminator, each halving a patch
 
 
-# first entries of CUDA_VISIBLE_DEVICES that show none; the last is Slurm's
+# first entries of CUDA_VISIBLE_DEVICES that mean "no GPU"; Slurm sets the last
 HIDDEN = ("", "-1", "NoDevFiles")
 
 
 @cache
 def has_gpu() -> bool:
-    """Whether this machine shows a GPU that may be used, without the seconds that asking PyTorch takes."""
+    """Return whether this machine has a usable GPU. Asking PyTorch would take seconds."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.split(",")[0].strip() in HIDDEN:
         return False
@@ -31,14 +31,14 @@ def has_gpu() -> bool:
 
 
 def gpus_of_a_training(device: str, *, local: bool) -> int:
-    """GPUs that a training asks for: one, or none where this machine has none and it would train on the CPU.
+    """Return the number of GPUs that a training requests: one, or none if this machine has none.
 
-    Trainings that ask for none run side by side; those that do take turns on the one GPU (profiles/default).
+    Trainings without a GPU run in parallel. Trainings with a GPU run one after the other (profiles/default).
 
     Parameters
     ----------
     device : auto, cpu or cuda (training.device)
-    local : bool, whether jobs run on this machine: those of a cluster cannot be looked at from here
+    local : bool, whether jobs run on this machine; the GPUs of a cluster are unknown here
 
     Returns
     -------
@@ -49,11 +49,11 @@ def gpus_of_a_training(device: str, *, local: bool) -> int:
 
 
 def check_settings(method: str, settings: Mapping[str, Any]) -> None:
-    """Settings that a schema cannot judge, before anything expensive starts.
+    """Check settings that the schema cannot check, before anything expensive starts.
 
     Raises
     ------
-    InputError : crop or patch of a size the networks cannot take, lambda or learning rate out of range
+    InputError : crop or patch do not suit the networks, or lambda or learning rate is out of range
     """
     plan, stage = NETWORK_METHODS[method], settings[method]
     if stage["lambda_l1"] < 0:
@@ -77,18 +77,18 @@ def check_settings(method: str, settings: Mapping[str, Any]) -> None:
 def check_controls_of_sites(
     scans: Iterable[str], controls: Container[str], sites: Mapping[str, str], *, fold: int | None = None
 ) -> None:
-    """Sites can be harmonised only where each has a healthy control to learn from (training.harmonise: controls).
+    """Raise an error if a site to harmonise has no healthy control (training.harmonise: controls).
 
     Parameters
     ----------
     scans : names of the training scans of a fold
     controls : names of the healthy controls among them
-    sites : dict, scan -> site; "" where the cohort's table has none
+    sites : dict, scan -> site; "" without a site in the cohort table
     fold : number, for the message
 
     Raises
     ------
-    InputError : naming the sites without a control
+    InputError : names the sites without a control
     """
     names = list(scans)
     without = {sites[name] for name in names} - {sites[name] for name in names if name in controls}
@@ -96,23 +96,23 @@ def check_controls_of_sites(
         which = ", ".join(site or "without a name" for site in sorted(without))
         raise InputError(
             f"training.harmonise is controls, but no training scan of fold {fold} is a healthy control of the "
-            f"{'site' if len(without) == 1 else 'sites'} {which}: give controls of it, name it in "
+            f"{'site' if len(without) == 1 else 'sites'} {which}: add controls, list the site in "
             "cohort.external_sites, or set training.harmonise: none."
         )
 
 
 def check_sizes(*, crop: Sequence[int] | None, patch: Sequence[int] | None, stride: int) -> None:
-    """Sizes must suit the networks: crops the generator, patches the discriminator.
+    """Raise an error if a crop does not suit the generator, or a patch the discriminator.
 
     Parameters
     ----------
     crop : three sides in voxels, or None for whole volumes
     patch : three sides in voxels, or None without a discriminator
-    stride : int, by how much the generator shrinks an image at its deepest level
+    stride : int, factor by which the generator shrinks an image at its deepest level
 
     Raises
     ------
-    InputError : naming the setting, what it must be divisible by, and the nearest value that is
+    InputError : names the setting, the required divisor and the nearest valid value
     """
     if crop is not None and any(side < stride or side % stride for side in crop):
         nearest = [max(stride, round(side / stride) * stride) for side in crop]
@@ -137,7 +137,7 @@ def check_sizes(*, crop: Sequence[int] | None, patch: Sequence[int] | None, stri
 
 
 def check_pretrained(folder: str | Path, inputs: Sequence[str]) -> str:
-    """What the method transfer needs, before anything starts.
+    """Check the requirements of the method transfer before anything starts.
 
     Parameters
     ----------
@@ -150,22 +150,22 @@ def check_pretrained(folder: str | Path, inputs: Sequence[str]) -> str:
 
     Raises
     ------
-    InputError : a file is absent or no card, or a map is left out, which the network has learnt from
+    InputError : a file is absent or is not a card, or a map is left out that the network needs
     """
     folder = Path(folder)
     absent = [name for name in ("model.safetensors", "model.json") if not (folder / name).is_file()]
     if absent:
         raise InputError(
-            f"{folder / absent[0]} does not exist, but training.methods has transfer: correct "
+            f"{folder / absent[0]} does not exist, but training.methods lists transfer: correct "
             "training.transfer.pretrained, or leave the method out."
         )
     left_out = [name for name in INPUT_MAPS if name not in inputs]
     if left_out:
         raise InputError(
-            f"training.inputs leaves out {', '.join(left_out)}, but the network of the method transfer sees "
+            f"training.inputs leaves out {', '.join(left_out)}, but the network of the method transfer needs "
             f"{', '.join(INPUT_MAPS)}: leave transfer out of training.methods, or give all maps."
         )
     try:
         return str(json.loads((folder / "model.json").read_text(encoding="utf-8"))["weights_sha256"])
     except (ValueError, TypeError, KeyError):
-        raise InputError(f"{folder / 'model.json'} is no card of a model: copy the network again.") from None
+        raise InputError(f"{folder / 'model.json'} is not a model card: copy the network again.") from None

@@ -1,7 +1,6 @@
 """Batches for training: whole volumes or random crops, each a pure function of (seed, epoch, step).
 
-Nothing about the random state has to be stored for a resumed training to see the same batches: step s of
-epoch e is the same whoever asks, and whenever.
+A resumed training gets the same batches without a stored random state, because step s of epoch e is always the same.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from myelosketch.learning.patches import padding_to_multiple
 if TYPE_CHECKING:
     from myelosketch.learning.data import Normalisation, TrainingScan
 
-# channels of a prepared scan; the input maps follow, and after them, for a refiner, the sketch
+# first channels of a prepared scan; the input maps follow, then, for a refiner, the sketch
 SUPPORT, DVR, WEIGHTS, MAPS = 0, 1, 2, 3
-# of a device's free memory that the scans of a fold may take; the rest is for the step
+# share of a device's free memory for the scans of a fold; the rest is for the step
 FREE_SHARE = 0.25
 
 
@@ -36,13 +35,13 @@ def prepare_scan(
     cap: float | None = None,
     sketch: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Everything a crop is cut from, in one array.
+    """Put everything from which a crop is cut into one array.
 
     Parameters
     ----------
     scan : TrainingScan
     normalisation : Normalisation
-    loss : "l1" (Eq. 4) or "weighted_l1" (Eq. 5); decides the voxel weights, taken from the whole volume
+    loss : "l1" (Eq. 4) or "weighted_l1" (Eq. 5); it sets the voxel weights, computed on the whole volume
     reduction, cap : of `region_weights`
     sketch : float32 array (x, y, z), DVR, optional
 
@@ -61,13 +60,13 @@ def prepare_scan(
 
 
 class FoldCrops:
-    """Batches of a training fold, asked for by (epoch, step).
+    """Batches of a training fold, addressed by (epoch, step).
 
-    Every epoch draws the scans in shuffled turns, so each is seen equally often. The centre of a crop is a
-    random brain voxel or, with probability ``lesion_crops``, a random lesion voxel (in scans that have one), and the
-    crop is moved to stay inside the image. So some voxels are seen more often than others: the weight of each is
+    Every epoch draws the scans in shuffled rounds, so that each is used equally often. The centre of a crop is a
+    random brain voxel or, with probability ``lesion_crops``, a random lesion voxel (in scans that have one). The crop
+    is moved to stay inside the image. Some voxels are therefore used more often than others. The weight of a voxel is
     divided by its probability of being in the crop (`crop_probability`), so that the expected loss of a crop is that
-    of the whole volume (ours).
+    of the whole volume (our choice).
 
     Parameters
     ----------
@@ -77,9 +76,9 @@ class FoldCrops:
     crop : three sides in voxels, or None for whole volumes
     batch, steps : crops per step, steps per epoch
     lesion_crops : probability
-    flips : mirror left and right at random (ours)
+    flips : mirror left and right at random (our choice)
     seed : int
-    multiple : whole volumes are filled up to sides divisible by this
+    multiple : whole volumes are padded to sides divisible by this
     """
 
     def __init__(
@@ -106,13 +105,13 @@ class FoldCrops:
         ]
 
     def hold_on(self, device: torch.device) -> None:
-        """Keep the scans on a device, where crops are then cut, if they take at most a quarter of its free memory."""
+        """Keep the scans on a device and cut crops there, if they take at most a quarter of its free memory."""
         size = sum(volume.nbytes for volume in self.prepared)
         if size <= FREE_SHARE * free_memory(device):
             self.prepared = [volume.to(device) for volume in self.prepared]
 
     def __getitem__(self, index: tuple[int, int]) -> dict[str, torch.Tensor]:
-        """Batch of (epoch, step): dict of Tensors (batch, channels, x, y, z), where the scans are held."""
+        """Return the batch of (epoch, step): dict of Tensors (batch, channels, x, y, z)."""
         epoch, step = index
         random = np.random.default_rng([self.seed, epoch, step])
         tensor = torch.stack([self._cut(number, random) for number in self._turn(epoch, step)])
@@ -127,7 +126,7 @@ class FoldCrops:
         return batch
 
     def _weighted(self, number: int, volume: np.ndarray) -> np.ndarray:
-        """A prepared scan whose weights are divided by the probability of being cut; as it is for whole volumes."""
+        """Return a prepared scan with weights divided by the crop probability, unchanged for whole volumes."""
         if self.crop is None:
             return volume
         brain, lesion = self.brain[number], self.lesion[number]
@@ -136,12 +135,12 @@ class FoldCrops:
         if share:
             probability += share * crop_probability(lesion, self.crop, volume.shape[1:])
         volume = volume.copy()
-        # a voxel that no crop reaches (far from every lesion where all crops are centred on one) is in no loss
+        # a voxel that no crop reaches (far from every lesion if all crops are centred on lesions) is in no loss
         volume[WEIGHTS] /= np.where(probability > 0, probability, np.inf)
         return volume
 
     def _turn(self, epoch: int, step: int) -> Iterator[int]:
-        """Numbers of the scans of this step: consecutive places of an endless series of shuffled turns."""
+        """Return the indices of the scans of this step: consecutive items of an endless series of shuffled rounds."""
         count = len(self.prepared)
         first = (epoch * self.steps + step) * self.batch
         orders = {}
@@ -171,7 +170,7 @@ class FoldCrops:
 def crop_probability(
     centres: np.ndarray, crop: Sequence[int] | np.ndarray, shape: Sequence[int]
 ) -> np.ndarray:
-    """Probability of each voxel to lie in a crop around a random one of the centres, as `cut_around` cuts it.
+    """Return the probability of each voxel to be in a crop that `cut_around` cuts around a random centre.
 
     Parameters
     ----------
@@ -187,7 +186,7 @@ def crop_probability(
     counts = np.zeros(np.maximum(np.subtract(shape, crop), 0) + 1, np.int64)
     np.add.at(counts, tuple(firsts.T), 1)
     for axis, (side, length) in enumerate(zip(crop, shape, strict=True)):
-        # voxel v lies in the crops whose first voxel is v - side + 1 to v
+        # voxel v is in the crops whose first voxel is v - side + 1 to v
         below = np.insert(counts.cumsum(axis), 0, 0, axis)
         voxels, last = np.arange(length), counts.shape[axis]
         to, start = np.minimum(voxels + 1, last), np.clip(voxels - side + 1, 0, last)
@@ -198,7 +197,7 @@ def crop_probability(
 def first_voxel(
     centre: Sequence[int] | np.ndarray, crop: Sequence[int] | np.ndarray, shape: Sequence[int]
 ) -> np.ndarray:
-    """First voxel of the crop around a centre (..., 3), moved to stay inside an image of that shape."""
+    """Return the first voxel of the crop around a centre (..., 3), moved to stay inside an image of that shape."""
     room = np.maximum(np.subtract(shape, crop), 0)
     return np.clip(np.subtract(centre, np.floor_divide(crop, 2)), 0, room)
 
@@ -206,8 +205,9 @@ def first_voxel(
 def cut_around(
     volume: torch.Tensor, centre: Sequence[int] | np.ndarray, crop: Sequence[int] | np.ndarray
 ) -> torch.Tensor:
-    """Crop (channels, *crop) of a Tensor with ``centre`` near its middle, moved to stay inside; zeros where the image
-    is smaller."""
+    """Cut a crop (channels, *crop) of a Tensor around ``centre``.
+
+    The crop is moved to stay inside the image. It is padded with zeros if the image is smaller."""
     cut = volume.new_zeros((len(volume), *(int(side) for side in crop)))
     source: list[slice] = [slice(None)]
     target: list[slice] = [slice(None)]
@@ -221,13 +221,13 @@ def cut_around(
 
 
 def step_loader(crops: FoldCrops) -> DataLoader:
-    """DataLoader of step numbers; the module fetches the batch of its (epoch, step) itself.
+    """Return a DataLoader of step numbers. The module fetches the batch of its (epoch, step).
 
-    A loader's own order would not survive a resumed training: Lightning may start its iterator before it has
-    restored the epoch, and an iterator draws from the random stream that dropout uses.
+    The order of a loader would change in a resumed training: Lightning may start its iterator before it has restored
+    the epoch, and an iterator draws from the random stream that dropout uses.
     """
     return DataLoader(
-        range(crops.steps),  # type: ignore[arg-type]  # a loader takes all that has a length and an index
+        range(crops.steps),  # type: ignore[arg-type]  # a loader accepts anything with a length and an index
         batch_size=None,
         num_workers=0,
     )

@@ -1,5 +1,4 @@
-"""Scans of a training fold: read once, normalised by the fold's own statistics, cut to the box around the
-brain."""
+"""Scans of a training fold: read once, normalised by the statistics of the fold, cut to the box around the brain."""
 
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ TRAINING_FILES = ("mtr", "fa", "rd", "ad", "dvr", "regions")
 class Maps:
     """MRI maps of a scan on its PET grid.
 
-    ``data`` (4, x, y, z) in the order of `INPUT_MAPS`, 0 outside ``support`` (x, y, z): the voxels where the
+    ``data`` (4, x, y, z) is in the order of `INPUT_MAPS` and 0 outside ``support`` (x, y, z), the voxels where the
     tensor fit gave a diffusivity (AD > 0). The registration has cut maps of the whole head to the brain of the T1w
-    image, so the support comes from the maps, and prediction never needs a mask (ours).
+    image. The support therefore comes from the maps, and prediction needs no mask (our choice).
     """
 
     data: np.ndarray
@@ -35,8 +34,10 @@ class Maps:
 
 @dataclass(frozen=True)
 class TrainingScan:
-    """What training needs of a scan, cut to the box around its brain: ``maps`` (4, x, y, z) in their units,
-    ``support``, ``dvr`` and ``regions`` (x, y, z). Where the PET shows nothing, ``dvr`` and ``regions`` are 0."""
+    """Data of a training scan, cut to the box around its brain.
+
+    These are ``maps`` (4, x, y, z) in their units, ``support``, ``dvr`` and ``regions`` (x, y, z). Where the PET has
+    no value, ``dvr`` and ``regions`` are 0."""
 
     name: str
     maps: np.ndarray
@@ -46,7 +47,7 @@ class TrainingScan:
 
     @property
     def brain(self) -> np.ndarray:
-        """Voxels of the losses: inside the region map, with a measured DVR."""
+        """Voxels that enter the losses: inside the region map, with a measured DVR."""
         return self.regions > 0
 
 
@@ -54,8 +55,8 @@ class TrainingScan:
 class Normalisation:
     """In-brain mean and SD per map, and of the DVR, over the scans of one training fold.
 
-    ``inputs`` are the maps that a model sees, in the order of `INPUT_MAPS`; ``mean`` and ``sd`` have one value
-    for each. A map that is left out is no channel of anything.
+    ``inputs`` are the input maps of a model, in the order of `INPUT_MAPS`. ``mean`` and ``sd`` have one value for
+    each. A map that is left out has no channel anywhere.
     """
 
     mean: tuple[float, ...]
@@ -65,14 +66,14 @@ class Normalisation:
     inputs: tuple[str, ...] = INPUT_MAPS
 
     def standardise(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
-        """z-scores (inputs, x, y, z), float32, of all four maps (4, x, y, z); 0 outside the support."""
+        """Return z-scores (inputs, x, y, z), float32, of all four maps (4, x, y, z); 0 outside the support."""
         shape = (-1, 1, 1, 1)
         chosen = maps[[INPUT_MAPS.index(name) for name in self.inputs]]
         scores = (chosen - np.reshape(self.mean, shape)) / np.reshape(self.sd, shape)
         return (scores * support).astype(np.float32)
 
     def card(self) -> dict[str, Any]:
-        """Entry of the model card."""
+        """Return the entry of the model card."""
         return {
             "maps": {
                 m: {"mean": a, "sd": b} for m, a, b in zip(self.inputs, self.mean, self.sd, strict=True)
@@ -82,7 +83,7 @@ class Normalisation:
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Self:
-        """The inverse of `card`."""
+        """Create the object from an entry of a model card, the inverse of `card`."""
         inputs = tuple(name for name in INPUT_MAPS if name in card["maps"])
         return cls(
             tuple(card["maps"][name]["mean"] for name in inputs),
@@ -106,15 +107,15 @@ def load_maps(files: Mapping[str, str | Path]) -> Maps:
 
     Raises
     ------
-    GeometryError : the maps lie on different grids
-    InputError : no voxel with AD above 0, or a value inside the support that is not finite
+    GeometryError : the maps have different grids
+    InputError : AD is not above 0 in any voxel, or a value inside the support is not finite
     """
     volumes = [load_volume(files[name.lower()]) for name in INPUT_MAPS]
     for volume in volumes[1:]:
         check_same_grid(volumes[0], volume)
     data = np.stack([volume.data for volume in volumes]).astype(np.float32)
     axial = data[INPUT_MAPS.index("AD")]
-    support = ~(axial <= 0)  # a NaN counts as tissue here, so that it is found below
+    support = ~(axial <= 0)  # a NaN counts as tissue here, so that the check below finds it
     if not support.any():
         raise InputError(
             f"{volumes[-1].path} has no voxel above 0, so there is no brain to predict: check the map."
@@ -138,8 +139,8 @@ def load_training_scan(name: str, files: Mapping[str, str | Path]) -> TrainingSc
 
     Raises
     ------
-    GeometryError : images on different grids
-    InputError : values of a map that are not finite inside the brain, or no brain voxel with a measured DVR
+    GeometryError : images have different grids
+    InputError : a map has values inside the brain that are not finite, or no brain voxel has a measured DVR
     """
     maps = load_maps(files)
     dvr, regions = load_volume(files["dvr"]), load_volume(files["regions"], dtype=np.uint8)
@@ -150,8 +151,8 @@ def load_training_scan(name: str, files: Mapping[str, str | Path]) -> TrainingSc
     brain = (regions.data > 0) & measured
     if not brain.any():
         raise InputError(
-            f"{regions.path} and {dvr.path} share no voxel of the brain with a DVR, so nothing can be trained: look "
-            "at both, and leave the scan out if the PET does not show its brain."
+            f"{regions.path} and {dvr.path} have no brain voxel with a DVR in common, so the scan cannot be used: "
+            "check both, and exclude the scan if its PET does not cover the brain."
         )
     box = bounding_box(maps.support | brain)
     return TrainingScan(
@@ -177,7 +178,7 @@ def load_fold(names: Sequence[str], files: Mapping[str, Sequence[str | Path]]) -
 
     Raises
     ------
-    InputError : no scan, lists of different length, or no lesion voxel in the whole fold
+    InputError : there is no scan, lists have different lengths, or the whole fold has no lesion voxel
     """
     lengths = {key: len(paths) for key, paths in files.items()}
     if not names or set(lengths.values()) != {len(names)}:
@@ -192,11 +193,11 @@ def load_fold(names: Sequence[str], files: Mapping[str, Sequence[str | Path]]) -
 
 
 def check_fold(scans: list[TrainingScan]) -> list[TrainingScan]:
-    """The training scans of a fold, if there is a lesion to learn from.
+    """Return the training scans of a fold after checking that they have a lesion.
 
     Raises
     ------
-    InputError : no lesion voxel in the whole fold
+    InputError : the whole fold has no lesion voxel
     """
     if not any((scan.regions == REGION_CODES["lesion"]).any() for scan in scans):
         raise InputError(
@@ -207,12 +208,12 @@ def check_fold(scans: list[TrainingScan]) -> list[TrainingScan]:
 
 
 def fit_normalisation(scans: Sequence[TrainingScan], inputs: Sequence[str] = INPUT_MAPS) -> Normalisation:
-    """Mean and SD over the brain voxels of the training scans, each voxel once (decision 12, ours).
+    """Return mean and SD over the brain voxels of the training scans, each voxel once (decision 12, our choice).
 
     Parameters
     ----------
     scans : list of TrainingScan
-    inputs : names of the maps that the models see
+    inputs : names of the input maps
 
     Returns
     -------
@@ -220,7 +221,7 @@ def fit_normalisation(scans: Sequence[TrainingScan], inputs: Sequence[str] = INP
 
     Raises
     ------
-    InputError : a map that is constant over all brains
+    InputError : a map is constant over all brains
     """
     inputs = tuple(name for name in INPUT_MAPS if name in inputs)
     chosen = [INPUT_MAPS.index(name) for name in inputs]
@@ -240,7 +241,7 @@ def fit_normalisation(scans: Sequence[TrainingScan], inputs: Sequence[str] = INP
 
 
 def data_hash(scans: Sequence[TrainingScan]) -> str:
-    """SHA-256 over the names and voxels of the training scans: what a model was trained on."""
+    """Return the SHA-256 over the names and voxels of the training scans, which identifies the training data."""
     digest = hashlib.sha256()
     for scan in scans:
         digest.update(scan.name.encode())
@@ -250,7 +251,7 @@ def data_hash(scans: Sequence[TrainingScan]) -> str:
 
 
 def inner_parts(subjects: Sequence[str], splits: int) -> np.ndarray:
-    """Inner part of each scan: participants, sorted, are dealt to the parts in turn, all their scans together.
+    """Return the inner part of each scan. Sorted participants go to the parts in turn, with all their scans.
 
     Parameters
     ----------
@@ -266,7 +267,7 @@ def inner_parts(subjects: Sequence[str], splits: int) -> np.ndarray:
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """Slices (3,) around the true voxels of a mask (x, y, z)."""
+    """Return slices (3,) around the true voxels of a mask (x, y, z)."""
     box = []
     for axis in range(3):
         line = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
@@ -279,5 +280,5 @@ def _check_finite(values: np.ndarray, where: np.ndarray, path: str | Path | None
     if bad:
         raise InputError(
             f"{path} has {bad} voxels inside the brain that are not finite; expected {name} as numbers: "
-            "mend the map or leave the scan out."
+            "correct the map or exclude the scan."
         )

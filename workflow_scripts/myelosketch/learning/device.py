@@ -1,11 +1,11 @@
-"""Which device, which precision and how many threads a training or prediction uses."""
+"""Device, precision and number of threads of a training or prediction."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-# threads that wait for each other asleep: awake, two of them on a busy machine are five times slower than one
+# idle threads sleep instead of spinning: two spinning threads on a busy machine are five times slower than one
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
@@ -20,7 +20,7 @@ PRECISIONS = ("auto", "32")
 
 
 def choose_device(wanted: str) -> str:
-    """Device to compute on.
+    """Return the device to compute on.
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ def choose_device(wanted: str) -> str:
 
     Raises
     ------
-    InputError : "cuda" where no GPU can be used
+    InputError : "cuda" is set, but no GPU can be used
     """
     if wanted not in DEVICES:
         raise InputError(f"training.device is {wanted!r}; expected one of {', '.join(DEVICES)}.")
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
         raise InputError(
-            "training.device is cuda, but PyTorch sees no GPU here: use auto or cpu, install PyTorch "
+            "training.device is cuda, but PyTorch finds no GPU: use auto or cpu, install PyTorch "
             "for CUDA, or "
             "check CUDA_VISIBLE_DEVICES and the GPU request of the job."
         )
@@ -47,7 +47,7 @@ def choose_device(wanted: str) -> str:
 
 
 def choose_precision(wanted: str | int, device: str) -> str:
-    """Precision of the convolutions; weights, losses, last layers and optimisers are always float32.
+    """Return the precision of the convolutions. Weights, losses, last layers and optimisers are always float32.
 
     A CPU always computes in float32: PyTorch's bfloat16 gradients are wrong on some CPUs (docs/decisions/0014).
 
@@ -62,7 +62,7 @@ def choose_precision(wanted: str | int, device: str) -> str:
 
     Raises
     ------
-    InputError : another value
+    InputError : ``wanted`` has another value
     """
     wanted = str(wanted)
     if wanted not in PRECISIONS:
@@ -72,17 +72,17 @@ def choose_precision(wanted: str | int, device: str) -> str:
 
 
 def set_threads(threads: int) -> None:
-    """Threads of PyTorch's operators, as the rule was given them."""
+    """Set the number of threads of PyTorch's operators to that of the rule."""
     torch.set_num_threads(int(threads))
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that are free on a GPU (torch.device); none elsewhere, where scans lie in memory anyway."""
+    """Return the free bytes of a GPU (torch.device), or 0 for a CPU, where scans are in memory anyway."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
 def memory_advice(batches: FoldCrops, precision: str) -> str:
-    """Sentence for a GPU whose memory did not suffice.
+    """Return the message for a GPU with too little memory.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The training loop of a network: run it, find its checkpoints, keep what it gave."""
+"""The training loop of a network: run it, find its checkpoints, save the result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIGHTNING_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"32": "32-tr
 
 @dataclass(frozen=True)
 class CheckpointFiles:
-    """Paths of a training's checkpoints: of its last epoch, and of the one the validation scored best."""
+    """Paths of the checkpoints of a training: last epoch, and best epoch by the inner validation."""
 
     last: Path
     best: Path
@@ -41,14 +41,14 @@ def fit(
     precision: str,
     validation: InnerValidation | None = None,
 ) -> tuple[dict[str, np.ndarray], History]:
-    """Train a network, from its checkpoint if there is one; one that is trained is only read.
+    """Train a network, from its checkpoint if there is one. If it is already trained, only read it.
 
     Parameters
     ----------
     module : ConditionalGAN
     epochs : int
     folder : of the model
-    fingerprint : hash of all that shapes the training; a checkpoint of another one is not used
+    fingerprint : hash of everything that affects the training; a checkpoint with another hash is not used
     device : "cpu" or "cuda"
     precision : "32" or "bf16"
     validation : InnerValidation or None
@@ -96,7 +96,7 @@ def run(
 
     Raises
     ------
-    InputError : the training diverged, or a GPU has too little memory
+    InputError : the training diverged, or the GPU has too little memory
     """
     import lightning.pytorch as lightning
     import torch
@@ -111,7 +111,9 @@ def run(
     trainer = lightning.Trainer(
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=1,
-        plugins=[LightningEnvironment()],  # a Slurm job's own numbering is for processes that Slurm starts
+        plugins=[
+            LightningEnvironment()
+        ],  # ignores Slurm's process numbers, which are for processes that Slurm starts
         precision=LIGHTNING_PRECISION[precision],
         max_epochs=epochs,
         deterministic="warn",
@@ -126,14 +128,14 @@ def run(
         print("continuing from the last finished epoch", flush=True)
     try:
         trainer.fit(module, step_loader(module.batches), ckpt_path=resume, weights_only=True)
-    except SIGTERMException:  # its exit status is 0; a rule must not seem to have succeeded
+    except SIGTERMException:  # its exit status is 0, so the rule would seem to have succeeded
         sys.exit(143)
     except torch.OutOfMemoryError as error:
         raise InputError(memory_advice(module.batches, precision)) from error
 
 
 def open_checkpoint(folder: Path, fingerprint: str) -> CheckpointFiles:
-    """Paths of a training's checkpoints; those of other settings or other data are removed.
+    """Return the paths of a training's checkpoints. Checkpoints of other settings or data are removed.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def open_checkpoint(folder: Path, fingerprint: str) -> CheckpointFiles:
     for other in folder.glob("*.ckpt") if folder.is_dir() else ():
         if not other.stem.endswith(key):
             print(
-                "a checkpoint of other settings or data is not used: training starts at its beginning",
+                "the checkpoint belongs to other settings or data, so it is not used: training starts at epoch 1",
                 flush=True,
             )
             other.unlink()
@@ -153,19 +155,19 @@ def open_checkpoint(folder: Path, fingerprint: str) -> CheckpointFiles:
 def finish(
     folder: Path, card: dict[str, Any], tensors: Mapping[str, np.ndarray], history: History, *, seconds: float
 ) -> dict[str, Any]:
-    """Write weights and card of a model; then drop the checkpoints.
+    """Write weights and card of a model, then delete the checkpoints.
 
     Parameters
     ----------
     folder : of the model
-    card : dict, all but what the training gave
+    card : dict, without the results of the training
     tensors : dict of arrays, the weights
     history : progress.History
-    seconds : that the training took, of its last start
+    seconds : duration of the training since its last start
 
     Returns
     -------
-    dict : the whole card
+    dict : the complete card
     """
     from myelosketch.learning.progress import warnings_of
 

@@ -1,7 +1,7 @@
-"""The two players of the sketcher and the refiner as one Lightning module (Wei et al. 2018, Eq. 2, 3 and 6).
+"""Generator and discriminator of sketcher and refiner as one Lightning module (Wei et al. 2018, Eq. 2, 3 and 6).
 
-Also trains the networks without a discriminator that the paper's method is compared with: the same steps,
-data and budget, with the L1 alone.
+The module also trains the networks without a discriminator to which the paper's method is compared, with the same
+steps, data and budget and the L1 only.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ SCHEDULES = ("constant", "cosine")
 
 
 def measured_support(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Where the maps hold tissue and the PET has a value: the discriminator sees no other voxel of either PET.
+    """Return where the maps have tissue and the PET has a value, the only voxels that the discriminator gets.
 
-    A hole in the measured PET alone would tell it from a generated one.
+    Otherwise a hole in the measured PET would distinguish it from a generated one.
 
     Returns
     -------
@@ -41,25 +41,25 @@ def measured_support(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
 
 
 class ConditionalGAN(lightning.LightningModule):
-    """Generator and discriminator trained in turns, each by its own Adam.
+    """Generator and discriminator, trained alternately, each with a separate Adam optimiser.
 
-    The discriminator is shown the MRI maps with the measured or the generated PET, never the sketch (Eq. 3);
-    the region map reaches neither network, it only weighs the L1.
+    The discriminator gets the MRI maps with the measured or the generated PET, never the sketch (Eq. 3). The region
+    map is not an input of either network. It only weights the L1.
 
     Parameters
     ----------
     generator : DVRModel
-    discriminator : PatchDiscriminator or None (then the L1 is the whole loss)
+    discriminator : PatchDiscriminator, or None if the L1 is the whole loss
     batches : FoldCrops
     method : of `ladder.NETWORK_METHODS`, for messages
-    patch : three sides; none without a discriminator
+    patch : three sides; None without a discriminator
     adversarial : kind of adversarial loss, see `losses.generator_loss`
     lambda_l1 : weight of the L1 in Eq. 6
     learning_rate, discriminator_learning_rate : of the two Adams
     beta1 : first moment of both Adams
-    schedule : "constant", or "cosine" down to a hundredth (ours)
+    schedule : "constant", or "cosine" down to a hundredth (our choice)
     steps : optimiser steps of the whole training, for the schedule
-    ema : decay of the exponential moving average of the generator's weights; 0 switches it off (ours)
+    ema : decay of the exponential moving average of the generator's weights; 0 switches it off (our choice)
     seed : int
     """
 
@@ -96,19 +96,19 @@ class ConditionalGAN(lightning.LightningModule):
         self.sums: dict[str, torch.Tensor | float] = {}
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """One Adam per player."""
+        """Return one Adam optimiser per network."""
         return [
             torch.optim.Adam(player.parameters(), lr=rate, betas=(self.beta1, 0.999))
             for player, rate in zip(self.players().values(), self.rates, strict=False)
         ]
 
     def players(self) -> dict[str, torch.nn.Module]:
-        """The networks by name: generator and, where there is one, discriminator."""
+        """Return the networks by name: generator and, if there is one, discriminator."""
         both = {"generator": self.generator, "discriminator": self.discriminator}
         return {name: player for name, player in both.items() if player is not None}
 
     def play(self, batch: Mapping[str, torch.Tensor]) -> None:
-        """Give a batch to both players, as the generator's step does, and learn nothing."""
+        """Pass a batch through both networks, as the generator's step does, without learning."""
         predicted = self.generator(batch["maps"], batch["support"], batch.get("sketch"))
         if self.discriminator is not None:
             seen = measured_support(batch)
@@ -117,21 +117,21 @@ class ConditionalGAN(lightning.LightningModule):
             self._judge(brain_patches(batch["maps"], keep, self.patch), real, fake)
 
     def on_train_start(self) -> None:
-        """The scans of the fold go to the device, where they fit."""
+        """Move the scans of the fold to the device if they fit."""
         self.batches.hold_on(self.device)
 
     def on_train_epoch_start(self) -> None:
-        """A new mean of every term."""
+        """Reset the mean of every term."""
         self.sums = {}
 
     def training_step(self, step: int, index: int) -> None:
-        """One step of the discriminator, then one of the generator, on the same generated PET.
+        """Run one step of the discriminator, then one of the generator, on the same generated PET.
 
         Batch and dropout are functions of (seed, epoch, step), so a resumed training needs no stored random state.
 
         Raises
         ------
-        InputError : a loss or gradient that is not finite; no weight has followed it
+        InputError : a loss or gradient is not finite; no weight has been updated with it
         """
         stream = np.random.SeedSequence([self.seed, 2, self.current_epoch, index]).generate_state(1)
         torch.manual_seed(int(stream[0]))
@@ -164,13 +164,13 @@ class ConditionalGAN(lightning.LightningModule):
         self._add({"generator": total, **terms})
 
     def trained_generator(self) -> DVRModel:
-        """The generator to be kept: its moving average where one is held."""
+        """The generator to save: its moving average if there is one."""
         if self.average is None:
             return self.generator
-        return self.average.module  # type: ignore[return-value]  # its class does not say what it averages
+        return self.average.module  # type: ignore[return-value]  # its class does not declare what it averages
 
     def epoch_means(self) -> dict[str, float]:
-        """Means of every term over the steps of the epoch, as floats."""
+        """Return the means of every term over the steps of the epoch, as floats."""
         count = float(self.sums.get("count", 1))
         return {name: float(value) / count for name, value in self.sums.items() if name != "count"}
 
@@ -200,10 +200,10 @@ class ConditionalGAN(lightning.LightningModule):
     def _judge(
         self, maps: torch.Tensor, real: torch.Tensor, fake: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The discriminator's logits of real and generated patches, which it sees in one batch.
+        """Return the discriminator's logits of real and generated patches, computed in one batch.
 
-        Batch normalisation over batches of one kind would take away what all generated patches have in common, such
-        as a level that is too low.
+        Batch normalisation over batches of one kind would remove what all generated patches have in common, such as a
+        level that is too low.
         """
         discriminator = self.players()["discriminator"]
         real_logits, fake_logits = discriminator(torch.cat([maps, maps]), torch.cat([real, fake])).chunk(2)
@@ -212,7 +212,7 @@ class ConditionalGAN(lightning.LightningModule):
     def _gradient_norm(
         self, player: str, loss: torch.Tensor, batch: Mapping[str, torch.Tensor], index: int
     ) -> torch.Tensor:
-        """L2 norm of a player's gradient; an InputError if it or the loss is not finite."""
+        """Return the L2 norm of a network's gradient. Raise an error if it or the loss is not finite."""
         gradients = [value.grad for value in self.players()[player].parameters() if value.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         if not (loss.detach() + norm).isfinite():
@@ -223,11 +223,11 @@ class ConditionalGAN(lightning.LightningModule):
         return norm
 
     def _patches(self, dvr: torch.Tensor, seen: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-        """PET as the discriminator sees it: standardised, and zero outside ``seen``."""
+        """Return the PET for the discriminator: standardised, and zero outside ``seen``."""
         return brain_patches(self.generator.standardise(dvr) * seen, keep, self.patch)
 
     def _set_rates(self, optimizers: Sequence[LightningOptimizer], step: float) -> None:
-        """The rate is a function of the step alone, so that nothing has to be stored to resume."""
+        """Set the learning rate, a function of the step only, so that resuming needs no stored state."""
         factor = 1.0
         if self.schedule == "cosine":
             factor = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(step / max(self.steps, 1), 1.0)))

@@ -1,4 +1,4 @@
-"""One GPU for each training: a training locks the first free GPU that it may use, until its process ends."""
+"""One GPU per training: a training locks the first free GPU that it may use, until its process ends."""
 
 import contextlib
 import fcntl
@@ -12,15 +12,15 @@ from pathlib import Path
 
 from myelosketch.errors import InputError
 
-# a GPU, or below it a part of one (MIG), as nvidia-smi lists them
+# lines of nvidia-smi: a GPU, or below it a part of one (MIG)
 LISTED = re.compile(r"^GPU \d+: .*\(UUID: (GPU-\S+)\)|^ +MIG .*\(UUID: (MIG-\S+)\)", re.MULTILINE)
 
 
 def hold_gpu(device: str) -> None:
-    """Lock one GPU for this process and hide the others from CUDA; call it before PyTorch looks for GPUs.
+    """Lock one GPU for this process and hide the others from CUDA. Call it before PyTorch searches for GPUs.
 
-    Only GPUs that CUDA_VISIBLE_DEVICES allows are considered, all where it is not set. Nothing happens on a machine
-    without GPU, or where PyTorch cannot use one. The lock ends with the process, also where that is killed.
+    Only GPUs that CUDA_VISIBLE_DEVICES allows are considered, or all if it is not set. Nothing happens on a machine
+    without a GPU, or if PyTorch cannot use one. The lock ends with the process, even if the process is killed.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def hold_gpu(device: str) -> None:
 
     Raises
     ------
-    InputError : the folder for temporary files cannot hold lock files
+    InputError : lock files cannot be written to the folder for temporary files
     """
     import torch
 
@@ -38,16 +38,15 @@ def hold_gpu(device: str) -> None:
     if names:
         name, _ = lock_free_gpu(names, Path(tempfile.gettempdir()))
         os.environ["CUDA_VISIBLE_DEVICES"] = name
-        print(f"this training holds GPU {name}", flush=True)
+        print(f"this training uses GPU {name}", flush=True)
 
 
 def gpus_of_machine() -> list[list[str]]:
-    """GPUs of this machine in the order of nvidia-smi, or of their device files where it does not answer.
+    """Return the GPUs of this machine in the order of nvidia-smi or, if it fails, of their device files.
 
     Returns
     -------
-    list of lists of str : of each GPU its UUID, or the UUIDs of its MIG instances; its index where nothing else is
-        known
+    list of lists of str : per GPU its UUID, or the UUIDs of its MIG instances, or its index if nothing else is known
     """
     try:
         asked = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=60)
@@ -58,7 +57,7 @@ def gpus_of_machine() -> list[list[str]]:
 
 
 def parse_listing(text: str) -> list[list[str]]:
-    """GPUs in what ``nvidia-smi -L`` printed; see `gpus_of_machine`."""
+    """Return the GPUs in the output of ``nvidia-smi -L``; see `gpus_of_machine`."""
     gpus = []
     for gpu, instance in LISTED.findall(text):
         if gpu:
@@ -69,17 +68,17 @@ def parse_listing(text: str) -> list[list[str]]:
 
 
 def visible_gpus(gpus: Sequence[Sequence[str]], wanted: str | None) -> list[str]:
-    """Names of the GPUs that a process may use.
+    """Return the names of the GPUs that a process may use.
 
     Parameters
     ----------
-    gpus : list of lists of str, see `gpus_of_machine`; empty where it is not known what the machine has
-    wanted : value of CUDA_VISIBLE_DEVICES: indices as nvidia-smi counts, UUIDs or their beginnings, MIG names; None
-        where it is not set
+    gpus : list of lists of str, see `gpus_of_machine`; empty if the GPUs of the machine are unknown
+    wanted : value of CUDA_VISIBLE_DEVICES: indices as in nvidia-smi, UUIDs or their beginnings, MIG names; None if it
+        is not set
 
     Returns
     -------
-    list of str : in the order of `wanted`; as CUDA does, it ends before the first that cannot be a GPU
+    list of str : in the order of `wanted`. Like CUDA, it ends before the first entry that is not a GPU
     """
     every = [name for gpu in gpus for name in gpu]
     if wanted is None:
@@ -99,22 +98,22 @@ def visible_gpus(gpus: Sequence[Sequence[str]], wanted: str | None) -> list[str]
 
 
 def lock_free_gpu(names: Sequence[str], folder: Path, *, pause: float = 1.0) -> tuple[str, int]:
-    """Lock the first free GPU; where all are taken, wait for the first that is released.
+    """Lock the first free GPU. If all are in use, wait for the first that is released.
 
     Parameters
     ----------
     names : list of str, of GPUs
-    folder : Path of the lock files, shared by all who should not meet on a GPU
-    pause : seconds between two looks at GPUs that are all taken
+    folder : Path of the lock files, shared by all processes that should not use the same GPU
+    pause : seconds between two attempts while all GPUs are in use
 
     Returns
     -------
-    (str, int) : name of the GPU, and descriptor of its lock file: the GPU is released when it is closed, or when the
+    (str, int) : name of the GPU, and descriptor of its lock file. The GPU is released when the file is closed or the
         process ends
 
     Raises
     ------
-    InputError : the folder cannot hold lock files
+    InputError : lock files cannot be written to the folder
     """
     told = False
     try:
@@ -125,7 +124,7 @@ def lock_free_gpu(names: Sequence[str], folder: Path, *, pause: float = 1.0) -> 
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     return name, file
             if not told:
-                print(f"waiting for a GPU: other trainings hold {', '.join(names)}", flush=True)
+                print(f"waiting for a GPU: other trainings use {', '.join(names)}", flush=True)
                 told = True
             time.sleep(pause)
     except OSError as error:
@@ -136,7 +135,7 @@ def lock_free_gpu(names: Sequence[str], folder: Path, *, pause: float = 1.0) -> 
 
 
 def open_lock(path: str | Path) -> int:
-    """Open a lock file, made where it is missing, so that every user of the machine can open it.
+    """Open a lock file so that every user of the machine can open it. Create it if it is missing.
 
     Returns
     -------
@@ -145,7 +144,7 @@ def open_lock(path: str | Path) -> int:
     mask = os.umask(0)
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-    except FileExistsError:  # without O_CREAT: Linux refuses that in /tmp for a file of another user
+    except FileExistsError:  # no O_CREAT: Linux refuses that in /tmp for a file of another user
         return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     finally:
         os.umask(mask)

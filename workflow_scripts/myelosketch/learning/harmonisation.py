@@ -1,4 +1,4 @@
-"""Several scanners: maps of a site brought to a model's by the white matter of its own healthy controls (ours)."""
+"""Harmonisation of sites: maps of a site are matched to a model by the white matter of its controls (our method)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,16 +18,16 @@ from myelosketch.learning.data import Maps, TrainingScan, load_maps
 WhiteMatter = dict[str, dict[str, float]]
 
 SD_PER_MAD = 1.4826
-# with fewer the level of MTR is known no better than it differs between scanners (docs/method.md)
+# with fewer controls, the error of the MTR level is as large as its difference between scanners (docs/method.md)
 ENOUGH_CONTROLS = 3
 
 
 def white_matter_statistics(controls: Iterable[TrainingScan]) -> WhiteMatter:
-    """Level and spread of each map in the white matter of healthy controls.
+    """Return the level and spread of each map in the white matter of healthy controls.
 
     Parameters
     ----------
-    controls : TrainingScan of healthy controls, one or more
+    controls : TrainingScan of at least one healthy control
 
     Returns
     -------
@@ -36,7 +36,7 @@ def white_matter_statistics(controls: Iterable[TrainingScan]) -> WhiteMatter:
 
     Raises
     ------
-    InputError : no control, or one without white matter or with a map that has one value in all of it
+    InputError : there is no control, or one has no white matter or a map that is constant in white matter
     """
     return mean_over_scans(
         of_one_scan(scan.name, scan.maps, scan.support & (scan.regions == REGION_CODES["nawm"]))
@@ -45,7 +45,7 @@ def white_matter_statistics(controls: Iterable[TrainingScan]) -> WhiteMatter:
 
 
 def site_statistics_of_files(controls: Mapping[str, Mapping[str, str | Path]]) -> WhiteMatter:
-    """The same from files on petref.
+    """Return the level and spread of each map from files on petref.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def site_statistics_of_files(controls: Mapping[str, Mapping[str, str | Path]]) -
 
     Raises
     ------
-    GeometryError : images of a scan on different grids
-    InputError : as `white_matter_statistics` and `data.load_maps`
+    GeometryError : images of a scan have different grids
+    InputError : as in `white_matter_statistics` and `data.load_maps`
     """
 
     def read(scan: str, files: Mapping[str, str | Path]) -> np.ndarray:
@@ -72,13 +72,13 @@ def site_statistics_of_files(controls: Mapping[str, Mapping[str, str | Path]]) -
 def write_site_statistics(
     controls: Mapping[str, Sequence[str | Path]], output: str | Path, *, site: str
 ) -> dict[str, Any]:
-    """Write what the healthy controls of a site of new scans measure.
+    """Write the white-matter statistics of the healthy controls of a site of new scans.
 
     Parameters
     ----------
     controls : dict of lists of paths, one per control: mtr, fa, rd, ad, regions; empty lists for a site without any
     output : path of the JSON: ``site``, ``maps`` (`site_statistics_of_files`; None without a control) and ``note``
-    site : name for the sentences; "" for scans of no named site
+    site : name for the messages; "" for scans without a named site
 
     Returns
     -------
@@ -92,7 +92,7 @@ def write_site_statistics(
         files = {str(paths[0]): dict(zip(kinds, paths, strict=True)) for paths in scans}
         few = few_controls_sentence(site, len(scans))
         count = "1 healthy control" if len(scans) == 1 else f"{len(scans)} healthy controls"
-        note = f"Maps were brought to the model's by the white matter of {count} of this site."
+        note = f"Maps were harmonised with the model by the white matter of {count} of this site."
         content = {
             "site": site,
             "maps": site_statistics_of_files(files),
@@ -109,12 +109,12 @@ def harmonise(
     site: Mapping[str, Mapping[str, float]],
     model: Mapping[str, Mapping[str, float]],
 ) -> np.ndarray:
-    """Maps with the mean and SD of the model's healthy white matter instead of the site's.
+    """Return maps with the mean and SD of the model's healthy white matter instead of the site's.
 
     Parameters
     ----------
     maps : array (4, x, y, z) in the order of `INPUT_MAPS`, in their units
-    support : bool array (x, y, z); other voxels stay as they are
+    support : bool array (x, y, z); other voxels do not change
     site, model : dict, map -> dict with ``mean`` and ``sd``, of `white_matter_statistics`
 
     Returns
@@ -124,7 +124,7 @@ def harmonise(
     result = maps.astype(np.float32)
     for image, name in zip(result, INPUT_MAPS, strict=True):
         slope = model[name]["sd"] / site[name]["sd"]
-        offset = model[name]["mean"] - slope * site[name]["mean"]  # 0 where both are the same
+        offset = model[name]["mean"] - slope * site[name]["mean"]  # 0 if both are equal
         image[support] = slope * image[support] + offset
     return result
 
@@ -137,24 +137,24 @@ def harmonise_training(
     setting: str,
     fold: int | None = None,
 ) -> tuple[list[TrainingScan], dict[str, Any]]:
-    """The training scans of a fold as a model sees them, and what its card says of it.
+    """Return the harmonised training scans of a fold and the entries for the model card.
 
     Parameters
     ----------
-    scans : list of TrainingScan; nothing else is read
+    scans : list of TrainingScan; no other scan is read
     controls : names of the healthy controls among them
-    sites : dict, scan -> site; "" where the cohort's table has none; read with the setting controls
+    sites : dict, scan -> site; "" without a site in the cohort table; used with the setting controls
     setting : none or controls (training.harmonise)
     fold : number, for the message
 
     Returns
     -------
     (list of TrainingScan, dict) : the card's entries ``harmonisation``, None or ``reference`` (the mean over sites)
-    and ``sites``, and ``white_matter`` of all controls as the model sees them, None without a control
+    and ``sites``, and ``white_matter`` of all harmonised controls, None without a control
 
     Raises
     ------
-    InputError : a site without a control
+    InputError : a site has no control
     """
     healthy = set(controls)
     entry = None
@@ -181,17 +181,17 @@ def harmonise_training(
 
 
 def as_the_model_knows(maps: Maps, card: Mapping[str, Any], site: str | None) -> Maps:
-    """Maps of a scan that a model was not trained on, harmonised as its training scans of the same site were.
+    """Harmonise the maps of a new scan like the training scans of the same site.
 
     Parameters
     ----------
     maps : Maps
     card : dict, of the model
-    site : of the scan; None is "", a table without sites
+    site : of the scan; None means "", a table without sites
 
     Returns
     -------
-    Maps : unchanged, and a sentence printed, where the card does not know the site
+    Maps : unchanged, with a printed message, if the site is not in the card
     """
     known = card.get("harmonisation")
     if not known:
@@ -204,7 +204,7 @@ def as_the_model_knows(maps: Maps, card: Mapping[str, Any], site: str | None) ->
 
 
 def model_white_matter(cards: Iterable[Mapping[str, Any]]) -> WhiteMatter:
-    """Healthy white matter of a run, what another site's maps are brought to: mean over the cards of its folds.
+    """Return the healthy white matter of a run, the reference for other sites: mean over the cards of its folds.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def model_white_matter(cards: Iterable[Mapping[str, Any]]) -> WhiteMatter:
 
     Raises
     ------
-    InputError : a card without the entry, of a model that was trained without controls
+    InputError : a card lacks the entry, because the model was trained without controls
     """
     found = [card.get("white_matter") for card in cards]
     if not found or not all(found):
@@ -228,28 +228,28 @@ def model_white_matter(cards: Iterable[Mapping[str, Any]]) -> WhiteMatter:
 
 
 def few_controls_sentence(site: str, n_controls: int) -> str | None:
-    """The warning about a site with few controls, or None where there are enough."""
+    """Return the warning about a site with few controls, or None if there are enough."""
     if n_controls >= ENOUGH_CONTROLS:
         return None
     count = "1 healthy control" if n_controls == 1 else f"{n_controls} healthy controls"
     return (
-        f"{_named(site)} has {count}; from fewer than {ENOUGH_CONTROLS} its white matter is known no better than it "
-        "differs between scanners: give more controls, or do not harmonise."
+        f"{_named(site)} has {count}; with fewer than {ENOUGH_CONTROLS} the error of its white matter is as large as "
+        "the difference between scanners: add controls, or do not harmonise."
     )
 
 
 def warn_of_few_controls(site: str, n_controls: int) -> None:
-    """Print `few_controls_sentence` where there is one."""
+    """Print `few_controls_sentence` if there is one."""
     sentence = few_controls_sentence(site, n_controls)
     if sentence:
         print(sentence, flush=True)
 
 
 def unknown_site_sentence(site: str | None) -> str:
-    """The warning about a scan whose site no control has told of."""
+    """Return the warning about a scan from a site without controls."""
     return (
-        f"{_named(site or '')} has no healthy control that the model knows, so the maps are not harmonised: "
-        "predictions may be too high or too low throughout."
+        f"{_named(site or '')} has no healthy control in the model, so the maps are not harmonised: "
+        "all predictions may be too high or too low."
     )
 
 
@@ -258,7 +258,7 @@ def _named(site: str) -> str:
 
 
 def of_one_scan(name: str, maps: np.ndarray, white: np.ndarray) -> np.ndarray:
-    """Level and spread of the maps in the white matter of one control.
+    """Return the level and spread of the maps in the white matter of one control.
 
     Parameters
     ----------
@@ -272,11 +272,11 @@ def of_one_scan(name: str, maps: np.ndarray, white: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    InputError : no white matter, or a map with one value in most of it
+    InputError : there is no white matter, or a map has one value in most of it
     """
     if not white.any():
         raise InputError(
-            f"{name} has no voxel of white matter, so it says nothing of its site: leave it out."
+            f"{name} has no voxel of white matter, so it cannot be used to harmonise its site: exclude it."
         )
     values = maps[:, white].astype(np.float64)
     level = np.median(values, axis=1)
@@ -288,10 +288,10 @@ def of_one_scan(name: str, maps: np.ndarray, white: np.ndarray) -> np.ndarray:
 
 
 def mean_over_scans(controls: Iterable[np.ndarray]) -> WhiteMatter:
-    """Statistics of several controls, each of `of_one_scan`, put together; see `white_matter_statistics`."""
+    """Combine the statistics of several controls, each of `of_one_scan`; see `white_matter_statistics`."""
     found = list(controls)
     if not found:
-        raise InputError("there is no healthy control whose white matter could be measured: give controls.")
+        raise InputError("there is no healthy control with measurable white matter: add controls.")
     mean, sd = np.mean(found, axis=0).tolist()
     return {
         name: {"mean": mean[index], "sd": sd[index], "n_controls": len(found)}
@@ -300,7 +300,7 @@ def mean_over_scans(controls: Iterable[np.ndarray]) -> WhiteMatter:
 
 
 def _mean_of(statistics: Iterable[WhiteMatter]) -> WhiteMatter:
-    """Mean of several; ``n_controls`` is the fewest."""
+    """Return the mean of several statistics. ``n_controls`` is the smallest number."""
     several = list(statistics)
     return {
         name: {

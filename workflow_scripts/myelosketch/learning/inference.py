@@ -1,4 +1,4 @@
-"""Prediction with a trained network, of the whole brain at once; it repeats to the bit."""
+"""Prediction of a whole brain with a trained network. The result is reproducible to the bit."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from myelosketch.learning.patches import pad_end, padding_to_multiple
 
 
 class NetworkModel:
-    """A trained generator with what it needs to predict: `load`, then `predict`."""
+    """A trained generator with everything it needs to predict: `load`, then `predict`."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class NetworkModel:
         *,
         device: str | torch.device = "cpu",
     ) -> Self:
-        """A model in memory: weights by name, and its card, checked."""
+        """Create the model from weights by name and a checked card."""
         normalisation = Normalisation.from_card(card["normalisation"])
         generator = build_generator(method, card["settings"], normalisation)
         generator.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
@@ -57,14 +57,14 @@ class NetworkModel:
     def predict(
         self, maps: np.ndarray, support: np.ndarray, sketch: np.ndarray | None = None, *, flips: bool = False
     ) -> np.ndarray:
-        """DVR of one scan.
+        """Return the DVR of one scan.
 
         Parameters
         ----------
         maps : array (4, x, y, z), in the units of the cohort (not z-scores)
         support : bool array (x, y, z)
         sketch : array (x, y, z), DVR, for a refiner
-        flips : mean of the prediction and that of the image mirrored left to right (ours)
+        flips : average the predictions for the image and for its left-right mirror image (our choice)
 
         Returns
         -------

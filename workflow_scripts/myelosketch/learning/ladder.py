@@ -1,4 +1,4 @@
-"""The trained methods of the ladder, and what each is made of; all share data, crops, budget and scoring."""
+"""The trained methods of the ladder and their components. All share data, crops, budget and scoring."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from typing import Any
 class NetworkMethod:
     """A network trained by gradient descent.
 
-    ``network`` generator; ``loss`` "l1" (Eq. 4) or "weighted_l1" (Eq. 5); ``adversarial`` with the patch
-    discriminator; ``refines`` where the sketcher's map is a further input.
+    ``network`` is the generator. ``loss`` is "l1" (Eq. 4) or "weighted_l1" (Eq. 5). ``adversarial`` methods have the
+    patch discriminator. For ``refines`` the sketcher's map is an additional input.
     """
 
     network: str
@@ -28,17 +28,17 @@ NETWORK_METHODS = {
     "refiner": NetworkMethod("unet", "weighted_l1", adversarial=True, refines=True),
 }
 RIDGE_METHODS = ("ridgevoxel", "ridgemeans")
-# a network that comes with the software, pretrained on simulated physics; a run only fits its level
+# a network that is part of the software, pretrained on simulated physics; a run only fits its level
 TRANSFER = "transfer"
-# every method whose model is a network
+# all methods with a network
 GENERATORS = {**NETWORK_METHODS, TRANSFER: NetworkMethod("unet", "weighted_l1", adversarial=False)}
-# methods that are fitted to a fold without a training by gradient descent, each from the maps of its scans
+# methods that are fitted to the maps of a fold's scans without gradient descent
 BASELINE_METHODS = (*RIDGE_METHODS, "trees", TRANSFER)
-# a recalibrated method is a method's name and this
+# suffix of the name of a recalibrated method
 RECALIBRATED = "recal"
-# name, among the variants of a study, of the training as it is configured
+# name of the configured training among the variants of a study
 CONFIGURED = "configured"
-# what every network method reads of the section training; each adds its own section
+# keys of the section training that every network method reads, in addition to its own section
 NETWORK_SETTINGS = (
     *("harmonise", "inputs", "precision", "validation", "crop", "batch", "steps_per_epoch", "flips"),
     *("schedule", "ema", "beta1", "adversarial", "generator", "discriminator"),
@@ -46,7 +46,7 @@ NETWORK_SETTINGS = (
 
 
 def network_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """The part of a section ``training`` that shapes one network method.
+    """Return the part of a section ``training`` that affects one network method.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ def network_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]
 
 
 def fit_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """The part of a section ``training`` that a method and the networks it starts from are fitted by.
+    """Return the part of a section ``training`` that affects a method and the networks from which it starts.
 
     Parameters
     ----------
     training : dict, section of the configuration
-    method : name; not template, and not a recalibrated one
+    method : name; neither template nor a recalibrated method
 
     Returns
     -------
@@ -82,18 +82,19 @@ def fit_settings(training: Mapping[str, Any], method: str) -> dict[str, Any]:
 
 
 def recalibrated(method: str) -> str:
-    """Name of the recalibrated row of a method."""
+    """Return the name of the recalibrated version of a method."""
     return method + RECALIBRATED
 
 
 def base_of(method: str) -> str | None:
-    """Method that a recalibrated one corrects; None of another method."""
+    """Return the method that a recalibrated one corrects, or None for other methods."""
     return method.removesuffix(RECALIBRATED) if method.endswith(RECALIBRATED) else None
 
 
 def needed_models(methods: Iterable[str]) -> list[str]:
-    """Methods whose models a prediction by ``methods`` reads, each before it is asked for: a refiner starts from the
-    map of its sketcher, a recalibrated method from that of its own method.
+    """Return the methods whose models a prediction by ``methods`` reads, in order of use.
+
+    A refiner starts from the map of its sketcher, a recalibrated method from the map of the method it corrects.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Losses of the sketcher and the refiner (Wei et al. 2018, Eq. 1-6), computed so that crops stay correct.
+"""Losses of the sketcher and the refiner (Wei et al. 2018, Eq. 1-6), computed so that they are correct for crops.
 
-Eq. 4 and Eq. 5 are both a sum over voxels of weight times absolute error. The weights belong to a scan, not
-to a crop: they come once from the region map of the whole volume (ours, docs/method.md), so a crop that holds
-a single lesion voxel cannot make it weigh as much as the whole region.
+Eq. 4 and Eq. 5 are both a sum over voxels of weight times absolute error. The weights belong to a scan, not to a
+crop: they are computed once from the region map of the whole volume (our choice, docs/method.md). Otherwise a single
+lesion voxel in a crop would weigh as much as the whole region.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ REAL, FAKE = 1, 0
 
 
 def brain_weights(regions: np.ndarray) -> np.ndarray:
-    """Voxel weights of the sketcher's L1: the mean over brain voxels (Eq. 4; "over brain voxels" is ours).
+    """Return the voxel weights of the sketcher's L1, the mean over brain voxels (Eq. 4, brain only is our choice).
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def brain_weights(regions: np.ndarray) -> np.ndarray:
 def region_weights(
     regions: np.ndarray, *, reduction: str = "mean_present", cap: float | None = None
 ) -> np.ndarray:
-    """Voxel weights of the refiner's L1 (Eq. 5 without the constant 1/M, which lambda absorbs).
+    """Return the voxel weights of the refiner's L1 (Eq. 5 without the constant 1/M, which lambda absorbs).
 
     A voxel of region r weighs 1/N_r, with N_r counted in the whole volume. A region without a voxel (lesions
     in a control) contributes nothing.
@@ -43,10 +43,9 @@ def region_weights(
     Parameters
     ----------
     regions : integer array (x, y, z) of the whole volume: 0 outside, 1 other, 2 NAWM or healthy WM, 3 lesion
-    reduction : "mean_present" divides by the number of regions present, so that patients and controls
-        weigh the
-        same (ours); "sum" is the literal equation
-    cap : float, optional; no voxel weighs more than ``cap`` times the lightest one (ours)
+    reduction : "mean_present" divides by the number of regions present, so that patients and controls have the same
+        weight (our choice); "sum" is the literal equation
+    cap : float, optional; no voxel weighs more than ``cap`` times the lightest one (our choice)
 
     Returns
     -------
@@ -54,7 +53,7 @@ def region_weights(
 
     Raises
     ------
-    InputError : unknown reduction, or a cap below 1
+    InputError : the reduction is unknown, or the cap is below 1
     """
     if reduction not in REDUCTIONS:
         raise InputError(
@@ -77,7 +76,7 @@ def region_weights(
 
 
 def weighted_l1(predicted: torch.Tensor, measured: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Sum over voxels of weight times absolute error, then mean over the batch (Eq. 4 or 5, by the weights).
+    """Return the sum over voxels of weight times absolute error, averaged over the batch (Eq. 4 or 5).
 
     Parameters
     ----------
@@ -95,17 +94,17 @@ def weighted_l1(predicted: torch.Tensor, measured: torch.Tensor, weights: torch.
     """
     if not predicted.shape == measured.shape == weights.shape:
         raise GeometryError(
-            f"the L1 needs one shape, but prediction is {tuple(predicted.shape)}, measured DVR "
+            f"the L1 needs equal shapes, but prediction is {tuple(predicted.shape)}, measured DVR "
             f"{tuple(measured.shape)} and weights {tuple(weights.shape)}: cut all three from the same voxels."
         )
     return (weights * (predicted.float() - measured).abs()).sum() / len(predicted)
 
 
 def discriminator_loss(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
-    """What the discriminator minimises: -E[log D(real)] - E[log(1 - D(fake))], mean over patches.
+    """Return the discriminator's loss: -E[log D(real)] - E[log(1 - D(fake))], mean over patches.
 
-    The sign between the terms is + in the value function, as in every GAN; as printed (Eq. 1-3) the value is
-    unbounded (docs/method.md, decision 1). The paper sums over patches; the mean differs by a constant.
+    The sign between the terms of the value function is +, as in every GAN. As printed (Eq. 1-3) the value is
+    unbounded (docs/method.md, decision 1). The paper sums over patches; the mean differs by a constant factor.
 
     Parameters
     ----------
@@ -119,7 +118,7 @@ def discriminator_loss(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> 
 
 
 def generator_loss(fake_logits: torch.Tensor, kind: str = "nonsaturating") -> torch.Tensor:
-    """Adversarial term that the generator minimises, mean over patches.
+    """Return the adversarial term that the generator minimises, mean over patches.
 
     Parameters
     ----------
@@ -137,12 +136,12 @@ def generator_loss(fake_logits: torch.Tensor, kind: str = "nonsaturating") -> to
 
 
 def accuracy(logits: torch.Tensor, label: int) -> torch.Tensor:
-    """Share of patches that the discriminator gives to ``label``."""
+    """Return the share of patches that the discriminator assigns to ``label``."""
     return (logits.argmax(dim=1) == label).float().mean()
 
 
 def balanced_accuracy(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> torch.Tensor:
-    """Mean of the discriminator's accuracies on both kinds of patches; one that has learnt nothing has 0.5."""
+    """Return the mean of the discriminator's accuracies on both kinds of patches. Chance is 0.5."""
     return (accuracy(real_logits, REAL) + accuracy(fake_logits, FAKE)) / 2
 
 

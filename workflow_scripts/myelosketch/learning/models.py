@@ -1,4 +1,4 @@
-"""Trained models on disk: weights as safetensors (nothing is unpickled) and a card of what they are."""
+"""Trained models on disk: weights as safetensors (nothing is unpickled) and a card that describes them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from myelosketch.learning.data import Normalisation, TrainingScan
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
-# of the card and the names of the weights; a card without the entry is of format 1
+# format of the card and of the names of the weights; a card without the entry has format 1
 FORMAT = 3
-# the largest voxel of a training may exceed the largest plausible 99th percentile this many times
+# the largest voxel of a training may be this many times the largest plausible 99th percentile
 SPIKES = 20
 PURPOSE = "Research only: not for clinical use."
 
@@ -36,14 +36,14 @@ def save_model(folder: str | Path, tensors: Mapping[str, np.ndarray], card: dict
 
     Parameters
     ----------
-    folder : where
+    folder : of the model
     tensors : dict of numpy arrays
-    card : dict of plain values; purpose, units, versions, commit and hash are added, and ``input_maps`` (all
-        four) where the card does not name those that the model sees
+    card : dict of plain values; purpose, units, versions, commit and hash are added, and ``input_maps`` (all four) if
+        the card does not name its input maps
 
     Returns
     -------
-    dict : the whole card
+    dict : the complete card
     """
     folder = Path(folder)
     with replacing(folder / WEIGHTS) as temporary:
@@ -65,13 +65,13 @@ def save_model(folder: str | Path, tensors: Mapping[str, np.ndarray], card: dict
 def load_model(
     folder: str | Path, *, method: str | None = None, config_sha256: str | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read a model and check that card and weights belong together.
+    """Read a model and check that card and weights match.
 
     Parameters
     ----------
     folder : folder with ``model.safetensors`` and ``model.json``
     method : the method expected, optional
-    config_sha256 : hash of the configuration in use, optional; the card's must be the same
+    config_sha256 : hash of the configuration in use, optional; it must equal that of the card
 
     Returns
     -------
@@ -79,8 +79,8 @@ def load_model(
 
     Raises
     ------
-    InputError : a file is absent, the card does not match the weights or the configuration, the weights are
-        no safetensors, or the card is of another format, method, map order, units or range of values
+    InputError : a file is absent, the card does not match the weights or the configuration, the weights are not in
+        safetensors format, or the card has another format, method, map order, units or range of values
     """
     card, weights = read_model_files(folder)
     path = Path(folder) / CARD
@@ -88,7 +88,7 @@ def load_model(
 
 
 def read_model_files(folder: str | Path) -> tuple[dict[str, Any], bytes]:
-    """Card and bytes of the weights in a model's folder, not checked.
+    """Return the card and the bytes of the weights in a model folder, unchecked.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def read_model_files(folder: str | Path) -> tuple[dict[str, Any], bytes]:
 
     Raises
     ------
-    InputError : a file is absent, or the card is no JSON
+    InputError : a file is absent, or the card is not JSON
     """
     folder = Path(folder)
     for name in (WEIGHTS, CARD):
@@ -112,7 +112,7 @@ def read_model_files(folder: str | Path) -> tuple[dict[str, Any], bytes]:
         card = read_json(folder / CARD)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{folder / CARD} is no JSON ({str(error)[:80]}): copy the model again, or train again."
+            f"{folder / CARD} is not JSON ({str(error)[:80]}): copy the model again, or train again."
         ) from error
     return card, (folder / WEIGHTS).read_bytes()
 
@@ -125,7 +125,7 @@ def check_model(
     method: str | None = None,
     config_sha256: str | None = None,
 ) -> dict[str, np.ndarray]:
-    """Check that a card and weights belong together, wherever they were read.
+    """Check that a card and weights match, whatever their source.
 
     Parameters
     ----------
@@ -143,7 +143,9 @@ def check_model(
     InputError : see `load_model`
     """
     if not isinstance(card, Mapping):
-        raise InputError(f"{path} is no model card (no JSON object): copy the model again, or train again.")
+        raise InputError(
+            f"{path} is not a model card (not a JSON object): copy the model again, or train again."
+        )
     if card.get("format", 1) != FORMAT:
         software = card.get("software")
         version = software.get("myelosketch") if isinstance(software, Mapping) else "of unknown version"
@@ -155,11 +157,11 @@ def check_model(
     if card.get("weights_sha256") != found:
         raise InputError(
             f"{path} describes weights with SHA-256 {str(card.get('weights_sha256'))[:12]}, but "
-            f"{WEIGHTS} has {found[:12]}: card and weights are of different models; copy both again or "
+            f"{WEIGHTS} has {found[:12]}, so card and weights belong to different models: copy both again or "
             "train again."
         )
     if method is not None and card.get("method") != method:
-        raise InputError(f"{path} is a model of the method {card.get('method')}; expected {method}.")
+        raise InputError(f"{path} belongs to the method {card.get('method')}; expected {method}.")
     check_maps(path, card)
     check_value_ranges(path, card)
     if config_sha256 is not None and card.get("config_sha256") != config_sha256:
@@ -169,15 +171,15 @@ def check_model(
         )
     try:
         return load(weights)
-    except (SafetensorError, KeyError) as error:  # KeyError: a type of number that numpy does not have
+    except (SafetensorError, KeyError) as error:  # KeyError: a number type that numpy lacks
         raise InputError(
-            f"{Path(path).with_name(WEIGHTS)} is not a safetensors file ({error}); nothing else is read: train "
+            f"{Path(path).with_name(WEIGHTS)} is not a safetensors file ({error}), the only format accepted: train "
             "again."
         ) from error
 
 
 def check_maps(path: str | Path, card: Mapping[str, Any]) -> None:
-    """Raise InputError if input maps or units of a card are not ours, in our order."""
+    """Raise an error if input maps (in order) or units of a card differ from those of this version."""
     inputs = card.get("input_maps")
     if (
         not isinstance(inputs, list)
@@ -193,7 +195,7 @@ def check_maps(path: str | Path, card: Mapping[str, Any]) -> None:
 
 
 def check_value_ranges(path: str | Path, card: Mapping[str, Any]) -> None:
-    """Raise InputError if a model was trained on values that its units cannot give, such as MTR in 0-1."""
+    """Raise an error if a model was trained on values that are impossible in its units, such as MTR in 0-1."""
     ranges = card.get("value_ranges", {})
     if not isinstance(ranges, Mapping) or not all(
         name in TOP and isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair))
@@ -206,8 +208,8 @@ def check_value_ranges(path: str | Path, card: Mapping[str, Any]) -> None:
         low, high = TOP[name]
         if not low <= largest <= SPIKES * high:
             raise InputError(
-                f"{path} was trained on {name} up to {largest:.4g}, which cannot be in {UNITS[name]!r} (expected "
-                f"{low:g} to {SPIKES * high:g}): the maps had another unit; declare units.{name} and train again."
+                f"{path} was trained on {name} up to {largest:.4g}, which is impossible in {UNITS[name]!r} (expected "
+                f"{low:g} to {SPIKES * high:g}), so the maps had another unit: declare units.{name} and train again."
             )
 
 
@@ -216,7 +218,7 @@ def _is_number(value: Any) -> bool:
 
 
 def git_commit() -> str | None:
-    """Commit of the code, or None outside a repository."""
+    """Return the commit of the code, or None outside a repository."""
     try:
         answer = subprocess.run(
             ["git", "rev-parse", "HEAD"],
@@ -231,7 +233,7 @@ def git_commit() -> str | None:
 
 
 def split_card(names: Iterable[str], validation: Iterable[str] = ()) -> dict[str, Any]:
-    """Entry of the card for the training scans and those of the inner validation: which, and the hash of all."""
+    """Return the entry of the card for training and inner-validation scans: their names and the hash of all."""
     return {
         "train": list(names),
         "validation": list(validation),
@@ -240,7 +242,7 @@ def split_card(names: Iterable[str], validation: Iterable[str] = ()) -> dict[str
 
 
 def value_ranges(scans: Sequence[TrainingScan], inputs: Sequence[str] = INPUT_MAPS) -> dict[str, list[float]]:
-    """Smallest and largest value per input map inside the training brains: what the model has seen."""
+    """Return the smallest and largest value per input map inside the training brains."""
     ranges = {}
     for name in inputs:
         index = INPUT_MAPS.index(name)
@@ -254,13 +256,13 @@ def value_ranges(scans: Sequence[TrainingScan], inputs: Sequence[str] = INPUT_MA
 def shared_card(
     method: str, fold: int | None, scans: Sequence[TrainingScan], normalisation: Normalisation
 ) -> dict[str, Any]:
-    """Entries of a model card that hold for every model of maps: what it was fitted on.
+    """Return the entries of a model card on the training data, which every model of maps has.
 
     Parameters
     ----------
     method : name
     fold : number, or None
-    scans : list of TrainingScan, as the model sees them
+    scans : list of TrainingScan, as given to the model
     normalisation : Normalisation
 
     Returns
@@ -279,5 +281,5 @@ def shared_card(
 
 
 def text_hash(content: Any) -> str:
-    """SHA-256 of plain values."""
+    """Return the SHA-256 of plain values."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

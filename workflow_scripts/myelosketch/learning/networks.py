@@ -1,10 +1,9 @@
-"""Generators and discriminator of the sketcher and the refiner, and the two-layer network they are compared
-with.
+"""Generators and discriminator of the sketcher and the refiner, and the two-layer network for comparison.
 
-From the paper: a 3D U-Net of 3x3x3 convolutions, LeakyReLU of slope 0.2, 50 % dropout; a discriminator of
-four stages Conv3D-BatchNorm-LeakyReLU-Downsampling, a fully connected layer and a softmax. Widths, depth, the
-generator's batch normalisation, where the dropout sits and the kind of down- and upsampling are not in its text: ours
-(docs/method.md).
+From the paper: a 3D U-Net of 3x3x3 convolutions, LeakyReLU of slope 0.2, 50 % dropout; a discriminator of four stages
+Conv3D-BatchNorm-LeakyReLU-Downsampling, a fully connected layer and a softmax. The paper does not state widths,
+depth, batch normalisation of the generator, position of the dropout or the kind of down- and upsampling. These are
+our choice (docs/method.md).
 """
 
 from __future__ import annotations
@@ -43,10 +42,10 @@ def convolution(channels_in: int, channels_out: int, *, dropout: float = 0.0, st
 
 
 class UNet3d(nn.Module):
-    """U-Net of the paper (Fig. 2B); two convolutions per level, halved by a strided convolution (ours).
+    """U-Net of the paper (Fig. 2B), with two convolutions per level and strided convolutions (our choice).
 
-    Dropout is the noise z of Eq. 2 (as in pix2pix): it acts in the deepest level and in the decoder below
-    full resolution, in training only.
+    Dropout is the noise z of Eq. 2 (as in pix2pix). It is used in the deepest level and in the decoder below full
+    resolution, in training only.
 
     Parameters
     ----------
@@ -82,7 +81,7 @@ class UNet3d(nn.Module):
         self.head = nn.Conv3d(channels, 1, kernel_size=1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """(batch, channels, x, y, z), sides divisible by ``stride`` -> (batch, 1, x, y, z), float32."""
+        """Map (batch, channels, x, y, z), sides divisible by ``stride``, to (batch, 1, x, y, z), float32."""
         skips = []
         for stage in self.encoder:
             image = stage(image)
@@ -96,8 +95,8 @@ class UNet3d(nn.Module):
 class DNN2(nn.Module):
     """Two hidden layers of 7x7x7 convolutions and sigmoids, the comparison of the paper (Li et al. 2014: 10 maps).
 
-    Loss, optimiser and crops are those of the other networks here, and whole crops are predicted, with zeros around
-    the image: ours.
+    Loss, optimiser and crops are those of the other networks here. Whole crops are predicted, with zeros around the
+    image. Both are our choice.
     """
 
     stride = 1
@@ -114,16 +113,16 @@ class DNN2(nn.Module):
         self.head = nn.Conv3d(second, 1, kernel_size=1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """(batch, channels, x, y, z) -> (batch, 1, x, y, z)."""
+        """Map (batch, channels, x, y, z) to (batch, 1, x, y, z)."""
         return _head(self.head, self.hidden(image))
 
 
 class DVRModel(nn.Module):
-    """A network with a linear output in DVR (ours; decision 12), zero where the MRI maps hold no tissue.
+    """A network with a linear output in DVR (our choice, decision 12), zero where the MRI maps have no tissue.
 
-    Without a sketch: DVR = mean + SD x network(maps). With one, it is a further input channel, and with ``residual``
-    DVR = sketch + SD x network(maps, sketch) (ours, beyond the paper). Mean and SD are the target's, over the brain
-    voxels of the training scans.
+    Without a sketch: DVR = mean + SD x network(maps). A sketch is an additional input channel, and with ``residual``
+    DVR = sketch + SD x network(maps, sketch) (our choice, beyond the paper). Mean and SD are those of the target,
+    over the brain voxels of the training scans.
 
     Parameters
     ----------
@@ -145,12 +144,12 @@ class DVRModel(nn.Module):
     def forward(
         self, maps: torch.Tensor, support: torch.Tensor, sketch: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Predicted DVR.
+        """Return the predicted DVR.
 
         Parameters
         ----------
         maps : Tensor (batch, inputs, x, y, z), z-scores of the input maps
-        support : Tensor (batch, 1, x, y, z), 1 where the maps hold tissue
+        support : Tensor (batch, 1, x, y, z), 1 where the maps have tissue
         sketch : Tensor (batch, 1, x, y, z), DVR, for a refiner
 
         Returns
@@ -162,19 +161,20 @@ class DVRModel(nn.Module):
         return (origin + self.sd * self.network(image)) * support
 
     def standardise(self, dvr: torch.Tensor) -> torch.Tensor:
-        """DVR in units of the training scans' SD around their mean."""
+        """Return the DVR in units of the training scans' SD around their mean."""
         return (dvr - self.mean) / self.sd
 
 
 class MeanPool(nn.Module):
-    """Means of 2x2x2 voxels, as ``nn.AvgPool3d(2)``: in two steps of plane pooling.
+    """Average pooling of 2x2x2 voxels, equal to ``nn.AvgPool3d(2)``, in two steps of plane pooling.
 
-    PyTorch pools volumes in the order of memory that its convolutions do not use (channels first), so every layer
-    around pays for copies; planes it pools in theirs. A pass of the discriminator so takes a fifth less time on CPU.
+    PyTorch pools volumes in a memory order that its convolutions do not use (channels first), so data must be copied
+    between layers. It pools planes in the order of the convolutions. This saves a fifth of the time of a
+    discriminator pass on CPU.
     """
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """(batch, channels, x, y, z), even sides -> (batch, channels, x/2, y/2, z/2)."""
+        """Map (batch, channels, x, y, z), even sides, to (batch, channels, x/2, y/2, z/2)."""
         batch, channels, x, y, z = image.shape
         planes = image.movedim(1, -1).reshape(batch * x, y, z, channels).movedim(-1, 1)
         halved = functional.avg_pool2d(planes, 2).movedim(1, -1)
@@ -184,12 +184,12 @@ class MeanPool(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Classifies patches of MRI maps and PET as fake (0) or real (1) (Wei et al. 2018, Fig. 2A).
+    """Classify patches of MRI maps and PET as fake (0) or real (1) (Wei et al. 2018, Fig. 2A).
 
     Parameters
     ----------
     channels : MRI maps + 1
-    widths : feature channels of the four stages (ours)
+    widths : feature channels of the four stages (our choice)
     patch : three sides, each divisible by 16
     """
 
@@ -209,7 +209,7 @@ class PatchDiscriminator(nn.Module):
         self.classifier = nn.Linear(channels * remaining[0] * remaining[1] * remaining[2], 2)
 
     def forward(self, maps: torch.Tensor, pet: torch.Tensor) -> torch.Tensor:
-        """Two logits per patch; their softmax is (P(fake), P(real)).
+        """Return two logits per patch. Their softmax is (P(fake), P(real)).
 
         Parameters
         ----------
@@ -229,7 +229,7 @@ NETWORKS: dict[str, type[UNet3d] | type[DNN2]] = {"unet": UNet3d, "dnn2": DNN2}
 
 
 def build_generator(method: str, settings: Mapping[str, Any], normalisation: Normalisation) -> DVRModel:
-    """The generator of a method, with fresh weights.
+    """Return the generator of a method, with new weights.
 
     Parameters
     ----------
@@ -254,13 +254,14 @@ def build_generator(method: str, settings: Mapping[str, Any], normalisation: Nor
 
 
 def _head(layer: nn.Conv3d, image: torch.Tensor) -> torch.Tensor:
-    """A 1x1x1 convolution in float32, as the product over the channels that it is: its gradient then keeps the
-    channels-last order in memory, which that of the convolution does not."""
+    """Compute a 1x1x1 convolution in float32 as a matrix product over channels.
+
+    The gradient then keeps the channels-last memory order, unlike that of the convolution."""
     with _full_precision(image):
         channels_last = image.to(layer.weight.dtype).movedim(1, -1)
         return functional.linear(channels_last, layer.weight.flatten(1), layer.bias).movedim(-1, 1)
 
 
 def _full_precision(image: torch.Tensor) -> torch.autocast:
-    """Last layers run in float32: bfloat16 has steps of 0.008 at DVR 1, too coarse for what is measured."""
+    """Run last layers in float32, because bfloat16 has steps of 0.008 at DVR 1, too coarse for DVR."""
     return torch.autocast(image.device.type, enabled=False)

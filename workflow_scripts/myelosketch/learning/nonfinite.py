@@ -1,4 +1,4 @@
-"""Why a training step gave numbers that are not finite: its weights diverged, or the arithmetic is at fault."""
+"""Reason why a training step gave non-finite numbers: diverged weights, or wrong arithmetic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from myelosketch.learning.gan import ConditionalGAN
 
-# overflow of float32 or bfloat16 (3e38) needs numbers far beyond this one in a network of about ten layers
+# in a network of about ten layers, an overflow of float32 or bfloat16 (3e38) needs numbers far above this
 ORDINARY_WEIGHT = 1e4
 OTHER_ARITHMETIC = {
     (
@@ -30,16 +30,16 @@ def explain(
     step: str,
     precision: torch.dtype,
 ) -> str:
-    """Sentence for a step whose loss or gradient is not finite; the step has changed no weight yet.
+    """Return the message for a step with a non-finite loss or gradient. The step has not changed a weight yet.
 
-    Weights that have grown out of all proportion say that the training diverged. Ordinary weights cannot lead to an
-    overflow, so a kernel of PyTorch has computed something wrong.
+    Very large weights mean that the training diverged. Ordinary weights cannot cause an overflow, so in that case a
+    kernel of PyTorch computed a wrong result.
 
     Parameters
     ----------
     module : ConditionalGAN
-    batch : dict of Tensors, the step's
-    player : "generator" or "discriminator", whose loss or gradient is not finite
+    batch : dict of Tensors of the step
+    player : "generator" or "discriminator", the network with the non-finite loss or gradient
     step : str, such as "step 3 of epoch 1"
     precision : torch.dtype of the convolutions
 
@@ -63,23 +63,27 @@ def explain(
         f"the {player} of {module.method} is not finite in {step}, although no weight is above "
         f"{weights[grown]:.2g}: the arithmetic is at fault, not your data or settings. First layer: {layer}; "
         f"PyTorch {torch.__version__}, {device} ({where}), {str(precision).removeprefix('torch.')}. Please report "
-        f"this message (CONTRIBUTING.md says how). To go on meanwhile, {other}: it uses other "
+        f"this message (see CONTRIBUTING.md). To continue meanwhile, {other}: this uses other "
         "kernels, and training continues from its last epoch."
     )
 
 
 def largest_weight(network: torch.nn.Module) -> float:
-    """Largest absolute weight, nan if one is not a number."""
+    """Return the largest absolute weight, nan if a weight is not a number."""
     return float(torch.stack([value.detach().abs().max() for value in network.parameters()]).max())
 
 
 def first_layer(module: ConditionalGAN, batch: Mapping[str, torch.Tensor], player: str) -> str:
-    """Name of the first layer, in the order of computation, whose output or gradient is not finite."""
-    return first_in_forward(module, batch) or first_in_backward(module, player) or "none when it was repeated"
+    """Return the name of the first layer, in order of computation, with a non-finite output or gradient."""
+    return (
+        first_in_forward(module, batch)
+        or first_in_backward(module, player)
+        or "none when the step was repeated"
+    )
 
 
 def first_in_forward(module: ConditionalGAN, batch: Mapping[str, torch.Tensor]) -> str | None:
-    """The layer whose output is the first that is not finite when the step's batch is given to both players again."""
+    """Repeat the step in both networks and return the first layer with a non-finite output."""
     bad = []
 
     def look(name: str) -> Callable[..., None]:
@@ -95,7 +99,7 @@ def first_in_forward(module: ConditionalGAN, batch: Mapping[str, torch.Tensor]) 
 
 
 def first_in_backward(module: ConditionalGAN, player: str) -> str | None:
-    """The layer nearest to a player's output of those with a gradient that is not finite."""
+    """Return the layer with a non-finite gradient that is nearest to the output of a network."""
     bad = [
         name.rpartition(".")[0]
         for name, value in module.players()[player].named_parameters(prefix=player)

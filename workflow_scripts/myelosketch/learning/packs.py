@@ -1,4 +1,4 @@
-"""Training scans of one part of the cohort in one file, from which every training of every fold reads them."""
+"""Packs: files with the training scans of one part of the cohort, which the trainings of all folds read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,9 +15,10 @@ ARRAYS = ("maps", "support", "dvr", "regions")
 
 
 def pack_scans(scans: Sequence[str], files: Mapping[str, Sequence[str | Path]], pack: str | Path) -> None:
-    """Read scans as training sees them, check them, and write them side by side.
+    """Read training scans, check them, and write them to one file.
 
-    Maps and DVR stay float32: half precision would cost DVR its third decimal. Support and regions are bytes.
+    Maps and DVR stay float32, because half precision would lose the third decimal of DVR. Support and regions are
+    bytes.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def pack_scans(scans: Sequence[str], files: Mapping[str, Sequence[str | Path]], 
 
     Raises
     ------
-    InputError : of all scans that cannot be trained on, see `load_training_scan`
+    InputError : lists all scans that cannot be trained on, see `load_training_scan`
     """
     tensors: dict[str, np.ndarray] = {}
 
@@ -41,11 +42,11 @@ def pack_scans(scans: Sequence[str], files: Mapping[str, Sequence[str | Path]], 
 
 
 def read_packs(scans: Sequence[str], packs: Iterable[str | Path]) -> list[TrainingScan]:
-    """The training scans of a fold.
+    """Read the training scans of a fold.
 
     Parameters
     ----------
-    scans : list of names, whose order is kept; no other scan of the packs is read
+    scans : list of names; their order is kept, and no other scan of the packs is read
     packs : list of paths that `pack_scans` wrote
 
     Returns
@@ -54,12 +55,12 @@ def read_packs(scans: Sequence[str], packs: Iterable[str | Path]) -> list[Traini
 
     Raises
     ------
-    InputError : a scan that no pack holds, or what `data.check_fold` says
+    InputError : a scan is in no pack, or as in `data.check_fold`
     """
     found: dict[str, TrainingScan] = {}
     wanted = set(scans)
     for path in packs:
-        with safe_open(path, framework="np") as pack:  # mapped into memory: what is not asked for is not read
+        with safe_open(path, framework="np") as pack:  # mapped into memory, so only requested arrays are read
             for name in {key.split("/")[0] for key in pack.keys()} & wanted:  # noqa: SIM118
                 arrays = {key: pack.get_tensor(f"{name}/{key}") for key in ARRAYS}
                 arrays["support"] = arrays["support"].astype(bool)
@@ -67,7 +68,7 @@ def read_packs(scans: Sequence[str], packs: Iterable[str | Path]) -> list[Traini
     missing = [name for name in scans if name not in found]
     if missing:
         raise InputError(
-            f"no pack of training scans holds {', '.join(missing)}: delete results/training/scans and start again."
+            f"no pack of training scans contains {', '.join(missing)}: delete results/training/scans and start again."
         )
     return check_fold([found[name] for name in scans])
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def padding_to_multiple(shape: Sequence[int] | np.ndarray, multiple: int | Sequence[int]) -> list[int]:
-    """Voxels to add at the end of each axis, so that every side is divisible.
+    """Return the number of voxels to add at the end of each axis so that every side is divisible.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ def padding_to_multiple(shape: Sequence[int] | np.ndarray, multiple: int | Seque
 
 
 def pad_end(volume: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
-    """Zeros at the end of the three spatial axes of a tensor (..., x, y, z)."""
+    """Add zeros at the end of the three spatial axes of a tensor (..., x, y, z)."""
     return functional.pad(volume, [amount for added in reversed(padding) for amount in (0, added)])
 
 
 def split_patches(volume: torch.Tensor, patch: Sequence[int]) -> torch.Tensor:
-    """Cut volumes into patches that do not overlap; the last ones are filled with zeros.
+    """Cut volumes into patches that do not overlap. The last ones are padded with zeros.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ def split_patches(volume: torch.Tensor, patch: Sequence[int]) -> torch.Tensor:
 
 
 def with_brain(support: torch.Tensor, patch: Sequence[int]) -> torch.Tensor:
-    """Which patches hold brain: the others are dropped from the adversarial loss.
+    """Return which patches contain brain. The others do not enter the adversarial loss.
 
     Parameters
     ----------
-    support : Tensor (batch, 1, x, y, z), 1 where the MRI maps hold tissue
+    support : Tensor (batch, 1, x, y, z), 1 where the MRI maps have tissue
 
     Returns
     -------
@@ -62,5 +62,5 @@ def with_brain(support: torch.Tensor, patch: Sequence[int]) -> torch.Tensor:
 
 
 def brain_patches(volume: torch.Tensor, keep: torch.Tensor, patch: Sequence[int]) -> torch.Tensor:
-    """Patches of a volume for which ``keep`` is true: Tensor (kept, channels, *patch)."""
+    """Return the patches of a volume for which ``keep`` is true: Tensor (kept, channels, *patch)."""
     return torch.index_select(split_patches(volume, patch), 0, keep.nonzero()[:, 0])

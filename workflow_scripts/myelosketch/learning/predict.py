@@ -1,5 +1,4 @@
-"""Prediction of one scan by any method: maps in, DVR on the PET grid out, with what it was made from beside
-it."""
+"""Prediction of one scan by any method: DVR on the PET grid from MRI maps, with the sources in a sidecar."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 TRANSFORMS = ("xfm_t1w_to_petref", "xfm_t1w_to_mni")
-# what a prediction reads of a scan
+# files of a scan that a prediction reads
 PREDICTION_FILES = ("mtr", "fa", "rd", "ad", *TRANSFORMS)
 
 
@@ -35,30 +34,30 @@ def predict_scan(
 ) -> dict[str, str]:
     """Predict the DVR map of one scan by several methods.
 
-    A prediction repeats to the bit on CPU. No PET is read, and no mask but by recalibrated methods. It locks no GPU
-    (`gpu_lock`): it keeps neither gradients nor layers, so it shares the first visible GPU with the training that
-    runs there.
+    A prediction is reproducible to the bit on CPU. No PET is read, and only recalibrated methods read a mask. A
+    prediction locks no GPU (`gpu_lock`). It keeps neither gradients nor layers, so it can share the first visible GPU
+    with a training.
 
     Parameters
     ----------
     files : dict of paths: mtr, fa, rd, ad; for the template, xfm_t1w_to_petref and xfm_t1w_to_mni; for recalibrated
         methods, regions
-    models : dict method -> model folder; of `needed_models`
+    models : dict method -> model folder, for all methods of `needed_models`
     outputs : dict method -> path of the predicted DVR map, ``.nii.gz``
     flips : see `NetworkModel.predict`
     device, threads : as in training
-    configurations : dict method -> hash of the configuration in use (`training.configuration_hash`), of networks
+    configurations : dict method -> hash of the configuration in use (`training.configuration_hash`), for networks
     site : of the scan, for models whose sites were harmonised
 
     Returns
     -------
-    dict : method -> SHA-256 of the weights it was predicted by
+    dict : method -> SHA-256 of the weights used
 
     Raises
     ------
-    InputError : a map with values that are not finite, a card that does not match its weights or the configuration,
-        or a refiner or a recalibration of another model than the one given
-    GeometryError : maps on different grids
+    InputError : a map has values that are not finite, a card does not match its weights or the configuration, or a
+        refiner or a recalibration belongs to another model than the one given
+    GeometryError : maps have different grids
     """
     needed = needed_models(outputs)
     missing = [method for method in needed if method not in models]
@@ -87,7 +86,7 @@ def predict_scan(
     for method, path in outputs.items():
         card = cards[method]
         sidecar = provenance(
-            Description=f"DVR predicted by {method}; 0 where the maps hold no tissue. Research only.",
+            Description=f"DVR predicted by {method}; 0 where the maps have no tissue. Research only.",
             sources=[*filter(None, maps.paths), *(files[key] for key in further_files(method))],
             parameters={"flips": flips} if method in GENERATORS else {},
             Units="1",
@@ -101,7 +100,7 @@ def predict_scan(
 
 
 def further_files(method: str) -> tuple[str, ...]:
-    """Keys of the files that a method reads beside the maps."""
+    """Return the keys of the files that a method reads in addition to the maps."""
     if method == "template":
         return TRANSFORMS
     return ("regions",) if base_of(method) else ()
@@ -121,7 +120,7 @@ def predict_by(
     configurations: Mapping[str, str],
     site: str | None,
 ) -> tuple[np.ndarray, Mapping[str, Any]]:
-    """DVR by one method, and the card of its model.
+    """Return the DVR by one method and the card of its model.
 
     Parameters
     ----------
@@ -129,8 +128,8 @@ def predict_by(
     folder : of its model
     maps : data.Maps
     files : dict of paths
-    predicted, cards : what earlier methods gave; the sketcher adds ``sketch``, from which the refiner starts; a
-        recalibrated method starts from its own method's map
+    predicted, cards : results of earlier methods. The sketcher adds ``sketch``, from which the refiner starts. A
+        recalibrated method starts from the map of the method it corrects
     flips, device, threads, configurations, site : see `predict_scan`
 
     Returns
@@ -139,8 +138,7 @@ def predict_by(
 
     Raises
     ------
-    InputError : a refiner with another sketcher than the one that it started from in training, or a recalibration of
-        another model
+    InputError : a refiner was trained with another sketcher, or a recalibration belongs to another model
     """
     if base := base_of(method):
         return _recalibrate(method, folder, maps, files["regions"], predicted[base], cards[base])
@@ -184,7 +182,7 @@ def _recalibrate(
     dvr: np.ndarray,
     card: Mapping[str, Any],
 ) -> tuple[np.ndarray, Mapping[str, Any]]:
-    """A predicted map, its level corrected by region; the card of the correction."""
+    """Return a predicted map with its level corrected by region, and the card of the correction."""
     import numpy as np
 
     from myelosketch.learning.recalibration import Recalibration

@@ -1,4 +1,4 @@
-"""The study of pretraining: its simulated participants, each with a scanner and a physics of its own."""
+"""Plan of the pretraining study: simulated participants, each with a different scanner and different physics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from myelosketch.io import names
 from myelosketch.simulation.cohort import participants, truth_files
 from myelosketch.simulation.randomised import random_settings
 
-# the network of this method is trained, with the noise-free tissue in the place of PET
+# the network of this method is trained, with noise-free tissue instead of PET
 NETWORK = "unetroi"
-# keys of the workflow's configuration that the study sets itself
+# keys of the workflow's configuration that only the study may set
 _OWN = ("seed", "folds", "cohort", "prediction")
 
 
@@ -21,8 +21,9 @@ _OWN = ("seed", "folds", "cohort", "prediction")
 class PretrainingStudy:
     """What the study simulates and trains.
 
-    ``results`` folder of the study; ``config`` configuration of the workflow that simulates and registers; ``groups``
-    subject to MS or HC; ``ranges`` key of the section simulation to its smallest and largest value.
+    ``results`` is the folder of the study, ``config`` the configuration of the workflow that simulates and registers.
+    ``groups`` maps a subject to MS or HC, ``ranges`` a key of the section simulation to its smallest and largest
+    value.
     """
 
     results: str
@@ -32,21 +33,21 @@ class PretrainingStudy:
 
     @property
     def scans(self) -> list[str]:
-        """Scan of every participant, list of str."""
+        """Scans of all participants, list of str."""
         return [names.scan_name(subject) for subject in self.groups]
 
     def settings(self, settings: Mapping[str, Any], subject: str) -> dict[str, Any]:
-        """Settings of a participant: those of the simulation, with its own draw of every range."""
+        """Return the simulation settings of a participant, with a separate draw from every range."""
         return random_settings(settings, self.ranges, seed=self.config["seed"], subject=subject)
 
     def files(self, keys: Sequence[str]) -> dict[str, list[str]]:
-        """Derivatives of all scans by key, and ``dvr``: the noise-free tissue in the place of PET."""
+        """Return derivatives of all scans by key, and ``dvr``, the noise-free tissue used instead of PET."""
         found = {key: [names.path(self.results, key, scan=scan) for scan in self.scans] for key in keys}
         root = f"{self.results}/simulated"
         return found | {"dvr": [truth_files(root, subject)["visible"] for subject in self.groups]}
 
     def checks(self) -> list[str]:
-        """Numbers of the registration of all scans: list of paths."""
+        """Return the registration measurements of all scans: list of paths."""
         return [names.registration_numbers(self.results, scan) for scan in self.scans]
 
 
@@ -65,7 +66,7 @@ def plan_pretraining(settings: Mapping[str, Any], results: str, schema: str | Pa
 
     Raises
     ------
-    InputError : a range that the simulation does not accept, or settings of the workflow that it does not
+    InputError : the simulation does not accept a range, or the workflow does not accept the settings
     """
     taken = [key for key in _OWN if key in settings["workflow"]]
     if taken:
@@ -83,7 +84,7 @@ def plan_pretraining(settings: Mapping[str, Any], results: str, schema: str | Pa
     groups = dict(zip(people.subject, people.group, strict=True))
     config = overlaid(settings["workflow"], own)
     registration = config.get("registration", {})
-    if "accept" in registration:  # a smaller study has not all of those that are accepted by name
+    if "accept" in registration:  # a smaller study lacks some scans that are accepted by name
         scans = {names.scan_name(subject) for subject in groups}
         accepted = {scan: what for scan, what in registration["accept"].items() if scan in scans}
         config["registration"] = {**registration, "accept": accepted}
@@ -91,5 +92,5 @@ def plan_pretraining(settings: Mapping[str, Any], results: str, schema: str | Pa
         check_config(config, schema)
         random_settings({}, settings["ranges"], seed=settings["seed"], subject="MS01")
     except MyelosketchError as error:
-        raise InputError(f"Of the study of pretraining: {error}") from None
+        raise InputError(f"Pretraining study: {error}") from None
     return PretrainingStudy(results, config, groups, dict(settings["ranges"]))

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from myelosketch.learning.gan import ConditionalGAN
     from myelosketch.learning.validation import InnerValidation
 
-# a discriminator that is right on this share of both kinds of patches (or wrong on it) teaches nothing ...
+# a discriminator with this accuracy on both kinds of patches (or this error rate) does not train the generator ...
 COLLAPSE_ACCURACY = 0.99
-# ... if it is so in this many epochs in a row
+# ... if this lasts for this many consecutive epochs
 COLLAPSE_EPOCHS = 3
 ALWAYS_RIGHT = (
     "the discriminator was right on every patch in epochs {first} to {last}, so it hardly guided the generator: "
@@ -32,21 +32,21 @@ ALWAYS_WRONG = (
     "the discriminator was wrong on every patch in epochs {first} to {last}, so it misguided the generator: "
     "raise discriminator_learning_rate of this stage, or lower its learning_rate."
 )
-# a discriminator that is right on less than this, mean of both kinds of patches, has learnt nothing (chance: 0.5)
+# a discriminator with a lower mean accuracy on both kinds of patches has learnt nothing (chance: 0.5)
 CHANCE_ACCURACY = 0.55
 AT_CHANCE = (
-    "the discriminator did not tell measured from predicted patches in epochs {first} to {last} (it was right on "
-    "{accuracy:.0%}; chance is 50 %), so the adversarial loss taught nothing: raise discriminator_learning_rate of "
+    "the discriminator did not distinguish measured from predicted patches in epochs {first} to {last} (it was right "
+    "on {accuracy:.0%}; chance is 50 %), so the adversarial loss had no effect: raise discriminator_learning_rate of "
     "this stage, or train for more epochs."
 )
 
 
 class History(lightning.Callback):
-    """One row per epoch: every loss term, accuracy of the discriminator, norms of the gradients, learning rates,
-    scores of the inner validation, seconds and peak memory.
+    """History of a training, one row per epoch.
 
-    Written after each epoch as TSV and kept in the checkpoint, so that a resumed training has one history. Stops
-    early where the validation says so.
+    A row has every loss term, accuracy of the discriminator, norms of the gradients, learning rates, scores of the
+    inner validation, seconds and peak memory. The history is written as TSV after each epoch and is part of the
+    checkpoint, so that a resumed training has one history. It stops the training early if the validation says so.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class History(lightning.Callback):
         self.started = 0.0
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        self._stop_if_exhausted(trainer)  # it may have been killed between its last epoch and its end
+        self._stop_if_exhausted(trainer)  # the training may have been killed after its last epoch
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         self.started = time.monotonic()
@@ -69,7 +69,7 @@ class History(lightning.Callback):
     def on_train_epoch_end(
         self,
         trainer: lightning.Trainer,
-        module: ConditionalGAN,  # type: ignore[override]  # Lightning says no more than that it is a module
+        module: ConditionalGAN,  # type: ignore[override]  # Lightning declares any module
     ) -> None:
         rates = learning_rates(trainer.optimizers)
         row: dict[str, Any] = {"epoch": trainer.current_epoch + 1, **module.epoch_means(), **rates}
@@ -92,7 +92,7 @@ class History(lightning.Callback):
         self.rows, self.best = state["rows"], state["best"]
 
     def _validate(self, trainer: lightning.Trainer, module: ConditionalGAN, epoch: int) -> dict[str, float]:
-        """Scores of this epoch; notes the best one."""
+        """Return the scores of this epoch, and record the best epoch."""
         if self.validation is None:
             return {}
         if not self.validation.is_due(epoch, trainer.max_epochs):
@@ -113,11 +113,12 @@ class History(lightning.Callback):
 
 
 class Checkpoints(lightning.Callback):
-    """Full state (weights, optimisers, moving average, epoch, history) after every epoch, moved into place in one
-    step: `last`, and `best` after an epoch that the inner validation scored best.
+    """Write the full state (weights, optimisers, moving average, epoch, history) after every epoch.
 
-    Batches and dropout are functions of (seed, epoch, step), so no random state needs storing. `best` is
-    written first: killed between the two, a training repeats the epoch from the older `last` and writes both.
+    `last` is written after every epoch, `best` after an epoch with the best inner validation. Each file is moved into
+    place in one step. Batches and dropout are functions of (seed, epoch, step), so no random state is stored. `best`
+    is written first: a training that is killed between the two repeats the epoch from the older `last` and writes
+    both.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ class Checkpoints(lightning.Callback):
 
 
 def save_checkpoint(trainer: lightning.Trainer, path: Path) -> None:
-    """Write the state of a training so that ``path`` is whole or as it was, even if the machine stops."""
+    """Write the state of a training so that ``path`` is complete or unchanged, even if the machine stops."""
     temporary = path.with_suffix(".tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     trainer.save_checkpoint(temporary, weights_only=False)
@@ -146,7 +147,7 @@ def save_checkpoint(trainer: lightning.Trainer, path: Path) -> None:
 
 
 def collapse(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """What is wrong if the discriminator is always right, always wrong or at chance in the last epochs of a history.
+    """Return a warning if the discriminator is always right, always wrong or at chance in the last epochs.
 
     Parameters
     ----------
@@ -154,7 +155,7 @@ def collapse(rows: Sequence[Mapping[str, Any]]) -> str | None:
 
     Returns
     -------
-    str or None : a sentence that says what to change
+    str or None : a sentence that says what is wrong and what to change
     """
     latest = rows[-COLLAPSE_EPOCHS:]
     if len(latest) < COLLAPSE_EPOCHS or any("accuracy_real" not in row for row in latest):
@@ -173,19 +174,19 @@ def collapse(rows: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def warnings_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """For the card: the latest sentence of `collapse` in a history, or an empty list."""
+    """Return the latest warning of `collapse` in a history for the card, or an empty list."""
     found = [collapse(rows[:count]) for count in range(1, len(rows) + 1)]
     return [sentence for sentence in found if sentence][-1:]
 
 
 def learning_rates(optimizers: Iterable[torch.optim.Optimizer]) -> dict[str, float]:
-    """Columns of the history: the rate of each player's Adam."""
+    """Return the learning-rate columns of the history, one per optimiser."""
     names = ("learning_rate", "discriminator_learning_rate")
     return {name: optimizer.param_groups[0]["lr"] for name, optimizer in zip(names, optimizers, strict=False)}
 
 
 def peak_memory_mb(device: torch.device) -> int:
-    """Largest memory so far, MB: what PyTorch allocated on a GPU, else what this process held."""
+    """Return the peak memory so far, MB: allocated by PyTorch on a GPU, else used by this process."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 1e6)
     unit = 1 if sys.platform == "darwin" else 1024
@@ -193,7 +194,7 @@ def peak_memory_mb(device: torch.device) -> int:
 
 
 def print_progress(row: Mapping[str, Any], epochs: int) -> None:
-    """One line of the log: epoch, bar, seconds left, every number of the row."""
+    """Print one line to the log: epoch, bar, seconds left, every number of the row."""
     terms = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "epoch")
     done = f"{row['epoch']}/{epochs}"
     left = row["seconds"] * (epochs - row["epoch"])
@@ -204,7 +205,7 @@ def print_progress(row: Mapping[str, Any], epochs: int) -> None:
 
 
 def progress_bar(done: int, total: int, width: int = 20) -> str:
-    """A bar of text that reads well in a log."""
+    """Return a progress bar in text that suits a log."""
     filled = round(width * done / max(total, 1))
     return "[" + "#" * filled + "." * (width - filled) + "]"
 

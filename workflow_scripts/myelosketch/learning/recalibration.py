@@ -1,9 +1,9 @@
-"""Recalibrated methods: an offset and a slope per region, from inner held-out predictions (ours).
+"""Recalibrated methods: an offset and a slope per region, from inner held-out predictions (our method).
 
-A row `<method>recal` shows what is left of a method's advantage once its level is right. The coefficients come from
-predictions of training participants by models that were fitted without them. The correction has a hard edge at the
-border of a region: mixed over one voxel it leaves half of the bias of lesions of a few voxels (docs/method.md). It
-reads the region map of the scan, lesion mask included, which no other prediction does.
+A row `<method>recal` shows how much of a method's advantage remains once its level is correct. The coefficients come
+from predictions of training participants by models that were fitted without them. The correction changes abruptly at
+the border of a region. Smoothed over one voxel, it would leave half of the bias in lesions of a few voxels
+(docs/method.md). It reads the region map of the scan, including the lesion mask, which no other prediction does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from myelosketch.learning.sketches import sketch
 if TYPE_CHECKING:
     from myelosketch.learning.inference import NetworkModel
 
-# inner parts: a model of some seconds is fitted four times, a network twice, each on half of the participants
+# inner parts: a fast model is fitted four times, a network twice, each time on half of the participants
 PARTS, PARTS_OF_NETWORKS = 4, 2
 
 
@@ -35,7 +35,7 @@ class Predictor(Protocol):
     """A fitted model."""
 
     def predict(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
-        """DVR (x, y, z) of maps (4, x, y, z)."""
+        """Return the DVR (x, y, z) of maps (4, x, y, z)."""
         ...
 
 
@@ -52,15 +52,15 @@ def fitter(
     device: str = "auto",
     threads: int = 1,
 ) -> Fit:
-    """How a method is fitted to some scans.
+    """Return the function that fits a method to some scans.
 
     Parameters
     ----------
-    method : that is recalibrated
+    method : the method to recalibrate
     training : the config's section, or the part of it that the method reads
     seed : int
     work : folder for inner trainings of networks
-    flips, device, threads : of networks, see `predict.predict_scan`
+    flips, device, threads : for networks, see `predict.predict_scan`
 
     Returns
     -------
@@ -90,7 +90,7 @@ def fitter(
 
 
 class _Network:
-    """A network, and the sketcher that it starts from, as one predictor."""
+    """A network and the sketcher from which it starts, as one predictor."""
 
     def __init__(self, model: NetworkModel, sketcher: NetworkModel | None, flips: bool) -> None:
         self.model, self.sketcher, self.flips = model, sketcher, flips
@@ -103,7 +103,7 @@ class _Network:
 def held_out_values(
     scans: Sequence[TrainingScan], fit: Fit, parts: int
 ) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
-    """Predicted and measured DVR of training scans, each by a model fitted without its participant.
+    """Return predicted and measured DVR of training scans, each by a model fitted without its participant.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def held_out_values(
 
     Returns
     -------
-    dict, region -> list of (predicted (n,), measured (n,)), one per scan with a voxel of it
+    dict, region -> list of (predicted (n,), measured (n,)), one per scan with a voxel of the region
     """
     part = inner_parts([subject_of(scan.name) for scan in scans], parts)
     values: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {region: [] for region in REGION_CODES}
@@ -129,7 +129,7 @@ def held_out_values(
 
 
 def line(values: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
-    """Offset and slope of the measured on the predicted DVR, by least squares; each scan weighs the same.
+    """Return offset and slope of measured on predicted DVR by least squares. Each scan has the same weight.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def line(values: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]
 
     Returns
     -------
-    (float, float) : 0 and 1 without a scan; slope 1 where the prediction is constant or its slope is not positive
+    (float, float) : 0 and 1 without a scan. The slope is 1 if the prediction is constant or the slope is not positive
     """
     if not values:
         return 0.0, 1.0
@@ -167,22 +167,22 @@ def fit_recalibration(
 
     Parameters
     ----------
-    method : that is recalibrated
-    scans : list of TrainingScan; nothing else is read
-    folder : where model.safetensors and model.json go
+    method : the method to recalibrate
+    scans : list of TrainingScan; no other scan is read
+    folder : of model.safetensors and model.json
     base : folder of the fold's model of the method
     fit : see `fitter`
-    inputs : names of the maps that the model sees
+    inputs : names of the input maps
     fold : number written into the card
     harmonise, controls, sites : see `baselines.fit_baseline`
 
     Returns
     -------
-    dict : the model card, with ``base_sha256``, the weights that it corrects, and ``inner_parts``
+    dict : the model card, with ``base_sha256`` (hash of the weights it corrects) and ``inner_parts``
 
     Raises
     ------
-    InputError : a site to harmonise without a control
+    InputError : a site to harmonise has no control
     """
     scans, white_matter = harmonise_training(scans, controls, sites or {}, setting=harmonise, fold=fold)
     parts = PARTS_OF_NETWORKS if method in NETWORK_METHODS else PARTS
@@ -210,18 +210,18 @@ class Recalibration:
 
     @classmethod
     def load(cls, folder: str | Path, *, method: str) -> Self:
-        """Read a model folder written by `fit_recalibration`; ``method`` is the recalibrated one."""
+        """Read a model folder written by `fit_recalibration`; ``method`` is the recalibrated method."""
         tensors, card = load_model(folder, method=method)
         return cls(tensors["offsets"], tensors["slopes"], card)
 
     def apply(self, dvr: np.ndarray, support: np.ndarray, regions: np.ndarray) -> np.ndarray:
-        """Corrected DVR.
+        """Return the corrected DVR.
 
         Parameters
         ----------
-        dvr : array (x, y, z), of the method that is recalibrated
+        dvr : array (x, y, z), prediction to correct
         support : bool array (x, y, z)
-        regions : int array (x, y, z), region codes; 0 is taken as "other" inside the support
+        regions : int array (x, y, z), region codes; 0 counts as "other" inside the support
 
         Returns
         -------

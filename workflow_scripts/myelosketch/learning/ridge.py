@@ -1,8 +1,8 @@
-"""Linear models of DVR from the MRI maps: baselines that a network has to beat (ours; not in the paper).
+"""Linear models of DVR from the MRI maps: baselines for the networks (our addition, not in the paper).
 
 Two methods: `ridgevoxel` (variant "voxelwise": the maps of the voxel) and `ridgemeans` (variant "means3": means over
-3x3x3 voxels and their products). Ridge regression needs only sums over voxels, X'X and X'y, which add up over
-participants: every split, penalty and weighting is then solved without touching the voxels again.
+3x3x3 voxels and their products). Ridge regression needs only sums over voxels, X'X and X'y, which can be added over
+participants. Every split, penalty and weighting is then solved without reading the voxels again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from myelosketch.learning.data import Normalisation, TrainingScan, fit_normalisa
 from myelosketch.learning.ladder import RIDGE_METHODS
 from myelosketch.learning.models import load_model
 
-# method -> what it sees
+# method -> its predictors
 VARIANTS = dict(zip(RIDGE_METHODS, ("voxelwise", "means3"), strict=True))
 WEIGHTINGS = ("voxels", "regions")
 REGIONS = tuple(REGION_CODES.values())
@@ -28,7 +28,7 @@ RegionSums = dict[int, tuple[int, np.ndarray, np.ndarray, float]]
 
 
 def features(scores: Iterable[np.ndarray], support: np.ndarray, variant: str) -> np.ndarray:
-    """Predictors of every voxel inside the support.
+    """Return the predictors of every voxel inside the support.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def features(scores: Iterable[np.ndarray], support: np.ndarray, variant: str) ->
 
 
 def sums_of_scan(scan: TrainingScan, normalisation: Normalisation, variant: str) -> RegionSums:
-    """Sums per region that ridge regression needs.
+    """Return the sums per region that ridge regression needs.
 
     Returns
     -------
@@ -73,13 +73,13 @@ def sums_of_scan(scan: TrainingScan, normalisation: Normalisation, variant: str)
 
 
 def solve(all_sums: Sequence[RegionSums], alpha: float, weighting: str) -> np.ndarray:
-    """Ridge coefficients (p,); the constant is not penalised.
+    """Return ridge coefficients (p,). The constant is not penalised.
 
     Parameters
     ----------
     all_sums : list of `sums_of_scan`
     alpha : penalty per voxel, on z-scored predictors
-    weighting : "voxels" (all brain voxels alike) or "regions" (each region of a scan as one, as in Eq. 5)
+    weighting : "voxels" (equal weight per brain voxel) or "regions" (equal weight per region of a scan, as in Eq. 5)
     """
     xx: np.ndarray = np.zeros(())
     xy: np.ndarray = np.zeros(())
@@ -94,8 +94,7 @@ def solve(all_sums: Sequence[RegionSums], alpha: float, weighting: str) -> np.nd
 
 
 def region_error(all_sums: Sequence[RegionSums], coefficients: np.ndarray) -> float:
-    """Mean squared error, the regions of a scan weighing the same and the scans too (the measure of Eq. 5,
-    squared)."""
+    """Return the mean squared error with equal weights of scans and of regions in a scan (Eq. 5, squared)."""
     errors = []
     for sums in all_sums:
         per_region = [
@@ -109,7 +108,7 @@ def region_error(all_sums: Sequence[RegionSums], coefficients: np.ndarray) -> fl
 def choose(
     sums: Sequence[RegionSums], subjects: Sequence[str], *, alphas: Sequence[float], splits: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Penalty and weighting with the least error on held-out participants of the training fold.
+    """Choose the penalty and weighting with the smallest error on held-out participants of the training fold.
 
     Parameters
     ----------
@@ -145,18 +144,18 @@ def fit_linear(
     splits: int = 4,
     inputs: Sequence[str] = INPUT_MAPS,
 ) -> "RidgeModel":
-    """Fit one linear model, its penalty and weighting chosen on inner parts of these scans.
+    """Fit one linear model, with penalty and weighting chosen by inner cross-validation on these scans.
 
     Parameters
     ----------
     method : of VARIANTS
-    scans : list of TrainingScan; nothing else is read
+    scans : list of TrainingScan; no other scan is read
     alphas, splits : see `choose`
-    inputs : names of the maps that the model sees
+    inputs : names of the input maps
 
     Returns
     -------
-    RidgeModel : its card holds ``variant``, ``choice`` and ``inner_split``
+    RidgeModel : its card contains ``variant``, ``choice`` and ``inner_split``
     """
     variant = VARIANTS[method]
     normalisation = fit_normalisation(scans, inputs)
@@ -178,17 +177,17 @@ class RidgeModel:
 
     @property
     def tensors(self) -> dict[str, np.ndarray]:
-        """What is written to disk beside the card."""
+        """Return the arrays that are written next to the card."""
         return {"coefficients": self.coefficients}
 
     @classmethod
     def load(cls, folder: str | Path, *, method: str | None = None) -> Self:
-        """Read a model folder written by `baselines.fit_baseline`; ``method`` is the one expected, optional."""
+        """Read a model folder written by `baselines.fit_baseline`; ``method`` is the expected method, optional."""
         tensors, card = load_model(folder, method=method)
         return cls(tensors["coefficients"], Normalisation.from_card(card["normalisation"]), card)
 
     def predict(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
-        """DVR (x, y, z), float32, of maps (4, x, y, z) in the cohort's units; 0 outside the support."""
+        """Return the DVR (x, y, z), float32, of maps (4, x, y, z) in the cohort's units; 0 outside the support."""
         rows = features(self.normalisation.standardise(maps, support), support, self.card["variant"])
         dvr = np.zeros(support.shape, np.float32)
         dvr[support] = rows @ self.coefficients

@@ -1,4 +1,4 @@
-"""The sketches that a refiner starts from, in training and at prediction: DVR by the frozen sketcher of its fold."""
+"""Sketches for a refiner, in training and prediction: DVR maps by the frozen sketcher of its fold."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def mirrors_sketches(card: Mapping[str, Any]) -> bool:
-    """Whether the sketch that a refiner sees is the mean of the sketcher's map and of that of the mirrored head.
+    """Return whether a refiner's sketch is the mean of the sketcher's maps of the head and of its mirror image.
 
-    It is where the sketcher was trained on mirrored crops. The sketcher's card decides, not a setting of the
-    prediction, so a refiner is given at prediction what it was given in training.
+    It is if the sketcher was trained on mirrored crops. The sketcher's card decides this, not a setting of the
+    prediction, so that the refiner gets the same input in prediction as in training.
     """
     return bool(card["settings"]["flips"])
 
 
 def sketch(model: NetworkModel, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """The sketch that a refiner sees: of the whole volume, dropout off, mirrored as `mirrors_sketches` says.
+    """Return the sketch for a refiner: of the whole volume, without dropout, mirrored as `mirrors_sketches` says.
 
     Parameters
     ----------
@@ -42,14 +42,14 @@ def sketch(model: NetworkModel, maps: np.ndarray, support: np.ndarray) -> np.nda
 def sketch_beside(
     model: NetworkModel, dvr: np.ndarray, maps: np.ndarray, support: np.ndarray, *, flips: bool
 ) -> np.ndarray:
-    """The sketch of a scan whose DVR the sketcher has predicted with these ``flips``: often the same map."""
+    """Return the sketch of a scan with a DVR predicted with these ``flips``: often the same map."""
     return dvr if flips == mirrors_sketches(model.card) else sketch(model, maps, support)
 
 
 def sketch_scans(
     scans: Sequence[TrainingScan], folder: str | Path | None, device: str
 ) -> tuple[list[np.ndarray], str]:
-    """The sketch of every training scan.
+    """Return the sketch of every training scan.
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ def sketch_scans(
 
     Raises
     ------
-    InputError : no sketcher is given, or it was trained on other scans
+    InputError : no sketcher is given, or the sketcher was trained on other scans
     """
     from myelosketch.learning.inference import NetworkModel
 
     if folder is None:
-        raise InputError("refiner needs a trained sketcher: give its model folder.")
+        raise InputError("the refiner needs a trained sketcher: give its model folder.")
     model = NetworkModel.load(folder, method="sketcher", device=device)
     split, wanted = model.card["split"], {scan.name for scan in scans}
     trained_on = {*split["train"], *split["validation"]}

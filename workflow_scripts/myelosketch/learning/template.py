@@ -1,8 +1,7 @@
-"""The control-mean template: the mean DVR of healthy participants, laid over a scan without looking at its
-maps (ours).
+"""The control-mean template: the mean DVR of healthy participants, which ignores the maps of a scan (our addition).
 
-It is the floor of the ladder: what anatomy alone predicts. Each training control's DVR goes to MNI152 space
-through its T1w, the mean is smoothed lightly, and the result is brought back onto the PET grid of the scan.
+It is the lowest step of the ladder: the prediction from anatomy alone. The DVR of each training control is resampled
+to MNI152 space through its T1w. The mean is smoothed lightly and resampled to the PET grid of the scan.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ GRID_SHAPE, GRID_ORIGIN, GRID_VOXEL = (66, 78, 63), (-98.0, -134.0, -72.0), 3.0
 
 
 def template_grid() -> Volume:
-    """Empty volume on the template's grid in MNI152 space."""
+    """Return an empty volume on the template's grid in MNI152 space."""
     affine = np.diag([GRID_VOXEL, GRID_VOXEL, GRID_VOXEL, 1.0])
     affine[:3, 3] = GRID_ORIGIN
     return Volume(np.zeros(GRID_SHAPE, np.float32), affine)
@@ -41,13 +40,13 @@ def fit_template(
     smoothing_mm: float = 4.0,
     fold: int | None = None,
 ) -> dict[str, Any]:
-    """Mean DVR of the training controls in MNI152 space.
+    """Write the mean DVR of the training controls in MNI152 space.
 
     Parameters
     ----------
     names : list of the fold's training scans that are controls
     files : dict of lists of paths (dvr, regions, xfm_t1w_to_petref, xfm_t1w_to_mni), one per scan
-    folder : where model.safetensors and model.json go
+    folder : of model.safetensors and model.json
     smoothing_mm : FWHM of the smoothing of the mean; 0 for none
     fold : number written into the card
 
@@ -57,8 +56,8 @@ def fit_template(
 
     Raises
     ------
-    InputError : no control
-    GeometryError : a DVR map and its region map on different grids
+    InputError : there is no control
+    GeometryError : a DVR map and its region map have different grids
     """
     if not names:
         raise InputError(
@@ -72,7 +71,7 @@ def fit_template(
 def _controls(
     files: Mapping[str, Sequence[str | Path]], n: int
 ) -> Iterator[tuple[Volume, np.ndarray, list[str | Path]]]:
-    """DVR, brain that the PET shows, and route of each control, one in memory at a time."""
+    """Yield DVR, brain inside the PET, and transforms of each control, one in memory at a time."""
     for index in range(n):
         dvr, regions = load_volume(files["dvr"][index]), load_volume(files["regions"][index])
         check_same_grid(dvr, regions)
@@ -83,7 +82,7 @@ def _controls(
 def mean_on_template_grid(
     scans: Iterable[tuple[Volume, np.ndarray, Sequence[str | Path]]], smoothing_mm: float
 ) -> Volume:
-    """Mean DVR of scans on the template's grid.
+    """Return the mean DVR of scans on the template's grid.
 
     Parameters
     ----------
@@ -108,11 +107,11 @@ def mean_on_template_grid(
 
 
 def masked_mean(total: np.ndarray, count: np.ndarray, sigma: float = 0.0) -> np.ndarray:
-    """Mean where something was counted, smoothed without the background; elsewhere the nearest value.
+    """Return the mean where scans have values, smoothed without the background; elsewhere the nearest value.
 
     Parameters
     ----------
-    total, count : arrays (x, y, z): sum over scans, and how many scans it holds
+    total, count : arrays (x, y, z): sum over scans, and number of scans in it
     sigma : of the smoothing, voxels
 
     Returns
@@ -135,12 +134,12 @@ def masked_mean(total: np.ndarray, count: np.ndarray, sigma: float = 0.0) -> np.
 
 
 def resample(volume: Volume, target: Volume, route: Sequence[str | Path]) -> np.ndarray:
-    """``volume`` on the grid of ``target`` by linear interpolation: array (x, y, z).
+    """Resample ``volume`` to the grid of ``target`` by linear interpolation: array (x, y, z).
 
     Parameters
     ----------
     volume, target : Volume
-    route : two ``.mat`` files that lead from T1w; the first to the target's space, the second to the volume's
+    route : two ``.mat`` files, from T1w to the space of the target and to the space of the volume
     """
     import ants
 
@@ -169,7 +168,7 @@ class TemplateModel:
         return cls(Volume(tensors["template"], tensors["affine"]), card)
 
     def predict(self, maps: Maps, *, xfm_t1w_to_petref: str | Path, xfm_t1w_to_mni: str | Path) -> np.ndarray:
-        """DVR (x, y, z), float32, on the grid of `data.Maps`; 0 outside their support."""
+        """Return the DVR (x, y, z), float32, on the grid of `data.Maps`; 0 outside their support."""
         petref = Volume(maps.data[0], maps.affine)
         moved = resample(self.template, petref, [xfm_t1w_to_petref, xfm_t1w_to_mni])
         return np.where(maps.support, moved, 0).astype(np.float32)

@@ -1,5 +1,4 @@
-"""Training of one network method on one fold: from plain paths and values to a model folder that can be
-resumed."""
+"""Training of one network method on one fold, from paths and plain values to a model folder. It can be resumed."""
 
 from __future__ import annotations
 
@@ -39,24 +38,22 @@ def train_stage(
 ) -> dict[str, Any]:
     """Train a method of `ladder.NETWORK_METHODS` on the training scans of a fold.
 
-    A training that was killed and is started again with the same arguments continues from its last epoch, and ends
-    with the same weights to the bit as an uninterrupted one on CPU.
+    A killed training that is started again with the same arguments continues from its last epoch. On CPU its weights
+    are equal to the bit to those of an uninterrupted training.
 
     Parameters
     ----------
     method : "dnn2", "unet", "unetroi", "sketcher" or "refiner"
     scans : list of TrainingScan (`packs.read_packs`, or `data.load_fold`); no other scan is read
-    folder : where model.safetensors, model.json and history.tsv go; checkpoints/ beside them until it is
-        finished
-    settings : the config's ``training`` section, or the part of it that this method reads (see
-        `stage_settings`)
+    folder : of model.safetensors, model.json and history.tsv, and of checkpoints/ until the training is finished
+    settings : the config's ``training`` section, or the part of it that this method reads (see `stage_settings`)
     seed : int
     device : "auto", "cpu" or "cuda"
     threads : of PyTorch
     fold : number written into the card
     sketcher : folder of the fold's trained sketcher, for the refiner
     controls : names of the healthy controls among the scans
-    sites : dict, scan -> site, where ``settings`` say harmonise: controls
+    sites : dict, scan -> site, if ``settings`` has harmonise: controls
 
     Returns
     -------
@@ -64,7 +61,7 @@ def train_stage(
 
     Raises
     ------
-    InputError : settings that cannot work, no GPU where one is asked for, a site to harmonise without a control
+    InputError : settings are invalid, a requested GPU is missing, or a site to harmonise has no control
     """
     from myelosketch.learning.device import choose_device, choose_precision, set_threads
 
@@ -127,7 +124,7 @@ def train_stage(
 
 
 def configuration_hash(method: str, settings: Mapping[str, Any], seed: int) -> str:
-    """Hash of all of the configuration that shapes a model: two with the same were to become the same model.
+    """Return a hash of the whole configuration that affects a model. Equal hashes mean equal models.
 
     Parameters
     ----------
@@ -139,7 +136,7 @@ def configuration_hash(method: str, settings: Mapping[str, Any], seed: int) -> s
 
 
 def stage_settings(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that shape this method's weights, flat enough for the card."""
+    """Return the settings that affect the weights of this method, in the form for the card."""
     keys = ("crop", "batch", "steps_per_epoch", "flips", "inputs", "harmonise", "generator", "schedule")
     shared = {key: settings[key] for key in (*keys, "ema", "beta1")}
     if NETWORK_METHODS[method].adversarial:
@@ -155,7 +152,7 @@ def build(
     settings: Mapping[str, Any],
     seed: int,
 ) -> ConditionalGAN:
-    """Networks, losses and batches of a method.
+    """Create the networks, losses and batches of a method.
 
     Returns
     -------

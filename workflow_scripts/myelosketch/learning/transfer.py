@@ -1,9 +1,9 @@
-"""A network pretrained on simulated physics, its level fitted to the PET of a fold (ours; not in the paper).
+"""A network pretrained on simulated physics, with its level fitted to the PET of a fold (our addition).
 
-The weights come with the software (models/pretrained, made by studies/pretraining) and stay as they are: the network
-has learnt from simulated participants with a scanner and a physics of their own each, what of DVR the maps tell of.
-What a cohort's PET has of its own, an offset and a slope, is fitted to the fold's training scans. They are no scans
-that the network has learnt from, so its errors there are those of new scans.
+The weights are part of the software (models/pretrained, written by studies/pretraining) and are not changed. The
+network has learnt from simulated participants, each with a different scanner and different physics, how the maps
+determine DVR. An offset and a slope for the PET of a cohort are fitted to the fold's training scans. The network has
+not learnt from these scans, so its errors there are those of new scans.
 """
 
 import shutil
@@ -23,13 +23,13 @@ from myelosketch.learning.ladder import TRANSFER
 from myelosketch.learning.models import CARD, WEIGHTS, load_model
 from myelosketch.learning.recalibration import line
 
-# levels that are tried, the simplest first: the network's own, shifted, or shifted and stretched
+# levels that are tried, simplest first: unchanged output, offset, or offset and slope
 FORMS = ("none", "offset", "line")
 PARTS = 4
 # voxels as (predicted (n,), measured (n,)), one pair per region of a scan
 Pairs = list[tuple[np.ndarray, np.ndarray]]
 
-# of the card of a training: what a prediction needs, and what says how it was made; no name of a scan
+# entries of the card that a prediction needs or that document the training; none contains the name of a scan
 _CARD = (
     *(
         "purpose",
@@ -47,7 +47,7 @@ _CARD = (
 
 
 class TransferModel:
-    """A pretrained network whose output has the level of a cohort: an ordinary network on disk."""
+    """A pretrained network with an output at the level of a cohort. On disk it is an ordinary network."""
 
     def __init__(
         self, tensors: Mapping[str, np.ndarray], normalisation: Normalisation, card: Mapping[str, Any]
@@ -55,7 +55,7 @@ class TransferModel:
         self.tensors, self.normalisation, self.card = tensors, normalisation, card
 
     def predict(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
-        """DVR (x, y, z), float32, of maps (4, x, y, z) in their units; 0 outside the support."""
+        """Return the DVR (x, y, z), float32, of maps (4, x, y, z) in their units; 0 outside the support."""
         card = {**self.card, "normalisation": self.normalisation.card()}
         return NetworkModel.of(TRANSFER, self.tensors, card).predict(maps, support, flips=True)
 
@@ -74,13 +74,13 @@ def fit_transfer(scans: Sequence[TrainingScan], pretrained: str | Path) -> Trans
 
     Raises
     ------
-    InputError : the folder holds no network, or one of other maps
+    InputError : the folder contains no network, or a network with other input maps
     """
     tensors, card = load_model(pretrained)
     if not isinstance(card.get("settings"), dict) or card["input_maps"] != list(INPUT_MAPS):
         raise InputError(
-            f"{pretrained} holds a model by {card.get('method')} of the maps {', '.join(card['input_maps'])}; "
-            f"expected a network of {', '.join(INPUT_MAPS)}: give the folder of one as training.transfer.pretrained."
+            f"{pretrained} contains a model of {card.get('method')} for the maps {', '.join(card['input_maps'])}; "
+            f"expected a network for {', '.join(INPUT_MAPS)}: set training.transfer.pretrained to its folder."
         )
     network = NetworkModel.of(TRANSFER, tensors, card)
     values = [_pairs(scan, network.predict(scan.maps, scan.support, flips=True)) for scan in scans]
@@ -94,25 +94,25 @@ def fit_transfer(scans: Sequence[TrainingScan], pretrained: str | Path) -> Trans
         "pretrained_sha256": card["weights_sha256"],
         "level": {"form": form, "offset": offset, "slope": slope, "inner_errors": errors},
     }
-    # its output is mean + SD x network(maps): the level moves these two
+    # its output is mean + SD x network(maps), so the level changes these two
     moved = {**tensors, "mean": np.array(mean, np.float32), "sd": np.array(sd, np.float32)}
     return TransferModel(moved, replace(own, dvr_mean=mean, dvr_sd=sd), entries)
 
 
 def choose_form(values: Sequence[Pairs], subjects: Sequence[str]) -> tuple[str, dict[str, float]]:
-    """Which of FORMS errs least on participants that it was not fitted to.
+    """Return the form of FORMS with the smallest error on participants to which it was not fitted.
 
     Parameters
     ----------
-    values : per scan its `Pairs`
+    values : `Pairs` of each scan
     subjects : participant of each scan
 
     Returns
     -------
-    (str, dict) : the form; per form the mean absolute error, DVR, over regions of held-out scans
+    (str, dict) : the form, and per form the mean absolute error, DVR, over regions of held-out scans
     """
     part = inner_parts(subjects, PARTS)
-    if part.max() == 0:  # one participant leaves nobody to judge by
+    if part.max() == 0:  # with one participant nobody is held out
         return FORMS[0], {}
     errors: dict[str, float] = {}
     for form in FORMS:
@@ -131,7 +131,7 @@ def choose_form(values: Sequence[Pairs], subjects: Sequence[str]) -> tuple[str, 
 
 
 def level(form: str, pairs: Pairs) -> tuple[float, float]:
-    """Offset and slope of a form by least squares; each region of a scan weighs the same, as in Eq. 5.
+    """Fit offset and slope of a form by least squares, with equal weights of regions, as in Eq. 5.
 
     Parameters
     ----------
@@ -155,13 +155,13 @@ def _pairs(scan: TrainingScan, predicted: np.ndarray) -> Pairs:
 
 
 def publish_pretrained(trained: str | Path, folder: str | Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the pretrained network as it is handed on: its weights, and a card without the names of scans.
+    """Write the pretrained network for distribution: its weights, and a card without the names of scans.
 
     Parameters
     ----------
     trained : folder of the training
-    folder : where the network goes
-    facts : dict, how many participants it learnt from and with which ranges
+    folder : of the network to write
+    facts : dict, number of participants it learnt from and the ranges used
 
     Returns
     -------

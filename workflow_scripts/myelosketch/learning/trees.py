@@ -1,8 +1,8 @@
-"""Gradient-boosted trees of DVR from the MRI maps: a baseline that no one can call weak (ours; not in the paper).
+"""Gradient-boosted trees of DVR from the MRI maps: a strong baseline (our addition, not in the paper).
 
-scikit-learn's histogram trees (after LightGBM: Ke et al., NeurIPS 2017) on the maps of a voxel and their means over
-3x3x3 and 5x5x5 voxels. Each region of a scan weighs the same, as in Eq. 5. The fitted trees are stored as plain
-arrays, so a prediction needs neither scikit-learn nor a pickle.
+These are scikit-learn's histogram trees (after LightGBM: Ke et al., NeurIPS 2017) on the maps of a voxel and their
+means over 3x3x3 and 5x5x5 voxels. Each region of a scan has the same weight, as in Eq. 5. The fitted trees are stored
+as plain arrays, so that a prediction needs neither scikit-learn nor a pickle.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 # sides, in voxels, of the boxes of the means
 SIDES = (3, 5)
-# how they were chosen on the default cohort, and what was looked at: docs/method.md
+# docs/method.md says how they were chosen on the default cohort
 SETTINGS = {"max_iter": 150, "learning_rate": 0.05, "max_leaf_nodes": 15, "min_samples_leaf": 200}
-# most voxels of a region of a scan; those that are drawn stand for all of it
+# largest number of voxels per region of a scan; drawn voxels represent the whole region
 LARGEST_REGION = 8000
-# per node; the trees lie one after the other
+# arrays with one value per node; the trees follow each other
 NODE_ARRAYS = ("feature", "threshold", "left", "right", "missing_left", "is_leaf", "value")
 
 
 def features(scores: Iterable[np.ndarray], support: np.ndarray) -> np.ndarray:
-    """Predictors of every voxel inside the support: the maps, then their means over the neighbours inside it.
+    """Return the predictors of every voxel inside the support: the maps, then their means over neighbours inside it.
 
     Parameters
     ----------
@@ -59,18 +59,18 @@ def features(scores: Iterable[np.ndarray], support: np.ndarray) -> np.ndarray:
 def sample_of_scan(
     scan: TrainingScan, normalisation: Normalisation, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Voxels of a scan that the trees are fitted on.
+    """Return the voxels of a scan for the fit of the trees.
 
     Parameters
     ----------
     scan : TrainingScan
     normalisation : Normalisation
-    seed : of the draw where a region has more than LARGEST_REGION voxels; it depends on the scan's name too, not on
-        the other scans
+    seed : of the draw if a region has more than LARGEST_REGION voxels. The draw also depends on the name of the scan,
+        but not on other scans
 
     Returns
     -------
-    (float32 (n, p), float32 (n,), float64 (n,)) : predictors, DVR, weights; those of a region sum to 1 / regions
+    (float32 (n, p), float32 (n,), float64 (n,)) : predictors, DVR, weights; weights of a region sum to 1 / regions
     """
     support = scan.support & scan.brain
     rows = features(normalisation.standardise(scan.maps, scan.support), scan.support)[support[scan.support]]
@@ -90,7 +90,7 @@ def sample_of_scan(
 def boost(
     scans: Sequence[TrainingScan], normalisation: Normalisation, seed: int
 ) -> HistGradientBoostingRegressor:
-    """scikit-learn's fitted trees; the same to the bit on one machine, on any number of threads or one (see `fit`).
+    """Fit scikit-learn's trees. On one machine they are equal to the bit for any number of threads (see `fit`).
 
     Parameters
     ----------
@@ -108,20 +108,20 @@ def boost(
     samples = [sample_of_scan(scan, normalisation, seed) for scan in scans]
     x, y, w = (np.concatenate([sample[part] for sample in samples]) for part in range(3))
     model = HistGradientBoostingRegressor(**SETTINGS, early_stopping=False, random_state=seed)
-    with threadpool_limits(1):  # sums of floats depend on who adds what
+    with threadpool_limits(1):  # sums of floats depend on the order of additions
         return model.fit(x, y, sample_weight=w / w.mean())
 
 
 def as_arrays(model: HistGradientBoostingRegressor) -> dict[str, np.ndarray]:
-    """Fitted trees as plain arrays.
+    """Return fitted trees as plain arrays.
 
     Parameters
     ----------
-    model : fitted, on numbers alone
+    model : fitted, on numeric predictors only
 
     Returns
     -------
-    dict : NODE_ARRAYS, each (nodes,), ``left`` and ``right`` are places in them; ``roots`` (trees,);
+    dict : NODE_ARRAYS, each (nodes,), where ``left`` and ``right`` are indices into them; ``roots`` (trees,);
         ``baseline`` (1,)
     """
     trees = [stage[0].nodes for stage in model._predictors]
@@ -142,12 +142,12 @@ def as_arrays(model: HistGradientBoostingRegressor) -> dict[str, np.ndarray]:
 
 
 def predict_arrays(trees: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """What scikit-learn's ``predict`` gives.
+    """Return the result of scikit-learn's ``predict``.
 
     Parameters
     ----------
     trees : dict of `as_arrays`
-    rows : float array (n, p); NaN goes where the tree sends what is missing
+    rows : float array (n, p); NaN follows the branch for missing values
 
     Returns
     -------
@@ -162,7 +162,7 @@ def predict_arrays(trees: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndar
 def _add(
     trees: Mapping[str, np.ndarray], rows: np.ndarray, node: int, places: np.ndarray, total: np.ndarray
 ) -> None:
-    """Add what a tree says from a node on to the rows that come there."""
+    """Add the values of a tree below a node to the rows that reach the node."""
     if trees["is_leaf"][node]:
         total[places] += trees["value"][node]
         return
@@ -181,9 +181,9 @@ def fit_boosted(
 
     Parameters
     ----------
-    scans : list of TrainingScan; nothing else is read
+    scans : list of TrainingScan; no other scan is read
     seed : int
-    inputs : names of the maps that the model sees
+    inputs : names of the input maps
 
     Returns
     -------
@@ -204,7 +204,7 @@ class TreesModel:
 
     @property
     def tensors(self) -> dict[str, np.ndarray]:
-        """What is written to disk beside the card."""
+        """Return the arrays that are written next to the card."""
         return self.trees
 
     @classmethod
@@ -214,7 +214,7 @@ class TreesModel:
         return cls(tensors, Normalisation.from_card(card["normalisation"]), card)
 
     def predict(self, maps: np.ndarray, support: np.ndarray) -> np.ndarray:
-        """DVR (x, y, z), float32, of maps (4, x, y, z) in the cohort's units; 0 outside the support."""
+        """Return the DVR (x, y, z), float32, of maps (4, x, y, z) in the cohort's units; 0 outside the support."""
         rows = features(self.normalisation.standardise(maps, support), support)
         dvr = np.zeros(support.shape, np.float32)
         dvr[support] = predict_arrays(self.trees, rows)

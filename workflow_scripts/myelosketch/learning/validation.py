@@ -1,7 +1,6 @@
-"""Inner validation: participants kept out of a fold's training part, to choose the epoch whose weights stay.
+"""Inner validation: participants kept out of training in a fold, to choose the epoch with the best weights.
 
-They come from the training participants of the fold; the participants that the fold holds out for scoring are
-never read here.
+They come from the training participants of the fold. The participants held out for scoring are never read here.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ if TYPE_CHECKING:
     from myelosketch.learning.data import Normalisation, TrainingScan
     from myelosketch.learning.networks import DVRModel
 
-# every participant trains, and the weights of the last epoch are kept
+# all participants are trained on, and the weights of the last epoch are kept
 OFF = {"participants_share": 0.0, "every_epochs": 1, "patience": 0}
 
 
 def hold_out(
     scans: Sequence[TrainingScan], share: float, seed: int
 ) -> tuple[list[TrainingScan], list[TrainingScan]]:
-    """Split the training scans of a fold by participant; those with and without lesions are drawn separately.
+    """Split the training scans of a fold by participant, separately for participants with and without lesions.
 
     Parameters
     ----------
     scans : list of TrainingScan
-    share : of the participants that is kept out, 0 (none) to below 1
-    seed : int; the same participants are drawn for every method of a fold
+    share : share of the participants to keep out, 0 (none) to below 1
+    seed : int; every method of a fold gets the same participants
 
     Returns
     -------
@@ -42,7 +41,7 @@ def hold_out(
 
     Raises
     ------
-    InputError : too few participants to train with lesions on either side
+    InputError : there are too few participants with lesions for both parts
     """
     if not share:
         return list(scans), []
@@ -51,7 +50,7 @@ def hold_out(
     if len(patients) < 2:
         raise InputError(
             f"training.validation.participants_share is {share}, but the training part has {len(patients)} "
-            "participants with lesions; expected 2 or more: set it to 0, or give more patients per fold."
+            "participants with lesions; expected 2 or more: set it to 0, or add patients."
         )
     random = np.random.default_rng([seed, 3])
     held = set()
@@ -65,13 +64,13 @@ def hold_out(
 
 
 class InnerValidation:
-    """Scores the generator on the scans kept out, by the code that predicts.
+    """Score the generator on the scans kept out, with the code for predictions.
 
     Parameters
     ----------
     scans : list of TrainingScan, not trained on
-    sketches : list of arrays (x, y, z), or of None where no refiner is trained
-    normalisation : Normalisation of the scans that are trained on
+    sketches : list of arrays (x, y, z), or of None if no refiner is trained
+    normalisation : Normalisation of the scans trained on
     card : dict, the model's card, for the prediction
     every_epochs : int
     patience : epochs without a better score after which training stops; 0 never stops
@@ -93,19 +92,19 @@ class InnerValidation:
         self.criterion = "validation_lesion_mae" if lesions else "validation_brain_mae"
 
     def is_due(self, epoch: int, epochs: int | None) -> bool:
-        """Whether epoch (from 1) of ``epochs`` is scored; the last one always is."""
+        """Return whether epoch (from 1) of ``epochs`` is scored. The last one always is."""
         return epoch % self.every_epochs == 0 or epoch == epochs
 
     def is_exhausted(self, epoch: int, best_epoch: int) -> bool:
-        """Whether training should stop after this epoch."""
+        """Return whether training should stop after this epoch."""
         return bool(self.patience) and epoch - best_epoch >= self.patience
 
     def score(self, generator: DVRModel, device: str | torch.device) -> dict[str, float]:
-        """Mean over scans of the mean absolute error of the DVR, in lesions and in the brain.
+        """Return the mean absolute error of the DVR in lesions and in the brain, averaged over scans.
 
         Returns
         -------
-        dict : validation_lesion_mae (NaN where no scan has a lesion), validation_brain_mae
+        dict : validation_lesion_mae (NaN if no scan has a lesion), validation_brain_mae
         """
         from myelosketch.learning.inference import NetworkModel
 

@@ -1,4 +1,4 @@
-"""Ablations: variants of the training, which models each trains again, and where these lie."""
+"""Plan of the ablations: variants of the training, the models that each retrains, and their folders."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from myelosketch.learning.ladder import CONFIGURED, needed_models, network_setti
 if TYPE_CHECKING:
     from myelosketch.cohort.finished_run import FinishedRun
 
-# the published method: what variants are of
+# the published method, which the variants change
 ABLATED_METHODS = ("sketcher", "refiner")
-# below the results folder
+# folder inside the results folder
 FOLDER = "ablations/{variant}/seed-{seed}/fold-{fold}"
 
 
 @dataclass(frozen=True)
 class Ablations:
-    """What a study of ablations trains: every variant from every seed, in the compared folds.
+    """What an ablation study trains: every variant from every seed, in the compared folds.
 
-    ``results`` folder of the results; ``trainings`` variant to its section ``training``, `CONFIGURED` first;
-    ``changed`` variant to the models that it trains again; ``seeds`` the run's own first; ``folds`` compared ones.
+    ``results`` is the results folder. ``trainings`` maps a variant to its section ``training``, `CONFIGURED` first.
+    ``changed`` maps a variant to the models that it retrains. ``seeds`` starts with the seed of the run. ``folds``
+    are the compared folds.
     """
 
     results: str
@@ -38,16 +39,16 @@ class Ablations:
 
     @property
     def trained(self) -> list[tuple[str, int]]:
-        """What is trained: list of (variant, seed); the run itself is the first seed of `CONFIGURED`."""
+        """Trainings: list of (variant, seed), without the first seed of `CONFIGURED`, which is the run itself."""
         pairs = [(variant, seed) for seed in self.seeds for variant in self.trainings]
         return [pair for pair in pairs if pair != (CONFIGURED, self.seeds[0])]
 
     def scored(self, variant: str) -> list[str]:
-        """Methods of a variant that are scored: list of str."""
+        """Return the methods of a variant that are scored: list of str."""
         return [method for method in self.changed[variant] if method in ABLATED_METHODS]
 
     def model_folder(self, method: str, variant: str, seed: int | str, fold: int | str) -> str:
-        """Folder of a model that a variant reads from a seed: its own, or the one of the configured training."""
+        """Return the folder of a model of a variant and seed: its own, or that of the configured training."""
         if method not in self.changed[variant]:
             variant = CONFIGURED
         if (variant, int(seed)) == (CONFIGURED, self.seeds[0]):
@@ -55,16 +56,16 @@ class Ablations:
         return f"{self.results}/{FOLDER}/{method}".format(variant=variant, seed=seed, fold=fold)
 
     def models(self, methods: Iterable[str], variant: str, seed: int | str, fold: int | str) -> list[str]:
-        """Weights and cards of all models that a prediction by ``methods`` of a variant reads: list of paths."""
+        """Return weights and cards of all models that a prediction by a variant's methods reads: list of paths."""
         folders = [self.model_folder(method, variant, seed, fold) for method in needed_models(methods)]
         return [f"{folder}/model.{kind}" for folder in folders for kind in ("safetensors", "json")]
 
     def sketcher(self, method: str, variant: str, seed: int | str, fold: int | str) -> list[str]:
-        """Weights and card of the sketcher that a training of ``method`` starts from: list of paths."""
+        """Return weights and card of the sketcher from which a training of ``method`` starts: list of paths."""
         return self.models(needed_models([method])[:-1], variant, seed, fold)
 
     def files(self, names: Callable[[str], Iterable[str]]) -> list[str]:
-        """Files of all trained variants, seeds and compared folds.
+        """Return the files of all trained variants, seeds and compared folds.
 
         Parameters
         ----------
@@ -83,7 +84,7 @@ class Ablations:
 
 
 def plan_ablations(settings: Mapping[str, Any], run: FinishedRun, schema: str | Path) -> Ablations:
-    """Check the settings of a study of ablations and plan its trainings.
+    """Check the settings of an ablation study and plan its trainings.
 
     Parameters
     ----------
@@ -97,14 +98,14 @@ def plan_ablations(settings: Mapping[str, Any], run: FinishedRun, schema: str | 
 
     Raises
     ------
-    InputError : a variant that is unknown, changes nothing or cannot be trained, or a fold that the run does not have
+    InputError : a variant is unknown, changes nothing or cannot be trained, or the run lacks a fold
     """
     strangers = set(settings["run"]) - set(settings["variants"])
     if strangers:
-        raise InputError(f"ablations.run names {min(strangers)}, no key of ablations.variants.")
+        raise InputError(f"ablations.run names {min(strangers)}, which is not a key of ablations.variants.")
     if CONFIGURED in settings["variants"]:
         raise InputError(
-            f"ablations.variants.{CONFIGURED} has the name of the training as configured: give it another."
+            f"ablations.variants.{CONFIGURED} has the reserved name of the configured training: choose another name."
         )
     if not set(settings["folds"]) <= set(run.cohort.cross_validation):
         raise InputError(
@@ -122,25 +123,25 @@ def plan_ablations(settings: Mapping[str, Any], run: FinishedRun, schema: str | 
     same = [name for name, models in changed.items() if not models]
     if same:
         raise InputError(
-            f"The ablation {same[0]} changes neither sketcher nor refiner as they are configured: "
-            "name the others in ablations.run."
+            f"The ablation {same[0]} does not change the configured sketcher or refiner: "
+            "list only the other ablations in ablations.run."
         )
     return Ablations(
         run.results,
         {CONFIGURED: training} | variants,
-        {CONFIGURED: needed_models(methods)} | changed,  # from a further seed every network is another one
+        {CONFIGURED: needed_models(methods)} | changed,  # another seed changes every network
         list(dict.fromkeys([seed, *settings["seeds"]])),
         settings["folds"] or run.cohort.cross_validation,
     )
 
 
 def variant_training(training: dict[str, Any], changes: Mapping[str, Any], *, name: str) -> dict[str, Any]:
-    """The section ``training`` of a variant.
+    """Return the section ``training`` of a variant.
 
     Parameters
     ----------
     training : dict, the configuration's section
-    changes : dict, keys of ``training`` as deep as needed; what it does not say is taken from training
+    changes : dict, keys of ``training`` as deep as needed; other keys are taken from training
     name : of the variant, for messages
 
     Returns
@@ -149,7 +150,7 @@ def variant_training(training: dict[str, Any], changes: Mapping[str, Any], *, na
 
     Raises
     ------
-    InputError : a key that ``training`` does not have
+    InputError : ``training`` does not have a key
     """
     return _merged(training, changes, f"ablations.variants.{name}")
 
@@ -157,7 +158,7 @@ def variant_training(training: dict[str, Any], changes: Mapping[str, Any], *, na
 def changed_models(
     methods: Iterable[str], configured: Mapping[str, Any], variant: Mapping[str, Any]
 ) -> list[str]:
-    """Networks that a variant must train again: their settings differ, or those of the sketcher they start from.
+    """Return the networks that a variant must retrain: their settings, or those of their sketcher, differ.
 
     Parameters
     ----------
@@ -178,20 +179,22 @@ def changed_models(
 def _check_variant(
     name: str, training: dict[str, Any], config: dict[str, Any], methods: Iterable[str], schema: str | Path
 ) -> None:
-    """What the configuration would be told, told of a variant."""
+    """Apply the checks of the configuration to a variant."""
     try:
         check_config(config | {"training": training}, schema)
         for method in methods:
             check_settings(method, training)
     except MyelosketchError as error:
-        raise InputError(f"Of the ablation {name}: {error}") from None
+        raise InputError(f"Ablation {name}: {error}") from None
 
 
 def _merged(settings: dict[str, Any], changes: Mapping[str, Any], where: str) -> dict[str, Any]:
     merged = copy.deepcopy(settings)
     for key, value in changes.items():
         if key not in settings:
-            raise InputError(f"{where}.{key} is no key of training; expected one of {', '.join(settings)}.")
+            raise InputError(
+                f"{where}.{key} is not a key of training; expected one of {', '.join(settings)}."
+            )
         deeper = isinstance(settings[key], dict) and isinstance(value, dict)
         merged[key] = _merged(settings[key], value, f"{where}.{key}") if deeper else value
     return merged

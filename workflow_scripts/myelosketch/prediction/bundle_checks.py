@@ -1,4 +1,4 @@
-"""Is what a bundle says of itself complete, of the right kind, and true of its models?"""
+"""Check that the manifest of a bundle is complete and valid, and that it matches the models."""
 
 import math
 import re
@@ -18,16 +18,16 @@ ANOTHER_COPY = "ask for another copy"
 
 
 def check_format(path: str, manifest: Any) -> None:
-    """Raise InputError unless a manifest is of the format that this version reads."""
+    """Raise an error unless a manifest has the format that this version reads."""
     if not isinstance(manifest, dict):
-        raise InputError(f"{path} has a {MANIFEST} that is no JSON object: {ANOTHER_COPY}.")
+        raise InputError(f"{path} has a {MANIFEST} that is not a JSON object: {ANOTHER_COPY}.")
     found = manifest.get("format")
     if is_whole(found) and found > FORMAT:
         software = manifest.get("software")
         version = software.get("myelosketch") if isinstance(software, dict) else None
         raise InputError(
             f"{path} was written by a newer myelosketch {version or '(version unknown)'}: it has the format {found}, "
-            f"and this version ({myelosketch.__version__}) reads format {FORMAT}; update myelosketch."
+            f"but this version ({myelosketch.__version__}) reads format {FORMAT}; update myelosketch."
         )
     if found != FORMAT or not is_whole(found):
         raise InputError(
@@ -37,7 +37,7 @@ def check_format(path: str, manifest: Any) -> None:
 
 
 def check_manifest(path: str, manifest: Mapping[str, Any]) -> None:
-    """Check every entry of a manifest that something is computed with.
+    """Check every entry of a manifest that enters a computation.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def check_manifest(path: str, manifest: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    InputError : an entry is absent or of another kind, or map order or units are not ours
+    InputError : an entry is absent or of another type, or map order or units differ from those of this version
     """
     check_maps(path, manifest)
     for key, (is_right, expected) in _ENTRIES.items():
@@ -73,15 +73,15 @@ def check_cards(path: str, manifest: Mapping[str, Any], cards: Mapping[int, Mapp
 
     Raises
     ------
-    InputError : a card of another fold or other input maps, without what a prediction needs, or a refiner that
-        was trained on the maps of another sketcher
+    InputError : a card belongs to another fold, has other input maps or lacks an entry that a prediction needs, or a
+        refiner was trained on the maps of another sketcher
     """
     for fold, of_fold in cards.items():
         for method, card in of_fold.items():
             name = f"{path}/{model_file(fold, method, CARD)}"
             if card.get("fold") != fold:
                 raise InputError(
-                    f"{name} is a model of fold {card.get('fold')}; expected fold {fold}: train again."
+                    f"{name} belongs to fold {card.get('fold')}; expected fold {fold}: train again."
                 )
             if card["input_maps"] != manifest["input_maps"]:
                 raise InputError(
@@ -90,30 +90,28 @@ def check_cards(path: str, manifest: Mapping[str, Any], cards: Mapping[int, Mapp
                 )
             for entry in ("normalisation", "settings"):
                 if not isinstance(card.get(entry), dict):
-                    raise InputError(
-                        f"{name} has no {entry}, without which nothing is predicted: train again."
-                    )
+                    raise InputError(f"{name} has no {entry}, which a prediction needs: train again.")
             of_sketcher = of_fold["sketcher"]["weights_sha256"] if GENERATORS[method].refines else None
             if of_sketcher and card.get("sketcher_sha256") != of_sketcher:
                 raise InputError(
-                    f"{name} was trained on the maps of another sketcher than that of fold {fold}: train again."
+                    f"{name} was not trained on the maps of the sketcher of fold {fold}: train again."
                 )
 
 
 def is_whole(value: Any, least: int = 0) -> TypeGuard[int]:
-    """Whether a value is a whole number, not below ``least``."""
+    """Return whether a value is a whole number of at least ``least``."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number."""
+    """Return whether a value is a finite number."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return abs(value) < MOST  # whole numbers of JSON know no limit
+        return abs(value) < MOST  # JSON sets no limit to whole numbers
     return isinstance(value, float) and math.isfinite(value)
 
 
 def is_positive(value: Any) -> bool:
-    """Whether a value is a finite number above 0."""
+    """Return whether a value is a finite number above 0."""
     return is_number(value) and value > 0
 
 
@@ -159,7 +157,7 @@ def _are_folds(value: Any) -> bool:
 _ENTRIES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "method": (lambda v: isinstance(v, str) and v in GENERATORS, f"one of {', '.join(GENERATORS)}"),
     "models": (lambda v: _is_list(v, lambda name: isinstance(name, str)), "a list of methods"),
-    "folds": (_are_folds, "a list of rising whole numbers"),
+    "folds": (_are_folds, "a list of increasing whole numbers"),
     "voxel_mm": (lambda v: _is_list(v, is_positive) and len(v) == 3, "three sizes in mm"),
     "pet_fwhm_mm": (lambda v: is_number(v) and v >= 0, "a width in mm"),
     "simulated": (lambda v: isinstance(v, bool), "true or false"),
@@ -167,7 +165,7 @@ _ENTRIES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "n_controls": (lambda v: is_whole(v, 1), "a number of participants, at least 1"),
     "healthy": (_is_healthy, "mean, sd, n_voxels and n_controls of healthy white matter"),
     "settings": (_are_settings, "k, min_lesion_mm3, lesion_sizes_mm3, flips and regions"),
-    "training_range": (lambda v: isinstance(v, dict), "what the maps of the training scans were like"),
+    "training_range": (lambda v: isinstance(v, dict), "a description of the maps of the training scans"),
     "software": (lambda v: isinstance(v, dict), "names of software and their versions"),
     "purpose": (lambda v: isinstance(v, str), "a sentence"),
     "licence": (lambda v: isinstance(v, str), "a sentence"),

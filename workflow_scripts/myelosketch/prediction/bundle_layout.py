@@ -1,4 +1,4 @@
-"""The files that a model bundle consists of, and the columns of its tables."""
+"""The files of a model bundle and the columns of its tables."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,23 +12,23 @@ TABLES = {
     "errors": ("region", "dvr_pred", "mean_abs_error", "n_participants"),
     "scores": ("method", "metric", "k", "mean", "ci_low", "ci_high", "n"),
 }
-# columns that hold words
+# columns of text
 WORDS = ("quantity", "group", "size", "region", "method", "metric")
-# the method whose scores stand beside those of the bundled one
+# the scores of this method are shown next to those of the bundled method
 BASELINE = "template"
 
 
 def model_file(fold: int, method: str, name: str) -> str:
-    """Name, in the bundle, of a file of one model."""
+    """Return the name of a model's file in the bundle."""
     return f"fold-{fold}/{method}/{name}"
 
 
 def file_names(models: Iterable[str], folds: Sequence[int]) -> list[str]:
-    """Names of all files of a bundle but for the manifest, sorted.
+    """Return the names of all files of a bundle except the manifest, sorted.
 
     Parameters
     ----------
-    models : names of the methods whose models it holds
+    models : names of the methods with models in the bundle
     folds : numbers of the folds
 
     Returns

@@ -1,20 +1,20 @@
-"""Which runs can be bundled, and the files that a bundle is made from: what the workflow asks when it plans."""
+"""Plan of a bundle for the workflow: whether a run can be bundled, and the source files."""
 
 from myelosketch.errors import InputError
 from myelosketch.learning.ladder import GENERATORS, needed_models
 
-# the images of each scan, and the tables of the evaluation, that a bundle is made from
+# sources of a bundle: images of each scan, and tables of the evaluation
 IMAGES = ("mtr", "fa", "rd", "ad", "dvr", "regions")
 SOURCE_TABLES = ("regions", "lesions", "demyelination", "calibration", "summary")
 
 
 def bundled_models(method: str, *, n_controls: int, reference: str) -> list[str]:
-    """Methods whose models a bundle holds, if the run can be bundled.
+    """Return the methods with models in the bundle, after checking that the run can be bundled.
 
     Parameters
     ----------
-    method : the method that new patients are predicted by
-    n_controls : participants of the cross-validation that are controls
+    method : the method that predicts new patients
+    n_controls : number of controls in the cross-validation
     reference : the configuration's ``evaluation.reference``
 
     Returns
@@ -23,20 +23,20 @@ def bundled_models(method: str, *, n_controls: int, reference: str) -> list[str]
 
     Raises
     ------
-    InputError : the method has no network, or healthy white matter is not known as one mean and SD
+    InputError : the method has no network, there is no control, or the reference of healthy white matter is voxelwise
     """
     if method not in GENERATORS:
         raise InputError(
-            f"The method shown is {method}, which is no network, so there is no model to bundle: name one of "
-            f"{', '.join(GENERATORS)} as reporting.method and among training.methods."
+            f"The method shown is {method}, which is not a network, so there is no model to bundle: set "
+            f"reporting.method to one of {', '.join(GENERATORS)} and list it in training.methods."
         )
     if not n_controls:
         raise InputError(
-            "The cohort has no control (HC), so a bundle could not say which voxels are demyelinated: add controls."
+            "The cohort has no control (HC), so a bundle cannot define demyelinated voxels: add controls."
         )
     if reference != "pooled":
         raise InputError(
-            f"evaluation.reference is {reference}, but a bundle knows healthy white matter as one mean and SD: set "
-            "it to pooled; nothing is trained again."
+            f"evaluation.reference is {reference}, but a bundle stores one mean and SD of healthy white matter: set "
+            "it to pooled. No training is repeated."
         )
     return needed_models([method])

@@ -1,4 +1,4 @@
-"""What a model bundle is, for people: made from its manifest and scores."""
+"""The README of a model bundle, written from its manifest and scores."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 from myelosketch.learning.ladder import TRANSFER
 from myelosketch.prediction.bundle_layout import BASELINE
 
-# metrics shown, in words, and their decimals; those of demyelination at the k of the bundle
+# metrics shown, with name and number of decimals; those of demyelination are at the k of the bundle
 _SCORES = {
     "lesion_mae": ("error in lesion voxels (mean absolute, DVR)", 3),
     "nawm_mae": ("error in white-matter voxels (mean absolute, DVR)", 3),
@@ -30,11 +30,11 @@ _UNITS = {"FA": "0–1", "MTR": "percent (0–100)", "RD": "1e-3 mm²/s", "AD": 
 
 
 def bundle_readme(manifest: Mapping[str, Any], scores: pd.DataFrame) -> str:
-    """The page ``README.md`` of a bundle.
+    """Return the text of ``README.md`` of a bundle.
 
     Parameters
     ----------
-    manifest : dict, all of it but ``files``
+    manifest : dict; ``files`` is not needed
     scores : DataFrame of `bundle_tables.shown_scores`
 
     Returns
@@ -54,12 +54,12 @@ def bundle_readme(manifest: Mapping[str, Any], scores: pd.DataFrame) -> str:
         "## Inputs",
         _input_table(manifest["input_maps"]),
         _paragraph(_other_inputs(manifest)),
-        "## How it scored",
+        "## Scores",
         _paragraph(_scoring(manifest, scores)),
         _score_table(manifest, scores),
         "## How to use it",
         _paragraph(
-            "Write `new-patients.yaml` in the folder of myelosketch, and a table of the new scans (docs/data.md):"
+            "Write a table of the new scans (docs/data.md), and `new-patients.yaml` in the folder of myelosketch:"
         ),
         _USE,
         "## What it is not",
@@ -72,11 +72,11 @@ def bundle_readme(manifest: Mapping[str, Any], scores: pd.DataFrame) -> str:
 
 
 _SIMULATED = (
-    "**Trained on simulated participants.** It shows how the program works. Its numbers do not hold for real "
-    "patients, and its scores are no clinical results."
+    "**Trained on simulated participants.** It shows how the program works. Its numbers do not apply to real "
+    "patients, and its scores are not clinical results."
 )
 _PRETRAINED = (
-    f" The network of {TRANSFER} was pretrained on simulated participants and comes with the software; here only its "
+    f" The network of {TRANSFER} was pretrained on simulated participants and is part of the software. Here only its "
     "level (an offset and a slope) was fitted."
 )
 _USE = """```yaml
@@ -88,8 +88,8 @@ prediction: {model: model.zip}
 snakemake predict --cores 2 --configfile new-patients.yaml
 ```"""
 _LIMITS = (
-    "It is for research, not for diagnosis or decisions about treatment. It is no lesion segmentation. It knows the "
-    "scanners and people that it was trained on: on others its error may be larger than stated here."
+    "It is for research, not for diagnosis or decisions about treatment. It does not segment lesions. On scanners or "
+    "people unlike those of the training, its error may be larger than stated here."
 )
 
 
@@ -103,7 +103,7 @@ def _purpose(manifest: Mapping[str, Any]) -> str:
         "The DVR map (distribution volume ratio) of [11C]PIB PET, a measure of myelin, from MRI alone; the share of "
         "a patient's lesion voxels that are demyelinated; and intervals for both. A lesion voxel counts as "
         f"demyelinated below a DVR of {healthy['mean'] - k * healthy['sd']:.3f}: the mean of healthy white matter, "
-        f"{healthy['mean']:.3f}, less {k:g} times its SD, {healthy['sd']:.3f} (measured PET of "
+        f"{healthy['mean']:.3f}, minus {k:g} times its SD, {healthy['sd']:.3f} (measured PET of "
         f"{_people(healthy['n_controls'], 'control')})."
     )
 
@@ -113,9 +113,9 @@ def _training(manifest: Mapping[str, Any]) -> str:
     count = len(manifest["folds"])
     return (
         f"{_people(manifest['n_patients'], 'patient')} with multiple sclerosis and "
-        f"{_people(manifest['n_controls'], 'healthy control')}{simulated}. They were dealt into {count} parts, and "
-        f"for each part the models ({', '.join(manifest['models'])}) were trained on the other participants. The map "
-        f"of a new scan is the mean of the {count} maps.{_PRETRAINED if TRANSFER in manifest['models'] else ''}"
+        f"{_people(manifest['n_controls'], 'healthy control')}{simulated}. They were divided into {count} folds. For "
+        f"each fold the models ({', '.join(manifest['models'])}) were trained on the other participants. The "
+        f"map of a new scan is the mean of the {count} maps.{_PRETRAINED if TRANSFER in manifest['models'] else ''}"
     )
 
 
@@ -128,8 +128,8 @@ def _other_inputs(manifest: Mapping[str, Any]) -> str:
     sizes, width = " × ".join(f"{size:g}" for size in manifest["voxel_mm"]), manifest["pet_fwhm_mm"]
     smoothed = f" The maps were smoothed to a resolution of {width:g} mm." if width else ""
     return (
-        "Also a T1-weighted image and, for the numbers of lesions, a lesion mask. The model's voxels measure "
-        f"{sizes} mm.{smoothed}"
+        "A T1-weighted image and, for numbers on lesions, a lesion mask are needed too. The voxel size of the model "
+        f"is {sizes} mm.{smoothed}"
     )
 
 
@@ -138,7 +138,7 @@ def _scoring(manifest: Mapping[str, Any], scores: pd.DataFrame) -> str:
         f"Mean over held-out participants with its {100 * (1 - manifest['settings']['alpha']):g} % interval."
     )
     if BASELINE in set(scores["method"]):
-        said += f" `{BASELINE}` is the trivial baseline: the mean map of the controls, whatever the patient's MRI."
+        said += f" `{BASELINE}` is the trivial baseline: the mean map of the controls, the same for every patient."
     return said
 
 

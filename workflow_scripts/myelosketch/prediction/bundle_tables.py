@@ -1,4 +1,4 @@
-"""The tables of a model bundle, from those of a run's evaluation, without a participant's name."""
+"""The tables of a model bundle, from those of a run's evaluation, without names of participants."""
 
 import hashlib
 
@@ -12,10 +12,10 @@ from myelosketch.prediction.bundle_layout import BASELINE, TABLES
 
 
 def without_names(residuals: pd.DataFrame) -> pd.DataFrame:
-    """Residuals with a number for each participant, from 1.
+    """Replace each participant of the residuals by a number, from 1.
 
-    The numbers follow the SHA-256 of a participant's own rows. So they repeat, and say nothing of the order of the
-    cohort: a seed that stands in a model card could be used to undo a shuffle.
+    The numbers follow the SHA-256 of the participant's rows. They are therefore reproducible and do not reveal the
+    order of the cohort. A shuffle would, because the seed is in the model card.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def without_names(residuals: pd.DataFrame) -> pd.DataFrame:
     numbers = {participant: number for number, participant in enumerate(order, 1)}
     table = residuals[columns].assign(participant=residuals["participant"].map(numbers))
     table["order"] = table["quantity"].map({name: i for i, name in enumerate(residuals["quantity"].unique())})
-    # the order of a participant's own rows, such as that of the lesions, is kept
+    # the order of the rows of a participant, such as that of the lesions, is kept
     return table.sort_values(["order", "participant"], kind="stable", ignore_index=True)[columns]
 
 
 def expected_errors(calibration: pd.DataFrame, method: str) -> pd.DataFrame:
-    """Mean error of a voxel by region and predicted DVR, over held-out participants.
+    """Return the mean error of a voxel by region and predicted DVR, over held-out participants.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def expected_errors(calibration: pd.DataFrame, method: str) -> pd.DataFrame:
 
     Raises
     ------
-    InputError : a table of an older version, without errors
+    InputError : an older version wrote the table, so it has no errors
     """
     if "mean_abs_error" not in calibration:
         raise InputError(
@@ -71,7 +71,7 @@ def expected_errors(calibration: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def shown_scores(summary: pd.DataFrame, method: str) -> pd.DataFrame:
-    """Rows of a run's ``summary.tsv`` for the bundled method, and for the trivial baseline where it was fitted.
+    """Return the rows of ``summary.tsv`` for the bundled method and, if it was fitted, the trivial baseline.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def shown_scores(summary: pd.DataFrame, method: str) -> pd.DataFrame:
     parts = [summary[summary["method"] == name] for name in dict.fromkeys((method, BASELINE))]
     if not np.isfinite(parts[0]["mean"].astype(float)).any():
         raise InputError(
-            f"The table summary.tsv has no score of {method}, so a bundle could not say how well it predicts: run "
+            f"The table summary.tsv has no score of {method}, so a bundle cannot state how well it predicts: run "
             "the evaluation again."
         )
     return pd.concat(parts, ignore_index=True)[list(TABLES["scores"])]

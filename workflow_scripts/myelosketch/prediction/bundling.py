@@ -1,4 +1,4 @@
-"""The model bundle, written: a finished run's models with what predictions for new patients need, in one zip."""
+"""Write a model bundle: one zip with the models of a finished run and everything a prediction needs."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from myelosketch.prediction.bundle_readme import bundle_readme
 from myelosketch.prediction.bundle_tables import expected_errors, shown_scores, without_names
 from myelosketch.prediction.value_range import describe_maps, native_voxels, training_range
 
-# entries of a card that a bundle keeps; none names a participant or a file
+# entries of a card that a bundle keeps; none contains the name of a participant or a file
 CARD_ENTRIES = (
     *("purpose", "format", "method", "fold", "settings", "normalisation", "input_maps", "units"),
     *("value_ranges", "white_matter", "validation", "data_sha256", "sketcher_sha256", "config_sha256"),
     *("seed", "device", "precision", "threads", "epochs", "best", "warnings", "seconds", "software"),
     *("commit", "weights_sha256", "harmonisation"),
 )
-# no zip has an earlier date
+# the earliest date that a zip file can have
 DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -51,7 +51,7 @@ def write_bundle(
     groups: Sequence[str],
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write the bundle of a finished run: the same bytes from the same run.
+    """Write the bundle of a finished run. The same run gives the same bytes.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def write_bundle(
 
     Raises
     ------
-    InputError : a model is absent or not what its card says, a table is of an older version, or there is no control
-    GeometryError : images of a scan on different grids
+    InputError : a model is absent or differs from its card, an older version wrote a table, or there is no control
+    GeometryError : images of a scan have different grids
     """
     method = facts["method"]
     files, cards = read_models(models, needed_models([method]))
-    # the notes of a summary are words
+    # the notes of a summary are text
     numbers = [column for column in TABLES["scores"] if column not in WORDS]
     summary = read_table(tables["summary"], numeric=numbers)
     sources = {name: read_scores(path) for name, path in tables.items() if name != "summary"}
@@ -101,11 +101,11 @@ def write_bundle(
     }
     files |= {f"{name}.tsv": table_text(table).encode() for name, table in contents.items()}
     files[README] = bundle_readme(manifest, contents["scores"]).encode()
-    if cards[0].get("harmonisation"):  # as the models see it, from several sites
+    if cards[0].get("harmonisation"):  # in the values that the models receive, if there are several sites
         manifest["white_matter"] = model_white_matter(cards)
     manifest["files"] = {name: _stated(content) for name, content in sorted(files.items())}
     content = pack(files | {MANIFEST: json_text(manifest).encode()})
-    written = parse_bundle(content, str(output)).manifest  # what is handed on can be read
+    written = parse_bundle(content, str(output)).manifest  # checks that the written bundle can be read
     write_bytes(output, content)
     print(f"{Path(output).name}: {len(models)} models, {len(content) / 1e6:.1f} MB", flush=True)
     return written
@@ -114,20 +114,20 @@ def write_bundle(
 def read_models(
     models: Mapping[tuple[int, str], str | Path], wanted: Sequence[str]
 ) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
-    """Weights and public cards of the models of every fold.
+    """Return the weights and public cards of the models of every fold.
 
     Parameters
     ----------
     models : dict, (fold, method) -> folder
-    wanted : methods that each fold needs
+    wanted : methods needed in each fold
 
     Returns
     -------
-    (dict, list) : name in the bundle -> bytes; the whole cards
+    (dict, list) : name in the bundle -> bytes; the complete cards
 
     Raises
     ------
-    InputError : a model is absent, or not what its card says
+    InputError : a model is absent or differs from its card
     """
     files: dict[str, bytes] = {}
     cards = []
@@ -135,7 +135,7 @@ def read_models(
         for method in wanted:
             if (fold, method) not in models:
                 raise InputError(
-                    f"The model of {method} of fold {fold} is absent: train it, then bundle again."
+                    f"The model of {method} in fold {fold} is missing: train it, then write the bundle again."
                 )
             folder = Path(models[fold, method])
             card, weights = read_model_files(folder)
@@ -147,7 +147,7 @@ def read_models(
 
 
 def public_card(card: Mapping[str, Any]) -> dict[str, Any]:
-    """A model card without the names of scans: how many trained and validated the model instead."""
+    """Return a model card with the numbers of training and validation scans instead of their names."""
     split = card["split"]
     return {
         **{entry: card[entry] for entry in CARD_ENTRIES if entry in card},
@@ -161,24 +161,25 @@ def describe_scans(
     groups: Sequence[str],
     n_controls: int,
 ) -> dict[str, Any]:
-    """What the manifest says of the training scans: grid, healthy white matter, range of the maps.
+    """Describe the training scans for the manifest: grid, healthy white matter, range of the maps.
 
     Parameters
     ----------
     images : dict, each of `bundle_plan.IMAGES` -> list of paths, one per scan
     inspections : list of paths, JSON of the inspection of each scan
     groups : list of "MS" or "HC", one per scan
-    n_controls : participants among them that are controls
+    n_controls : number of participants who are controls
 
     Returns
     -------
     dict : ``voxel_mm`` (median over scans), ``healthy`` (mean and SD of the measured DVR in all white-matter voxels
-        of all controls together), ``white_matter`` (what maps of another site are brought to), ``training_range``
+        of all controls together), ``white_matter`` (the reference to which other sites are harmonised),
+        ``training_range``
 
     Raises
     ------
-    InputError : a scan without white matter, no control, or no two voxels with a DVR in the controls' white matter
-    GeometryError : images of a scan on different grids
+    InputError : a scan has no white matter, or there are fewer than two measured white-matter voxels in controls
+    GeometryError : images of a scan have different grids
     """
     sizes, values, descriptions, controls = [], [np.zeros(0)], [], []
     for place, group in enumerate(groups):
@@ -188,8 +189,8 @@ def describe_scans(
         white_matter = regions.data == REGION_CODES["nawm"]
         if not white_matter.any():
             raise InputError(
-                f"{regions.path} has no voxel of white matter, so the range of the maps cannot be told: look at the "
-                "scan's tissue, or leave it out."
+                f"{regions.path} has no voxel of white matter, so the range of the maps is unknown: check the tissue "
+                "segmentation of the scan, or exclude the scan."
             )
         maps = {name: _on_grid(scan[name.lower()], regions).data for name in INPUT_MAPS}
         native = native_voxels(read_json(inspections[place]))
@@ -202,7 +203,7 @@ def describe_scans(
     if pooled.size < 2:
         raise InputError(
             f"The {list(groups).count('HC')} scans of controls have {pooled.size} white-matter voxels with a DVR, so "
-            "healthy white matter is unknown: look at their region maps, or add controls."
+            "healthy white matter is unknown: check their region maps, or add controls."
         )
     return {
         "voxel_mm": np.median(sizes, axis=0).round(4).tolist(),
@@ -213,16 +214,16 @@ def describe_scans(
 
 
 def licence(*, simulated: bool) -> str:
-    """Under which terms a bundle may be used, a sentence."""
+    """Return a sentence with the terms of use of a bundle."""
     if simulated:
-        return "MIT licence, as the software."
+        return "MIT licence, like the software."
     return (
-        "The software has the MIT licence; terms of these weights are those of the people who trained them."
+        "The software has the MIT licence. The people who trained these weights set the terms of their use."
     )
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """A zip of some files, the same bytes each time, whose comment is the checksum of all bytes before it."""
+    """Return a reproducible zip of some files. Its comment is the checksum of all bytes before it."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name in sorted(files):
@@ -230,13 +231,13 @@ def pack(files: Mapping[str, bytes]) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system, entry.external_attr = 3, 0o644 << 16  # the same on every system
             archive.writestr(entry, files[name], compresslevel=9)
-        archive.comment = bytes(COMMENT_BYTES)  # its length is part of what is summed
+        archive.comment = bytes(COMMENT_BYTES)  # its length is part of the checksum
     content = stream.getvalue()[:-COMMENT_BYTES]
     return content + f"sha256:{hashlib.sha256(content).hexdigest()}".encode()
 
 
 def _on_grid(path: str | Path, regions: Volume) -> Volume:
-    """A map of a scan, which must lie on the grid of its regions."""
+    """Load a map of a scan and check that it is on the grid of its regions."""
     volume = load_volume(path)
     check_same_grid(regions, volume)
     return volume

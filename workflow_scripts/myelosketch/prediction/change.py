@@ -1,7 +1,7 @@
 """Change between two sessions of a participant on one grid: per lesion, over all lesions, and of demyelinated voxels.
 
-Nothing is claimed that the participant's own white matter shows by chance (``scan_rescan``). What all white matter
-changes by is taken for an offset between the sessions, stated and taken off.
+A change is claimed only if it is larger than what the participant's white matter shows by chance (``scan_rescan``).
+The mean change of all white matter counts as an offset between the sessions. It is reported and subtracted.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from myelosketch.evaluation.lesions import label_lesions, size_class
 from myelosketch.prediction.scan_rescan import scan_rescan
 
 FEWEST_WHITE_VOXELS = 500
-# numbers of a pair of sessions that need lesions; indices and shares in percent of the lesion voxels
+# numbers of a pair of sessions that need lesions; indices and shares are in percent of the lesion voxels
 OF_LESIONS = (
     *("mean_dvr_before", "mean_dvr_after", "change", "limit", "claimed", "n_lesions_claimed"),
     *("pct_demyelinated_before", "pct_demyelinated_after", "index_demyelination", "index_remyelination"),
@@ -37,24 +37,24 @@ class Lesions:
     volumes: np.ndarray
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """Mean of a map in each lesion, array (n,); NaN of a lesion without voxels."""
+        """Return the mean of a map in each lesion, array (n,), NaN for a lesion without voxels."""
         inside = self.labels > 0
         numbers, n = self.labels[inside], len(self.volumes) + 1
         with np.errstate(invalid="ignore"):
             return (np.bincount(numbers, values[inside], n) / np.bincount(numbers, minlength=n))[1:]
 
     def cut(self, known: np.ndarray) -> "Lesions":
-        """The same lesions without voxels where nothing is known."""
+        """Return the same lesions without the voxels that have no value."""
         return Lesions(np.where(known, self.labels, 0), self.volumes)
 
 
 def shared_lesions(fractions: Sequence[np.ndarray], threshold: float, voxel_volume: float) -> Lesions:
-    """Lesions of all sessions together: voxels that lesion fills in any of them.
+    """Combine the lesions of all sessions: voxels that lesion fills in any session.
 
     Parameters
     ----------
     fractions : arrays (x, y, z), one per session, share of each voxel that is lesion
-    threshold : share from which a voxel is lesion
+    threshold : smallest share that makes a voxel lesion
     voxel_volume : mm³
 
     Returns
@@ -78,31 +78,31 @@ def measure_pair(
     seed: int,
     name: str,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Change of DVR between two sessions, and what of it is more than chance.
+    """Measure the change of DVR between two sessions, and whether it exceeds chance.
 
-    One half of ``alpha`` goes to the mean of all lesions, the other to the listed lesions together: no more than
-    ``alpha`` of unchanged patients have a claim. The two indices share another ``alpha``.
+    One half of ``alpha`` is used for the mean of all lesions, the other for the listed lesions together. A change is
+    thus claimed in at most ``alpha`` of unchanged patients. The two indices share another ``alpha``.
 
     Parameters
     ----------
-    before, after : arrays (x, y, z), DVR on the common grid, not finite or 0 where not known
-    lesions : Lesions; without any, only white matter is measured
+    before, after : arrays (x, y, z), DVR on the common grid, not finite or 0 where unknown
+    lesions : Lesions; if there are none, only white matter is measured
     white : bool array (x, y, z), normal-appearing white matter of both sessions
-    threshold : DVR below which a lesion voxel is demyelinated; NaN: not known
+    threshold : DVR below which a lesion voxel is demyelinated, NaN if unknown
     alpha : level of the limits
-    min_lesion_mm3, sizes_mm3 : smallest lesion that is listed, and borders of the size classes
+    min_lesion_mm3, sizes_mm3 : volume of the smallest listed lesion, and borders of the size classes
     seed : int
     name : of the pair, for messages
 
     Returns
     -------
     dict : ``n_lesions`` (listed), ``n_lesion_voxels``, ``n_white_voxels``, ``white_matter_before``, ``offset`` (mean
-        change of white matter), and OF_LESIONS, None without lesions
+        change of white matter), and OF_LESIONS, which are None without lesions
     list of dict : one per listed lesion
 
     Raises
     ------
-    InputError : too little white matter to know an offset and a limit
+    InputError : there is too little white matter for an offset and a limit
     """
     known = np.isfinite(before) & np.isfinite(after) & (before != 0) & (after != 0)
     before, after = np.where(known, before, 0), np.where(known, after, 0)
@@ -111,7 +111,7 @@ def measure_pair(
     if white.sum() < FEWEST_WHITE_VOXELS:
         raise InputError(
             f"{name} share {int(white.sum())} voxels of normal-appearing white matter with a DVR; expected at least "
-            f"{FEWEST_WHITE_VOXELS}, from which offset and limit of a change follow: look at both scans' regions."
+            f"{FEWEST_WHITE_VOXELS} to compute the offset and limit of a change: check the regions of both scans."
         )
     difference = after - before
     offset = float(difference[white].mean())
@@ -130,7 +130,7 @@ def measure_pair(
     chance = scan_rescan(
         change, average, lesions.labels, len(lesions.volumes), white, known, offset=offset, seed=seed
     )
-    # the small tolerance is that of label_lesions
+    # the same tolerance as in label_lesions
     listed = np.flatnonzero((lesions.volumes >= min_lesion_mm3 * (1 - 1e-6)) & (chance.sizes > 0))
     limits = chance.lesion_limits(listed, alpha / 2)
     means = {
@@ -177,7 +177,7 @@ def measure_pair(
 
 
 def yes(answer: bool) -> str:
-    """``yes`` or ``no``."""
+    """Return ``yes`` or ``no``."""
     return "yes" if answer else "no"
 
 
@@ -186,7 +186,7 @@ def _known(share: float, threshold: float) -> float | None:
 
 
 def _crossings(average: np.ndarray, change: np.ndarray, threshold: float) -> dict[str, float]:
-    """Lesion voxels below the threshold at each session, and those that crossed it, in percent."""
+    """Return the percentages of lesion voxels below the threshold at each session, and of those that crossed it."""
     first, second = average - change / 2 < threshold, average + change / 2 < threshold
     return {
         "pct_demyelinated_before": 100 * float(first.mean()),

@@ -1,4 +1,4 @@
-"""How far a predicted voxel may be off: the mean error of held-out voxels of the same region and predicted DVR."""
+"""Expected error of a predicted voxel: the mean error of held-out voxels of the same region and predicted DVR."""
 
 import numpy as np
 import pandas as pd
@@ -9,19 +9,20 @@ from myelosketch.io.names import REGION_CODES
 def expected_error(
     dvr: np.ndarray, regions: np.ndarray, support: np.ndarray, errors: pd.DataFrame
 ) -> np.ndarray:
-    """Expected absolute error of each voxel.
+    """Return the expected absolute error of each voxel.
 
     Parameters
     ----------
     dvr : float array (x, y, z), predicted
-    regions : int array (x, y, z), region codes; 0 is taken as "other" where there is a prediction
+    regions : int array (x, y, z), region codes; 0 counts as "other" where there is a prediction
     support : bool array (x, y, z), where there is a prediction
     errors : DataFrame of ``region``, ``dvr_pred`` (middle of a bin) and ``mean_abs_error``
 
     Returns
     -------
-    float32 array (x, y, z), DVR; between the bins linear, beyond the first and the last one as in it; 0 outside the
-        support, NaN in a region that no training scan had
+    float32 array (x, y, z), DVR. It is linear between the bins and constant beyond the first and the last bin. It is
+    0
+        outside the support and NaN in a region that no training scan had
     """
     expected = np.zeros(dvr.shape, np.float32)
     for region, code in REGION_CODES.items():

@@ -1,4 +1,4 @@
-"""Change of a participant from files: every map of every session brought once onto the common grid; the tables."""
+"""Change of a participant: resample the maps of all sessions to the common grid, and write the tables."""
 
 import itertools
 import tempfile
@@ -21,7 +21,7 @@ from myelosketch.prediction.change import OF_LESIONS, measure_pair, shared_lesio
 
 SOURCES = ("predicted", "measured")
 PER_SCAN = ("xfm_t1w_to_common", "xfm_t1w_to_petref", "lesion", "regions", "predicted", "visible", "poses")
-# of the rows of both tables
+# columns of both tables
 PAIR = ("subject", "group", "session_before", "session_after", "source", "method")
 TABLES = {
     "changes": (
@@ -52,8 +52,8 @@ class OnCommonGrid:
     Parameters
     ----------
     scan : name
-    lesion, white : share of each voxel that is lesion, and normal-appearing white matter
-    dvr : DVR by source: ``predicted`` and, where there is one, ``measured``; in simulation ``visible``, the truth
+    lesion, white : share of each voxel that is lesion, and share that is normal-appearing white matter
+    dvr : DVR by source: ``predicted``, with PET ``measured``, and in simulation ``visible``, the truth
     """
 
     scan: str
@@ -75,12 +75,12 @@ def measure_change(
     settings: Mapping[str, Any],
     withheld: Sequence[str] = (),
 ) -> None:
-    """Measure the change of a participant from each session to the next, and write it as one JSON file.
+    """Measure the change of a participant from each session to the next, and write it to one JSON file.
 
     Parameters
     ----------
     files : dict of ``common``, path of the image of ``align_sessions``, and of lists of paths, one per scan:
-        ``xfm_t1w_to_common``, ``xfm_t1w_to_petref``, ``lesion``, ``regions``, ``predicted`` and, of simulated scans,
+        ``xfm_t1w_to_common``, ``xfm_t1w_to_petref``, ``lesion``, ``regions``, ``predicted`` and, for simulated scans,
         ``visible`` and ``poses`` of the truth; ``measured``, one per scan with PET
     scans : names, in the order of time
     output : path
@@ -88,8 +88,8 @@ def measure_change(
     healthy : dict, ``mean`` and ``sd`` of healthy white matter
     with_pet : names of the scans with PET, in the order of their files
     settings : dict, ``k``, ``alpha``, ``min_lesion_mm3``, ``lesion_sizes_mm3``; ``threshold``, share of a voxel that
-        lesion or white matter fills; ``seed``
-    withheld : names of scans whose numbers are not given: no change to or from them is measured
+        lesion or white matter must fill; ``seed``
+    withheld : names of scans without numbers; no change to or from them is measured
 
     Raises
     ------
@@ -126,15 +126,15 @@ def measure_change(
 def bring_to_common(
     grid: Volume, scan: str, files: Mapping[str, str | Path], *, control: bool = False
 ) -> OnCommonGrid:
-    """One interpolation of every image of a session, from its own grid onto the common one.
+    """Resample every image of a session once, from its grid to the common one.
 
     Parameters
     ----------
     grid : Volume that gives the common grid
     scan : name
-    files : dict of paths: those of PER_SCAN and ``measured``, as far as the session has them; ``lesion`` lies on
-        the T1w grid, ``visible`` on that of the PET, all others on petref
-    control : bool; the hyperintensities of a control are no lesions
+    files : dict of paths: those of PER_SCAN and ``measured`` that the session has. ``lesion`` is on the T1w grid,
+        ``visible`` on that of the PET, all others on petref
+    control : bool; hyperintensities of a control are not lesions
 
     Returns
     -------
@@ -172,7 +172,7 @@ def bring_to_common(
 def change_of(
     sessions: Sequence[OnCommonGrid], voxel_volume: float, threshold: float, settings: Mapping[str, Any]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Rows of both tables, without the participant.
+    """Return the rows of both tables, without the participant.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def change_of(
 
     Returns
     -------
-    dict : ``changes``, one per pair of sessions that follow each other and per source, and ``lesions``
+    dict : ``changes``, one row per pair of consecutive sessions and source, and ``lesions``
     """
     share = settings["threshold"]
     lesions = shared_lesions([session.lesion for session in sessions], share, voxel_volume)
@@ -219,7 +219,7 @@ def change_of(
 def _add_truth(
     truth: np.ndarray | None, labels: np.ndarray, row: dict[str, Any], rows: Sequence[dict[str, Any]]
 ) -> None:
-    """How much the lesions, and each, have truly changed, as far as that is known."""
+    """Return the true change of all lesions together and of each lesion, where it is known."""
     row["change_true"] = None if truth is None or not labels.any() else float(truth[labels > 0].mean())
     for lesion in rows:
         inside = labels == lesion["lesion"]
@@ -227,12 +227,12 @@ def _add_truth(
 
 
 def gather_change(files: Iterable[str | Path], outputs: Mapping[str, str | Path]) -> None:
-    """The change of all participants in two tables.
+    """Write the changes of all participants to two tables.
 
     Parameters
     ----------
     files : paths that `measure_change` wrote
-    outputs : dict of paths, by the names of TABLES
+    outputs : dict of paths, with the names of TABLES as keys
     """
     participants = [read_json(path) for path in files]
     for name, columns in TABLES.items():

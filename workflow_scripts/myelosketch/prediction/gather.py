@@ -1,4 +1,4 @@
-"""The table of all new scans: numbers and verdicts, and the reason of each scan that has none."""
+"""The table of all new scans: numbers, verdicts, and the reason for each scan without numbers."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +12,9 @@ from myelosketch.io.provenance import read_json, write_json
 from myelosketch.io.tables import write_table
 
 FAILED, LEFT_OUT = "failed", "left_out"
-# how a job's log begins to say what was wrong (`job.job`)
+# start of the error message in the log of a job (`job.job`)
 ERROR = "\nError: "
-# why a lesion number is missing
+# reasons why a lesion number is missing
 NO_MASK, OF_CONTROL, EMPTY_MASK, NOTHING_FOUND = (
     "n/a: no lesion mask",
     "n/a: hyperintensities of a control count as other tissue",
@@ -23,13 +23,13 @@ NO_MASK, OF_CONTROL, EMPTY_MASK, NOTHING_FOUND = (
 )
 COLUMNS = {
     "scan": "Name of the scan",
-    "group": "MS or HC, where the table of the cohort says so",
-    "site": "Site, where the table of the cohort says so",
-    "verdict": "ok; unusual (numbers are given, look at the reasons); withheld (no numbers are given); failed (a "
-    "step of its preparation failed); left_out (of the cohort)",
+    "group": "MS or HC, if given in the cohort table",
+    "site": "Site, if given in the cohort table",
+    "verdict": "ok; unusual (numbers are given, see reasons); withheld (no numbers are given); failed (a step of "
+    "its preparation failed); left_out (of the cohort)",
     "reasons": "Why the verdict is not ok",
-    "lesion_source": "mask (given), flair (found on the FLAIR), none",
-    "n_lesions": "Lesions of at least the smallest size that is listed",
+    "lesion_source": "mask (supplied), flair (found on the FLAIR), none",
+    "n_lesions": "Number of lesions of at least the smallest listed size",
     "lesion_volume_ml": "Volume of all lesion voxels, mL",
     "pct_demyelinated": "Demyelinated share of the lesion voxels, percent",
     "pct_low": "Lower end of its interval",
@@ -41,7 +41,7 @@ COLUMNS = {
     "white_matter_mean_dvr": "Mean predicted DVR of normal-appearing white matter",
     "white_matter_low": "Lower end of its interval",
     "white_matter_high": "Upper end of its interval",
-    "healthy_mean_dvr": "Mean measured DVR of healthy white matter in the controls of the training",
+    "healthy_mean_dvr": "Mean measured DVR of healthy white matter in the training controls",
     "healthy_sd_dvr": "Standard deviation of its voxels",
     "lesion_note": "Why lesion numbers are missing",
     "model_sha256": "SHA-256 of the model",
@@ -55,13 +55,13 @@ def write_predictions(
     excluded: Sequence[Mapping[str, Any]] = (),
     failed: Sequence[Mapping[str, str]] = (),
 ) -> pd.DataFrame:
-    """Write one row per scan, and beside the table a JSON that explains its columns.
+    """Write one row per scan, and next to the table a JSON file that explains its columns.
 
     Parameters
     ----------
     numbers : paths of the JSON of each predicted scan (`new_scan.predict_new_scan`)
     output : path of the TSV
-    excluded : dicts of ``scan``, ``group`` and ``reason``: scans that the cohort leaves out
+    excluded : dicts of ``scan``, ``group`` and ``reason``: scans left out of the cohort
     failed : dicts of ``scan`` and ``reason``
 
     Returns
@@ -85,9 +85,9 @@ def write_predictions(
 def write_failures(
     output: str | Path, *, folder: str | Path, scans: Sequence[str], excluded: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Write the table of a run in which scans failed: those that are done, and why the others are not.
+    """Write the table of a run in which scans failed, with the finished scans and why the others have no numbers.
 
-    The file gets an old time, so that the table is written again once the numbers of other scans are there.
+    The file gets an old modification time, so that Snakemake writes it again when more scans have numbers.
 
     Parameters
     ----------
@@ -104,17 +104,17 @@ def write_failures(
         else:
             failed.append({"scan": scan, "reason": said(folder, scan) or "not reached"})
     write_predictions(done, output, excluded=excluded, failed=failed)
-    os.utime(output, (1, 1))  # Snakemake takes 0 for no time at all
+    os.utime(output, (1, 1))  # Snakemake treats 0 as a missing time
 
 
 def said(folder: str | Path, scan: str) -> str:
-    """What the last failed job of a scan said, in one line; blank if none failed."""
+    """Return the message of the last failed job of a scan in one line; blank if no job failed."""
     logs = [*Path(folder, "logs").glob(f"*/{names.folder_of(scan)}/{scan}.log")]
     logs += Path(folder, "logs").glob(f"*/{scan}.log")
     for log in sorted(logs, key=lambda path: path.stat().st_mtime, reverse=True):
         text = log.read_text(encoding="utf-8", errors="replace")
         if ERROR in f"\n{text}":
-            # a refusal may list several findings, one per line
+            # an error message may list several findings, one per line
             return " ".join(f"\n{text}".rsplit(ERROR, 1)[1].split())
     return ""
 

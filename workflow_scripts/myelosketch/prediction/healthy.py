@@ -1,4 +1,4 @@
-"""Healthy white matter and held-out errors as a model knows them, in the files that scores are made from."""
+"""Healthy white matter and held-out errors of a model bundle, written as the files that scoring reads."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from myelosketch.io.tables import write_table
 from myelosketch.io.volumes import save_volume
 from myelosketch.prediction.bundle import read_bundle
 
-NOTE = "from the model bundle, which holds the pooled reference alone: no map of it"
+NOTE = "from the model bundle, which contains only the pooled reference, not a map"
 
 
 def take_reference(model: str | Path, outputs: Mapping[str, str | Path]) -> None:
@@ -22,8 +22,8 @@ def take_reference(model: str | Path, outputs: Mapping[str, str | Path]) -> None
     Parameters
     ----------
     model : path of the bundle
-    outputs : dict of paths: ``threshold``, ``reference_mean`` and ``reference_sd``, maps that hold the pooled values
-        everywhere, and ``residuals``, the held-out residuals of the training as a table
+    outputs : dict of paths: ``threshold``; ``reference_mean`` and ``reference_sd``, maps with the pooled values at
+        every voxel; and ``residuals``, the table of held-out residuals of the training
     """
     bundle = read_bundle(model)
     healthy = bundle.manifest["healthy"]

@@ -1,4 +1,4 @@
-"""A model before it is used: whole, unaltered, and made for maps that are prepared as these will be."""
+"""Check of a model before use: it is complete and unaltered, and its settings match those of this run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,18 +12,18 @@ from myelosketch.prediction.bundle import read_bundle
 def check_model(
     model: str | Path, facts: str | Path, readme: str | Path, *, settings: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Read a model whole, and write what it says of itself.
+    """Read and check a model, and write its manifest and README.
 
     Parameters
     ----------
     model : path of the bundle
     facts : path of the JSON to write: its manifest
-    readme : path of its page for people to write
-    settings : dict of dicts, settings of this run by section that a training's must equal (`check_settings`)
+    readme : path of its README to write
+    settings : dict of dicts, settings of this run by section that must equal those of the training (`check_settings`)
 
     Raises
     ------
-    InputError : a bundle that cannot be used, or other settings
+    InputError : the bundle cannot be used, or was trained with other settings
     """
     bundle = read_bundle(model)
     check_settings(bundle.manifest, settings)
@@ -32,7 +32,7 @@ def check_model(
 
 
 def check_settings(manifest: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> None:
-    """New scans are prepared as those of the training were.
+    """Raise an error if new scans would be prepared with other settings than the training scans.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def check_settings(manifest: Mapping[str, Any], settings: Mapping[str, Mapping[s
 
     Raises
     ------
-    InputError : the settings that differ, as the lines to write
+    InputError : lists the settings that differ, as lines to write
     """
     trained = manifest["settings"]
     wanted: dict[str, Mapping[str, Any]] = {
@@ -59,6 +59,6 @@ def check_settings(manifest: Mapping[str, Any], settings: Mapping[str, Mapping[s
     ]
     if lines:
         raise InputError(
-            "The model was trained with other settings than those of this configuration; write as in its training "
+            "The model was trained with other settings than those of this configuration; set those of the training: "
             f"{'; '.join(lines)}."
         )

@@ -1,4 +1,4 @@
-"""A new scan predicted by a model bundle: its DVR map, its demyelinated voxels, and its numbers with intervals."""
+"""Prediction of a new scan by a model bundle: DVR map, demyelinated voxels, and numbers with intervals."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def predict_new_scan(
     device: str = "auto",
     threads: int = 1,
 ) -> dict[str, Any]:
-    """Predict one scan from its MRI maps, and say what the prediction is worth.
+    """Predict one scan from its MRI maps, and judge the reliability of the prediction.
 
     The DVR is the mean of the predictions by the models of all folds. No PET is read.
 
     Parameters
     ----------
     files : dict of paths: ``model`` (bundle), ``mtr``, ``fa``, ``rd``, ``ad``, ``regions``, ``fractions``,
-        ``quality`` (numbers of the registration), ``inspection`` and, where maps are harmonised, ``harmonisation``
+        ``quality`` (numbers of the registration), ``inspection`` and, if maps are harmonised, ``harmonisation``
     outputs : dict of paths: ``predicted``, ``demyelinated``, ``expected_error`` (images) and ``numbers`` (JSON)
     scan : name
-    group : MS, HC, or None where it is not known: then its intervals are those of patients
+    group : MS, HC, or None if unknown; intervals are then those of patients
     site : name, or None
     level : probability of the intervals
     accepted : Acceptance
@@ -58,12 +58,12 @@ def predict_new_scan(
 
     Returns
     -------
-    dict : what ``numbers`` holds; its numbers are None where the verdict is ``withheld``
+    dict : the content of ``numbers``. Numbers are None if the verdict is ``withheld``
 
     Raises
     ------
-    InputError : a bundle that cannot be used, or maps that cannot be read
-    GeometryError : maps and regions on different grids
+    InputError : the bundle cannot be used, or the maps cannot be read
+    GeometryError : maps and regions have different grids
     """
     bundle = read_bundle(files["model"])
     manifest = bundle.manifest
@@ -139,7 +139,7 @@ def predict_new_scan(
         ),
         "expected_error": (
             expected_error(dvr, regions.data, maps.support, bundle.table("errors")),
-            {"Description": "Mean absolute error of held-out voxels alike, DVR.", "Units": "1"},
+            {"Description": "Mean absolute error of similar held-out voxels, DVR.", "Units": "1"},
         ),
     }
     for key, (data, note) in images.items():
@@ -159,15 +159,15 @@ def predict_by_bundle(
     device: str = "auto",
     threads: int = 1,
 ) -> np.ndarray:
-    """DVR as the mean of the predictions by the models of some folds.
+    """Return the DVR as the mean of the predictions by the models of some folds.
 
     Parameters
     ----------
     bundle : Bundle
     maps : Maps of the scan
-    folds : folds whose models predict; all of them if not given
+    folds : folds with the models to use; the default is all
     site : of the scan, for models that were trained on harmonised maps of several sites
-    harmonised : bool, whether the maps were already brought to those of the model
+    harmonised : bool, whether the maps were already harmonised with those of the model
     device, threads : as in training
 
     Returns
@@ -196,7 +196,7 @@ def predict_by_bundle(
 
 
 def model_facts(bundle: Bundle) -> dict[str, Any]:
-    """What a page and a table say about the model."""
+    """Return the facts about the model for pages and tables."""
     manifest = bundle.manifest
     keys = ("method", "simulated", "n_patients", "n_controls", "voxel_mm", "software", "commit", "purpose")
     scores: pd.DataFrame = bundle.table("scores")

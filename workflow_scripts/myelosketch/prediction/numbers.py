@@ -1,4 +1,4 @@
-"""The numbers of a new scan, each with the interval that held-out participants of the training give it."""
+"""The numbers of a new scan, each with an interval from the held-out participants of the training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PATIENTS = "MS"
-# region of a page and table: region of the label map, and the quantity whose residuals give its interval
+# region of a page and table -> region of the label map, and the quantity with the residuals for its interval
 REGIONS = {
     "white_matter": ("nawm", "white_matter_mean_dvr"),
     "lesions": ("lesion", "lesions_mean_dvr"),
@@ -35,20 +35,20 @@ def scan_numbers(
     group: str | None,
     withheld: bool,
 ) -> dict[str, Any]:
-    """Lesions, regions and the demyelinated share of one scan.
+    """Return the numbers of lesions and regions and the demyelinated share of one scan.
 
     Parameters
     ----------
     dvr : float array (x, y, z), predicted
     masks : dict of bool arrays (x, y, z): ``lesion``, ``nawm``, ``other``
     voxel_volume : mm3
-    source : where lesions come from: mask, flair, or none (then lesion numbers are None)
+    source : source of the lesions: mask, flair, or none (lesion numbers are then None)
     threshold : DVR below which a lesion voxel is demyelinated
     residuals : DataFrame, held-out predictions of the training run (`evaluation.residuals`)
     settings : dict with ``min_lesion_mm3`` and ``lesion_sizes_mm3``
     level : probability of the intervals
     group : MS, HC or None (taken as MS)
-    withheld : bool; then only volumes and counts are given
+    withheld : bool; if True, only volumes and counts are given
 
     Returns
     -------

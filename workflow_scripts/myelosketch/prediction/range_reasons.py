@@ -1,4 +1,4 @@
-"""Why a map is unlike those of the training scans, in a sentence: known mistakes by their name, else what differs."""
+"""Sentences that say why a map differs from those of the training scans: a known mistake or the difference found."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -9,36 +9,36 @@ from myelosketch.io.names import INPUT_MAPS, UNITS
 Row = dict[str, Any]
 
 FACTORS = (10.0, 100.0, 1000.0, 1e6, 0.1, 0.01, 0.001, 1e-6)
-# a map that a known mistake explains lies this near to the training scans once it is undone
+# a known mistake explains a map if undoing it brings the map this close to the training scans
 NEAR = 0.25
-# features that one cause changes in several maps alike
+# features that one cause changes in several maps
 _ALIKE = ("coverage", "noise", "voxel_mm")
 _ANOTHER_SCALE = {"MTR": "the image may have another unit or pulse"}
 _ANOTHER_PROTOCOL = "the image may have another unit or diffusion protocol"
-# feature -> what it is, and what a lower and a higher value may come from
+# feature -> its name, possible causes of a lower value, and of a higher value
 _SAID = {
     "level": ("in white matter is", "", ""),
-    "other": ("in the rest of the brain is", "the image may be of another kind, or lie elsewhere", ""),
+    "other": ("in the rest of the brain is", "the image may be of another type, or misplaced", ""),
     "spread": (
         "varies in white matter by", "the image may be scaled or smoothed",
-        "the image may be scaled, lie elsewhere, or lack a correction of its field",
+        "the image may be scaled or misplaced, or lack a field correction",
     ),
     "noise": (
         "differs from voxel to voxel of white matter by",
         "the image may be smoothed, or measured with larger voxels or less noise",
-        "the image may be noisier than those",
+        "the image may be noisier than theirs",
     ),
     "voxel_mm": (
-        "has voxels of", "the image is finer than those, or was interpolated", "the image is coarser than those",
+        "has voxels of", "the image is finer than theirs, or was interpolated", "the image is coarser than theirs",
     ),
 }  # fmt: skip
 
-# what a shift may leave unlike the training scans
+# what may still differ from the training scans after a shift
 _LEFT = {"level": "white matter", "other": "the rest of the brain", "noise": "its noise"}
 
 
 def add_reasons(rows: Sequence[Row], training: Mapping[str, Any]) -> list[Row]:
-    """Give rows their reasons.
+    """Add the reasons to the rows.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def add_reasons(rows: Sequence[Row], training: Mapping[str, Any]) -> list[Row]:
 
 
 def _merge_alike(rows: Sequence[Row]) -> None:
-    """Leave one sentence of those that say the same of several maps."""
+    """Keep one of the sentences that say the same about several maps."""
     said: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if row["reason"]:
@@ -85,7 +85,7 @@ def _merge_alike(rows: Sequence[Row]) -> None:
 
 
 def _known_mistakes(of_map: Mapping[str, Mapping[str, Row]]) -> dict[str, str]:
-    """Mistakes that have a name, by map."""
+    """Return the known mistakes by map."""
     levels = {name: of_map[name]["level"] for name in INPUT_MAPS if "level" in of_map.get(name, {})}
     off = {name: row for name, row in levels.items() if row["verdict"] != "ok"}
     found: dict[str, str] = {}
@@ -102,11 +102,11 @@ def _known_mistakes(of_map: Mapping[str, Mapping[str, Row]]) -> dict[str, str]:
             )
     mtr = off.get("MTR")
     if mtr and "MTR" not in found and _is_near(100 - mtr["value"], mtr):
-        found["MTR"] = "the image looks like 100 - MTR, the share of the signal that stays"
+        found["MTR"] = "the image looks like 100 - MTR, the share of the signal that remains"
     if impossible and not {"RD", "AD"} & set(found):
         name = max(("RD", "AD"), key=lambda name: abs(levels[name]["z"]))
         of_both = f"RD ({levels['RD']['value']:.3g}) is above AD ({levels['AD']['value']:.3g}) there"
-        found[name] = f"{of_both}, which cannot be{_shift(of_map[name])}"
+        found[name] = f"{of_both}, which is impossible{_shift(of_map[name])}"
     return found
 
 
@@ -115,7 +115,7 @@ def _is_near(value: float, row: Row) -> bool:
 
 
 def _said_already(feature: str, features: Mapping[str, Row]) -> bool:
-    """Whether another row of the map says the same: what moves the level moves the rest of the brain, too."""
+    """Return whether another row of the map says the same: a shift of the level also shifts the rest of the brain."""
     off = {name: row["verdict"] for name, row in features.items() if row["verdict"] != "ok"}
     if "coverage" in off:
         return feature != "coverage"
@@ -125,7 +125,8 @@ def _said_already(feature: str, features: Mapping[str, Row]) -> bool:
 
 
 def _moved_together(features: Mapping[str, Row]) -> bool:
-    """Whether white matter and the rest of the brain are off in one direction, as a shift of the image makes them."""
+    """Return whether white matter and the rest of the brain differ in one direction, as after a shift of the
+    image."""
     return "level" in features and bool(features["level"]["z"] * features["other"]["z"] > 1)
 
 
@@ -134,15 +135,15 @@ def _sentence(feature: str, features: Mapping[str, Row], n: int) -> str:
     name = row["map"]
     if feature == "coverage":
         if row["value"] == 0:
-            return f"{name} shows nothing of the white matter: give the map, or the whole of it."
+            return f"{name} has no value in white matter: give the whole map."
         return (
-            f"{name} shows {row['value']:.0%} of the white matter ({row['low']:.0%} or more expected from {n} "
+            f"{name} covers {row['value']:.0%} of the white matter ({row['low']:.0%} or more expected from {n} "
             "training scans): part of the head is missing."
         )
     _, low, high = _SAID[feature]
     why = low if row["z"] < 0 or not high else high
     if feature == "other" and _is_inverted(features):
-        why = "white matter and the rest of the brain have changed places, as in an inverted image"
+        why = "white matter and the rest of the brain are swapped, as in an inverted image"
     elif feature == "level" or (feature == "other" and _moved_together(features)):
         why = _ANOTHER_SCALE.get(name, _ANOTHER_PROTOCOL) + _shift(features, feature)
     elif feature == "spread" and row["value"] > 0:
@@ -169,7 +170,7 @@ def _is_inverted(features: Mapping[str, Row]) -> bool:
 
 
 def _shift(features: Mapping[str, Row], feature: str = "level") -> str:
-    """What would bring a level (and the spread, where that is off) to the training scans, and what it leaves."""
+    """Return what would bring level (and spread) to those of the training scans, and what would still differ."""
     row, unit = features[feature], _unit(features[feature]["map"])
     spread = features.get("spread")
     scaled = spread is not None and spread["verdict"] != "ok" and spread["value"] > 0
@@ -190,5 +191,5 @@ def _fits(row: Row, factor: float, shift: float) -> bool:
 
 
 def _unit(name: str) -> str:
-    """Unit after a number; um2/ms is 1e-3 mm2/s."""
+    """Return the unit after a number; um2/ms is 1e-3 mm2/s."""
     return {"1": "", "1e-3 mm2/s": " um2/ms"}.get(UNITS.get(name, "1"), f" {UNITS.get(name)}")

@@ -1,10 +1,11 @@
-"""Scan–rescan error of lesions, from the participant's own white matter, which has no reason to change (ours).
+"""Scan–rescan error of lesions, from the participant's white matter, which is assumed not to change (our method).
 
-The lesions of a patient are shifted, shapes as they are, into normal-appearing white matter: how their mean changes
-there between two sessions is what noise, registration and interpolation make of regions of this size and shape. All
-lesions of a draw are shifted by about the same way, so that errors which near lesions share stay shared. A lesion may
-lie where the map is steeper, at a ventricle or by its own border, and a shift of a tenth of a millimetre shows there:
-what is found in white matter is scaled by how much more the rest of the brain changes at places as steep.
+The shapes of a patient's lesions are moved into normal-appearing white matter. The change of their mean there between
+two sessions is the effect of noise, registration and interpolation on regions of this size and shape. All lesions of
+a draw are moved by about the same shift, so that errors shared by neighbouring lesions stay shared. A lesion may be
+where the gradient of the map is steeper, at a ventricle or at its border, so that a shift of a tenth of a millimetre
+matters. The change found in white matter is therefore scaled by how much more the rest of the brain changes at equal
+gradients.
 """
 
 from dataclasses import dataclass
@@ -14,27 +15,27 @@ from scipy import ndimage, stats
 from scipy.spatial import cKDTree
 
 DRAWS = 1000
-# places in white matter that are tried for every lesion
+# number of positions in white matter that are tried for every lesion
 CANDIDATES = 4000
-# a place holds a lesion if this share of its voxels are white matter there; of a lesion that fits nowhere, the best
+# a lesion fits a position if this share of its voxels is white matter there; if it fits nowhere, the best positions
 LEAST_SHARE = 0.9
 FEWEST_PLACES = 200
-# classes of steepness, of equally many voxels each
+# number of gradient classes, with equal numbers of voxels
 STEEPNESS_CLASSES = 12
-SMALLEST_SPREAD = 1e-6  # DVR; two equal maps have none
+SMALLEST_SPREAD = 1e-6  # DVR; avoids 0 for two equal maps
 
 
 @dataclass(frozen=True)
 class ScanRescan:
-    """What a patient's lesions would show between two sessions if nothing had changed.
+    """Simulated changes of a patient's lesions between two sessions if nothing had changed.
 
     Parameters
     ----------
     changes : arrays (draws, n), one per lesion: change of each of its voxels in each draw, DVR
     averages : arrays (n,), one per lesion: mean of both sessions in its voxels, DVR
-    spreads : array (n_lesions,), DVR, root mean square of the mean change of each lesion over all places that hold it
-    offset_error : array (n_lesions,), DVR, what taking off the offset may leave in each lesion
-    n_independent : about how many such sets of lesions the white matter could hold
+    spreads : array (n_lesions,), DVR, root mean square of the mean change of each lesion over all positions it fits
+    offset_error : array (n_lesions,), DVR, error that subtracting the offset may leave in each lesion
+    n_independent : approximate number of such sets of lesions that fit into the white matter
     seed : int
     """
 
@@ -47,15 +48,15 @@ class ScanRescan:
 
     @property
     def sizes(self) -> np.ndarray:
-        """Voxels of each lesion, array (n_lesions,)."""
+        """Number of voxels of each lesion, array (n_lesions,)."""
         return np.array([part.size for part in self.averages])
 
     def lesion_limits(self, listed: np.ndarray, alpha: float) -> np.ndarray:
-        """Limit of each listed lesion: in ``alpha`` of unchanged patients one of them is beyond its own.
+        """Return the limit of each listed lesion. In ``alpha`` of unchanged patients any lesion exceeds its limit.
 
         Parameters
         ----------
-        listed : int array (m,), positions of lesions that have voxels
+        listed : int array (m,), indices of lesions that have voxels
         alpha : float
 
         Returns
@@ -66,13 +67,13 @@ class ScanRescan:
             return np.empty(0)
         spreads = np.maximum(self.spreads[listed], SMALLEST_SPREAD)
         means = np.stack([self.changes[place].mean(axis=1) for place in listed])
-        # the largest of all lesions in units of its own spread: one factor for the family, not below Bonferroni's
+        # the largest change in units of the lesion's spread gives one factor for the family, at least Bonferroni's
         drawn = np.quantile(np.abs(means / spreads[:, None]).max(axis=0), 1 - alpha)
         factor = max(drawn, stats.norm.ppf(1 - alpha / (2 * len(listed))))
         return factor * spreads * self._small_sample_factor(alpha) + self.offset_error[listed]
 
     def mean_limit(self, alpha: float) -> float:
-        """Limit of the mean over all lesion voxels, DVR."""
+        """Return the limit of the mean over all lesion voxels, DVR."""
         n_voxels = self.sizes.sum()
         means = np.sum([part.sum(axis=1) for part in self.changes], axis=0) / n_voxels
         left = float((self.sizes * self.offset_error).sum() / n_voxels)
@@ -81,10 +82,10 @@ class ScanRescan:
         return float(drawn) * self._small_sample_factor(alpha) + left
 
     def index_limit(self, threshold: float, alpha: float) -> float:
-        """Limit of the larger of both indices, percent of the lesion voxels.
+        """Return the limit of the larger of both indices, percent of the lesion voxels.
 
-        The mean of both sessions is all that is known of an unchanged voxel; half of a drawn change is taken from it
-        for the first session and added for the second.
+        The best estimate of an unchanged voxel is the mean of both sessions. Half of a drawn change is subtracted
+        from it for the first session and added for the second.
 
         Parameters
         ----------
@@ -100,7 +101,8 @@ class ScanRescan:
         return float(np.quantile(100 * crossed.max(axis=0) / self.sizes.sum(), 1 - alpha))
 
     def _small_sample_factor(self, alpha: float) -> float:
-        """How much wider a limit is where white matter holds the lesions only a few times (Student)."""
+        """Return the factor by which a limit widens if the lesions fit into white matter only a few times
+        (Student)."""
         freedom = max(self.n_independent - 1, 2.0)
         return float(stats.t.ppf(1 - alpha / 2, freedom) / stats.norm.ppf(1 - alpha / 2))
 
@@ -117,18 +119,18 @@ def scan_rescan(
     seed: int,
     draws: int = DRAWS,
 ) -> ScanRescan:
-    """Draw what lesions would show if nothing had changed.
+    """Draw the changes that lesions would show if nothing had changed.
 
     Parameters
     ----------
     change : array (x, y, z), DVR of the second session minus the first, without the offset
     average : array (x, y, z), mean of both sessions
-    labels : int array (x, y, z), 0 outside, 1 to ``n_lesions`` the lesions, the largest first; some may be empty
+    labels : int array (x, y, z), 0 outside, 1 to ``n_lesions`` the lesions, largest first; some may be empty
     n_lesions : int
     white : bool array (x, y, z), normal-appearing white matter
     known : bool array (x, y, z), where both sessions have a value
-    offset : what was taken off. Added or multiplied, it is not the same where DVR is lower than in white matter:
-        the difference of both stays as an error
+    offset : the offset that was subtracted. An additive and a multiplicative offset differ where DVR is lower than in
+        white matter; their difference remains as an error
     seed : int
     draws : int
 
@@ -146,7 +148,7 @@ def scan_rescan(
     for shape, held, drawn in zip(shapes, places, drawn_places(shapes, places, draws, rng), strict=True):
         values = values_at(relative, voxels_at(shape, held, white), rng) * spread[tuple(shape.T)]
         spreads.append(_spread_of_means(values))
-        # places at the edge of white matter are drawn more often than others, and change more
+        # positions at the edge of white matter are drawn more often than others, and change more
         excess = _spread_of_means(values[drawn]) / max(spreads[-1], SMALLEST_SPREAD)
         changes.append(values[drawn] / max(excess, SMALLEST_SPREAD))
     averages = [average[tuple(shape.T)] for shape in shapes]
@@ -161,44 +163,45 @@ def _root_mean_square(values: np.ndarray) -> float:
 
 
 def _spread_of_means(values: np.ndarray) -> float:
-    """Root mean square over places of the mean over voxels, array (places, n); 0 of a lesion without voxels."""
+    """Return the root mean square over positions of the mean over voxels, array (places, n); 0 without voxels."""
     return _root_mean_square(values.mean(axis=1)) if values.size else 0.0
 
 
 def fitting_places(shape: np.ndarray, white: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Places of white matter that hold a lesion.
+    """Return the positions in white matter that fit a lesion.
 
     Parameters
     ----------
     shape : int array (n, 3), voxels of the lesion
     white : bool array (x, y, z), normal-appearing white matter
-    rng : numpy.random.Generator, for the CANDIDATES that are tried
+    rng : numpy.random.Generator, which selects the CANDIDATES to try
 
     Returns
     -------
-    int array (places, 3), voxels on which the lesion's centre is put: those where white matter lies under LEAST_SHARE
-        of it, or of a lesion that fits nowhere the FEWEST_PLACES where most of it fits
+    int array (places, 3), voxels for the lesion's centre. LEAST_SHARE of the lesion is white matter there. For a
+    lesion
+        that fits nowhere, these are the FEWEST_PLACES voxels with the largest share
     """
     places = np.argwhere(white)
     places = places[rng.permutation(len(places))[:CANDIDATES]]
-    parts = np.array_split(places, min(40, len(places)))  # a large lesion at all places takes much memory
+    parts = np.array_split(places, min(40, len(places)))  # a large lesion at all positions takes much memory
     share = np.concatenate([_landed(voxels_at(shape, part, white)) for part in parts])
     best = np.sort(share)[::-1][min(FEWEST_PLACES, len(share)) - 1]
     return places[share >= min(LEAST_SHARE, best)]
 
 
 def _landed(voxels: np.ndarray) -> np.ndarray:
-    """Share of a lesion's voxels with white matter under them, by place; 1 of a lesion without voxels."""
+    """Return the share of a lesion's voxels in white matter, by position; 1 for a lesion without voxels."""
     return (voxels >= 0).mean(axis=1) if voxels.shape[1] else np.ones(len(voxels))
 
 
 def drawn_places(
     shapes: list[np.ndarray], places: list[np.ndarray], draws: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Places of all lesions in each draw, shifted by about the same way.
+    """Draw positions for all lesions, moved by about the same shift.
 
-    In each draw one lesion goes to a place at random; every other one to the place nearest to where the same shift
-    would take it.
+    In each draw one lesion is moved to a random position. Every other lesion is moved to the position nearest to the
+    result of the same shift.
 
     Parameters
     ----------
@@ -209,7 +212,7 @@ def drawn_places(
 
     Returns
     -------
-    list of int arrays (draws,), one per lesion: which of its places
+    list of int arrays (draws,), one per lesion: index of the position
     """
     centres = [centre_voxel(shape) for shape in shapes]
     filled = [number for number, shape in enumerate(shapes) if len(shape)]
@@ -221,20 +224,20 @@ def drawn_places(
 
 
 def centre_voxel(shape: np.ndarray) -> np.ndarray:
-    """Of the voxels of a lesion, int array (n, 3), the one that is nearest to their centre."""
+    """Return the voxel of a lesion, int array (n, 3), that is nearest to its centre."""
     if not len(shape):
         return np.zeros(3, int)
     return shape[((shape - shape.mean(axis=0)) ** 2).sum(axis=1).argmin()]
 
 
 def voxels_at(shape: np.ndarray, places: np.ndarray, white: np.ndarray) -> np.ndarray:
-    """White-matter voxels under a lesion.
+    """Return the white-matter voxels under a lesion.
 
     Parameters
     ----------
     shape : int array (n, 3), voxels of the lesion
     white : bool array (x, y, z)
-    places : int array (places, 3), voxels on which the lesion's centre is put
+    places : int array (places, 3), voxels for the lesion's centre
 
     Returns
     -------
@@ -251,7 +254,7 @@ def voxels_at(shape: np.ndarray, places: np.ndarray, white: np.ndarray) -> np.nd
 
 
 def values_at(values: np.ndarray, voxels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Values of a map under a lesion; where no white matter lies, another value under the same lesion.
+    """Return the values of a map under a lesion. Without white matter, another value under the lesion is used.
 
     Parameters
     ----------
@@ -264,14 +267,14 @@ def values_at(values: np.ndarray, voxels: np.ndarray, rng: np.random.Generator) 
     array (places, n)
     """
     landed = voxels >= 0
-    order = np.argsort(~landed, axis=1, kind="stable")  # those that landed first
+    order = np.argsort(~landed, axis=1, kind="stable")  # voxels in white matter first
     other = (rng.random(voxels.shape) * landed.sum(axis=1)[:, None]).astype(int)
     source = np.where(landed, np.arange(voxels.shape[1]), np.take_along_axis(order, other, axis=1))
     return values.ravel()[np.take_along_axis(voxels, source, axis=1)]
 
 
 def spread_by_steepness(change: np.ndarray, average: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """How much a voxel changes between two sessions without reason, by how steep the map is there.
+    """Return the random change of a voxel between two sessions, by the local gradient of the map.
 
     Parameters
     ----------
@@ -280,7 +283,7 @@ def spread_by_steepness(change: np.ndarray, average: np.ndarray, reference: np.n
 
     Returns
     -------
-    array (x, y, z), root mean square of the change of reference voxels as steep
+    array (x, y, z), root mean square of the change of reference voxels with a similar gradient
     """
     steepness = np.sqrt(sum(part**2 for part in np.gradient(average)))
     order = np.argsort(steepness[reference], kind="stable")

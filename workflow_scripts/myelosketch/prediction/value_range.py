@@ -1,5 +1,4 @@
-"""Whether the maps of a new scan are like those that a model was trained on: a few numbers per map, with limits
-(ours)."""
+"""Comparison of the maps of a new scan with the training scans: a few numbers per map, with limits (our choice)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,14 +13,14 @@ from myelosketch.prediction.range_reasons import add_reasons
 # map -> feature -> number
 Description = dict[str, dict[str, float | None]]
 
-# map -> columns of the cohort table that it comes from
+# map -> source columns of the cohort table
 FILES = {"MTR": ("MTR", "mt_off"), **{name: (name, "dwi") for name in ("FA", "RD", "AD")}}
-# what stands for the PET grid among the maps
+# name of the PET grid among the maps
 GRID = "petref"
-# feature -> smallest standard deviation between scans, as a share of the mean: what matters, however alike the
-# training scans are
+# feature -> smallest standard deviation between scans, as a share of the mean; smaller differences do not matter even
+# if the training scans are very similar
 FEATURES = {"level": 0.025, "other": 0.025, "spread": 0.1, "noise": 0.12, "coverage": 0.02, "voxel_mm": 0.1}
-# chance that a right scan has any row beyond the limits of a verdict, were the numbers normally distributed
+# chance that a correct scan has any row beyond the limits of a verdict, if the numbers are normally distributed
 ALPHA = {"unusual": 0.05, "out_of_range": 0.001}
 VERDICTS = ("ok", *ALPHA)
 FEWEST_SCANS = 3
@@ -35,21 +34,21 @@ def describe_maps(
     *,
     native: Mapping[str, Sequence[float]] | None = None,
 ) -> Description:
-    """Numbers of a scan's maps that tell a wrong map, or another scanner, from those of the training.
+    """Return numbers of a scan's maps that distinguish a wrong map or another scanner from the training scans.
 
     Parameters
     ----------
-    maps : dict, MTR, FA, RD and AD as arrays (x, y, z) on petref; 0 where a map shows nothing
+    maps : dict, MTR, FA, RD and AD as arrays (x, y, z) on petref; 0 where a map has no value
     white_matter : bool array (x, y, z), white matter outside lesions
     voxel_mm : sides of petref's voxels, (3,), mm
-    native : dict, map -> sides of the voxels that it was measured with, (3,), mm; optional
+    native : dict, map -> sides of the acquired voxels, (3,), mm; optional
 
     Returns
     -------
     dict, map -> dict: ``level`` median of the white matter, ``other`` median of the rest of the brain (where AD
     is above 0), ``spread`` robust standard deviation in white matter, ``noise`` robust standard deviation from
     voxel to voxel there, ``coverage`` share of the white matter in which the map is not 0, ``voxel_mm`` cube root
-    of the volume of a native voxel; petref has that of its own grid alone. None where there is nothing to measure
+    of the volume of an acquired voxel. petref has only the voxel size of its grid. None where a number is undefined
 
     Raises
     ------
@@ -70,7 +69,7 @@ def describe_maps(
 
 
 def native_voxels(inspection: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Voxel sides of the files that the maps of a scan come from.
+    """Return the voxel sides of the source files of a scan's maps.
 
     Parameters
     ----------
@@ -78,7 +77,7 @@ def native_voxels(inspection: Mapping[str, Any]) -> dict[str, list[float]]:
 
     Returns
     -------
-    dict, map -> sides (3,), mm; a map whose file is not known has none
+    dict, map -> sides (3,), mm, without maps from unknown files
     """
     sides = {file["input"]: file["voxel_mm"] for file in inspection["files"] if file.get("voxel_mm")}
     found = {name: next((sides[file] for file in FILES[name] if file in sides), None) for name in INPUT_MAPS}
@@ -86,11 +85,11 @@ def native_voxels(inspection: Mapping[str, Any]) -> dict[str, list[float]]:
 
 
 def training_range(descriptions: Sequence[Description], groups: Sequence[str]) -> dict[str, Any]:
-    """What the training scans tell of the scans to expect.
+    """Return the range of maps to expect, from the training scans.
 
     Parameters
     ----------
-    descriptions : of the training scans, see `describe_maps`; three or more
+    descriptions : of the training scans, see `describe_maps`; at least three
     groups : MS or HC of each
 
     Returns
@@ -100,11 +99,11 @@ def training_range(descriptions: Sequence[Description], groups: Sequence[str]) -
 
     Raises
     ------
-    InputError : too few scans
+    InputError : there are too few scans
     """
     if len(descriptions) < FEWEST_SCANS:
         raise InputError(
-            f"a range of {len(descriptions)} training scans cannot be told; expected {FEWEST_SCANS} or more."
+            f"{len(descriptions)} training scans are too few for a range; expected {FEWEST_SCANS} or more."
         )
     maps: dict[str, dict[str, dict[str, float]]] = {}
     for name in (*INPUT_MAPS, GRID):
@@ -127,8 +126,9 @@ def training_range(descriptions: Sequence[Description], groups: Sequence[str]) -
 def judge_range(description: Description, training: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Compare a scan with the training scans.
 
-    Each number has the limits of a prediction of one further scan, by Student's t with the chances of ALPHA shared by
-    all rows (Bonferroni). Beyond the first it is ``unusual``, beyond the second ``out_of_range``.
+    The limits of each number are prediction limits for one additional scan, by Student's t with the chances of ALPHA
+    divided among all rows (Bonferroni). Beyond the first limits a number is ``unusual``, beyond the second it is
+    ``out_of_range``.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def judge_range(description: Description, training: Mapping[str, Any]) -> list[d
     -------
     list of dict, one per map and feature: ``map``, ``feature``, ``value``, ``expected`` (mean of the training
     scans), ``low`` and ``high`` (limits of ``unusual``), ``z``, ``verdict`` (ok, unusual, out_of_range), ``reason``
-    (a sentence where the verdict is not ok and no other row says the same, else "")
+    (a sentence if the verdict is not ok and no other row says the same, else "")
     """
     wanted = [
         (name, feature, known)
@@ -177,12 +177,12 @@ def judge_range(description: Description, training: Mapping[str, Any]) -> list[d
 
 
 def worst_verdict(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The worst verdict among rows of `judge_range`: ok, unusual or out_of_range."""
+    """Return the worst verdict among rows of `judge_range`: ok, unusual or out_of_range."""
     return max((row["verdict"] for row in rows), key=VERDICTS.index, default="ok")
 
 
 def reasons(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Sentences of rows of `judge_range`, the worst first."""
+    """Return the sentences of rows of `judge_range`, worst first."""
     said = [row for row in rows if row["reason"]]
     said.sort(key=lambda row: -VERDICTS.index(row["verdict"]))
     return list(dict.fromkeys(row["reason"] for row in said))
@@ -212,7 +212,7 @@ def _robust_sd(values: np.ndarray) -> float | None:
 
 
 def _noise(image: np.ndarray, inside: np.ndarray) -> float | None:
-    """Mean over the axes of the robust SD of second differences, as a share of what white noise of SD 1 has."""
+    """Return the robust SD of second differences over that of white noise of SD 1, averaged over the axes."""
     found = []
     for axis in range(3):
         here, there = np.moveaxis(image, axis, 0), np.moveaxis(inside, axis, 0)

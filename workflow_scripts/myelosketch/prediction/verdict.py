@@ -1,4 +1,4 @@
-"""Whether the numbers of a new scan are given: its registration, and how far its maps are from the training scans."""
+"""Verdict on a new scan: whether its registration and its maps allow its numbers to be given."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from myelosketch.prediction.value_range import worst_verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-# from the best to the worst
+# from best to worst
 OK, UNUSUAL, WITHHELD = "ok", "unusual", "withheld"
 OUT_OF_RANGE = "out_of_range"
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What the configuration lets pass.
+    """What the configuration accepts.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Acceptance:
 def verdict_on(
     scan: str, in_range: Sequence[Mapping[str, Any]], quality: pd.DataFrame, accepted: Acceptance
 ) -> tuple[str, list[str]]:
-    """The verdict on a scan.
+    """Return the verdict on a scan.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def verdict_on(
 
     Returns
     -------
-    (str, list) : OK, UNUSUAL or WITHHELD, and the reasons as sentences; what is accepted is unusual, not withheld
+    (str, list) : OK, UNUSUAL or WITHHELD, and the reasons as sentences. Accepted problems are unusual, not withheld
     """
     worst, reasons = OK, []
     for row in quality.to_dict("records"):
@@ -56,7 +56,7 @@ def verdict_on(
             failed = row["verdict"] == FAILED
             worst = WITHHELD if failed or worst == WITHHELD else UNUSUAL
             way_out = (
-                f"; if it is right, accept it by registration: {{accept: {{{scan}: [{row['modality']}]}}}}"
+                f"; if it is correct, accept it by registration: {{accept: {{{scan}: [{row['modality']}]}}}}"
             )
             reasons.append(f"Registration: {row['modality']} {row['reason']}{way_out if failed else ''}.")
     reasons += range_reasons(in_range)
@@ -65,7 +65,7 @@ def verdict_on(
     if refused:
         worst = WITHHELD
         line = f"prediction: {{accept: {{{scan}: [{', '.join(refused)}]}}}}"
-        reasons.append(f"If the maps are right as they are, accept them by {line}.")
+        reasons.append(f"If the maps are correct, accept them by {line}.")
     elif worst != WITHHELD and worst_verdict(in_range) != OK:
         worst = UNUSUAL
     return worst, reasons

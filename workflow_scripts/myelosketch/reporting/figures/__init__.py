@@ -1,1 +1,1 @@
-"""The figures: what is drawn from which table, and how every figure looks."""
+"""The figures of the report, the tables from which they are drawn, and their common style."""

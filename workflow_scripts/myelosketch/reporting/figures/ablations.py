@@ -1,4 +1,4 @@
-"""What each part of the method is worth: variants of the training minus the configured one (ours)."""
+"""Ablation figure: variants of the training minus the configured training (our addition)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SEED_RANGE: dict[str, Any] = {"linewidth": 0.7, "marker": "|", "markersize": 6, 
 def build_ablations(
     ablations: str | Path, *, k: float, alpha: float = 0.05, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Differences of every variant to the configured training, with intervals and the range of seeds, one row each.
+    """Draw differences of variants to the configured training, with intervals and range of seeds, one row each.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def build_ablations(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(ablations, COLUMNS, numeric=NUMERIC)
     table = table[table.metric.isin([metric for metric, _ in PANELS])]
@@ -82,7 +82,7 @@ def build_ablations(
 
 
 def _rows(axes: Axes, part: pd.DataFrame, variants: Sequence[str], methods: Sequence[str]) -> None:
-    """One row per variant, its methods a little below each other."""
+    """Draw one row per variant, with its methods slightly below each other."""
     for place, variant in enumerate(variants):
         rows = part[part.variant == variant].set_index("method")
         if rows.empty:

@@ -1,4 +1,4 @@
-"""Where true and predicted PET agree that a lesion voxel is demyelinated (Fig. 5B of Wei et al. 2018)."""
+"""Agreement of true and predicted PET on demyelinated lesion voxels (Fig. 5B of Wei et al. 2018)."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
     from myelosketch.reporting.figures.slices import Window
 
-# the brightest background grey, below which every class colour stands out
+# the brightest grey of the background, dark enough for every class colour
 BACKGROUND_TOP = 0.5
 # columns of the figure
 PATIENTS = 3
-# more voxels than this in a slice, and marks on them would hide their colours
+# with more voxels than this in a slice, marks would hide the colours
 MOST_MARKS = 900
 
 
@@ -53,9 +53,9 @@ def build_agreement(
     agreement_colours: str = "paper",
     simulated: bool,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Figure 5B: agreement maps of up to three patients, on the true DVR in grey.
+    """Draw Figure 5B: agreement maps of up to three patients, on the true DVR in grey.
 
-    Patients are chosen by their Dice: highest, median and lowest (ours; good ones alone would flatter).
+    Patients are chosen by their Dice: highest, median and lowest. Good ones alone would be misleading (our choice).
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def build_agreement(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     chosen = choose_by_dice(demyelination, scans=scans, method=method, k=k)
     loaded = [_load(maps, scan, method) for _, scan, _ in chosen]
@@ -92,7 +92,7 @@ def build_agreement(
 
 
 def classify_agreement(true: np.ndarray, predicted: np.ndarray, lesion: np.ndarray) -> np.ndarray:
-    """Class of each lesion voxel.
+    """Return the class of each lesion voxel.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def classify_agreement(true: np.ndarray, predicted: np.ndarray, lesion: np.ndarr
 
 
 def paint_agreement(background: np.ndarray, classes: np.ndarray, palette: Mapping[str, str]) -> np.ndarray:
-    """RGB image (rows, columns, 3): grey background (0 to 1), class colours on lesion voxels."""
+    """Return an RGB image (rows, columns, 3) with a grey background (0 to 1) and class colours on lesion voxels."""
     image = np.repeat(np.clip(background, 0, 1)[..., None] * BACKGROUND_TOP, 3, axis=2)
     for code, name in enumerate(style.AGREEMENT_CLASSES):
         image[classes == code] = to_rgb(palette[name])
@@ -118,7 +118,7 @@ def paint_agreement(background: np.ndarray, classes: np.ndarray, palette: Mappin
 
 
 def count_classes(classes: np.ndarray, z: int) -> pd.DataFrame:
-    """Voxels of each class in the whole scan and in one slice."""
+    """Count the voxels of each class in the whole scan and in one slice."""
     return pd.DataFrame(
         {
             "class": style.AGREEMENT_CLASSES,
@@ -131,7 +131,7 @@ def count_classes(classes: np.ndarray, z: int) -> pd.DataFrame:
 def choose_by_dice(
     demyelination: str | Path, *, scans: Sequence[str], method: str, k: float
 ) -> list[tuple[str, str, float]]:
-    """Patients with the highest, median and lowest Dice, as (word, scan, dice); fewer if there are fewer."""
+    """Return the patients with the highest, median and lowest Dice as (word, scan, dice), or fewer."""
     table = table_to_draw(demyelination, ("method", "scan", "k", "dice"), numeric=("k", "dice"))
     words = f"Dice of {method_name(method)} at k = {k:g}"
     table = finite_rows(rows_of(table, words, method=method, k=k), ("dice",), words)
@@ -160,13 +160,13 @@ def _load(maps: RunFolder, scan: str, method: str) -> dict[str, Any]:
 
 
 def _frame(loaded: Sequence[Mapping[str, Any]]) -> tuple[Figure, GridSpec]:
-    """Figure and grid of two rows: high enough for the longest head, always three columns."""
+    """Create a figure with two rows and three columns, high enough for the longest head."""
     form = 1.0
     for volumes in loaded:
         regions = volumes["regions"]
         left, right, bottom, top = brain_window(regions.data, 0, regions.voxel_size).extent
         form = max(form, (top - bottom) / (right - left))
-    # inches: the images have a fixed form, so the frame is computed instead of left to a layout engine
+    # inches; images have a fixed aspect ratio, so the frame is computed instead of using a layout engine
     edge, gap, head, foot = 0.08, 0.1, 0.9, 1.15
     side = (style.WIDTH - 2 * edge - (PATIENTS - 1) * gap) / PATIENTS
     height = head + side * form + gap + side + foot
@@ -188,7 +188,7 @@ def _frame(loaded: Sequence[Mapping[str, Any]]) -> tuple[Figure, GridSpec]:
 def _draw_patient(
     figure: Figure, grid: GridSpec, column: int, volumes: Mapping[str, Any], palette: Mapping[str, str]
 ) -> Window:
-    """Whole slice above, the lesions of the slice enlarged below; returns the window of the slice."""
+    """Draw the whole slice above and its lesions enlarged below. Return the window of the slice."""
     regions = volumes["regions"]
     z = largest_lesion_slice(regions.data)
     whole = brain_window(regions.data, z, regions.voxel_size)
@@ -213,7 +213,7 @@ def _draw_patient(
 
 
 def _mark_classes(axes: Axes, classes: np.ndarray, window: Window) -> None:
-    """A sign on every class but "neither", so that the classes are told apart in grey too (ours)."""
+    """Mark every class except "neither", so that the classes differ in grey too (our choice)."""
     if (classes >= 0).sum() > MOST_MARKS:
         return
     for code, sign, colour in ((0, ".", "black"), (2, "x", "white"), (3, "+", "black")):

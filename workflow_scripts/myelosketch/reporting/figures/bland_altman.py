@@ -1,4 +1,4 @@
-"""Bland-Altman plots of the patients: demyelinated percentage, mean DVR of lesions and of NAWM (ours)."""
+"""Bland-Altman plots of the patients: demyelinated percentage, mean DVR of lesions and of NAWM (our addition)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def build_bland_altman(
     alpha: float = 0.05,
     simulated: bool,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Difference against mean of true and predicted, one dot per patient, in three panels.
+    """Draw the difference against the mean of true and predicted in three panels, one dot per patient.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def build_bland_altman(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     figure, panels = plt.subplots(1, 3, figsize=(style.WIDTH, 3.9))
     lines = agreement_rows(patient_agreement, method)
@@ -88,7 +88,7 @@ def build_bland_altman(
 def patient_points(
     measure: str, demyelination: str | Path, regions: str | Path, *, method: str, k: float
 ) -> pd.DataFrame:
-    """True and predicted value of each patient; the sessions of a patient are averaged first.
+    """Return the true and predicted value of each patient. The sessions of a patient are averaged first.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def patient_points(
 
 
 def agreement_rows(path: str | Path, method: str) -> dict[str, dict[str, float]]:
-    """Bias, limits and ICC of each measure for one method, {measure: {column: number}}; {} without a table."""
+    """Return bias, limits and ICC per measure for one method, {measure: {column: number}}; {} without a table."""
     try:
         table = table_to_draw(path, ("method", "measure", *NUMBERS), numeric=NUMBERS)
         table = rows_of(table, "row", method=method)

@@ -1,4 +1,4 @@
-"""Is a predicted DVR right on average, and is a predicted difference a true one? (ours)"""
+"""Calibration: whether predicted DVR is correct on average, and predicted differences are true (our addition)."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 COLUMNS = ("method", "subject", "region", "dvr_pred", "mean_true", "n_voxels")
 REGIONS = {"lesion": "Lesions", "nawm": "NAWM and HC WM", "other": "Other"}
-# a bin is drawn where this many participants have voxels in it (all of them, in a smaller cohort)
+# a bin is drawn if this many participants have voxels in it (all participants in a smaller cohort)
 LEAST_PARTICIPANTS = 3
 
 
 def build_calibration(
     calibration: str | Path, voxelwise: str | Path, *, method: str, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Mean true DVR against predicted DVR by region, and the slope of true on predicted DVR by participant.
+    """Draw mean true against predicted DVR by region, and the slope of true on predicted DVR by participant.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def build_calibration(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     figure = plt.figure(figsize=(style.WIDTH, 6.9))
     grid = figure.add_gridspec(2, 3, height_ratios=[1.2, 1])
@@ -58,7 +58,7 @@ def build_calibration(
     below = [figure.add_subplot(grid[1, column]) for column in range(3)]
     parts: list[pd.DataFrame] = []
     methods: list[str] = []
-    rows = slope_methods(voxelwise)  # one order of rows in all three panels: only the first is labelled
+    rows = slope_methods(voxelwise)  # all three panels have the same rows; only the first is labelled
     for axes, lower, region in zip(above, below, REGIONS, strict=True):
         with panel_or_reason(axes):
             bins = participant_bins(calibration, region)
@@ -94,7 +94,7 @@ def build_calibration(
 
 
 def participant_bins(calibration: str | Path, region: str) -> pd.DataFrame:
-    """Mean true DVR of each participant's voxels in each bin of predicted DVR; sessions are pooled.
+    """Return each participant's mean true DVR in each bin of predicted DVR. Sessions are pooled.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def participant_bins(calibration: str | Path, region: str) -> pd.DataFrame:
 
 
 def mean_curves(bins: pd.DataFrame) -> pd.DataFrame:
-    """Mean over participants of each method and bin, and the share of all its voxels that the bin holds."""
+    """Return the mean over participants and the share of voxels for each method and bin."""
     groups = bins.groupby(["method", "dvr_pred"], sort=False)
     curves = groups.agg(
         mean_true=("mean_true", "mean"), n_participants=("subject", "nunique"), share=("n_voxels", "sum")
@@ -122,7 +122,7 @@ def mean_curves(bins: pd.DataFrame) -> pd.DataFrame:
 
 
 def slope_methods(voxelwise: str | Path) -> list[str]:
-    """Methods with a slope in any region, from simple to refined; [] without the table."""
+    """Return the methods with a slope in any region, from simple to refined; [] without the table."""
     try:
         table = table_to_draw(voxelwise, ("method", "region", "slope"), numeric=("slope",))
     except NothingToDrawError:
@@ -132,7 +132,7 @@ def slope_methods(voxelwise: str | Path) -> list[str]:
 
 
 def participant_slopes(voxelwise: str | Path, region: str) -> pd.DataFrame:
-    """Slope of true on predicted DVR over the voxels of each participant, mean over sessions."""
+    """Return the slope of true on predicted DVR over the voxels of each participant, averaged over sessions."""
     table = table_to_draw(voxelwise, ("method", "subject", "region", "slope"), numeric=("slope",))
     words = f"slope in {REGIONS[region]}"
     table = finite_rows(rows_of(table, words, region=region), ("slope",), words)
@@ -141,7 +141,7 @@ def participant_slopes(voxelwise: str | Path, region: str) -> pd.DataFrame:
 
 def _curves(axes: Axes, curves: pd.DataFrame, method: str) -> None:
     if curves.empty:
-        raise NothingToDrawError(f"no bin holds voxels of {LEAST_PARTICIPANTS} participants.")
+        raise NothingToDrawError(f"no bin contains voxels of {LEAST_PARTICIPANTS} participants.")
     ends = curves[["dvr_pred", "mean_true"]].to_numpy()
     low, high = ends.min() - 0.05, ends.max() + 0.05
     axes.plot([low, high], [low, high], "--", color="black", linewidth=1, zorder=1)
@@ -153,7 +153,7 @@ def _curves(axes: Axes, curves: pd.DataFrame, method: str) -> None:
 
 
 def _spread(axes: Axes, bins: pd.DataFrame, curve: pd.DataFrame) -> None:
-    """Quartiles over participants as a band, and the share of voxels as bars along the foot of the axes."""
+    """Draw quartiles over participants as a band, and the share of voxels as bars at the bottom of the axes."""
     if curve.empty:
         return
     colour = style.METHOD_COLOUR

@@ -1,6 +1,6 @@
 """Every figure of a run: what it shows, its place in the report, and what draws it from which files.
 
-The order of the entries is the order of the figures everywhere. A new figure is a function that builds it, an entry
+The order of the entries is the order of the figures everywhere. A new figure needs a function that draws it, an entry
 here and a caption in rules/captions/figures.rst.
 """
 
@@ -30,9 +30,9 @@ class Figure:
     heading : str, name of the figure; it is the title where no finding can be decided
     section : one of :data:`SECTIONS`
     alt : str, text for readers who cannot see the image (the numbers are in the figure's own table)
-    build : ``module.function`` of this package; it takes the paths of the tables, ``simulated`` and the settings, and
-        returns a matplotlib Figure and a DataFrame of what is drawn
-    tables : files below the results folder; {fold} and {method} mean all folds and methods
+    build : ``module.function`` of this package. It takes the paths of the tables, ``simulated`` and the settings, and
+        returns a matplotlib Figure and a DataFrame of the data drawn
+    tables : files in the results folder; {fold} and {method} mean all folds and methods
     settings : facts of the run that ``build`` takes
     stated : facts of the run that only the caption states
     maps : derivatives of every patient that ``build`` takes as ``maps`` (:class:`myelosketch.io.run_files.RunFiles`)

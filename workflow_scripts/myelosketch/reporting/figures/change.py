@@ -1,4 +1,4 @@
-"""Change between sessions: which changes of a lesion are found, and each lesion before and after (ours)."""
+"""Change between sessions: which lesion changes are found, and each lesion before and after (our addition)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("subject", "session_before", "session_after", "source", "method", "lesion", "volume_mm3")
 NUMBERS = ("mean_dvr_before", "mean_dvr_after", "change", "limit", "change_true")
-# borders of the classes of true change, DVR; below the first a lesion counts as unchanged
+# borders of the classes of true change, DVR; a lesion below the first counts as unchanged
 BORDERS = (0.01, 0.03, 0.06, 0.1, 0.15)
 SOURCES = {"predicted": (style.METHOD_COLOUR, "o", -0.12), "measured": ("black", "D", 0.12)}
 CLAIMS = {
@@ -39,7 +39,7 @@ CLAIMS = {
 
 
 def build_change(lesions: str | Path, *, alpha: float = 0.05, simulated: bool) -> tuple[Figure, pd.DataFrame]:
-    """Share of lesions that are called changed by how much they truly changed, and each lesion before and after.
+    """Draw the share of lesions called changed by true change, and each lesion before and after.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def build_change(lesions: str | Path, *, alpha: float = 0.05, simulated: bool) -
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(lesions, (*COLUMNS, *NUMBERS, "claimed"), numeric=("volume_mm3", *NUMBERS))
     figure, panels = plt.subplots(1, 3, figsize=(style.WIDTH, 3.4), width_ratios=[1.25, 1, 1])
@@ -72,12 +72,12 @@ def build_change(lesions: str | Path, *, alpha: float = 0.05, simulated: bool) -
 
 
 def detection(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """Share of lesions that are called changed, by source and class of true change.
+    """Return the share of lesions called changed, by source and class of true change.
 
     Parameters
     ----------
     table : pandas.DataFrame, change_lesions.tsv
-    alpha : Wilson's intervals cover 1 - alpha, lesions taken as independent
+    alpha : Wilson's intervals cover 1 - alpha, assuming independent lesions
 
     Returns
     -------
@@ -86,11 +86,11 @@ def detection(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
 
     Raises
     ------
-    NothingToDrawError : the true change is not known
+    NothingToDrawError : the true change is unknown
     """
     known = table.dropna(subset=["change_true"])
     if known.empty:
-        raise NothingToDrawError("the true change of lesions is known in a simulated cohort alone.")
+        raise NothingToDrawError("the true change of lesions is known in a simulated cohort only.")
     size = np.searchsorted(BORDERS, known.change_true.abs(), side="right")
     rows = []
     for source in SOURCES:
@@ -126,7 +126,7 @@ def _draw_detection(axes: Axes, rows: pd.DataFrame, alpha: float) -> None:
 
 
 def _draw_before_after(axes: Axes, rows: pd.DataFrame) -> None:
-    """Each lesion: mean DVR of the first session against that of the second, its offset taken off."""
+    """Draw the mean DVR of each lesion in the second session, without the offset, against that in the first."""
     after = rows.mean_dvr_before + rows.change
     claim = np.where(rows.claimed != "yes", "none", np.where(rows.change > 0, "gain", "loss"))
     for name in ("none", "gain", "loss"):

@@ -1,4 +1,4 @@
-"""Methods against each other over all subjects, and external sites against the cross-validation (ours)."""
+"""Comparisons of methods over all subjects, and of external sites with the cross-validation (our addition)."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ DIFFERENCES = ("metric", "method_a", "method_b", "difference", "ci_low", "ci_hig
 SUMMARY = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
 MOST_METRICS = 3
 BETTER = {metric.name: metric.better for metric in METRICS}
-# metrics shown where there are more, those that cannot be flattered first
+# metrics shown if there are more, robust ones first
 PREFERRED = ("lesion_mae", "mcc", "dice_minus_trivial", "pct_abs_error")
-# panels of the sites figure: metric, whether it belongs to a threshold k, where a reference line stands
+# panels of the sites figure: metric, whether it belongs to a threshold k, position of a reference line
 SITE_PANELS = (("lesion_mae", False, None), ("lesion_bias", False, 0.0), ("mcc", True, 0.0))
 
 
 def build_comparison(
     ranks: str | Path, comparisons: str | Path, *, method: str, alpha: float = 0.05, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Mean ranks with their critical difference, and each method's difference to one method with its interval.
+    """Draw mean ranks with their critical difference, and each method's difference from one method with its interval.
 
     Parameters
     ----------
     ranks : path of ranks.tsv
     comparisons : path of comparisons.tsv, differences method_a - method_b paired by subject
-    method : the method that the others are compared with
+    method : the method with which the others are compared
     alpha : level of tests and intervals
     simulated : whether the cohort is simulated
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(ranks, RANKS, numeric=RANKS[2:])
     table = finite_rows(table, ("mean_rank",), "mean rank")
@@ -87,7 +87,7 @@ def build_comparison(
 def build_sites(
     summary: str | Path, external: str | Path, *, k: float, alpha: float = 0.05, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """External sites beside the cross-validation: lesion error, bias and MCC of every method.
+    """Draw external sites next to the cross-validation: lesion error, bias and MCC of every method.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def build_sites(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = pd.concat(
         [site_rows(summary, k).assign(site="internal"), site_rows(external, k).assign(site="external")],
@@ -132,7 +132,7 @@ SITE_LOOKS: dict[str, dict[str, Any]] = {
 
 
 def differences_to(comparisons: str | Path, method: str) -> pd.DataFrame:
-    """Difference of every other method to one, with its interval and adjusted p, whichever way it is stored.
+    """Return the difference of every other method from one, with interval and adjusted p.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def differences_to(comparisons: str | Path, method: str) -> pd.DataFrame:
 
 
 def cliques(ranks: Sequence[float] | np.ndarray, critical_difference: float) -> list[tuple[int, int]]:
-    """Longest runs of methods, in order of their ranks, that lie within the critical difference (Demsar 2006).
+    """Return the longest runs of methods, by rank, within the critical difference (Demsar 2006).
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def cliques(ranks: Sequence[float] | np.ndarray, critical_difference: float) -> 
 
     Returns
     -------
-    list of (first, last), places of runs of at least two methods, none inside another
+    list of (first, last), indices of runs of at least two methods, none inside another
     """
     runs: list[tuple[int, int]] = []
     for first in range(len(ranks)):
@@ -175,7 +175,7 @@ def cliques(ranks: Sequence[float] | np.ndarray, critical_difference: float) -> 
 
 
 def site_rows(summary: str | Path, k: float) -> pd.DataFrame:
-    """The rows of a summary that the sites figure shows."""
+    """Return the rows of a summary that the sites figure shows."""
     table = table_to_draw(summary, SUMMARY, numeric=SUMMARY[2:])
     at_k = (table.k - k).abs() < 1e-9
     keep = pd.Series(False, index=table.index)
@@ -185,7 +185,7 @@ def site_rows(summary: str | Path, k: float) -> pd.DataFrame:
 
 
 def _ranks(axes: Axes, part: pd.DataFrame, metric: str) -> None:
-    """Methods in order of their mean rank; a bar at the right joins those that do not differ."""
+    """Draw methods in order of their mean rank. A bar at the right joins those that do not differ."""
     methods, ranks = list(part.method), part.mean_rank.to_numpy()
     critical = part.critical_difference.iloc[0]
     for place, (name, rank) in enumerate(zip(methods, ranks, strict=True)):
@@ -210,9 +210,9 @@ def _ranks(axes: Axes, part: pd.DataFrame, metric: str) -> None:
 
 
 def _differences(axes: Axes, part: pd.DataFrame, metric: str, method: str, alpha: float) -> None:
-    """Difference of each method to the one compared with; filled where it is significant."""
+    """Draw the difference of each method from the reference method, filled if it is significant."""
     if part.difference.isna().all():
-        raise NothingToDrawError(f"comparisons.tsv has no difference to {method_name(method)}.")
+        raise NothingToDrawError(f"comparisons.tsv has no difference from {method_name(method)}.")
     for place, row in enumerate(part.itertuples()):
         if row.method == method:
             at_right: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Residuals of the adjusted contrasts: against the fitted values, and against a normal distribution (ours)."""
+"""Residuals of the adjusted contrasts against fitted values and against normal quantiles (our addition)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PREDICTED_LOOK: dict[str, Any] = {
 def build_contrast_residuals(
     contrast_residuals: str | Path, *, method: str, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Residuals of each adjusted contrast, in the measured PET and in the shown method.
+    """Draw the residuals of each adjusted contrast, in the measured PET and in the shown method.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def build_contrast_residuals(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(contrast_residuals, COLUMNS, numeric=NUMERIC)
     looks = {MEASURED: MEASURED_LOOK, method: PREDICTED_LOOK}

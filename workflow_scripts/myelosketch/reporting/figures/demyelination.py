@@ -22,7 +22,7 @@ PERCENT_COLUMNS = ("method", "scan", "subject", "k", "n_lesion_voxels", "pct_tru
 def build_demyelinated_percentage(
     demyelination: str | Path, *, method: str, k: float, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Figure 5A: percentage of demyelinated lesion voxels of each patient, true and predicted.
+    """Draw Figure 5A: percentage of demyelinated lesion voxels of each patient, true and predicted.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def build_demyelinated_percentage(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     numeric = ("k", "n_lesion_voxels", "pct_true", "pct_pred")
     table = table_to_draw(demyelination, PERCENT_COLUMNS, numeric=numeric)
@@ -54,7 +54,7 @@ def _bars(table: pd.DataFrame, method: str, k: float, simulated: bool) -> Figure
     style.tidy_axes(axes)
     style.participant_ticks(axes, [scan.removeprefix("sub-") for scan in table.scan])
     axes.set(xlabel="Patient (in order of the true percentage)", ylabel="Demyelinated lesion voxels (%)")
-    axes.set_ylim(0, 103)  # room for the edge of a full bar
+    axes.set_ylim(0, 103)  # space for the edge of a full bar
     axes.set_xlim(-0.7, len(table) - 0.3)
     error = (table.pct_pred - table.pct_true).abs()
     axes.set_title(

@@ -1,4 +1,4 @@
-"""The prediction ladder: every method and ceiling, from the template to what a second PET would reach."""
+"""The prediction ladder: every method and ceiling, from the template to a second PET."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PANELS = (
 def build_ladder(
     summary: str | Path, *, k: float, alpha: float = 0.05, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Lesion MAE, Dice beside trivial Dice, and MCC of every method and ceiling, with intervals (ours).
+    """Draw lesion MAE, Dice, trivial Dice and MCC of every method and ceiling, with intervals (our addition).
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def build_ladder(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = ladder_rows(summary, k=k)
     methods = ladder_order(table.method.unique())
@@ -80,7 +80,7 @@ def build_ladder(
 
 
 def ladder_rows(summary: str | Path, *, k: float) -> pd.DataFrame:
-    """Rows of summary.tsv that the ladder shows, trivial Dice included; rows without a number are dropped."""
+    """Return the rows of summary.tsv for the ladder, including trivial Dice. Rows without a number are dropped."""
     table = table_to_draw(summary, COLUMNS, numeric=NUMERIC)
     thresholded = {metric: needs_k for metric, needs_k, _ in PANELS} | {"trivial_dice": True}
     at_k = (table.k - k).abs() < 1e-9
@@ -99,7 +99,7 @@ def _look(method: str) -> dict[str, Any]:
 
 
 def _trivial(axes: Axes, table: pd.DataFrame, methods: Sequence[str]) -> None:
-    """The Dice of calling every lesion voxel demyelinated, as a tall tick on each method's row."""
+    """Draw the Dice of calling every lesion voxel demyelinated as a tall tick on each method's row."""
     part = table[table.metric == "trivial_dice"].set_index("method")
     for place, method in enumerate(methods):
         if method in part.index:

@@ -1,4 +1,4 @@
-"""The study of the ladder: what each method scores in each world, over patients and training seeds (ours)."""
+"""The ladder study: scores of each method in each world, over patients and training seeds (our addition)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NUMERIC = ("value", "ci_low", "ci_high", "n_patients", "n_seeds")
 COLUMNS = ("world", "method", "metric", *NUMERIC)
-# metric, which way is better; the first two are the study's primary scores
+# metric, which way is better; the first two are the primary scores of the study
 PANELS = (
     ("lesion_mae_visible", "left is better"),
     ("lesion_r2_visible", "right is better"),
@@ -39,7 +39,7 @@ ROW = 0.24
 def build_ladder_study(
     ladder: str | Path, *, k: float, alpha: float = 0.05, simulated: bool = True
 ) -> tuple[Figure, pd.DataFrame]:
-    """A row of panels per world, a panel per score, in it a row per method.
+    """Draw a row of panels per world, with one panel per score and one row per method in it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def build_ladder_study(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = table_to_draw(ladder, COLUMNS, numeric=NUMERIC)
     table = table[table.metric.isin([metric for metric, _ in PANELS])]

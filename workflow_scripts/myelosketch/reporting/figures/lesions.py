@@ -1,4 +1,4 @@
-"""Mean DVR of each lesion, true against predicted: over all lesions, and by size, place and kind (ours)."""
+"""Mean DVR of each lesion, true against predicted: over all lesions, and by size, place and kind (our addition)."""
 
 from __future__ import annotations
 
@@ -37,10 +37,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LABELLED = (
-    10  # lesions of the largest disagreements whose marks carry their rank, as the report's table of them
-)
-# strata of lesion_agreement.tsv and lesions.tsv; kinds are known in a simulated cohort alone
+LABELLED = 10  # the largest disagreements are marked with the rank that they have in the report's table
+# strata of lesion_agreement.tsv and lesions.tsv; kinds are known in a simulated cohort only
 STRATA = {"size": "Size", "place": "Place", "kind": "Kind (simulated)"}
 PLACES = ("periventricular", "deep", "juxtacortical", "infratentorial")
 # column of lesion_agreement.tsv -> axis label
@@ -49,7 +47,7 @@ ENDS = ("", "_ci_low", "_ci_high")
 
 
 def build_lesion_means(lesions: str | Path, *, method: str, simulated: bool) -> tuple[Figure, pd.DataFrame]:
-    """Mean DVR of each lesion, true against predicted, and the Bland-Altman plot of both.
+    """Draw the mean DVR of each lesion, true against predicted, and the Bland-Altman plot.
 
     Parameters
     ----------
@@ -59,7 +57,7 @@ def build_lesion_means(lesions: str | Path, *, method: str, simulated: bool) -> 
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = lesion_rows(lesions, method)
     # area grows with volume, within bounds that keep small lesions visible
@@ -96,7 +94,7 @@ def build_lesion_means(lesions: str | Path, *, method: str, simulated: bool) -> 
 def build_lesion_agreement(
     lesions: str | Path, lesion_agreement: str | Path, *, method: str, alpha: float = 0.05, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Lesion means by size, place and kind: a scatter plot of each stratum, and the agreement of its levels.
+    """Draw lesion means by size, place and kind: a scatter plot per stratum, and the agreement of its levels.
 
     Parameters
     ----------
@@ -105,13 +103,13 @@ def build_lesion_agreement(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = lesion_rows(lesions, method)
     strata = {name: words for name, words in STRATA.items() if name in table and table[name].notna().any()}
     if not strata:
         raise NothingToDrawError("the table lesions.tsv names neither size nor place of a lesion.")
-    # inches of the rows of panels: a scatter plot, or as many levels as there are
+    # height of each row of panels in inches: a scatter plot, or the number of levels
     figure, panels = plt.subplots(
         len(strata), 4, figsize=(style.WIDTH, 0.8 + 2.35 * len(strata)), squeeze=False,
         width_ratios=[1.5, 1, 1, 1], sharex="col",
@@ -145,7 +143,7 @@ def build_lesion_agreement(
 
 
 def number_marks(axes: Axes, x: pd.Series, y: pd.Series, rank: pd.Series) -> None:
-    """Write the rank beside the marks of the largest disagreements, each at the corner farthest from the others."""
+    """Write the rank next to the largest disagreements, each at the corner farthest from other marks."""
     spans = [np.ptp(values) or 1.0 for values in (x, y)]
     marked = sorted(
         (place, across, up) for across, up, place in zip(x, y, rank, strict=True) if place <= LABELLED
@@ -161,7 +159,7 @@ def number_marks(axes: Axes, x: pd.Series, y: pd.Series, rank: pd.Series) -> Non
             corner: min((float(np.hypot(*(spot - other))) for other in placed), default=1.0)
             for corner, spot in corners.items()
         }
-        right, above = max(room, key=lambda corner: min(room[corner], 0.1))  # the first that is clear
+        right, above = max(room, key=lambda corner: min(room[corner], 0.1))  # the first free corner
         placed.append(corners[right, above])
         axes.annotate(
             str(place), (across, up), xytext=(4 * right, 3 * above), textcoords="offset points", fontsize=7,
@@ -170,7 +168,7 @@ def number_marks(axes: Axes, x: pd.Series, y: pd.Series, rank: pd.Series) -> Non
 
 
 def ordered_levels(values: pd.Series, table: pd.DataFrame) -> list[str]:
-    """Levels as a reader expects them: places by anatomy, sizes by volume, others by name."""
+    """Sort levels: places by anatomy, sizes by volume, others by name."""
     found = set(values)
     if found <= set(PLACES):
         return [place for place in PLACES if place in found]
@@ -199,7 +197,7 @@ def _scatter(axes: Axes, table: pd.DataFrame, stratum: str, levels: Sequence[str
 
 
 def _agreement_rows(path: str | Path, method: str, stratum: str) -> pd.DataFrame | None:
-    """Rows of one method and stratum, or None where the table or its rows are missing."""
+    """Return the rows of one method and stratum, or None if the table or its rows are missing."""
     numbers = [name + end for name in AGREEMENT for end in ENDS]
     columns = ("method", "stratum", "level", "n_lesions", "n_patients", *numbers)
     try:
@@ -210,9 +208,9 @@ def _agreement_rows(path: str | Path, method: str, stratum: str) -> pd.DataFrame
 
 
 def _forest(axes: Axes, agreed: pd.DataFrame | None, levels: Sequence[str], column: str) -> None:
-    """One row per level: the number with its interval, or n/a."""
+    """Draw one row per level: the number with its interval, or n/a."""
     if agreed is None:
-        raise NothingToDrawError("lesion_agreement.tsv has no such row.")
+        raise NothingToDrawError("lesion_agreement.tsv has no row for this stratum.")
     by_level = agreed.set_index("level")
     for place, level in enumerate(levels):
         row = by_level.loc[level] if level in by_level.index else None
@@ -235,7 +233,7 @@ def _forest(axes: Axes, agreed: pd.DataFrame | None, levels: Sequence[str], colu
 
 
 def _in_words(level: str) -> str:
-    """A level as a label: signs instead of their spelling."""
+    """Return the label of a level, with symbols instead of their spelling."""
     signs = {">=": "\u2265", "<=": "\u2264", "mm3": "mm\u00b3", "_": " ", "-": "\u2013"}
     text = str(level)
     for spelling, sign in signs.items():

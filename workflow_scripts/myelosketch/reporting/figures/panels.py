@@ -1,4 +1,4 @@
-"""Pieces that several figures share: dots with intervals, lines of agreement, legends, and empty axes."""
+"""Parts that several figures share: dots with intervals, lines of agreement, legends and empty axes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def panel_or_reason(axes: Axes) -> Iterator[None]:
-    """Draw one axes of a figure; where it has no data it says why, and the others are still drawn."""
+    """Draw one axes of a figure. If it has no data, write the reason into it and draw the others."""
     try:
         yield
     except NothingToDrawError as reason:
@@ -32,7 +32,7 @@ def panel_or_reason(axes: Axes) -> Iterator[None]:
 
 
 def some_drawn(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The data of the panels that were drawn as one table.
+    """Return the data of the drawn panels as one table.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def some_drawn(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def line_of_panels(panels: np.ndarray, items: Sequence[str]) -> list[tuple[Axes, str]]:
-    """Axes of a grid and what each shows, row by row; axes to spare are hidden."""
+    """Pair the axes of a grid with their content, row by row. Unused axes are hidden."""
     flat = list(np.asarray(panels).flat)
     for axes in flat[len(items) :]:
         axes.set_axis_off()
@@ -66,7 +66,7 @@ def interval_dot(
     marker: MarkerType,
     upright: bool = False,
 ) -> None:
-    """A value with its interval at a row (or, upright, a column); without an interval the dot stands alone."""
+    """Draw a value with its interval, if there is one, at a row (or, if upright, a column)."""
     line: dict[str, Any] = {"color": colour, "linewidth": 2, "solid_capstyle": "butt", "zorder": 2}
     edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.8, "zorder": 3}
     if pd.notna(low) and pd.notna(high):
@@ -77,30 +77,30 @@ def interval_dot(
 
 
 def row_without_value(axes: Axes, place: float) -> None:
-    """What cannot be computed is n/a in its row."""
+    """Write n/a in the row of a value that cannot be computed."""
     axes.text(0.02, place, "n/a", va="center", fontsize=8, transform=axes.get_yaxis_transform())
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], *, ncols: int) -> None:
-    """One legend under all axes, clear of their labels."""
+    """Draw one legend below all axes, without overlap of their labels."""
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, borderaxespad=0.9)
 
 
 def method_rows(axes: Axes, methods: Sequence[str], *, short: bool = False) -> None:
-    """Methods as labels of rows, the first on top, and a line above the ceilings."""
+    """Label rows with methods, the first on top, and draw a line above the ceilings."""
     axes.set_yticks(range(len(methods)), [method_name(method, short=short) for method in methods])
     axes.set_ylim(len(methods) - 0.4, -0.6)
 
 
 def line_above_ceilings(axes: Axes, methods: Sequence[str]) -> None:
-    """A line between the last method and the first ceiling."""
+    """Draw a line between the last method and the first ceiling."""
     first = next((place for place, method in enumerate(methods) if method in names.CEILINGS), None)
     if first:
         axes.axhline(first - 0.5, color=style.MUTED_COLOUR, linewidth=0.8)
 
 
 def identity(axes: Axes, low: float, high: float) -> None:
-    """Equal axes from low to high with the line on which prediction and truth are the same."""
+    """Set equal axes from low to high and draw the line where prediction equals truth."""
     axes.plot([low, high], [low, high], "--", color="black", linewidth=1, zorder=1)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
 
@@ -108,7 +108,7 @@ def identity(axes: Axes, low: float, high: float) -> None:
 def agreement_lines(
     axes: Axes, bias: float, low: float, high: float, *, bias_interval: tuple[float, float] = (np.nan, np.nan)
 ) -> None:
-    """Lines of a Bland-Altman plot: zero, the bias with its interval as a band, and the limits of agreement."""
+    """Draw the lines of a Bland-Altman plot: zero, bias with its interval as a band, and limits of agreement."""
     axes.axhline(0, color=style.MUTED_COLOUR, linewidth=0.8)
     if np.isfinite(bias_interval).all():
         axes.axhspan(*bias_interval, color=style.METHOD_COLOUR, alpha=0.18, linewidth=0)
@@ -120,7 +120,7 @@ def agreement_lines(
 
 
 def agreement_handles(*, interval: str | None = None) -> list[Artist]:
-    """Legend of :func:`agreement_lines`; ``interval`` names the level of the band, None for no band."""
+    """Return the legend of :func:`agreement_lines`. ``interval`` names the level of the band, None for no band."""
     from matplotlib.patches import Patch
 
     handles: list[Artist] = [
@@ -138,7 +138,7 @@ def agreement_handles(*, interval: str | None = None) -> list[Artist]:
 def method_line(
     axes: Axes, x: pd.Series, y: pd.Series, method: str, *, shown: bool = False, marks: bool = True
 ) -> None:
-    """A line in the look of its method; the method that the figure is about is drawn thicker, on top."""
+    """Draw a line in the style of its method. The main method of the figure is thicker and on top."""
     colour, dashes, marker = style.method_look(method)
     axes.plot(
         x,
@@ -157,7 +157,7 @@ def method_line(
 def method_handle(
     method: str, label: str | None = None, *, shown: bool = False, marks: bool = True
 ) -> Line2D:
-    """Legend entry of :func:`method_line`."""
+    """Return the legend entry of :func:`method_line`."""
     colour, dashes, marker = style.method_look(method)
     handle = Line2D(
         [],
@@ -175,12 +175,12 @@ def method_handle(
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """A number with its sign, and a minus that is one."""
+    """Return a number with its sign, with a true minus sign."""
     return "n/a" if pd.isna(value) else f"{value:+.{digits}f}".replace("-", "\u2212")
 
 
 def with_interval(value: float, low: float, high: float, digits: int = 2, *, sign: bool = False) -> str:
-    """``0.45 [0.12, 0.70]``; without an interval the value alone, and n/a where there is none."""
+    """Return ``0.45 [0.12, 0.70]``, the value alone without an interval, or n/a without a value."""
     if pd.isna(value):
         return "n/a"
     form = f"{'+' if sign else ''}.{digits}f"

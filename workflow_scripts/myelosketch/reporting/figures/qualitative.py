@@ -55,7 +55,7 @@ def build_qualitative(
     example_patient: str = "",
     simulated: bool,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Figure 3: input maps, true DVR and predictions in the slice through the largest lesion of one patient.
+    """Draw Figure 3: input maps, true DVR and predictions in the slice through the largest lesion of one patient.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def build_qualitative(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
 
     Raises
     ------
@@ -94,7 +94,7 @@ def build_qualitative(
 
 
 def choose_patient(scans: Sequence[str], region_volumes: str | Path, patient: str | None = None) -> str:
-    """The scan asked for, or the patient with the median lesion load (the lower of two in the middle)."""
+    """Return the requested scan, or the patient with the median lesion load (the lower of the two middle ones)."""
     if not scans:
         raise NothingToDrawError("the cohort has no patient.")
     if patient:
@@ -186,21 +186,21 @@ def _bar(figure: Figure, shown: AxesImage, axes: Axes, label: str) -> None:
 
 
 def _on_black(name: str) -> Colormap:
-    """Outside the brain is black, so that air and dark tissue are not told apart by the page's white."""
+    """Draw black outside the brain, so that it does not stand out against dark tissue."""
     return mpl.colormaps[name].with_extremes(bad="black")
 
 
 def _limits(image: np.ndarray, percentiles: tuple[float, float] = (2, 98)) -> tuple[float, float]:
-    """Percentiles of the values: robust against single voxels at the edge of the brain."""
+    """Return percentiles of the values, which are robust against single voxels at the edge of the brain."""
     values = image[np.isfinite(image)]
     low, high = np.percentile(values, percentiles) if values.size else (0.0, 1.0)
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 
 def _dvr_limits(dvr: np.ndarray, regions: np.ndarray) -> tuple[float, float]:
-    """One DVR scale for all panels: 10th to 99th percentile of the true map in the brain, to 0.05 (ours).
+    """Return one DVR scale for all panels: 10th to 99th percentile of the true map in the brain, to 0.05.
 
-    The lowest tenth is fluid and the edge of the brain; leaving it out spreads the colours over tissue.
+    The lowest tenth is fluid and the edge of the brain. Leaving it out uses the colours for tissue (our choice).
     """
     low, high = _limits(np.where(regions > 0, dvr, np.nan), (10, 99))
     return float(np.floor(low * 20) / 20), float(np.ceil(high * 20) / 20)
@@ -209,7 +209,7 @@ def _dvr_limits(dvr: np.ndarray, regions: np.ndarray) -> tuple[float, float]:
 def _slice_values(
     maps: Mapping[str, np.ndarray], regions: np.ndarray, window: Window, scan: str
 ) -> pd.DataFrame:
-    """One row per brain voxel of the slice: place in mm from the grid's corner, region, value of each map."""
+    """Return one row per brain voxel of the slice: mm from the grid's corner, region, value of each map."""
     label = window.cut(regions)
     row, column = np.nonzero(label)
     code = {value: name for name, value in REGION_CODES.items()}

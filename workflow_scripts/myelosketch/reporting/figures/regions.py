@@ -30,7 +30,7 @@ SOURCES = {"true": "True PET", "predicted": "Predicted"}
 def build_groups(
     regions: str | Path, *, method: str, methods: Sequence[str], simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Figure 4A: box plots of the participants' mean DVR per ROI, true and predicted.
+    """Draw Figure 4A: box plots of the participants' mean DVR per ROI, true and predicted.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def build_groups(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = roi_means(regions)
     wanted = [method, *[other for other in methods if other != method]]
@@ -66,13 +66,13 @@ def build_groups(
 
 
 def build_individuals(regions: str | Path, *, method: str, simulated: bool) -> tuple[Figure, pd.DataFrame]:
-    """Figure 4B: each participant's mean DVR in WM or NAWM and in lesions, true and predicted.
+    """Draw Figure 4B: each participant's mean DVR in WM or NAWM and in lesions, true and predicted.
 
-    Parameters as in :func:`build_groups`.
+    Parameters are as in :func:`build_groups`.
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = rows_of(roi_means(regions), f"region mean of {method_name(method)}", method=method)
     order = _participants(table)
@@ -102,7 +102,7 @@ def build_individuals(regions: str | Path, *, method: str, simulated: bool) -> t
 
 
 def roi_means(regions: str | Path) -> pd.DataFrame:
-    """Mean DVR per method, participant and ROI; sessions are averaged, since the participant is the unit.
+    """Return the mean DVR per method, participant and ROI. Sessions are averaged, as the participant is the unit.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def roi_means(regions: str | Path) -> pd.DataFrame:
 
 
 def _long(table: pd.DataFrame, method: str) -> pd.DataFrame:
-    """One row per participant, ROI and source (true or predicted)."""
+    """Return one row per participant, ROI and source (true or predicted)."""
     part = rows_of(table, f"region mean of {method_name(method)}", method=method)
     part = part.rename(columns={"mean_dvr_true": "true", "mean_dvr_pred": "predicted"})
     keys = ["method", "subject", "group", "roi"]
@@ -125,7 +125,7 @@ def _long(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def _boxes(axes: Axes, data: pd.DataFrame, *, small: bool = False) -> None:
-    """Boxes of quartiles; whiskers span the range, as the paper's caption says; mean dotted, median solid."""
+    """Draw boxes of quartiles, with whiskers over the range as in the paper, dotted mean and solid median."""
     order = [name for name, _, _ in ROIS]
     palette = {"true": style.GROUPS_TRUE, "predicted": style.GROUPS_PREDICTED}
     shared: dict[str, Any] = {
@@ -162,7 +162,7 @@ def _boxes(axes: Axes, data: pd.DataFrame, *, small: bool = False) -> None:
 
 
 def _points(axes: Axes, data: pd.DataFrame, order: Sequence[str]) -> None:
-    """Each participant as a small dot over its box, spread evenly instead of at random."""
+    """Draw each participant as a small dot over the box, spread evenly instead of randomly."""
     for place, roi in enumerate(order):
         for source, shift in (("true", -0.175), ("predicted", 0.175)):
             values = data[(data.roi == roi) & (data.source == source)].mean_dvr.to_numpy()
@@ -171,13 +171,13 @@ def _points(axes: Axes, data: pd.DataFrame, order: Sequence[str]) -> None:
 
 
 def _participants(table: pd.DataFrame) -> pd.DataFrame:
-    """Order of the participants along the axis: patients, then controls, each by identifier."""
+    """Return the order of the participants along the axis: patients, then controls, each by identifier."""
     order = table[["subject", "group"]].drop_duplicates()
     return order.sort_values(["group", "subject"], ascending=[False, True]).reset_index(drop=True)
 
 
 def _group_brackets(axes: Axes, order: pd.DataFrame) -> None:
-    """A thin line between patients and controls, and their names and numbers above the axes."""
+    """Draw a thin line between patients and controls, with their names and numbers above the axes."""
     for group, words in (("MS", "patients"), ("HC", "controls")):
         places = np.flatnonzero(order.group == group)
         if len(places):

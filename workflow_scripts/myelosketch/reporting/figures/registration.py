@@ -1,4 +1,4 @@
-"""Whether each registration can be believed: its numbers beside the limits that flag a scan (ours)."""
+"""Quality of each registration: its measurements and the limits that flag a scan (our addition)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KEYS = ("scan", "modality", "verdict")
-# number of qc.tsv -> axis label, whether higher is better; a number that the table does not have is not drawn
+# number of qc.tsv -> axis label, whether higher is better; numbers missing from the table are not drawn
 NUMBERS = {
     "coverage": ("Share of the brain covered", True),
     "overlap": ("Dice of the brain masks", True),
@@ -32,7 +32,7 @@ NUMBERS = {
     "repeat_max_mm": ("Distance of new starts, largest (mm)", False),
     "stretch_mm": ("Stretch by a free affine (mm)", False),
 }
-# the template's place is another brain's, and has one limit of its own for both of these
+# the template is another brain, so its registration has a separate limit for both of these
 TEMPLATE, OF_TEMPLATE = "MNI152", ("inverse_mm", "repeat_mm")
 GOOD = "ok"
 
@@ -40,18 +40,18 @@ GOOD = "ok"
 def build_registration_quality(
     qc: str | Path, *, limits: Mapping[str, Any], simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Strip plots of the quality of every registration, one panel per number, one dot per scan.
+    """Draw strip plots of the quality of every registration, one panel per number, one dot per scan.
 
     Parameters
     ----------
     qc : path of qc.tsv, a row per scan and modality
-    limits : ``registration.quality`` of the configuration: {number: limit}, ``template_mm`` for the place of
-        the template; a number without a limit has no line, and what is no limit of a number is ignored
+    limits : ``registration.quality`` of the configuration: {number: limit}, ``template_mm`` for the registration of
+        the template. A number without a limit has no line. Other keys are ignored
     simulated : whether the cohort is simulated
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     data = quality_rows(qc)
     data["limit"] = [limit_of(*pair, limits) for pair in zip(data.number, data.modality, strict=True)]
@@ -73,18 +73,18 @@ def build_registration_quality(
 
 
 def limit_of(number: str, modality: str, limits: Mapping[str, Any]) -> float:
-    """Limit of a number of one modality, NaN where there is none (as imaging.quality_verdicts judges)."""
+    """Return the limit of a number for one modality, NaN if there is none (as in imaging.quality_verdicts)."""
     if modality == TEMPLATE:
         return limits.get("template_mm", np.nan) if number in OF_TEMPLATE else np.nan
     return limits.get(number, np.nan)
 
 
 def quality_rows(qc: str | Path) -> pd.DataFrame:
-    """The numbers of qc.tsv in one long table: scan modality verdict number value.
+    """Return the numbers of qc.tsv in one long table: scan modality verdict number value.
 
     Raises
     ------
-    NothingToDrawError : the table is absent, or has none of the numbers
+    NothingToDrawError : the table is absent, or contains none of the numbers
     """
     table = table_to_draw(qc, KEYS)
     numbers = [name for name in NUMBERS if name in table]
@@ -100,7 +100,7 @@ def quality_rows(qc: str | Path) -> pd.DataFrame:
 def _strip(
     axes: Axes, part: pd.DataFrame, modalities: Sequence[str], looks: Mapping[str, tuple[str, str]]
 ) -> None:
-    """Dots of one number by modality, spread evenly in the table's order; those that are not ok are named."""
+    """Draw dots of one number by modality, spread evenly in table order. Scans that are not ok are named."""
     for place, modality in enumerate(modalities):
         rows = part[part.modality == modality]
         spots = place + np.linspace(-0.28, 0.28, max(len(rows), 2))[: len(rows)]
@@ -123,7 +123,7 @@ def _strip(
 
 
 def _look(verdict: str) -> tuple[str, str]:
-    """Colour and marker of a verdict, in forms of their own but for what is right."""
+    """Return colour and marker of a verdict. Every verdict except ok has a separate marker."""
     looks = {GOOD: (style.METHOD_COLOUR, "o"), "accepted": (style.EXTERNAL_COLOUR, "D")}
     return looks.get(verdict, (style.NOTED_COLOUR, "^"))
 

@@ -1,4 +1,4 @@
-"""How well each method tells demyelinated lesion voxels from others, whatever the threshold (ours)."""
+"""ROC curves: how well each method separates demyelinated lesion voxels, at any threshold (our addition)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = ("method", "subject", "k", "fpr", "tpr")
 def build_roc(
     roc: str | Path, summary: str | Path, *, method: str, k: float, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """ROC curves: the mean over patients of every method, and each patient's own for the method shown.
+    """Draw ROC curves: the mean over patients of every method, and each patient's curve for the method shown.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def build_roc(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     patients = patient_curves(roc, k)
     means = patients.groupby(["method", "fpr"], sort=False)["tpr"].mean().reset_index()
@@ -70,7 +70,7 @@ def build_roc(
 
 
 def patient_curves(roc: str | Path, k: float) -> pd.DataFrame:
-    """One curve per method and patient; the sessions of a patient are averaged, a patient without one left out.
+    """Return one curve per method and patient. Sessions are averaged, and patients without a curve are left out.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def patient_curves(roc: str | Path, k: float) -> pd.DataFrame:
 
 
 def mean_areas(summary: str | Path, k: float) -> dict[str, str]:
-    """Words on the mean area under the curve of each method, as summary.tsv has it; {} without it."""
+    """Return text with the mean area under the curve of each method from summary.tsv; {} without the table."""
     try:
         table = table_to_draw(summary, ("method", "metric", "k", "mean"), numeric=("k", "mean"))
         table = finite_rows(rows_of(table, "area", metric="auc", k=k), ("mean",), "area")
@@ -107,6 +107,6 @@ def _patients(axes: Axes, own: pd.DataFrame, mean: pd.DataFrame, method: str) ->
 
 def _frame(axes: Axes) -> None:
     axes.plot([0, 1], [0, 1], color=style.MUTED_COLOUR, linewidth=0.9, linestyle="--", zorder=1)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", anchor="N")  # spare room goes below
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", anchor="N")  # unused space goes below
     axes.set(xlabel="False positive rate", ylabel="True positive rate")
     style.tidy_axes(axes, grid="both")

@@ -1,4 +1,4 @@
-"""A figure leaves as PNG, as SVG whose text stays text in an embedded font, and as the table behind it."""
+"""Save a figure as PNG, as SVG with real text in an embedded font, and as the table behind it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from myelosketch.reporting.source_tables import NothingToDrawError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# weights of the one family that figures use, and how an SVG shows that it uses them
+# font weights that figures use, and the pattern in an SVG that shows their use
 _WEIGHTS = {"normal": r"<text", "bold": r"font(-weight)?: (bold|[6-9]00)\b"}
 
 
@@ -42,8 +42,8 @@ def draw_figure(
     Parameters
     ----------
     build : ``module.function`` of this package, as in :class:`myelosketch.reporting.figures.catalogue.Figure`
-    tables : paths that it takes
-    settings : dict, what else it takes
+    tables : paths of its tables
+    settings : dict, its other arguments
     title, simulated, files : as in :func:`draw`
     """
     module, name = build.split(".")
@@ -62,12 +62,12 @@ def draw(
     tsv: str | Path,
     dpi: float = 200,
 ) -> None:
-    """Draw a figure in the house style and save it; where there is nothing to draw, save the reason instead.
+    """Draw a figure in the common style and save it. If there is nothing to draw, save the reason instead.
 
     Parameters
     ----------
-    build : function without arguments -> (matplotlib Figure, pandas.DataFrame of what is drawn)
-    title : title of the empty figure, should there be no data
+    build : function without arguments -> (matplotlib Figure, pandas.DataFrame of the data drawn)
+    title : title of the empty figure if there are no data
     simulated : whether the cohort is simulated
     png, svg, tsv : paths to write
     dpi : see :func:`save_figure`
@@ -92,7 +92,7 @@ def save_figure(
     figure : matplotlib Figure
     data : pandas.DataFrame, the numbers that are drawn
     png, svg, tsv : paths to write
-    dpi : dots per inch wanted; lowered where the PNG would be wider than 1,600 pixels
+    dpi : dots per inch, reduced if the PNG would be wider than 1,600 pixels
     """
     Path(png).parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -108,7 +108,7 @@ def save_figure(
 
 
 def embed_fonts(svg: str) -> str:
-    """Put the glyphs that an SVG uses into it, so that it reads the same where DejaVu Sans is not installed.
+    """Embed the glyphs that an SVG uses, so that it looks the same without DejaVu Sans.
 
     Parameters
     ----------
@@ -134,12 +134,12 @@ def embed_fonts(svg: str) -> str:
 
 
 def _font_subset(weight: str, characters: Iterable[str]) -> bytes:
-    """The characters of DejaVu Sans as WOFF (zlib, which every browser reads); bytes, the same every time."""
+    """Return characters of DejaVu Sans as WOFF (zlib, which every browser reads), in reproducible bytes."""
     from fontTools import subset
 
     path = font_manager.findfont(font_manager.FontProperties(family="DejaVu Sans", weight=weight))
     options = subset.Options(flavor="woff", recalc_timestamp=False, layout_features=["kern"])
-    options.drop_tables += ["FFTM"]  # FontForge's own, of no use to a reader
+    options.drop_tables += ["FFTM"]  # FontForge's table, which viewers do not need
     font = subset.load_font(path, options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=[ord(character) for character in characters])

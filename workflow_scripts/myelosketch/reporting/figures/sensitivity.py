@@ -1,4 +1,4 @@
-"""What the scores would be under another threshold, reference, shell width or smallest lesion (ours)."""
+"""Scores under another threshold, reference, shell width or smallest lesion (our addition)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AXES = {
     "perilesional_mm": ("perilesional width", "Perilesional width (mm)"),
     "min_lesion_mm3": ("smallest lesion", "Smallest lesion (mm\u00b3)"),
 }
-# the Dice of calling every lesion voxel demyelinated stands in the panel of Dice, never alone
+# the Dice of calling every lesion voxel demyelinated is drawn in the panel of Dice, never alone
 TRIVIAL = "trivial_dice"
 OF_PET = "pct_true"
 MOST_PANELS = 6
@@ -40,7 +40,7 @@ MOST_PANELS = 6
 def build_sensitivity(
     axis: str, sensitivity: str | Path, *, in_force: Mapping[str, Any], alpha: float = 0.05, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Each score of sensitivity.tsv against one setting, one line per method, with intervals.
+    """Draw each score of sensitivity.tsv against one setting, one line per method, with intervals.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def build_sensitivity(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     table = sensitivity_rows(sensitivity, axis)
     values = ordered_values(table.value)
@@ -85,39 +85,39 @@ build_sensitivity_lesion_size = functools.partial(build_sensitivity, "min_lesion
 
 
 def sensitivity_rows(sensitivity: str | Path, axis: str) -> pd.DataFrame:
-    """Rows of one axis that have a number.
+    """Return the rows of one axis that have a number.
 
     Raises
     ------
-    NothingToDrawError : the axis has no row, or no row with a number; with the table's own reason, if any
+    NothingToDrawError : the axis has no row with a number; the message has the table's reason, if there is one
     """
     table = table_to_draw(sensitivity, COLUMNS, numeric=NUMERIC)
     table = rows_of(table, f"score under another {AXES[axis][0]}", axis=axis)
     if table["mean"].isna().all() and "note" in table and table.note.notna().any():
         raise NothingToDrawError(f"{str(table.note.dropna().iloc[0]).rstrip('.')}.")
     table = finite_rows(table, ("mean",), f"score under another {AXES[axis][0]}")[list(COLUMNS)]
-    # what is true of the PET is the same beside every method: one line
+    # a value of the PET is the same for every method, so it is one line
     of_pet = table.metric == OF_PET
     table.loc[of_pet, "method"] = "pet"
     return table[~of_pet | ~table.duplicated(["value", "method", "metric"])]
 
 
 def ordered_values(values: Iterable[str]) -> list[str]:
-    """Values of the setting in order: numbers by size, words as they come (evenly spaced either way)."""
+    """Return the values of the setting in order: numbers by size, words in table order (evenly spaced in both)."""
     found = list(dict.fromkeys(values))
     numbers = pd.to_numeric(pd.Series(found), errors="coerce")
     return found if numbers.isna().any() else [found[place] for place in np.argsort(numbers, kind="stable")]
 
 
 def panel_metrics(metrics: Iterable[str]) -> list[str]:
-    """At most six metrics, each a panel: known ones in their usual order, then others."""
+    """Return at most six metrics, one per panel: known ones in their usual order, then others."""
     found = [name for name in dict.fromkeys(metrics) if name != TRIVIAL]
     known = [name for name in METRIC_NAMES if name in found]
     return [*known, *[name for name in found if name not in known]][:MOST_PANELS]
 
 
 def _lines(axes: Axes, part: pd.DataFrame, methods: Sequence[str], place: Mapping[str, int]) -> None:
-    """One line per method, its dots a little beside each other so that intervals do not cover one another."""
+    """Draw one line per method, with dots slightly apart so that intervals do not overlap."""
     shift = 0.5 / max(len(methods), 1)
     for order, method in enumerate(methods):
         rows = part[part.method == method]
@@ -132,7 +132,7 @@ def _lines(axes: Axes, part: pd.DataFrame, methods: Sequence[str], place: Mappin
 
 
 def _trivial(axes: Axes, rows: pd.DataFrame, place: Mapping[str, int]) -> None:
-    """Trivial Dice as a short level line at each value: the mean over methods, which hardly differ in it."""
+    """Draw trivial Dice as a short line at each value: the mean over methods, which hardly differ in it."""
     for value, part in rows.groupby("value"):
         level = part["mean"].mean()
         ends = [place[value] - 0.36, place[value] + 0.36]

@@ -32,12 +32,12 @@ class Window:
     voxel_size: tuple[float, float, float]
 
     def cut(self, data: np.ndarray) -> np.ndarray:
-        """The window of a canonical array (x, y, z), as an image: rows run from posterior to anterior."""
+        """Cut the window of a canonical array (x, y, z) as an image with rows from posterior to anterior."""
         return data[self.x[0] : self.x[1], self.y[0] : self.y[1], self.z].T
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom, top in mm from the corner of the grid, for imshow with origin lower."""
+        """Return left, right, bottom, top in mm from the corner of the grid, for imshow with origin lower."""
         dx, dy = self.voxel_size[:2]
         return (self.x[0] * dx, self.x[1] * dx, self.y[0] * dy, self.y[1] * dy)
 
@@ -45,12 +45,12 @@ class Window:
 def load_canonical(
     path: str | Path, *, like: Volume | None = None, dtype: DTypeLike = np.float32
 ) -> tuple[Volume, Volume]:
-    """Read a map and turn its axes to run right, anterior, superior (no interpolation).
+    """Read a map and reorder its axes to right, anterior, superior (no interpolation).
 
     Parameters
     ----------
     path : NIfTI
-    like : Volume as stored, optional, whose grid it must share
+    like : Volume as stored, optional; the map must have its grid
     dtype : of the data
 
     Returns
@@ -68,7 +68,7 @@ def load_canonical(
 
 
 def largest_lesion_slice(regions: np.ndarray) -> int:
-    """Index of the axial slice with most voxels of the largest lesion (connectivity: evaluation.lesions).
+    """Return the index of the axial slice with most voxels of the largest lesion (as in evaluation.lesions).
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def largest_lesion_slice(regions: np.ndarray) -> int:
 def brain_window(
     regions: np.ndarray, z: int, voxel_size: Sequence[float] | np.ndarray, *, margin_mm: float = 4.0
 ) -> Window:
-    """Window around the whole brain, so that every slice of a scan has one frame."""
+    """Return a window around the whole brain, so that every slice of a scan has one frame."""
     return _window(np.any(regions > 0, axis=2), z, voxel_size, margin_mm, regions.shape)
 
 
@@ -100,7 +100,7 @@ def lesion_window(
     margin_mm: float = 8.0,
     least_mm: float = 45.0,
 ) -> Window:
-    """Square window around the largest lesion of one slice, at least ``least_mm`` wide."""
+    """Return a square window around the largest lesion of one slice, at least ``least_mm`` wide."""
     labels, _ = label_lesions(regions[:, :, z : z + 1] == REGION_CODES["lesion"], voxel_volume=1.0)
     window = _window(labels[:, :, 0] == 1, z, voxel_size, margin_mm, regions.shape)
     return _square(window, regions.shape, least_mm)
@@ -115,7 +115,7 @@ def show(
     limits: tuple[float | None, float | None],
     interpolation: str = "nearest",
 ) -> AxesImage:
-    """An image of a window, without ticks, with aspect true to mm; returns the AxesImage."""
+    """Draw an image of a window, without ticks and with an aspect in mm. Return the AxesImage."""
     shown = axes.imshow(
         image,
         origin="lower",
@@ -131,7 +131,7 @@ def show(
 
 
 def radiological(axes: Axes) -> None:
-    """Draw an image, whose x runs to the participant's right, with that side on the left, and no ticks."""
+    """Draw an image with x to the participant's right so that this side is on the left, without ticks."""
     axes.xaxis.set_inverted(True)
     axes.set_axis_off()
 
@@ -139,7 +139,7 @@ def radiological(axes: Axes) -> None:
 def outline(
     axes: Axes, mask: np.ndarray, window: Window, *, colour: str = "white", width: float = 0.7
 ) -> None:
-    """Contour of a mask, drawn on voxel edges, light on dark so that it shows on any grey."""
+    """Draw the contour of a mask on voxel edges, light on dark so that it is visible on any grey."""
     if not mask.any():
         return
     fine = np.kron(np.pad(mask, 1), np.ones((8, 8)))
@@ -150,11 +150,11 @@ def outline(
     stroke = [effects.withStroke(linewidth=width + 0.9, foreground="black")]
     view = axes.axis()
     axes.contour(x, y, fine, levels=[0.5], colors=[colour], linewidths=width).set(path_effects=stroke)
-    axes.axis(view)  # the contour reaches a voxel beyond the window; the image does not
+    axes.axis(view)  # the contour extends one voxel beyond the window, unlike the image
 
 
 def orientation_marks(axes: Axes, *, colour: str = "white", size: float = 7) -> None:
-    """R and L in the upper corners, A between them: the image's left is the participant's right."""
+    """Write R and L in the upper corners and A between them. The image's left is the participant's right."""
     for x, mark, across in ((0.03, "R", "left"), (0.97, "L", "right"), (0.5, "A", "center")):
         shadow = [effects.withStroke(linewidth=1.5, foreground="black")]
         axes.text(
@@ -187,7 +187,7 @@ def _window(
 
 
 def _square(window: Window, shape: tuple[int, ...], least_mm: float) -> Window:
-    """Widen the shorter side (in mm) so that windows of several patients have one form."""
+    """Widen the shorter side (in mm) so that windows of several patients have the same shape."""
     pairs = zip((window.x, window.y), window.voxel_size, strict=False)
     sides = [least_mm, *[(high - low) * side for (low, high), side in pairs]]
     ranges = []

@@ -1,4 +1,4 @@
-"""The cohort in MNI152 space: mean DVR, measured and predicted, and how often a place is a lesion or demyelinated."""
+"""The cohort in MNI152 space: mean DVR, measured and predicted, and how often a voxel is lesion or demyelinated."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 # axial slices, mm in MNI152 space: from the middle cerebellar peduncles to the centrum semiovale
 SLICES_MM = (-24, -8, 8, 20, 32, 44)
-# a share below this is left to the mean DVR behind it
+# below this share, only the mean DVR behind it is shown
 LEAST_SHARE = 0.02
-# a larger share is brighter, and the head is dark, so that both differ when printed in grey
+# a larger share is brighter and the head is dark, so that both differ when printed in grey
 SHARE_CMAP = ListedColormap(mpl.colormaps["YlOrRd_r"](np.linspace(0.38, 1, 256)))
-BEHIND = 2.2  # the grey of the head reaches white at this multiple of the scale of DVR
+BEHIND = 2.2  # the grey of the head becomes white at this multiple of the DVR scale
 DVR_LABEL = "mean DVR\n(unitless)"
 
 
@@ -48,7 +48,7 @@ def build_standard_space(
     method: str,
     simulated: bool,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Axial slices of the means and shares over the patients.
+    """Draw axial slices of the means and shares over the patients.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def build_standard_space(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of ``map``, ``z_mm``, ``n_voxels`` (where the map is not 0), ``mean`` and
-        ``maximum`` of them
+    matplotlib Figure, and pandas.DataFrame of ``map``, ``z_mm``, ``n_voxels`` (where the map is not 0), and their
+        ``mean`` and ``maximum``
 
     Raises
     ------
@@ -68,7 +68,7 @@ def build_standard_space(
     """
     dvr, grid = load_canonical(measured)
     if not dvr.data.any():
-        raise NothingToDrawError("no place in MNI152 space has a DVR of at least half of the patients.")
+        raise NothingToDrawError("no voxel of MNI152 space has a DVR in at least half of the patients.")
     name = method_name(method, short=True)
     maps = {"Measured": dvr.data, f"Predicted\n({name})": _data(predicted, grid)}
     shares = {
@@ -123,13 +123,13 @@ def _data(path: str | Path, grid: Volume) -> np.ndarray:
 
 
 def _index(z_mm: float, volume: Volume) -> int:
-    """Slice of a canonical volume that lies nearest to a height."""
+    """Return the slice of a canonical volume nearest to a height."""
     index = round(float((z_mm - volume.affine[2, 3]) / volume.affine[2, 2]))
     return int(np.clip(index, 0, volume.shape[2] - 1))
 
 
 def _limits(dvr: np.ndarray) -> tuple[float, float]:
-    """5th to 99.5th percentile of the measured mean, to 0.05: one scale for both rows."""
+    """Return the 5th and 99.5th percentile of the measured mean, to 0.05, as one scale for both rows."""
     low, high = np.percentile(dvr[dvr != 0], (5, 99.5))
     return float(np.floor(low * 20) / 20), float(np.ceil(high * 20) / 20)
 

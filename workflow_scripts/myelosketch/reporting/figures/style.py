@@ -1,4 +1,4 @@
-"""How every figure looks: colours, display names, fonts and sizes. Said here and nowhere else."""
+"""The common style of all figures: colours, display names, fonts and sizes. It is defined only here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
     from matplotlib.typing import MarkerType, RcKeyType
 
-# paper's colours (Wei et al. 2018, captions of Fig. 4 and 5); shades are ours, chosen to differ in grey too
+# colours of the paper (Wei et al. 2018, captions of Fig. 4 and 5); we chose shades that differ in grey too
 GROUPS_TRUE = "#3b78b5"  # Fig. 4A, blue
 GROUPS_PREDICTED = "#f4c542"  # Fig. 4A, yellow
 INDIVIDUALS_TRUE = "#c62f2f"  # Fig. 4B, red
@@ -27,7 +27,7 @@ INDIVIDUALS_PREDICTED = "#5aa2dc"  # Fig. 4B, blue
 PERCENTAGE_TRUE = "#2f6db3"  # Fig. 5A, blue
 PERCENTAGE_PREDICTED = "#c4c4c4"  # Fig. 5A, grey
 
-# Fig. 5B: agreement classes in fixed order; the second set is ours, safe for red-green colour blindness
+# Fig. 5B: agreement classes in fixed order; the second set is our choice, safe for red-green colour blindness
 AGREEMENT_CLASSES = ("both", "neither", "true_only", "predicted_only")
 AGREEMENT_LABELS = {
     "both": "both",
@@ -45,20 +45,20 @@ AGREEMENT_COLOURS = {
     },
 }
 
-# ours: the sign on a demyelinated voxel of a predicted map, apart from every colour of DVR_CMAP
+# our choice: colour of the mark on demyelinated voxels of a predicted map, distinct from every colour of DVR_CMAP
 DEMYELINATED_COLOURS = {"paper": AGREEMENT_COLOURS["paper"]["predicted_only"], "colourblind": "#ffffff"}
 
-# regions of the label map (Fig. 3): background, other, white matter, lesion; told apart in grey too
+# regions of the label map (Fig. 3): background, other, white matter, lesion; they differ in grey too
 REGION_COLOURS = ("black", "#8f8f8f", "#e8e8e8", "#c4121c")
 
-# ours: what is scored, what bounds it, and what is merely a reference line
+# our choice: methods, ceilings and reference lines
 METHOD_COLOUR, CEILING_COLOUR, REFERENCE_COLOUR = "#2f6db3", "#6b6b6b", "#333333"
 MUTED_COLOUR, FAINT_COLOUR = "#888888", "#b5b5b5"  # lines and bars in the background
-EXTERNAL_COLOUR = "#e0a93b"  # scans of an external site beside METHOD_COLOUR
-NOTED_COLOUR = "#c4121c"  # what needs a look: beyond its limit, under review
-GAIN_COLOUR = "#2a7f9e"  # beyond its limit to the better
-# several methods in one axes: colour, dashes and marker; colours darken from the simplest method to the last,
-# so that they are told apart without colour vision and in grey
+EXTERNAL_COLOUR = "#e0a93b"  # scans of an external site, next to METHOD_COLOUR
+NOTED_COLOUR = "#c4121c"  # beyond its limit, or under review
+GAIN_COLOUR = "#2a7f9e"  # better than its limit
+# several methods in one axes: colour, dashes and marker. Colours darken from the simplest method to the last, so that
+# they differ in grey and for colour-blind readers
 METHOD_LOOKS = {
     "pet": ("#000000", (1, 0), "*"),
     "template": ("#e0a93b", (1, 1), "v"),
@@ -76,12 +76,13 @@ METHOD_LOOKS = {
     "visible": ("#b0b0b0", (6, 2, 1, 2, 1, 2), "d"),
     "attainable": ("#6b6b6b", (2, 1), "p"),
 }
-# marker of a method -> that of the same method recalibrated: stars of some points, turned by some degrees
+# marker of a method -> marker of the same method recalibrated: stars with a number of points and a rotation in
+# degrees
 RECALIBRATED_MARKERS: dict[str, MarkerType] = {
     "H": (6, 1, 0), "^": (3, 1, 0), "p": (7, 1, 0), "P": (4, 1, 0), "D": (4, 1, 45), "X": (3, 1, 60), "s": (8, 1, 0),
     "o": (3, 1, 30),
 }  # fmt: skip
-OTHER_LOOK = ("#3d3d3d", (1, 3), "8")  # a method of the user's own
+OTHER_LOOK = ("#3d3d3d", (1, 3), "8")  # a user-defined method
 # levels of a stratum (size, place, kind) and folds, in order: colour, marker, dashes
 LEVEL_LOOKS = (
     ("#0b2545", "o", "-"),
@@ -93,15 +94,15 @@ LEVEL_LOOKS = (
 )
 
 DVR_CMAP = "viridis"
-MAX_WIDTH_PX = 1600  # Snakemake's own report crops wider images
-# inches: a figure fills two columns of a printed page (180 mm) or one (85 mm), as the catalogue says
+MAX_WIDTH_PX = 1600  # Snakemake's report crops wider images
+# inches; a figure fills two columns of a printed page (180 mm) or one (85 mm), as set in the catalogue
 WIDTH, COLUMN = 180 / 25.4, 85 / 25.4
 SMALLEST_FONT = 6.0  # points, in print
 
 _RC: dict[RcKeyType, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # carried by matplotlib, so that every machine draws the same
-    "svg.fonttype": "none",  # text stays text; its font is embedded by reporting.saving
+    "font.sans-serif": ["DejaVu Sans"],  # part of matplotlib, so that every machine draws the same figure
+    "svg.fonttype": "none",  # text stays text; reporting.figures.saving embeds the font
     "svg.hashsalt": "myelosketch",
     "figure.constrained_layout.use": True,
     "figure.titlesize": 10,
@@ -133,7 +134,7 @@ _ONE_COLUMN: dict[RcKeyType, Any] = {
 
 @contextlib.contextmanager
 def figure_style() -> Iterator[None]:
-    """Seaborn's ticks theme with this project's sizes; nothing outside the block is changed."""
+    """Use seaborn's ticks theme with this project's sizes inside a with block."""
     with mpl.rc_context(), sns.axes_style("ticks"):
         mpl.rcParams.update(_RC)
         yield
@@ -141,21 +142,21 @@ def figure_style() -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_column() -> Iterator[None]:
-    """Sizes of text in a figure of one column of a printed page."""
+    """Return the text sizes of a figure of one column of a printed page."""
     with mpl.rc_context():
         mpl.rcParams.update(_ONE_COLUMN)
         yield
 
 
 def figure_title(figure: Figure, text: str, *, simulated: bool) -> None:
-    """Title of a figure, always with the kind of cohort, wrapped to the figure's width."""
+    """Set the title of a figure, always with the kind of cohort, wrapped to the width of the figure."""
     words = f"{text}, {cohort_words(simulated)}"
     title = figure.suptitle(words)
     title.set_text(balanced(words, int(figure.get_figwidth() * 115 / float(title.get_fontsize()))))
 
 
 def balanced(words: str, width: int) -> str:
-    """Words in as few lines of ``width`` characters as they need, of nearly equal length; none is broken."""
+    """Wrap words to as few lines of ``width`` characters as needed, of similar length. No word is broken."""
 
     def wrapped(least: int) -> list[str]:
         return textwrap.wrap(words, least, break_long_words=False, break_on_hyphens=False)
@@ -167,9 +168,9 @@ def balanced(words: str, width: int) -> str:
 
 
 def method_look(method: str) -> tuple[str, tuple[int, ...], MarkerType]:
-    """Colour, dashes and marker of a method or ceiling in an axes that shows several.
+    """Return colour, dashes and marker of a method or ceiling in an axes that shows several.
 
-    A recalibrated method has the colour of its own method, with a marker and dashes of its own.
+    A recalibrated method has the colour of the method it corrects, with a different marker and dashes.
     """
     base = base_of(method)
     if base in METHOD_LOOKS:
@@ -179,18 +180,18 @@ def method_look(method: str) -> tuple[str, tuple[int, ...], MarkerType]:
 
 
 def level_look(place: int) -> tuple[str, str, str | tuple[int, tuple[int, ...]]]:
-    """Colour, marker and dashes of the n-th level of a stratum, or the n-th fold; they repeat after six."""
+    """Return colour, marker and dashes of the n-th level of a stratum, or n-th fold. They repeat after six."""
     return LEVEL_LOOKS[place % len(LEVEL_LOOKS)]
 
 
 def luma(colour: str) -> float:
-    """Brightness of a colour once it is printed in grey (Rec. 601, as image viewers convert), 0 to 1."""
+    """Return the brightness of a colour printed in grey (Rec. 601, as image viewers convert), 0 to 1."""
     red, green, blue = mpl.colors.to_rgb(colour)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def tidy_axes(axes: Axes, *, grid: Literal["x", "y", "both"] | None = "y") -> None:
-    """Spines at the left and bottom only, grid along one direction."""
+    """Draw spines at the left and bottom only, and the grid along one direction."""
     sns.despine(ax=axes)
     axes.grid(False)
     if grid:
@@ -198,7 +199,8 @@ def tidy_axes(axes: Axes, *, grid: Literal["x", "y", "both"] | None = "y") -> No
 
 
 def participant_ticks(axes: Axes, labels: Sequence[str]) -> None:
-    """Participant labels under an x axis: upright while they fit, turned when many, thinned when too many."""
+    """Label an x axis with participants: horizontal if they fit, else rotated, and only some if there are too
+    many."""
     width = cast("Figure", axes.figure).get_figwidth()
     step = max(1, -(-len(labels) // int(8.5 * width)))
     axes.set_xticks(range(0, len(labels), step), [str(label) for label in labels[::step]])
@@ -207,7 +209,7 @@ def participant_ticks(axes: Axes, labels: Sequence[str]) -> None:
 
 
 def empty_panel(axes: Axes, reason: str) -> None:
-    """An axes without data says why, in words, instead of standing blank."""
+    """Write the reason into an axes without data."""
     figure = cast("Figure", axes.figure)  # no figure here has subfigures
     width = int(axes.get_position().width * figure.get_figwidth() * 11)
     axes.clear()
@@ -225,7 +227,7 @@ def empty_panel(axes: Axes, reason: str) -> None:
 
 
 def empty_figure(reason: str, *, title: str, simulated: bool) -> Figure:
-    """A whole figure that could not be drawn, with its title and the reason."""
+    """Return a figure with a title and the reason why nothing was drawn."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(WIDTH, 2.2))
@@ -235,7 +237,7 @@ def empty_figure(reason: str, *, title: str, simulated: bool) -> Figure:
 
 
 def cut_texts(figure: Figure) -> list[str]:
-    """Texts of a figure that reach beyond its edge (none, in a figure fit to be shown).
+    """Return the texts of a figure that extend beyond its edge (a correct figure has none).
 
     Returns
     -------
@@ -253,7 +255,7 @@ def cut_texts(figure: Figure) -> list[str]:
 
 
 def drawn_texts(figure: Figure) -> list[Text]:
-    """All texts but labels of ticks that are never drawn: spare, out of view, or of a hidden axis."""
+    """Return all texts except tick labels that are never drawn: unused, out of view, or of a hidden axis."""
     axes_of_ticks = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
     every_tick = [tick for axis in axes_of_ticks for tick in (*axis.majorTicks, *axis.minorTicks)]
     labels = {label for tick in every_tick for label in (tick.label1, tick.label2)}

@@ -1,4 +1,4 @@
-"""What must be in order before a score is believed: training curves and registration error (both ours)."""
+"""Training curves and registration error, to check before a score is trusted (our additions)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REGISTRATION_COLUMNS = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
-# columns of a history that are a clock or a setting, not a loss, or the two parts of the balanced accuracy
+# columns of a history that are not losses: times, settings, and the two parts of the balanced accuracy
 NOT_A_LOSS = re.compile(
     r"^(epoch|step|seconds|lr|seed|fold|collapsed|peak_memory_mb|accuracy_real|accuracy_fake)$"
     r"|learning_rate|gradient"
@@ -38,12 +38,12 @@ LOSS_NAMES = {
     "validation_lesion_mae": "MAE in lesions, validation",
     "validation_brain_mae": "MAE in the brain, validation",
 }
-# what a discriminator has that has learnt nothing
+# accuracy of a discriminator that has learnt nothing
 CHANCE = {"discriminator": math.log(4), "accuracy": 0.5}
 
 
 def build_training_curves(*histories: str | Path, simulated: bool) -> tuple[Figure, pd.DataFrame]:
-    """Every loss of every trained network against the epoch, one line per fold.
+    """Draw every loss of every trained network against the epoch, one line per fold.
 
     Parameters
     ----------
@@ -52,13 +52,13 @@ def build_training_curves(*histories: str | Path, simulated: bool) -> tuple[Figu
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     data = training_losses(histories)
     methods = list(dict.fromkeys(data.method))
     losses = {method: list(dict.fromkeys(data.loss[data.method == method])) for method in methods}
     most = max(len(names) for names in losses.values())
-    columns = -(-most // -(-most // 4))  # at most four beside each other, in rows of equal length
+    columns = -(-most // -(-most // 4))  # at most four per row, in rows of equal length
     rows = [
         (method, names[start : start + columns])
         for method, names in losses.items()
@@ -94,7 +94,7 @@ def build_training_curves(*histories: str | Path, simulated: bool) -> tuple[Figu
 
 
 def training_losses(histories: Iterable[str | Path]) -> pd.DataFrame:
-    """All histories in one long table: method fold epoch loss value; rows without a number are left out.
+    """Return all histories in one long table: method fold epoch loss value. Rows without a number are left out.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def training_losses(histories: Iterable[str | Path]) -> pd.DataFrame:
         parts.append(long.assign(fold=fold, method=method))
     parts = [part for part in parts if len(part)]
     if not parts:
-        raise NothingToDrawError("no history of a training was found in this run.")
+        raise NothingToDrawError("this run contains no training history.")
     data = pd.concat(parts)[["method", "fold", "epoch", "loss", "value"]]
     ladder = {method: place for place, method in enumerate(METHODS)}
     data = data.sort_values("method", key=lambda name: name.map(ladder).fillna(-1), kind="stable")
@@ -124,7 +124,7 @@ def training_losses(histories: Iterable[str | Path]) -> pd.DataFrame:
 def build_registration_error(
     registration_error: str | Path, *, simulated: bool
 ) -> tuple[Figure, pd.DataFrame]:
-    """Target registration error per scan and modality, known where the cohort is simulated.
+    """Draw the target registration error per scan and modality, which is known in a simulated cohort.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def build_registration_error(
 
     Returns
     -------
-    matplotlib Figure, and pandas.DataFrame of what is drawn
+    matplotlib Figure, and pandas.DataFrame of the data drawn
     """
     numeric = ("median_mm", "p95_mm", "max_mm")
     table = table_to_draw(registration_error, REGISTRATION_COLUMNS, numeric=numeric)
@@ -176,7 +176,7 @@ def _error_boxes(table: pd.DataFrame, data: pd.DataFrame, simulated: bool) -> Fi
 
 
 def _moved(modality: str) -> str:
-    """Which image was brought to which: a bare modality was brought to PET."""
+    """Name the moving and the fixed image. A modality without a fixed image was registered to PET."""
     moving, _, fixed = modality.partition("-to-")
     return f"{moving}\nto {fixed or 'PET'}"
 

@@ -1,1 +1,1 @@
-"""The methods section of a paper, written from a run: its text, and the references that it cites."""
+"""The methods section of a paper, written from a run: its text and the references that it cites."""

@@ -22,7 +22,7 @@ TEMPLATE = "methods.md.j2"
 REFERENCES = Path(__file__).with_name("references.bib")
 CITATION = re.compile(r"\[@(\w+)\]")
 _ENTRY = re.compile(r"^@\w+\{(\w+),\n.*?^\}\n", re.MULTILINE | re.DOTALL)
-# the linear models, by what they see
+# the linear models, by their input
 LINEAR = {"ridgevoxel": "the maps", "ridgemeans": "their means over 3\u00b3 voxels and the products of these"}
 DENOISED = {"none": "", "patch2self": ", denoised (patch2self)", "mppca": ", denoised (MP-PCA)"}
 
@@ -113,7 +113,7 @@ def cohort_facts(cohort: pd.DataFrame, excluded: pd.DataFrame, folds: pd.DataFra
 
 
 def decisions(config: Mapping[str, Any], methods: list[str]) -> list[str]:
-    """List what is ours, not the paper's, in the settings of a run, as clauses without a full stop.
+    """List the settings of a run that are our choice and not the paper's, as clauses.
 
     Parameters
     ----------
@@ -135,15 +135,17 @@ def decisions(config: Mapping[str, Any], methods: list[str]) -> list[str]:
         "the refiner predicts a correction of the sketch": refined and training["refiner"]["residual"],
         "some crops are centred on lesions": any(training[name]["lesion_crops"] > 0 for name in weighted)
         and training["crop"] is not None,
-        "crops are mirrored left to right at random": training["flips"],
+        "crops are randomly mirrored left to right": training["flips"],
         "the learning rate falls along a cosine": training["schedule"] == "cosine",
         "predictions use a moving average of the weights": training["ema"] > 0,
         f"the first moment of Adam is {training['beta1']:g}": training["beta1"] != 0.9,
-        "a predicted map is the mean of the prediction and that of the mirrored head": config["prediction"][
-            "flips"
-        ],
+        "a predicted map is the mean of the predictions for the head and its mirror image": config[
+            "prediction"
+        ]["flips"],
         "maps of several sites are harmonised by their controls": training["harmonise"] == "controls",
-        "a shell around lesions is no normal-appearing white matter": config["regions"]["perilesional_mm"]
+        "a shell around lesions does not count as normal-appearing white matter": config["regions"][
+            "perilesional_mm"
+        ]
         > 0,
         "anatomy, registration, their quality control, regions, threshold and statistics": True,
     }
@@ -156,7 +158,7 @@ def cited_references(text: str) -> str:
 
     Raises
     ------
-    KeyError : the text cites a key that references.bib does not have
+    KeyError : the text cites a key that is missing from references.bib
     """
     entries = {match[1]: match[0] for match in _ENTRY.finditer(REFERENCES.read_text(encoding="utf-8"))}
     cited = {key: entries[key] for key in CITATION.findall(text)}
@@ -164,7 +166,7 @@ def cited_references(text: str) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """A number of things, in words.
+    """Return a count with its noun, in the plural where needed.
 
     >>> counted(1, "scan"), counted(2, "scan")
     ('1 scan', '2 scans')
@@ -173,7 +175,7 @@ def counted(number: int, what: str) -> str:
 
 
 def read_tables(paths: Mapping[str, str]) -> dict[str, pd.DataFrame]:
-    """Read the tables that `methods_text` takes, by name."""
+    """Read the tables that `methods_text` needs, by name."""
     return {name: read_table(path) for name, path in paths.items()}
 
 
@@ -185,7 +187,7 @@ def _crops(training: Mapping[str, Any]) -> str:
 
 
 def _paragraphs(text: str) -> str:
-    """Join the lines of each paragraph: conditions in the template leave lines of odd length."""
+    """Join the lines of each paragraph, because conditions in the template leave lines of uneven length."""
     blocks = re.split(r"\n{2,}", text.strip())
     joined = [
         block if block.startswith(("- ", "#")) else re.sub(r"\s+", " ", block) for block in blocks if block

@@ -19,15 +19,15 @@ WHOLE = [
     "Limit",
 ]
 NOTE = (
-    "Change: later \u2212 earlier mean DVR of all lesion voxels, after the change of white matter is taken away (an "
-    "offset of the whole map is no change of a lesion). Limit: changes up to this size are seen in white matter of "
-    "the same shape and size, so they may be error of the measurement. Indices: share of the lesion voxels that fell "
-    "below the threshold (demyelination), and that rose above it (remyelination)."
+    "Change: later \u2212 earlier mean DVR of all lesion voxels, after the change of white matter is subtracted (an "
+    "offset of the whole map is not a change of a lesion). Limit: changes up to this size also occur in white matter "
+    "of the same shape and size, so they may be measurement error. Indices: share of the lesion voxels that fell "
+    "below the threshold (demyelination) and that rose above it (remyelination)."
 )
 
 
 def change_tables(content: Mapping[str, Any]) -> list[HtmlTable]:
-    """What changed between the sessions of a participant.
+    """Return the tables of changes between the sessions of a participant.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def change_tables(content: Mapping[str, Any]) -> list[HtmlTable]:
 
     Returns
     -------
-    list of HtmlTable : the lesions together, and one by one
+    list of HtmlTable : all lesions together, then each lesion
     """
     whole = [_whole(row) for row in content["changes"]]
     single = [_single(row) for row in content["lesions"]]

@@ -22,7 +22,7 @@ TEST_COLUMNS = (
 
 @or_reason("Claims of the paper")
 def claims_table(run: RunFolder) -> HtmlTable:
-    """Verdict on each claim, in the true PET and in every prediction; in simulation the noise-free tissue last."""
+    """Return the verdict on each claim, in the true PET and in every prediction. Noise-free tissue comes last."""
     table = _claims(run)
     statements = table.drop_duplicates("claim").sort_values("claim")
     rows = []
@@ -30,25 +30,28 @@ def claims_table(run: RunFolder) -> HtmlTable:
         part = table[table.source == source]
         verdict = dict(zip(part.claim, part.verdict, strict=True))
         rows.append(
-            [laddered_name(source), *(words(verdict.get(claim, "not asked")) for claim in statements.claim)]
+            [
+                laddered_name(source),
+                *(words(verdict.get(claim, "not applicable")) for claim in statements.claim),
+            ]
         )
     header = ["Judged in", *(f"{row.claim}: {row.statement}" for row in statements.itertuples())]
     note = (
-        "Judged in the true PET and in each held-out prediction on its own; the rules are ours. Not asked: the claim "
-        "compares predictions with the PET, or one method with others. C5 rests on one training of each method; "
-        "another seed may change it."
+        "Each claim is judged in the true PET and in each held-out prediction separately. The rules are our choice. "
+        "Not applicable: the claim compares predictions with the PET, or one method with others. C5 rests on one "
+        "training of each method. Another seed may change it."
     )
     if table.source.isin(names.CEILINGS).any():
         note += (
             " Cannot be decided in this cohort: the claim does not hold in the noise-free tissue either, "
-            f"{VISIBLE_WORDS}, so that failing it says nothing about a method."
+            f"{VISIBLE_WORDS}. Failing it therefore says nothing about a method."
         )
     return HtmlTable("Claims of the paper", header, rows, note, text_columns=len(header))
 
 
 @or_reason("Evidence for the verdicts")
 def evidence_table(run: RunFolder) -> HtmlTable:
-    """The numbers that each verdict rests on."""
+    """Return the numbers on which each verdict rests."""
     table = _claims(run)
     rows = [
         [words(row.claim), method_name(row.source), words(row.verdict), words(row.evidence)]
@@ -65,7 +68,7 @@ def _claims(run: RunFolder) -> pd.DataFrame:
 
 @or_reason("Statistical tests")
 def tests_table(run: RunFolder) -> HtmlTable:
-    """All tests behind the claims."""
+    """Return all tests behind the claims."""
     table = table_to_draw(run.path("evaluation/statistics.tsv"), TEST_COLUMNS)
     rows = []
     for row in table.to_dict("records"):
@@ -85,10 +88,10 @@ def tests_table(run: RunFolder) -> HtmlTable:
         )
     header = ["Test", "Of", "In", "Verdict", "Estimate (interval)", "p", "p, Holm", "Effect size", "n"]
     note = (
-        "p, Holm: adjusted within a family, which is one claim and one kind of test over all methods; in C1 and C2 "
-        "the true PET is in it too, in C3 both regions. C5 has two: the paper's two baselines by the scores that the "
-        "claim rests on, and all other comparisons with the refiner. In simulation the noise-free tissue is adjusted "
-        "as one more method, which changes no other p. The test of each row, its statistic and its notes: "
+        "p, Holm: adjusted within a family, which is one claim and one kind of test over all methods. In C1 and C2 "
+        "the family includes the true PET, in C3 both regions. C5 has two families: the paper's two baselines by the "
+        "scores that decide the claim, and all other comparisons with the refiner. In simulation the noise-free "
+        "tissue is adjusted as one more method, which changes no other p. Test, statistic and notes of each row: "
         "evaluation/statistics.tsv."
     )
     return HtmlTable("Statistical tests", header, rows, note, folded=len(rows) > LONG, text_columns=4)

@@ -1,4 +1,4 @@
-"""Who is in, and how well the images were registered, in tables."""
+"""Tables of the participants and of the quality of the registrations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
 
 QUALITY = "registration/qc.tsv"
-# measures of registration/qc.tsv: words, whether a high value is bad, digits
+# measures of registration/qc.tsv: name, whether a high value is bad, number of digits
 MEASURES = {
     "coverage": ("Coverage of the brain", False, 3),
     "overlap": ("Overlap of the brain masks", False, 3),
@@ -31,7 +31,7 @@ WORST_FIRST = ("failed", "accepted")
 
 @or_reason("Participants and folds")
 def fold_table(run: RunFolder) -> HtmlTable:
-    """Patients and controls held out in each fold."""
+    """Return the number of patients and controls held out in each fold."""
     folds = table_to_draw(run.path("cohort/folds.tsv"), ("subject", "group", "fold"))
     people = folds.drop_duplicates("subject")
     counts = people.groupby(["fold", "group"]).size().unstack(fill_value=0)
@@ -48,15 +48,15 @@ def fold_table(run: RunFolder) -> HtmlTable:
     total = counts.sum()
     rows.append(["All", *(str(int(n)) for n in total), str(int(total.sum()))])
     header = ["Held out in", "Patients (MS)", "Controls (HC)", "Participants"]
-    note = "Every participant is held out once; folds are by participant, never by scan."
+    note = "Every participant is held out once. All scans of a participant are in the same fold."
     if "0" in counts.index:
-        note += " No model learns from participants of an external site; they are scored apart."
+        note += " No model learns from participants of an external site. They are scored separately."
     return HtmlTable("Participants and folds", header, rows, note)
 
 
 @or_reason("Left out")
 def excluded_table(run: RunFolder) -> HtmlTable:
-    """Scans left out, and why."""
+    """Return the scans left out, with the reason."""
     path = run.path("cohort/excluded.tsv")
     try:
         excluded = table_to_draw(path, ("reason",))
@@ -70,7 +70,7 @@ def excluded_table(run: RunFolder) -> HtmlTable:
 
 
 def flair_scans(run: RunFolder) -> list[str]:
-    """Scans whose lesions were found on their FLAIR, not drawn by a reader; empty where no table says so."""
+    """Return the scans whose lesions were found on FLAIR, not drawn by a reader. Empty without such a table."""
     try:
         table = table_to_draw(run.path(QUALITY), ("scan", "lesion_source"))
     except NothingToDrawError:
@@ -80,7 +80,7 @@ def flair_scans(run: RunFolder) -> list[str]:
 
 @or_reason("Verdicts on the registrations")
 def quality_table(run: RunFolder) -> HtmlTable:
-    """How many registrations of each modality were found good, were accepted by the user, or failed."""
+    """Count the registrations of each modality that are good, were accepted by the user, or failed."""
     table = table_to_draw(run.path(QUALITY), ("scan", "modality", "verdict"))
     verdicts = ["ok", *reversed(WORST_FIRST)]
     verdicts += sorted(set(table.verdict.dropna()) - set(verdicts))
@@ -90,13 +90,13 @@ def quality_table(run: RunFolder) -> HtmlTable:
         for modality, row in counts.iterrows()
     ]
     header = ["Modality", "Registrations", *(verdict.capitalize() for verdict in verdicts)]
-    note = "Each is judged by itself against limits of the configuration. Accepted: failed, and kept by the user."
+    note = "Each registration is compared with limits of the configuration. Accepted: failed, but kept by the user."
     return HtmlTable("Verdicts on the registrations", header, rows, note)
 
 
 @or_reason("Worst registrations")
 def worst_table(run: RunFolder) -> HtmlTable:
-    """Registrations that failed or were accepted, with the reason; else the worst scan by each measure."""
+    """Return the failed and accepted registrations with the reason or, if none, the worst scan by each measure."""
     table = table_to_draw(run.path(QUALITY), ("scan", "modality", "verdict"))
     judged = table[table.verdict.isin(WORST_FIRST)]
     if len(judged):
@@ -125,14 +125,14 @@ def worst_table(run: RunFolder) -> HtmlTable:
                     ]
                 )
     if not rows:
-        raise NothingToDrawError("the table qc.tsv holds none of the measures.")
+        raise NothingToDrawError("the table qc.tsv contains none of the measures.")
     header = ["Measure", "Modality", "Worst scan", "Its value", "Median of all"]
     return HtmlTable("Worst registrations", header, rows, "None failed.", folded=True, text_columns=3)
 
 
 @or_reason("Registration error")
 def registration_table(run: RunFolder) -> HtmlTable:
-    """Error of registration per modality over all scans."""
+    """Return the registration error per modality over all scans."""
     columns = ("scan", "modality", "median_mm", "p95_mm", "max_mm")
     table = table_to_draw(run.path("evaluation/registration_error.tsv"), columns, numeric=columns[2:])
     rows = [
@@ -146,13 +146,13 @@ def registration_table(run: RunFolder) -> HtmlTable:
         for modality, part in table.groupby("modality", sort=False)
     ]
     header = ["Modality", "Scans", "Median (mm)", "95th percentile (mm)", "Largest of any voxel (mm)"]
-    note = "Median over scans of each scan's median and 95th percentile; then the worst voxel of all."
+    note = "Median over scans of each scan's median and 95th percentile. Last column: the worst voxel of all scans."
     return HtmlTable("Registration error against the true pose", header, rows, note)
 
 
 @or_reason("Volume of the regions")
 def region_table(run: RunFolder) -> HtmlTable:
-    """Volume of each region by group."""
+    """Return the volume of each region by group."""
     table = table_to_draw(
         run.path("evaluation/region_volumes.tsv"),
         ("scan", "group", "region", "volume_ml"),

@@ -1,4 +1,4 @@
-"""Groups compared, and the demyelinated share against the clinic, raw and adjusted, in a table of the report."""
+"""Table of differences between groups and of the demyelinated share against clinical scores, raw and adjusted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NUMERIC = (
 
 @or_reason(TITLE)
 def contrast_table(run: RunFolder, *, adjust_for: Sequence[str], relate_to: Sequence[str]) -> HtmlTable:
-    """Every contrast, raw and adjusted, with its standardised effect and the model.
+    """Return every contrast, raw and adjusted, with its standardised effect and the model.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How often intervals of held-out predictions hold the measured value."""
+"""Table of how often intervals of held-out predictions contain the measured value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from myelosketch.reporting.tables.text import HtmlTable, has_notes, interval, nu
 if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
 
-# quantity -> words, unit of the width, digits of it
+# quantity -> name, unit of the width, number of digits
 QUANTITIES = {
     "lesion_mean_dvr": ("Mean DVR of a lesion", "DVR", 3),
     "lesions_mean_dvr": ("Mean DVR of all lesions of a patient", "DVR", 3),
@@ -23,14 +23,14 @@ QUANTITIES = {
     "other_mean_dvr": ("Mean DVR of other tissue", "DVR", 3),
     "pct_demyelinated": ("Demyelinated share of a patient", "points", 0),
 }
-# calibrated_on of coverage.tsv -> where its rows were scanned; what is not named here is not shown
+# calibrated_on of coverage.tsv -> where its rows were scanned; other values are not shown
 SITES = {OTHER_FOLDS: "Cross-validation", INTERNAL: "External sites"}
 NUMERIC = ("level", "observed", "ci_low", "ci_high", "mean_width", "n_participants")
 
 
 @or_reason("Coverage of the intervals")
 def coverage_table(run: RunFolder, *, method: str) -> HtmlTable:
-    """Nominal and observed coverage of the shown method, in the cross-validation and at external sites.
+    """Return nominal and observed coverage of the shown method, in the cross-validation and at external sites.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def coverage_table(run: RunFolder, *, method: str) -> HtmlTable:
     if table["observed"].isna().all():
         raise NothingToDrawError("no interval could be tested.")
     noted = has_notes(table)
-    # quantity by quantity, so that a site stands below the cross-validation
+    # sorted by quantity, so that a site follows the cross-validation
     order = table["quantity"].map(list(QUANTITIES).index)
     rows = [
         [*_cells(row), *([remark(row["note"])] if noted else [])]
@@ -55,9 +55,9 @@ def coverage_table(run: RunFolder, *, method: str) -> HtmlTable:
     ]
     header = ["Value", "Site", "Nominal (%)", "Observed (%)", "Mean width", "n", *(["Note"] if noted else [])]
     note = (
-        "A 90 % interval should hold what PET would measure in 9 of 10 new patients; observed is how often it did in "
-        "participants who were held out. Of a patient with several lesions the share of them counts; n counts "
-        "participants, and the interval of the observed share is by bootstrap over them. In the cross-validation "
+        "A 90 % interval should contain what PET would measure in 9 of 10 new patients. Observed: how often it did "
+        "in held-out participants. For a patient with several lesions, the share of the lesions counts. n counts "
+        "participants. The interval of the observed share is by bootstrap over them. In the cross-validation "
         "intervals come from the errors in participants of other folds, at external sites from those in all internal "
         "participants."
     )

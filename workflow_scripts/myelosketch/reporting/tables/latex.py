@@ -1,4 +1,4 @@
-"""The main tables for a paper: LaTeX with booktabs, the same text as in the report."""
+"""The main tables for a paper, in LaTeX with booktabs and with the same text as in the report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
     from myelosketch.reporting.tables.text import HtmlTable
 
-# rows above which a table breaks over pages
+# a table with more rows than this may break over pages
 ONE_PAGE = 25
 PREAMBLE = "% needs \\usepackage{array}, \\usepackage{booktabs} and \\usepackage{longtable}\n"
 _SPECIAL = {
@@ -42,10 +42,10 @@ _SPECIAL = {
     "\u03c1": r"$\rho$",
     "\u03bb": r"$\lambda$",
     "\u00a0": "~",
-    "\u2063": r"\,",  # our sign for a gap at which no line breaks
+    "\u2063": r"\,",  # stands for a gap at which no line breaks
 }
 _INTERVAL = re.compile(r"\(([^()]+) to ([^()]+)\)")
-# characters that pdflatex knows without help, beside ASCII
+# characters besides ASCII that pdflatex supports without a package
 _KNOWN = set("äöüÄÖÜßéèêëáàâãåçñíìîïóòôõøúùûæœÉÀÇØÅ")
 
 
@@ -73,7 +73,7 @@ def write_latex_tables(tables: Mapping[str, str | Path], run: RunFolder, *, fact
 
 
 def cohort_note(facts: Mapping[str, Any]) -> str:
-    """What every table says about the cohort."""
+    """Return the sentence about the cohort that every table contains."""
     words = cohort_words(facts["simulated"], facts["world"]).capitalize()
     note = (
         f"{words}: {facts['n_patients']} patients and {facts['n_controls']} controls, {facts['n_folds']}-fold "
@@ -83,7 +83,7 @@ def cohort_note(facts: Mapping[str, Any]) -> str:
 
 
 def latex_table(view: HtmlTable, *, label: str, note: str) -> str:
-    """A table of the report as LaTeX.
+    """Return a table of the report as LaTeX.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def latex_table(view: HtmlTable, *, label: str, note: str) -> str:
 
     Returns
     -------
-    str : a ``table``, or a ``longtable`` where there are many rows
+    str : a ``table``, or a ``longtable`` if there are many rows
     """
     if view.missing:
         return f"% {escape(view.missing)}\n\\par\\emph{{{escape(view.title)}. {escape(view.missing)}}}\n"
@@ -134,12 +134,12 @@ def latex_table(view: HtmlTable, *, label: str, note: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Intervals in brackets, as journals print them, in one piece."""
+    """Return text with intervals in brackets, as journals print them, without a line break inside."""
     return _INTERVAL.sub("[\\1,\u2063\\2]", text)
 
 
 def escape(text: str) -> str:
-    """Text for LaTeX: special characters escaped, signs of mathematics in math mode, others as a question mark."""
+    """Escape text for LaTeX. Mathematical signs are in math mode, unknown characters become a question mark."""
     return "".join(
         _SPECIAL.get(character, character if character.isascii() or character in _KNOWN else "?")
         for character in re.sub(r"[ \t\n]+", " ", str(text)).strip()
@@ -147,14 +147,14 @@ def escape(text: str) -> str:
 
 
 def _columns(header: list[str], rows: list[list[str]], text_columns: int) -> Iterator[str]:
-    """Ragged columns that share the line: as wide as their longest piece that must not break, or as their text."""
+    """Return ragged columns that share the line width, by their longest unbreakable piece or their text."""
     wanted = []
     for place, name in enumerate(header):
         cells = [row[place] for row in rows]
         piece = max(len(piece) for text in [name, *cells] for piece in text.split(" "))
         longest = max(map(len, cells), default=0)
         wanted.append(max(piece + 2, 4, min(longest, 24) if place < text_columns or longest < 10 else 0))
-    usable = 1 - 0.013 * len(wanted)  # what the gaps between columns leave
+    usable = 1 - 0.013 * len(wanted)  # the rest is gaps between columns
     for place, width in enumerate(wanted):
         side = "raggedright" if place < text_columns else "raggedleft"
         yield f">{{\\{side}\\arraybackslash}}p{{{usable * width / sum(wanted):.3f}\\linewidth}}"

@@ -1,4 +1,4 @@
-"""Lesions and patients in tables: each patient, agreement of lesion and patient means, sensitivity."""
+"""Tables of lesions and patients: each patient, agreement of lesion and patient means, sensitivity."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FLAIR_MARK = "lesions from FLAIR"
 def patient_table(
     run: RunFolder, *, method: str, k: float, flair: Collection[str] = (), folder: str = "evaluation"
 ) -> HtmlTable:
-    """Demyelinated share and agreement of each patient, with a link to the patient's page where there is one.
+    """Return demyelinated share and agreement of each patient, with a link to the patient's page if there is one.
 
     Parameters
     ----------
@@ -73,13 +73,13 @@ def patient_table(
 
 
 def marked(scan: str, flair: Collection[str]) -> str:
-    """A scan as tables name it: with a mark where its lesions were found on the FLAIR."""
+    """Return the name of a scan, with a mark if its lesions were found on FLAIR."""
     return f"{scan} ({FLAIR_MARK})" if scan in flair else scan
 
 
 @or_reason("Lesions on which prediction and measurement disagree most")
 def disagreement_table(run: RunFolder, *, method: str, most: int | None = None) -> HtmlTable:
-    """Lesions, the largest disagreement first, each with a link to its picture on the patient's page.
+    """Return the lesions, largest disagreement first, each with a link to its picture on the patient's page.
 
     Parameters
     ----------
@@ -100,8 +100,8 @@ def disagreement_table(run: RunFolder, *, method: str, most: int | None = None) 
     header = ["Lesion", *(name.capitalize() for name in told), "Volume (mm\u00b3)"]
     header += ["Mean DVR, true", "Mean DVR, predicted", "Predicted \u2212 true"]
     note = (
-        "The first ten numbers are those in the scatter plot. The mean of a small lesion holds more of the noise of "
-        "PET: read a large disagreement beside the volume."
+        "The first ten numbers also mark points in the scatter plot. PET noise affects the mean of a small lesion "
+        "more: compare a large disagreement with the volume."
     )
     note += " Each lesion links to its picture." if links else ""
     title = (
@@ -117,12 +117,12 @@ def disagreement_table(run: RunFolder, *, method: str, most: int | None = None) 
 
 @or_reason("Agreement of the lesions' mean DVR")
 def lesion_agreement_table(run: RunFolder, *, method: str | None = None) -> HtmlTable:
-    """Agreement of true and predicted mean DVR of all lesions, by method; then by stratum of the shown method.
+    """Return agreement of true and predicted mean DVR of all lesions by method, then by stratum of one method.
 
     Parameters
     ----------
     run : RunFiles or RunFolder
-    method : whose strata follow; None shows all lesions only
+    method : the method shown by stratum; None shows all lesions only
     """
     table = _lesion_agreement(run)
     rows = [
@@ -138,7 +138,7 @@ def lesion_agreement_table(run: RunFolder, *, method: str | None = None) -> Html
 
 @or_reason("Agreement of the lesions' mean DVR by size, place and kind")
 def strata_table(run: RunFolder, *, method: str) -> HtmlTable:
-    """The same by size, place and kind of lesion, of the shown method."""
+    """Return the agreement by size, place and kind of lesion, for the shown method."""
     table = _lesion_agreement(run)
     table = table[(table.stratum != "all") & (table.method == method)]
     rows = [
@@ -157,7 +157,7 @@ def _lesion_agreement(run: RunFolder) -> pd.DataFrame:
 
 
 def _in_order(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as dicts, in the order of the ladder."""
+    """Return rows as dicts, in the order of the ladder."""
     return [
         row
         for method in ladder_order(table.method.unique())
@@ -166,7 +166,7 @@ def _in_order(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _level(row: Mapping[str, Any]) -> str:
-    """A level of a stratum: sizes and places by their names, kinds with their stratum."""
+    """Return the name of a level of a stratum."""
     level = words(row["level"]).replace("_", " ").replace("mm3", "mm\u00b3").replace(">= ", "\u2265 ")
     return f"{row['stratum']} {level}" if row["stratum"] != "place" else level
 
@@ -183,23 +183,23 @@ def _agreement_cells(row: Mapping[str, Any]) -> list[str]:
 
 def _agreement_view(title: str, header: list[str], rows: list[list[str]], reasons: str = "") -> HtmlTable:
     if not rows:
-        raise NothingToDrawError("lesion_agreement.tsv has no row of these lesions.")
+        raise NothingToDrawError("lesion_agreement.tsv has no row for these lesions.")
     note = (
-        "Mean DVR of each lesion, predicted against true; intervals by bootstrap over patients, because lesions of "
-        "one patient are not independent. ICC(2,1). Bias and limits of agreement: Bland-Altman."
+        "Mean DVR of each lesion, predicted against true. Intervals are by bootstrap over patients, because lesions "
+        "of one patient are not independent. ICC(2,1). Bias and limits of agreement: Bland-Altman."
     )
     return HtmlTable(title, header, rows, note + reasons, folded=len(rows) > LONG)
 
 
 def _limits(row: Mapping[str, Any] | pd.Series, digits: int) -> str:
-    """Limits of agreement as text."""
+    """Return limits of agreement as text."""
     low, high = (number(row[name], digits) for name in ("limit_low", "limit_high"))
     return "n/a" if "n/a" in (low, high) else f"({low} to {high})"
 
 
 @or_reason("Agreement of the patients")
 def patient_agreement_table(run: RunFolder) -> HtmlTable:
-    """Agreement of true and predicted numbers of the patients."""
+    """Return the agreement of true and predicted numbers of the patients."""
     needed = ("method", "measure", "n", "icc", "bias", "limit_low", "limit_high", "pearson_r")
     table = table_to_draw(run.path("evaluation/patient_agreement.tsv"), needed)
     order = ladder_order(table.method.unique())
@@ -230,7 +230,7 @@ def patient_agreement_table(run: RunFolder) -> HtmlTable:
 
 
 def sensitivity_tables(run: RunFolder, *, method: str) -> list[HtmlTable]:
-    """One table per axis of sensitivity.tsv: scores of the shown method as the choice changes."""
+    """Return one table per axis of sensitivity.tsv: scores of the shown method under each choice."""
     try:
         needed = ("axis", "value", "method", "metric", "mean", "ci_low", "ci_high")
         table = table_to_draw(run.path("evaluation/sensitivity.tsv"), needed)
@@ -263,7 +263,7 @@ def _sensitivity_cell(table: pd.DataFrame, metric: str) -> str:
 
 
 def _with_interval(row: Mapping[str, Any] | pd.Series, name: str, digits: int) -> str:
-    """A statistic with its interval, if the table gives one."""
+    """Return a statistic with its interval, if the table has one."""
     low, high = (row.get(f"{name}_{end}") for end in ("ci_low", "ci_high"))
     if low is None and high is None:
         return number(row[name], digits)

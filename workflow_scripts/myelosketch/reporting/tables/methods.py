@@ -1,4 +1,4 @@
-"""The ladder in tables: every method and ceiling beside what a guess would score, and the methods compared."""
+"""Tables of the ladder: every method and ceiling next to the score of a guess, and comparisons of methods."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
 
 SUMMARY_COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n")
-LONG = 12  # rows above which a table is folded
-# shorter names of metrics where they head a column
+LONG = 12  # a table with more rows than this is folded
+# shorter names of metrics in column headings
 HEADS = {
     "lesion_mean_r": "r of lesion means",
     "lesion_mae_visible": "Error to noise-free tissue (DVR)",
@@ -45,7 +45,7 @@ AT_K = (
     *("dice", "trivial_dice", "dice_minus_trivial", "dice_not_demyelinated", "mcc", "kappa", "auc"),
     *("pct_true", "pct_bias", "pct_abs_error"),
 )
-# first of a measured cohort, where nobody knows the noise-free truth: a lesion's mean is what PET repeats best
+# shown first in a measured cohort, where the noise-free truth is unknown: PET is most repeatable in lesion means
 LESION_LEVEL = ("lesion_mean_r", "lesion_icc")
 # metrics of a simulated cohort
 AGAINST_VISIBLE = ("lesion_mae_visible", "lesion_r_visible")
@@ -53,24 +53,24 @@ BY_BOTH, BY_MCC, BY_DICE, NO = "yes, by Dice and MCC", "by MCC only", "by Dice o
 
 
 def metric_head(metric: str) -> str:
-    """Name of a metric at the head of a column; an unknown one keeps its own name."""
+    """Return the name of a metric for a column heading. An unknown metric keeps its name."""
     return HEADS.get(metric) or metric_name(metric)
 
 
 def digits_of(metric: str) -> int:
-    """Decimals of a metric: DVR to 0.001, percentages to 0.1, all others to 0.01."""
+    """Return the number of decimals of a metric: DVR to 0.001, percentages to 0.1, all others to 0.01."""
     name = metric_head(metric)
     return 3 if "(DVR)" in name else 1 if "%" in name or "points" in name else 2
 
 
 @or_reason("Every method and ceiling")
 def glance_table(run: RunFolder, *, k: float) -> HtmlTable:
-    """Each method: errors, bias and order of the lesion voxels, MCC, Dice beside trivial Dice; ceilings last."""
+    """Return errors, bias, correlation, MCC, Dice and trivial Dice of each method, ceilings last."""
     return _glance(read_summary(run), "Every method and ceiling", k)
 
 
 def external_table(run: RunFolder, *, k: float) -> HtmlTable | None:
-    """The same at external sites, by models of all internal scans; None where the cohort has no such site."""
+    """Return the same at external sites, by models of all internal scans. None without such a site."""
     if not run.path("evaluation/external/summary.tsv").is_file():
         return None
     return _external(run, k=k)
@@ -100,28 +100,27 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
         raise NothingToDrawError("summary.tsv names no method.")
     header = ["Method", "Better than trivial", "n", *map(metric_head, metrics)]
     note = (
-        "Mean over n patients, or over those that a cell names, with its interval by bootstrap over patients; r, ICC "
-        f"and slope of lesion means are over all lesions. Demyelinated: DVR below mean \u2212 {k:g} SD of healthy "
-        "white matter. Trivial Dice: every lesion voxel called demyelinated. Better than trivial: the intervals of "
-        "Dice \u2212 trivial and of MCC lie above 0. MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true DVR "
-        "of the lesion voxels. Slope of true on predicted mean DVR of the lesions: 1 is ideal, 0 says nothing about "
-        "a lesion. "
-        "A low MAE alone says little: the mean of all lesions has one too."
+        "Mean over n patients (or the n in the cell), with its interval by bootstrap over patients; r, ICC and "
+        f"slope of lesion means are over all lesions. Demyelinated: DVR below mean \u2212 {k:g} SD of healthy white "
+        "matter. Trivial Dice: every lesion voxel called demyelinated. Better than trivial: the intervals of "
+        "Dice \u2212 trivial and of MCC are above 0. MCC: 0 is chance, 1 is perfect. Bias: predicted \u2212 true DVR "
+        "of the lesion voxels. Slope of true on predicted mean DVR of the lesions: 1 is ideal, 0 means no relation. "
+        "A low MAE alone says little: predicting the mean of all lesions gives a low MAE too."
     )
     if known:
         note += (
-            f" Noise-free tissue: {VISIBLE_WORDS}. It bounds the squared error alone: Dice, MCC or AUC of a method "
-            "may be higher. An error to it is one of the method, without the noise of one PET; the correlation with "
-            "it says whether voxels are in the right order, whatever the level."
+            f" Noise-free tissue: {VISIBLE_WORDS}. It bounds the squared error only: Dice, MCC or AUC of a method "
+            "may be higher. The error to it is the error of the method without PET noise. The correlation with it "
+            "says whether voxels are in the right order, whatever the level."
         )
     if any(base_of(method) for method in shown.method):
-        note += " A recalibrated method reads the lesion mask; the others see maps alone."
+        note += " A recalibrated method also uses the lesion mask. The others use the maps only."
     note += why_missing(shown, "mean")
     return HtmlTable(title, header, rows, note, text_columns=2)
 
 
 def laddered_name(method: str) -> str:
-    """Return the display name of a method in a ladder, with a word before what is no method.
+    """Return the display name of a method in a ladder, with a mark before a reference or ceiling.
 
     A second PET is a reference, not a ceiling: a method can be nearer to the first PET than the second PET is.
     """
@@ -131,7 +130,7 @@ def laddered_name(method: str) -> str:
 
 
 def better_than_trivial(summary: pd.DataFrame, method: str, k: float) -> str:
-    """Whether a method tells demyelinated voxels apart better than calling every lesion voxel demyelinated.
+    """Say whether a method finds demyelinated voxels better than calling every lesion voxel demyelinated does.
 
     Parameters
     ----------
@@ -141,8 +140,8 @@ def better_than_trivial(summary: pd.DataFrame, method: str, k: float) -> str:
 
     Returns
     -------
-    str : yes where the intervals of Dice minus trivial Dice and of MCC lie above 0, by one of them only, no, or n/a
-        where neither has an interval
+    str : yes if the intervals of Dice minus trivial Dice and of MCC are above 0, by one of them only, no, or n/a if
+        neither has an interval
     """
     lows = {}
     for metric in ("dice_minus_trivial", "mcc"):
@@ -156,7 +155,7 @@ def better_than_trivial(summary: pd.DataFrame, method: str, k: float) -> str:
 
 @or_reason("Scores of the demyelinated lesion voxels")
 def demyelination_table(run: RunFolder, *, k: float) -> HtmlTable:
-    """Every score of the demyelinated voxels at k, by method."""
+    """Return every score of the demyelinated voxels at k, by method."""
     summary = read_summary(run)
     metrics = [metric for metric in AT_K if len(metric_rows(summary, metric, k))]
     if not metrics:
@@ -170,7 +169,7 @@ def demyelination_table(run: RunFolder, *, k: float) -> HtmlTable:
     ]
     note = (
         "Mean over n patients, with its interval by bootstrap over patients. Percentages are shares of a patient's "
-        "lesion voxels; bias and error are predicted against true."
+        "lesion voxels. Bias and error compare predicted with true."
     )
     title = f"Scores of the demyelinated lesion voxels, k = {k:g}"
     return HtmlTable(title, ["Method", *map(metric_head, metrics)], rows, note, folded=True)
@@ -178,7 +177,7 @@ def demyelination_table(run: RunFolder, *, k: float) -> HtmlTable:
 
 @or_reason("Methods compared in pairs")
 def comparison_table(run: RunFolder, *, method: str) -> HtmlTable:
-    """Differences between the shown method and every other, paired by subject."""
+    """Return the differences between the shown method and every other, paired by participant."""
     numeric = (
         *("difference", "ci_low", "ci_high", "p_wilcoxon", "p_corrected", "p_adjusted"),
         *("effect_size", "n"),
@@ -207,8 +206,8 @@ def comparison_table(run: RunFolder, *, method: str) -> HtmlTable:
     header = ["Score", "Difference of", "Difference (interval)", "p, Wilcoxon", "p, resampled", "p, Holm"]
     header += ["Effect size", "n", *(["Note"] if noted else [])]
     note = (
-        "Paired by subject over all folds; the interval by bootstrap over subjects; the second p from the "
-        "corrected resampled t-test over folds; the third is the first, adjusted by Holm over all "
+        "Paired by participant over all folds, with intervals by bootstrap over participants. The second p is from "
+        "the corrected resampled t-test over folds. The third p is the first, adjusted by Holm over all "
         f"{pairs} pairs of methods of a score. All pairs of methods: evaluation/comparisons.tsv."
     )
     return HtmlTable(
@@ -219,7 +218,7 @@ def comparison_table(run: RunFolder, *, method: str) -> HtmlTable:
 
 @or_reason("Mean ranks")
 def rank_table(run: RunFolder) -> HtmlTable:
-    """Mean rank of every method by each metric over subjects, 1 is best."""
+    """Return the mean rank of every method by each metric over participants, 1 is best."""
     numeric = ("mean_rank", "n", "critical_difference", "friedman_p")
     table = table_to_draw(run.path("evaluation/ranks.tsv"), ("metric", "method", *numeric), numeric=numeric)
     metrics = list(dict.fromkeys(table.metric))
@@ -230,29 +229,30 @@ def rank_table(run: RunFolder) -> HtmlTable:
     ]
     first = table.drop_duplicates("metric").set_index("metric")
     for label, column, shown in (
-        ("n, subjects", "n", functools.partial(number, digits=0)),
+        ("n, participants", "n", functools.partial(number, digits=0)),
         ("Critical difference", "critical_difference", number),
         ("p of the Friedman test", "friedman_p", p_value),
     ):
         rows.append([label, *(shown(first[column].get(metric)) for metric in metrics)])
-    note = "Ranks within each subject, 1 is best; two methods nearer than the critical difference are not told apart."
+    note = "Ranks within each participant, 1 is best. Two methods closer than the critical difference do not differ."
     return HtmlTable("Mean ranks", ["Method", *map(metric_head, metrics)], rows, note)
 
 
 def read_summary(run: RunFolder, file: str = "summary.tsv") -> pd.DataFrame:
-    """summary.tsv, or external/summary.tsv, with numbers as numbers."""
+    """Read summary.tsv, or external/summary.tsv, with numbers as numbers."""
     return table_to_draw(run.path(f"evaluation/{file}"), SUMMARY_COLUMNS, numeric=SUMMARY_COLUMNS[2:])
 
 
 def metric_rows(summary: pd.DataFrame, metric: str, at_k: float | None) -> pd.DataFrame:
-    """Rows of one metric, at one k where it depends on k (None where not)."""
+    """Return the rows of one metric, at one k if it depends on k (else None)."""
     keep = summary.metric == metric
     return summary[keep & ((summary.k - at_k).abs() < 1e-9) if at_k is not None else keep]
 
 
 def _summary_cell(summary: pd.DataFrame, method: str, metric: str, k: float, n: float | None = None) -> str:
-    """Mean with its interval, and its n where that is not ``n``; of the trivial Dice no interval: it is a bar, not a
-    result."""
+    """Return the mean with its interval, and its n where that is not ``n``.
+
+    Trivial Dice has no interval, because it is a threshold to compare with and not a result."""
     at_k = k if metric in AT_K else None
     part = metric_rows(summary[summary.method == method], metric, at_k)
     if part.empty:

@@ -1,4 +1,4 @@
-"""The numbers of a new patient as text: values with intervals, lesions, quality control, range, scores, model."""
+"""Tables of a new patient: values with intervals, lesions, quality control, range, scores, model."""
 
 from __future__ import annotations
 
@@ -44,17 +44,19 @@ NUMBER_WORDS = {name: text for name, (text, _, _) in MEASURES.items()} | {
 }
 NUMBER_DIGITS = {name: digits for name, (_, _, digits) in MEASURES.items()}
 NUMBERS_NOTE = (
-    "Mutual information and contrast depend on the scanner's noise; they are shown and judge nothing."
+    "Mutual information and contrast depend on the scanner's noise. They are shown, but no verdict uses them."
 )
 
 
-# points of percent; an interval of the demyelinated share from here on leaves most of the scale open
+# percentage points; an interval of the demyelinated share of this width leaves most of the scale open
 WIDE_POINTS = 50
 
 
 class Value(NamedTuple):
-    """One number as text: ``value`` (n/a and the reason where there is none), ``bounds`` of its interval (blank where
-    they are not known), its ``level`` (blank where there is no number), a ``note`` on it."""
+    """One number as text.
+
+    ``value`` is n/a and the reason if there is none. ``bounds`` of its interval are blank if unknown. ``level`` is
+    blank without a number. ``note`` may be blank."""
 
     value: str
     bounds: str = ""
@@ -66,7 +68,7 @@ class Value(NamedTuple):
 
 
 def no_lesions(numbers: Mapping[str, Any]) -> str:
-    """Why a scan has no lesion, as "n/a" and the reason; blank where it has one.
+    """Return why a scan has no lesion, as "n/a" and the reason; blank if it has one.
 
     Parameters
     ----------
@@ -87,17 +89,17 @@ def no_lesions(numbers: Mapping[str, Any]) -> str:
 
 
 def absence(numbers: Mapping[str, Any]) -> str:
-    """Why no number of lesions is shown, as "n/a" and the reason; blank where there are such numbers."""
+    """Return why lesions have no numbers, as "n/a" and the reason; blank if there are such numbers."""
     return "n/a: withheld" if numbers["verdict"] == WITHHELD else no_lesions(numbers)
 
 
 def demyelinated(numbers: Mapping[str, Any]) -> Value:
-    """Demyelinated share of a scan's lesion voxels, percent."""
+    """Return the demyelinated share of a scan's lesion voxels, percent."""
     return _value(numbers["pct_demyelinated"], "value", absence(numbers), digits=0, unit=" %")
 
 
 def wide_interval(numbers: Mapping[str, Any]) -> str:
-    """What to make of a demyelinated share that is hardly known; blank where its interval is narrower."""
+    """Return a warning for a demyelinated share with a wide interval; blank if its interval is narrower."""
     found = numbers["pct_demyelinated"]
     if absence(numbers) or not found or number(found["low"]) == "n/a":
         return ""
@@ -105,13 +107,13 @@ def wide_interval(numbers: Mapping[str, Any]) -> str:
     if width < WIDE_POINTS:
         return ""
     return (
-        f"The interval of the demyelinated share spans {width:.0f} of 100 points: of one patient this model hardly "
-        "says whether few or most lesion voxels are demyelinated. Means over many patients are known better."
+        f"The interval of the demyelinated share spans {width:.0f} of 100 points: for a single patient this model "
+        "hardly tells whether few or most lesion voxels are demyelinated. Means over many patients are more precise."
     )
 
 
 def mean_dvr(numbers: Mapping[str, Any], region: str) -> Value:
-    """Mean predicted DVR of a region: ``lesions``, ``white_matter`` or ``other``."""
+    """Return the mean predicted DVR of a region: ``lesions``, ``white_matter`` or ``other``."""
     reason = absence(numbers)
     if region != "lesions" and numbers["verdict"] != WITHHELD:
         reason = ""
@@ -121,7 +123,7 @@ def mean_dvr(numbers: Mapping[str, Any], region: str) -> Value:
 def _value(
     found: Mapping[str, Any] | None, key: str, reason: str, *, digits: int = 2, unit: str = ""
 ) -> Value:
-    """A number with its interval; with a reason why it must not be shown, that alone."""
+    """Return a number with its interval or, if it must not be shown, the reason alone."""
     if reason or not found or number(found[key]) == "n/a":
         return Value(reason or "n/a")
     ends = [number(found[name], digits) for name in ("low", "high")]
@@ -132,19 +134,19 @@ def _value(
 
 
 def level_words(level: Any) -> str:
-    """A level between 0 and 1 as text, cut to whole percent, so that it promises no more."""
+    """Return a level between 0 and 1 as text, rounded down to whole percent so that it does not promise more."""
     return "n/a" if number(level) == "n/a" else f"{int(100 * float(level) + 1e-9)} %"
 
 
 def white_matter_name(numbers: Mapping[str, Any]) -> str:
-    """What the white matter of a scan is called: without a lesion mask its lesions are part of it."""
+    """Return the name of the white matter of a scan. Without a lesion mask it includes the lesions."""
     if numbers["group"] == "HC":
         return "White matter"
     return LESIONS_INCLUDED if numbers["lesion_source"] == "none" else "Normal-appearing white matter"
 
 
 def lesion_table(numbers: Mapping[str, Any], links: Mapping[str, str]) -> HtmlTable:
-    """Lesions one by one, the largest first; the number of each leads to its slice.
+    """Return a table of the lesions, largest first, in which the number of each links to its slice.
 
     Parameters
     ----------
@@ -158,7 +160,7 @@ def lesion_table(numbers: Mapping[str, Any], links: Mapping[str, str]) -> HtmlTa
     title, reason = "Lesions one by one", absence(numbers)
     rows = sorted(numbers["lesions"] or [], key=lambda row: row["lesion"])
     if reason or not rows:
-        none_large = "No lesion is large enough to be listed; small ones count in the numbers above."
+        none_large = "No lesion is large enough to be listed. Small lesions count in the numbers above."
         return HtmlTable(title, [], [], missing=f"{reason}." if reason else none_large)
     levels = dict.fromkeys(level_words(row["level"]) for row in rows)
     cells = [
@@ -173,23 +175,23 @@ def lesion_table(numbers: Mapping[str, Any], links: Mapping[str, str]) -> HtmlTa
     ]
     header = ["Lesion", "Size", "Volume (mm\u00b3)", "Mean DVR (interval)", "Demyelinated (%)"]
     note = (
-        f"Level of the intervals: {' or '.join(levels)}, for one lesion each; all of them hold at once less often. "
-        "Lesions are numbered from the largest; small ones that are not listed count in the numbers above."
+        f"Level of the intervals: {' or '.join(levels)}. Each is for one lesion; all are correct at once less often. "
+        "Lesions are numbered from the largest. Small lesions that are not listed count in the numbers above."
     )
     remarks = [text for text in dict.fromkeys(remark(row.get("note")) for row in rows) if text]
-    note += f" Of some intervals: {'; '.join(remarks)}." if remarks else ""
+    note += f" Notes on some intervals: {'; '.join(remarks)}." if remarks else ""
     return HtmlTable(title, header, cells, note, folded=len(rows) > LONG, text_columns=2, links=dict(links))
 
 
 def size_words(size: str) -> str:
-    """A size class as a reader expects it: ``300-1000 mm3`` is "300–1000 mm³"."""
+    """Return a size class for display: ``300-1000 mm3`` becomes "300–1000 mm³"."""
     for plain, sign in ((">=", "\u2265"), ("-", "\u2013"), ("mm3", "mm\u00b3")):
         size = size.replace(plain, sign)
     return size
 
 
 def quality_tables(numbers: Mapping[str, Any]) -> list[HtmlTable]:
-    """Verdicts on the registration of every image, and the numbers behind them."""
+    """Return the verdicts on the registration of every image, and the numbers behind them."""
     title, rows = "Registration", numbers["quality"]
     if not rows:
         return [HtmlTable(title, [], [], missing="The registration of this scan was not judged.")]
@@ -205,7 +207,7 @@ def quality_tables(numbers: Mapping[str, Any]) -> list[HtmlTable]:
 
 
 def range_table(numbers: Mapping[str, Any]) -> HtmlTable:
-    """Each map of the scan against those of the scans that the model was trained on."""
+    """Compare each map of the scan with those of the training scans of the model."""
     title, rows = "The maps against those of the training scans", numbers["range"]
     if not rows:
         return HtmlTable(title, [], [], missing="The maps of this scan were not compared.")
@@ -222,22 +224,22 @@ def range_table(numbers: Mapping[str, Any]) -> HtmlTable:
     ]
     header = ["Map", "What", "Verdict", "Reason", "This scan", "Training scans", "Expected", "z"]
     note = (
-        "MTR in %, RD and AD in 10\u207b\u00b3 mm\u00b2/s. Training scans: their mean. Expected: where a further "
-        "scan like them would lie. z: distance from their mean in standard deviations."
+        "MTR in %, RD and AD in 10\u207b\u00b3 mm\u00b2/s. Training scans: their mean. Expected: range of another "
+        "scan like them. z: distance from their mean in standard deviations."
     )
     folded = len(rows) > LONG and all(row["verdict"] == OK for row in rows)
     return filled(HtmlTable(title, header, cells, note, folded=folded, text_columns=4))
 
 
 def _in_range(row: Mapping[str, Any]) -> list[str]:
-    """Value of this scan, mean of the training scans, limits; no share passes 1, and nothing is below 0."""
+    """Return the value of this scan, the mean of the training scans and the limits, cut to possible values."""
     most = 1.0 if row["feature"] == "coverage" else float("inf")
     limits = f"{_short(max(row['low'], 0.0))} to {_short(min(row['high'], most))}"
     return [_short(row["value"]), _short(row["expected"]), limits]
 
 
 def filled(table: HtmlTable) -> HtmlTable:
-    """A table without those of its columns that are blank in every row."""
+    """Return a table without the columns that are blank in every row."""
     kept = [place for place in range(len(table.header)) if any(row[place] for row in table.rows)]
     return table._replace(
         header=[table.header[place] for place in kept],
@@ -247,7 +249,7 @@ def filled(table: HtmlTable) -> HtmlTable:
 
 
 def score_table(numbers: Mapping[str, Any]) -> HtmlTable:
-    """Scores of the model in cross-validation beside those of the trivial baseline."""
+    """Return the scores of the model in cross-validation and those of the trivial baseline."""
     model = numbers["model"]
     title = "Scores in cross-validation"
     scores = pd.DataFrame(
@@ -268,7 +270,7 @@ def score_table(numbers: Mapping[str, Any]) -> HtmlTable:
                 ]
             )
     if not rows:
-        return HtmlTable(title, [], [], missing="The model brings no scores.")
+        return HtmlTable(title, [], [], missing="The model contains no scores.")
     header = [
         "Score",
         method_name(model["method"]),
@@ -276,8 +278,8 @@ def score_table(numbers: Mapping[str, Any]) -> HtmlTable:
         "Participants",
     ]
     note = (
-        "Mean over participants, with its interval by bootstrap over them. Bias: predicted \u2212 measured. "
-        "Trivial: the mean map of the controls, the same for everybody. Trivial Dice: every lesion voxel called "
+        "Mean over participants, with its interval by bootstrap over them. Bias: predicted \u2212 measured. Trivial: "
+        "the mean map of the controls, the same for every participant. Trivial Dice: every lesion voxel called "
         "demyelinated. MCC: 0 is chance, 1 is perfect. Pearson r of lesion means: predicted against measured mean "
         "DVR of each lesion."
     )
@@ -291,7 +293,7 @@ def _score(row: Mapping[str, Any] | None) -> str:
 
 
 def voxel_words(sides: Iterable[float]) -> str:
-    """Sides of a voxel in mm: ``2 × 2 × 2 mm``."""
+    """Return the sides of a voxel in mm: ``2 × 2 × 2 mm``."""
     return " \u00d7 ".join(f"{side:.3g}" for side in sides) + " mm"
 
 

@@ -1,4 +1,4 @@
-"""Regions of the user's own, measured and predicted, in a table of the report."""
+"""Table of user-defined regions, measured and predicted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
 
 TITLE = "Regions of your own"
-# of a run with label images; where the second is, there is an external site
+# tables of a run with label images; the second exists if there is an external site
 TABLES = {
     "evaluation/own_regions_summary.tsv": TITLE,
     "evaluation/external/own_regions_summary.tsv": f"At external sites: {TITLE.lower()}",
@@ -25,14 +25,14 @@ NUMERIC = (
 )
 HEADER = ("Atlas", "Region", "Group", "Measured DVR", "Predicted DVR", "Error", "ICC(2,1)", "Voxels")
 NOTE = (
-    "Mean over participants (interval), error is predicted minus measured. Coverage: share of a region's voxels in "
-    "the brain where the PET has a value. n counts participants with a value of the region; an ICC needs 3. The "
-    "other methods and every scan: evaluation/own_regions_summary.tsv and evaluation/own_regions.tsv."
+    "Mean over participants (interval). Error: predicted minus measured. Coverage: share of a region's voxels in "
+    "the brain where the PET has a value. n counts participants with a value of the region; an ICC needs 3. Other "
+    "methods and every scan: evaluation/own_regions_summary.tsv and evaluation/own_regions.tsv."
 )
 
 
 def own_region_tables(run: RunFolder, *, method: str) -> list[HtmlTable]:
-    """A table of the cross-validation and one of external sites; none in a run without label images.
+    """Return a table of the cross-validation and one of external sites, or none in a run without label images.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The numbers of one patient: scores of every method, lesions one by one, registration."""
+"""Tables of one patient: scores of every method, each lesion, registration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONG = 12
 
 
 class PatientTables:
-    """The run's tables, each read once for all patients.
+    """Tables of the run, each read once for all patients.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class PatientTables:
         self._read: dict[Path, pd.DataFrame | NothingToDrawError] = {}
 
     def of(self, scan: str, *, methods: Sequence[str], method: str) -> list[HtmlTable]:
-        """Tables of one scan: scores of every method, its lesions, and its registration where it was judged."""
+        """Return the tables of one scan: scores of every method, lesions, and registration if it was judged."""
         tables = [self._scores(scan), self._lesions(scan, method=method)]
         means = self._lesion_means(scan, methods=methods)
         tables += [] if means.missing else [means]  # the table before gives the same reason
@@ -47,7 +47,7 @@ class PatientTables:
         return tables if quality is None else [*tables, quality]
 
     def lesions(self, scan: str, *, method: str) -> list[dict[str, Any]]:
-        """Rows of lesions.tsv of a scan, the largest first; none where the run has none of it."""
+        """Return the rows of lesions.tsv of a scan, largest first, or none if the run has none for it."""
         try:
             table = self._lesion_rows(scan)
         except (NothingToDrawError, InputError):
@@ -57,7 +57,7 @@ class PatientTables:
         )
 
     def _table(self, path: Path, columns: Sequence[str], numeric: Sequence[str]) -> pd.DataFrame:
-        """A table of the run, read once, or the reason why there is none."""
+        """Return a table of the run, read once, or the reason why there is none."""
         if path not in self._read:
             try:
                 self._read[path] = table_to_draw(path, columns, numeric=numeric)
@@ -118,9 +118,7 @@ class PatientTables:
         header += ["Demyelinated, true (%)", "Demyelinated, predicted (%)"]
         pictured = (number(row["lesion"], 0) for row in self.lesions(scan, method=method))
         links = {name: f"#lesion-{name}" for name in pictured}
-        note = (
-            "Numbered from the largest; smaller lesions than the least volume count in the scores above only."
-        )
+        note = "Numbered from the largest. Lesions below the minimum volume count in the scores above only."
         return HtmlTable(
             f"Lesions one by one, {method_name(method)}", header, rows, note, folded=len(rows) > LONG,
             text_columns=1 + len(told), links=links,
@@ -144,16 +142,16 @@ class PatientTables:
         return HtmlTable("Mean DVR of each lesion by every method", header, rows, folded=len(rows) > LONG)
 
     def _lesion_rows(self, scan: str) -> pd.DataFrame:
-        """Rows of lesions.tsv of a scan, the largest lesion first."""
+        """Return the rows of lesions.tsv of a scan, largest lesion first."""
         table = self._table(
             self._run.path(f"{self._folder}/lesions.tsv"),
             ("method", "scan", "lesion", *LESION),
             ("lesion", *LESION),
         )
-        return rows_of(table, f"lesion of {scan} above the least volume", scan=scan).sort_values("lesion")
+        return rows_of(table, f"lesion of {scan} above the minimum volume", scan=scan).sort_values("lesion")
 
     def _quality(self, scan: str) -> HtmlTable | None:
-        """Verdicts on the registration of a scan; None where they were not judged in this run."""
+        """Return the verdicts on the registration of a scan, None if they were not judged in this run."""
         try:
             table = self._table(self._run.path(QUALITY), ("scan", "modality", "verdict"), ())
         except NothingToDrawError:

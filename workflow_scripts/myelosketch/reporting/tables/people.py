@@ -1,4 +1,4 @@
-"""Who the participants are: the further columns of the cohort table by group."""
+"""Table of the participants: the additional columns of the cohort table by group."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GROUPS = {"MS": "Patients (MS)", "HC": "Controls (HC)"}
 
 @or_reason(TITLE)
 def people_table(run: RunFolder) -> HtmlTable:
-    """Participants and scans of each group, and for each further column its median and range, or its counts."""
+    """Return participants and scans per group, and per additional column the median and range, or the counts."""
     cohort = table_to_draw(run.path("cohort/cohort.tsv"), ("scan", "subject", "session", "group", "site"))
     folds = table_to_draw(run.path("cohort/folds.tsv"), ("subject", "fold"))
     is_external = cohort.subject.isin(folds.subject[folds.fold == "0"])
@@ -56,17 +56,17 @@ def _note(any_column: bool, varying: list[str], many: list[str], blank: list[str
     sentences = ["Numbers and dates: median [smallest to largest]; categories: counts."] if any_column else []
     if varying:
         sentences.append(
-            f"Counted by scan, since sessions differ: {', '.join(varying)}; else by participant."
+            f"Counted by scan, because sessions differ: {', '.join(varying)}. All others are counted by participant."
         )
     if many:
-        sentences.append(f"Not shown, because they hold identifiers or text: {', '.join(many)}.")
+        sentences.append(f"Not shown, because they contain identifiers or text: {', '.join(many)}.")
     if blank:
         sentences.append(f"Without any value: {', '.join(blank)}.")
     return " ".join(sentences)
 
 
 def _summary(column: pd.Series) -> str:
-    """One cell: ``45 [23 to 67]; 2 missing``, or ``F: 12, M: 6``."""
+    """Return one cell: ``45 [23 to 67]; 2 missing``, or ``F: 12, M: 6``."""
     known = column.dropna()
     if isinstance(column.dtype, pd.CategoricalDtype):
         counts = known.value_counts(sort=False)
@@ -81,7 +81,7 @@ def _summary(column: pd.Series) -> str:
 
 
 def _text(value: float | pd.Timestamp) -> str:
-    """A number as short as it can be, or the day of a date."""
+    """Return a number in its shortest form, or the day of a date."""
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat()
     short = f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""Tables of the report as text: rounded, with intervals, with the reason where there is nothing to show."""
+"""Tables of the report as text: rounded, with intervals, or with the reason if there is nothing to show."""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from myelosketch.errors import InputError
 from myelosketch.reporting.display import method_name
 from myelosketch.reporting.source_tables import NothingToDrawError
 
-P = ParamSpec("P")  # what a function that makes a table takes
+P = ParamSpec("P")  # parameters of a function that makes a table
 MINUS = "\u2212"
 
 
@@ -23,12 +23,12 @@ class HtmlTable(NamedTuple):
     note: str = ""
     missing: str = ""
     folded: bool = False  # shown closed, for long tables
-    text_columns: int = 1  # columns from the left that hold words, the others hold numbers
+    text_columns: int = 1  # number of leading columns with words; the others contain numbers
     links: dict[str, str] | None = None  # text of a first cell -> address it links to
 
 
 def or_reason(title: str) -> Callable[[Callable[P, HtmlTable]], Callable[P, HtmlTable]]:
-    """Decorator: a table that cannot be made becomes its title and the reason in a sentence."""
+    """Decorate a function so that a table that cannot be made becomes its title and the reason in a sentence."""
 
     def decorate(build: Callable[P, HtmlTable]) -> Callable[P, HtmlTable]:
         @functools.wraps(build)
@@ -44,7 +44,7 @@ def or_reason(title: str) -> Callable[[Callable[P, HtmlTable]], Callable[P, Html
 
 
 def number(value: Any, digits: int = 2) -> str:
-    """A number to fixed digits with a true minus sign; n/a if it is missing.
+    """Return a number with fixed digits and a true minus sign, n/a if it is missing.
 
     >>> number(-0.1234, 3)
     '−0.123'
@@ -57,7 +57,7 @@ def number(value: Any, digits: int = 2) -> str:
 
 
 def interval(mean: Any, low: Any, high: Any, digits: int = 2) -> str:
-    """Mean with its interval, as in ``0.75 (0.70 to 0.80)``."""
+    """Return a mean with its interval, as in ``0.75 (0.70 to 0.80)``."""
     if number(mean) == "n/a":
         return "n/a"
     ends = [number(end, digits) for end in (low, high)]
@@ -67,12 +67,12 @@ def interval(mean: Any, low: Any, high: Any, digits: int = 2) -> str:
 
 
 def with_n(cell: str, n: Any) -> str:
-    """A cell of a score with the number of participants it is the mean of: ``0.22 (0.10 to 0.32) n = 16``."""
+    """Return a cell with the number of participants behind its mean: ``0.22 (0.10 to 0.32) n = 16``."""
     return cell if "n/a" in (cell, number(n, 0)) else f"{cell} n\u00a0=\u00a0{number(n, 0)}"
 
 
 def p_value(value: Any) -> str:
-    """A p value as journals print it; n/a if it is missing."""
+    """Return a p value as journals print it, n/a if it is missing."""
     value = pd.to_numeric(value, errors="coerce")
     if pd.isna(value):
         return "n/a"
@@ -80,17 +80,17 @@ def p_value(value: Any) -> str:
 
 
 def words(value: Any) -> str:
-    """A cell of text; n/a if it is missing."""
+    """Return a cell of text, n/a if it is missing."""
     return "n/a" if value is None or pd.isna(value) else str(value)
 
 
 def has_notes(table: pd.DataFrame) -> bool:
-    """Whether a table of the run has a note in any row."""
+    """Return whether a table of the run has a note in any row."""
     return "note" in table and bool(table.note.notna().any())
 
 
 def why_missing(table: pd.DataFrame, column: str) -> str:
-    """Sentence with the reason of each method's n/a, from the notes of a table of the run; blank without any.
+    """Return a sentence with the reason for each method's n/a, from the notes of a table; blank without any.
 
     Parameters
     ----------
@@ -105,5 +105,5 @@ def why_missing(table: pd.DataFrame, column: str) -> str:
 
 
 def remark(value: Any) -> str:
-    """A cell of notes; blank where there is none."""
+    """Return a cell of notes; blank if there is none."""
     return "" if words(value) == "n/a" else words(value)

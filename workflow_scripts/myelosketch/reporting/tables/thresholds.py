@@ -1,4 +1,4 @@
-"""The threshold of each fold as a table: one for the whole brain, or one for each place."""
+"""Table of the threshold of each fold, for the whole brain or for each point of the template."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from myelosketch.reporting.tables.text import HtmlTable, number, or_reason
 if TYPE_CHECKING:
     from myelosketch.io.run_files import RunFolder
 
-FROM_TO = (5, 95)  # percentiles of the places of the template
+FROM_TO = (5, 95)  # percentiles over the points of the template
 
 
 @or_reason("Threshold of each fold")
 def threshold_table(run: RunFolder, *, k: float, reference: str) -> HtmlTable:
-    """Healthy white matter of each fold's training controls, and the threshold it gives.
+    """Return the healthy white matter of each fold's training controls and the resulting threshold.
 
     Parameters
     ----------
     run : RunFiles or RunFolder
     k : threshold is mean - k SD
-    reference : the one in force, of :data:`myelosketch.evaluation.reference.REFERENCES`; ``voxelwise`` adds the
-        values over the places of the template, as median and range
+    reference : the reference in force, of :data:`myelosketch.evaluation.reference.REFERENCES`. ``voxelwise`` adds the
+        values over the points of the template, as median and range
     """
     found = run.matching("training/fold-*/threshold.json")
     if not found:
@@ -53,10 +53,10 @@ def threshold_table(run: RunFolder, *, k: float, reference: str) -> HtmlTable:
     if by_place:
         header.insert(1, "Reference")
         note = (
-            "Healthy white-matter voxels of the true PET of the fold's training controls; unitless. In force: by "
-            f"place, a mean and an SD around each place of the template; shown are the median and the {FROM_TO[0]}th "
-            f"to {FROM_TO[1]}th percentile over the places. Whole brain: pooled, in force where a place's "
-            "neighbourhood holds too little white matter."
+            "Healthy white-matter voxels of the true PET of the fold's training controls; unitless. By place (in "
+            f"force): mean and SD around each point of the template, shown as median and {FROM_TO[0]}th to "
+            f"{FROM_TO[1]}th percentile over the points. Whole brain: pooled, in force where the neighbourhood of a "
+            "point contains too little white matter."
         )
     return HtmlTable(
         "Threshold of each fold", header, rows, " ".join([note, *notes]), text_columns=1 + by_place
@@ -64,13 +64,13 @@ def threshold_table(run: RunFolder, *, k: float, reference: str) -> HtmlTable:
 
 
 def _place_cells(folder: Path, pooled: dict[str, float], k: float) -> list[str]:
-    """Mean, SD and threshold over the places that are known, each as median and percentiles."""
+    """Return mean, SD and threshold over the points with a local value, each as median and percentiles."""
     mean, sd = known_places(folder / "white-matter_mean.nii.gz", folder / "white-matter_sd.nii.gz", pooled)
     return [_spread(values) for values in (mean, sd, mean - k * sd)]
 
 
 def _spread(values: np.ndarray) -> str:
-    """Median with percentiles, as in ``1.25 (1.11 to 1.32)``; n/a without a value."""
+    """Return the median with percentiles, as in ``1.25 (1.11 to 1.32)``; n/a without a value."""
     if not values.size:
         return "n/a"
     low, middle, high = (number(value, 3) for value in np.percentile(values, [FROM_TO[0], 50, FROM_TO[1]]))
