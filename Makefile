@@ -42,6 +42,7 @@ lint: $(READY)
 	mypy
 	snakefmt --check Snakefile rules studies
 	snakemake --lint
+	python tests/prose/check_prose.py
 
 calibration: $(READY)
 	snakemake --cores $(CORES) simulated_cohort cohort
