@@ -24,7 +24,7 @@ def snakemake(
     command = [
         str(python),
         *("-m", "snakemake", "--snakefile", str(project / snakefile)),
-        # --configfile takes every word up to the next option, so it must not stand before the targets
+        # --configfile takes every word up to the next option, so it must not come before the targets
         *(["--configfile", *map(str, configs)] if configs else []),
         *("--workflow-profile", str(project / "profiles/default"), "--cores", "2"),
         *arguments,

@@ -30,7 +30,7 @@ from myelosketch.imaging.registration.verdicts import problems  # noqa: E402
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())["registration"]
 SETTINGS = {"kind": "Rigid", "metric": CONFIG["metric"], "sampling": CONFIG["sampling"], "seed": 2018}
 MODALITIES = ("pet", "dwi", "MTR")
-SWAPS = (1, 5, 11)  # the participants so many places further on lend their images
+SWAPS = (1, 5, 11)  # the image comes from the participant this number of places further on
 
 
 def files(simulated, derivatives, scan):

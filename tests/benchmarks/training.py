@@ -4,7 +4,7 @@
 
 A step is one of the discriminator and one of the generator of the sketcher, on synthetic scans. ``engine`` is
 Lightning with the settings of the case (precision auto, channels last); ``plain`` is a loop of the same networks,
-losses and Adams in float32, on a batch that lies ready. They take turns, each time in a process of its own, so that
+losses and Adams in float32, on a batch that is already in memory. They take turns, each in a separate process, so that
 the load of the machine hits both and the peak memory is their own. ``floor`` is the larger of two times: the FLOPs
 of a step at the rate of a matrix product, and the bytes of its convolutions at the rate of a copy. On CPU it counts
 in CPU seconds, and so should ratios on a machine that has other work: its wall time is not the step's.

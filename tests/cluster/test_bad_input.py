@@ -1,4 +1,4 @@
-"""What a user is told when the site, the profile or the disk does not play along; and that the next start goes on."""
+"""The message when the site, the profile or the disk fails, and that the next start continues the run."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ def test_a_gpu_where_there_is_none_is_refused_and_another_partition_goes_on(slur
 
 @pytest.mark.slow
 def test_where_slurm_does_not_answer_the_next_start_goes_on(slurm, tmp_path):
-    """Slurm's executor forgets jobs it cannot ask for, and waits for ever: the user interrupts, and starts again."""
+    """Slurm's executor forgets jobs that it cannot query and waits forever, until the user starts again."""
     profile = site_profile(tmp_path / "profile")
     with Run(slurm, tmp_path / "run", profile, "--", COHORT) as run:
         run.wait_for(lambda: slurm.jobs(states="RUNNING"))
@@ -81,7 +81,7 @@ def test_a_refusal_is_not_sent_again(slurm, smoke, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Folder of a run whose results lie on a disk of 1 MB, and a function that gives it more."""
+    """Folder of a run whose results are on a disk of 1 MB, and a function that enlarges the disk."""
     results = tmp_path / "run/results"
     results.mkdir(parents=True)
 

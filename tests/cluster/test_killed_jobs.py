@@ -17,7 +17,7 @@ EPOCHS = 60
 
 @pytest.fixture(scope="module")
 def trained(slurm, smoke, tmp_path_factory):
-    """Two trainings whose jobs were ended in the middle, and what was seen of them; the same ones never ended."""
+    """Two training runs whose jobs were ended halfway, with their records; and the same two, uninterrupted."""
     base = tmp_path_factory.mktemp("killed")
     longer = base / "longer.yaml"
     longer.write_text(yaml.safe_dump({"training": {"sketcher": {"epochs": EPOCHS}}}))
@@ -79,7 +79,7 @@ def test_two_trainings_never_share_the_one_gpu(trained):
 def test_a_cancelled_training_is_sent_again_and_goes_on(trained):
     whole, ended, seen, run = trained
     one = seen["ended"]["scancel"]
-    assert len(run.submitted) == 3  # two trainings, and the cancelled one again
+    assert len(run.submitted) == 3  # two training jobs, and the cancelled one again
     check_went_on(whole, ended, one["fold"])
 
 

@@ -20,9 +20,9 @@ ALONE = {
         "publish_pretrained",
     ),
 }
-# what the studies are asked for by default: no job of its own
+# default targets of the studies: no jobs
 TARGETS = {"ablations", "calibration", "ladder", "pretraining"}
-# what the workflow is asked for by name
+# targets of the workflow: no jobs
 TARGETS |= {"training", "predictions", "evaluation", "bundle", "figures", "predict", "standard_space"}
 TARGETS |= {"simulated_cohort", "cohort", "cohort_table", "registration", "regions"}
 TRAININGS = {"train_network", "train_ablation", "train_recalibration"}

@@ -103,7 +103,7 @@ def row(files, *, subject="01", group="MS", **more):
 
 
 def copied(files, folder):
-    """The same files in another folder, with what lies beside them."""
+    """The same files in another folder, with their companion files."""
     source = Path(next(iter(files.values()))).parent
     shutil.copytree(source, folder, dirs_exist_ok=True)
     return {name: str(Path(folder) / Path(path).name) for name, path in files.items()}

@@ -133,7 +133,7 @@ WEIGHTED_L1 = losses.weighted_l1
 
 
 def replace_layers(module, kind, replacement):
-    """Put ``replacement(layer)`` in the place of every layer of a kind; what was put there, in order."""
+    """Replace every layer of a kind by ``replacement(layer)``; return the replacements in order."""
     found = []
     for parent in list(module.modules()):
         for name, child in parent.named_children():

@@ -1,4 +1,4 @@
-"""Trees like those of public datasets, names only: what is taken of them, and what is said of the rest."""
+"""Trees with the file names of public datasets: which files are used, and the messages about the others."""
 
 import os
 from pathlib import Path

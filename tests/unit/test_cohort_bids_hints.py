@@ -1,4 +1,4 @@
-"""A BIDS dataset whose files were found and not taken: what is said, and that the advice works as it stands."""
+"""A BIDS dataset with files that were found but not used: the message, and that its advice works unchanged."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A BIDS dataset as the cohort: what is said instead of a silent choice."""
+"""A BIDS dataset as the cohort: ambiguous files raise a message instead of a silent choice."""
 
 import os
 import shutil

@@ -155,7 +155,7 @@ def test_the_data_dictionary():
     }
 
 
-# --- what is said
+# --- messages
 
 
 @pytest.mark.parametrize(

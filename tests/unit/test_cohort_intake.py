@@ -39,7 +39,7 @@ def intake(folder, rows, *, units=None, accept=None, root=None):
 
 
 def message(folder, rows, **options):
-    """What is said of the cohort; it must not be admitted."""
+    """Messages about a cohort that must not be admitted."""
     _, table = intake(folder, rows, **options)
     admitted = folder / "out/admitted.tsv"
     with pytest.raises(InputError) as caught:

@@ -1,4 +1,4 @@
-"""Keys that stand twice in a file of the configuration: refused with file, key and lines, at any depth."""
+"""Duplicate keys in a configuration file are refused with file, key and lines, at any depth."""
 
 import pytest
 

@@ -69,7 +69,7 @@ def test_the_scans_own_ventricles_count_not_the_templates(head):
     fractions, labels = head
     fractions["csf"][:8] = 1  # widened ventricles
     assert place((fractions, labels), slice(9, 12)) == ["periventricular"]
-    fractions["csf"][:] = 0  # none was segmented: the template's stand in
+    fractions["csf"][:] = 0  # none was segmented: the template's are used
     assert place((fractions, labels), slice(4, 12)) == ["periventricular"]
 
 

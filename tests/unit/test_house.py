@@ -1,4 +1,4 @@
-"""The house: floors import downward only, rules have one shape, pins agree."""
+"""The architecture: imports go downward only, rules have one shape, pins agree."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "workflow_scripts/myelosketch"
-# from below; rooms of one floor may import each other
+# layers from the lowest up; packages of one layer may import each other
 FLOORS = [
     {"io"}, {"intake", "cohort"}, {"simulation"}, {"imaging"}, {"learning"}, {"evaluation"}, {"prediction"},
     {"reporting"}, {"calibration"},

@@ -178,7 +178,7 @@ def moved(prepared, folder, axes, pose):
 
 @pytest.fixture(scope="module")
 def as_ras(prepared, tmp_path_factory):
-    """What the registration makes of the scan whose images are stored as RAS."""
+    """Outputs of the registration for the scan whose images are stored as RAS."""
     out = registered(prepared, tmp_path_factory.mktemp("ras"), images={"DVR": prepared["RAS"]})
     return {key: load_volume(out[key]) for key in ("dvr", "mtr")}
 

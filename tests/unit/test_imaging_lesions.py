@@ -105,7 +105,7 @@ def test_from_the_space_of_another_image(tmp_path_factory, angles, shifts, space
     mask = ball(shape, affine, (matrix @ [*CENTRE, 1])[:3])
     save_volume(folder / "mask.nii.gz", mask, affine)
     placed = placed_from(folder / "mask.nii.gz", space, T1W, {"T1w": [], space: [str(folder / "xfm.mat")]})
-    # of the mask, whose own centre lies up to .2 mm and more off the ball's, for its voxels are 2 mm and turned
+    # of the mask: with rotated voxels of 2 mm its centre can be .2 mm or more off that of the ball
     drawn = np.linalg.inv(matrix) @ affine @ [*np.argwhere(mask).mean(axis=0), 1]
     assert error_mm(placed, drawn[:3]) < 0.06
     assert placed.data.sum() * 1.5**3 == pytest.approx(mask.sum() * 8, rel=0.02)

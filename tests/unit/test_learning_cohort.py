@@ -50,7 +50,7 @@ def write_cohort(folder, count=4, patients=3):
 
 
 def tiny_settings(**changes):
-    """Settings of a training that takes a second."""
+    """Settings of a training run that takes a second."""
     settings = {
         "precision": "32",
         "crop": [16, 16, 16],

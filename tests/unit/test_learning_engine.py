@@ -1,4 +1,4 @@
-"""What ends or warns of a training that goes wrong, and where and how it is computed."""
+"""How a failing training run ends or warns, and on which device and in which precision it runs."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Trainings on one machine: each holds a GPU of its own until its process ends."""
+"""Training runs on one machine: each holds its own GPU until its process ends."""
 
 import os
 import stat
@@ -111,7 +111,7 @@ def test_only_gpus_that_cuda_visible_devices_allows_are_considered(gpus, wanted,
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine with the two GPUs of the listing, and a PyTorch that can use them; its temporary files lie apart."""
+    """A machine with the two GPUs of the listing, a PyTorch that can use them, and its own temporary folder."""
     smi = tmp_path / "nvidia-smi"
     smi.write_text(f"#!/bin/sh\ncat <<'END'\n{LISTING}END\n")
     smi.chmod(0o755)

@@ -21,7 +21,7 @@ def code(text):
 
 
 def replaced(found):
-    """A pass in the place of a docstring, nothing in that of a comment or a blank line."""
+    """A docstring becomes a pass; a comment or a blank line becomes nothing."""
     indent = re.match(r"[ \t]*", found[0])[0]
     return f"{indent}pass\n" if found[0].lstrip().startswith('"') else "\n"
 

@@ -291,7 +291,7 @@ def test_a_zip_that_lies_about_its_sizes(files, tmp_path):
     manifest["files"]["errors.tsv"]["bytes"] = 5
     bomb = {"errors.tsv": bytes(50_000_000), "bundle.json": json.dumps(manifest).encode()}
     content = bytearray(pack(files | bomb)[:-71])
-    place = content.rindex(b"errors.tsv")  # in the directory; its size stands before the name
+    place = content.rindex(b"errors.tsv")  # in the directory, where the size comes before the name
     content[place - 22 : place - 18] = (5).to_bytes(4, "little")
     (tmp_path / "model.zip").write_bytes(signed(content))
     refused(

@@ -1,4 +1,4 @@
-"""Every recipe of docs/recipes.md as it stands there: what its configuration takes of the tool's files."""
+"""Every recipe of docs/recipes.md, read from the page: which of the tool's files its configuration selects."""
 
 import re
 import subprocess

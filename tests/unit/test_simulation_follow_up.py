@@ -57,7 +57,7 @@ def test_without_a_follow_up_everything_is_named_as_before():
     assert dataset.truth("sub-MS01")["poses"] == "data/derivatives/truth/sub-MS01/sub-MS01_poses.json"
     assert dataset.rows()[0]["session"] is None
     assert len(dataset.rows()) == len(dataset.people)
-    # settings of a participant are parameters of its job, and stand in the dataset's description
+    # settings of a participant are parameters of its job, and are in the dataset's description
     assert not {"follow_up", "with_pet"} & set(participant_settings(SECTION))
 
 

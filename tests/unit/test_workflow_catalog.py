@@ -13,7 +13,7 @@ WAYS = {"conda", "apptainer", "apptainer+conda", "report"}
 
 @pytest.fixture(scope="module")
 def usage():
-    """The one section of the catalog's file."""
+    """The one section of the file for the workflow catalog."""
     content = yaml.safe_load(CATALOG.read_text())
     assert set(content) == {"usage"}
     return content["usage"]

@@ -1,4 +1,4 @@
-"""A user's own table instead of the simulation, and what is said when something is wrong with it."""
+"""A user's own table instead of the simulation, and the messages when something is wrong with it."""
 
 import shutil
 from pathlib import Path

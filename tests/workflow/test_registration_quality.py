@@ -22,7 +22,7 @@ PACKS = [f"results/training/scans/fold-{fold}.safetensors" for fold in (1, 2)]
 
 
 def go_on(folder, *, settings=None, **options):
-    """Run up to what trainings read with the intake's suspicion accepted, and further settings."""
+    """Run up to the input of training with the intake's suspicion accepted, and further settings."""
     config = folder / "let_pass.yaml"
     config.write_text(yaml.safe_dump(LET_PASS))
     more = folder / "more.yaml"

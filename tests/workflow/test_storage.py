@@ -35,7 +35,7 @@ def files_in(folder):
 
 @pytest.mark.slow
 def test_temporary_outputs_go_when_they_are_used(tmp_path):
-    """All but what was asked for."""
+    """All files but the requested one."""
     snakemake(tmp_path, regions("results"), "--all-temp")
     made = [path for path in files_in(tmp_path) if not {"logs", "benchmarks"} & set(path.parts)]
     images = [path for path in made if path.name.endswith((".nii.gz", ".mat"))]
