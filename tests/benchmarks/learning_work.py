@@ -1,4 +1,4 @@
-"""Shared by the benchmarks of training and prediction: settings, synthetic scans, the machine's rates, the floor."""
+"""Settings, synthetic scans and the machine's rates for the benchmarks of training and prediction."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What Snakemake needs to plan a run from nothing: CPU seconds, memory and jobs of a dry run of a table of scans.
+"""The cost of planning a new run: CPU seconds, memory and jobs of a dry run of a table of scans.
 
     python tests/benchmarks/planning.py [--scans 100 1000] [--submissions] [--new]
 

@@ -1,4 +1,4 @@
-"""Error and cost of a scan's linear registrations, beside ANTs called bare on the same pair; and where the time goes.
+"""Error and cost of a scan's linear registrations, compared with plain ANTs on the same pair; and the time per step.
 
 Run by hand, on a finished run of the default configuration:
 ``PYTHONPATH=workflow_scripts python tests/benchmarks/registration.py --scans 28``

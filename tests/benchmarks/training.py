@@ -1,4 +1,4 @@
-"""What a step of training costs: the library's engine, beside a plain PyTorch loop and the machine's floor.
+"""The cost of a training step: the library's engine, a plain PyTorch loop, and the machine's lower bound.
 
     python tests/benchmarks/training.py [--cases default 2mm 1.22mm] [--pairs 3] [--threads 2] [--device auto]
 

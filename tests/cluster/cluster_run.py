@@ -1,4 +1,4 @@
-"""How the tests send the workflow through Slurm: as a user would, with a profile set for the site."""
+"""Run the workflow through Slurm as a user does, with a profile set for the site."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""One Slurm for all tests that need one; they are skipped by name on a machine without its programs."""
+"""One Slurm for all tests that need one; on a machine without its programs they are skipped by name."""
 
 import pytest
 from slurm_site import SlurmSite, missing

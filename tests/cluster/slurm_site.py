@@ -1,4 +1,4 @@
-"""A Slurm of this machine alone: munge, slurmctld and slurmd with a folder, a key and ports of their own."""
+"""A Slurm for tests on this machine: munge, slurmctld and slurmd with their own folder, key and ports."""
 
 import contextlib
 import getpass

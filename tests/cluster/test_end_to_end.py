@@ -1,4 +1,4 @@
-"""The tiny cohort through the Slurm profile: from one patient's images to the report, as a local run made it."""
+"""The tiny cohort through the Slurm profile, from one patient's images to the report, compared with a local run."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Jobs that Slurm ends before their end: cancelled, requeued, or over their memory."""
+"""Jobs that Slurm ends early: cancelled, requeued, or over their memory."""
 
 import shutil
 

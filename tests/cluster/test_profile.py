@@ -1,4 +1,4 @@
-"""What the Slurm profile promises without a Slurm: it knows every rule, and makes few submissions of many jobs."""
+"""The Slurm profile, tested without a Slurm: it names every rule, and makes few submissions of many jobs."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Shared by the tests of BIDS datasets: trees of empty files, and what is read from them."""
+"""Trees of empty BIDS files and the tables read from them, shared by the tests of BIDS datasets."""
 
 from pathlib import Path
 

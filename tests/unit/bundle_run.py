@@ -1,4 +1,4 @@
-"""A finished run, as far as a model bundle is made from it: models of two folds, images, tables of the evaluation."""
+"""The parts of a finished run that a model bundle needs: models of two folds, images, tables of the evaluation."""
 
 import hashlib
 import json

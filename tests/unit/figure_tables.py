@@ -1,4 +1,4 @@
-"""Tables of a small run as the evaluation writes them, with numbers of known shape, for tests of figures."""
+"""Tables of a small run in the format of the evaluation, with numbers of known shape, for tests of figures."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Ways to spoil a file of a good scan, each with the check that finds it and the decisive part of its sentence."""
+"""Ways to spoil a file of a good scan, each with the check that finds it and the main part of its message."""
 # ruff: noqa: E501 - the sentences stand whole
 
 import gzip

@@ -1,4 +1,4 @@
-"""Gradients of a few training steps held against the same steps in float64, layer by layer.
+"""Compare the gradients of a few training steps with the same steps in float64, layer by layer.
 
 Run in a process of its own, for an instruction set is chosen by the environment before PyTorch is imported:
 ``python learning_arithmetic.py CASE:METHOD:STEPS ...`` prints the largest relative error of each layer as JSON;

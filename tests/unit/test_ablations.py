@@ -1,4 +1,4 @@
-"""Ablations: a variant changes what it says alone, is compared by subject, and is drawn as it was compared."""
+"""Ablations: a variant changes only its own setting, is compared by subject, and its figure shows that comparison."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Benchmarks can be imported, and the one that compares tables finds what differs."""
+"""The benchmarks can be imported, and the one that compares tables finds differences."""
 
 import importlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page: formulae and parameters that cannot drift, figures that exist, what is missed named first."""
+"""The page of the calibration: formulae and parameters match the code, figures exist, missed targets come first."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Calibration: means, targets, correlations and criteria of known answer, and verdicts that fail when they should."""
+"""Calibration: means, targets, correlations and criteria with known answers, and verdicts that can fail."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""participants.tsv and sessions.tsv as groups really write them."""
+"""participants.tsv and sessions.tsv in the forms that research groups write."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The configuration: every problem at once, with key path, found, expected, and the nearest key."""
+"""The configuration: all problems in one message, with key path, value found, value expected and nearest key."""
 
 import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A finished run is read from its results alone, and what is absent is named."""
+"""A finished run is read from its results alone, and missing files are named."""
 
 import pandas as pd
 import pytest

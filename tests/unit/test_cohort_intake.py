@@ -1,4 +1,4 @@
-"""Every way to spoil a file: the sentence it gives, that the other scan stays ok, and nothing half-written."""
+"""Every way to spoil a file: its message, that the other scan stays ok, and that no half-written file remains."""
 
 import numpy as np
 import pytest

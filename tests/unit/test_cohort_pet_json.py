@@ -1,4 +1,4 @@
-"""What the JSON of a dynamic PET says of times and decay: believed, asked for, or refused with a sentence."""
+"""Times and decay in the JSON of a dynamic PET: believed, requested, or refused with a message."""
 # ruff: noqa: E501 - the sentences stand whole
 
 import numpy as np

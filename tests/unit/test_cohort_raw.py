@@ -1,4 +1,4 @@
-"""What lies beside a raw series: gradients that determine a tensor, frame times that a model can use."""
+"""Companions of a raw series: gradients that determine a tensor, and frame times that a model can use."""
 
 import nibabel as nib
 import numpy as np

@@ -1,4 +1,4 @@
-"""What follows from the intake: who is refused, what is accepted, repeated images, links, units."""
+"""After the intake: refused scans, accepted findings, repeated images, links and units."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The derivatives as a BIDS dataset: its description, and what every sidecar says for BIDS."""
+"""The derivatives as a BIDS dataset: its description, and the content of every sidecar."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Coverage of the intervals: known answers, nobody calibrates itself, external sites by internal participants."""
+"""Coverage of the intervals: known answers, no participant calibrates itself, external sites use internal ones."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The threshold of a fold, and what is demyelinated by it."""
+"""The threshold of a fold, and the voxels that count as demyelinated under it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Predictors that know nothing must look it in the first table a reader sees."""
+"""Predictors without knowledge look useless in the first table that a reader sees."""
 
 import numpy as np
 import pandas as pd

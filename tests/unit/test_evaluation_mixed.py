@@ -1,4 +1,4 @@
-"""Lesions against NAWM by a mixed model: against statsmodels' own call, the paired test, and what has no answer."""
+"""Lesions against NAWM by a mixed model: against statsmodels, the paired test, and data without an answer."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""One scan scored on disk: what its tables and masks hold."""
+"""One scan scored on disk: the content of its tables and masks."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Tests of the claims: families, verdicts in plain words, and what cannot be computed."""
+"""Tests of the claims: families, verdicts in plain words, and claims that cannot be tested."""
 
 import numpy as np
 import pandas as pd

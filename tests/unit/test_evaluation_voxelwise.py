@@ -1,4 +1,4 @@
-"""Voxelwise scores: hand-computed, against MONAI, and blind to what lies outside the brain."""
+"""Voxelwise scores: computed by hand, against MONAI, and independent of values outside the brain."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Files that no program of good will writes: each ends in a sentence, in little time and memory."""
+"""Malicious files: each ends in one message, in little time and memory."""
 
 import gzip
 import json

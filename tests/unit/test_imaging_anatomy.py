@@ -1,4 +1,4 @@
-"""The head in T1w space from start to end: files, their grids and notes, where lesions come from, what is refused."""
+"""The head in T1w space from start to end: files, grids, notes, the source of lesions, and refusals."""
 
 import nibabel as nib
 import numpy as np

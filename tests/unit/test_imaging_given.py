@@ -1,4 +1,4 @@
-"""Alignments that are given: used as they are, and measured, told and judged as a registration is."""
+"""Alignments that the user gives: used unchanged, and measured, reported and judged like a registration."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""petref: the grid of the PET in canonical order, or one laid around the head of a scan without PET."""
+"""petref: the grid of the PET in canonical order, or a grid around the head for a scan without PET."""
 
 from pathlib import Path
 

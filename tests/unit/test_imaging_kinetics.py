@@ -1,4 +1,4 @@
-"""DVR from dynamic PET: known answers of analytic curves, motion, and images with faults."""
+"""DVR from dynamic PET: known answers of analytic curves, motion, and faulty images."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""DVR of series as scanners leave them: not corrected for decay, with a break, not from the injection."""
+"""DVR of series as scanners write them: not decay-corrected, with a gap, or started after the injection."""
 
 import numpy as np
 import pytest

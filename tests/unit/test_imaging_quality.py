@@ -1,4 +1,4 @@
-"""Quality of the registration: known answers of each number, and files of a scan of which some are wrong."""
+"""Quality of the registration: known answers for each number, and scans in which some files are wrong."""
 
 import json
 import re

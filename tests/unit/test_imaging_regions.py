@@ -1,4 +1,4 @@
-"""The label map: three regions that cannot overlap, a shell that belongs to none of the white ones."""
+"""The label map: three regions that cannot overlap, and a shell that belongs to no white-matter region."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The registration of a scan: every map and tissue lands on the PET grid, once, by a chain anyone can apply."""
+"""The registration of a scan: every map and tissue is resampled once onto the PET grid, by reusable transforms."""
 
 import dataclasses
 from pathlib import Path

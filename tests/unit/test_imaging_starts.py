@@ -1,4 +1,4 @@
-"""Where a registration starts: small images keep their place, starts spread, and the truth looks most alike."""
+"""Starting points of a registration: small images stay in place, starts spread out, and the truth matches best."""
 
 import numpy as np
 import pytest

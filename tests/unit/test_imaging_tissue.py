@@ -1,4 +1,4 @@
-"""Brain, template and tissue: a known brain comes back with and without its skull, and what is none is refused."""
+"""Brain, template and tissue: a known brain is recovered with and without its skull, and others are refused."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Files of metadata that a BIDS dataset keeps above its images."""
+"""Metadata files that a BIDS dataset keeps above its images."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What Snakemake is given: signs in paths that it would fill in, and files that are dated in the future."""
+"""Inputs of Snakemake: characters in paths that it would interpret, and files dated in the future."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The installation by make: which Python it takes, what it says on its way, and the sentence of each failure."""
+"""The installation by make: which Python it chooses, what it prints, and the message of each failure."""
 
 import ast
 import importlib.util

@@ -1,4 +1,4 @@
-"""Scores of the study of the ladder have known answers; its intervals hold the truth as often as they say."""
+"""Scores of the ladder study have known answers, and its intervals cover the truth at their stated rate."""
 
 import itertools
 

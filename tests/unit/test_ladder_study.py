@@ -1,4 +1,4 @@
-"""The study of the ladder: what it plans, how it compares methods, and the page and the figure of it."""
+"""The ladder study: its plan, its comparison of methods, its page and its figure."""
 
 from pathlib import Path
 

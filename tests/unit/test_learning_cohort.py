@@ -1,4 +1,4 @@
-"""A tiny cohort of known answer for the tests of the learning floor, and the tests of its fold data."""
+"""A tiny cohort with known answers for the tests of learning, and the tests of its fold data."""
 
 import json
 

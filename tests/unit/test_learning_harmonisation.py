@@ -1,4 +1,4 @@
-"""Harmonisation: known white matter, maps of another scanner brought back, no leakage, and each refusal."""
+"""Harmonisation: known white matter, maps of another scanner corrected, no leakage, and each refusal."""
 
 import re
 from dataclasses import replace

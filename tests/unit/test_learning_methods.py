@@ -1,4 +1,4 @@
-"""Ridge, template and prediction: known answers, and what a prediction refuses."""
+"""Ridge, template and prediction: known answers, and the inputs that a prediction refuses."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Packs: what training reads of a fold is what it would read from the images, and no other scan's."""
+"""Packs: training on a fold reads the same values as from the images, and nothing of other scans."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Recalibrated methods: known lines, who is seen by whom, and what a prediction refuses."""
+"""Recalibrated methods: known lines, which scans fit which model, and the inputs that a prediction refuses."""
 
 import re
 from dataclasses import replace

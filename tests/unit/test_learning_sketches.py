@@ -1,4 +1,4 @@
-"""From sketcher to refiner: what a prediction chains, and models that see fewer maps."""
+"""From sketcher to refiner: the chain of models in a prediction, and models with fewer input maps."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Inner validation: who is kept out, which epoch is kept, when training stops, and resuming with all of it."""
+"""Inner validation: held-out scans, the best epoch, early stopping, and resuming with all of them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Regions of the user's own: labels keep their place and number on any grid, and a wrong image is one sentence."""
+"""Regions that the user gives: labels keep place and number on any grid, and a wrong image raises one message."""
 
 import nibabel as nib
 import numpy as np

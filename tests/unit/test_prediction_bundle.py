@@ -1,4 +1,4 @@
-"""The model bundle: what is in it, that nobody is named in it, and which runs cannot be bundled."""
+"""The model bundle: its content, that it names no participant, and which runs cannot be bundled."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Bundles that are refused: altered on their way, or made to mislead, each with its sentence."""
+"""Bundles that are damaged or manipulated are refused, each with its message."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Is a new scan like the training scans: numbers of known answer, limits, and each mistake with its sentence."""
+"""Whether a new scan resembles the training scans: known answers, limits, and the message of each mistake."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""What the console says of a run's progress, from what Snakemake says of its jobs."""
+"""The console's lines on the progress of a run, from Snakemake's own events."""
 
 import re
 from pathlib import Path

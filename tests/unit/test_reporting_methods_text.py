@@ -1,4 +1,4 @@
-"""The methods section says what the settings say, cites what it has references for, and counts the cohort right."""
+"""The methods section states the settings, cites only known references, and counts the cohort correctly."""
 
 import copy
 import re

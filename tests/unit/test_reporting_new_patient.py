@@ -1,4 +1,4 @@
-"""The page of a new patient, in every state that its numbers can have, and the overview of all scans."""
+"""The page of a new patient, for every state of its numbers, and the overview of all scans."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Our own figures: drawn is what the tables say, nothing is cut, and a poor run is no crash."""
+"""Figures beyond the paper's: they show the tables' values, nothing is cut off, and small runs do not crash."""
 
 import functools
 import re

@@ -1,4 +1,4 @@
-"""One place for looks: no colour outside it, told apart in grey, nothing cut, captions for every figure."""
+"""One module for style: no colour outside it, distinct in grey, nothing cut off, captions for every figure."""
 
 import importlib
 import inspect

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - lists of names stand whole
-"""No door is left open: what the code may not call, what a page may not fetch, who may read what is written."""
+"""Security: calls that the code may not make, files that a page may not load, and permissions of outputs."""
 
 import ast
 import base64

@@ -1,4 +1,4 @@
-"""JSON that users and their programs wrote: read with its byte order mark, or refused with the place of the fault."""
+"""JSON sidecars from users: read with a byte order mark, or refused with the place of the fault."""
 
 import json
 import os

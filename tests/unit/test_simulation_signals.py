@@ -1,4 +1,4 @@
-"""Both ways to the maps agree: what a fit of the signals finds is what the short way writes without noise."""
+"""Both ways to the maps agree: fits of the signals give the values that the direct way writes without noise."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What a simulated PET holds: the two worlds, tracts, grey matter, and a second scan that repeats as published."""
+"""Simulated PET: the two worlds, tracts, grey matter, and a second scan with the published repeatability."""
 
 import numpy as np
 import pytest

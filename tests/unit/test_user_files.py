@@ -1,4 +1,4 @@
-"""Files that a user names and that cannot be read: each kind has its words, and no kind stops the others."""
+"""User files that cannot be read: each kind has its message, and no kind stops the others."""
 
 import errno
 import os

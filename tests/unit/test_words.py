@@ -1,4 +1,4 @@
-"""The check of the language: each phrase to avoid is found, its innocent neighbour is not, and code is no text."""
+"""The check of the texts: it finds each phrase to avoid, leaves its innocent neighbour, and ignores code."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the Snakemake workflow catalog reads of the project: it parses, and what it names exists."""
+"""The file for the Snakemake workflow catalog: it parses, and the files that it names exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A copy of results without images, Snakemake's memory or the times of files: what it redoes, and what it says."""
+"""A copy of results without images, .snakemake or the times of files: what it runs again, and its messages."""
 
 import os
 import random

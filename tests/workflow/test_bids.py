@@ -1,4 +1,4 @@
-"""A BIDS dataset instead of the simulation; empty files will do, because nothing is opened before the check."""
+"""A BIDS dataset instead of the simulation; empty files are enough, because nothing is opened before the check."""
 
 import re
 from pathlib import Path

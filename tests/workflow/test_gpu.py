@@ -1,4 +1,4 @@
-"""A training asks for the GPU that it would use, and for none where it would train on the CPU."""
+"""A training job requests the GPU that it will use, and none for training on the CPU."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""New patients: from a finished run's models and MRI alone to a table and a page for each."""
+"""New patients: from the models of a finished run and MRI to a table and a page for each patient."""
 
 import shutil
 

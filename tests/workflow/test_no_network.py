@@ -1,4 +1,4 @@
-"""No rule needs a network: the jobs of one scan run where there is none."""
+"""No rule needs a network: all jobs of one scan run without one."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Regions of the user's own in a finished run: their jobs alone, their tables, a valid dataset, a typo in words."""
+"""Regions that the user adds to a finished run: only their jobs run, tables, a valid dataset, a message for a typo."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The console of a run, as it goes into a log file: stages and scans, no words on each job, every refusal."""
+"""The console of a run in a log file: stages and scans, no lines on single jobs, every refusal."""
 
 import shutil
 

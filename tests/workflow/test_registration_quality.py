@@ -1,4 +1,4 @@
-"""Nothing learns from a wrong registration, until its scan is left out or accepted."""
+"""No model is trained on a wrong registration until its scan is left out or accepted."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Every rule run for real on a tiny cohort: what it leaves, and what reruns when something changes."""
+"""Every rule run for real on a tiny cohort: its outputs, and the jobs that run again after a change."""
 
 import hashlib
 import shutil

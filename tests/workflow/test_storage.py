@@ -1,4 +1,4 @@
-"""Snakemake as documented: temporary outputs, a storage plugin, another results folder, use as a module."""
+"""Features of Snakemake: temporary outputs, a storage plugin, another results folder, use as a module."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What surrounds a run: signs in paths, variables of the environment, clocks, files of the configuration."""
+"""The surroundings of a run: characters in paths, environment variables, clocks, configuration files."""
 
 import json
 import os
