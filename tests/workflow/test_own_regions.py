@@ -1,4 +1,4 @@
-"""Regions that the user adds to a finished run: only their jobs run, tables, a valid dataset, a message for a typo."""
+"""Regions that the user adds to a finished run: only their jobs run, a valid dataset, a message for a typo."""
 
 import shutil
 
