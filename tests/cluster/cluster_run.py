@@ -46,12 +46,12 @@ def command(folder, profile, *arguments, configs=(SMOKE,)):
 
 
 def heed_interrupts():
-    """Let a run react to Ctrl-C although its tests were started in the background, where a shell ignores it."""
+    """Let a run react to Ctrl-C even if the tests run in the background, where the shell ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Run:
-    """A run through Slurm that goes on while a test looks at it."""
+    """A run through Slurm that continues while a test observes it."""
 
     def __init__(self, slurm, folder, profile, *arguments, configs=(SMOKE,)):
         folder.mkdir(exist_ok=True)
@@ -82,12 +82,12 @@ class Run:
 
     @property
     def submitted(self):
-        """Numbers that Slurm gave the run's jobs, in their order."""
+        """Slurm's numbers of the jobs of the run, in order."""
         return re.findall(r"submitted with SLURM jobid (\d+)", self.noted)
 
     @property
     def noted(self):
-        """What Snakemake's own log of the run holds, blank before there is one: more than the console."""
+        """Snakemake's own log of the run, which says more than the console; empty before it exists."""
         logs = sorted((self.log.parent / ".snakemake/log").glob("*.snakemake.log"))
         new = [path for path in logs if path.stat().st_mtime >= self.log.stat().st_ctime - 60]
         return new[-1].read_text(encoding="utf-8", errors="replace") if new else ""
@@ -97,7 +97,7 @@ class Run:
         return self.process.wait(seconds)
 
     def wait_for(self, happened, seconds=180):
-        """Wait until something is so; fail if the run ends before it."""
+        """Wait until a condition is true; fail if the run ends first."""
         end = time.monotonic() + seconds
         while not happened():
             assert self.process.poll() is None, f"the run ended too early:\n{self.said[-6000:]}"
@@ -106,7 +106,7 @@ class Run:
 
 
 def finished(slurm, folder, profile, *arguments, seconds=400, **options):
-    """A run to its end, which must be a success."""
+    """Run to the end; fail unless the run succeeds."""
     with Run(slurm, folder, profile, *arguments, **options) as run:
         assert run.wait(seconds) == 0, run.said[-8000:]
     return run

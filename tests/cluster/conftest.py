@@ -5,7 +5,7 @@ from slurm_site import SlurmSite, missing
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what is marked as needing a Slurm where programs of it are missing, and name them."""
+    """Skip tests marked slurm if its programs are missing, and name the programs."""
     absent = missing()
     if absent:
         reason = f"no {', '.join(absent)} on this machine (Debian: apt-get install slurm-wlm munge)"

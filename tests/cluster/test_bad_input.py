@@ -21,7 +21,7 @@ GPULESS = {
 
 
 def refused(slurm, folder, profile, *arguments, **options):
-    """What a run says that must fail, with no further attempts."""
+    """Output of a run that must fail, without retries."""
     with Run(slurm, folder, profile, "--retries", "0", *arguments, **options) as run:
         assert run.wait() != 0, run.said[-6000:]
     return run

@@ -92,7 +92,7 @@ def test_a_requeued_training_goes_on_as_the_same_job(slurm, trained):
 
 
 def check_went_on(whole, ended, fold):
-    """The training continued from its checkpoint, and ended where one that was never ended ends."""
+    """Training continued from its checkpoint and ended with the model of an uninterrupted run."""
     said = (ended / f"results/logs/train_network/fold-{fold}_sketcher.log").read_text()
     assert "continuing from the last finished epoch" in said
     weights = [(folder / MODEL.format(fold) / "model.safetensors").read_bytes() for folder in (whole, ended)]

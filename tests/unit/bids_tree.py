@@ -51,7 +51,7 @@ def hints(**settings):
 
 
 def refusal(**settings):
-    """Lines of the refusal after its first one."""
+    """Lines of the error message after the first one."""
     with pytest.raises(InputError) as caught:
         read(**settings)
     first, *lines = str(caught.value).splitlines()

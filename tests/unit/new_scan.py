@@ -37,7 +37,7 @@ def head(lesions=LESIONS, seed=0):
 
 
 def numbers_of(maps, *, voxel_volume=VOXEL**3, **changes):
-    """What ``numbers`` holds for the maps of :func:`head`; ``changes`` replace entries."""
+    """The dict ``numbers`` for the maps of :func:`head`; ``changes`` replace entries."""
     regions, dvr = maps["regions"], maps["predicted"]
     numbers, volumes = label_lesions(regions == 3, voxel_volume=voxel_volume)
     lesions = []
@@ -107,7 +107,7 @@ def model(**changes):
 
 
 def withheld(numbers):
-    """The same scan, of which no number is given."""
+    """The same scan with all numbers withheld."""
     return numbers | {
         "verdict": "withheld", "pct_demyelinated": None, "lesions": [],
         "regions": {

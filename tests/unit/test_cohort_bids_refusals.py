@@ -259,7 +259,7 @@ def test_git_annex(here, repository):
 
 
 def test_git_annex_unlocked(here):
-    """In place of an unlocked file whose content is elsewhere lies a line of text; a JSON may be such a file too."""
+    """An unlocked file without its content is one line of text; a JSON can be such a file too."""
     (here / "ds/sub-02/anat/sub-02_T1w.nii.gz").write_text("/annex/objects/MD5E-s9--0.nii.gz\n")
     (here / "ds/sub-01/anat/sub-01_T1w.json").write_text("/annex/objects/MD5E-s9--0.json\n")
     included, excluded = split_complete(read())
@@ -272,7 +272,7 @@ def test_git_annex_unlocked(here):
 
 @pytest.mark.parametrize("place", ["ds/sub-01/anat", "ds/sub-01", "ds/sub-03/ses-1", "ds/sub-03/ses-2/dwi"])
 def test_a_folder_that_is_closed_leaves_out_its_scan(here, monkeypatch, place):
-    """Closed to everybody but root, who may run the tests."""
+    """A folder that only root can read; root may run the tests."""
     people("sub-01\tMS", "sub-02\tHC", "sub-03\tHC")
     scandir = os.scandir
 

@@ -156,7 +156,7 @@ AIR = {"FA": (0, 1), "RD": (0, 9), "AD": (0, 9), "MTR": (-300, 300), "DVR": (-40
 
 
 def fill_air(files):
-    """Maps as a fit without a mask leaves them: noise wherever there is no head."""
+    """Maps from a fit without a mask, with noise outside the head."""
     noise = np.random.default_rng(3)
     for name, (low, high) in AIR.items():
         rewrite(files[name], lambda voxels, low=low, high=high: np.where(

@@ -41,7 +41,7 @@ def cohort(made, tmp_path):
 
 
 def run_intake(cohort, folder, accept=None, units=None, root=None):
-    """One run of the intake; what it says against the cohort, or an empty string."""
+    """Run the intake; return its message against the cohort, or an empty string."""
     rows = cohort.to_dict("records")
     paths = inspected(rows, folder, units=units or default_units(), root=root)
     gather_intake(paths, folder / "intake.tsv", accept or {})

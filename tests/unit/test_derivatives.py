@@ -12,7 +12,7 @@ from myelosketch.io.volumes import save_volume
 
 
 def sidecar(tmp_path, key, scan="sub-01_ses-02", *, side=4, voxel_mm=2.0, fields=None, **entities):
-    """What is written beside a derivative of ones."""
+    """The files written next to a derivative of ones."""
     path = names.path(tmp_path, key, scan=scan, **entities)
     affine = np.diag([voxel_mm] * 3 + [1.0])
     save_volume(path, np.ones((side,) * 3, np.float32), affine, sidecar=fields or {})

@@ -43,7 +43,7 @@ def packages(environment):
 
 
 def imports(path):
-    """Modules that a file imports; of a ``from`` import also what may be a module in it."""
+    """Modules that a file imports; for a ``from`` import also the names that may be modules."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

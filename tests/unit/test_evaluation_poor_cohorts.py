@@ -86,7 +86,7 @@ def evaluate(root, people, *, change=None, only=None, predict=noisy):
 
 
 def table(root, name, **chosen):
-    """Rows of a table of the evaluation, those with the values asked for (as text)."""
+    """Rows of a table of the evaluation that have the given values (as text)."""
     found = read_table(root / f"evaluation/{name}.tsv")
     for column, value in chosen.items():
         found = found[found[column] == value]

@@ -89,7 +89,7 @@ def refused_by_intake(name, path):
 
 
 def test_a_gzip_bomb_is_refused_before_allocation(tmp_path):
-    """It holds what it states, a thousand times its own size, and is no image of a head."""
+    """The file keeps its promise: it expands to a thousand times its size, and is no image of a head."""
     path = tmp_path / "bomb.nii.gz"
     with gzip.open(path, "wb", 1) as stream:
         stream.write(header(dim=dim(1000, 1000, 600), datatype=2, bitpix=8, vox_offset=352)[:352])
@@ -119,7 +119,7 @@ def test_a_stream_that_goes_on_behind_its_image_is_read_as_far_as_the_header_say
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
 def test_an_image_takes_no_more_than_24_bytes_a_voxel(tmp_path, dtype):
-    """Twice what its voxels are as 64-bit numbers, in which they are scaled, and the buffers of gzip."""
+    """Twice the size of the voxels as 64-bit numbers, in which they are scaled, plus the buffers of gzip."""
     path = tmp_path / "image.nii.gz"
     image = nib.Nifti1Image(np.ones((100, 100, 100), dtype), np.eye(4))
     image.header.set_slope_inter(2.0, 1.0)

@@ -39,7 +39,7 @@ FLAIR_MOVE = rigid((0, 0, 0), (6, -3, 9))
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """What ``place_template`` gave the first time: registrations are tested elsewhere."""
+    """The first result of ``place_template``; other tests cover the registration."""
     known, real = {}, anatomy.place_template
 
     def once(t1w, out, **settings):

@@ -43,7 +43,7 @@ def no_registration(monkeypatch):
 
 
 def given_of(registered, folder):  # noqa: F811
-    """The transforms of a registered scan as a user would bring them, in several forms."""
+    """The transforms of a registered scan in the forms that users have."""
     back = np.linalg.inv(world_matrix([registered["xfm_t1w_to_petref"]]))
     return {
         "dwi": registered["xfm_dwi_to_t1w"],
@@ -149,7 +149,7 @@ def test_a_right_one_is_measured_and_passes(scan, tmp_path):  # noqa: F811
 
 
 def test_wrong_ones_are_refused_by_what_they_are(scan, tmp_path):  # noqa: F811
-    """10 mm off; the wrong way round; said to lie on the T1w, and does not."""
+    """Transforms that are 10 mm off, inverted, or wrongly declared as identity."""
     off = rigid((0, 0, 0), (0, 10, 0)) @ world_matrix([scan["xfm_dwi_to_t1w"]])
     back = np.linalg.inv(world_matrix([scan["xfm_mtr_to_t1w"]]))
     inputs = scan | {

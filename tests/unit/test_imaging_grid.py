@@ -200,7 +200,7 @@ def test_an_oblique_scan_in_any_order_gives_the_same_numbers(prepared, as_ras, t
 
 
 def check_same_numbers(out, expected, pose):
-    """DVR to the last bit, maps but for what the registration finds; files in canonical order with a true header."""
+    """DVR is identical to the last bit, maps except for the registration; files are canonical with a true header."""
     for key, wanted in expected.items():
         found = load_volume(out[key])
         np.testing.assert_allclose(found.affine, pose @ wanted.affine, atol=1e-4)

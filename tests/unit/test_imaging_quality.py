@@ -67,7 +67,7 @@ def sphere():
 
 
 def seen(shift, *, gain=1.0, bent=0.0):
-    """A map of the ball, moved and, if asked for, drawn out along x by a share of its size."""
+    """A map of the ball, moved and optionally stretched along x by a share of its size."""
     _, affine = ball()
     places = np.indices((44,) * 3).transpose(1, 2, 3, 0) @ affine[:3, :3] + affine[:3, 3] - shift
     places = places / [1 + bent, 1, 1]
@@ -298,7 +298,7 @@ def test_a_displacement_counts_as_part_of_the_place(scan, tmp_path):
 
 
 def test_a_registration_anew_follows_one_start_and_the_free_shape_none(scan, monkeypatch):
-    """What the quality control costs: one coarse search per start, none for size and shape."""
+    """The cost of the quality control: one coarse search per start, and none for size and shape."""
     calls, run = [], itk._run
     monkeypatch.setattr(itk, "_run", lambda *images, **how: calls.append(how) or run(*images, **how))
     settings_ = {"kind": "Rigid", "metric": "mattes", "sampling": 0.2, "seed": 1}

@@ -35,7 +35,7 @@ REMEDY = " was found: install one of the three, or name one with make PYTHON=/pa
 
 @pytest.fixture
 def pythons(monkeypatch):
-    """Let these be the machine's Pythons: name to version and whether it has venv."""
+    """Replace the machine's Pythons by these: name to version and whether it has venv."""
 
     def have(**answers):
         named = {name.replace("_", "."): answer for name, answer in answers.items()}
@@ -45,7 +45,7 @@ def pythons(monkeypatch):
 
 
 def sentence(call, *arguments):
-    """What a call refuses with."""
+    """The error message of a call."""
     with pytest.raises(install.InstallError) as caught:
         call(*arguments)
     return str(caught.value)
@@ -190,7 +190,7 @@ def project(tmp_path):
 
 
 def make(folder, *arguments, **variables):
-    """What make says, with the variables given beside those of this machine that are not pip's."""
+    """Output of make, with the given variables and those of this machine that are not pip's."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "MAKE"))}
     return subprocess.run(
         ["/usr/bin/make", *arguments, "environment"],

@@ -164,7 +164,7 @@ def test_a_fold_without_a_lesion_is_a_sentence(tmp_path):
 
 
 class Planned:
-    """Stands for a random stream: the crop is centred on a lesion or not, on its voxel of that number."""
+    """A substitute for a random stream: it chooses whether the crop is centred on a lesion, and on which voxel."""
 
     def __init__(self, at_lesion, number):
         self.at_lesion, self.number = at_lesion, number
@@ -252,7 +252,7 @@ def test_a_flip_moves_maps_target_and_weights_together(cohort):
 
 @pytest.mark.parametrize("share_of_need", [0.9, 1.1])
 def test_scans_are_held_and_cut_on_a_device_that_has_room_for_them(cohort, monkeypatch, share_of_need):
-    """A meta tensor stands for a GPU's: an operation that mixed it with one in memory would fail."""
+    """A meta tensor represents one on a GPU: an operation that mixes it with one in memory fails."""
     scans = load_fold(*cohort)
     prepared = [prepare_scan(scan, fit_normalisation(scans), loss="l1") for scan in scans]
     need = sum(volume.nbytes for volume in prepared) / crops_module.FREE_SHARE

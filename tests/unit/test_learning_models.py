@@ -93,7 +93,7 @@ def test_a_model_of_another_configuration(model):
 
 
 def test_nothing_is_unpickled(model):
-    """Even with its right hash in the card, a pickle is not read: it would run what it holds."""
+    """A pickle is not read even if the card states its hash, because reading it could run code."""
 
     class Trap:
         def __reduce__(self):

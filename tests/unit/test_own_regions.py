@@ -300,7 +300,7 @@ def test_a_setting_with_a_fault_is_one_sentence(tmp_path, atlas, sentence):
 
 
 def scan_rows(scan, group="MS", offset=0.0, **regions):
-    """Rows of a scan by one method: region -> its measured DVR, None without a voxel."""
+    """Rows of a scan for one method: region -> measured DVR, None without a voxel."""
     return [
         {
             **{"atlas": "own", "index": place, "region": name, "method": "refiner", "scan": scan},

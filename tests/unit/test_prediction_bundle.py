@@ -277,7 +277,7 @@ def test_a_cohort_without_controls_or_a_reference_by_place():
 
 @pytest.fixture
 def run(tmp_path):
-    """A run of its own, to be spoilt."""
+    """A separate run that the test may spoil."""
     return Run(tmp_path)
 
 

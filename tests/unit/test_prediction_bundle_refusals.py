@@ -286,7 +286,7 @@ def test_larger_than_stated(files, tmp_path, monkeypatch):
 
 
 def test_a_zip_that_lies_about_its_sizes(files, tmp_path):
-    """Manifest and directory of the zip say 5 bytes where 50 MB are packed: no more than stated is read."""
+    """Manifest and zip directory state 5 bytes for a file of 50 MB: no more than the stated size is read."""
     manifest = json.loads(files["bundle.json"])
     manifest["files"]["errors.tsv"]["bytes"] = 5
     bomb = {"errors.tsv": bytes(50_000_000), "bundle.json": json.dumps(manifest).encode()}
@@ -424,7 +424,7 @@ def test_a_card_that_is_none(files, tmp_path):
 
 
 def test_nothing_is_unpickled(files, tmp_path):
-    """Even where card and manifest state its checksum, a pickle is not opened: it would run what it holds."""
+    """A pickle is not opened even if card and manifest state its checksum, because reading it could run code."""
 
     class Trap:
         def __reduce__(self):

@@ -27,7 +27,7 @@ MEASURED = ("level", "other", "spread", "noise", "coverage")
 
 
 def maps_of(number):
-    """Maps of one participant: noise, and a level of its own."""
+    """Maps of one participant: noise around an individual level."""
     random = np.random.default_rng([3, number])
     maps = {}
     for name, (white, rest, sd) in LEVELS.items():
@@ -48,7 +48,7 @@ def training():
 
 
 def expected(training, name, feature, n=20):
-    """Mean and limits of a number as a sentence shows them."""
+    """Mean and limits of a number in the format of a message."""
     known = training["maps"][name][feature]
     floor = {"noise": 0.12, "spread": 0.1}.get(feature, 0.025) * known["mean"]
     reach = stats.t.ppf(1 - 0.05 / 2 / 21, n - 1) * max(known["sd"], floor) * np.sqrt(1 + 1 / n)

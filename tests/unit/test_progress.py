@@ -21,7 +21,7 @@ def test_a_run_of_few_steps_says_nothing_of_estimates():
 
 
 def work(progress, rule, seconds, *, jobs, each):
-    """Start and finish jobs one after the other; what the last one said."""
+    """Start and finish jobs one after the other; return the last line."""
     said = ""
     for number, job in enumerate(jobs):
         progress.start(job, rule, {"scan": f"sub-{job:02d}"}, seconds + number * each)

@@ -95,7 +95,7 @@ def test_what_must_be_declared_is_not_taken_by_itself(data, tool):
     ],
 )
 def test_names_of_tools_in_a_session(tmp_path, monkeypatch, folder, name, column):
-    """sub-01/ses-02 and FreeSurfer's sub-01_ses-02; a name of nobody and one that only looks like a tool's."""
+    """sub-01/ses-02 and FreeSurfer's sub-01_ses-02; an unknown name and one that resembles a tool's."""
     monkeypatch.chdir(tmp_path)
     make(["data/sub-01/ses-02/anat/sub-01_ses-02_T1w.nii.gz", f"data/derivatives/tool/{folder}/{name}"])
     people("sub-01\tMS", path="data/participants.tsv")

@@ -100,7 +100,7 @@ def built(run):
 
 
 def covered(figure):
-    """Pairs of level texts that lie on one another."""
+    """Pairs of horizontal or vertical texts that overlap."""
     figure.canvas.draw()
     texts = [text for text in style.drawn_texts(figure) if text.get_visible() and text.get_text().strip()]
     level = [(text, text.get_window_extent()) for text in texts if text.get_rotation() % 90 == 0]

@@ -54,7 +54,7 @@ def test_no_coherence_is_isotropic_and_more_coherence_more_anisotropic():
 
 
 def test_oedema_and_demyelination_coincide_on_fa_and_rd_but_not_on_mtr_and_ad():
-    """Oedema alone against demyelination with axons kept: what a single voxel's FA and RD cannot tell."""
+    """Oedema alone and demyelination with intact axons, which FA and RD of one voxel cannot distinguish."""
     maps = physics.lookalikes()
     oedema, demyelinated = maps["oedema"], maps["demyelination"]
     assert oedema == pytest.approx(maps_of(0.9, 1.0, 0.22))

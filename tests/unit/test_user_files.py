@@ -41,7 +41,7 @@ def outside(monkeypatch):
 
 
 def file_at(path, kind):
-    """Make a file of a kind; the path to give."""
+    """Make a file of a kind; return the path to name in the table."""
     if kind == "folder":
         path.mkdir()
     elif kind == "own link":
@@ -113,7 +113,7 @@ def test_a_scan_with_such_a_file_is_left_out_with_the_reason(outside, kind):
 
 
 def inspected(path, **more):
-    """Findings (check, reason) of a control of whom one file alone is inspected."""
+    """Findings (check, reason) of a control after inspection of one file."""
     row = cohort_from_rows([{"subject": "01", "group": "HC", "FA": str(path)}]).to_dict("records")[0]
     return [
         (finding["check"], finding["reason"])
@@ -186,7 +186,7 @@ with job(snakemake):
 
 
 def console(folder, body, log="logs/some.log", inputs=()):
-    """What a rule's script says on the console, and its log."""
+    """The console output of a rule's script, and its log."""
     code = JOB.format(log=str(folder / log), body=body, inputs=[str(path) for path in inputs])
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
     done = subprocess.run(

@@ -32,7 +32,7 @@ def written(path, settings):
 
 
 def copied(smoke, folder, *, keep=("derivatives/truth",)):
-    """A folder with the results alone, dated in any order, of the simulated dataset only some folders."""
+    """A folder with only the results, with arbitrary dates, and a part of the simulated dataset."""
     results = folder / "results"
     shutil.copytree(smoke / "results", results, copy_function=shutil.copyfile)
     shutil.rmtree(results / "simulated")
@@ -46,7 +46,7 @@ def copied(smoke, folder, *, keep=("derivatives/truth",)):
 
 @pytest.fixture(scope="module")
 def archive(smoke, tmp_path_factory):
-    """A copy whose figures have been redone with other settings, its configuration, and what that run said."""
+    """A copy with figures from a second run with other settings, its configuration, and that run's output."""
     folder = copied(smoke, tmp_path_factory.mktemp("archive"))
     settings = CHANGED | {"reporting": CHANGED["reporting"] | {"archive": True}, "training": {"flips": False}}
     configs = (folder / "results/cohort/config.json", written(folder / "archive.yaml", settings))

@@ -40,7 +40,7 @@ def run(folder, *arguments, check=True):
 
 
 def refusal(folder):
-    """What the workflow says when it stops; it must stop, and without a traceback."""
+    """The message of the workflow, which must stop without a traceback."""
     done = run(folder, "-n", check=False)
     said = done.stdout + done.stderr
     assert done.returncode

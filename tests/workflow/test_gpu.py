@@ -12,7 +12,7 @@ MODEL = "results/training/fold-1/sketcher/model.json"
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
-    """Function: GPUs that a training asks for on a machine with or without one."""
+    """Function: number of GPUs that a training job requests on a machine with or without one."""
 
     def ask(device, *, gpu):
         folder = tmp_path / "bin"

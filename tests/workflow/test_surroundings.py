@@ -50,7 +50,7 @@ def clone(folder):
 
 
 def refusal(folder, *arguments, **options):
-    """The sentence with which the workflow stops when it is read, without a traceback of Python."""
+    """The message of the workflow when Snakemake cannot parse it, without a traceback."""
     done = snakemake(folder, "cohort", "--dry-run", *arguments, check=False, **options)
     said = done.stdout + done.stderr
     assert done.returncode
@@ -143,7 +143,7 @@ def test_make_run_ends_in_a_sentence_where_config_yaml_cannot_be_parsed(tmp_path
 
 @pytest.fixture
 def ordinary(tmp_path):
-    """A Python that may read no more than its user may: root may read everything, closed or not."""
+    """A Python without root's right to read every file."""
     if os.geteuid():
         return sys.executable
     if not shutil.which("setpriv"):
