@@ -18,7 +18,7 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
     "--remote-debugging-pipe",
 )
-# what a reader would notice: pictures that do not load, text that runs off the page, anchors that lead nowhere
+# what a reader would notice: pictures that do not load, text beyond the page, broken anchors
 _LOOK = """(() => {
   const root = document.documentElement, images = [...document.images];
   document.querySelectorAll("details").forEach(part => part.open = true);

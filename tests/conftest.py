@@ -68,7 +68,7 @@ def cohort_table():
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A folder to work in, so that messages have relative paths, with a BIDS dataset of a patient and a control."""
-    from bids_tree import make_dataset  # beside the unit tests, the only ones that ask for it
+    from bids_tree import make_dataset  # in tests/unit; only the tests there use this fixture
 
     monkeypatch.chdir(tmp_path)
     make_dataset()

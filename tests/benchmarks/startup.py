@@ -28,13 +28,13 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     jobs = read_jobs(options.results / "benchmarks")
-    # Snakemake hardly looks at a job of less than a second: its wall clock
+    # Snakemake hardly measures a job of less than a second, so its wall time is used
     jobs["cpu"] = jobs.cpu_time.where(jobs.s >= 1).fillna(jobs.s)
     table = jobs.groupby("rule").agg(jobs=("cpu", "size"), cpu=("cpu", "sum")).reset_index()
     starts = {entry: start_cpu(entry, options.repeats) for entry in sorted(set(map(entry_of, table.rule)))}
     table["start"] = [starts[entry_of(rule)] for rule in table.rule]
     table["starting"] = table.start * table.jobs
-    # Snakemake's last look at a job lies before its end: the start alone is the least it can have taken
+    # Snakemake measures a job for the last time before its end, so the start-up is the lower bound
     table["cpu"] = table[["cpu", "starting"]].max(axis=1)
     print("| rule | jobs | CPU s of a start | CPU s of the jobs | start-up |")
     print("|---|---|---|---|---|")

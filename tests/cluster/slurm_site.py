@@ -11,9 +11,9 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 PLACES = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
-# Four jobs side by side whatever the machine has, and memory that is counted, not there: requests are checked
-# against these numbers. A node without a daemon stands for a partition without GPU. Memory is enforced by Slurm's own
-# look at the processes each second, as control groups are seldom free to use; a requeued job waits for cred_expire.
+# Four jobs in parallel on any machine, and nominal memory that need not exist: requests are checked against these
+# numbers. A node without a daemon represents a partition without GPU. Slurm enforces memory by looking at the processes
+# each second, because control groups are seldom available. A requeued job waits for cred_expire.
 CONFIGURATION = """
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)

@@ -196,7 +196,7 @@ def errors(case, method, steps):
     for players in (module, reference):
         replace_layers(players, nn.Dropout, SharedDropout)
     twins = iter(replace_layers(module, nn.LeakyReLU, NotedActivation))
-    # in a tuple, so that the twin is no part of the reference
+    # in a tuple, so that the twin is not registered as a submodule
     replace_layers(reference, nn.LeakyReLU, lambda layer: FollowingActivation(layer, (next(twins),)))
     Reference(reference)
     shared = SharedSigns()

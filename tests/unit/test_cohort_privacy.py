@@ -148,6 +148,6 @@ def test_images_are_written_in_one_place_with_a_header_of_our_own():
         for line in path.read_text().splitlines()
         if re.search(r"nib\.save\(|to_filename\(|image_write\(|\.to_file\(", line)
     ]
-    # what ANTs reads probabilities from: made of bare arrays, in a temporary folder that is gone afterwards
+    # input of ANTs for probabilities: written from plain arrays to a temporary folder that is deleted afterwards
     passing = "ants.image_write(template.new_image_like(np.ascontiguousarray(prior, np.float32)), path)"
     assert [name for name, line in writers if line != passing] == ["volumes.py"]

@@ -79,7 +79,7 @@ def test_a_bump_along_one_axis_is_found_and_repeats(tmp_path, axis, turn):
     np.testing.assert_allclose(ras - along[..., None] * direction, 0, atol=1e-4)
     assert read_json(out.with_name(out.name[:-7] + ".json"))["PhaseEncodingAxis"] == "ijk"[axis]
 
-    # where the bump is: distance left between where a point is sent and where its signal lies
+    # at the bump: distance between the place to which a point is moved and the place of its signal
     strong = np.argwhere((bump > 2) & (clean.data > 0.3))[::11]
     world = strong @ clean.affine[:3, :3].T + clean.affine[:3, 3]
     voxels = (world - field.affine[:3, 3]) @ np.linalg.inv(field.affine[:3, :3]).T

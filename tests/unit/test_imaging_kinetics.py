@@ -131,7 +131,7 @@ def scan(tmp_path):
     paths = {name: str(tmp_path / name) for name in ("pet.nii.gz", "pet.json", "mask.nii.gz")}
     save_volume(paths["pet.nii.gz"], data, affine)
     write_json(paths["pet.json"], {"FrameTimesStart": STARTS * 60, "FrameDuration": DURATIONS * 60})
-    # delivery of the phantom's tissues is 0.7 of the reference's, so the region of DVR 1 is no exact reference
+    # delivery of the phantom's tissues is 0.7 of the reference's, so the region of DVR 1 is not an exact reference
     save_volume(paths["mask.nii.gz"], (dvr == 1.0).astype(np.uint8), affine)
     inputs = {
         "pet": paths["pet.nii.gz"],
@@ -206,7 +206,7 @@ def test_motion_is_measured_and_corrected(scan):
         sidecar = read_json(sidecar_path(out))
         shifts = np.array(sidecar["Motion"]["MeanDisplacementMm"])
         assert sidecar["Motion"]["Frames"] == list(range(20, 31))
-        # relative to the mean of the late frames, which lies between both places
+        # relative to the mean of the late frames, which is between both positions
         np.testing.assert_allclose(shifts[-3:].mean() + shifts[:-3].mean(), 4.0, atol=0.8)
         inner = dvr > 0
         errors[motion] = np.abs(load_volume(out).data - dvr)[inner].mean()

@@ -33,7 +33,7 @@ def write(folder, off, on, affine=AFFINE):
 def test_by_hand():
     off, on = np.array([[[100.0, 200.0, 4.0]]]), np.array([[[60.0, 190.0, 1.0]]])
     ratio, counts = magnetisation_transfer_ratio(on, off, np.ones(off.shape, bool), 0.1)
-    np.testing.assert_allclose(ratio, [[[40.0, 5.0, 0.0]]])  # 4 is noise beside 200
+    np.testing.assert_allclose(ratio, [[[40.0, 5.0, 0.0]]])  # 4 is noise compared with 200
     assert counts == {"Inside": 2, "Limited": 0}
 
 

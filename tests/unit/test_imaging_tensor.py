@@ -165,9 +165,7 @@ def test_the_orders_in_which_series_and_mask_are_stored_change_nothing(scan, tmp
     store_as(mask, "PSR")
     fit_tensor(inputs, outputs, **SETTINGS, mask=mask)
     np.testing.assert_array_equal(load_volume(outputs["raw_fa"]).data, expected.data)
-    store_as(
-        inputs["dwi"], "LAS"
-    )  # the directions follow the axes: x of FSL's table stands for the same side
+    store_as(inputs["dwi"], "LAS")  # the directions follow the axes: x of FSL's table means the same side
     fit_tensor(inputs, outputs, **SETTINGS, mask=mask)
     found = load_volume(outputs["raw_fa"])
     np.testing.assert_allclose(found.data, expected.data, atol=1e-5)

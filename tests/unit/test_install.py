@@ -290,7 +290,7 @@ def test_make_takes_3_13_before_3_14_and_passes_on_why_no_environment_was_made(p
     )
 
 
-# what the environment does for its Pythons
+# settings of the environment for its Pythons
 
 
 def test_caches_have_their_usual_place_where_it_can_be_written(tmp_path):

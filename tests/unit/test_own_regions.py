@@ -26,7 +26,7 @@ POSE, TO_MNI = rigid((8, -5, 12), (4, -6, 3)), rigid((-6, 3, -4), (2, 8, -5))
 SHAPE = (60, 70, 60)
 PETREF = np.diag([3.0, 3, 3, 1])
 PETREF[:3, 3] = [-90, -105, -80]
-# FreeSurfer has numbers like these; not in the order of their place
+# numbers like those of FreeSurfer, not in spatial order
 LATE, EARLY, LEFT = 12175, 2, 1035
 # of the template at its origin, mm
 BEND = np.array([9.0, -5, 4])
@@ -101,7 +101,7 @@ def test_a_run_s_own_region_map_comes_back_voxel_by_voxel_and_gives_its_numbers(
         for column in ("mean_dvr_true", "mean_dvr_pred", "n_voxels"):
             assert row[column] == pytest.approx(known[name][column], rel=1e-12)
         assert row["coverage"] == row["n_voxels"] / region_masks(regions)[name].sum()
-    # a new scan, of which there is no PET
+    # a new scan without PET
     alone = score_scan(paths | maps | {"dvr": []}, tmp_path / "alone.tsv", **options)
     assert alone["mean_dvr_true"].isna().all()
     assert (alone["coverage"] == 1).all()

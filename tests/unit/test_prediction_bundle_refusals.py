@@ -116,7 +116,7 @@ def test_a_zip_only_in_appearance(tmp_path):
     )
 
 
-# where it is looked for
+# the expected place
 
 
 def test_a_run_means_its_bundle(finished, path):

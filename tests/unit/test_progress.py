@@ -73,7 +73,7 @@ def test_the_estimate_is_the_mean_of_each_kind_over_what_ran_side_by_side(progre
     for job in (5, 6):
         progress.start(job, "register_scan", {"scan": "x"}, 200)
     progress.finish(5, 500)
-    # three registrations of 300 s are to come, of which one is through: 600 s by two
+    # one of three registrations of 300 s is finished: 600 s remain for two at a time
     assert progress.left(500) == "about 5 min left"
 
 

@@ -38,7 +38,7 @@ WORKFLOW = [
     *sorted((ROOT / "studies").glob("*/Snakefile")),
 ]
 TEMPLATES = sorted((ROOT / "workflow_scripts/myelosketch/reporting/pages").glob("*.html.j2"))
-# modules that run what they read, or fetch
+# modules that execute their input, or use the network
 MODULES = {
     *("pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "socket", "urllib.request", "requests"),
     *("http.client", "ftplib", "telnetlib", "xmlrpc"),

@@ -15,7 +15,7 @@ from myelosketch.simulation.participant import simulate_body, simulate_scans
 from myelosketch.simulation.settings import DEFAULTS, complete_settings
 
 COARSE = {"voxel_size_mm": {"anatomy": 2.5, "T1w": 4.0, "dwi": 2.5, "MTR": 3.0, "pet": 4.0}}
-# the noise that the limits below are of
+# the noise level for the limits below
 NOISY = {"pet": {"noise_sd": 0.065, "noise_fwhm_mm": 4.0}}
 QUIET = {"mri": {"diffusion_noise": 0.0, "mtr_noise": 0.0}, "pet": {"noise_sd": 0.0}}
 SEED = 11

@@ -13,7 +13,7 @@ from myelosketch.io.names import CEILINGS
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table
 
-# k and method are changed in what is redone; flips cannot act there
+# k and method affect the steps that run again; flips does not
 CHANGED = {"evaluation": {"k": 1.5}, "reporting": {"agreement_colours": "colourblind", "method": "sketcher"}}
 TRAINED_OR_MEASURED = {
     "simulate_participant",

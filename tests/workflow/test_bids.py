@@ -80,7 +80,7 @@ def test_who_is_left_out_is_said_even_if_too_few_remain(dataset):
         "MS01": False, "MS02": False, "HC01": False, "HC02": True,
     }  # fmt: skip
     moved.rename(dataset / "ds/sub-HC02/anat")
-    run(dataset, "cohort_table")  # what a refusal left is written again
+    run(dataset, "cohort_table")  # files from the refused run are written again
     assert not read_table(table).T1w.isna().any()
 
 

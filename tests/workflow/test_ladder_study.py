@@ -75,7 +75,7 @@ def test_every_method_and_ceiling_has_every_score(studied):
     r2 = table[table.metric == "lesion_r2_visible"].set_index("method").value
     assert r2["visible"] == 1
     assert (r2.drop("visible") < 1).all()
-    # in a world of almost no noise the truth lies near the PET
+    # with almost no noise the truth is close to the PET
     mae = table[table.metric == "lesion_mae"].set_index("method").value
     assert mae["noisefree"] < mae["template"]
     assert (folder / "results/ladder/figure.png").is_file()

@@ -12,9 +12,9 @@ from myelosketch.io.tables import read_table
 from myelosketch.io.volumes import load_volume, save_volume
 
 WRONG = "sub-MS02"
-# the intake finds half a head suspicious; its user lets it pass
+# the intake finds half a head suspicious, and the user accepts it
 LET_PASS = {"cohort": {"accept": {WRONG: ["head_size"]}}}
-# the images count, not when the tables of the simulated participant were written
+# only the images count, not the dates of the tables of the simulated participant
 RERUN = ("--rerun-triggers", "mtime", "params", "input")
 
 

@@ -88,7 +88,7 @@ def test_a_changed_docstring_runs_nothing_and_a_changed_line_what_uses_it(smoke,
     shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".*", "results"), symlinks=True)
     module = project / "workflow_scripts/myelosketch/evaluation/agreement.py"
     text = module.read_text()
-    before = jobs(smoke, project=project)  # templates lie elsewhere, so pages are written again
+    before = jobs(smoke, project=project)  # templates are in another place, so pages are written again
     module.write_text(text.replace('"""', '"""Changed. ', 1) + "\n# a comment\n")
     assert jobs(smoke, project=project) == before
     assert "score_scan" not in before

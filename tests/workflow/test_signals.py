@@ -65,7 +65,7 @@ def test_the_t1w_image_is_registered_to_the_mean_of_early_frames(derived):
     sidecar = read_json(sidecar_path(early.path))
     starts, durations = (np.array(sidecar[key]) for key in ("FrameTimesStart", "FrameDuration"))
     assert ((starts + durations / 2 >= 60) & (starts + durations / 2 <= 360)).all()
-    assert sidecar["Motion"]["MeanDisplacementMm"] < 1.0  # the simulated head lies still
+    assert sidecar["Motion"]["MeanDisplacementMm"] < 1.0  # the simulated head does not move
     poses = read_json(truth_file(derived / "results/simulated", "MS01", "poses"))
     true = np.array(poses["T1w"]) @ np.linalg.inv(poses["pet"])
     transform = Path(names.path(derived / "results", "xfm_t1w_to_petref", scan="sub-MS01"))

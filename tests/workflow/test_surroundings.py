@@ -18,7 +18,7 @@ from myelosketch.io.tables import read_table
 from myelosketch.io.volumes import save_volume
 
 IMAGES = ("T1w", "lesion_mask", "FA", "RD", "AD", "MTR", "DVR")
-# every sign that a path may hold, and those that it may not, with the part that is named
+# every character that a path may contain, and the refused ones with the part that the message names
 SIGNS = "a b'\"$HOME;&(x)*?[y]:,#%20ü!`\\~=@|^"
 REFUSED = {"{v1}": "{", "a}": "}", "<results>": "<results>"}
 INSPECTION = "cohort/intake/sub-00.json"
