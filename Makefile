@@ -1,5 +1,6 @@
-# make run: the whole protocol on the default cohort, and its report. make test: lint and tests. make test-all: the long ones too.
-# make demo: three simulated patients without PET, predicted by a small model that lies in configs/.
+# make run: the whole protocol on the default cohort, and its report. make test: lint and tests. make test-all: the slow ones too.
+# make lint: code (ruff, mypy, snakefmt, snakemake --lint) and texts (tests/prose/check_prose.py).
+# make demo: three simulated patients without PET, predicted by a small model in configs/.
 # make calibration: the simulated cohort measured (studies/calibration), and docs/simulation.md written again.
 # make ladder: all methods on 100 simulated patients from five seeds (studies/ladder, hours), and docs/ladder.md with its table.
 # make pretraining: the network of the method transfer from simulated participants (studies/pretraining), into models/pretrained.
@@ -13,11 +14,11 @@ PYTHON ?=
 CORES ?= all
 VENV := .venv
 READY := $(VENV)/.installed
-# An environment whose Python is gone, or whose folder was moved, is made again.
+# Make the environment again if its Python is gone or its folder was moved.
 $(shell test -x "$$(cat $(READY) 2>/dev/null)/bin/python" || rm -f $(READY))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
-# of another Python than the one of the environment
+# they belong to another Python
 unexport PYTHONPATH PYTHONHOME
 
 .PHONY: run demo test test-all lint calibration ladder pretraining faults configuration docs docs-figures environment clean
@@ -61,7 +62,7 @@ pretraining: $(READY)
 	mkdir -p models/pretrained
 	cp results/pretraining/pretrained/model.safetensors results/pretraining/pretrained/model.json models/pretrained/
 
-# Each program goes on where it stopped; FAULTS/*.tsv are their counts.
+# Each program continues where it stopped; FAULTS/*.tsv are their counts.
 FAULTS ?= results/faults
 faults: export PYTHONPATH := workflow_scripts
 faults: $(READY)
@@ -74,7 +75,7 @@ faults: $(READY)
 configuration: $(READY)
 	python workflow_scripts/write_configuration.py
 
-# in an environment of its own: the workflow needs nothing of it
+# in a separate environment, because the workflow needs none of its packages
 docs: $(READY)
 	test -x site/.venv/bin/mkdocs || python -m venv site/.venv
 	site/.venv/bin/pip install --quiet --requirement docs/requirements.txt

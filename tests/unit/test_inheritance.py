@@ -29,7 +29,7 @@ def test_gradients_are_found_at_every_level(here, above):
     assert companions("dwi", DWI) == {
         "bval": above,
         "bvec": beside,
-    }  # the message names the expected place of an absent file
+    }  # an absent file gets its expected place
 
 
 def test_the_nearest_file_holds_and_every_json_is_known_from_far_to_near(here):
