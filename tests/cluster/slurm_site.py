@@ -12,8 +12,8 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 PLACES = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
 # Four jobs in parallel on any machine, and nominal memory that need not exist: requests are checked against these
-# numbers. A node without a daemon represents a partition without GPU. Slurm enforces memory by checking processes each
-# second, because control groups are seldom available. A requeued job waits for cred_expire.
+# numbers. A node without a daemon represents a partition without GPU. Slurm enforces memory by checking processes
+# each second, because control groups are seldom available. A requeued job waits for cred_expire.
 CONFIGURATION = """
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)

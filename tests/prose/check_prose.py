@@ -26,10 +26,10 @@ from proselint.tools import LintFile
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PLACES = (
-    "*.md", "*.yaml", "*.yml", "Makefile", "Snakefile", ".ci/run", "configs", "docs", "envs", "profiles",
-    "results/README.md", "rules", "studies", "tests", "workflow_scripts",
+    "*.md", "*.yaml", "*.yml", "Makefile", "Snakefile", "pyproject.toml", ".ci/run", "configs", "docs", "envs",
+    "profiles", "results/README.md", "rules", "studies", "tests", "workflow_scripts",
 )  # fmt: skip
-ENDINGS = {".css", ".j2", ".js", ".md", ".py", ".rst", ".sh", ".smk", ".yaml", ".yml", ""}
+ENDINGS = {".css", ".j2", ".js", ".md", ".py", ".rst", ".sh", ".smk", ".toml", ".yaml", ".yml", ""}
 # faults on purpose, code of others, names of packages
 EXCLUDED = {"tests/prose", "tests/unit/test_words.py", "docs/javascripts", "docs/licences.md"}
 # in place of code: neither a letter nor a space, so that no phrase is found across it
@@ -59,15 +59,14 @@ class Finding(NamedTuple):
 
 def files(root: Path = ROOT) -> list[Path]:
     """Files with texts, of PLACES."""
-    found = {
-        inside
-        for place in PLACES
-        for path in root.glob(place)
-        for inside in ([path] if path.is_file() else path.rglob("*"))
-        if inside.suffix in ENDINGS and inside.is_file() and "__pycache__" not in inside.parts
-    }
+    found = set()
     excluded = [root / name for name in EXCLUDED]
-    return sorted(path for path in found if not any(path == one or one in path.parents for one in excluded))
+    for place in (path for pattern in PLACES for path in root.glob(pattern)):
+        for path in [place] if place.is_file() else place.rglob("*"):
+            visible = not any(part.startswith((".", "__pycache__")) for part in path.relative_to(place).parts)
+            if visible and path.is_file() and path.suffix in ENDINGS:
+                found.add(path)
+    return sorted(path for path in found if not any(one in (path, *path.parents) for one in excluded))
 
 
 def prose(path: Path) -> str:
@@ -185,7 +184,7 @@ def find_spelling(texts: dict[str, str]) -> list[Finding]:
             (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(folder) / path).write_text(text, encoding="utf-8")
         program, config = str(Path(sys.executable).with_name("typos")), str(HERE / "typos.toml")
-        options = ["--format", "json", "--hidden", "--no-ignore"]
+        options = ["--isolated", "--format", "json", "--hidden", "--no-ignore"]
         done = subprocess.run(
             [program, "--config", config, *options, "."], cwd=folder, capture_output=True, text=True
         )

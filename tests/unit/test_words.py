@@ -98,9 +98,19 @@ def test_names_and_code_have_their_own_spelling(tmp_path, name, text):
 def test_every_text_of_the_repository_is_read():
     names = {path.relative_to(ROOT).as_posix() for path in check_prose.files()}
     assert {
-        "README.md", "CHANGELOG.md", "docs/faq.md", "docs/decisions/0001-floors.md", "results/README.md",
-        "config.yaml", "configs/smoke.yaml", "rules/schemas/config.schema.yaml", "rules/captions/figures.rst",
-        "rules/common.smk", "Snakefile", "Makefile", ".ci/run", "studies/ladder/Snakefile", "tests/conftest.py",
+        "README.md", "CHANGELOG.md", "docs/faq.md", "docs/decisions/0004-intake.md", "results/README.md",
+        "config.yaml", "pyproject.toml", "configs/smoke.yaml", "rules/schemas/config.schema.yaml",
+        "rules/captions/figures.rst", "rules/common.smk", "Snakefile", "Makefile", ".ci/run", "studies/ladder/Snakefile", "tests/conftest.py",
         "workflow_scripts/myelosketch/errors.py", "workflow_scripts/myelosketch/reporting/pages/report.html.j2",
     } <= names  # fmt: skip
     assert not any(name.startswith(("results/logs", ".venv", "site/")) for name in names)
+
+
+def test_hidden_folders_and_results_are_not_read(tmp_path):
+    for name in ("docs/a.md", "docs/.cache/b.md", "tests/.hypothesis/c", "results/d.md", "results/README.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("Text.\n")
+    assert [path.relative_to(tmp_path).as_posix() for path in check_prose.files(tmp_path)] == [
+        "docs/a.md",
+        "results/README.md",
+    ]

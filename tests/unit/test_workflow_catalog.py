@@ -42,7 +42,7 @@ def test_a_container_is_promised_only_where_rules_have_one(usage):
 
 
 def test_the_catalog_finds_the_workflow():
-    """Conditions of the workflow catalog: a README with the words Snakemake and workflow, a Snakefile, and .smk files."""
+    """Conditions of the workflow catalog: a README that names Snakemake and workflow, a Snakefile, and .smk files."""
     readme = (ROOT / "README.md").read_text().lower()
     assert "snakemake" in readme
     assert "workflow" in readme
