@@ -98,10 +98,11 @@ def test_names_and_code_have_their_own_spelling(tmp_path, name, text):
 def test_every_text_of_the_repository_is_read():
     names = {path.relative_to(ROOT).as_posix() for path in check_prose.files()}
     assert {
-        "README.md", "CHANGELOG.md", "docs/faq.md", "docs/decisions/0004-intake.md", "results/README.md",
-        "config.yaml", "pyproject.toml", "configs/smoke.yaml", "rules/schemas/config.schema.yaml",
-        "rules/captions/figures.rst", "rules/common.smk", "Snakefile", "Makefile", ".ci/run", "studies/ladder/Snakefile", "tests/conftest.py",
-        "workflow_scripts/myelosketch/errors.py", "workflow_scripts/myelosketch/reporting/pages/report.html.j2",
+        ".ci/run", "CHANGELOG.md", "Makefile", "README.md", "Snakefile", "config.yaml", "configs/smoke.yaml",
+        "docs/decisions/0004-intake.md", "docs/faq.md", "pyproject.toml", "results/README.md",
+        "rules/captions/figures.rst", "rules/common.smk", "rules/schemas/config.schema.yaml",
+        "studies/ladder/Snakefile", "tests/conftest.py", "workflow_scripts/myelosketch/errors.py",
+        "workflow_scripts/myelosketch/reporting/pages/report.html.j2",
     } <= names  # fmt: skip
     assert not any(name.startswith(("results/logs", ".venv", "site/")) for name in names)
 
