@@ -52,13 +52,14 @@ calibration: $(READY)
 	cp results/calibration/simulation/*.png docs/simulation/
 	cp results/calibration/simulation.md docs/simulation.md
 
+# Snakemake looks at all waiting jobs once per ended job and span: longer spans leave its CPU time to the jobs
 ladder: $(READY)
-	snakemake --cores $(CORES) --snakefile studies/ladder/Snakefile
+	snakemake --cores $(CORES) --snakefile studies/ladder/Snakefile --max-jobs-per-timespan 1000/30s
 	cp results/ladder/figure.png docs/ladder.png
 	python studies/ladder/scripts/show_ladder.py results/ladder/ladder.md docs/ladder.md
 
 pretraining: $(READY)
-	snakemake --cores $(CORES) --snakefile studies/pretraining/Snakefile
+	snakemake --cores $(CORES) --snakefile studies/pretraining/Snakefile --max-jobs-per-timespan 1000/30s
 	mkdir -p models/pretrained
 	cp results/pretraining/pretrained/model.safetensors results/pretraining/pretrained/model.json models/pretrained/
 

@@ -20,7 +20,10 @@ from myelosketch.reporting.pages.ladder_study import BEGIN, END, ladder_page, wi
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "rules/schemas/config.schema.yaml"
 FACTS = {
-    "training_participants": {"MS": 12, "HC": 7},
+    "training_participants": {
+        "pessimistic": {"MS": 12, "HC": 7},
+        "as_published": {"MS": 3, "HC": 2},
+    },
     "attainable": {"patients": 100, "controls": 20},
     "min_voxels": 30,
     "k": 1.0,
@@ -29,6 +32,7 @@ FACTS = {
 
 def planned(**changes):
     own = yaml.safe_load((ROOT / "studies/ladder/config.yaml").read_text())["ladder"]
+    own["run"] = []
     own["worlds"] = {"noisy": {"pet": {"noise_sd": 0.2}}, "usual": {}}
     return plan_ladder(own | changes, "results/ladder", SCHEMA)
 
@@ -68,6 +72,16 @@ def test_a_world_may_have_a_scanner_and_a_physics_of_its_own():
     assert {key: simulated[key] for key in own} == own
     with pytest.raises(InputError, match="simulation.physics.mtr_mielin: unknown key"):
         planned(worlds={"else": {"physics": {"mtr_mielin": 9}}})
+
+
+def test_a_world_may_have_fewer_participants_to_learn_from():
+    few = {"world": "as_published", "training_participants": {"MS": 3, "HC": 2}}
+    simulated = planned(worlds={"few": few, "usual": {}}).worlds
+    counts = {
+        world: [simulated[world]["simulation"][f"n_{group}"] for group in ("patients", "controls")]
+        for world in simulated
+    }
+    assert counts == {"few": [3, 2], "usual": [12, 7]}
 
 
 def test_every_network_is_trained_from_every_seed_and_all_else_once():
@@ -188,7 +202,7 @@ def written(tmp_path):
 def test_the_page_has_a_table_of_scores_and_one_of_differences_per_world(written):
     page = ladder_page(written[0], alpha=0.05, facts=FACTS)
     assert page.count("**World `") == 4
-    assert "12 patients, 2 seeds" in page
+    assert "methods learn from 3 patients and 2 controls; 12 patients scored, 2 seeds" in page
     # scores without a sign, differences with one
     assert "| `refiner` | .145 (" in page
     assert "| `template` | +.210 (+.210 to +.210) |" in page

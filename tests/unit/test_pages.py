@@ -1,5 +1,6 @@
-"""The pages of the documentation: links lead to files, and the site shows every page."""
+"""The pages of the documentation: links lead to files, messages are those of the code, the site shows every page."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -7,6 +8,17 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+# messages in docs/faq.md that Snakemake, Python or the system writes
+OTHERS = {
+    "Config file is not valid JSON or YAML",
+    "Config file must be given as JSON or YAML with keys at top level",
+    "'utf-8' codec can't decode byte …",
+    "FileNotFoundError: … 'registration'",
+    "Error: Directory cannot be locked",
+    "cannot read or write: … Permission denied",
+    "Error in group …",
+    "Nothing to be done",
+}
 PAGES = [ROOT / "README.md", ROOT / "results/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -31,3 +43,23 @@ def test_the_site_shows_every_page():
 def test_nothing_of_the_site_is_among_the_packages_of_the_workflow():
     names = [(ROOT / name).read_text(encoding="utf-8") for name in ("requirements.txt", "pyproject.toml")]
     assert not any("mkdocs" in text for text in names)
+
+
+def sentences():
+    """Every text of the workflow's code, with an ellipsis for what an f-string fills in."""
+    for path in (*(ROOT / "workflow_scripts").rglob("*.py"), *(ROOT / "envs").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_the_messages_that_the_questions_explain_are_those_of_the_code():
+    page = " ".join((ROOT / "docs/faq.md").read_text(encoding="utf-8").split())
+    quoted = set(re.findall(r"\*\*`(.+?)`\*\*", page))
+    assert len(quoted) > 40
+    assert quoted >= OTHERS
+    code = "\n".join(sentences())
+    parts = {part.strip(" :()") for message in quoted - OTHERS for part in message.split("…")}
+    assert sorted(part for part in parts if part not in code) == []

@@ -20,8 +20,9 @@ def bundle():
 def test_its_model_is_small_and_simulated(bundle):
     assert (ROOT / DEMO["prediction"]["model"]).stat().st_size <= 3e6
     assert bundle.manifest["simulated"]
-    assert bundle.manifest["models"] == ["sketcher", "refiner"]
+    assert bundle.manifest["models"] == ["transfer"]
     assert "Trained on simulated participants" in bundle.readme
+    assert "pretrained on simulated participants" in " ".join(bundle.readme.split())
 
 
 def test_its_patients_are_none_of_those_that_the_model_was_trained_on():
@@ -33,14 +34,16 @@ def test_its_patients_are_none_of_those_that_the_model_was_trained_on():
 
 def settings(**changes):
     return {
-        section: DEFAULTS[section] | changes.get(section, {}) for section in DEFAULTS if section in SECTIONS
+        section: DEFAULTS[section] | DEMO.get(section, {}) | changes.get(section, {})
+        for section in DEFAULTS
+        if section in SECTIONS
     }
 
 
 SECTIONS = ("registration", "regions", "evaluation", "prediction", "reporting")
 
 
-def test_its_settings_are_the_defaults(bundle):
+def test_its_settings_are_those_of_the_demonstration(bundle):
     check_settings(bundle.manifest, settings())
 
 

@@ -19,6 +19,8 @@ from myelosketch.simulation.sites import SAME_SITE
 
 # scores of what no seed of the training shapes, beside those of each seed
 ONCE = "once"
+# the one key of a world that is none of the simulation's
+LEARNED_FROM = "training_participants"
 # keys that the study sets itself
 _OWN = (
     *("seed", "folds", "cohort", "prediction.model", "training.methods"),
@@ -166,25 +168,32 @@ def _world(name: str, settings: Mapping[str, Any], methods: list[str], schema: s
     people = _further_people(settings)
     n_patients = settings["scored_patients"] + settings["attainable"]["patients"]
     further = {"site": SAME_SITE, "n_patients": n_patients, "n_controls": len(people) - n_patients}
-    config = overlaid(settings["workflow"], {"simulation": settings["worlds"][name]})
+    differs = {key: value for key, value in settings["worlds"][name].items() if key != LEARNED_FROM}
+    learned_from = learning_participants(settings, name)
+    config = overlaid(settings["workflow"], {"simulation": differs})
     own = {
         "seed": settings["seed"],
         # the models of fold 0 learn from all participants but the further ones
         "folds": {"n": 2},
         "simulation": {
-            "n_patients": settings["training_participants"]["MS"],
-            "n_controls": settings["training_participants"]["HC"],
+            "n_patients": learned_from["MS"],
+            "n_controls": learned_from["HC"],
             "external": further,
         },
         "training": {"methods": methods},
     }
-    _refuse_own({"simulation": settings["worlds"][name]}, f"ladder.worlds.{name}")
+    _refuse_own({"simulation": differs}, f"ladder.worlds.{name}")
     config = overlaid(config, own)
     try:
         check_config(config, schema)
     except MyelosketchError as error:
         raise InputError(f"Of the world {name} of the ladder: {error}") from None
     return config
+
+
+def learning_participants(settings: Mapping[str, Any], world: str) -> dict[str, int]:
+    """Return the number of participants that methods learn from in a world, by group (MS, HC)."""
+    return {**settings[LEARNED_FROM], **settings["worlds"][world].get(LEARNED_FROM, {})}
 
 
 def _refuse_own(settings: Mapping[str, Any], where: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from myelosketch.learning.ladder import TRANSFER
 from myelosketch.prediction.bundle_layout import BASELINE
 
 # metrics shown, in words, and their decimals; those of demyelination at the k of the bundle
@@ -74,6 +75,10 @@ _SIMULATED = (
     "**Trained on simulated participants.** It shows how the program works. Its numbers do not hold for real "
     "patients, and its scores are no clinical results."
 )
+_PRETRAINED = (
+    f" The network of {TRANSFER} was pretrained on simulated participants and comes with the software; here only its "
+    "level (an offset and a slope) was fitted."
+)
 _USE = """```yaml
 cohort: {source: table, table: new-patients.tsv}
 prediction: {model: model.zip}
@@ -110,7 +115,7 @@ def _training(manifest: Mapping[str, Any]) -> str:
         f"{_people(manifest['n_patients'], 'patient')} with multiple sclerosis and "
         f"{_people(manifest['n_controls'], 'healthy control')}{simulated}. They were dealt into {count} parts, and "
         f"for each part the models ({', '.join(manifest['models'])}) were trained on the other participants. The map "
-        f"of a new scan is the mean of the {count} maps."
+        f"of a new scan is the mean of the {count} maps.{_PRETRAINED if TRANSFER in manifest['models'] else ''}"
     )
 
 

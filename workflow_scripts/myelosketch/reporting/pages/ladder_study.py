@@ -29,8 +29,8 @@ def write_ladder_page(
     table : DataFrame of `evaluation.ladder_study.write_ladder`
     output : path
     alpha : float, of its intervals
-    facts : dict: ``training_participants`` (MS, HC), ``attainable`` (``patients``, ``controls``; None for no such
-        row), ``min_voxels``, ``k``
+    facts : dict: ``training_participants`` (world -> MS, HC), ``attainable`` (``patients``, ``controls``; None for no
+        such row), ``min_voxels``, ``k``
     """
     write_text(output, ladder_page(table, alpha=alpha, facts=facts))
 
@@ -39,11 +39,10 @@ def ladder_page(table: pd.DataFrame, *, alpha: float, facts: Mapping[str, Any]) 
     """Markdown text of the page; see `write_ladder_page`."""
     learned, many = facts["training_participants"], facts["attainable"]
     lines = [
-        f"Methods learn from {learned['MS']} patients and {learned['HC']} controls. Each cell: mean over patients "
-        f"and training seeds with its {100 * (1 - alpha):g} % interval, for which both are samples. AUC, rank "
-        f"correlation and MCC are of patients with at least {facts['min_voxels']} lesion voxels, at k = "
-        f"{facts['k']:g}. Sharpness is the squared difference between neighbouring voxels, as a multiple of that of "
-        "the noise-free tissue (`visible`).",
+        f"Each cell: mean over patients and training seeds with its {100 * (1 - alpha):g} % interval, for which both "
+        f"are samples. AUC, rank correlation and MCC are of patients with at least {facts['min_voxels']} lesion "
+        f"voxels, at k = {facts['k']:g}. Sharpness is the squared difference between neighbouring voxels, as a "
+        "multiple of that of the noise-free tissue (`visible`).",
     ]
     if many:
         lines.append(
@@ -55,7 +54,10 @@ def ladder_page(table: pd.DataFrame, *, alpha: float, facts: Mapping[str, Any]) 
         reference = rows.reference.iloc[0]
         seeds = rows.n_seeds.max()
         counts = " to ".join(str(n) for n in sorted({rows.n_patients.min(), rows.n_patients.max()}))
-        lines += [f"**World `{world}`: scores** ({counts} patients, {seeds} seeds)"]
+        lines += [
+            f"**World `{world}`: scores** (methods learn from {learned[world]['MS']} patients and "
+            f"{learned[world]['HC']} controls; {counts} patients scored, {seeds} seeds)"
+        ]
         lines += [_table(rows, ("value", "ci_low", "ci_high"), signed=_SIGNED)]
         lines += [f"**World `{world}`: method minus `{reference}`**"]
         others = rows[rows.method != reference]
