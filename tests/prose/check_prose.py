@@ -136,7 +136,7 @@ def _content(literal: str) -> str:
 
 def running_text(path: Path, text: str) -> str:
     """A text without what is no sentence: code, keys, names in backticks, links, tags, numbers."""
-    marks = [r"``[^`]+``", r"`[^`\n]+`", r"https?://[^\s)>\"']+", r"\w*[\d_][\w.,]*"]
+    marks = [r"``[^`]+``", r"`[^`\n]+`", r"https?://[^\s)>\"']+", r"\w*[\d_][\w.,]*", r"\bn/a\b"]
     if path.suffix in (".md", ".j2"):
         blocks = [r"^ *(```|~~~).*?^ *\1", r"<(style|script)\b.*?</\1>", r"^[^<\n]*\{ [^\n]*;? \}$"]
         marks = [*blocks, *marks, r"\{[{%#].*?[#%}]\}", r"<[^>\n]*>", r"\]\([^)\n]*\)"]
