@@ -37,13 +37,17 @@ test-all: $(READY) lint
 	python -m pytest --numprocesses auto --maxprocesses 8 tests/unit
 	python -m pytest --durations 25 tests/workflow tests/cluster
 
+# the checks of texts have a separate environment, because the workflow needs none of its packages
+PROSE := $(VENV)/prose/bin
 lint: $(READY)
 	ruff check .
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile rules studies
 	snakemake --lint
-	python tests/prose/check_prose.py
+	test -x $(PROSE)/typos || python -m venv $(VENV)/prose
+	$(PROSE)/pip install --quiet --requirement tests/prose/requirements.txt
+	$(PROSE)/python tests/prose/check_prose.py
 
 calibration: $(READY)
 	snakemake --cores $(CORES) simulated_cohort cohort

@@ -2,7 +2,8 @@
 
 Markdown, YAML, templates and captions are read whole; of Python and Snakemake files the comments, docstrings and
 messages are. words.toml lists phrases to avoid, each with what to write instead. proselint finds faults of style; its
-checks are in words.toml too. typos finds misspellings and American spelling; its settings are in typos.toml.
+checks are in words.toml too. typos finds misspellings and American spelling; its settings are in typos.toml. Both are
+in requirements.txt here, for an environment that make lint creates: the workflow needs none of them.
 """
 
 import io
@@ -17,11 +18,6 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-
-from proselint.checks import __register__
-from proselint.config import DEFAULT, Config
-from proselint.registry import CheckRegistry
-from proselint.tools import LintFile
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -38,10 +34,6 @@ CODE = "·"
 FEWEST_WORDS = 3
 
 RULES = tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))
-CheckRegistry().register_many(__register__)
-# the longest name of a check counts; files in the home folder do not
-CHECKS = sorted((DEFAULT["checks"] | RULES["proselint"]).items(), key=lambda item: -item[0].count("."))
-CONFIG = Config(max_errors=1000, checks=dict(CHECKS))
 
 
 class Finding(NamedTuple):
@@ -163,8 +155,19 @@ def find_words(path: str, text: str) -> list[Finding]:
 
 def find_style(path: str, text: str) -> list[Finding]:
     """What proselint finds in a text."""
+    # only here: the search for words needs no package
+    from proselint.checks import __register__
+    from proselint.config import DEFAULT, Config
+    from proselint.registry import CheckRegistry
+    from proselint.tools import LintFile
+
+    if not CheckRegistry().checks:
+        CheckRegistry().register_many(__register__)
+    # the longest name of a check counts; files in the home folder do not
+    checks = sorted((DEFAULT["checks"] | RULES["proselint"]).items(), key=lambda item: -item[0].count("."))
+    config = Config(max_errors=1000, checks=dict(checks))
     found = []
-    for result in LintFile(path, text).lint(CONFIG):
+    for result in LintFile(path, text).lint(config):
         check, (first, end) = result.check_result, result.check_result.span
         words = f"\n{text}\n"[first:end]  # as proselint counts
         line = line_of(text, first - 1 + len(words) - len(words.lstrip()))

@@ -1,5 +1,7 @@
 """The check of the texts: it finds each phrase to avoid, leaves its innocent neighbour, and ignores code."""
 
+import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,9 +70,24 @@ def test_messages_that_tests_quote_are_left_to_the_library():
     assert [word for _, word, _ in found(check_prose.python_prose(code))] == ["anew", "mended"]
 
 
+PROSE = ROOT / ".venv/prose/bin/python"
+
+
 def findings(folder, name, text):
+    """Return what the program finds in a file, in the environment that make lint creates."""
+    if not PROSE.exists():
+        pytest.skip("make lint creates the environment of proselint and typos")
     (folder / name).write_text(text, encoding="utf-8")
-    return [(one.line, one.check, one.found) for one in check_prose.check([folder / name], folder)]
+    code = "import sys, check_prose as c; from pathlib import Path; folder = Path(sys.argv[1])\n"
+    code += "print([(f.line, f.check, f.found) for f in c.check([folder / sys.argv[2]], folder)])"
+    done = subprocess.run(
+        [PROSE, "-c", code, folder, name],
+        cwd=ROOT / "tests/prose",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ast.literal_eval(done.stdout)
 
 
 def test_style_and_spelling_of_sentences(tmp_path):
