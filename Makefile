@@ -13,11 +13,11 @@ PYTHON ?=
 CORES ?= all
 VENV := .venv
 READY := $(VENV)/.installed
-# An environment whose Python is gone, or whose folder was moved, is made again.
+# Make the environment again if its Python is gone or its folder was moved.
 $(shell test -x "$$(cat $(READY) 2>/dev/null)/bin/python" || rm -f $(READY))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
-# of another Python than the one of the environment
+# they belong to another Python
 unexport PYTHONPATH PYTHONHOME
 
 .PHONY: run demo test test-all lint calibration ladder pretraining faults configuration docs docs-figures environment clean
@@ -36,12 +36,17 @@ test-all: $(READY) lint
 	python -m pytest --numprocesses auto --maxprocesses 8 tests/unit
 	python -m pytest --durations 25 tests/workflow tests/cluster
 
+# the checks of texts have a separate environment, because the workflow needs none of its packages
+PROSE := $(VENV)/prose/bin
 lint: $(READY)
 	ruff check .
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile rules studies
 	snakemake --lint
+	test -x $(PROSE)/typos || python -m venv $(VENV)/prose
+	$(PROSE)/pip install --quiet --requirement tests/prose/requirements.txt
+	$(PROSE)/python tests/prose/check_prose.py
 
 calibration: $(READY)
 	snakemake --cores $(CORES) simulated_cohort cohort
@@ -61,7 +66,7 @@ pretraining: $(READY)
 	mkdir -p models/pretrained
 	cp results/pretraining/pretrained/model.safetensors results/pretraining/pretrained/model.json models/pretrained/
 
-# Each program goes on where it stopped; FAULTS/*.tsv are their counts.
+# Each program continues where it stopped; FAULTS/*.tsv are their counts.
 FAULTS ?= results/faults
 faults: export PYTHONPATH := workflow_scripts
 faults: $(READY)
@@ -74,7 +79,7 @@ faults: $(READY)
 configuration: $(READY)
 	python workflow_scripts/write_configuration.py
 
-# in an environment of its own: the workflow needs nothing of it
+# in a separate environment, because the workflow needs none of its packages
 docs: $(READY)
 	test -x site/.venv/bin/mkdocs || python -m venv site/.venv
 	site/.venv/bin/pip install --quiet --requirement docs/requirements.txt

@@ -18,7 +18,7 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
     "--remote-debugging-pipe",
 )
-# what a reader would notice: pictures that do not load, text that runs off the page, anchors that lead nowhere
+# what a reader would notice: pictures that do not load, text beyond the page, broken anchors
 _LOOK = """(() => {
   const root = document.documentElement, images = [...document.images];
   document.querySelectorAll("details").forEach(part => part.open = true);
@@ -87,7 +87,7 @@ class Browser:
         os.close(self._read)
 
     def look(self, path, *, width, height=900, picture=None):
-        """Open a page at a width, folded parts unfolded, and tell what a reader would notice.
+        """Open a page at a width with all parts unfolded, and report what a reader would notice.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class Browser:
         return seen | {"console": self._console(), "requests": self._requests(address)}
 
     def printed_pages(self, path):
-        """How many sheets a page fills when it is printed on the paper that it asks for."""
+        """Number of sheets of a page when printed on its declared paper size."""
         self._events.clear()
         self._ask("Page.navigate", url=Path(path).resolve().as_uri())
         self._wait_for("Page.loadEventFired")
@@ -144,7 +144,7 @@ class Browser:
         return [url for url in asked if url != address and not url.startswith("data:")]
 
     def _ask(self, method, **parameters):
-        """Send a command and wait for its answer; events that come meanwhile are kept."""
+        """Send a command and wait for its answer; keep events that arrive in the meantime."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session:

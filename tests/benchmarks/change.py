@@ -1,4 +1,4 @@
-"""How often an unchanged patient is said to have changed, and how large a change has to be to be found.
+"""How often an unchanged patient is called changed, and how large a change must be before it is found.
 
     python tests/benchmarks/change.py [--patients 200] [--load clinical] > change.tsv
 

@@ -1,4 +1,4 @@
-"""How often intervals of a mean over patients and seeds hold the true one, by three methods (evaluation/crossed.py).
+"""How often intervals of a mean over patients and seeds cover the true mean: three methods of evaluation/crossed.py.
 
 python tests/benchmarks/crossed_intervals.py [tables]
 """

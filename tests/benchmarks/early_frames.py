@@ -1,4 +1,4 @@
-"""Where a T1w image finds the PET best: in the mean of early frames, in the mean of late ones, or in the DVR.
+"""Which PET image a T1w image registers to best: the mean of early frames, the mean of late ones, or the DVR.
 
     python tests/benchmarks/early_frames.py [--subjects MS01 HC01 MS02] [--window 1 6]
 

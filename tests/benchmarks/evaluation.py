@@ -1,4 +1,4 @@
-"""What it costs to get from stored predictions to the report: the workflow's own jobs, their starts included.
+"""The cost from stored predictions to the report: the workflow's own jobs, with their start-up.
 
     python tests/benchmarks/evaluation.py RESULTS [--subjects 14 28] [--methods 6] [--voxel 2.0] [--cores 2]
 

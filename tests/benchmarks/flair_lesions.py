@@ -1,4 +1,4 @@
-"""How well lesions are found on FLAIR: against the masks of a simulated cohort, and of real patients.
+"""How well lesions are found on FLAIR, against the masks of a simulated cohort and of real patients.
 
     python tests/benchmarks/flair_lesions.py results                      # a finished run on the simulated cohort
     python tests/benchmarks/flair_lesions.py results --real FOLDER ...    # folders as below

@@ -1,4 +1,4 @@
-"""The tiny cohort under each instruction set of this CPU: does it end, and how far do its tables differ?
+"""The tiny cohort under each instruction set of this CPU: does it finish, and how far do its tables differ?
 
     python tests/benchmarks/instruction_sets.py [--cores 2] [--folder DIR]
 

@@ -1,4 +1,4 @@
-"""How well the check of a new scan's maps tells right from wrong, on a finished run.
+"""How well the check of a new scan's maps separates right from wrong maps, on a finished run.
 
     python tests/benchmarks/out_of_range.py results [--out table.tsv]
 

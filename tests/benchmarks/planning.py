@@ -1,10 +1,10 @@
-"""What Snakemake needs to plan a run from nothing: CPU seconds, memory and jobs of a dry run of a table of scans.
+"""The cost of planning a new run: CPU seconds, memory and jobs of a dry run of a table of scans.
 
     python tests/benchmarks/planning.py [--scans 100 1000] [--submissions] [--new]
 
-The table names empty files: a dry run opens none. With ``--submissions``, how many the
-Slurm profile would make of it; with ``--new``, new patients of a trained
-model instead of a cross-validation.
+The files in the table are empty, since a dry run opens none. With ``--submissions``, count the
+submissions of the Slurm profile; with ``--new``, plan new patients of a trained model instead of a
+cross-validation.
 """
 
 import argparse

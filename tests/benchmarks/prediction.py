@@ -1,4 +1,4 @@
-"""What it costs to predict a scan.
+"""The cost of predicting a scan.
 
     python tests/benchmarks/prediction.py [--cases default 2mm] [--threads 2]
 

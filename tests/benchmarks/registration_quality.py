@@ -1,4 +1,4 @@
-"""How well the checks of the registration tell right from wrong, on a simulated cohort with its derivatives.
+"""How well the checks of the registration separate right from wrong, on a simulated cohort with its derivatives.
 
     python tests/benchmarks/registration_quality.py SIMULATED DERIVATIVES [--wrong 6] [--out table.tsv]
 

@@ -1,4 +1,4 @@
-"""How often a registration finds its place, over random moves of the moving image; and how near it comes.
+"""How often a registration finds its place, over random moves of the moving image, and with what error.
 
 Run by hand, on a finished run of the default configuration:
 ``PYTHONPATH=workflow_scripts python tests/benchmarks/registration_starts.py --moves 510``

@@ -1,4 +1,4 @@
-"""What each MRI map is worth to the linear model: both ridges of a fold, fitted again with one map left out.
+"""The value of each MRI map for the linear model: both ridges of a fold, fitted again without one map.
 
     python tests/benchmarks/ridge_maps.py RESULTS OUT --fold 1
 

@@ -1,4 +1,4 @@
-"""How settings of the training score on held-out patients of a simulated run: what the default is chosen by.
+"""Scores of training settings on held-out patients of a simulated run, as the basis for the defaults.
 
     python tests/benchmarks/settings.py RESULTS VARIANTS.yaml OUT --fold 1 --seeds 1 2 [--threads 1]
     python tests/benchmarks/settings.py RESULTS VARIANTS.yaml OUT --against default      # compares what is there

@@ -1,4 +1,4 @@
-"""What one simulated participant costs: seconds, peak memory and voxels for a range of grids.
+"""The cost of one simulated participant: seconds, peak memory and voxels for a range of grids.
 
     python tests/benchmarks/simulation_cost.py [--level maps|signals] [--grids coarse usual fine hrrt]
 

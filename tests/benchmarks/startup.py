@@ -28,7 +28,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     jobs = read_jobs(options.results / "benchmarks")
-    # Snakemake hardly looks at a job of less than a second: its wall clock
+    # Snakemake hardly measures a job of less than a second, so its wall time is used
     jobs["cpu"] = jobs.cpu_time.where(jobs.s >= 1).fillna(jobs.s)
     table = jobs.groupby("rule").agg(jobs=("cpu", "size"), cpu=("cpu", "sum")).reset_index()
     starts = {entry: start_cpu(entry, options.repeats) for entry in sorted(set(map(entry_of, table.rule)))}

@@ -1,4 +1,4 @@
-"""Tissue of a simulated cohort against its truth, and what it costs.
+"""Tissue of a simulated cohort compared with its truth, and the cost.
 
     python tests/benchmarks/tissue.py results/simulated [--template affine syn] [--participants MS01 HC01 ...]
 

@@ -3,11 +3,11 @@
     python tests/benchmarks/training.py [--cases default 2mm 1.22mm] [--pairs 3] [--threads 2] [--device auto]
 
 A step is one of the discriminator and one of the generator of the sketcher, on synthetic scans. ``engine`` is
-Lightning with the settings of the case (precision auto, channels last); ``plain`` is a loop of the same networks,
-losses and Adams in float32, on a batch that lies ready. They take turns, each time in a process of its own, so that
-the load of the machine hits both and the peak memory is their own. ``floor`` is the larger of two times: the FLOPs
-of a step at the rate of a matrix product, and the bytes of its convolutions at the rate of a copy. On CPU it counts
-in CPU seconds, and so should ratios on a machine that has other work: its wall time is not the step's.
+Lightning with the settings of the case (precision auto, channels last). ``plain`` is a loop of the same networks,
+losses and Adams in float32, on a batch that is already in memory. They take turns, each in a separate process, so
+that the load of the machine hits both and each has its own peak memory. ``floor`` is the larger of two times: the
+FLOPs of a step at the rate of a matrix product, and the bytes of its convolutions at the rate of a copy. On a CPU the
+program counts CPU seconds, because the wall time of a shared machine is not that of the step.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How the tests send the workflow through Slurm: as a user would, with a profile set for the site."""
+"""Run the workflow through Slurm as a user does, with a profile set for the site."""
 
 import re
 import signal
@@ -46,12 +46,12 @@ def command(folder, profile, *arguments, configs=(SMOKE,)):
 
 
 def heed_interrupts():
-    """Let a run react to Ctrl-C although its tests were started in the background, where a shell ignores it."""
+    """Let a run react to Ctrl-C even if the tests run in the background, where the shell ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Run:
-    """A run through Slurm that goes on while a test looks at it."""
+    """A run through Slurm that continues while a test observes it."""
 
     def __init__(self, slurm, folder, profile, *arguments, configs=(SMOKE,)):
         folder.mkdir(exist_ok=True)
@@ -82,7 +82,7 @@ class Run:
 
     @property
     def submitted(self):
-        """Numbers that Slurm gave the run's jobs, in their order."""
+        """Slurm's numbers of the jobs of the run, in order."""
         return re.findall(r"submitted with SLURM jobid (\d+)", self.noted)
 
     @property
@@ -98,7 +98,7 @@ class Run:
         return self.process.wait(seconds)
 
     def wait_for(self, happened, seconds=180):
-        """Wait until something is so; fail if the run ends before it."""
+        """Wait until a condition is true; fail if the run ends first."""
         end = time.monotonic() + seconds
         while not happened():
             assert self.process.poll() is None, f"the run ended too early:\n{self.said[-6000:]}"
@@ -107,7 +107,7 @@ class Run:
 
 
 def finished(slurm, folder, profile, *arguments, seconds=400, **options):
-    """A run to its end, which must be a success."""
+    """Run to the end; fail unless the run succeeds."""
     with Run(slurm, folder, profile, *arguments, **options) as run:
         assert run.wait(seconds) == 0, run.said[-8000:]
     return run

@@ -1,11 +1,11 @@
-"""One Slurm for all tests that need one; they are skipped by name on a machine without its programs."""
+"""One Slurm for all tests that need one; on a machine without its programs they are skipped by name."""
 
 import pytest
 from slurm_site import SlurmSite, missing
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what is marked as needing a Slurm where programs of it are missing, and name them."""
+    """Skip tests marked slurm if its programs are missing, and name the programs."""
     absent = missing()
     if absent:
         reason = f"no {', '.join(absent)} on this machine (Debian: apt-get install slurm-wlm munge)"

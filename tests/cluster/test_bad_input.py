@@ -21,7 +21,7 @@ GPULESS = {
 
 
 def refused(slurm, folder, profile, *arguments, **options):
-    """What a run says that must fail, with no further attempts."""
+    """Output of a run that must fail, without retries."""
     with Run(slurm, folder, profile, "--retries", "0", *arguments, **options) as run:
         assert run.wait() != 0, run.said[-6000:]
     return run
@@ -47,7 +47,7 @@ def test_a_gpu_where_there_is_none_is_refused_and_another_partition_goes_on(slur
 
 @pytest.mark.slow
 def test_where_slurm_does_not_answer_the_next_start_goes_on(slurm, tmp_path):
-    """Slurm's executor forgets jobs it cannot ask for, and waits for ever: the user interrupts, and starts again."""
+    """Slurm's executor forgets jobs that it cannot query and waits forever, until the user starts again."""
     profile = site_profile(tmp_path / "profile")
     with Run(slurm, tmp_path / "run", profile, "--", COHORT) as run:
         run.wait_for(lambda: slurm.jobs(states="RUNNING"))

@@ -1,4 +1,4 @@
-"""The tiny cohort through the Slurm profile: from one patient's images to the report, as a local run made it."""
+"""The tiny cohort through the Slurm profile, from one patient's images to the report, compared with a local run."""
 
 import shutil
 
@@ -15,7 +15,7 @@ MADE = ("training", "evaluation", "figures", "tables", "patients", "logs", "benc
 
 @pytest.fixture(scope="module")
 def through_slurm(slurm, smoke, tmp_path_factory):
-    """A copy of the finished local run in which all that follows from one patient's images came through Slurm."""
+    """A copy of the finished local run; Slurm computed everything that depends on one patient's images."""
     folder = tmp_path_factory.mktemp("end") / "run"
     shutil.copytree(smoke, folder, symlinks=True)
     results = folder / "results"
@@ -28,7 +28,7 @@ def through_slurm(slurm, smoke, tmp_path_factory):
 
 
 def tables(folder):
-    """Every table of a run, as read, but for measured times and memory."""
+    """Every table of a run, without measured times and memory."""
     results = folder / "results"
     paths = [path for path in results.rglob("*.tsv") if "benchmarks" not in path.relative_to(results).parts]
     read = {str(path.relative_to(results)): pd.read_csv(path, sep="\t", dtype=str) for path in paths}

@@ -1,4 +1,4 @@
-"""Jobs that Slurm ends before their end: cancelled, requeued, or over their memory."""
+"""Jobs that Slurm ends early: cancelled, requeued, or over their memory."""
 
 import shutil
 
@@ -17,7 +17,7 @@ EPOCHS = 60
 
 @pytest.fixture(scope="module")
 def trained(slurm, smoke, tmp_path_factory):
-    """Two trainings whose jobs were ended in the middle, and what was seen of them; the same ones never ended."""
+    """Two training runs whose jobs were ended halfway, with their records; and the same two, uninterrupted."""
     base = tmp_path_factory.mktemp("killed")
     longer = base / "longer.yaml"
     longer.write_text(yaml.safe_dump({"training": {"sketcher": {"epochs": EPOCHS}}}))
@@ -79,7 +79,7 @@ def test_two_trainings_never_share_the_one_gpu(trained):
 def test_a_cancelled_training_is_sent_again_and_goes_on(trained):
     whole, ended, seen, run = trained
     one = seen["ended"]["scancel"]
-    assert len(run.submitted) == 3  # two trainings, and the cancelled one again
+    assert len(run.submitted) == 3  # two training jobs, and the cancelled one again
     check_went_on(whole, ended, one["fold"])
 
 
@@ -92,7 +92,7 @@ def test_a_requeued_training_goes_on_as_the_same_job(slurm, trained):
 
 
 def check_went_on(whole, ended, fold):
-    """The training continued from its checkpoint, and ended where one that was never ended ends."""
+    """Training continued from its checkpoint and ended with the model of an uninterrupted run."""
     said = (ended / f"results/logs/train_network/fold-{fold}_sketcher.log").read_text()
     assert "continuing from the last finished epoch" in said
     weights = [(folder / MODEL.format(fold) / "model.safetensors").read_bytes() for folder in (whole, ended)]

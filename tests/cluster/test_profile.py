@@ -1,4 +1,4 @@
-"""What the Slurm profile promises without a Slurm: it knows every rule, and makes few submissions of many jobs."""
+"""The Slurm profile, tested without a Slurm: it names every rule, and makes few submissions of many jobs."""
 
 import re
 
@@ -7,7 +7,7 @@ import yte
 from cluster_run import PROFILE
 from workflow_run import ROOT, snakemake
 
-# they stop a run on purpose, come once, or come for a user who asks for them by name
+# they stop a run on purpose, run once, or run only when a user names them
 ALONE = {
     *("admit_scans", "admit_registrations", "write_report", "write_cohort", "write_config", "write_found"),
     *(

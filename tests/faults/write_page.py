@@ -39,7 +39,7 @@ def table(header, lines):
 
 
 def kills(work):
-    """Kills per stage, and runs that came to the same end; kills of a run not yet at its end stand apart."""
+    """Kills per stage, and runs that came to the same end; kills of an unfinished run are counted separately."""
     ended = runs.rows(work / "kill-runs.tsv")
     numbers = {row["run"] for row in ended}
     every = runs.rows(work / "kills.tsv")

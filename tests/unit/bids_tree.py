@@ -1,4 +1,4 @@
-"""Shared by the tests of BIDS datasets: trees of empty files, and what is read from them."""
+"""Trees of empty BIDS files and the tables read from them, shared by the tests of BIDS datasets."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def hints(**settings):
 
 
 def refusal(**settings):
-    """Lines of the refusal after its first one."""
+    """Lines of the error message after the first one."""
     with pytest.raises(InputError) as caught:
         read(**settings)
     first, *lines = str(caught.value).splitlines()

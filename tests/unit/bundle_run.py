@@ -1,4 +1,4 @@
-"""A finished run, as far as a model bundle is made from it: models of two folds, images, tables of the evaluation."""
+"""The parts of a finished run that a model bundle needs: models of two folds, images, tables of the evaluation."""
 
 import hashlib
 import json
@@ -51,7 +51,7 @@ LEVELS = {"MTR": 40.0, "FA": 0.45, "RD": 0.55, "AD": 1.1}
 
 
 class Run:
-    """A run below a folder whose name tells where it was made."""
+    """A run in a folder whose name must not appear in the bundle."""
 
     def __init__(self, folder):
         self.folder = folder / "charite_study" / "results"
@@ -124,7 +124,7 @@ class Run:
 
 
 def score_tables():
-    """Tables of the evaluation: refiner and template, numbers that tell the participants apart."""
+    """Tables of the evaluation for refiner and template, with different numbers for each participant."""
     rows = {name: [] for name in SOURCE_TABLES}
     for method in ("template", "refiner"):
         worse = 2 if method == "template" else 1
@@ -194,7 +194,7 @@ def unpacked(path):
 
 
 def forge(path, files, /, **entries):
-    """Write a bundle with other files and entries of the manifest, whose checksum is right all the same."""
+    """Write a bundle with changed files and manifest entries, but with a correct checksum."""
     manifest = json.loads(files["bundle.json"]) | entries
     path.write_bytes(pack(files | {"bundle.json": json.dumps(manifest).encode()}))
     return path

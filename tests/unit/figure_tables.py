@@ -1,4 +1,4 @@
-"""Tables of a small run as the evaluation writes them, with numbers of known shape, for tests of figures."""
+"""Tables of a small run in the format of the evaluation, with numbers of known shape, for tests of figures."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from myelosketch.io.tables import write_table
 from myelosketch.learning.ladder import NETWORK_METHODS, base_of
 
 METHODS = ["template", "ridgemeans", "sketcher", "refiner"]
-# as many methods as figures are made for: every one, and all that are cheap to recalibrate
+# the largest number of methods in a figure: all methods, and all recalibrations that are cheap
 TOGETHER = tuple(name for name in ALL_METHODS if base_of(name) not in NETWORK_METHODS)
 PATIENTS = [f"MS{number:02d}" for number in range(1, 7)]
 CONTROLS = [f"HC{number:02d}" for number in range(1, 4)]

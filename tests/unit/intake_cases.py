@@ -60,7 +60,7 @@ def sform(matrix):
 
 
 def raw_header(**fields):
-    """Fields of the header set in the file's own bytes, as no library would write them."""
+    """Header fields set directly in the bytes of the file, to values that no library would write."""
     offsets = {"pixdim1": (80, "f4"), "srow_x": (280, "4f4"), "dim1": (42, "i2"), "sform_code": (254, "i2")}
 
     def change(path, files):
@@ -101,7 +101,7 @@ def swap(first, second):
 
 
 def given_as(source, name):
-    """The file of one column named in another one too."""
+    """Use the file of one column in another column too."""
 
     def change(path, files):
         files[name] = files[source]
@@ -110,7 +110,7 @@ def given_as(source, name):
 
 
 def data_of(source, name, change, *more):
-    """The file of one column made from the voxels of another, and perhaps of more."""
+    """Make the file of one column from the voxels of one or more others."""
 
     def edit(path, files):
         voxels = [nib.load(files[key]).get_fdata(dtype=np.float32) for key in (source, *more)]

@@ -51,7 +51,7 @@ def fa_of(ad, rd):
 
 
 def make_maps(folder, seed):
-    """A patient who brings maps: dict of paths by column."""
+    """A patient with maps: dict of paths by column."""
     generator = np.random.default_rng(seed)
     lesion = np.zeros(SHAPE, np.uint8)
     lesion[12:14, 12:14, 12 : 14 + seed % 3] = 1
@@ -70,7 +70,7 @@ def make_maps(folder, seed):
 
 
 def make_raw(folder, seed):
-    """A patient who brings raw series instead of maps: dict of paths by column."""
+    """A patient with raw series instead of maps: dict of paths by column."""
     generator = np.random.default_rng(seed)
     maps = make_maps(folder, seed)
     files = {name: maps[name] for name in ("T1w", "lesion_mask")}
@@ -110,7 +110,7 @@ def copied(files, folder):
 
 
 def rewrite(path, change=None, *, header=None, matrix=None, dtype=None):
-    """Save an image again: its voxels through ``change``, its header through ``header``."""
+    """Save an image again with its voxels changed by ``change`` and its header by ``header``."""
     image = nib.load(path)
     data = np.asarray(image.dataobj)
     data = data if change is None else change(data.copy())

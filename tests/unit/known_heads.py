@@ -50,6 +50,6 @@ def noisy(volume, part, seed):
 
 
 def brain_points(volume):
-    """Some points inside a head, world, mm, (n, 3)."""
+    """Points inside a head in world coordinates, mm, (n, 3)."""
     inside = volume.data > 0.1 * volume.data.max()
     return np.argwhere(inside)[::50] @ volume.affine[:3, :3].T + volume.affine[:3, 3]

@@ -24,7 +24,7 @@ from myelosketch.learning.crops import step_loader
 
 
 class ReferenceConvolution(torch.autograd.Function):
-    """3x3x3 convolution as 27 matrix products: no kernel of a convolution has a part in it, nor much memory."""
+    """3x3x3 convolution as 27 matrix products, without a convolution kernel and with little memory."""
 
     @staticmethod
     def forward(context, image, weight, bias, stride):
@@ -65,7 +65,7 @@ def taps(sides, stride):
 
 
 class Reference:
-    """Puts a module into float64, its convolutions into matrix products, and its batches with it."""
+    """Convert a module and its batches to float64, and its convolutions to matrix products."""
 
     def __init__(self, module):
         self.batches, self.steps = module.batches, module.batches.steps
@@ -75,14 +75,14 @@ class Reference:
         module.double().batches = self
 
     def hold_on(self, device):
-        """Scans stay where they are."""
+        """Leave scans on their device."""
 
     def __getitem__(self, index):
         return {name: tensor.double() for name, tensor in self.batches[index].items()}
 
 
 class SharedDropout(nn.Module):
-    """Dropout that draws in float32 whatever it is given: both precisions leave out the same values."""
+    """Dropout that always draws in float32, so that both precisions drop the same values."""
 
     def __init__(self, layer):
         super().__init__()
@@ -93,7 +93,7 @@ class SharedDropout(nn.Module):
 
 
 class NotedActivation(nn.Module):
-    """The layer itself, which notes which of its inputs were positive."""
+    """The layer itself; it records which of its inputs were positive."""
 
     def __init__(self, layer):
         super().__init__()
@@ -105,7 +105,7 @@ class NotedActivation(nn.Module):
 
 
 class FollowingActivation(nn.Module):
-    """LeakyReLU by the notes of its twin: rounding turns the sign of inputs that are almost zero, and their slope."""
+    """LeakyReLU with the signs that its twin recorded, because rounding changes the sign of inputs near zero."""
 
     def __init__(self, layer, twin):
         super().__init__()
@@ -116,7 +116,7 @@ class FollowingActivation(nn.Module):
 
 
 class SharedSigns:
-    """The L1 by the signs that the errors have in float32: rounding turns those of errors that are almost zero."""
+    """L1 with the signs of the errors in float32, because rounding changes the sign of errors near zero."""
 
     def __init__(self):
         self.signs = []
@@ -196,7 +196,7 @@ def errors(case, method, steps):
     for players in (module, reference):
         replace_layers(players, nn.Dropout, SharedDropout)
     twins = iter(replace_layers(module, nn.LeakyReLU, NotedActivation))
-    # in a tuple, so that the twin is no part of the reference
+    # in a tuple, so that the twin is not registered as a submodule
     replace_layers(reference, nn.LeakyReLU, lambda layer: FollowingActivation(layer, (next(twins),)))
     Reference(reference)
     shared = SharedSigns()

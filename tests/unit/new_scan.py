@@ -90,7 +90,7 @@ def numbers_of(maps, *, voxel_volume=VOXEL**3, **changes):
 
 
 def model(**changes):
-    """What is said about a model, of which the trivial baseline has larger errors."""
+    """Facts about a model whose errors are smaller than the trivial baseline's."""
     columns = {"lesion_mae": (0.062, 0.13), "lesion_bias": (-0.004, 0.11), "lesion_mean_r": (0.61, None),
                "pct_abs_error": (9.4, 61.0), "dice": (0.82, 0.02), "trivial_dice": (0.78, 0.78),
                "mcc": (0.27, 0.0)}  # fmt: skip
@@ -107,7 +107,7 @@ def model(**changes):
 
 
 def withheld(numbers):
-    """The same scan, of which no number is given."""
+    """The same scan with all numbers withheld."""
     return numbers | {
         "verdict": "withheld", "pct_demyelinated": None, "lesions": [],
         "regions": {

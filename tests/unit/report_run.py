@@ -48,7 +48,7 @@ def patient(seed):
 
 
 def predictions(dvr, regions, seed):
-    """Predicted DVR by method: an honest one, and three that deserve nothing."""
+    """Predicted DVR by method: one useful method and three without knowledge."""
     rng = np.random.default_rng(1000 + seed)
     lesion = regions == 3
     contrast = np.zeros(SHAPE)

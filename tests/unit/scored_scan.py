@@ -1,4 +1,4 @@
-"""A scan on disk, with predictions, to be scored whole."""
+"""A scan with predictions on disk, for tests that score it as a whole."""
 
 import numpy as np
 from evaluation_files import write_tissues, write_transform

@@ -131,7 +131,7 @@ def test_variants_are_compared_within_subjects():
     assert set(table.variant) == set(variants)  # of one seed, the configured training has no row
     row = table.set_index(["variant", "method", "metric"])
     mae = row.loc[("worse", "refiner", "lesion_mae")]
-    # the subjects' own part cancels: no interval is left of the difference, though the mean has a wide one
+    # each subject's own part cancels: the interval of the difference has no width, although that of the mean is wide
     assert mae.difference == pytest.approx(0.1)
     assert (mae.diff_ci_low, mae.diff_ci_high) == pytest.approx((0.1, 0.1))
     assert mae.ci_high - mae.ci_low > 0.02

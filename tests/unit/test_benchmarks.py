@@ -1,4 +1,4 @@
-"""Benchmarks can be imported, and the one that compares tables finds what differs."""
+"""The benchmarks can be imported, and the one that compares tables finds differences."""
 
 import importlib
 from pathlib import Path
@@ -17,7 +17,7 @@ def path_of_benchmarks(monkeypatch):
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_can_be_imported(name):
-    """What it uses of the library is still there."""
+    """Every part of the library that it uses still exists."""
     assert importlib.import_module(name).__doc__
 
 

@@ -1,4 +1,4 @@
-"""The calibration's figures: what they show of known data, with no text beyond their edge."""
+"""Figures of the calibration: they show known data, and no text crosses their edge."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -17,7 +17,7 @@ def measured_volumes(n):
 
 
 def survey(volumes, *, risk=None, touching=0.07):
-    """A survey as measure_lesions gives it, with a chosen risk per band."""
+    """A survey as measure_lesions returns it, with a chosen risk per band."""
     white = 1e6 * np.array(measured.WHITE_MATTER_SHARE)
     risk = measured.mean_relative_risk() if risk is None else np.asarray(risk)
     return {

@@ -1,4 +1,4 @@
-"""A participant moved onto the PET grid by true poses: values land where they belong, tissues are what they are."""
+"""A participant moved onto the PET grid by true poses: values stay in place, and tissues keep their kind."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The page: formulae and parameters that cannot drift, figures that exist, what is missed named first."""
+"""The page of the calibration: formulae and parameters match the code, figures exist, missed targets come first."""
 
 import re
 from pathlib import Path
@@ -209,7 +209,7 @@ def test_the_page_names_what_is_missed_first(inputs, tmp_path):
 
 
 def test_two_scans_and_lesion_means_are_held_against_what_is_published():
-    """Two lesions of 100 to 200 mm3 that differ by 8 and 12 % of their mean; one of 500 mm3 is not asked."""
+    """Two lesions of 100 to 200 mm3 that differ by 8 and 12 % of their mean; one of 500 mm3 does not count."""
     rows = [("rescan", 110, 1.0, 1.0833333), ("rescan", 150, 1.0, 1.1276596), ("rescan", 500, 1.0, 3.0)]
     rows += [("visible", 150, 1.0, 1.2), ("visible", 150, 1.1, 1.1), ("visible", 150, 1.2, 1.0)]
     columns = ["method", "volume_mm3", "mean_dvr_true", "mean_dvr_pred"]

@@ -1,4 +1,4 @@
-"""The ladder of the calibration: held out, by the workflow's own functions, with known answers."""
+"""The ladder of the calibration: held-out predictions by the workflow's own functions, with known answers."""
 
 import numpy as np
 import pytest

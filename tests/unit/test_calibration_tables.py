@@ -1,4 +1,4 @@
-"""Calibration: means, targets, correlations and criteria of known answer, and verdicts that fail when they should."""
+"""Calibration: means, targets, correlations and criteria with known answers, and verdicts that can fail."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ MAPS = ("FA", "RD", "AD", "MTR", "DVR", "rescan", "noisefree", "visible")
 
 
 def person(subject="MS01", *, white=1.25, lesion=1.05, mtr=40.0, noise=0.0, seed=0):
-    """A cube of white matter with a lesion of 4x4x4 voxels, values constant in each but for noise."""
+    """A cube of white matter with a lesion of 4x4x4 voxels; values in each are constant except for noise."""
     rng = np.random.default_rng(seed)
     regions = np.full(SHAPE, REGION_CODES["nawm"], np.uint8)
     tissue = np.full(SHAPE, TISSUES["white"], np.uint8)

@@ -1,4 +1,4 @@
-"""A copy of results without images: its record is read, its settings kept, and what it cannot do is said."""
+"""A copy of results without images: its record is read, its settings are kept, messages name what it cannot do."""
 
 from copy import deepcopy
 

@@ -1,4 +1,4 @@
-"""A BIDS dataset as the cohort: which file is taken for what, and the table that comes of it."""
+"""A BIDS dataset as the cohort: which file serves which input, and the table that results."""
 
 import os
 from pathlib import Path

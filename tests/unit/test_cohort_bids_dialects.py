@@ -1,4 +1,4 @@
-"""Trees like those of public datasets, names only: what is taken of them, and what is said of the rest."""
+"""Trees with the file names of public datasets: which files are used, and the messages about the others."""
 
 import os
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_two_acquisitions_of_diffusion_with_gradients_of_their_own_at_the_root()
 
 
 def test_a_derivative_dataset_with_a_map_and_its_series():
-    """FA beside a series without compression; colours, S0 and ADC are no inputs."""
+    """FA beside an uncompressed series; colour maps, S0 and ADC are not inputs."""
     names = ("FA.nii", "colFA.nii", "S0map.nii", "ADC.nii", "dwi.nii", "dwi.bval", "dwi.bvec")
     touch("ds/sub-01", *(f"dwi/{{scan}}_{name}" for name in names))
     table, hints, _ = new_scans()

@@ -25,7 +25,7 @@ DIALECTS = [
 
 
 def without(*columns):
-    """Take inputs of sub-01 away."""
+    """Remove inputs of sub-01."""
     files = {"T1w": 0, "MTR": 1, "FA": 2, "RD": 3, "AD": 4, "DVR": 5}
     for name in columns:
         path = "anat/{scan}_label-lesion_mask.nii.gz" if name == "lesion_mask" else MAPS[files[name]]

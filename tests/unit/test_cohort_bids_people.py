@@ -1,4 +1,4 @@
-"""participants.tsv and sessions.tsv as groups really write them."""
+"""participants.tsv and sessions.tsv in the forms that research groups write."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def sessions(subject, *rows, header="session_id\tage\tEDSS"):
 
 
 def test_a_quotation_mark_opens_nothing(here):
-    """Once the first row swallowed the second, which has no folder, and its group with it."""
+    """An earlier version merged the second row, which has no folder, into the first and lost its group."""
     people(
         'sub-02\t"second visit\tHC',
         'sub-09\tdropped out"\tMS',

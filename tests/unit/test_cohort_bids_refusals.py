@@ -1,4 +1,4 @@
-"""A BIDS dataset as the cohort: what is said instead of a silent choice."""
+"""A BIDS dataset as the cohort: ambiguous files raise a message instead of a silent choice."""
 
 import os
 import shutil
@@ -272,7 +272,7 @@ def test_git_annex_unlocked(here):
 
 @pytest.mark.parametrize("place", ["ds/sub-01/anat", "ds/sub-01", "ds/sub-03/ses-1", "ds/sub-03/ses-2/dwi"])
 def test_a_folder_that_is_closed_leaves_out_its_scan(here, monkeypatch, place):
-    """Closed to everybody but root, who may run the tests."""
+    """A folder that only root can read; root may run the tests."""
     people("sub-01\tMS", "sub-02\tHC", "sub-03\tHC")
     scandir = os.scandir
 

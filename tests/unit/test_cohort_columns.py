@@ -1,4 +1,4 @@
-"""Further columns of a cohort: kept, typed, and never a misspelling taken for one."""
+"""Further columns of a cohort: they are kept and typed, and a misspelt column is not taken for one."""
 
 import pandas as pd
 import pytest
@@ -155,7 +155,7 @@ def test_the_data_dictionary():
     }
 
 
-# --- what is said
+# --- messages
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The configuration: every problem at once, with key path, found, expected, and the nearest key."""
+"""The configuration: all problems in one message, with key path, value found, value expected and nearest key."""
 
 import datetime
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_the_settings_of_a_study_are_valid_and_all_there(path):
     ("change", "sentence"),
     [
         ({"sead": 1}, "sead: unknown key; did you mean seed?"),
-        # what YAML makes of dates, !!set, !!binary, on, 01, 1e0 and .nan
+        # how YAML reads dates, sets, binary data, on, 01, 1e0 and .nan
         (
             {"cohort": datetime.date(2018, 1, 1)},
             "cohort: found 2018-01-01 (a date), expected a section of keys",

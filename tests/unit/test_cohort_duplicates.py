@@ -1,4 +1,4 @@
-"""FA against AD and RD: bounds that hold for every tensor, and what betrays maps that do not go together."""
+"""FA against AD and RD: bounds that hold for every tensor, and signs of maps that do not belong together."""
 
 import numpy as np
 import pytest

@@ -42,7 +42,7 @@ def test_a_run_tells_its_configuration_scans_and_folds(results):
     assert run.cohort.patients == ["sub-MS01", "sub-MS02"]
     assert run.cohort.cross_validation == [1, 2]
     assert run.cohort.held_out("2") == ["sub-MS02", "sub-HC01"]
-    # the models of an external site's scans learn from every internal one
+    # models for scans of an external site are trained on all internal scans
     assert (run.cohort.train_scans("2"), run.cohort.train_scans(0)) == (["sub-MS01"], run.cohort.internal)
 
 

@@ -1,4 +1,4 @@
-"""Folds: by participant, by group, repeatable, and no participant on both sides."""
+"""Folds: by participant and group, repeatable, and no participant is both in training and held out."""
 
 import pandas as pd
 import pytest

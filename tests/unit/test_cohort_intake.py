@@ -1,4 +1,4 @@
-"""Every way to spoil a file: the sentence it gives, that the other scan stays ok, and nothing half-written."""
+"""Every way to spoil a file: its message, that the other scan stays ok, and that no half-written file remains."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def intake(folder, rows, *, units=None, accept=None, root=None):
 
 
 def message(folder, rows, **options):
-    """What is said of the cohort; it must not be admitted."""
+    """Messages about a cohort that must not be admitted."""
     _, table = intake(folder, rows, **options)
     admitted = folder / "out/admitted.tsv"
     with pytest.raises(InputError) as caught:
@@ -156,7 +156,7 @@ AIR = {"FA": (0, 1), "RD": (0, 9), "AD": (0, 9), "MTR": (-300, 300), "DVR": (-40
 
 
 def fill_air(files):
-    """Maps as a fit without a mask leaves them: noise wherever there is no head."""
+    """Maps from a fit without a mask, with noise outside the head."""
     noise = np.random.default_rng(3)
     for name, (low, high) in AIR.items():
         rewrite(files[name], lambda voxels, low=low, high=high: np.where(

@@ -85,7 +85,7 @@ def test_too_large_a_mask_in_another_space(files):
 
 
 def labels():
-    """Three tissues in the head, as a segmentation calls them."""
+    """Three tissues in the head, with the labels of a segmentation."""
     return (head() * (1 + np.indices(SHAPE)[2] % 3)).astype(np.int16)
 
 

@@ -1,4 +1,4 @@
-"""Which voxels of a mask count, in the forms that masks come in, and what no mask can be."""
+"""Which voxels of a mask count, in the usual forms of masks, and which images are refused as masks."""
 
 import nibabel as nib
 import numpy as np

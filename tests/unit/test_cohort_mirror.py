@@ -1,4 +1,4 @@
-"""An image whose left and right have been swapped against the T1w is found, and one that has not is left alone."""
+"""An image with left and right swapped against the T1w is found, and one without is left alone."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The cohort as it is planned: who learns from whom, and what is said of who is left out."""
+"""The plan of the cohort: which scans train which models, and the messages about scans that are left out."""
 
 import os
 from pathlib import Path

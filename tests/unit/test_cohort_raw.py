@@ -57,7 +57,7 @@ def raw_scan(good_maps, tmp_path):
 
 
 def sentences(scan):
-    """What is wrong with the gradients and frames of a scan, without its name and the file's."""
+    """Findings on the gradients and frames of a scan, without the names of scan and file."""
     findings = inspect_files(scan, units=default_units(), maps=MAPS)[1]
     return [
         f"{finding.reason}: {finding.way_out}."

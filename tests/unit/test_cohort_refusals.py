@@ -1,4 +1,4 @@
-"""What follows from the intake: who is refused, what is accepted, repeated images, links, units."""
+"""After the intake: refused scans, accepted findings, repeated images, links and units."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def cohort(made, tmp_path):
 
 
 def run_intake(cohort, folder, accept=None, units=None, root=None):
-    """One run of the intake; what it says against the cohort, or an empty string."""
+    """Run the intake; return its message against the cohort, or an empty string."""
     rows = cohort.to_dict("records")
     paths = inspected(rows, folder, units=units or default_units(), root=root)
     gather_intake(paths, folder / "intake.tsv", accept or {})

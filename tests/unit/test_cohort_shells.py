@@ -1,4 +1,4 @@
-"""Shells of b-values as scanners play them: found, and taken or left as a whole."""
+"""Shells of b-values as scanners apply them: each is found, and used or left out as a whole."""
 
 import numpy as np
 import pytest

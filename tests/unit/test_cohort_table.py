@@ -1,4 +1,4 @@
-"""The cohort table: who is complete, who is left out and why."""
+"""The cohort table: which scans are complete, and why others are left out."""
 
 import pandas as pd
 import pytest

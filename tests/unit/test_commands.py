@@ -1,4 +1,4 @@
-"""Every snakemake command in the pages, as printed there, is what Snakemake reads from it."""
+"""Every snakemake command in the documentation is one that Snakemake understands as printed."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""One source: config.yaml, the page of settings and the library's own defaults are those of the schema."""
+"""config.yaml, the page of settings and the library's own defaults agree with the schema."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""The derivatives as a BIDS dataset: its description, and what every sidecar says for BIDS."""
+"""The derivatives as a BIDS dataset: its description, and the content of every sidecar."""
 
 import json
 
@@ -73,7 +73,7 @@ def test_the_description_says_what_made_the_derivatives(tmp_path):
     [
         ("elsewhere", '\ufeff{"DatasetDOI": "doi:10.1/2"}', [{"DOI": "doi:10.1/2"}]),
         ("results/simulated", "{}", [{"URL": "../simulated"}]),
-        # no path of the machine, and no failure for a nicety
+        # no path of this machine, and no failure for an optional entry
         ("elsewhere", "{}", None),
         ("elsewhere", "{", None),
     ],

@@ -10,16 +10,16 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow_scripts"
-# package, where it is not named as it is imported
+# packages whose import has another name
 IMPORTED_AS = {"antspyx": "ants", "pyyaml": "yaml", "pillow": "PIL", "fonttools": "fontTools"}
-# packages that others of the same environment bring with them, at the version pinned in requirements.txt
+# packages that are dependencies of others in the environment, at the version pinned in requirements.txt
 BROUGHT = {
     "nilearn": ("sklearn", "joblib"),
     "matplotlib": ("PIL",),
     "antspyx": ("PIL", "matplotlib"),
     "jinja2": ("markupsafe",),
 }
-# what the workflow itself has, in whose Python nothing of these runs
+# packages of the workflow's own Python, in which no script of a rule runs
 OF_SNAKEMAKE = {"snakemake"}
 ENVIRONMENT = re.compile(r'envs/(\w+)\.yaml"[\s\S]*?script:\s*"(.+?)"')
 # entry script -> environment of its rule
@@ -29,7 +29,7 @@ RULES = {
     for block in re.split(r"\n(?=rule )", path.read_text())[1:]
     for environment, script in ENVIRONMENT.findall(block)
 }
-# modules that an entry imports by a name that it is given
+# modules that an entry script imports by a name from its parameters
 NAMED = {"draw_figure": (SCRIPTS / "myelosketch/reporting/figures").glob("*.py")}
 
 
@@ -43,7 +43,7 @@ def packages(environment):
 
 
 def imports(path):
-    """Modules that a file imports; of a ``from`` import also what may be a module in it."""
+    """Modules that a file imports; for a ``from`` import also the names that may be modules."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,4 +1,4 @@
-"""Adjusted differences recover what was put in, intervals hold their level, and what cannot be fitted says why."""
+"""Adjusted differences recover known effects, intervals keep their level, and failed fits give their reason."""
 
 import numpy as np
 import pandas as pd

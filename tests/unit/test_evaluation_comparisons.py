@@ -148,7 +148,7 @@ def test_files_are_written(tmp_path):
 
 
 def test_sixteen_methods_are_compared_within_a_score():
-    """Holm counts the 120 pairs of a score, and no other score's."""
+    """Holm's correction counts the 120 pairs of one score only."""
     methods = [f"m{number:02d}" for number in range(16)]
     tables = score_tables(error={name: 0.05 + 0.01 * place for place, name in enumerate(methods)})
     table, ranks = compare(tables, methods), rank(tables, methods)

@@ -1,4 +1,4 @@
-"""Contrasts of a cohort: the right values compared, raw and adjusted, and what is not adjusted for is said."""
+"""Contrasts of a cohort: the right values are compared, raw and adjusted, and a note names missing covariates."""
 
 import numpy as np
 import pandas as pd

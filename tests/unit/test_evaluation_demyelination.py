@@ -1,4 +1,4 @@
-"""The threshold of a fold, and what is demyelinated by it."""
+"""The threshold of a fold, and the voxels that count as demyelinated under it."""
 
 import json
 
@@ -168,5 +168,5 @@ def test_each_voxel_has_its_own_threshold_if_the_reference_is_voxelwise():
     measured = np.array([1.15, 1.05, 1.15])
     row = score_demyelination(measured, measured, reference, [1.0])[0]
     assert row["pct_true"] == pytest.approx(100 / 3)
-    # ranked by SDs below each voxel's own healthy mean, in which the classes are apart
+    # ranked by SDs below the healthy mean of each voxel, which separates the classes
     assert row["auc"] == 1

@@ -1,4 +1,4 @@
-"""Predictors that know nothing must look it in the first table a reader sees."""
+"""Predictors without knowledge look useless in the first table that a reader sees."""
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ def predictions(labels, measured, depth, noise):
     return {
         "all_demyelinated": np.where(lesion, 0.9, 1.27),
         "the_mean": np.full(SHAPE, 1.2),
-        # dark where the MRI of a lesion is dark: in its middle, whatever the myelin
+        # dark where the MRI of a lesion is dark, in its middle, independent of myelin
         "lesion_contrast": np.where(lesion, 1.2 - 0.14 * depth, 1.27) + 0.3 * noise,
         "honest": measured + noise,
         "perfect": measured,

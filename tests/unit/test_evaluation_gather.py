@@ -1,4 +1,4 @@
-"""The tables of a scan in one file, and those of all scans put together."""
+"""The tables of one scan in one file, and the joined tables of all scans."""
 
 import pytest
 

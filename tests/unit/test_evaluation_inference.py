@@ -1,4 +1,4 @@
-"""Tests of single comparisons: published worked examples, exact p values, and what cannot be computed."""
+"""Tests of single comparisons: published worked examples, exact p values, and comparisons without an answer."""
 
 import itertools
 

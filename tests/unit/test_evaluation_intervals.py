@@ -1,4 +1,4 @@
-"""Intervals by split conformal prediction over participants: ranks, weights, levels that can be had."""
+"""Intervals by split conformal prediction over participants: ranks, weights and attainable levels."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Lesions against NAWM by a mixed model: against statsmodels' own call, the paired test, and what has no answer."""
+"""Lesions against NAWM by a mixed model: against statsmodels, the paired test, and data without an answer."""
 
 import warnings
 
@@ -57,7 +57,7 @@ def test_scans_of_one_participant_are_no_new_participants():
 
 def test_no_variance_between_participants_is_said():
     table = data(scans=(2,), between=0.0, within=0.0)
-    # what is high in one scan is low in the other: less than no variance between participants
+    # values that are high in one scan are low in the other: the variance between participants would be negative
     table["difference"] += np.random.default_rng(3).normal(0, 0.03, 18).repeat(2) * np.tile([1, -1], 18)
     result = repeated_difference(table)
     assert result["note"] == "the variance between participants is 0"

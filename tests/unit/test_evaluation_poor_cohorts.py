@@ -1,4 +1,4 @@
-"""Cohorts that leave little to compute, from scored scans to the report: n/a with its reason, no crash, no 0."""
+"""Cohorts with little to compute, from scored scans to the report: n/a with a reason, no crash, no 0."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Transforms without ants, and healthy white matter as a place of the template knows it."""
+"""Transforms without ants, and the values of healthy white matter at each place of the template."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""One scan scored on disk: what its tables and masks hold."""
+"""One scan scored on disk: the content of its tables and masks."""
 
 import subprocess
 import sys
@@ -97,7 +97,7 @@ def test_without_a_training_control_everything_thresholded_is_missing(scan):
 
 @pytest.mark.parametrize("nothing", [0, np.nan], ids=str)
 def test_voxels_without_a_measurement_are_in_no_table(scan, nothing):
-    """The field of view ends below the top of the brain: what is predicted there changes nothing."""
+    """The field of view ends below the top of the brain: predictions beyond it change no score."""
     beyond = np.zeros(SHAPE, bool)
     beyond[:, :, 6:] = True
     scan.dvr = scan.write("dvr", np.where(beyond, nothing, scan.measured))

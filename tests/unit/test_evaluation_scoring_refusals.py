@@ -1,4 +1,4 @@
-"""What scoring refuses: other grids, holes, models that saw the participant, settings that are none."""
+"""Scoring refuses other grids, holes, models trained on the participant, and invalid settings."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Results under other choices: what is read where, against the functions that tests of their own cover."""
+"""Results under other choices: each value comes from the function that the other tests cover."""
 
 import numpy as np
 import pandas as pd

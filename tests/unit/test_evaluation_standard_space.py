@@ -1,4 +1,4 @@
-"""Maps in T1w and MNI152 space: the place stays, through a bend too, nothing bleeds in; and means over the cohort."""
+"""Maps in T1w and MNI152 space keep their place, also through a warp, without bleeding; and means over the cohort."""
 
 import ants
 import numpy as np

@@ -1,4 +1,4 @@
-"""Tests of the claims: families, verdicts in plain words, and what cannot be computed."""
+"""Tests of the claims: families, verdicts in plain words, and claims that cannot be tested."""
 
 import numpy as np
 import pandas as pd
@@ -147,7 +147,7 @@ def test_a_claim_stands_beside_the_verdict_on_noise_free_tissue():
     assert set(of_methods["visible_verdict"]) == {"holds", "holds (without the 2-layer DNN)"}
     assert (claims["verdict"] == claims["own_verdict"]).all()
     assert verdict(claims, "C5", "visible") == "holds (without the 2-layer DNN)"
-    # as strict as for one more method, and the others' p are as without it
+    # as strict as for one more method, while the p of the others do not change
     without = score_tables()
     alone, _ = claims_of(without)
     row = tests.query("name == 'lesion_vs_nawm' and source == 'visible'").iloc[0]

@@ -166,7 +166,7 @@ def test_differences_to_the_refiner_are_paired_by_subject():
     summary = summary_of(score_tables())
     row = pick(summary, "ridgemeans", "dice", 1.0)
     assert row["diff_to_refiner"] == pytest.approx(-0.05)
-    # every subject has the same difference, so its interval has no width though that of the means has
+    # every subject has the same difference, so its interval has no width, unlike that of the means
     assert row["diff_ci_high"] - row["diff_ci_low"] == pytest.approx(0, abs=1e-12)
     assert np.isnan(pick(summary, "refiner", "dice", 1.0)["diff_to_refiner"])
     assert np.isfinite(pick(summary, "ridgemeans", "lesion_slope")["diff_ci_low"])

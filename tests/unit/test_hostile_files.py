@@ -1,4 +1,4 @@
-"""Files that no program of good will writes: each ends in a sentence, in little time and memory."""
+"""Malicious files: each ends in one message, in little time and memory."""
 
 import gzip
 import json
@@ -119,7 +119,7 @@ def test_a_stream_that_goes_on_behind_its_image_is_read_as_far_as_the_header_say
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
 def test_an_image_takes_no_more_than_24_bytes_a_voxel(tmp_path, dtype):
-    """Twice what its voxels are as 64-bit numbers, in which they are scaled, and the buffers of gzip."""
+    """Twice the size of the voxels as 64-bit numbers, in which they are scaled, plus the buffers of gzip."""
     path = tmp_path / "image.nii.gz"
     image = nib.Nifti1Image(np.ones((100, 100, 100), dtype), np.eye(4))
     image.header.set_slope_inter(2.0, 1.0)

@@ -71,7 +71,7 @@ def test_rules_have_one_shape(file, block):
     order = [part for part in found if part in wanted]
     assert order == [part for part in wanted if part in order]
     assert {"output", "log", "conda", "threads", "resources", "script"} <= set(found)
-    # as an input of every job it would cost the plan of a large cohort more than all images together
+    # as an input of every job it would make planning a large cohort slower than all images together
     assert "library(" not in block.split("    output:")[0]
     assert re.search(rf"(<results>|{{RESULTS}})/logs/{name}\b", block)
     script = (file.parent / re.search(r'script:\n        "(.+)"', block)[1]).resolve()

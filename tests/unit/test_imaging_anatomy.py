@@ -1,4 +1,4 @@
-"""The head in T1w space from start to end: files, their grids and notes, where lesions come from, what is refused."""
+"""The head in T1w space from start to end: files, grids, notes, the source of lesions, and refusals."""
 
 import nibabel as nib
 import numpy as np
@@ -39,7 +39,7 @@ FLAIR_MOVE = rigid((0, 0, 0), (6, -3, 9))
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """What ``place_template`` gave the first time: registrations are tested elsewhere."""
+    """The first result of ``place_template``; other tests cover the registration."""
     known, real = {}, anatomy.place_template
 
     def once(t1w, out, **settings):

@@ -1,4 +1,4 @@
-"""The common space of a participant's sessions: between them, whatever their order, with the PET's voxel."""
+"""The common space of a participant's sessions: halfway, in any order of sessions, with the voxel size of the PET."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Displacement along the phase encoding: the axis that is named, no other, and nearer to the truth."""
+"""Displacement along the phase encoding: only along the named axis, and closer to the truth."""
 
 import nibabel as nib
 import numpy as np

@@ -1,4 +1,4 @@
-"""The mean of early PET frames: which frames, in whose place, and how well a T1w image finds it."""
+"""The mean of early PET frames: its frames, motion to the DVR, and how well a T1w image registers to it."""
 
 import numpy as np
 import pytest

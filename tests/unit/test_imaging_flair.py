@@ -1,4 +1,4 @@
-"""Lesions found on FLAIR: known ones in a simple head, what must not be found, and what cannot be judged."""
+"""Lesions found on FLAIR: known ones in a simple head, no false ones, and images that cannot be judged."""
 
 import numpy as np
 import pytest

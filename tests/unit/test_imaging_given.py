@@ -1,4 +1,4 @@
-"""Alignments that are given: used as they are, and measured, told and judged as a registration is."""
+"""Alignments that the user gives: used unchanged, and measured, reported and judged like a registration."""
 
 import json
 
@@ -43,7 +43,7 @@ def no_registration(monkeypatch):
 
 
 def given_of(registered, folder):  # noqa: F811
-    """The transforms of a registered scan as a user would bring them, in several forms."""
+    """The transforms of a registered scan in the forms that users have."""
     back = np.linalg.inv(world_matrix([registered["xfm_t1w_to_petref"]]))
     return {
         "dwi": registered["xfm_dwi_to_t1w"],

@@ -1,4 +1,4 @@
-"""petref: the grid of the PET in canonical order, or one laid around the head of a scan without PET."""
+"""petref: the grid of the PET in canonical order, or a grid around the head for a scan without PET."""
 
 from pathlib import Path
 
@@ -178,7 +178,7 @@ def moved(prepared, folder, axes, pose):
 
 @pytest.fixture(scope="module")
 def as_ras(prepared, tmp_path_factory):
-    """What the registration makes of the scan whose images are stored as RAS."""
+    """Outputs of the registration for the scan whose images are stored as RAS."""
     out = registered(prepared, tmp_path_factory.mktemp("ras"), images={"DVR": prepared["RAS"]})
     return {key: load_volume(out[key]) for key in ("dvr", "mtr")}
 
@@ -200,7 +200,7 @@ def test_an_oblique_scan_in_any_order_gives_the_same_numbers(prepared, as_ras, t
 
 
 def check_same_numbers(out, expected, pose):
-    """DVR to the last bit, maps but for what the registration finds; files in canonical order with a true header."""
+    """DVR is identical to the last bit, maps except for the registration; files are canonical with a true header."""
     for key, wanted in expected.items():
         found = load_volume(out[key])
         np.testing.assert_allclose(found.affine, pose @ wanted.affine, atol=1e-4)

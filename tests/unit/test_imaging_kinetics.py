@@ -1,4 +1,4 @@
-"""DVR from dynamic PET: known answers of analytic curves, motion, and images with faults."""
+"""DVR from dynamic PET: known answers of analytic curves, motion, and faulty images."""
 
 import warnings
 
@@ -131,7 +131,7 @@ def scan(tmp_path):
     paths = {name: str(tmp_path / name) for name in ("pet.nii.gz", "pet.json", "mask.nii.gz")}
     save_volume(paths["pet.nii.gz"], data, affine)
     write_json(paths["pet.json"], {"FrameTimesStart": STARTS * 60, "FrameDuration": DURATIONS * 60})
-    # delivery of the phantom's tissues is 0.7 of the reference's, so the region of DVR 1 is no exact reference
+    # delivery of the phantom's tissues is 0.7 of the reference's, so the region of DVR 1 is not an exact reference
     save_volume(paths["mask.nii.gz"], (dvr == 1.0).astype(np.uint8), affine)
     inputs = {
         "pet": paths["pet.nii.gz"],

@@ -1,4 +1,4 @@
-"""MTR by hand, its guard against noise, motion between the two images, and images with faults."""
+"""MTR by hand, its guard against noise, motion between the two images, and faulty images."""
 
 import numpy as np
 import pytest

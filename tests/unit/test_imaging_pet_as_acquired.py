@@ -1,4 +1,4 @@
-"""DVR of series as scanners leave them: not corrected for decay, with a break, not from the injection."""
+"""DVR of series as scanners write them: not decay-corrected, with a gap, or started after the injection."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ STARTS = frame_times(DURATIONS)
 DVR = 1.24
 LATE_START = 1200
 RATE = np.log(2) / HALF_LIFE_MIN / 60
-# share of the activity of each frame that is left when it is measured
+# remaining share of the activity at each frame
 LEFT = -np.expm1(-RATE * DURATIONS) / (RATE * DURATIONS) * np.exp(-RATE * STARTS)
 SETTINGS = {"t_star_min": 35.0, "motion": "none", "seed": 1}
 TISSUE = np.zeros((10, 10, 10))
@@ -86,7 +86,7 @@ def test_a_series_that_begins_long_after_the_injection(tmp_path, series):
 
 @pytest.mark.parametrize("model", ["logan", "srtm"])
 def test_a_series_that_begins_before_the_injection(tmp_path, series, model):
-    # a minute without activity, then a frame of which the injection takes the second half
+    # a minute without activity, then a frame in whose middle the injection begins
     first = np.stack([np.zeros(TISSUE.shape), series[..., 0] / 2], axis=-1)
     content = stated(InjectionStart=75)
     content["FrameTimesStart"] = np.concatenate([[0, 60], STARTS[1:] + 75])

@@ -1,4 +1,4 @@
-"""Quality of the registration: known answers of each number, and files of a scan of which some are wrong."""
+"""Quality of the registration: known answers for each number, and scans in which some files are wrong."""
 
 import json
 import re
@@ -298,7 +298,7 @@ def test_a_displacement_counts_as_part_of_the_place(scan, tmp_path):
 
 
 def test_a_registration_anew_follows_one_start_and_the_free_shape_none(scan, monkeypatch):
-    """What the quality control costs: one coarse search per start, none for size and shape."""
+    """The cost of the quality control: one coarse search per start, and none for size and shape."""
     calls, run = [], itk._run
     monkeypatch.setattr(itk, "_run", lambda *images, **how: calls.append(how) or run(*images, **how))
     settings_ = {"kind": "Rigid", "metric": "mattes", "sampling": 0.2, "seed": 1}

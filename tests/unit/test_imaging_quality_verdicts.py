@@ -1,4 +1,4 @@
-"""From numbers to verdicts: limits, the table, and what is refused until it is excluded or accepted."""
+"""From numbers to verdicts: limits, the table, and scans that are refused until excluded or accepted."""
 
 import pytest
 import yaml

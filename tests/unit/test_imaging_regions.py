@@ -1,4 +1,4 @@
-"""The label map: three regions that cannot overlap, a shell that belongs to none of the white ones."""
+"""The label map: three regions that cannot overlap, and a shell that belongs to no white-matter region."""
 
 import subprocess
 import sys
@@ -129,7 +129,7 @@ def test_every_voxel_has_one_known_label(brain, white, lesion, shell, erosion):
     assert not ((found == NAWM) & (white < 0.5)).any()
     plain, none = label_regions(**arguments, perilesional_mm=0)
     assert none == {"hyperintense": 0, "perilesional": 0, "eroded": 0}
-    # nothing but white matter moves, nowhere but to other, and every voxel that moves is counted
+    # only white matter changes, only to other tissue, and every changed voxel is counted
     changed = plain != found
     assert (plain[changed] == NAWM).all()
     assert (found[changed] == OTHER).all()

@@ -1,4 +1,4 @@
-"""The registration of a scan: every map and tissue lands on the PET grid, once, by a chain anyone can apply."""
+"""The registration of a scan: every map and tissue is resampled once onto the PET grid, by reusable transforms."""
 
 import dataclasses
 from pathlib import Path
@@ -143,7 +143,7 @@ def test_the_head_is_found_in_the_noise_of_a_map_that_was_never_masked(scan, nam
     assert without_air(image) is image  # masked already
     random = np.random.default_rng(2)
     noise = random.uniform(*AIR[name], image.shape)
-    noise[random.random(image.shape) < 0.02] *= 50  # peaks of a division by almost nothing
+    noise[random.random(image.shape) < 0.02] *= 50  # peaks of a division by nearly 0
     found = without_air(Volume(np.where(image.data == 0, noise, image.data), image.affine)).data != 0
     head = image.data != 0
     assert 2 * (found & head).sum() / (found.sum() + head.sum()) > 0.9

@@ -1,4 +1,4 @@
-"""Tensor maps: an analytic phantom, real data that dipy carries, motion with a known answer, and faults."""
+"""Tensor maps: an analytic phantom, real data from dipy, motion with a known answer, and faults."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Brain, template and tissue: a known brain comes back with and without its skull, and what is none is refused."""
+"""Brain, template and tissue: a known brain is recovered with and without its skull, and others are refused."""
 
 import numpy as np
 import pytest
@@ -250,7 +250,7 @@ def test_bias_correction_and_tissue_repeat_to_the_bit(brain, placed):
 
 
 def test_an_oblique_image_is_segmented_like_a_straight_one(placed):
-    """The place of an oblique image is rounded on its way through files; that must stop nothing."""
+    """The position of an oblique image is rounded in files; this must not stop the run."""
     head, priors, inside = placed
     turned = rigid((13.123456, -7.654321, 21.111111), (33.333333, -11.111111, 7.777777)) @ head.image.affine
     settings = {"weight": 0.25, "iterations": 1, "smoothing": 0.1, "seed": 1}

@@ -1,4 +1,4 @@
-"""Known moves of a known head are found again, whatever the scanner did: error over the brain, mm."""
+"""Known moves of a known head are recovered, for every scanner: error over the brain, mm."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Files of metadata that a BIDS dataset keeps above its images."""
+"""Metadata files that a BIDS dataset keeps above its images."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_gradients_are_found_at_every_level(here, above):
     assert companions("dwi", DWI) == {
         "bval": above,
         "bvec": beside,
-    }  # what is absent is named where one looks
+    }  # an absent file gets its expected place
 
 
 def test_the_nearest_file_holds_and_every_json_is_known_from_far_to_near(here):
@@ -44,9 +44,7 @@ def test_the_nearest_file_holds_and_every_json_is_known_from_far_to_near(here):
     assert metadata_files(image) == [Path(path) for path in jsons]
     assert companions("pet", image) == {"json": jsons[-1]}
     os.remove(jsons[-1])
-    assert (
-        metadata_files(image)[-1].name == "sub-03_ses-1_pet.json"
-    )  # the listing of the folder is made again
+    assert metadata_files(image)[-1].name == "sub-03_ses-1_pet.json"  # the folder is listed again
 
 
 def test_outside_a_dataset_only_the_file_beside_an_image_counts(here):

@@ -1,4 +1,4 @@
-"""What Snakemake is given: signs in paths that it would fill in, and files that are dated in the future."""
+"""Inputs of Snakemake: characters in paths that it would interpret, and files dated in the future."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def _here(tmp_path, monkeypatch):
 
 
 def made(path, ahead=0.0):
-    """A file, and how far it is dated ahead (s)."""
+    """A file, and how far its date is in the future (s)."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     open(path, "w").close()
     os.utime(path, (time.time() + ahead,) * 2)

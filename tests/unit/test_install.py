@@ -1,4 +1,4 @@
-"""The installation by make: which Python it takes, what it says on its way, and the sentence of each failure."""
+"""The installation by make: which Python it chooses, what it prints, and the message of each failure."""
 
 import ast
 import importlib.util
@@ -35,7 +35,7 @@ REMEDY = " was found: install one of the three, or name one with make PYTHON=/pa
 
 @pytest.fixture
 def pythons(monkeypatch):
-    """Let these be the machine's Pythons: name to version and whether it has venv."""
+    """Replace the machine's Pythons by these: name to version and whether it has venv."""
 
     def have(**answers):
         named = {name.replace("_", "."): answer for name, answer in answers.items()}
@@ -45,7 +45,7 @@ def pythons(monkeypatch):
 
 
 def sentence(call, *arguments):
-    """What a call refuses with."""
+    """The error message of a call."""
     with pytest.raises(install.InstallError) as caught:
         call(*arguments)
     return str(caught.value)
@@ -290,7 +290,7 @@ def test_make_takes_3_13_before_3_14_and_passes_on_why_no_environment_was_made(p
     )
 
 
-# what the environment does for its Pythons
+# settings of the environment for its Pythons
 
 
 def test_caches_have_their_usual_place_where_it_can_be_written(tmp_path):

@@ -1,4 +1,4 @@
-"""Scores of the study of the ladder have known answers; its intervals hold the truth as often as they say."""
+"""Scores of the ladder study have known answers, and its intervals cover the truth at their stated rate."""
 
 import itertools
 
@@ -42,7 +42,7 @@ def test_intervals_over_patients_alone_are_those_of_student():
     expected = stats.ttest_1samp(values[:, 0], 0).confidence_interval(0.9)
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(expected))
     assert (found.n_patients, found.n_seeds) == (30, 1)
-    # a network whose seeds all give the same says no more than one of them
+    # a network with identical seeds gives no more information than one seed
     same = crossed_mean(np.repeat(values, 5, axis=1), alpha=0.1)
     assert (same.ci_low, same.ci_high) == pytest.approx(tuple(expected))
     assert same.sd_seeds == pytest.approx(0, abs=1e-9)

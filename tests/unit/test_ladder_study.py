@@ -1,4 +1,4 @@
-"""The study of the ladder: what it plans, how it compares methods, and the page and the figure of it."""
+"""The ladder study: its plan, its comparison of methods, its page and its figure."""
 
 from pathlib import Path
 
@@ -159,7 +159,7 @@ def test_the_ceiling_trains_as_configured_but_for_what_it_says():
 
 
 def test_methods_are_compared_over_the_same_patients_and_seeds():
-    # one more patient, whom a method lacks, counts for none
+    # a patient who is missing for one method is left out for all
     lacking = [{"scan": "sub-MST99", "method": name, "seed": 1, "lesion_mae": 9.0} for name in ("sketcher",)]
     lacking += [{"scan": "sub-MST99", "method": "refiner", "seed": 1}]
     table = compare_methods(scores(ERRORS, further=lacking), list(ERRORS), reference="refiner", alpha=0.05)
@@ -169,7 +169,7 @@ def test_methods_are_compared_over_the_same_patients_and_seeds():
     assert rows.value["sketcher"] == pytest.approx(0.11 + 0.055)
     assert rows.difference["sketcher"] == pytest.approx(0.02)
     assert rows.difference["template"] == pytest.approx(0.21)
-    # patients fall out of the difference: the template's is the same in each, the sketcher's differs by seed alone
+    # the patient effect cancels: the template's difference is constant, the sketcher's varies only with the seed
     assert rows.diff_ci_low["template"] == pytest.approx(0.21)
     assert rows.diff_ci_low["sketcher"] < 0.01 < rows.diff_ci_high["sketcher"]
     assert rows.sd_seeds["sketcher"] == pytest.approx(np.std([0.1, 0.12], ddof=1))

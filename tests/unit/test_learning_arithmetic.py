@@ -18,7 +18,7 @@ INSTRUCTION_SETS = {"DEFAULT": "SSE41", "AVX2": "AVX2", "AVX512": "AVX512_CORE"}
 
 
 def instruction_sets():
-    """Those that this CPU has: PyTorch would run an absent one into an illegal instruction."""
+    """Instruction sets of this CPU; PyTorch would crash with an illegal instruction on any other."""
     names = list(INSTRUCTION_SETS)
     best = torch.backends.cpu.get_cpu_capability()
     return names[: names.index(best) + 1] if best in names else names[:1]

@@ -50,7 +50,7 @@ def write_cohort(folder, count=4, patients=3):
 
 
 def tiny_settings(**changes):
-    """Settings of a training that takes a second."""
+    """Settings of a training run that takes a second."""
     settings = {
         "precision": "32",
         "crop": [16, 16, 16],
@@ -140,7 +140,7 @@ def test_voxels_without_a_measured_dvr_are_in_no_region_loss_or_mean(cohort, not
         support, dvr, weights = prepare_scan(scan, fit_normalisation([scan]), loss=loss)[:3]
         assert weights.sum() == pytest.approx(1, rel=1e-5)
         assert not weights[~seen].any()
-        # a prediction that is wrong by .1 everywhere has that loss, whatever it says where nothing was measured
+        # a prediction that is wrong by .1 everywhere has this loss, whatever its values outside the measured voxels
         predicted = torch.from_numpy(np.where(seen, dvr + 0.1, 7).astype(np.float32))[None, None]
         target, weight = (torch.from_numpy(array)[None, None] for array in (dvr, weights))
         assert weighted_l1(predicted, target, weight).item() == pytest.approx(0.1, rel=1e-4)

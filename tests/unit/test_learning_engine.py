@@ -1,4 +1,4 @@
-"""What ends or warns of a training that goes wrong, and where and how it is computed."""
+"""How a failing training run ends or warns, and on which device and in which precision it runs."""
 
 import math
 import re
@@ -79,7 +79,7 @@ def test_wrong_arithmetic_is_told_from_divergence(data, tmp_path, monkeypatch, f
 
 
 def test_a_discriminator_that_is_always_right_is_a_warning(data, tmp_path, capsys):
-    """Provoked: it learns fast, from a generator that does not learn."""
+    """Provoked by a fast learning rate and a generator that does not learn."""
     settings = tiny_settings(steps_per_epoch=10, schedule="constant")
     settings["sketcher"] |= {"epochs": 8, "discriminator_learning_rate": 0.02, "learning_rate": 1e-9}
     card = train("sketcher", data, tmp_path, settings=settings)

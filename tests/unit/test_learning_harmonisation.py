@@ -1,4 +1,4 @@
-"""Harmonisation: known white matter, maps of another scanner brought back, no leakage, and each refusal."""
+"""Harmonisation: known white matter, maps of another scanner corrected, no leakage, and each refusal."""
 
 import re
 from dataclasses import replace
@@ -29,7 +29,7 @@ from myelosketch.learning.packs import pack_scans, read_packs
 from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.training import configuration_hash, train_stage
 
-# what another scanner makes of MTR, FA, RD and AD
+# gain and offset of another scanner for MTR, FA, RD and AD
 SLOPE, OFFSET = np.array([0.9, 1.1, 1.2, 1.05]), np.array([-3.0, 0.02, 0.05, 0.1])
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 SITES = {f"sub-{n:02d}": "A" if n <= 4 else "B" for n in range(1, 9)}

@@ -1,4 +1,4 @@
-"""Ridge, template and prediction: known answers, and what a prediction refuses."""
+"""Ridge, template and prediction: known answers, and the inputs that a prediction refuses."""
 
 import json
 
@@ -162,7 +162,7 @@ def test_template_is_the_mean_of_the_controls_brought_back(tmp_path):
 
 
 def test_a_control_counts_in_the_template_where_its_pet_has_a_value(tmp_path):
-    """The PET of the first control ends at half its height: above, the template is the second control's."""
+    """The PET of the first control ends at half its height; above it the template equals the second control."""
     affine = template_grid().affine.copy()
     affine[:3, 3] += [60, 80, 70]
     pose = write_transform(tmp_path / "pose.mat", (0.0, 0, 0))

@@ -1,4 +1,4 @@
-"""Refusals of a model that is not what its card says, each with its sentence."""
+"""A model that does not match its card is refused, each time with its message."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Networks and patches: what the paper fixes, and what must never reach a network."""
+"""Networks and patches: the choices of the paper, and values that must never reach a network."""
 
 import numpy as np
 import pytest

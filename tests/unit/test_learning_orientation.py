@@ -1,4 +1,4 @@
-"""The order in which images are stored changes neither what training reads nor what a mirrored prediction gives."""
+"""The storage order of images changes neither the training data nor a mirrored prediction."""
 
 import numpy as np
 import pytest

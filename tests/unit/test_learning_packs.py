@@ -1,4 +1,4 @@
-"""Packs: what training reads of a fold is what it would read from the images, and no other scan's."""
+"""Packs: training on a fold reads the same values as from the images, and nothing of other scans."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ from myelosketch.learning.packs import pack_scans, read_packs
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """A results folder with the derivatives of four scans, and what training reads of them."""
+    """A results folder with the derivatives of four scans, and the values that training reads from them."""
     root = tmp_path_factory.mktemp("results")
     scans, files = write_cohort(root / "data", count=4, patients=2)
     for number, scan in enumerate(scans):
@@ -28,7 +28,7 @@ def results(tmp_path_factory):
 
 
 def files_of(root, scans):
-    """What a pack is made from, each kind as one list."""
+    """Inputs of a pack, one list per kind."""
     return {key: [names.path(root, key, scan=scan) for scan in scans] for key in TRAINING_FILES}
 
 

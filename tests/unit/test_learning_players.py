@@ -1,4 +1,4 @@
-"""The two players: what each network sees, which loss moves which, and settings that cannot work."""
+"""The two players: the input of each network, the losses of each, and settings that cannot work."""
 
 import lightning.pytorch as lightning
 import numpy as np

@@ -1,4 +1,4 @@
-"""Recalibrated methods: known lines, who is seen by whom, and what a prediction refuses."""
+"""Recalibrated methods: known lines, which scans fit which model, and the inputs that a prediction refuses."""
 
 import re
 from dataclasses import replace
@@ -27,7 +27,7 @@ TRAINING = {"inputs": ["MTR", "FA", "RD", "AD"], "ridge": {"alphas": [1e-6], "sp
 
 
 class Level:
-    """Predicts the distance of the DVR from a line, known per region: what the line must give back."""
+    """Predict a known linear function of the DVR per region, which the recalibration must invert."""
 
     def __init__(self, scans):
         self.of = {scan.maps.tobytes(): scan for scan in scans}

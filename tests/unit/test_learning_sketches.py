@@ -1,4 +1,4 @@
-"""From sketcher to refiner: what a prediction chains, and models that see fewer maps."""
+"""From sketcher to refiner: the chain of models in a prediction, and models with fewer input maps."""
 
 import json
 
@@ -88,7 +88,7 @@ def test_a_prediction_by_the_refiner_starts_from_the_sketch(trained, tmp_path):
 def test_a_refiner_sees_the_same_sketch_in_training_and_at_prediction(
     tmp_path, monkeypatch, trained_on_flips, flips
 ):
-    """To the bit, whatever the prediction mirrors."""
+    """Identical to the bit, with and without mirroring in the prediction."""
     (names, files) = data = write_cohort(tmp_path / "data")
     settings = tiny_settings(flips=trained_on_flips)
     models = {"sketcher": tmp_path / "sketcher", "refiner": tmp_path / "refiner"}

@@ -1,4 +1,4 @@
-"""The method transfer: the level of a pretrained network, fitted to some scans."""
+"""The method transfer: the level of a pretrained network, fitted to a few scans."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Boosted trees: our arrays say what scikit-learn says; weights of regions, and repeatability."""
+"""Boosted trees: our arrays predict as scikit-learn does; region weights, and repeatability."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Inner validation: who is kept out, which epoch is kept, when training stops, and resuming with all of it."""
+"""Inner validation: held-out scans, the best epoch, early stopping, and resuming with all of them."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ CLOCK = ["seconds", "peak_memory_mb"]
 
 
 def validated(*, epochs=4, share=0.34, every=1, patience=0, **changes):
-    """Settings of a tiny training with an inner validation."""
+    """Settings of a tiny training run with an inner validation."""
     settings = tiny_settings(ema=0.5, **changes)
     settings["validation"] = {"participants_share": share, "every_epochs": every, "patience": patience}
     settings["sketcher"]["epochs"] = epochs
@@ -36,7 +36,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
-    """A validated training that nothing interrupted."""
+    """An uninterrupted training run with validation."""
     folder = tmp_path_factory.mktemp("whole")
     train("sketcher", data, folder, settings=validated())
     return folder
@@ -88,7 +88,7 @@ def test_the_card_and_history_say_what_was_validated(data, whole):
 
 
 def test_the_weights_kept_are_those_of_the_best_epoch(data, whole, tmp_path):
-    """They score on the scans kept out as the history says of that epoch."""
+    """The weights score on the held-out scans as the history states for that epoch."""
     from myelosketch.learning.inference import NetworkModel
 
     model = NetworkModel.load(whole, method="sketcher")

@@ -1,4 +1,4 @@
-"""The hash of a rule's modules: blind to what is only read by people, and to nothing else."""
+"""The hash of a rule's modules ignores comments and docstrings, and nothing else."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Regions of the user's own: labels keep their place and number on any grid, and a wrong image is one sentence."""
+"""Regions that the user gives: labels keep place and number on any grid, and a wrong image raises one message."""
 
 import nibabel as nib
 import numpy as np
@@ -26,7 +26,7 @@ POSE, TO_MNI = rigid((8, -5, 12), (4, -6, 3)), rigid((-6, 3, -4), (2, 8, -5))
 SHAPE = (60, 70, 60)
 PETREF = np.diag([3.0, 3, 3, 1])
 PETREF[:3, 3] = [-90, -105, -80]
-# FreeSurfer has numbers like these; not in the order of their place
+# numbers like those of FreeSurfer, not in spatial order
 LATE, EARLY, LEFT = 12175, 2, 1035
 # of the template at its origin, mm
 BEND = np.array([9.0, -5, 4])
@@ -101,7 +101,7 @@ def test_a_run_s_own_region_map_comes_back_voxel_by_voxel_and_gives_its_numbers(
         for column in ("mean_dvr_true", "mean_dvr_pred", "n_voxels"):
             assert row[column] == pytest.approx(known[name][column], rel=1e-12)
         assert row["coverage"] == row["n_voxels"] / region_masks(regions)[name].sum()
-    # a new scan, of which there is no PET
+    # a new scan without PET
     alone = score_scan(paths | maps | {"dvr": []}, tmp_path / "alone.tsv", **options)
     assert alone["mean_dvr_true"].isna().all()
     assert (alone["coverage"] == 1).all()
@@ -300,7 +300,7 @@ def test_a_setting_with_a_fault_is_one_sentence(tmp_path, atlas, sentence):
 
 
 def scan_rows(scan, group="MS", offset=0.0, **regions):
-    """Rows of a scan by one method: region -> its measured DVR, None without a voxel."""
+    """Rows of a scan for one method: region -> measured DVR, None without a voxel."""
     return [
         {
             **{"atlas": "own", "index": place, "region": name, "method": "refiner", "scan": scan},

@@ -1,4 +1,4 @@
-"""Bundles that are refused: altered on their way, or made to mislead, each with its sentence."""
+"""Bundles that are damaged or manipulated are refused, each with its message."""
 
 import hashlib
 import io
@@ -118,7 +118,7 @@ def test_a_zip_only_in_appearance(tmp_path):
     )
 
 
-# where it is looked for
+# the expected place
 
 
 def test_a_run_means_its_bundle(finished, path):
@@ -293,7 +293,7 @@ def test_larger_than_stated(files, tmp_path, monkeypatch):
 
 
 def test_a_zip_that_lies_about_its_sizes(files, tmp_path):
-    """Manifest and directory of the zip say 5 bytes where 50 MB are packed: no more than stated is read."""
+    """Manifest and zip directory state 5 bytes for a file of 50 MB: no more than the stated size is read."""
     manifest = json.loads(files["bundle.json"])
     manifest["files"]["errors.tsv"]["bytes"] = 5
     bomb = {"errors.tsv": bytes(50_000_000), "bundle.json": json.dumps(manifest).encode()}

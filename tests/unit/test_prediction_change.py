@@ -1,4 +1,4 @@
-"""Change between two sessions: what is known is found, and what white matter shows by chance is not claimed."""
+"""Change between two sessions: known change is found, and chance variation of white matter is not claimed."""
 
 import numpy as np
 import pytest

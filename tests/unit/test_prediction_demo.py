@@ -1,4 +1,4 @@
-"""The demonstration: its model is small, whole, says that it is simulated, and fits the settings of its run."""
+"""The demonstration: its model is small, complete, marked as simulated, and fits the settings of its run."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""predictions.tsv: a row for every scan, whatever became of it."""
+"""predictions.tsv: one row for every scan, including failed ones."""
 
 import os
 

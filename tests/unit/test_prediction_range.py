@@ -1,4 +1,4 @@
-"""Is a new scan like the training scans: numbers of known answer, limits, and each mistake with its sentence."""
+"""Whether a new scan resembles the training scans: known answers, limits, and the message of each mistake."""
 
 import copy
 import json
@@ -48,7 +48,7 @@ def training():
 
 
 def expected(training, name, feature, n=20):
-    """Mean and limits of a number as a sentence shows them."""
+    """Mean and limits of a number in the format of a message."""
     known = training["maps"][name][feature]
     floor = {"noise": 0.12, "spread": 0.1}.get(feature, 0.025) * known["mean"]
     reach = stats.t.ppf(1 - 0.05 / 2 / 21, n - 1) * max(known["sd"], floor) * np.sqrt(1 + 1 / n)

@@ -1,4 +1,4 @@
-"""Whether the numbers of a new scan are given, why not, and which line of the configuration gives them."""
+"""Whether the numbers of a new scan are shown, the reason if not, and the setting that would show them."""
 
 import pandas as pd
 import pytest

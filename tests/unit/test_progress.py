@@ -1,4 +1,4 @@
-"""What the console says of a run's progress, from what Snakemake says of its jobs."""
+"""The console's lines on the progress of a run, from Snakemake's own events."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_a_run_of_few_steps_says_nothing_of_estimates():
 
 
 def work(progress, rule, seconds, *, jobs, each):
-    """Start and finish jobs one after the other; what the last one said."""
+    """Start and finish jobs one after the other; return the last line."""
     said = ""
     for number, job in enumerate(jobs):
         progress.start(job, rule, {"scan": f"sub-{job:02d}"}, seconds + number * each)
@@ -73,7 +73,7 @@ def test_the_estimate_is_the_mean_of_each_kind_over_what_ran_side_by_side(progre
     for job in (5, 6):
         progress.start(job, "register_scan", {"scan": "x"}, 200)
     progress.finish(5, 500)
-    # three registrations of 300 s are to come, of which one is through: 600 s by two
+    # one of three registrations of 300 s is finished: 600 s remain for two at a time
     assert progress.left(500) == "about 5 min left"
 
 

@@ -1,4 +1,4 @@
-"""The section on change of a new patient's page: what is said of lesions between two sessions."""
+"""The section on change of a new patient's page: statements on lesions between two sessions."""
 
 from myelosketch.reporting.tables.change import WHOLE, change_tables
 

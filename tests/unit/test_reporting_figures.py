@@ -1,4 +1,4 @@
-"""Figures from small tables: drawn is what the table says, nothing is cut, and no data is no crash."""
+"""Figures from small tables: they show the tables' values, nothing is cut off, and missing data do not crash."""
 
 import functools
 import re

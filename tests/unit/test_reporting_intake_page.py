@@ -1,4 +1,4 @@
-"""The page of the intake: worst first, every finding with its way out, pictures embedded, no network."""
+"""The page of the intake: worst first, each finding with its remedy, pictures embedded, no network."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The methods section says what the settings say, cites what it has references for, and counts the cohort right."""
+"""The methods section states the settings, cites only known references, and counts the cohort correctly."""
 
 import copy
 import re
@@ -66,7 +66,7 @@ def test_only_a_simulated_cohort_is_called_simulated(config):
     assert "simulated (world: as published)" in written(config)
     methods = ["template", "refiner"]
     assert "simulated" not in written(config, cohort={"source": "table"}, training={"methods": methods})
-    # a network that learnt from simulated people is called so in any cohort
+    # a network trained on simulated people is described as such for any cohort
     measured = written(config, cohort={"source": "table"}, training={"methods": [*methods, "transfer"]})
     assert "trained beforehand on simulated participants" in measured
 

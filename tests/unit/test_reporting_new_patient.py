@@ -1,4 +1,4 @@
-"""The page of a new patient, in every state that its numbers can have, and the overview of all scans."""
+"""The page of a new patient, for every state of its numbers, and the overview of all scans."""
 
 import math
 import re
@@ -57,7 +57,7 @@ VOID = {"meta", "img", "line", "rect", "circle", "path", "use", "link", "br"}
 
 
 class Outline(HTMLParser):
-    """Tags that are not closed in order, ids, and addresses that a page names."""
+    """Unbalanced tags, ids and addresses of a page."""
 
     def __init__(self):
         super().__init__()
@@ -128,7 +128,7 @@ def pages(tmp_path_factory):
 
 
 def text_of(page):
-    """What a reader reads: without tags, images and style, with single spaces."""
+    """The visible text, without tags, images and style, with single spaces."""
     page = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", page, flags=re.S)
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 

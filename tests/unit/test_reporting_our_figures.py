@@ -1,4 +1,4 @@
-"""Our own figures: drawn is what the tables say, nothing is cut, and a poor run is no crash."""
+"""Figures beyond the paper's: they show the tables' values, nothing is cut off, and small runs do not crash."""
 
 import functools
 import re
@@ -82,7 +82,7 @@ def built():
 
 
 def sound(figure):
-    """What every figure promises."""
+    """Checks that every figure must pass."""
     assert style.cut_texts(figure) == []
     assert "simulated cohort" in figure.get_suptitle().replace("\n", " ")
     assert figure.get_figwidth() == style.WIDTH
@@ -128,7 +128,7 @@ def test_one_patient_no_control_one_method_no_ceiling(tmp_path, built, name):
 
 
 def sound_or_reason(build):
-    """The figure, sound, or None where nothing of it could be drawn and a sentence says why."""
+    """The checked figure, or None if it could not be drawn and a sentence says why."""
     try:
         figure, _ = build()
     except NothingToDrawError as reason:

@@ -1,4 +1,4 @@
-"""A patient's page: the right slices, the stored voxels, the numbers of the tables, and nothing from elsewhere."""
+"""A patient's page: the right slices, the stored voxels, the numbers of the tables, and no external files."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The report: one file, every section, no network, nothing unescaped, a sentence for what is missing."""
+"""The report: one file, every section, no network, nothing unescaped, a sentence for each missing part."""
 
 import re
 from html.parser import HTMLParser

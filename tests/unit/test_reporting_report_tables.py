@@ -1,4 +1,4 @@
-"""The report's tables: what a reader sees first, verdicts that cannot flatter, and reasons instead of numbers."""
+"""The report's tables: the first numbers, verdicts that cannot flatter, and reasons in place of missing numbers."""
 
 import figure_tables
 import numpy as np

@@ -1,4 +1,4 @@
-"""Figures from maps: orientation, slice, agreement classes and colours, on volumes of known answer."""
+"""Figures from maps: orientation, slice, agreement classes and colours, on volumes with known answers."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The threshold of each fold in the report, by the reference that is in force."""
+"""The report's table of thresholds per fold, for the configured reference."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Files of a run: declared ones are found by their names, and a wrong results folder is one sentence."""
+"""Files of a run: declared files are found by their names, and a wrong results folder raises one message."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What a run says it was made with."""
+"""The provenance record of a run."""
 
 from myelosketch.io.provenance import read_json
 from myelosketch.reporting import run_provenance

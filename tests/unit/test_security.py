@@ -38,7 +38,7 @@ WORKFLOW = [
     *sorted((ROOT / "studies").glob("*/Snakefile")),
 ]
 TEMPLATES = sorted((ROOT / "workflow_scripts/myelosketch/reporting/pages").glob("*.html.j2"))
-# modules that run what they read, or fetch
+# modules that execute their input, or use the network
 MODULES = {
     *("pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "socket", "urllib.request", "requests"),
     *("http.client", "ftplib", "telnetlib", "xmlrpc"),
@@ -59,7 +59,7 @@ GUARDED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", Fal
 
 
 def faults(source):
-    """What a program does that none here may, list of str."""
+    """Forbidden calls in a program, list of str."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -221,7 +221,7 @@ def page_with_image(page):
 
 
 def write_page(template, page, folder):
-    """A page of one scan, of which everything that is text is hostile."""
+    """A page of one scan in which all text is hostile."""
     if template == "registration":
         jsons = write_scans(
             folder,

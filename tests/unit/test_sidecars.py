@@ -1,4 +1,4 @@
-"""JSON that users and their programs wrote: read with its byte order mark, or refused with the place of the fault."""
+"""JSON sidecars from users: read with a byte order mark, or refused with the place of the fault."""
 
 import json
 import os
@@ -103,7 +103,7 @@ def test_the_phase_encoding_is_taken_from_the_nearest_file_that_names_it(tmp_pat
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.nii.gz"])
 def test_what_a_killed_job_left_is_written_over_by_the_next_one(tmp_path, name):
-    """Else every kill in the middle of a file would leave one that nothing owns."""
+    """Otherwise each kill during writing would leave an orphaned file."""
     start = "import os, signal\nfrom myelosketch.io.provenance import replacing\n"
     code = f"{start}with replacing({str(tmp_path / name)!r}) as path:\n"
     killed = "    path.write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -78,7 +78,7 @@ def test_pose_maps_anatomy_to_the_modality():
     found = np.einsum("xyz,ixyz->i", weights, np.indices(grid.shape))
     found = grid.affine[:3, :3] @ found + grid.affine[:3, 3]
     np.testing.assert_allclose(found, (pose @ [*centre, 1])[:3], atol=0.3)
-    # the amount is kept: coarser voxels and blur move signal, they do not make it
+    # the total is preserved: coarser voxels and blur move signal, but do not create it
     assert seen.sum() * 27 == pytest.approx(ball.sum() * 8, rel=0.02)
 
 

@@ -145,7 +145,7 @@ def test_myelin_moves_by_the_stated_amount_in_the_stated_lesions_alone(dataset):
     assert (after[moved & (before <= 1)] <= 1.0005).all()
     grown = tables[1].mean_myelin - tables[0].mean_myelin
     assert (grown[tables[1].changed == 0] == 0).all()
-    below = tables[0].mean_myelin < 0.9  # a small lesion in healthy surroundings has nothing to regain
+    below = tables[0].mean_myelin < 0.9  # a small lesion in healthy surroundings has no myelin to regain
     assert (grown[(tables[1].changed == 1) & below] > 0).all()
 
 

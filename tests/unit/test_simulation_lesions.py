@@ -1,4 +1,4 @@
-"""Lesions of simulated patients against what was measured in 30 real ones, and their own rules."""
+"""Lesions of simulated patients against measurements of 30 real ones, and the rules of their generation."""
 
 import numpy as np
 import pytest

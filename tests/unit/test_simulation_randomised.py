@@ -1,4 +1,4 @@
-"""Participants whose scanner and physics are drawn: repeatable, one stream per key, impossible ranges refused."""
+"""Participants with random scanner and physics: repeatable, one stream per key, impossible ranges refused."""
 
 import numpy as np
 import pytest

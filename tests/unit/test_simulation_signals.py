@@ -1,4 +1,4 @@
-"""Both ways to the maps agree: what a fit of the signals finds is what the short way writes without noise."""
+"""Both ways to the maps agree: fits of the signals give the values that the direct way writes without noise."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ from myelosketch.simulation.participant import simulate_body, simulate_scans
 from myelosketch.simulation.settings import DEFAULTS, complete_settings
 
 COARSE = {"voxel_size_mm": {"anatomy": 2.5, "T1w": 4.0, "dwi": 2.5, "MTR": 3.0, "pet": 4.0}}
-# the noise that the limits below are of
+# the noise level for the limits below
 NOISY = {"pet": {"noise_sd": 0.065, "noise_fwhm_mm": 4.0}}
 QUIET = {"mri": {"diffusion_noise": 0.0, "mtr_noise": 0.0}, "pet": {"noise_sd": 0.0}}
 SEED = 11

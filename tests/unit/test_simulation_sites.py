@@ -1,4 +1,4 @@
-"""A second site differs where it says so, and only there."""
+"""A second site differs in its configured properties, and only in them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tables and sidecars: text in, text out, complete or absent."""
+"""Tables and sidecars: text survives a round trip, and files are complete or absent."""
 
 import re
 

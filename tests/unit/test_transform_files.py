@@ -1,4 +1,4 @@
-"""Linear transforms of other tools: known answers of every form, and what is refused."""
+"""Linear transforms of other tools: known answers for every format, and refused files."""
 
 import ants
 import numpy as np

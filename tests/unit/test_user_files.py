@@ -1,4 +1,4 @@
-"""Files that a user names and that cannot be read: each kind has its words, and no kind stops the others."""
+"""User files that cannot be read: each kind has its message, and no kind stops the others."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def outside(monkeypatch):
 
 
 def file_at(path, kind):
-    """Make a file of a kind; the path to give."""
+    """Make a file of a kind; return the path to name in the table."""
     if kind == "folder":
         path.mkdir()
     elif kind == "own link":
@@ -186,7 +186,7 @@ with job(snakemake):
 
 
 def console(folder, body, log="logs/some.log", inputs=()):
-    """What a rule's script says on the console, and its log."""
+    """The console output of a rule's script, and its log."""
     code = JOB.format(log=str(folder / log), body=body, inputs=[str(path) for path in inputs])
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Volumes: what is written comes back, and what is broken is named."""
+"""Volumes: written values come back, and broken files are named."""
 
 import nibabel as nib
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the Snakemake workflow catalog reads of the project: it parses, and what it names exists."""
+"""The file for the Snakemake workflow catalog: it parses, and the files that it names exist."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ WAYS = {"conda", "apptainer", "apptainer+conda", "report"}
 
 @pytest.fixture(scope="module")
 def usage():
-    """The one section of the catalog's file."""
+    """The one section of the file for the workflow catalog."""
     content = yaml.safe_load(CATALOG.read_text())
     assert set(content) == {"usage"}
     return content["usage"]
@@ -42,7 +42,7 @@ def test_a_container_is_promised_only_where_rules_have_one(usage):
 
 
 def test_the_catalog_finds_the_workflow():
-    """Its conditions: a README that says Snakemake and workflow, a Snakefile, rules ending in .smk."""
+    """Conditions of the workflow catalog: a README that names Snakemake and workflow, a Snakefile, and .smk files."""
     readme = (ROOT / "README.md").read_text().lower()
     assert "snakemake" in readme
     assert "workflow" in readme

@@ -1,4 +1,4 @@
-"""The study of ablations: it reads a finished run, and trains nothing again that a variant leaves as it is."""
+"""The study of ablations: it reads a finished run, and trains only what a variant changes."""
 
 import json
 import shutil

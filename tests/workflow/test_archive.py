@@ -1,4 +1,4 @@
-"""A copy of results without images, Snakemake's memory or the times of files: what it redoes, and what it says."""
+"""A copy of results without images, .snakemake or the times of files: what it runs again, and its messages."""
 
 import os
 import random
@@ -13,7 +13,7 @@ from myelosketch.io.names import CEILINGS
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table
 
-# k and method are changed in what is redone; flips cannot act there
+# k and method affect the steps that run again; flips does not
 CHANGED = {"evaluation": {"k": 1.5}, "reporting": {"agreement_colours": "colourblind", "method": "sketcher"}}
 TRAINED_OR_MEASURED = {
     "simulate_participant",
@@ -46,7 +46,7 @@ def copied(smoke, folder, *, keep=("derivatives/truth",)):
 
 @pytest.fixture(scope="module")
 def archive(smoke, tmp_path_factory):
-    """A copy whose figures have been redone with other settings, its configuration, and what that run said."""
+    """A copy with figures from a second run with other settings, its configuration, and that run's output."""
     folder = copied(smoke, tmp_path_factory.mktemp("archive"))
     settings = CHANGED | {"reporting": CHANGED["reporting"] | {"archive": True}, "training": {"flips": False}}
     configs = (folder / "results/cohort/config.json", written(folder / "archive.yaml", settings))

@@ -1,4 +1,4 @@
-"""A BIDS dataset instead of the simulation; empty files will do, because nothing is opened before the check."""
+"""A BIDS dataset instead of the simulation; empty files are enough, because nothing is opened before the check."""
 
 import re
 from pathlib import Path
@@ -40,7 +40,7 @@ def run(folder, *arguments, check=True):
 
 
 def refusal(folder):
-    """What the workflow says when it stops; it must stop, and without a traceback."""
+    """The message of the workflow, which must stop without a traceback."""
     done = run(folder, "-n", check=False)
     said = done.stdout + done.stderr
     assert done.returncode
@@ -80,7 +80,7 @@ def test_who_is_left_out_is_said_even_if_too_few_remain(dataset):
         "MS01": False, "MS02": False, "HC01": False, "HC02": True,
     }  # fmt: skip
     moved.rename(dataset / "ds/sub-HC02/anat")
-    run(dataset, "cohort_table")  # what a refusal left is written again
+    run(dataset, "cohort_table")  # files from the refused run are written again
     assert not read_table(table).T1w.isna().any()
 
 

@@ -12,7 +12,7 @@ import pytest
 VALIDATOR = shutil.which("bids-validator-deno", path=Path(sys.executable).parent) or shutil.which(
     "bids-validator-deno"
 )
-# what a run cannot know (scanners of a simulation, authors), and a fourth axis that is not time
+# facts that a run cannot know (scanners of a simulation, authors), and a fourth axis that is not time
 KNOWN_WARNINGS = {
     *("SIDECAR_KEY_RECOMMENDED", "JSON_KEY_RECOMMENDED", "TOO_FEW_AUTHORS", "NO_AUTHORS", "NIFTI_UNIT"),
     "TSV_ADDITIONAL_COLUMNS_UNDEFINED",

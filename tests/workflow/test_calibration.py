@@ -1,4 +1,4 @@
-"""The study of calibration: planned on a run's simulated cohort, and refused where there is no truth."""
+"""The study of calibration: planned on the simulated cohort of a run, and refused for a cohort without truth."""
 
 import pandas as pd
 import pytest

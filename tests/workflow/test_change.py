@@ -1,4 +1,4 @@
-"""Change between sessions is planned where participants have several, and is no part of any other run."""
+"""Change between sessions is planned for participants with several sessions, and for no others."""
 
 import yaml
 from workflow_run import SMOKE, jobs, snakemake

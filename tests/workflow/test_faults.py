@@ -1,4 +1,4 @@
-"""A part of make faults: some kills, and the faults that cost least, with the functions of tests/faults."""
+"""A part of make faults: a few kills and the fastest faults, with the functions of tests/faults."""
 
 import importlib
 import random

@@ -16,7 +16,7 @@ from myelosketch.io.volumes import load_volume, save_volume
 pytestmark = pytest.mark.slow
 
 WITHOUT_MASK, HYPERINTENSE = "sub-MS01", "sub-HC01"
-# two of each group are what two folds need
+# two folds need two of each group
 SCANS = (WITHOUT_MASK, "sub-MS02", "sub-HC01", "sub-HC02")
 QUALITY = "results/registration/qc.tsv"
 

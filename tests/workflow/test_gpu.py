@@ -1,4 +1,4 @@
-"""A training asks for the GPU that it would use, and for none where it would train on the CPU."""
+"""A training job requests the GPU that it will use, and none for training on the CPU."""
 
 import os
 import re
@@ -12,7 +12,7 @@ MODEL = "results/training/fold-1/sketcher/model.json"
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
-    """Function: GPUs that a training asks for on a machine with or without one."""
+    """Function: number of GPUs that a training job requests on a machine with or without one."""
 
     def ask(device, *, gpu):
         folder = tmp_path / "bin"

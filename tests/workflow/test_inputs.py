@@ -1,4 +1,4 @@
-"""A user's own table instead of the simulation, and what is said when something is wrong with it."""
+"""A user's own table instead of the simulation, and the messages when something is wrong with it."""
 
 import shutil
 from pathlib import Path
@@ -39,7 +39,7 @@ def run(folder, *arguments, check=True):
 
 
 def refusal(folder, *arguments):
-    """What the workflow says when it stops; it must stop, and without a traceback."""
+    """The message of the workflow, which must stop without a traceback."""
     done = run(folder, *arguments, check=False)
     said = done.stdout + done.stderr
     assert done.returncode
@@ -82,7 +82,7 @@ def test_a_users_table_goes_the_same_way(smoke, dataset):
 
 
 def with_transforms(table, subject, finished, folder):
-    """A table whose subject brings the transforms that a finished run found."""
+    """A table with the transforms that a finished run found."""
     keys = {"xfm_dwi": "xfm_dwi_to_t1w", "xfm_MTR": "xfm_mtr_to_t1w", "xfm_pet": "xfm_t1w_to_petref"}
     found = {
         column: names.path(finished / "results", key, scan=f"sub-{subject}") for column, key in keys.items()
@@ -149,7 +149,7 @@ def test_a_bad_file_stops_its_scan_before_anything_expensive(dataset):
 
 
 def prepared(scan):
-    """The first file of a scan that takes long to make."""
+    """The first file of a scan that is slow to compute."""
     return names.path("results", "t1w", scan=scan)
 
 

@@ -1,4 +1,4 @@
-"""The study of the ladder, tiny: one world, two scored patients, two seeds, and nothing made twice."""
+"""The ladder study on a tiny cohort: one world, two scored patients, two seeds, and nothing computed twice."""
 
 import numpy as np
 import pandas as pd

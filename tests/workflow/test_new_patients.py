@@ -158,7 +158,7 @@ def test_a_scan_that_fails_ends_alone_and_the_table_says_why(predicted, trained,
     assert table.verdict["sub-bad"] == "failed"
     assert "broken.nii.gz) is not compressed, which its name denies" in table.reasons["sub-bad"]
     assert (tmp_path / "results/patients/sub-good.html").is_file()
-    # left out by the line that the run asks for, the rest is finished and nothing of it is made again
+    # excluded by the line that the message proposes; the other scans are finished and are not computed again
     configs = write_config(
         tmp_path,
         trained,

@@ -1,4 +1,4 @@
-"""No rule needs a network: the jobs of one scan run where there is none."""
+"""No rule needs a network: all jobs of one scan run without one."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ WITHOUT = ["unshare", "--map-root-user", "--net"]
 
 
 def isolated():
-    """Whether this machine lets a user make a name space without a network."""
+    """Whether a user of this machine can create a namespace without a network."""
     return bool(shutil.which("unshare")) and subprocess.run([*WITHOUT, "true"], check=False).returncode == 0
 
 

@@ -77,6 +77,6 @@ def test_the_label_maps_are_valid_derivatives(finished, tmp_path):
 def test_a_typo_is_one_sentence(finished):
     folder, _ = finished
     done = snakemake(folder, "-n", configs=configured(folder, a={"image": "lesion_maks"}), check=False)
-    said = done.stdout + done.stderr  # of a dry run Snakemake writes to the former
+    said = done.stdout + done.stderr  # Snakemake writes the output of a dry run to stdout
     assert "nor a column of the cohort's table: did you mean lesion_mask?" in said
     assert "Traceback" not in said

@@ -1,4 +1,4 @@
-"""The study of pretraining, tiny, and a run that fits the level of its network."""
+"""The study of pretraining on a tiny cohort, and a run that fits the level of its network."""
 
 import shutil
 

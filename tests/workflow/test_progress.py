@@ -1,4 +1,4 @@
-"""The console of a run, as it goes into a log file: stages and scans, no words on each job, every refusal."""
+"""The console of a run in a log file: stages and scans, no lines on single jobs, every refusal."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from myelosketch.io import names
 
 # what envs/install.py does for an environment
 FOUND = {"PYTHONPATH": str(ROOT / "workflow_scripts")}
-# of Snakemake on each job, and of a terminal
+# Snakemake's lines on each job, and terminal codes
 GONE = (
     *("Select jobs to execute", "Execute 1 jobs", "Finished jobid", " steps (", "\nrule ", "SNAKEMAKE\n"),
     *("\r", "\x1b"),

@@ -1,4 +1,4 @@
-"""What a real run says it was made with."""
+"""The provenance record of a real run."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Nothing learns from a wrong registration, until its scan is left out or accepted."""
+"""No model is trained on a wrong registration until its scan is left out or accepted."""
 
 import shutil
 
@@ -12,9 +12,9 @@ from myelosketch.io.tables import read_table
 from myelosketch.io.volumes import load_volume, save_volume
 
 WRONG = "sub-MS02"
-# the intake finds half a head suspicious; its user lets it pass
+# the intake finds half a head suspicious, and the user accepts it
 LET_PASS = {"cohort": {"accept": {WRONG: ["head_size"]}}}
-# the images count, not when the tables of the simulated participant were written
+# only the images count, not the dates of the tables of the simulated participant
 RERUN = ("--rerun-triggers", "mtime", "params", "input")
 
 
@@ -22,7 +22,7 @@ PACKS = [f"results/training/scans/fold-{fold}.safetensors" for fold in (1, 2)]
 
 
 def go_on(folder, *, settings=None, **options):
-    """Run up to what trainings read with the intake's suspicion accepted, and further settings."""
+    """Run up to the input of training with the intake's suspicion accepted, and further settings."""
     config = folder / "let_pass.yaml"
     config.write_text(yaml.safe_dump(LET_PASS))
     more = folder / "more.yaml"

@@ -1,4 +1,4 @@
-"""The report of the tiny cohort and all it links to, opened in a real browser; and Snakemake's own report."""
+"""The report of the tiny cohort and the pages that it links, opened in a real browser; and Snakemake's own report."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What runs again after a change, from dry runs of a finished run: no more than the change concerns."""
+"""Jobs that run again after a change, from dry runs of a finished run: only those that the change affects."""
 
 import shutil
 

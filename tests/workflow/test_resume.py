@@ -1,4 +1,4 @@
-"""A training that is killed in the middle and started again ends where an uninterrupted one ends."""
+"""A training run that is killed and started again ends with the same model as an uninterrupted one."""
 
 import json
 import os

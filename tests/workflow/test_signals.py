@@ -1,4 +1,4 @@
-"""A cohort simulated as scanners' signals: the workflow derives the maps, then goes the same way."""
+"""A cohort simulated as scanners' signals: the workflow derives the maps and runs as it does on given maps."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every rule run for real on a tiny cohort: what it leaves, and what reruns when something changes."""
+"""Every rule run for real on a tiny cohort: its outputs, and the jobs that run again after a change."""
 
 import hashlib
 import shutil
@@ -243,7 +243,7 @@ def test_a_test_participants_pet_reaches_no_model_and_no_threshold_of_its_fold(s
 
 
 def differing(first, second, patterns, *, at_least):
-    """Files of some patterns in one results folder that are not the same to the byte in another."""
+    """Files of the given patterns that differ between two results folders."""
     paths = [path.relative_to(first) for pattern in patterns for path in sorted(first.glob(pattern))]
     assert len(paths) >= at_least
     return [path for path in paths if digest(first / path) != digest(second / path)]

@@ -1,4 +1,4 @@
-"""Snakemake as documented: temporary outputs, a storage plugin, another results folder, use as a module."""
+"""Features of Snakemake: temporary outputs, a storage plugin, another results folder, use as a module."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from workflow_run import ROOT, SMOKE, jobs, snakemake
 from myelosketch.io import names
 
 SCAN = "sub-HC01"
-# what the regions of one simulated scan need
+# rules for the regions of one simulated scan
 RULES = {"simulate_participant", "inspect_scan", "prepare_anatomy", "register_scan", "label_scan"}
 MODULE = f"""
 configfile: "{SMOKE}"

@@ -1,4 +1,4 @@
-"""What surrounds a run: signs in paths, variables of the environment, clocks, files of the configuration."""
+"""The surroundings of a run: characters in paths, environment variables, clocks, configuration files."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from myelosketch.io.tables import read_table
 from myelosketch.io.volumes import save_volume
 
 IMAGES = ("T1w", "lesion_mask", "FA", "RD", "AD", "MTR", "DVR")
-# every sign that a path may hold, and those that it may not, with the part that is named
+# every character that a path may contain, and the refused ones with the part that the message names
 SIGNS = "a b'\"$HOME;&(x)*?[y]:,#%20ü!`\\~=@|^"
 REFUSED = {"{v1}": "{", "a}": "}", "<results>": "<results>"}
 INSPECTION = "cohort/intake/sub-00.json"
@@ -50,7 +50,7 @@ def clone(folder):
 
 
 def refusal(folder, *arguments, **options):
-    """The sentence with which the workflow stops when it is read, without a traceback of Python."""
+    """The message of the workflow when Snakemake cannot parse it, without a traceback."""
     done = snakemake(folder, "cohort", "--dry-run", *arguments, check=False, **options)
     said = done.stdout + done.stderr
     assert done.returncode
@@ -143,7 +143,7 @@ def test_make_run_ends_in_a_sentence_where_config_yaml_cannot_be_parsed(tmp_path
 
 @pytest.fixture
 def ordinary(tmp_path):
-    """A Python that may read no more than its user may: root may read everything, closed or not."""
+    """A Python without root's right to read every file."""
     if os.geteuid():
         return sys.executable
     if not shutil.which("setpriv"):
