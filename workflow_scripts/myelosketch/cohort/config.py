@@ -36,6 +36,16 @@ _AT_MOST = (("lesions.flair.grow_sd", "lesions.flair.seed_sd"),)
 _RISING = ("maps.early_window_min",)
 # sections that studies beside the workflow have in a file of their own
 _STUDIES = ("ablations", "calibration", "ladder")
+# what matches each pattern of the schemas: a message shows this, never the regular expression
+EXAMPLES = {
+    "^sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?$": "sub-07 or sub-07_ses-02",
+    "^(sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?)?$": "sub-07 or sub-07_ses-02, or nothing",
+    "^(all|sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?)$": "all, sub-07 or sub-07_ses-02",
+    "^[A-Za-z0-9]+$": "B2 (only letters and digits)",
+    "^[A-Za-z][A-Za-z0-9_]*$": "no_flips (only letters, digits and _, and a letter first)",
+    "^[a-z][a-z0-9_]*$": "other_scanner (only small letters, digits and _, and a letter first)",
+    "^[A-Za-z_]+[.A-Za-z0-9_]*$": "pet.noise_sd (only letters, digits, _ and full stops)",
+}
 _FOUND_NAMES = {
     dict: "object",
     list: "array",
@@ -167,7 +177,7 @@ def _sentences(error: jsonschema.ValidationError) -> list[str]:
         "minLength": lambda: "text that is not empty",
         "multipleOf": lambda: f"a multiple of {error.validator_value}",
         "uniqueItems": lambda: "no entry twice",
-        "pattern": lambda: f"text like {error.validator_value}",
+        "pattern": lambda: f"text like {_example(error.validator_value)}",
         "anyOf": lambda: accepted({"anyOf": error.validator_value}),
     }.get(error.validator, lambda: error.message)()
     hint = _hint(error.instance, expected)
@@ -202,7 +212,9 @@ def _unknown_key(parent: str, name: object, error: jsonschema.ValidationError) -
     if near:
         return f"{sentence}; did you mean {_join(parent, near[0])}?"
     if "patternProperties" in error.schema:
-        return f"{sentence}; expected a key like {' or '.join(error.schema['patternProperties'])}"
+        return (
+            f"{sentence}; expected a key like {' or '.join(map(_example, error.schema['patternProperties']))}"
+        )
     return f"{sentence}; valid here: {', '.join(sorted(error.schema['properties']))}"
 
 
@@ -222,19 +234,29 @@ def accepted(schema: Mapping[str, Any]) -> str:
         return "one of " + ", ".join(map(_show, schema["enum"]))
     words = _types(schema["type"])
     if "pattern" in schema:
-        words = f"text like {schema['pattern']}"
+        words = f"text like {_example(schema['pattern'])}"
     elif schema["type"] == "array" and "items" in schema:
         words = f"a list of {_count(schema)}entries, each {accepted(schema['items'])}"
     elif "patternProperties" in schema:
         words += "".join(
-            f" like {pattern}, each {accepted(part)}" for pattern, part in schema["patternProperties"].items()
+            f" like {_example(pattern)}, each {accepted(part)}"
+            for pattern, part in schema["patternProperties"].items()
         )
     elif "properties" in schema:
-        words += f": {', '.join(schema['properties'])}"
+        words += ": " + ", ".join(name + _limits(part) for name, part in schema["properties"].items())
     elif isinstance(schema.get("additionalProperties"), Mapping):
         words += f", each {accepted(schema['additionalProperties'])}"
+    return words + _limits(schema)
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    """Return the limits of a number, in brackets after a space; blank if it has none."""
     limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
-    return f"{words} ({' and '.join(limits)})" if limits else words
+    return f" ({' and '.join(limits)})" if limits else ""
+
+
+def _example(pattern: str) -> str:
+    return EXAMPLES.get(pattern, pattern)
 
 
 def _count(schema: Mapping[str, Any]) -> str:

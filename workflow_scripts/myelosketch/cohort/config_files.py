@@ -59,8 +59,9 @@ def render_page(schema: Mapping[str, Any]) -> str:
 
 
 def is_section(part: Mapping[str, Any]) -> bool:
-    """Whether a part of the schema is a section of settings: its keys are fixed, and each has a default."""
-    return bool(part.get("type") == "object" and part.get("properties"))
+    """Return whether a part of the schema is a section of settings, which have defaults of their own."""
+    inner = part.get("properties", {}).values() if part.get("type") == "object" else ()
+    return any("default" in below for below in inner)
 
 
 def settings(name: str, part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
