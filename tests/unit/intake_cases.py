@@ -203,7 +203,7 @@ MAPS_CASES = {
         "FA",
         cut_plain,
         "truncated",
-        "is truncated or damaged: its header states 28 x 32 x 28 voxels, more than the file can hold",
+        "is truncated or damaged: its header states 28 x 32 x 28 voxels, more than the file can contain",
     ),
     "cut-in-header": (
         "T1w",

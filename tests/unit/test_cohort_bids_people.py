@@ -157,8 +157,8 @@ def test_the_time_of_a_session_is_a_column_like_the_others_and_known_names_get_a
     ("rows", "header", "said"),
     [
         (["01\t1\t2", "02\t1"], "session_id\tage\tEDSS",
-         "The table {path} has 3 cells in its header, but line 3 has 2: give every row one cell per column, n/a "
-         "where nothing is known."),
+         "The table {path} has 3 cells in its header, but line 3 has 2: give every row one cell per "
+         "column, n/a if the value is unknown."),
         (["01\t1"], "session\tage", "{path} lacks the column session_id; found: session, age."),
         (["01\t1", "ses-01\t2"], "session_id\tage", "{path} has a session twice: keep one row of each."),
     ],

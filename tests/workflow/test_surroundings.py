@@ -176,8 +176,8 @@ def test_scans_with_files_that_cannot_be_read_are_left_out_and_the_rest_is_plann
         "Left out: sub-00 (may not be read by you: FA (data/00_FA.nii.gz))",
         "Left out: sub-01 (a symbolic link that leads to itself: MTR (data/01_MTR.nii.gz))",
         "Left out: sub-02 (a folder, not a file: AD (data/02_AD.nii.gz))",
-        "Left out: sub-03 (no regular file (a pipe, socket or device): T1w (data/03_T1w.nii.gz))",
-        "Left out: sub-04 (in a folder that may not be entered: DVR (data/04_DVR.nii.gz))",
+        "Left out: sub-03 (not a regular file (a pipe, socket or device): T1w (data/03_T1w.nii.gz))",
+        "Left out: sub-04 (in a folder that you may not enter: DVR (data/04_DVR.nii.gz))",
     ]
     assert re.search(r"inspect_scan +9\n", said)
 

@@ -1,1 +1,1 @@
-"""Floor 0: files and their names: volumes, tables, units, provenance, the files of a run."""
+"""Package 0, the lowest: files and their names, that is volumes, tables, units, provenance, the files of a run."""
