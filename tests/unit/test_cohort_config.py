@@ -146,7 +146,7 @@ def test_one_problem_one_sentence(change, sentence):
 def test_a_key_that_yaml_reads_as_true():
     (sentence,) = config_problems(default() | {True: 1}, SCHEMA)
     assert sentence.startswith(
-        "True: unknown key, which YAML reads where yes, no, on or off stands; valid here: "
+        "True: unknown key(YAML reads yes, no, on and off as True or False); valid here: "
     )
 
 

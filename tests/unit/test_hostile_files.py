@@ -186,7 +186,7 @@ def test_a_transform_of_nonsense(tmp_path, name):
 def test_a_time_that_no_float_holds(tmp_path):
     content = {"FrameTimesStart": [0, 10**400], "FrameDuration": [1, 1]}
     (tmp_path / "pet.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="FrameTimesStart in its JSON that is no list of numbers"):
+    with pytest.raises(InputError, match="FrameTimesStart in its JSON that is not a list of numbers"):
         read_frames(tmp_path / "pet.nii.gz")
 
 

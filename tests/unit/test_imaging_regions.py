@@ -223,7 +223,7 @@ def test_table_and_sidecar_say_how_much_of_a_control_is_hyperintense(tmp_path, f
     assert table.n_voxels["lesion"] == 0
     brain, white, _ = fractions
     path = save_fractions(tmp_path, brain, white, white)
-    with pytest.raises(InputError, match=r"lesions fill 2.7 mL, 100 % of the white matter"):
+    with pytest.raises(InputError, match=r"lesions have 2.7 mL, 100 % of the white matter"):
         regions_of(path, control=True)
 
 
@@ -245,7 +245,7 @@ def test_no_white_matter_left(tmp_path, fractions):
 def test_lesions_as_large_as_the_white_matter(tmp_path, fractions):
     brain, white, _ = fractions
     with pytest.raises(
-        InputError, match="lesions fill 2.7 mL, 100 % of the white matter, expected at most 50 %"
+        InputError, match="lesions have 2.7 mL, 100 % of the white matter, expected at most 50 %"
     ):
         regions_of(save_fractions(tmp_path, brain, white, white))
 

@@ -202,8 +202,8 @@ def test_early_frames_on_another_grid(scan, tmp_path):
     with pytest.raises(GeometryError) as error:
         register_scan(images, Anatomy.of(scan), OnPetGrid(), registration=REGISTRATION, seed=1)
     assert str(error.value) == (
-        f"{path} (mean of the early PET frames) does not lie on the grid of {scan['DVR']}: "
-        "delete it, so that it is made again from the PET that the DVR map comes from."
+        f"{path} (mean of the early PET frames) is not on the grid of {scan['DVR']}: "
+        "delete it, so that it is computed again from the PET of the DVR map."
     )
 
 

@@ -256,7 +256,7 @@ def test_a_segmentation_of_another_place(tmp_path, ball):
     path = write(tmp_path / "aseg.nii.gz", np.roll(data, 8, axis=0), t1w.affine)
     with pytest.raises(
         InputError,
-        match=r"aseg.nii.gz and t1w.nii.gz do not meet: \d+ % of the segmented brain has signal, expected",
+        match=r"aseg.nii.gz and t1w.nii.gz do not overlap: \d+ % of the segmented brain has signal, expected",
     ):
         read_segmentation(path, t1w)
     far = t1w.affine.copy()

@@ -138,8 +138,8 @@ def test_an_empty_image(tmp_path):
     t1w, pet = plain(np.eye(4))
     with pytest.raises(
         InputError,
-        match="^The registration for found.mat cannot start, because one of its two images has no value above 0: "
-        "look at both, and export the empty one again.$",
+        match="^The registration for found.mat cannot start, because one of its two images has no value "
+        "above 0: inspect both, and export the empty one again.$",
     ):
         error_of(t1w, Volume(0 * pet.data, pet.affine), np.eye(4), tmp_path)
 

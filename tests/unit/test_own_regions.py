@@ -285,7 +285,10 @@ def test_files_come_from_a_column_or_are_one_for_all(tmp_path):
             "is the column empty of the cohort's table, which is blank for every scan",
         ),
         ({"a": {"image": "aparc"}}, "Column aparc of sub-01 (evaluation.atlases.a): "),
-        ({"regions": {"image": "aparc"}}, "the run has a label map of that name itself; choose another name"),
+        (
+            {"regions": {"image": "aparc"}},
+            "the run has its own label map with that name; choose another name",
+        ),
         ({"a": {"image": "aparc", "labels": "no.tsv"}}, "evaluation.atlases.a.labels: no.tsv cannot be used"),
     ],
 )
@@ -323,7 +326,8 @@ def test_a_copy_without_images_takes_the_label_maps_that_came_with_it(tmp_path):
     with pytest.raises(InputError) as caught:
         mapped_atlases(["tracts"], ["sub-1"], path=path)
     assert str(caught.value) == (
-        f"evaluation.atlases.tracts: this copy of results has no label map of it, such as {path('tracts', 'sub-1')}: "
+        "evaluation.atlases.tracts: this copy of results has none of its label maps, such as "
+        f"{path('tracts', 'sub-1')}: "
         "copy the whole results folder of the finished run."
     )
 

@@ -125,7 +125,7 @@ def affine(*rows):
 
 
 REFUSED = {
-    "warp.nii.gz": ("", "is not a file of a linear transform (expected .mat, .txt, .tfm, .lta): warps are not supported"),
+    "warp.nii.gz": ("", "is not a file of a linear transform (expected .mat, .txt, .tfm, .lta): warps are"),
     "fsl.mat": (
         "1 0 0 3 \n0 1 0 4 \n0 0 1 5 \n0 0 0 1 \n",
         "contains only a matrix of 4 x 4 numbers, as FSL writes it, which does not state its coordinate systems: "

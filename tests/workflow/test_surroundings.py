@@ -85,7 +85,7 @@ def test_signs_that_snakemake_fills_in_are_refused(tmp_path, sign, place):
     config = own_cohort(tmp_path, **({place: sign} if place != "clone" else {}))
     project = clone(tmp_path / sign) if place == "clone" else ROOT
     said = refusal(tmp_path, configs=(config,), project=project)
-    assert f"holds {REFUSED[sign]!r}, which Snakemake takes for a part to fill in: " in said
+    assert f"has  {REFUSED[sign]!r}, which Snakemake takes for a part to fill in: " in said
 
 
 def test_variables_of_a_notebook_of_a_cluster_or_of_another_python(tmp_path):

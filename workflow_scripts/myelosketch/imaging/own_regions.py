@@ -52,26 +52,26 @@ def load_labels(path: str | Path) -> Volume:
     volume = load_volume(path, dtype=np.float64)
     data = volume.data
     if not np.isfinite(data).all():
-        raise InputError(f"{path} holds voxels that are no numbers: write 0 outside the regions.")
+        raise InputError(f"{path} has voxels that are not numbers: write 0 outside the regions.")
     if data.min() < -WHOLE or data.max() > np.iinfo(np.int32).max:
         raise InputError(
-            f"{path} holds values from {data.min():.6g} to {data.max():.6g}; expected labels, whole numbers from 0: "
-            "give the image of labels."
+            f"{path} has values from {data.min():.6g} to {data.max():.6g}; expected labels, whole numbers "
+            "from 0: give the label image."
         )
     labels = np.rint(data).astype(np.int32)
     if np.abs(data - labels).max() > WHOLE:
         raise InputError(
-            f"{path} holds values that are not whole (up to {data.max():.6g}), so it is no label image: give the "
-            "labels, or resample them by nearest neighbour."
+            f"{path} has values that are not whole numbers (up to {data.max():.6g}), so it is not a label "
+            "image: give the labels, or resample them by nearest neighbour."
         )
     count = pd.unique(labels.ravel()).size
     if count > MOST_LABELS:
         raise InputError(
-            f"{path} holds {count} different numbers, expected at most {MOST_LABELS} labels: is it the right "
+            f"{path} has {count} different numbers, expected at most {MOST_LABELS} labels: is it the right "
             "image?"
         )
     if not labels.any():
-        raise InputError(f"{path} is 0 everywhere; expected at least one label: give the image of labels.")
+        raise InputError(f"{path} is 0 everywhere; expected at least one label: give the label image.")
     return Volume(labels, volume.affine, str(path))
 
 
@@ -98,15 +98,15 @@ def read_names(path: str | Path) -> dict[int, str]:
         pairs = [(match[1], match[2]) for match in found]
         if not pairs:
             raise InputError(
-                f"{path} holds no line of a number, a name and a colour, as FreeSurferColorLUT.txt has: give such a "
-                "file, or a TSV with the columns index and name."
+                f"{path} has no line with a number, a name and a colour, as in FreeSurferColorLUT.txt: "
+                "give such a file, or a TSV with the columns index and name."
             )
     names: dict[int, str] = {}
     for number, name in pairs:
         if not re.fullmatch(r"\d{1,9}(\.0*)?", number):
             raise InputError(
-                f"{path} has the index {number[:SHOWN]!r}; expected a whole number from 0, of at most nine digits: "
-                "correct it."
+                f"{path} has the index {number[:SHOWN]!r}; expected a whole number from 0 with at most "
+                "nine digits: correct it."
             )
         index = int(float(number))
         if names.setdefault(index, name) != name:
@@ -149,7 +149,8 @@ def check_place(labels: Volume, brain: Volume, space: str) -> None:
     share = float((brain.data[tuple(voxels.T)] > 0).sum() / len(index))
     if share < LEAST_IN_BRAIN:
         raise InputError(
-            f"{labels.path} does not lie on {space}: {100 * share:.0f} % of its labelled voxels are in that brain, "
+            f"{labels.path} is not aligned with {space}: {100 * share:.0f} % of its labelled voxels are "
+            "in that brain, "
             f"expected at least {100 * LEAST_IN_BRAIN:.0f} %: give an image in that space."
         )
 

@@ -23,10 +23,10 @@ MOST_LESION = 0.5
 TABLE_COLUMNS = {
     "n_voxels": "voxels of the region on the PET grid",
     "volume_ml": "volume of the region, mL",
-    "n_hyperintense": "voxels of white matter that a control's hyperintensities took from the region",
-    "n_perilesional": "voxels of white matter that the shell around lesions took from the region",
-    "n_eroded": "voxels of white matter that the erosion took from the region",
-    "lesion_source": "mask (given), flair (found on it) or none",
+    "n_hyperintense": "white-matter voxels excluded from the region because of a control's hyperintensities",
+    "n_perilesional": "white-matter voxels excluded from the region as part of the shell around lesions",
+    "n_eroded": "white-matter voxels excluded from the region by the erosion",
+    "lesion_source": "mask (given), flair (segmented on it) or none",
     "n_without_dvr": "voxels of the region without a measured DVR",
 }
 
@@ -215,22 +215,22 @@ def check_volumes(table: pd.DataFrame, name: str) -> None:
     spots, shell, eroded = (int(table[f"n_{step}"].sum()) for step in STEPS)
     if not counts.sum():
         raise InputError(
-            f"{name}: no PET voxel holds brain; do the T1w image and the PET show the same head (look at their "
-            "registration), and is regions.threshold reachable?"
+            f"{name}: no PET voxel contains brain; do the T1w image and the PET show the same head (see "
+            "their registration), and is regions.threshold low enough?"
         )
     lesion = counts["lesion"] + spots
     white = counts["nawm"] + lesion + shell + eroded
     if lesion > MOST_LESION * white:
         volume = lesion * table["volume_ml"].sum() / counts.sum()
         raise InputError(
-            f"{name}: lesions fill {volume:.1f} mL, {100 * lesion / white:.0f} % of the white matter, expected at "
-            f"most {100 * MOST_LESION:.0f} %: is it the lesion mask (not a brain mask), is it 0 outside lesions, and "
-            "is lesion_space right?"
+            f"{name}: lesions have {volume:.1f} mL, {100 * lesion / white:.0f} % of the white matter, expected at "
+            f"most {100 * MOST_LESION:.0f} %: is it a lesion mask and not a brain mask, is it 0 outside "
+            "lesions, and is lesion_space correct?"
         )
     if not counts["nawm"]:
         spotted = f", {spots} in hyperintensities of a control" if spots else ""
         raise InputError(
-            f"{name}: no normal-appearing or healthy white matter is left ({shell} voxels lie around lesions, "
+            f"{name}: no normal-appearing or healthy white matter is left ({shell} voxels are around lesions, "
             f"{eroded} near other tissue{spotted}); lower regions.perilesional_mm, regions.white_erosion_mm or "
             "regions.threshold."
         )

@@ -75,8 +75,8 @@ README = """Simulated cohort of myelosketch
 ===============================
 
 {n_patients} patients with multiple sclerosis (MS) and {n_controls} healthy controls (HC), none of them real.
-Anatomy: MNI152 2009a symmetric template (T1w, grey and white matter), warped for each participant.
-Quantities: docs/simulation.md names every number and its source. Nothing measured here is a clinical result.
+Anatomy: MNI152 2009a symmetric template (T1w, grey and white matter), warped for each participant. Quantities:
+docs/simulation.md gives every number and its source. Nothing measured here is a clinical result.
 
 sub-*/anat                 T1w and FLAIR on one grid (arbitrary units, skull-stripped)
 {contents}derivatives/lesions        lesion mask on the T1w grid, empty for controls
@@ -85,7 +85,7 @@ sub-*/anat                 T1w and FLAIR on one grid (arbitrary units, skull-str
 Each modality has its own grid and its own head pose; truth/*_poses.json maps anatomy to modality (RAS, mm).
 Seed: {seed}
 """
-FOLLOWED_UP = """ses-01, ses-02             two sessions of everyone; lesions in between: {kind}
+FOLLOWED_UP = """ses-01, ses-02             two sessions of every participant; lesions in between: {kind}
 """
 
 _COUNTED = (("patients", "MS"), ("controls", "HC"))

@@ -48,7 +48,7 @@ def simulate_participant(
     InputError : impossible settings, naming the key
     """
     if group not in GROUPS:
-        raise InputError(f"Participant {subject} is of group {group!r}; expected one of {', '.join(GROUPS)}.")
+        raise InputError(f"Participant {subject} has group {group!r}; expected one of {', '.join(GROUPS)}.")
     settings = complete_settings(settings)
     body = simulate_body(subject, group, settings, seed)
     for session in simulated_sessions(settings):

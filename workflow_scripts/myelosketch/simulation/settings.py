@@ -25,7 +25,7 @@ CHOICES = {
 }
 
 # settings that are, or may be, a list, and what of
-LISTS = {"dwi.b_value": "b-values in s/mm2", "frames": "durations of the PET's frames in s"}
+LISTS = {"dwi.b_value": "b-values in s/mm2", "frames": "durations of the PET frames in s"}
 WHOLE = ("dwi.b_value",)
 FEWEST_LATE_FRAMES = 3  # a straight line through fewer is no fit
 

@@ -17,9 +17,9 @@ from myelosketch.simulation.latents import LESION_COLUMNS, lesion_table
 TISSUE_CODES = {"csf": 1, "cortex": 2, "deep": 3, "white": 4, "lesion": 5}
 LATENT_SCALE = 1000  # latents are stored as whole thousandths
 TRUTH_OF_DVR = {
-    "rescan": "a second scan with noise of its own",
+    "rescan": "a second scan with independent noise",
     "noisefree": "blurred, with gain and unseen part, without noise",
-    "visible": "blurred, without what leaves no trace in MRI",
+    "visible": "blurred, without the part that leaves no trace in MRI",
 }
 DEMYELINATED_BELOW = 0.5  # myelin of a lesion voxel that has lost most of it; 1 is healthy (ours)
 
@@ -88,7 +88,7 @@ def write_truth(
     write_json(truth["poses"], {name: grid.pose for name, grid in grids.items()})
     sidecar = {
         "Units": "mm",
-        "Description": "shift (RAS) of each place of the anatomy to its place in MNI152",
+        "Description": "shift (RAS) from each position in the anatomy to its position in MNI152",
     }
     field = np.moveaxis(body["anatomy"].displacement, 0, -1)
     save_volume(truth["warp"], field, box_grid(VELOCITY_STEP_MM)[1], sidecar=sidecar)
@@ -96,13 +96,14 @@ def write_truth(
     write_json(
         truth["motion"],
         {
-            "Description": "motion of the head in each volume of dwi, about and from its pose, in the world of dwi",
+            "Description": "motion of the head in each volume of dwi, relative to its pose, in the world "
+            "coordinates of dwi",
             "Columns": ["rotation_x_deg", "rotation_y_deg", "rotation_z_deg", "x_mm", "y_mm", "z_mm"],
             "dwi": series.get("motion", []),
         },
     )
     if series.get("field") is not None:
-        sidecar = {"Units": "Hz", "Description": "off-resonance at the true places"}
+        sidecar = {"Units": "Hz", "Description": "off-resonance at the true positions"}
         save_volume(field_file(root, subject, session), series["field"], grids["dwi"].affine, sidecar=sidecar)
     for name in TRUTH_MAPS:
         sidecar = {"Units": "1", "Description": f"DVR of [11C]PIB, {TRUTH_OF_DVR[name]}"}

@@ -106,7 +106,7 @@ def remove_bias(flair: np.ndarray, white: np.ndarray, voxel_size: np.ndarray) ->
     used = (white & (flair > 0))[thinned]
     if not used.any():
         raise InputError(
-            "The FLAIR has no signal in the white matter that T1w shows: does it show the same head, and all of it?"
+            "The FLAIR has no signal in the white matter of the T1w image: does it show the same whole head?"
         )
     logarithm = np.log(np.where(flair > 0, flair, 1.0))[thinned].astype(np.float32)
     sigma, kept = BIAS_MM / (voxel_size * step), used
@@ -147,7 +147,7 @@ def standardise(
     middle, spread = _median_and_sd(flair[inside]) if inside.any() else (0.0, 0.0)
     if not spread > 0:
         raise InputError(
-            "The FLAIR shows no contrast within the grey matter: is it a FLAIR of the same head, and all of it?"
+            "The FLAIR shows no contrast within the grey matter: is it a FLAIR of the same whole head?"
         )
     is_csf = (tissue == CSF) & (csf > LIKELY)
     dark = np.median(flair[is_csf]) if is_csf.any() else 0.0

@@ -164,14 +164,14 @@ def _check_place(lesion: np.ndarray, brain: np.ndarray, t1w: Volume, name: str |
     total, inside = (float(part.sum()) * t1w.voxel_volume / 1000 for part in (lesion, lesion[brain]))
     if inside < 0.5 * total:
         raise InputError(
-            f"{name}: {inside:.1f} of its {total:.1f} mL of lesions lie in the brain of the T1w image, expected at "
-            "least half; is it the mask of this image (lesion_space), and of lesions?"
+            f"{name}: {inside:.1f} of its {total:.1f} mL of lesions are in the brain of the T1w image, "
+            "expected at least half; is it a lesion mask, and of this image (lesion_space)?"
         )
     share = inside / (brain.sum() * t1w.voxel_volume / 1000)
     if share > LARGEST_SHARE:
         raise InputError(
             f"{name}: its lesions are {100 * share:.0f} % of the brain, expected at most {100 * LARGEST_SHARE:.0f} "
-            "%, less than white matter fills; is it a mask of lesions rather than of the brain?"
+            "%, which is less than the white matter; is it a mask of lesions and not of the brain?"
         )
 
 
@@ -186,7 +186,7 @@ def _check_rest(lesion: np.ndarray, codes: np.ndarray, t1w: Volume, name: str | 
     taken, left = (float(part.sum()) * t1w.voxel_volume / 1000 for part in (lesion[codes > 0], white))
     if taken > left:
         raise InputError(
-            f"{name}: its lesions ({taken:.0f} mL) are larger than the white matter that they leave ({left:.0f} mL); "
+            f"{name}: its lesions ({taken:.0f} mL) are larger than the remaining white matter ({left:.0f} mL); "
             "is it a mask of lesions?"
         )
 

@@ -55,16 +55,17 @@ def read_segmentation(path: str | Path, t1w: Volume) -> dict[str, Any]:
     for name, mask in found.items():
         if not mask.any():
             raise InputError(
-                f"{path} has no {_said(name)} on the grid of the T1w image: does it lie in the T1w's world, and are "
-                "its labels complete?"
+                f"{path} has no {_said(name)} on the grid of the T1w image: is it in the world "
+                "coordinates of the T1w, and are its labels complete?"
             )
     signal = t1w.data > 0.05 * np.percentile(t1w.data[t1w.data > 0], 99)
     share = signal[brain].mean()
     if share < LEAST_SIGNAL:
         raise InputError(
-            f"{path} and {t1w.path or 'the T1w image'} do not meet: {100 * share:.0f} % of the segmented brain has "
-            f"signal, expected at least {100 * LEAST_SIGNAL:.0f} %; give the segmentation of this T1w image, in its "
-            "world."
+            f"{path} and {t1w.path or 'the T1w image'} do not overlap: {100 * share:.0f} % of the "
+            "segmented brain has "
+            f"signal, expected at least {100 * LEAST_SIGNAL:.0f} %; give the segmentation of this T1w "
+            "image, in its world coordinates."
         )
     return {**found, "brain": brain, "record": record}
 
@@ -82,7 +83,7 @@ def _labels(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[s
     volume = load_volume(path)
     if not np.isfinite(volume.data).all() or (volume.data != np.round(volume.data)).any():
         raise InputError(
-            f"{path} holds values that are no whole numbers; expected labels: give the image of labels."
+            f"{path} has values that are not whole numbers; expected labels: give the label image."
         )
     labels = volume.data.astype(np.int32)
     present = [int(number) for number in np.unique(labels)]
@@ -137,7 +138,7 @@ def _refuse_unknown(path: str | Path, kind: str, unknown: Sequence[int]) -> None
     mixed = [MIXED[number] for number in unknown if kind == "BIDS" and number in MIXED]
     why = f" ({mixed[0]} is grey and white matter)" if mixed else ""
     raise InputError(
-        f"{path}: the labels {shown} are no tissue in {kind}{why}; give FreeSurfer's numbers, or a TSV beside it "
+        f"{path}: the labels {shown} are not a tissue in {kind}{why}; give FreeSurfer's numbers, or a TSV beside it "
         "with the columns index and name."
     )
 
@@ -165,7 +166,8 @@ def _probabilities(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray,
     low, high = float(np.nanmin(series.data)), float(np.nanmax(series.data))
     if not np.isfinite(series.data).all() or low < -0.01 or high > 1.01:
         raise InputError(
-            f"{path} holds {low:g} to {high:g}; expected probabilities, 0 to 1: divide them by their unit."
+            f"{path} has values from {low:g} to {high:g}; expected probabilities, 0 to 1: divide them by "
+            "their maximum."
         )
     shares = {
         name: sum(

@@ -215,7 +215,7 @@ def _check_size(matrix: np.ndarray, t1w: Volume) -> None:
     if scales.min() < LEAST_SCALE or scales.max() > LARGEST_SCALE:
         raise InputError(
             f"{t1w.path or 'The T1w image'}: the template had to be scaled by {scales.min():.2f} to "
-            f"{scales.max():.2f} to meet it, expected {LEAST_SCALE:g} to {LARGEST_SCALE:g}; does it show a whole "
+            f"{scales.max():.2f} to fit it, expected {LEAST_SCALE:g} to {LARGEST_SCALE:g}; does it show a whole "
             "brain, T1-weighted?"
         )
 
@@ -243,7 +243,7 @@ def check_likeness(t1w: Volume, brain: np.ndarray, priors: Mapping[str, np.ndarr
     likeness = float(np.corrcoef(expected[brain], t1w.data[brain])[0, 1])
     if not likeness >= LEAST_LIKENESS:
         raise InputError(
-            f"{t1w.path or 'The T1w image'} does not look like the template that was placed in it (correlation "
+            f"{t1w.path or 'The T1w image'} does not look like the template that was registered to it (correlation "
             f"{likeness:.2f}, expected at least {LEAST_LIKENESS:g}); does it show a whole brain, T1-weighted?"
         )
     return likeness

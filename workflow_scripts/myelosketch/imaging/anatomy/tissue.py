@@ -90,14 +90,14 @@ def check_tissue(codes: np.ndarray, t1w: Volume) -> None:
         share = (codes == code).sum() / max(total, 1)
         if share < LEAST_SHARE:
             raise InputError(
-                f"{name}: {tissue} is {100 * share:.1f} % of the brain found, expected at least "
+                f"{name}: {tissue} is {100 * share:.1f} % of the brain, expected at least "
                 f"{100 * LEAST_SHARE:g} %; is this a T1-weighted image of a whole brain?"
             )
     fluid, grey, white = (np.median(t1w.data[codes == code]) for code in TISSUE_CODES.values())
     if not fluid < grey < white:
         raise InputError(
             f"{name}: the medians of CSF, grey and white matter are {fluid:.0f}, {grey:.0f} and {white:.0f}, "
-            "expected to rise; is this a T1-weighted image?"
+            "expected increasing values; is this a T1-weighted image?"
         )
 
 

@@ -66,7 +66,7 @@ def average_early_frames(
     if motion == "check" and moved["MeanDisplacementMm"] > MOST_MOTION_MM:
         raise InputError(
             f"The head moved by {moved['MeanDisplacementMm']:.1f} mm between the early and the late frames of {pet}, "
-            "so the MRI maps would miss the DVR: set maps.pet_motion to correct."
+            "so the MRI maps would not match the DVR: set maps.pet_motion to correct."
         )
     units = read_metadata(pet).get("Units")
     sidecar = provenance(
@@ -121,7 +121,7 @@ def early_frames(
         )
     if not chosen.any():
         raise InputError(
-            f"{name} has no frame whose middle lies between {first:g} and {last:g} min: widen maps.early_window_min."
+            f"{name} has no frame with its midpoint between {first:g} and {last:g} min: widen maps.early_window_min."
         )
     return chosen
 

@@ -69,9 +69,7 @@ def fit_dvr(
     region = reference_region(inputs, series, mean, reference, registration, seed)
     curve = series.data[region].mean(axis=0, dtype=np.float64)
     if not (curve[late] > 0).all():
-        raise InputError(
-            f"The reference region of {inputs['pet']} has no activity: does it lie in grey matter?"
-        )
+        raise InputError(f"The reference region of {inputs['pet']} has no activity: is it in grey matter?")
     times = {"starts": starts / 60, "durations": durations / 60}
     curves = series.data[head].astype(np.float64)
     if model == "logan":
@@ -179,7 +177,7 @@ def reference_region(
         name = f"The grey matter of {inputs['t1w']} on the PET grid"
     if region.sum() < MIN_REFERENCE_VOXELS:
         raise InputError(
-            f"{name} holds {int(region.sum())} voxels; expected at least {MIN_REFERENCE_VOXELS}: draw a larger "
+            f"{name} has {int(region.sum())} voxels; expected at least {MIN_REFERENCE_VOXELS}: draw a larger "
             "reference region."
         )
     return region

@@ -100,7 +100,7 @@ def find_motion(
             return world_matrix(result["fwdtransforms"])
         except (RuntimeError, ValueError, IndexError) as error:
             raise InputError(
-                f"The alignment of {name} failed ({str(error).splitlines()[0]}): look at it, or switch the "
+                f"The alignment of {name} failed ({str(error).splitlines()[0]}): inspect it, or turn the "
                 "alignment off (maps.motion, maps.align_mt, maps.pet_motion)."
             ) from error
 
@@ -188,8 +188,8 @@ def align_volumes(
         moved = displacement(matrix, affine, mask)
         if moved > MAX_MOTION_MM:
             raise InputError(
-                f"{name} seems to have moved by {moved:.0f} mm: look at it; leave it out, or switch the alignment "
-                "off (maps.motion, maps.align_mt, maps.pet_motion)."
+                f"{name} seems to have moved by {moved:.0f} mm: inspect it, and leave it out or turn the "
+                "alignment off (maps.motion, maps.align_mt, maps.pet_motion)."
             )
         if moved < still:
             matrix = np.eye(4)

@@ -230,7 +230,7 @@ def brain_mask(b0: np.ndarray) -> np.ndarray:
 
     mask = largest_part(median_otsu(b0, median_radius=2, numpass=1)[1]) & (b0 > 0)
     if not mask.any():
-        raise InputError("No head was found on the diffusion images without weighting: look at the series.")
+        raise InputError("No head was found on the unweighted diffusion images: inspect the series.")
     return mask
 
 

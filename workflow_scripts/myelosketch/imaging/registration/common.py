@@ -199,6 +199,6 @@ def least_overlap(brains: Sequence[np.ndarray], scans: Sequence[str]) -> float:
     if overlap[worst] < LEAST_OVERLAP:
         raise InputError(
             f"The brains of {worst[0]} and {worst[1]} overlap by {overlap[worst]:.2f} (Dice); expected at least "
-            f"{LEAST_OVERLAP}: are both of one participant, and whole? Leave one out (cohort.exclude)."
+            f"{LEAST_OVERLAP}: are both complete, and of one participant? Leave one out (cohort.exclude)."
         )
     return overlap[worst]

@@ -195,8 +195,8 @@ def find_matrix(
     shared = similarity(matrix)
     if shared < LEAST_SIMILARITY:
         raise InputError(
-            f"The registration for {Path(output).name} found nothing that the two images share: "
-            "look at both; do they show the same head, and its brain?"
+            f"The registration for {Path(output).name} found nothing in common between the two images: "
+            "inspect both; do they show the same head, and its brain?"
         )
     return matrix, {"StartsTried": tried, "StartChosen": chosen, "Similarity": round(shared, 4)}
 
@@ -298,20 +298,20 @@ def check_centres(fixed: Volume, moving: Volume, matrix: np.ndarray, output: str
     if distance > MAX_CENTRE_DISTANCE_MM:
         raise InputError(
             f"The registration for {Path(output).name} ended with the two heads {distance:.0f} mm apart: "
-            "look at both images; do they show the same head, and all of it?"
+            "inspect both images; do they show the same whole head?"
         )
 
 
 def _filled(volume: Volume, output: str | Path) -> Volume:
     if not (volume.data > 0).any():
         raise InputError(
-            f"The registration for {Path(output).name} cannot start, because one of its two images has no value "
-            "above 0: look at both, and export the empty one again."
+            f"The registration for {Path(output).name} cannot start, because one of its two images has no "
+            "value above 0: inspect both, and export the empty one again."
         )
     return Volume(np.nan_to_num(volume.data), volume.affine, volume.path)
 
 
 def _failed(output: str | Path) -> InputError:
     return InputError(
-        f"The registration for {Path(output).name} failed: look at both images; do they show the same head?"
+        f"The registration for {Path(output).name} failed: inspect both images; do they show the same head?"
     )
