@@ -326,13 +326,13 @@ MAPS_CASES = {
         "RD",
         sidecar("mm^2/s"),
         "unit_stated",
-        "has a JSON beside it whose Units says 'mm2/s', but units.RD is '1e-3 mm2/s': correct units.RD or the JSON, whichever is wrong.",
+        "has a JSON beside it with Units 'mm2/s', but units.RD is '1e-3 mm2/s': correct units.RD or the JSON, whichever is wrong.",
     ),
     "sidecar-strange-unit": (
         "MTR",
         sidecar("arbitrary"),
         "unit_stated",
-        "whose Units says a unit that is not known here, but units.MTR is 'percent'",
+        "with Units an unknown unit, but units.MTR is 'percent'",
     ),
     "ad-below-rd": (
         "AD",
@@ -532,7 +532,7 @@ RAW_CASES = {
         "has the shape 28 x 32 x 28, expected a series of volumes (4D): give the whole series, not one volume.",
     ),
     "dwi-truncated": ("dwi", cut, "truncated", "is truncated or damaged: its voxels cannot all be read"),
-    "dwi-nan": ("dwi", spot(np.nan), "not_finite", f"has  {3 * N} voxels that are NaN or infinite"),
+    "dwi-nan": ("dwi", spot(np.nan), "not_finite", f"has {3 * N} voxels that are NaN or infinite"),
     "dwi-empty-volume": (
         "dwi",
         data(lambda voxels: voxels * (np.arange(N) != 4)),
@@ -634,7 +634,7 @@ RAW_CASES = {
         "pet",
         frames(InjectionStart=None, ImageDecayCorrected=None),
         "pet_unstated",
-        'has a JSON without InjectionStart and ImageDecayCorrected: if it is so, add "InjectionStart": 0, "ImageDecayCorrected": true to the JSON, or accept it; else write what is true. To accept: cohort: {accept: {sub-01: [pet_unstated]}}',
+        'has a JSON without InjectionStart and ImageDecayCorrected: if this is correct, add "InjectionStart": 0, "ImageDecayCorrected": true to the JSON or accept it; otherwise write the correct values. To accept: cohort: {accept: {sub-01: [pet_unstated]}}',
     ),
     "pet-falls-as-decay": (
         "pet",

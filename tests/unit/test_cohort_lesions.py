@@ -100,14 +100,15 @@ def probabilities(n=3):
         (1000 + labels(), affine(), None),
         (labels()[:, ::-1], affine() @ [[1, 0, 0, 0], [0, -1, 0, 31], [0, 0, 1, 0], [0, 0, 0, 1]], None),
         (probabilities(), affine(), None),
-        (labels() * 0.5, affine(), ("not_labels", "holds values from 0 to 1.5 that are not labels, expected whole "
+        (labels() * 0.5, affine(), ("not_labels", "has values from 0 to 1.5 that are not labels, expected whole "
          "numbers from 0")),
         (head().astype(np.uint8), affine(), ("not_labels", "has only the label 1, expected one for each tissue")),
         (probabilities(2), affine(), ("not_labels", "has 2 volumes, expected one for each of CSF, grey and white "
          "matter")),
-        (100 * probabilities(), affine(), ("not_labels", "holds values from 0 to 100, expected "
+        (100 * probabilities(), affine(), ("not_labels", "has values from 0 to 100, expected "
          "probabilities (0 to 1)")),
-        (labels(), shifted(60), ("apart", "is 60 mm away from the T1w in space (the boxes of the content overlap by 55%)")),
+        (labels(), shifted(60), ("apart", "is 60 mm away from the T1w in space (the boxes of "
+         "the content overlap by 55%)")),
     ],
     ids=["labels", "freesurfer", "other-axes", "probabilities", "halves", "mask", "two", "percent", "elsewhere"],
 )  # fmt: skip

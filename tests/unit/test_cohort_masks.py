@@ -54,9 +54,9 @@ def test_how_a_mask_is_read(data, settings, inside, values):
         (np.round(100 * np.linspace(0, 1, 216)).reshape(6, 6, 6), {}, "has whole numbers up to 100 that differ "
          "from voxel to voxel, unlike labels: if it is a probability, divide it by its highest possible value "
          "(100 or 255)"),
-        (SMOOTH, {"label": 99}, "has probabilities, but lesions.label is 99: give the image of labels, or set "
+        (SMOOTH, {"label": 99}, "has probabilities, but lesions.label is 99: give the label image, or set "
          "lesions.label: null"),
-        (DRAWN, {"label": 99}, "has only the number 1, but lesions.label is 99: give the image of labels, or set "
+        (DRAWN, {"label": 99}, "has only the number 1, but lesions.label is 99: give the label image, or set "
          "lesions.label: null"),
     ],
 )  # fmt: skip

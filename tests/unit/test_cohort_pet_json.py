@@ -91,8 +91,8 @@ def test_what_is_absent_or_left_blank_is_asked_for(tmp_path, absent):
     assert (finding.verdict, finding.check) == ("suspicious", "pet_unstated")
     assert finding.reason == "has a JSON without InjectionStart and ImageDecayCorrected"
     assert finding.way_out == (
-        'if it is so, add "InjectionStart": 0, "ImageDecayCorrected": true to the JSON, or accept it; else write what '
-        "is true"
+        'if this is correct, add "InjectionStart": 0, "ImageDecayCorrected": true to the JSON or accept it; '
+        "otherwise write the correct values"
     )
 
 

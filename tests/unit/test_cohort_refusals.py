@@ -193,7 +193,7 @@ def test_a_binding_potential_is_declared(cohort, tmp_path):
     as_binding_potential(cohort)
     said = run_intake(cohort, tmp_path)
     assert (
-        "in the declared unit '1', expected 0.5 to 6: the values fit units.DVR: 'BPnd'; if all scans are so"
+        "in the declared unit '1', expected 0.5 to 6: the values fit units.DVR: 'BPnd'; if this is true for all scans"
         in said
     )
     assert run_intake(cohort, tmp_path, units=BP_ND) == ""
@@ -202,7 +202,7 @@ def test_a_binding_potential_is_declared(cohort, tmp_path):
 def test_a_dvr_declared_as_binding_potential(cohort, tmp_path):
     said = run_intake(cohort, tmp_path, units=BP_ND)
     assert "has a median of 1.15 (from 0.9 to 1.4) in the declared unit 'BPnd', expected -0.4 to 0.8" in said
-    assert "the values fit units.DVR: '1'; if all scans are so, declare it" in said
+    assert "the values fit units.DVR: '1'; if this is true for all scans, declare it" in said
 
 
 @pytest.mark.parametrize("stated", ["unitless", "1", "BPnd", "BP_ND", "BPND"])
@@ -218,7 +218,9 @@ def renamed_dvr(cohort, name):
         cohort.loc[number, "DVR"] = str(Path(path).rename(Path(path).with_name(name)))
 
 
-SUVR = "depends on blood flow and time as a DVR does not: give the DVR or BP_ND of a kinetic model, or the dynamic"
+SUVR = (
+    "unlike a DVR it depends on blood flow and time: give the DVR or BP_ND of a kinetic model, or the dynamic"
+)
 
 
 @pytest.mark.parametrize(
@@ -228,11 +230,11 @@ SUVR = "depends on blood flow and time as a DVR does not: give the DVR or BP_ND 
             "units.DVR is '1': "
             "declare units.DVR: 'BPnd' if this is true for all scans, otherwise correct the name or the JSON."),
         ("sub-01_meas-DVR_mimap.nii.gz", {}, "BPnd", "is a DVR, according to its name or its JSON, but units.DVR is "
-            "'BPnd': declare units.DVR: '1' if all scans are so"),
+            "'BPnd': declare units.DVR: '1' if this is true for all scans"),
         ("DVR.nii.gz", {"Units": "BPnd"}, "1", "is a BPnd, according to its name or its JSON, but units.DVR is '1'"),
         ("DVR.nii.gz", {"Units": "DVR"}, "BPnd", "is a DVR, according to its name or its JSON, but "
             "units.DVR is 'BPnd'"),
-        ("DVR.nii.gz", {"Units": "SUVR"}, "1", f"is an SUVR, according to its name or its JSON; it {SUVR}"),
+        ("DVR.nii.gz", {"Units": "SUVR"}, "1", f"is an SUVR, according to its name or its JSON; {SUVR}"),
         ("sub-01_meas-SUVR_mimap.nii.gz", {}, "1", "is an SUVR, according to its name or its JSON"),
         ("pib_SUVr_50-70.nii.gz", {}, "BPnd", "is an SUVR, according to its name or its JSON"),
         ("sub-01_suv.nii.gz", {"Units": "g/ml"}, "1", "is an SUV, according to its name or its JSON"),

@@ -193,7 +193,7 @@ def test_a_time_that_no_float_holds(tmp_path):
 def test_a_label_that_no_float_holds(tmp_path):
     (tmp_path / "names.tsv").write_text(f"index\tname\n{'9' * 400}\tleft\n")
     with pytest.raises(
-        InputError, match="has the index '9{40}'; expected a whole number from 0, of at most nine"
+        InputError, match="has the index '9{40}'; expected a whole number from 0 with at most nine"
     ):
         read_names(tmp_path / "names.tsv")
 

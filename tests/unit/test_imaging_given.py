@@ -162,7 +162,7 @@ def test_wrong_ones_are_refused_by_what_they_are(scan, tmp_path):  # noqa: F811
     assert rows["dwi"]["repeat_mm"] == pytest.approx(10, abs=0.5)
     said = {name: " and ".join(sentences) for name, sentences in wrong.items()}
     assert said["dwi"].startswith("as placed by the given transform (off.mat) ")
-    assert "lands 10." in said["dwi"] or "lands 9." in said["dwi"]
+    assert "placed 10." in said["dwi"] or "placed 9." in said["dwi"]
     assert said["dwi"].endswith("; does it map dwi to T1w?")
     assert said["MTR"].startswith("as placed by the given transform (back.mat) ")
     assert said["MTR"].endswith("; its inverse fits: give the transform from MTR to T1w")

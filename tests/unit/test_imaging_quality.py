@@ -278,9 +278,9 @@ def test_a_scan_of_whose_files_each_is_wrong_in_another_way(scan, tmp_path):
     assert re.match(r"shows [45]\d% of the brain \(at least 85% expected\)", wrong["pet"][0])
     assert wrong["dwi"] == ["cannot be checked, because it is empty or has one value only"]
     said = " and ".join(wrong["MTR"])
-    assert re.search(r"lands (4\.[89]|5\.[0-3]) mm away when registered again", said)
+    assert re.search(r"is placed (4\.[89]|5\.[0-3]) mm away when registered again", said)
     assert "has its white-grey border" in said
-    assert re.search(r"lands 1[456]\.\d mm away when registered again", " and ".join(wrong["MNI152"]))
+    assert re.search(r"is placed 1[456]\.\d mm away when registered again", " and ".join(wrong["MNI152"]))
     assert (tmp_path / "qc.png").is_file()
 
 

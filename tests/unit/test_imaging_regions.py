@@ -236,7 +236,7 @@ def test_labels_need_no_registration_library():
 
 def test_no_white_matter_left(tmp_path, fractions):
     with pytest.raises(
-        InputError, match="no normal-appearing or healthy white matter is left .18 voxels lie around"
+        InputError, match="no normal-appearing or healthy white matter is left .18 voxels are around"
     ):
         regions_of(save_fractions(tmp_path, *fractions), white_erosion_mm=10)
     assert not (tmp_path / "regions.nii.gz").exists()
@@ -253,7 +253,7 @@ def test_lesions_as_large_as_the_white_matter(tmp_path, fractions):
 def test_images_that_do_not_meet(tmp_path, fractions):
     nothing = np.zeros_like(fractions[0])
     with pytest.raises(
-        InputError, match="probseg.nii.gz: no PET voxel holds brain; do the T1w image and the PET"
+        InputError, match="probseg.nii.gz: no PET voxel contains brain; do the T1w image and the PET"
     ):
         regions_of(save_fractions(tmp_path, nothing, nothing, nothing))
 

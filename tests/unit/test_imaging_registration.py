@@ -259,7 +259,7 @@ def test_settings_of_a_linear_registration():
 def test_heads_that_end_apart_are_refused():
     head = moved(template_head()[0], np.eye(4), 4.0)
     with pytest.raises(
-        InputError, match="for out.mat ended with the two heads 78 mm apart: look at both images"
+        InputError, match="for out.mat ended with the two heads 78 mm apart: inspect both images"
     ):
         check_centres(head, head, rigid((0, 0, 0), (60, 50, 0)), "out.mat")
 

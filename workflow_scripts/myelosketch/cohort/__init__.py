@@ -1,1 +1,1 @@
-"""Package 1: who is in the cohort, from the table, BIDS datasets, folds and the configuration."""
+"""Who is in the cohort, from the table, BIDS datasets, folds and the configuration."""

@@ -1,1 +1,1 @@
-"""Package 1: checks that each file of a scan is what it should be, before anything expensive starts."""
+"""Checks that each file of a scan is what it should be, before anything expensive starts."""

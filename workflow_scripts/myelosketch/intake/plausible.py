@@ -50,7 +50,7 @@ def label_findings(name: str, data: np.ndarray) -> list[Finding]:
         return [
             Finding(
                 "not_labels", name,
-                f"holds values from {float(data.min()):.3g} to {float(data.max()):.3g} that are not labels, expected "
+                f"has values from {float(data.min()):.3g} to {float(data.max()):.3g} that are not labels, expected "
                 "whole numbers from 0",
                 "give the label map itself, resampled (if at all) by nearest neighbour",
             )
@@ -86,7 +86,7 @@ def probability_findings(name: str, shape: Sequence[int], summary: Summary) -> l
         return [
             Finding(
                 "not_labels", name,
-                f"holds values from {summary.minimum:.3g} to {summary.maximum:.3g}, expected probabilities (0 to 1)",
+                f"has values from {summary.minimum:.3g} to {summary.maximum:.3g}, expected probabilities (0 to 1)",
                 "divide by the largest value, if that means certainty",
             )
         ]  # fmt: skip
@@ -207,7 +207,7 @@ def _range_finding(name: str, values: np.ndarray, unit: str, fits: Sequence[str]
         f"{unit!r}, expected {low:g} to {high:g}"
     )
     if fits:
-        way_out = f"the values fit units.{name}: {fits[0]!r}; if all scans are so, declare it, else convert the file"
+        way_out = f"the values fit units.{name}: {fits[0]!r}; if this is true for all scans, declare it, otherwise convert it"
     else:
         way_out = f"the values fit no unit of {name}; is this the right file?"
     return Finding("value_range", name, reason, way_out)

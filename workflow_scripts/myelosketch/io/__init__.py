@@ -1,1 +1,1 @@
-"""Package 0, the lowest: files and their names, that is volumes, tables, units, provenance, the files of a run."""
+"""Files and their names, that is volumes, tables, units, provenance, the files of a run."""
