@@ -15,7 +15,7 @@ from myelosketch.io.volumes import Volume, load_volume
 
 # more numbers than any parcellation has: an image of signal
 MOST_LABELS = 2000
-# share of the labelled voxels that must lie in the brain (ours: labels of the brain nearly all do)
+# share of the labelled voxels that must lie in the brain (assumed: labels of the brain nearly all do)
 LEAST_IN_BRAIN = 0.5
 # floats as tools store them are this far from whole numbers
 WHOLE = 1e-3
@@ -35,7 +35,7 @@ class GridLabels(NamedTuple):
 
 
 def load_labels(path: str | Path) -> Volume:
-    """A label image, whatever the type it is stored in.
+    """Return a label image, whatever the type it is stored in.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def load_labels(path: str | Path) -> Volume:
 
 
 def read_names(path: str | Path) -> dict[int, str]:
-    """Names of labels by their number.
+    """Return the names of labels by their number.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def labels_on_grid(
     unbend: Callable[[np.ndarray], np.ndarray] | None = None,
     reach_mm: float = 0.0,
 ) -> GridLabels:
-    """The label that fills most of each voxel of a grid, where it fills at least a share of it.
+    """Return the label that fills most of each voxel of a grid, where it fills at least a share of it.
 
     The share is counted: every voxel is sampled at points evenly spread in it, along each axis one for each label
     voxel that it spans and at least FEWEST, and each point has the label of the voxel it lies in. So each label image
@@ -226,7 +226,7 @@ def labels_on_grid(
 
 
 def inverse_of_bend(field: np.ndarray, affine: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The points that a displacement field carries to given points, by fixed-point iteration.
+    """Return the points that a displacement field carries to given points, by fixed-point iteration.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ def inverse_of_bend(field: np.ndarray, affine: np.ndarray) -> Callable[[np.ndarr
 def _content_box(
     labels: Volume, to_grid: np.ndarray, reach: np.ndarray
 ) -> tuple[np.ndarray, tuple[int, ...]]:
-    """First voxel and size of the part of a grid, also beyond its edge, that the labelled voxels reach."""
+    """Return the first voxel and size of the part of a grid, also beyond its edge, that the labelled voxels reach."""
     bounds = []
     for axis in range(3):
         used = np.flatnonzero((labels.data > 0).any(axis=tuple(other for other in range(3) if other != axis)))
@@ -280,7 +280,7 @@ def _offsets(span: np.ndarray) -> np.ndarray:
 
 
 def _nearest(codes: np.ndarray, voxels: np.ndarray) -> np.ndarray:
-    """Code of the voxel that each place (3, n) lies in, 0 beyond the image."""
+    """Return the code of the voxel that each place (3, n) lies in, 0 beyond the image."""
     index = np.floor(voxels + 0.5).astype(np.int32)
     inside = ((index >= 0) & (index < np.array(codes.shape)[:, None])).all(axis=0)
     result = np.zeros(voxels.shape[1], codes.dtype)

@@ -17,7 +17,7 @@ from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volu
 
 # what white matter becomes "other" by, in this order
 STEPS = ("hyperintense", "perilesional", "eroded")
-# a larger share of all white matter is a wrong mask, no lesion load (ours; 53 mL, the most of 30 measured, is .1)
+# a larger share of all white matter is a wrong mask, no lesion load (assumed; 53 mL, the most of 30 measured, is .1)
 MOST_LESION = 0.5
 # of the table beside the regions, for its sidecar
 TABLE_COLUMNS = {
@@ -95,7 +95,7 @@ def make_regions(
 
 
 def without_dvr(labels: np.ndarray, affine: np.ndarray, dvr: str | Path | None) -> list[int] | None:
-    """Voxels of each region, in the order of REGION_CODES, where the PET has no value; None without PET.
+    """Return the voxels of each region, in the order of REGION_CODES, where the PET has no value; None without PET.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def label_regions(
 
 
 def within(mask: np.ndarray, distance: float, voxel_size: np.ndarray) -> np.ndarray:
-    """Voxels whose centre lies within a distance (mm) of the centre of a voxel of the mask; none for 0.
+    """Return voxels whose centre lies within a distance (mm) of the centre of a voxel of the mask; none for 0.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def within(mask: np.ndarray, distance: float, voxel_size: np.ndarray) -> np.ndar
 
 
 def region_volumes(labels: np.ndarray, moved: Mapping[str, int], voxel_volume: float) -> pd.DataFrame:
-    """Voxels and millilitres per region, and how many voxels each step moved into it.
+    """Return voxels and millilitres per region, and how many voxels each step moved into it.
 
     Parameters
     ----------

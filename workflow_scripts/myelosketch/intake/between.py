@@ -51,7 +51,7 @@ def scan_findings(
     Parameters
     ----------
     volumes : dict of Volume by input name; a series is represented by one of its volumes, masks are 0 and 1
-    sound : names whose own values were not refused: only those are compared by value
+    sound : names of images whose values were not refused: only those are compared by value
     lesion_space : image that the lesion mask was drawn on, a key of DRAWN_ON
 
     Returns

@@ -153,7 +153,7 @@ def eigenvalues_apart(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> float:
 
 
 def _guess(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> str:
-    """What makes it right, if that is MD in the place of AD or RD: the start of a sentence, or nothing."""
+    """What makes it right, if that is MD instead of AD or RD: the start of a sentence, or nothing."""
     for name, other in (("AD", (3 * ad - 2 * rd, rd)), ("RD", (ad, (3 * rd - ad) / 2))):
         largest, smaller = other
         known = (smaller > 0) & (largest >= smaller)

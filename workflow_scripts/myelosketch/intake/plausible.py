@@ -207,7 +207,10 @@ def _range_finding(name: str, values: np.ndarray, unit: str, fits: Sequence[str]
         f"{unit!r}, expected {low:g} to {high:g}"
     )
     if fits:
-        way_out = f"the values fit units.{name}: {fits[0]!r}; if this is true for all scans, declare it, otherwise convert it"
+        way_out = (
+            f"the values fit units.{name}: {fits[0]!r}; if this is true for all scans, declare it, otherwise "
+            "convert the file"
+        )
     else:
         way_out = f"the values fit no unit of {name}; is this the right file?"
     return Finding("value_range", name, reason, way_out)

@@ -21,11 +21,11 @@ TRUTH_OF_DVR = {
     "noisefree": "blurred, with gain and unseen part, without noise",
     "visible": "blurred, without the part that leaves no trace in MRI",
 }
-DEMYELINATED_BELOW = 0.5  # myelin of a lesion voxel that has lost most of it; 1 is healthy (ours)
+DEMYELINATED_BELOW = 0.5  # myelin of a lesion voxel that has lost most of it; 1 is healthy (assumed)
 
 
 def tissue_labels(body: Mapping[str, Any]) -> np.ndarray:
-    """Most abundant tissue of each anatomy voxel as TISSUE_CODES (uint8), 0 outside the brain."""
+    """Return most abundant tissue of each anatomy voxel as TISSUE_CODES (uint8), 0 outside the brain."""
     fractions = body["anatomy"].fractions
     shares = np.stack([fractions[name] for name in FRACTIONS])
     codes = np.array([TISSUE_CODES[name] for name in FRACTIONS], np.uint8)
@@ -36,12 +36,12 @@ def tissue_labels(body: Mapping[str, Any]) -> np.ndarray:
 
 
 def demyelinated_voxels(body: Mapping[str, Any]) -> np.ndarray:
-    """Lesion voxels of the anatomy grid whose true myelin is below DEMYELINATED_BELOW, as booleans."""
+    """Return the lesion voxels of the anatomy grid whose true myelin is below DEMYELINATED_BELOW, as booleans."""
     return (lesion_labels(body) > 0) & (body["latents"]["myelin"] < DEMYELINATED_BELOW)
 
 
 def lesion_labels(body: Mapping[str, Any]) -> np.ndarray:
-    """Number of the lesion of each anatomy voxel, 0 outside (int array)."""
+    """Return the number of the lesion of each anatomy voxel, 0 outside (int array)."""
     if body["lesions"]:
         return body["lesions"].labels
     return np.zeros(body["anatomy"].fractions[FRACTIONS[0]].shape, np.int16)

@@ -92,7 +92,7 @@ def prepare_head(whole: Volume, *, brain: np.ndarray | None = None) -> Head:
 
 
 def rough_brain(head: Volume) -> tuple[Volume, bool]:
-    """The brain on coarse voxels: the largest body of soft tissue that narrow bridges do not join to others.
+    """Return the brain on coarse voxels: the largest body of soft tissue that narrow bridges do not join to others.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def brain_mask(
 
 
 def _on_grid(coarse: Volume, target: Volume) -> np.ndarray:
-    """A coarse mask on the grid of ``target``, its edge interpolated."""
+    """Return a coarse mask on the grid of ``target``, its edge interpolated."""
     mapping = np.linalg.inv(coarse.affine) @ target.affine
     share = affine_transform(
         coarse.data.astype(np.float32), mapping[:3, :3], mapping[:3, 3], target.shape, order=1, mode="nearest"
@@ -208,7 +208,7 @@ def _on_grid(coarse: Volume, target: Volume) -> np.ndarray:
 
 
 def _margin_box(mask: np.ndarray, voxel_size: np.ndarray) -> tuple[slice, ...]:
-    """Slices around a mask with MARGIN_MM of room."""
+    """Return slices around a mask with MARGIN_MM of room."""
     where = np.argwhere(mask)
     margin = np.ceil(MARGIN_MM / voxel_size).astype(int)
     first = np.maximum(where.min(axis=0) - margin, 0)

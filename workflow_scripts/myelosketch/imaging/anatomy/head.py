@@ -42,7 +42,7 @@ def prepare_anatomy(
 
     Parameters
     ----------
-    images : RawImages; a ``segmentation`` is used instead of ours
+    images : RawImages; a ``segmentation`` is used instead of the workflow's own
     anatomy : Anatomy, to be written on the grid of the T1w image: ``t1w`` cropped to the brain with a margin,
         ``tissue`` in TISSUE_CODES with lesions as white matter. With a path of ``xfm_flair_to_t1w``, lesions are
         found on the FLAIR if there is no ``lesion_mask``
@@ -129,7 +129,7 @@ def _brain(head: Head, priors: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _placed_lesions(drawn: Volume, images: RawImages, anatomy: Anatomy, t1w: Volume) -> np.ndarray:
-    """The user's lesions as a fraction on the T1w grid."""
+    """Return the user's lesions as a fraction on the T1w grid."""
     transforms = {"T1w": [], **{name: anatomy.to_t1w(name) for name in ("dwi", "MTR", "FLAIR")}}
     with tempfile.TemporaryDirectory() as folder:
         transforms["MNI152"] = [inverse_of(anatomy.xfm_t1w_to_mni, Path(folder) / "mni_to_t1w.mat")]
@@ -145,7 +145,7 @@ def _found_lesions(
     settings: Mapping[str, Any],
     seed: int,
 ) -> np.ndarray:
-    """Lesions found on the FLAIR, 0 or 1 on the T1w grid."""
+    """Return lesions found on the FLAIR, 0 or 1 on the T1w grid."""
     make_repeatable(seed)
     flair = load_volume(images.FLAIR or "")
     flair = Volume(np.nan_to_num(flair.data), flair.affine, flair.path)

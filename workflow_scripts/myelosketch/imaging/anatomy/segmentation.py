@@ -26,7 +26,7 @@ SHOWN = 8
 
 
 def read_segmentation(path: str | Path, t1w: Volume) -> dict[str, Any]:
-    """CSF, grey and white matter of a segmentation, resampled by its header where its grid is another.
+    """Return CSF, grey and white matter of a segmentation, resampled by its header where its grid is another.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def tissue_codes(given: Mapping[str, Any], box: tuple[slice, ...]) -> np.ndarray
 
 
 def _labels(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, Any]]:
-    """Shares of the tissues in a label image, its affine and the record."""
+    """Return the shares of the tissues in a label image, its affine and the record."""
     volume = load_volume(path)
     if not np.isfinite(volume.data).all() or (volume.data != np.round(volume.data)).any():
         raise InputError(
@@ -101,7 +101,7 @@ def _labels(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[s
 
 
 def _scheme(path: str | Path, present: Sequence[int]) -> tuple[str, Callable[[int], str | None]]:
-    """What a label image follows: a name for it, and the function from a number to its tissue."""
+    """Return what a label image follows: a name for it, and the function from a number to its tissue."""
     table = _table(path)
     if table is not None:
         return "labels named in the TSV", lambda number: table.get(number)
@@ -111,7 +111,7 @@ def _scheme(path: str | Path, present: Sequence[int]) -> tuple[str, Callable[[in
 
 
 def _table(path: str | Path) -> dict[int, str | None] | None:
-    """Tissue of each number in the TSV beside a BIDS dseg, or None without one."""
+    """Return the tissue of each number in the TSV beside a BIDS dseg, or None without one."""
     note = sidecar_path(path).with_suffix(".tsv")
     if not note.is_file():
         return None
@@ -144,7 +144,7 @@ def _refuse_unknown(path: str | Path, kind: str, unknown: Sequence[int]) -> None
 
 
 def _probabilities(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, Any]]:
-    """Shares of the tissues in a 4D image of probabilities, its affine and the record."""
+    """Return the shares of the tissues in a 4D image of probabilities, its affine and the record."""
     series = canonical(load_series(path))
     count = series.data.shape[3]
     names = read_metadata(path).get("LabelMap")

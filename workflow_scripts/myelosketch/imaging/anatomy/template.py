@@ -73,7 +73,7 @@ def load_template() -> tuple[ants.ANTsImage, list[ants.ANTsImage]]:
 
 
 def deep_grey(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """Probability of deep grey matter from the place in MNI152 space alone.
+    """Return the probability of deep grey matter from the place in MNI152 space alone.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def place_template(
 
 
 def _bend(template: ants.ANTsImage, image: ants.ANTsImage, affine: str | Path, folder: str) -> dict[str, str]:
-    """Displacement fields between the affinely placed brain and the template.
+    """Return displacement fields between the affinely placed brain and the template.
 
     Returns
     -------
@@ -221,7 +221,7 @@ def _check_size(matrix: np.ndarray, t1w: Volume) -> None:
 
 
 def check_likeness(t1w: Volume, brain: np.ndarray, priors: Mapping[str, np.ndarray]) -> float:
-    """The placed template must look like the image that it was placed in.
+    """Return the placed template must look like the image that it was placed in.
 
     Parameters
     ----------

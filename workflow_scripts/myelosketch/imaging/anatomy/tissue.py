@@ -39,7 +39,7 @@ def segment(
     smoothing: float,
     seed: int,
 ) -> np.ndarray:
-    """CSF, grey and white matter of a brain: lesions filled, then Atropos with the template's probabilities.
+    """Return CSF, grey and white matter of a brain: lesions filled, then Atropos with the template's probabilities.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def atropos(
     smoothing: float,
     seed: int,
 ) -> np.ndarray:
-    """Classes of a brain's voxels by ANTs' Atropos, started from and weighted with probabilities.
+    """Return the classes of a brain's voxels by ANTs' Atropos, started from and weighted with probabilities.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def atropos(
 
 
 def _complete(priors: Mapping[str, np.ndarray], lesion: np.ndarray) -> dict[str, np.ndarray]:
-    """Probabilities that sum to 1 everywhere, and are white matter's in lesions."""
+    """Return probabilities that sum to 1 everywhere, and are white matter's in lesions."""
     total = sum(priors.values())
     known = total > LEAST_TEMPLATE
     scale = np.where(known, 1 / np.maximum(total, LEAST_TEMPLATE), 0).astype(np.float32)

@@ -14,7 +14,7 @@ from myelosketch.io.provenance import provenance
 from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.volumes import save_volume
 
-# a head that has moved further since the early frames puts every map into the wrong voxels of the DVR (ours)
+# a head that has moved further since the early frames puts every map into the wrong voxels of the DVR (assumed)
 MOST_MOTION_MM = 3.0
 
 
@@ -90,7 +90,7 @@ def average_early_frames(
 def early_frames(
     starts: np.ndarray, durations: np.ndarray, window_min: Sequence[float], name: str | Path
 ) -> np.ndarray:
-    """Frames whose middle lies in the window.
+    """Return frames whose middle lies in the window.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def early_frames(
 def follow_head(
     mean: np.ndarray, late: np.ndarray, affine: np.ndarray, head: np.ndarray, *, motion: str, seed: int
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """The early mean, moved to the late one if asked for, and how far apart their heads lie.
+    """Return the early mean, moved to the late one if asked for, and how far apart their heads lie.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ FLOW_SIGMA, TOTAL_SIGMA = 6.0, 1.0
 def phase_axis(
     configured: str | None, sidecars: str | Path | Sequence[str | Path] | None, image: str | Path
 ) -> int:
-    """Number of the voxel axis along which an echo-planar image is distorted, in canonical order.
+    """Return the number of the voxel axis along which an echo-planar image is distorted, in canonical order.
 
     Parameters
     ----------

@@ -137,7 +137,7 @@ class Head:
 
 
 def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> dict[str, Volume]:
-    """The image of each modality that carries its anatomy."""
+    """Return the image of each modality that carries its anatomy."""
     tensor = {name: load_map(name, images.map(name), units[name]) for name in ("FA", "RD", "AD")}
     maps = {}
     if images.DVR:
@@ -155,7 +155,7 @@ def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> 
 def transforms_of(
     xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str
 ) -> tuple[list[str | Path], list[bool]]:
-    """Transforms that resample a map onto T1w, and which of them are inverted."""
+    """Return transforms that resample a map onto T1w, and which of them are inverted."""
     if modality == "pet":
         return [xfm_t1w_to_petref], [True]
     chain = anatomy.to_t1w(modality)
@@ -173,7 +173,7 @@ def _row(
     early: bool,
     given: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that is measured of one modality.
+    """Return everything that is measured of one modality.
 
     ``early``: the PET is the mean of its early frames; ``given`` names the transform, where the user gave it.
     """
@@ -198,7 +198,7 @@ def _row(
 
 
 def _template_row(head: Head, xfm: str | Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """The same for the place of the MNI152 template on the T1w."""
+    """Return the same for the place of the MNI152 template on the T1w."""
     from nilearn.datasets import load_mni152_template
 
     # as it lies in the file, at 1 mm: nilearn's own resampling costs three times as much
@@ -267,7 +267,7 @@ def as_placed(
 
 
 def coverage(head: Head, volume: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool]) -> float:
-    """Share of the brain where a map, as its transforms place it, has a value."""
+    """Return the share of the brain where a map, as its transforms place it, has a value."""
     there = alignment.support_on(volume, head.grid, transforms, inverted)
     return float((there & head.inside).sum() / head.inside.sum())
 

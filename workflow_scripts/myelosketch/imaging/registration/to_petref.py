@@ -221,7 +221,7 @@ def _model_voxel(voxel_mm: Sequence[float] | None, anatomy: Anatomy) -> Sequence
 
 
 def petref_chain(xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str) -> list[str | Path]:
-    """Transforms from petref to an image, in the order of ``ants.apply_transforms`` (nearest petref first).
+    """Return transforms from petref to an image, in the order of ``ants.apply_transforms`` (nearest petref first).
 
     Parameters
     ----------

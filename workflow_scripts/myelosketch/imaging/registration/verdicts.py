@@ -38,7 +38,7 @@ OF_ANOTHER = ("border_shift_mm", "stretch_mm")
 
 
 def problems(row: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
-    """What is wrong with one modality.
+    """Return what is wrong with one modality.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def problems(row: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
 
 
 def _said_of_given(row: Mapping[str, Any], sentences: list[str], limits: Mapping[str, Any]) -> list[str]:
-    """The same, of an alignment that is given: by what, and what to do instead."""
+    """Return the same, of an alignment that is given: by what, and what to do instead."""
     if not sentences or not row.get("given"):
         return sentences
     modality, turned = row["modality"], row.get("turned_repeat_mm")
@@ -82,7 +82,7 @@ def _said_of_given(row: Mapping[str, Any], sentences: list[str], limits: Mapping
 
 
 def _limit(row: Mapping[str, Any], name: str, limits: Mapping[str, Any]) -> float | None:
-    """Limit of one number of a row, None if it is not judged."""
+    """Return the limit of one number of a row, None if it is not judged."""
     if row["modality"] == TEMPLATE:
         return limits["template_mm"] if name in ("inverse_mm", "repeat_mm") else None
     whole_head = name == "stretch_mm" and row.get("overlap") is None
@@ -110,7 +110,7 @@ def gather_quality(
 def judge(
     jsons: Iterable[str | Path], limits: Mapping[str, Any], accept: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """The table of `gather_quality`: pandas.DataFrame."""
+    """Return the table of `gather_quality`: pandas.DataFrame."""
     rows = [
         _row(scan, row, limits, accept)
         for scan in (read_json(path) for path in jsons)
