@@ -13,7 +13,7 @@ TOTAL_READOUT_S = 0.05
 PHASE_ENCODING = "j"  # BIDS: along the second voxel axis, towards larger indices where the field is positive
 AXIS = 1
 SMALLEST_STRETCH = 0.1  # where the map would fold, signal piles up ten times and no more
-# centre (anatomy world, mm), SD (mm) and share of the peak: above the frontal sinus, above the two ear canals (set)
+# centre (anatomy world, mm), SD (mm) and share of the peak: above the frontal sinus and both ear canals (assumed)
 SOURCES = (
     ((0.0, 52.0, -24.0), 13.0, 1.0),
     ((-48.0, -22.0, -32.0), 11.0, 0.6),

@@ -175,7 +175,7 @@ def flair_intensity(myelin: Values, water: Values, ventricle_distance: Values) -
 
 
 def proton_density(myelin: Values, water: Values) -> Values:
-    """Return the signal of white matter without MT pulse, water = 100: water and loss of myelin raise it (set)."""
+    """Return the signal of white matter without MT pulse, water = 100: water and myelin loss raise it (assumed)."""
     return 70 + 6 * (1 - myelin) + 24 * water
 
 

@@ -16,7 +16,7 @@ from myelosketch.io.volumes import Volume
 LEVELS_MM = (6.0, 4.0)
 ITERATIONS = (200, 100)
 SAMPLING = 0.4
-# less motion than this share of a voxel's side is the registration's own error: it is worth no interpolation (set)
+# less motion than this share of a voxel's side is within the registration error, and is not corrected (assumed)
 STILL_SHARE = 0.1
 # nobody moves that far within a scan: the registration has failed
 MAX_MOTION_MM = 30.0

@@ -26,7 +26,7 @@ from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import Volume, check_same_grid, in_order_of, load_volume, save_volume
 
-# a signal below this share of the brain's median without weighting is noise, and its logarithm worth nothing (set)
+# a signal below this share of the brain's unweighted median is noise, and its logarithm is useless (assumed)
 LEAST_SIGNAL = 1e-3
 # twice that of free water at body temperature (3.0): more is a failed fit
 MAX_DIFFUSIVITY = 6.0  # 1e-3 mm2/s
