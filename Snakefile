@@ -1,4 +1,4 @@
-"""myelosketch: myelin (PIB PET DVR) predicted from MRI by sketcher-refiner GANs, from images to report."""
+"""myelosketch: predict myelin (PIB PET DVR) from MRI with sketcher-refiner GANs, from images to report."""
 
 from pathlib import Path
 
@@ -26,13 +26,13 @@ localrules:
 
 
 rule all:
-    """Everything: of a cohort with PET tables, figures and the report; of new scans maps, tables and pages."""
+    """Everything: tables, figures and the report for a cohort with PET; maps, tables and pages for new scans."""
     default_target: True
     input:
         EVERYTHING,
 
 
 rule change:
-    """Change between sessions: change.tsv and change_lesions.tsv, where participants have several."""
+    """Change between sessions: change.tsv and change_lesions.tsv, if participants have several."""
     input:
         CHANGE,

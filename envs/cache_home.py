@@ -20,7 +20,7 @@ def cache_home(environ, temporary="/tmp"):
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError:
         return {}
-    if os.stat(folder).st_uid != os.getuid():  # somebody else's: nothing that lies in it may be used
+    if os.stat(folder).st_uid != os.getuid():  # it belongs to another user, so nothing in it may be used
         return {}
     return {
         "XDG_CACHE_HOME": folder,

@@ -14,7 +14,7 @@ import urllib.parse
 
 SUITABLE = ((3, 13), (3, 12), (3, 11))
 NAMES = (*(f"python3.{minor}" for _, minor in SUITABLE), "python3")
-# never used, but named where there is no suitable one
+# never used, but named in the message if there is no suitable one
 OTHERS = tuple(f"python3.{minor}" for minor in (*range(19, 13, -1), *range(10, 5, -1)))
 ASK = """import sys
 try:
@@ -27,7 +27,7 @@ SIZE_GB, SIZE_CUDA_GB = 1.8, 5.8
 NO_NETWORK = re.compile("connection broken|Max retries exceeded|Could not fetch URL|timed out")
 NO_SPACE = re.compile("No space left on device|Disk quota exceeded")
 ASKED = re.compile(r"^(?:Collecting|Processing) (\S+)", re.M)
-# a package's file: name, version, size; its metadata end in .whl.metadata and are none
+# a package's file: name, version, size; files that end in .whl.metadata are not packages
 GOT = re.compile(
     r"^ *(Downloading|Using cached|Processing) (?:\S*/)?([^\s/-]+)-([^\s-]+?)(?:-\S+)?\.(?:whl|tar\.gz)"
     r"(?: \(([\d.]+ [kMG]?B)\)| \(from .*)?$",
@@ -70,7 +70,7 @@ def choose(wanted):
 
 
 def check_space(folder, needed_gb):
-    """Refuse a disk on which the environment has no room."""
+    """Raise an error if the disk has too little space for the environment."""
     free = shutil.disk_usage(os.path.dirname(os.path.abspath(folder))).free / 1e9
     if free < needed_gb:
         raise InstallError(
@@ -80,7 +80,7 @@ def check_space(folder, needed_gb):
 
 
 def make_anew(python, folder):
-    """Make an empty environment in place of what an interrupted installation, or a Python that is gone, left."""
+    """Make an empty environment, replacing the remains of an interrupted installation or a removed Python."""
     shutil.rmtree(folder, ignore_errors=True)
     check_space(folder, SIZE_GB)
     command = [python, "-m", "venv", "--clear", folder]
@@ -112,13 +112,13 @@ def pip(folder, *arguments):
 
 
 def words(folder):
-    """What pip has said so far."""
+    """Return the output of pip so far."""
     with open(os.path.join(folder, "install.log"), encoding="utf-8", errors="replace") as log:
         return log.read()
 
 
 def reason(log, folder):
-    """The sentence for an installation that failed."""
+    """Return the message for a failed installation."""
     end = log[-5000:]
     if NO_SPACE.search(end):
         places = f"{os.path.abspath(folder)} and {os.environ.get('TMPDIR', '/tmp')}"
@@ -130,11 +130,11 @@ def reason(log, folder):
             "and pip's settings (python3 -m pip config list), then type make again."
         )
     errors = re.findall("^ *(?:ERROR|error): (.+)", end, re.M) or ["without an error message"]
-    return f"pip stopped ({errors[-1].rstrip('.')}): {folder}/install.log holds all that it said."
+    return f"pip stopped ({errors[-1].rstrip('.')}): {folder}/install.log has its full output."
 
 
 def progress(log, total, installed):
-    """One line that says what pip does."""
+    """Return one line about what pip is doing."""
     installing = INSTALLING.search(log)
     if installing:
         names = installing.group(1).split(", ")
@@ -149,12 +149,12 @@ def progress(log, total, installed):
 
 
 def site_packages(folder):
-    """Where the environment's packages lie."""
+    """Return the folder of the environment's packages."""
     return glob.glob(os.path.join(glob.escape(folder), "lib", "python3*", "site-packages"))[0]
 
 
 def count(folder):
-    """How many packages the environment holds."""
+    """Return the number of packages in the environment."""
     return sum(name.endswith(".dist-info") for name in os.listdir(site_packages(folder)))
 
 
@@ -180,7 +180,7 @@ def install(folder, requirements):
 
 
 def keep_caches(folder):
-    """Let every Python of the environment look for a place for caches where the home folder cannot be written."""
+    """Make every Python of the environment find a folder for caches if the home folder cannot be written."""
     here = os.path.dirname(os.path.abspath(__file__))
     shutil.copy(os.path.join(here, "cache_home.py"), os.path.join(site_packages(folder), "cache_home.py"))
     with open(os.path.join(site_packages(folder), "cache_home.pth"), "w") as hook:
@@ -188,7 +188,7 @@ def keep_caches(folder):
 
 
 def show_progress(folder):
-    """Let Snakemake find the project's console (workflow_scripts/snakemake_logger_plugin_myelosketch)."""
+    """Make Snakemake find the project's logger plugin (workflow_scripts/snakemake_logger_plugin_myelosketch)."""
     project = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     # as code, because Python reads the file in the locale's encoding, which under LC_ALL=C has no umlauts
     with open(os.path.join(site_packages(folder), "myelosketch.pth"), "w") as hook:
@@ -198,9 +198,9 @@ def show_progress(folder):
 
 
 def main(folder, wanted=""):
-    """Exit status: 0 when the environment is there, and the folder's name stands in its file .installed."""
+    """Return the exit status: 0 if the environment is complete, and its file .installed has the folder's name."""
     stamp, inside = os.path.join(folder, ".installed"), os.path.join(os.path.abspath(folder), "bin")
-    # an activated environment does not make itself
+    # an activated environment must not make itself
     os.environ["PATH"] = os.pathsep.join(
         path for path in os.environ["PATH"].split(os.pathsep) if path != inside
     )

@@ -1,4 +1,4 @@
-"""docs/licences.md: the licence of every package of requirements.txt, as the package itself states it.
+"""Write docs/licences.md: the licence of every package of requirements.txt, as the package states it.
 
 python envs/licences.py
 """

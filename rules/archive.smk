@@ -1,14 +1,14 @@
-"""A copy of results whose images are not here (reporting.archive): what is read of it, and what cannot be redone."""
+"""A copy of results without its images (reporting.archive): what is read from it, and what cannot be redone."""
 
 from myelosketch.cohort.archive import check_archive, not_from_archive
 
-# targets that need what such a copy has not
+# targets that need what such a copy does not have
 NEEDS_IMAGES = ("simulated_cohort", "cohort", "cohort_table", "registration", "regions", "predict")
 NEEDS_TRAINING = ("training", "predictions", "bundle")
 
 
 def files_of_archive():
-    """Files of the run that tables, figures and report are made from, and that no rule makes here."""
+    """Files of the run that tables, figures and report need, and that no rule makes in a copy."""
     maps = ("mtr", "fa", "rd", "ad", "dvr", "regions", "fractions", "lesion", "predicted")
     transforms = ("xfm_t1w_to_petref", "xfm_t1w_to_mni", *WARP_MNI)
     followed = [scan for scans in COHORT.followed_up.values() for scan in scans]
@@ -46,7 +46,7 @@ if workflow.is_main_process:
 
 
 def refused(target, needs):
-    """Input function of a target that needs what is not here: says so."""
+    """Input function of a target that a copy cannot make: raises an error that says so."""
 
     def refuse(wildcards):
         raise WorkflowError(not_from_archive(target, needs))
@@ -59,7 +59,7 @@ localrules:
 
 
 rule open_archive:
-    """What Snakemake does not know in a copy: that tables and figures in it are another machine's."""
+    """Mark the tables and figures of a copy as made on another machine, which Snakemake cannot know."""
     input:
         config=COHORT_TABLES[0],
     output:

@@ -1,10 +1,10 @@
-"""The model bundle: a finished run's models in one file, with what predictions for new patients need."""
+"""The model bundle: the models of a finished run in one file, with all that predictions for new patients need."""
 
 from myelosketch.io.run_files import BUNDLE
 from myelosketch.prediction.bundle_plan import IMAGES, SOURCE_TABLES
 
 MODEL_BUNDLE = f"{RESULTS}/{BUNDLE}"
-# of the evaluation, what a bundle states of its own settings
+# settings of the evaluation that a bundle records
 BUNDLE_SETTINGS = ("k", "alpha", "min_lesion_mm3", "lesion_sizes_mm3")
 
 

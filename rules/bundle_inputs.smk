@@ -1,10 +1,10 @@
-"""Which models a bundle of this run holds: the functions that its rule asks."""
+"""Input functions of the bundle rule: which models a bundle of this run contains."""
 
 from myelosketch.prediction.bundle_plan import bundled_models
 
 
 def methods_to_bundle():
-    """Methods whose models a bundle of this run holds; a run that cannot be bundled is refused."""
+    """Methods whose models a bundle of this run contains; raises an error if the run cannot be bundled."""
     try:
         return bundled_models(
             SHOWN_METHOD,
@@ -28,7 +28,7 @@ def bundled_files(wildcards):
 
 
 def model_is_needed(wildcards):
-    """Input function of predict without a model: says what is missing."""
+    """Input function of predict without a model: raises an error that says what is missing."""
     raise WorkflowError(
         "snakemake predict needs a trained model: name one in your configuration, as prediction: "
         "{model: path/to/model.zip}; snakemake bundle makes it from a finished run."

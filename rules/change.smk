@@ -1,12 +1,12 @@
-"""Floor 5: change between the sessions of a participant, on one grid that favours none of them."""
+"""Change between the sessions of a participant, on a grid that favours no session."""
 
 CHANGE_OF = f"{RESULTS}/change/sub-{{subject}}.json"
 CHANGE_TABLES = {"changes": f"{RESULTS}/change.tsv", "lesions": f"{RESULTS}/change_lesions.tsv"}
-# those of external sites stand apart here too
+# those of external sites are separate here too
 EXTERNAL_CHANGE_TABLES = {
     name: path.replace(RESULTS, f"{RESULTS}/external", 1) for name, path in CHANGE_TABLES.items()
 }
-# part of a run whose participants have several sessions
+# only in a run whose participants have several sessions
 OWN_SCANS, OTHER_SCANS = (COHORT.scans, []) if PREDICTS else (COHORT.internal, COHORT.external)
 CHANGE = [
     *(CHANGE_TABLES.values() if COHORT.followed_among(OWN_SCANS) else []),

@@ -1,4 +1,4 @@
-"""Which files of a participant's sessions a change is measured on: the functions that its rules ask."""
+"""Input functions of the change rules: the files of a participant's sessions."""
 
 # the common grid of a participant's sessions
 COMMON = derivative("common", "sub-{subject}")
@@ -10,7 +10,7 @@ def sessions_input(*keys):
 
 
 def aligned_input(wildcards):
-    """Input function: what the common space of a participant's sessions is found from."""
+    """Input function: the images that define the common space of a participant's sessions."""
     files = of_scans(COHORT.followed_up[wildcards.subject], "t1w", "brain", "regions")
     return {"t1w": files["t1w"], "brain": files["brain"], "petref": files["regions"]}
 
@@ -22,13 +22,13 @@ def common_input(wildcards):
 
 
 def sessions_with_pet(wildcards):
-    """Input function: sessions of a participant that come with their PET."""
+    """Input function: sessions of a participant that have a PET."""
     followed = ((scan, COHORT.rows[scan]) for scan in COHORT.followed_up[wildcards.subject])
     return [scan for scan, row in followed if row["DVR"] or row["pet"]]
 
 
 def changed_maps_input(wildcards):
-    """Input function: DVR of every session, predicted, measured where it was, and the truth of a simulated one."""
+    """Input function: DVR of every session, predicted, measured if there is a PET, and true if simulated."""
     scans = COHORT.followed_up[wildcards.subject]
     truth = [DATASET.truth(scan) for scan in scans] if CEILINGS else []
     return {
@@ -40,11 +40,11 @@ def changed_maps_input(wildcards):
 
 
 def change_threshold_input(wildcards):
-    """Input function: healthy white matter as the fold that holds a participant out knows it."""
+    """Input function: healthy white matter of the fold that holds a participant out."""
     return REFERENCE["threshold"].format(fold=COHORT.fold[COHORT.followed_up[wildcards.subject][0]])
 
 
 def numbers_input(wildcards):
-    """Input function: numbers and verdicts of the sessions, where they are new scans of a trained model."""
+    """Input function: numbers and verdicts of the sessions, if they are new scans of a trained model."""
     scans = COHORT.followed_up[wildcards.subject] if PREDICTS else []
     return [NUMBERS.format(folder=names.folder_of(scan), scan=scan) for scan in scans]

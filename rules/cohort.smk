@@ -1,10 +1,10 @@
-"""Floor 1: who is in, who is left out, the folds, and whether each file is what it should be."""
+"""Who is in, who is left out, the folds, and the checks of each file."""
 
 from myelosketch.reporting.run_provenance import config_hash
 
 
 rule write_cohort:
-    """The cohort with its data dictionary, the exclusions and the folds, as decided when the workflow was read."""
+    """The cohort with its data dictionary, the exclusions and the folds, as decided when the workflow was parsed."""
     output:
         cohort="<results>/cohort/cohort.tsv",
         columns="<results>/cohort/cohort.json",
@@ -30,7 +30,7 @@ rule write_cohort:
 
 
 rule write_config:
-    """The configuration in force: studies of a finished run read it."""
+    """The configuration in use, for studies of a finished run."""
     output:
         "<results>/cohort/config.json",
     log:
@@ -44,16 +44,16 @@ rule write_config:
         mem_mb=500,
         runtime=5,
     params:
-        # the script takes the settings themselves from Snakemake
+        # the script reads the settings themselves from Snakemake
         config_sha256=config_hash(config),
     script:
         "../workflow_scripts/write_config.py"
 
 
 rule write_found:
-    """Every scan found, complete or not: a table to look at, edit and use with cohort.source: table."""
+    """Every scan found, complete or not: a table to inspect, edit and use with cohort.source: table."""
     input:
-        # newer than the table that a refused plan leaves here, which so is written again
+        # newer than the table that a refused plan leaves here, so that it is written again
         own_file(LIBRARY / "write_found.py"),
     output:
         "<results>/cohort/found.tsv",
@@ -74,7 +74,7 @@ rule write_found:
 
 
 rule describe_derivatives:
-    """The derivatives as a BIDS dataset: description, names that BIDS has no rule for, README."""
+    """The derivatives as a BIDS dataset: description, names without a rule in BIDS, README."""
     input:
         source=source_description(),
     output:
@@ -96,7 +96,7 @@ rule describe_derivatives:
 
 
 rule inspect_scan:
-    """Every file of a scan opened, described and judged; a picture for the page."""
+    """Open, describe and check every file of a scan, and draw a picture for the page."""
     input:
         unpack(inspected_files),
     output:
@@ -174,7 +174,7 @@ rule write_intake_page:
 
 
 rule admit_scans:
-    """Say which scans are refused or suspicious, once the page is there; each stops before its own first heavy job."""
+    """Report refused and suspicious scans once the page exists; each of them stops before its first expensive job."""
     input:
         intake="<results>/cohort/intake.tsv",
         page="<results>/cohort/intake.html",
@@ -184,7 +184,7 @@ rule admit_scans:
         "<results>/logs/admit_scans.log",
     benchmark:
         "<results>/benchmarks/admit_scans.tsv"
-    # a refusal is the answer, also when it is asked again
+    # a refusal stays the same when the job is retried
     retries: 0
     conda:
         "../envs/imaging.yaml"

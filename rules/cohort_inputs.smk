@@ -1,4 +1,4 @@
-"""Files of the cohort's table: the functions that rules ask for what a scan brings."""
+"""Input functions for the files of a scan in the cohort's table."""
 
 from myelosketch.cohort.table import (
     COLUMNS,
@@ -14,12 +14,12 @@ from myelosketch.io.user_files import file_problem
 
 
 def scan_input(name):
-    """Input function: a file of the cohort table for the scan of the wildcards ([] where there is none)."""
+    """Input function: a file of the cohort table for the scan of the wildcards ([] if there is none)."""
     return lambda wildcards: COHORT.rows[wildcards.scan][name] or []
 
 
 def companion_input(name, kind):
-    """Input function: a file that belongs to a raw series of the cohort table ([] where there is none)."""
+    """Input function: a file that belongs to a raw series of the cohort table ([] if there is none)."""
 
     def companion(wildcards):
         path = COHORT.rows[wildcards.scan][name]
@@ -29,7 +29,7 @@ def companion_input(name, kind):
 
 
 def inherited_input(name):
-    """Input function: JSON files above a series of the cohort table whose metadata hold for it too."""
+    """Input function: JSON files in folders above a series of the cohort table that apply to it too."""
 
     def inherited(wildcards):
         path = COHORT.rows[wildcards.scan][name]
@@ -40,7 +40,7 @@ def inherited_input(name):
 
 
 def map_input(name):
-    """Input function: a map as the cohort table gives it, or else as derived from raw images ([] for no PET)."""
+    """Input function: a map from the cohort table, or else derived from raw images ([] without PET)."""
 
     def path(wildcards):
         if name == "DVR" and wildcards.scan in COHORT.without_pet:
@@ -51,12 +51,12 @@ def map_input(name):
 
 
 def flair_input(wildcards):
-    """Input function: the FLAIR of a scan whose lesions are drawn, or found, on it."""
+    """Input function: the FLAIR of a scan whose lesions are drawn or segmented on it."""
     return COHORT.rows[wildcards.scan]["FLAIR"] if wildcards.scan in COHORT.on_flair else []
 
 
 def flair_transform_input(wildcards):
-    """Input function: the transform of the FLAIR, where there is one."""
+    """Input function: the transform of the FLAIR, if there is one."""
     on_flair = wildcards.scan in COHORT.on_flair
     return derivative("xfm_flair_to_t1w", wildcards.scan) if on_flair else []
 
@@ -70,18 +70,18 @@ GIVEN_TRANSFORMS = {name: transform_input(name) for name in TRANSFORMS}
 
 
 def aligned_images(scan):
-    """Images of a scan that the configuration says to lie on its T1w as they are."""
+    """Images of a scan that are already aligned with its T1w, according to the configuration."""
     return already_aligned(COHORT.rows[scan], config["registration"]["given"])
 
 
 def pet_anatomy_input(wildcards):
-    """Input function: the mean of early frames, where the DVR is derived from a dynamic PET."""
+    """Input function: the mean of early frames, if the DVR is derived from a dynamic PET."""
     derived = COHORT.rows[wildcards.scan]["pet"] and not COHORT.rows[wildcards.scan]["DVR"]
     return derivative("pet_early", wildcards.scan) if derived else []
 
 
 def phase_encoding_input(wildcards):
-    """Input function: the JSON that names the phase encoding of a scan's diffusion images, where it is needed."""
+    """Input function: the JSON with the phase encoding of a scan's diffusion images, if it is needed."""
     row = COHORT.rows[wildcards.scan]
     image = row["dwi"] or row["FA"]
     given = row["xfm_dwi"] or "dwi" in aligned_images(wildcards.scan)
@@ -91,21 +91,21 @@ def phase_encoding_input(wildcards):
 
 
 def inspected_files(wildcards):
-    """Input function: every image of a scan by its column, and what lies beside them in one list."""
+    """Input function: every image of a scan by its column, and their companion files in one list."""
     row = COHORT.rows[wildcards.scan]
     files = used_files(row, reference=config["maps"]["reference"])
     images = {name: path for name, path in files.items() if name in FILE_COLUMNS}
     near = [path for name, path in files.items() if name not in FILE_COLUMNS]
     if (
         not IS_SIMULATED
-    ):  # a user's image may have a JSON, beside it or above; a closed one would stop Snakemake itself
+    ):  # a user's image may have a JSON, beside it or above; an unreadable one would stop Snakemake itself
         notes = [str(note) for path in images.values() for note in metadata_files(path)]
         near += [note for note in dict.fromkeys(notes) if not file_problem(note)]
     return images | {"beside": list(dict.fromkeys(near))}
 
 
 def facts_of(scan):
-    """The workflow's own columns of a scan, but for its files; no group decides which files a new scan may have."""
+    """The workflow's own columns of a scan, except its files; a new scan may have any files, whatever its group."""
     # a further column (age, sex) changes no result, and stays in the cohort's tables
     own = ("scan", *COLUMNS)
     facts = {key: COHORT.rows[scan][key] for key in own if key not in FILE_COLUMNS}
@@ -113,7 +113,7 @@ def facts_of(scan):
 
 
 def dataset_root():
-    """Folder of the user's dataset, out of which no link should lead."""
+    """Folder of the user's dataset, which no link should leave."""
     if IS_SIMULATED:
         return None
     if config["cohort"]["source"] == "table":
@@ -122,7 +122,7 @@ def dataset_root():
 
 
 def map_units(scan):
-    """Unit of each map of a scan: as declared, or our own where the workflow derives the map itself."""
+    """Unit of each map of a scan: as declared, or the workflow's own if it derives the map itself."""
     row = COHORT.rows[scan]
     return {
         name: config["units"][name] if row[name] else unit for name, unit in names.UNITS.items()
@@ -130,13 +130,13 @@ def map_units(scan):
 
 
 def registration_method():
-    """How images are moved; what is given is said for each scan, and how the result is judged moves nothing."""
+    """Settings that affect how images are registered: without given images (listed by scan) and limits."""
     apart = ("given", "quality", "accept")
     return {key: value for key, value in config["registration"].items() if key not in apart}
 
 
 def atlas_input(wildcards):
-    """Input function: the label image, its names, and what leads from its space to the PET grid."""
+    """Input function: the label image, its names, and the transforms from its space to the PET grid."""
     files = ATLASES[wildcards.atlas][wildcards.scan]
     to_mni = ["xfm_t1w_to_mni", *WARP_MNI] if files.space == "MNI152" else []
     keys = ("brain", "xfm_t1w_to_petref", *to_mni)

@@ -1,4 +1,4 @@
-"""What every stage asks: the checked configuration, the cohort, the methods."""
+"""What every stage needs: the checked configuration, the cohort, the methods."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-# of this file, not of the one that Snakemake was started with: the workflow may be used as a module
+# folder of this file, not of the Snakefile that was started: the workflow may be used as a module
 RULES = Path(workflow.current_basedir)
 LIBRARY = RULES.parent / "workflow_scripts"
 sys.path.insert(0, str(LIBRARY))
@@ -43,7 +43,7 @@ from myelosketch.simulation.dataset import SimulatedDataset
 
 library_first(LIBRARY)
 sys.executable = without_signs(sys.executable)
-# <results> in the rules; here for the paths that functions make
+# <results> in the rules; here for paths that functions build
 RESULTS = workflow.pathvars.get("results")
 
 try:
@@ -54,7 +54,7 @@ try:
     check_results_folder(RESULTS)
     check_config(config, RULES / "schemas/config.schema.yaml")
     validate(config, str(RULES / "schemas/config.schema.yaml"))  # fills in the defaults
-    # a copy of results whose images are not here; what is not redone of it keeps the settings of the run
+    # a copy of results without its images; what is not redone keeps the settings of the run
     ARCHIVE = config["reporting"]["archive"]
     if ARCHIVE:
         archive = read_archive(RESULTS)
@@ -71,7 +71,7 @@ try:
     for method in needed_models(config["training"]["methods"]):
         if method in NETWORK_METHODS:
             check_settings(method, config["training"])
-    # the files of a pretrained network of the user's own; one that comes with the software is no input
+    # files of the user's own pretrained network; the one that comes with the software is not an input
     pretrained = config["training"]["transfer"]["pretrained"]
     PRETRAINED_FILES = [
         f"{pretrained}/{name}" for name in ("model.safetensors", "model.json") if pretrained
@@ -102,7 +102,7 @@ try:
             )
 except MyelosketchError as error:
     raise WorkflowError(str(error)) from None
-except OSError as error:  # a closed folder or table
+except OSError as error:  # an unreadable folder or table
     if not disk_error(error):
         raise
     raise WorkflowError(f"The workflow {disk_error(error)}") from None
@@ -110,12 +110,12 @@ except OSError as error:  # a closed folder or table
 METHODS = [name for name in names.METHODS if name in config["training"]["methods"]]
 if PREDICTS:
     METHODS = [config["reporting"]["method"]]
-# a copy of a simulated run may come without the truth
+# a copy of a simulated run may lack the truth
 HAS_TRUTH = IS_SIMULATED and not (
     ARCHIVE and not Path(DATASET.folder, "derivatives/truth").is_dir()
 )
 CEILINGS = list(names.CEILINGS) if HAS_TRUTH else []
-# the method of the figures that show one; a run without it shows the last of its methods
+# the method of figures that show one; a run without it shows the last of its methods
 SHOWN_METHOD = config["reporting"]["method"]
 if SHOWN_METHOD not in METHODS:
     SHOWN_METHOD = METHODS[-1]

@@ -1,4 +1,4 @@
-"""Floor 3: one space for the sessions of a participant, on one grid that favours none of them."""
+"""One space for the sessions of a participant, on a grid that favours no session."""
 
 
 rule align_sessions:

@@ -1,21 +1,21 @@
-"""Floor 6: every held-out prediction and every ceiling, scored by the same code and tested."""
+"""Scores of every held-out prediction and every ceiling, by the same code, and statistical tests."""
 
 from myelosketch.evaluation.residuals import SOURCES as RESIDUAL_TABLES
 
 SCORE_TABLES = ["voxelwise", "demyelination", "lesions", "regions", "roc", "calibration"]
-# what sensitivity.tsv is made of
+# files behind sensitivity.tsv
 SCORE_TABLES += ["variants", "all_lesions"]
 # those of external sites too
 EXTERNAL_ANALYSES = ["summary", "coverage"]
 ANALYSES = [*EXTERNAL_ANALYSES, "statistics", "claims", "lesion_agreement", "patient_agreement"]
 ANALYSES += ["comparisons", "ranks", "sensitivity"]
 PLACES = f"{RESULTS}/evaluation/places.nii.gz"
-# settings of the scores of one scan; others, such as alpha, rerun only what gathers them
+# settings of the scores of one scan; others, such as alpha, rerun only the rules that gather scores
 SCAN_SETTINGS = ("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "lesion_sizes_mm3")
 SCAN_SETTINGS += ("periventricular_mm", "juxtacortical_mm", "sensitivity")
 MASKS = {
     f"mask_{name}": path
-    # those of a new scan are written by its prediction
+    # the prediction writes those of a new scan
     for name, path in by_method("demyelinated", ["pet", *([] if PREDICTS else METHODS)]).items()
 }
 # scores at external sites, by models of all internal scans; never mixed with the cross-validation
@@ -37,7 +37,7 @@ EVALUATION = [
 ]
 
 
-# what intervals at other sites are calibrated on: held-out scans of this run, or of the model's
+# scans that intervals at other sites are calibrated on: held-out scans of this run, or of the model's run
 CALIBRATION = {
     f"internal_{table}": f"<results>/evaluation/{table}.tsv" for table in RESIDUAL_TABLES
 }
@@ -46,7 +46,7 @@ if PREDICTS:
 
 
 rule map_places:
-    """Where the template has its lateral ventricles, deep nuclei, cerebellum and brain stem."""
+    """Positions of lateral ventricles, deep nuclei, cerebellum and brain stem in the template."""
     input:
         archive=OPENED,
     output:
@@ -75,7 +75,7 @@ rule score_scan:
         unpack(truth_of),
         **derivatives("dvr", "regions", "fractions", "xfm_t1w_to_petref", "xfm_t1w_to_mni"),
         **PREDICTED,
-        # they say by the model of which fold
+        # they record which fold's model was used
         sidecars=beside(PREDICTED.values()),
         places=PLACES,
     output:
@@ -106,7 +106,7 @@ rule score_scan:
 
 
 rule gather_scores:
-    """The scans' scores, table by table."""
+    """The scores of all scans, table by table."""
     input:
         scores_of(COHORT.internal),
     output:
@@ -139,7 +139,7 @@ use rule gather_scores as gather_external_scores with:
 
 
 rule analyse_scores:
-    """What the scores of all scans say together: means, coverage of intervals, claims C1 to C5, agreement, comparisons."""
+    """Statistics over all scans: means, coverage of intervals, claims C1 to C5, agreement, comparisons."""
     input:
         **{table: f"<results>/evaluation/{table}.tsv" for table in SCORE_TABLES},
     output:
@@ -171,7 +171,7 @@ rule analyse_scores:
 
 
 rule compare_groups:
-    """Patients against controls, and the demyelinated share against the clinic, raw and adjusted for covariates."""
+    """Patients against controls, and demyelinated share against clinical scores, raw and adjusted for covariates."""
     input:
         regions="<results>/evaluation/regions.tsv",
         demyelination="<results>/evaluation/demyelination.tsv",
@@ -201,7 +201,7 @@ rule compare_groups:
 
 
 rule gather_scans:
-    """One row per scan with everything that a run knows of it."""
+    """One row per scan with all its results and covariates."""
     input:
         unpack(scan_tables),
     output:

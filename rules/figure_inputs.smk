@@ -1,4 +1,4 @@
-"""Which figures a run draws, and what each is drawn from: the functions that figures and report ask."""
+"""Functions for figures and report: which figures a run draws, and their inputs."""
 
 from myelosketch.cohort.columns import adjusting_columns, covariates
 from myelosketch.reporting.display import method_name
@@ -45,7 +45,7 @@ def figure_input(wildcards):
 
 
 def figure_facts(wildcards):
-    """What a figure is drawn with and what its caption states, by name."""
+    """Settings of a figure and the values in its caption, by name."""
     figure = figure_of(wildcards)
     wanted = ("simulated", "world", "n_patients", "n_controls", *figure.settings, *figure.stated)
     named = ("method_name",) if "method" in wanted else ()
@@ -58,7 +58,7 @@ def figure_category(wildcards):
 
 
 def run_facts():
-    """What titles, captions and the report say about this run, by name."""
+    """Facts about this run for titles, captions and the report, by name."""
     settings, reporting = config["evaluation"], config["reporting"]
     groups = list(COHORT.participants.values())
     return {

@@ -1,10 +1,10 @@
-"""Floor 7: the figures, each an entry of the catalogue (myelosketch/reporting/catalogue.py)."""
+"""The figures, each an entry of the catalogue (myelosketch/reporting/catalogue.py)."""
 
 FIGURE_FILES = f"{RESULTS}/figures/{{figure}}"
 
 
 rule draw_figure:
-    """A figure from tables and stored maps alone: PNG for reports, SVG for papers, and the numbers drawn."""
+    """A figure, from tables and stored maps only: PNG for reports, SVG for papers, and the plotted numbers."""
     input:
         unpack(figure_input),
         archive=OPENED,

@@ -1,10 +1,10 @@
-"""Where files lie: the functions that rules ask for their inputs, outputs and the library's modules."""
+"""Paths of files: functions for the inputs, outputs and library modules of the rules."""
 
 from myelosketch.learning.data import TRAINING_FILES
 from myelosketch.modules import hash_of as library
 from myelosketch.io.derivatives import dataset_files
 
-# what a fold learns from, and what it learned
+# training data of a fold, and its models
 PACK = f"{RESULTS}/training/scans/fold-{{fold}}.safetensors"
 MODEL_FOLDER = f"{RESULTS}/training/fold-{{fold}}"
 # healthy white matter of a fold's training controls: one mean and SD, and maps of both in MNI152 space
@@ -16,11 +16,11 @@ REFERENCE = {
 # numbers and picture of the registration of a scan, and all its scores
 CHECK = f"{RESULTS}/registration/scans/{{folder}}/{{scan}}"
 SCORES = f"{RESULTS}/evaluation/scans/{{folder}}/{{scan}}.json"
-# what the model of new scans says of itself; nothing heavy starts before it is read
+# description of the model of new scans; nothing expensive starts before it is read
 MODEL_FACTS = f"{RESULTS}/prediction/model.json" if PREDICTS else []
-# held-out predictions of the model's training, which its intervals are calibrated on
+# held-out predictions of the model's training, on which its intervals are calibrated
 RESIDUALS = f"{RESULTS}/prediction/residuals.tsv"
-# what a run says of its cohort, and what was found of each scan
+# description of a run's cohort, and the intake of each scan
 COHORT_TABLES = expand(
     f"{RESULTS}/cohort/{{file}}",
     file=[
@@ -39,12 +39,12 @@ INSPECTION = f"{RESULTS}/cohort/intake/{{scan}}.json"
 QUALITY = [f"{RESULTS}/registration/{file}" for file in ("qc.tsv", "qc.html", "admitted.tsv")]
 REGISTRATION_ERROR = [f"{RESULTS}/evaluation/registration_error.tsv"] if IS_SIMULATED else []
 REGION_VOLUMES = f"{RESULTS}/evaluation/region_volumes.tsv"
-# the bend of the template to the head, where there is one
+# the nonlinear warp of the template to the head, if there is one
 WARP_MNI = ["warp_mni"] if config["tissue"]["template"] == "syn" else []
-# written once where a copy of results is redone, before anything else; it lies beside Snakemake's memory of how files
-# were made: a copy without that memory has no such file either, so that all is redone, whatever times its files have
+# written once, before anything else, when a copy of results is redone; it is next to Snakemake's metadata: a copy
+# without the metadata does not have this file either, so that everything is redone, whatever the times of its files
 OPENED = ".snakemake/archive.json" if ARCHIVE else []
-# where a map lies that the cohort's table does not give
+# path of a map that the cohort's table does not give
 DERIVED = names.derived_maps(config["maps"]["dvr_model"])
 
 
@@ -60,7 +60,7 @@ def templates(*pages):
 
 
 def only(scans):
-    """Wildcard constraint that some scans match; of none, one that nothing matches."""
+    """Wildcard constraint that matches some scans; without scans, one that matches nothing."""
     return "|".join(scans) or "(?!)"
 
 
@@ -68,7 +68,7 @@ def only(scans):
 
 
 def derivative(key, scan=None, **entities):
-    """Path of a derivative of a scan, or without one its pattern, with the wildcards {folder} and {scan}."""
+    """Path of a derivative of a scan, or without a scan its pattern, with the wildcards {folder} and {scan}."""
     if scan:
         return names.path(RESULTS, key, scan=scan, **entities)
     pattern = f"{RESULTS}/{names.pattern(key)}"
@@ -91,11 +91,11 @@ def by_method(key, methods):
 
 
 def beside(paths):
-    """What is written beside some derivatives: JSON sidecars, and transforms as text."""
+    """Files written beside some derivatives: JSON sidecars, and transforms as text."""
     return [other for path in paths for other in names.written_beside(path)]
 
 
-# what describes the derivatives as a dataset, and the simulated dataset that they may come from
+# description of the derivatives as a dataset, and of the simulated dataset that they may come from
 DESCRIPTION = dataset_files(RESULTS)
 DESCRIBED = [*DESCRIPTION.values(), *(DATASET.dataset_files.values() if IS_SIMULATED else [])]
 DESCRIBED = [] if ARCHIVE else DESCRIBED
@@ -121,7 +121,7 @@ def of_scans(scans, *keys):
 
 
 def all_of(scans, *keys):
-    """Derivatives of some scans in one list; those that each method has, of all methods."""
+    """Derivatives of some scans in one list; for derivatives of methods, those of all methods."""
     methods = {"predicted": METHODS, "demyelinated": ["pet", *METHODS]}
     return [
         derivative(key, scan, **entities)
@@ -145,7 +145,7 @@ def scores_of(scans):
 
 
 def truth_of(wildcards):
-    """Input function: of a simulated scan's truth its ceilings and, of a patient, its lesions."""
+    """Input function: from a simulated scan's truth, its ceilings and, for a patient, its lesions."""
     if not CEILINGS:
         return {}
     known = DATASET.truth(wildcards.scan)
@@ -163,12 +163,12 @@ def control_files(wildcards):
 
 
 def files_to_pack(wildcards):
-    """Input function: what a training reads of the scans that a fold holds out, each kind as one list."""
+    """Input function: training data of the scans that a fold holds out, each kind as one list."""
     return of_scans(COHORT.held_out(wildcards.fold), *TRAINING_FILES)
 
 
 def training_packs(wildcards):
-    """Input function: packs of the folds that a fold's models learn from; of no scan that it holds out."""
+    """Input function: packs of the other folds, on which a fold's models are trained; no scan that it holds out."""
     return [
         PACK.format(fold=fold) for fold in COHORT.cross_validation if fold != int(wildcards.fold)
     ]
@@ -186,7 +186,7 @@ def sketcher_of(wildcards):
 
 
 def pretrained_of(wildcards):
-    """Input function: weights and card of a pretrained network of the user's own, of the method transfer."""
+    """Input function: weights and card of the user's own pretrained network, for the method transfer."""
     return PRETRAINED_FILES if wildcards.method == TRANSFER else []
 
 
@@ -200,11 +200,11 @@ def models_of(kind, methods):
 
 
 def reference_input(wildcards):
-    """Input function: healthy white matter as the fold that holds a scan out knows it."""
+    """Input function: healthy white matter of the fold that holds a scan out."""
     return {key: path.format(fold=COHORT.fold[wildcards.scan]) for key, path in REFERENCE.items()}
 
 
-# what is put together over all scans
+# tables over all scans
 
 
 def scan_tables(wildcards):

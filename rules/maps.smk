@@ -1,11 +1,11 @@
-"""Floor 3: FA, RD, AD, MTR and DVR from raw images, for the scans whose table gives no such map."""
+"""FA, RD, AD, MTR and DVR from raw images, for scans without these maps in the table."""
 
 TENSOR_MAPS = ("raw_fa", "raw_rd", "raw_ad", "raw_md", "raw_b0")
 GREY_MATTER = config["maps"]["reference"] == "grey_matter"
 
 
 rule fit_tensor:
-    """Diffusion images denoised, aligned and fitted: FA, RD, AD, MD and the mean image without weighting."""
+    """Diffusion images denoised, aligned and fitted: FA, RD, AD, MD and the mean unweighted image."""
     input:
         inspection=INSPECTION,
         dwi=scan_input("dwi"),
@@ -65,7 +65,7 @@ rule compute_mtr:
 
 
 rule average_pet:
-    """The mean of the early frames of a dynamic PET: the image of it that carries the anatomy."""
+    """The mean of the early frames of a dynamic PET, the image that shows the anatomy."""
     input:
         inspection=INSPECTION,
         pet=scan_input("pet"),

@@ -27,7 +27,7 @@ rule predictions:
 
 
 rule bundle:
-    """The models of this run in one file to keep and hand on: model.zip in the folder of results."""
+    """The models of this run in one file to keep and share: model.zip in the results folder."""
     input:
         MODEL_BUNDLE,
 

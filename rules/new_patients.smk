@@ -24,11 +24,11 @@ NEW_PATIENTS = [
         for scan in COHORT.scans
         for path in ELSEWHERE.values()
     ],
-    # where there is a PET too, the prediction is scored
+    # if there is a PET too, the prediction is scored
     *EXTERNAL_TABLES,
-    # where a participant has several sessions
+    # if a participant has several sessions
     *CHANGE,
-    # where the configuration names label images
+    # if the configuration names label images
     *REGION_TABLES,
 ]
 EVERYTHING = [*COHORT_TABLES, *DESCRIBED, *QUALITY[:2], *NEW_PATIENTS]
@@ -45,7 +45,7 @@ rule predict:
 
 
 rule check_model:
-    """The model of the configuration, whole and unaltered, made for maps prepared as these will be."""
+    """Check that the configured model is complete, unaltered, and trained on maps prepared as these will be."""
     input:
         MODEL_FILE,
     output:
@@ -55,7 +55,7 @@ rule check_model:
         "<results>/logs/check_model.log",
     benchmark:
         "<results>/benchmarks/check_model.tsv"
-    # a refusal is the answer, also when it is asked again
+    # a refusal stays the same when the job is retried
     retries: 0
     conda:
         "../envs/learning.yaml"
@@ -80,7 +80,7 @@ rule check_model:
 
 
 rule measure_site:
-    """White matter of the healthy controls of a site, by which its maps are brought to the model's."""
+    """White matter of the healthy controls of a site, used to adjust its maps to the model's sites."""
     input:
         unpack(controls_of_site),
     output:
@@ -162,7 +162,7 @@ rule place_scan:
 
 
 rule gather_predictions:
-    """One row per new scan: verdict, demyelinated share, regions, intervals; and who is left out, and why."""
+    """One row per new scan: verdict, demyelinated share, regions, intervals; and the scans left out, with reasons."""
     input:
         numbers=[NUMBERS.format(folder=names.folder_of(scan), scan=scan) for scan in COHORT.scans],
     output:
@@ -211,7 +211,7 @@ rule write_new_patient_page:
 
 
 rule write_predictions_page:
-    """All new scans on one page, with links to the page of each; and scores, where there is a PET too."""
+    """All new scans on one page, with links to the page of each; and scores, if there is a PET too."""
     input:
         numbers=[NUMBERS.format(folder=names.folder_of(scan), scan=scan) for scan in COHORT.scans],
         pages=[f"{RESULTS}/patients/{scan}.html" for scan in COHORT.scans],
@@ -240,7 +240,7 @@ rule write_predictions_page:
 
 
 rule take_reference:
-    """Healthy white matter and held-out errors as the model knows them, to score scans that have a PET."""
+    """The model's healthy white matter and held-out errors, to score scans that have a PET."""
     input:
         MODEL_FILE,
     output:
@@ -265,7 +265,7 @@ rule take_reference:
 
 onerror:
     say_killed(log, logger.error)  # this handler replaces that of common.smk
-    # scans that failed have no numbers: the table says why, and is written again once they have
+    # failed scans have no numbers: the table says why, and is written again when they succeed
     write_failures(
         PREDICTIONS,
         folder=RESULTS,

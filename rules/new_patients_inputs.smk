@@ -1,16 +1,16 @@
-"""Where files of new scans lie: the functions that the rules of a trained model ask for their inputs."""
+"""Input functions for the rules of new scans and a trained model."""
 
 METHOD = SHOWN_METHOD
 NEW_MAPS = {
     key: derivative(key, method=METHOD) for key in ("predicted", "demyelinated", "expected_error")
 }
 NUMBERS = f"{RESULTS}/prediction/scans/{{folder}}/{{scan}}.json"
-# in paths, of the scans whose site the table does not name
+# used in paths for scans without a site in the table
 UNNAMED_SITE = "unnamed"
 
 
 def site_input(wildcards):
-    """Input function: what the controls of a scan's site measure, where maps are brought to the model's."""
+    """Input function: measurements in the controls of a scan's site, if maps are harmonised."""
     if config["prediction"]["harmonise"] != "controls":
         return []
     return f"{RESULTS}/prediction/sites/{COHORT.rows[wildcards.scan]['site'] or UNNAMED_SITE}.json"
@@ -24,7 +24,7 @@ def controls_of_site(wildcards):
 
 
 def accepted_of(scan):
-    """What the configuration lets pass of a scan: modalities of its registration, and maps out of range."""
+    """What the configuration accepts for a scan: failed registrations, and maps out of range."""
     accepted, maps = config["registration"]["accept"], config["prediction"]["accept"]
     return {
         "registration": {scan: accepted.get(scan, [])},
@@ -33,7 +33,7 @@ def accepted_of(scan):
 
 
 def page_input(wildcards):
-    """Input function: what the page of a new patient is made of, by name."""
+    """Input function: the files behind the page of a new patient, by name."""
     scan = wildcards.scan
     maps = {key: derivative(key, scan) for key in ("mtr", "fa", "rd", "ad", "regions")}
     maps |= {key: derivative(key, scan, method=SHOWN_METHOD) for key in NEW_MAPS}

@@ -1,4 +1,4 @@
-"""Floor 6: regions of the user's own (evaluation.atlases) on each PET grid, measured and predicted; none by default."""
+"""The user's own regions (evaluation.atlases) on each PET grid, measured and predicted; none by default."""
 
 
 include: "own_regions_inputs.smk"

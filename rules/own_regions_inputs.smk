@@ -1,9 +1,9 @@
-"""Regions of the user's own (evaluation.atlases): their label images, and the input functions of their rules."""
+"""The user's own regions (evaluation.atlases): their label images and input functions."""
 
 from myelosketch.cohort.atlases import mapped_atlases, plan_atlases, user_files
 
 try:
-    if ARCHIVE:  # the label images are not here: the label maps that came with the copy serve
+    if ARCHIVE:  # without the label images, the label maps in the copy are used
         ATLASES = mapped_atlases(
             config["evaluation"]["atlases"],
             COHORT.scans,
@@ -28,7 +28,7 @@ OWN_REGIONS = {
 
 
 def atlases_of(scan):
-    """Atlases of the user's that a scan has a label image of."""
+    """The user's atlases for which a scan has a label image."""
     return [atlas for atlas, scans in ATLASES.items() if scan in scans]
 
 

@@ -1,4 +1,4 @@
-"""Floor 4: the DVR map of every scan, predicted by the models of the fold that held it out."""
+"""The DVR map of every scan, predicted by the models of the fold that held it out."""
 
 from myelosketch.learning.ladder import base_of
 from myelosketch.learning.predict import PREDICTION_FILES
@@ -9,7 +9,7 @@ READS_REGIONS = any(map(base_of, METHODS))
 
 
 rule predict_scan:
-    """The DVR map of a scan by every method; its PET is no input, its regions only of a recalibrated method."""
+    """The DVR map of a scan by every method; its PET is never an input, its regions only for a recalibrated one."""
     input:
         **derivatives(*PREDICTION_FILES, *(["regions"] if READS_REGIONS else [])),
         weights=models_of("safetensors", MODELS_READ),
@@ -31,11 +31,11 @@ rule predict_scan:
         models=MODELS_READ,
         methods=METHODS,
         options={"flips": config["prediction"]["flips"]},
-        # read where models were trained on harmonised maps
+        # read if models were trained on harmonised maps
         site=lambda wildcards: (
             None if config["training"]["harmonise"] == "none" else COHORT.site[wildcards.scan]
         ),
-        # a model that was put in the place of the trained one is refused
+        # a model that replaced the trained one is refused
         settings={
             method: network_settings(config["training"], method)
             for method in MODELS_READ

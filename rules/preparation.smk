@@ -19,7 +19,7 @@ localrules:
 
 
 rule simulated_cohort:
-    """The simulated dataset, whole, for use on its own."""
+    """The complete simulated dataset, for use on its own."""
     input:
         SIMULATED_DATASET,
 
@@ -31,13 +31,13 @@ rule cohort:
 
 
 rule cohort_table:
-    """The table of every scan found, to look at, edit and use with cohort.source: table."""
+    """The table of every scan found, to inspect, edit and use with cohort.source: table."""
     input:
         "<results>/cohort/found.tsv",
 
 
 rule registration:
-    """Every MRI map in PET space, and the page that shows how well it lies there."""
+    """Every MRI map in PET space, and the page with the quality of its registration."""
     input:
         all_of(COHORT.scans, *ON_PETREF),
         QUALITY,

@@ -1,8 +1,8 @@
-"""Floor 3: one label map per scan on petref: other, normal-appearing or healthy white matter, lesion."""
+"""One label map per scan on petref: other, normal-appearing or healthy white matter, lesion."""
 
 
 rule label_scan:
-    """One label per PET voxel from the fractions of it that each tissue and lesions fill, the regions' volumes, and what PET shows of each."""
+    """One label per PET voxel, from its fractions of tissues and lesions; volumes and PET coverage of the regions."""
     input:
         fractions=derivative("fractions"),
         sidecar=names.written_beside(derivative("fractions")),
@@ -52,7 +52,7 @@ rule gather_volumes:
 
 
 rule label_own_regions:
-    """A label image of the user's on the PET grid of a scan: the label that fills most of each voxel."""
+    """The user's label image on the PET grid of a scan: the label that fills most of each voxel."""
     input:
         unpack(atlas_input),
     output:

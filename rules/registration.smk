@@ -1,4 +1,4 @@
-"""Floor 3: the head in T1w space, then every MRI map and every tissue on its scan's PET grid (petref)."""
+"""The head in T1w space, then every MRI map and every tissue on the scan's PET grid (petref)."""
 
 ANATOMY = ["t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w"]
 ANATOMY += ["warp_dwi"] if config["registration"]["dwi"] == "deformable" else []
@@ -8,7 +8,7 @@ ON_PETREF = (*WITHOUT_PET, "dvr")
 
 
 rule prepare_anatomy:
-    """T1w corrected and segmented, MRI maps and lesions brought to it; lesions filled first."""
+    """T1w corrected and segmented, with MRI maps and lesions registered to it; lesions are filled first."""
     input:
         **GIVEN_TRANSFORMS,
         inspection=INSPECTION,
@@ -42,7 +42,7 @@ rule prepare_anatomy:
         aligned=lambda wildcards: aligned_images(wildcards.scan),
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
-        # who is left out without a mask changes no preparation
+        # leaving patients out for want of a mask does not change the preparation
         lesions={key: config["lesions"][key] for key in ("flair", "threshold", "label")},
         registration=registration_method(),
         seed=config["seed"],
@@ -64,7 +64,7 @@ use rule prepare_anatomy as prepare_anatomy_with_flair with:
 
 
 rule register_scan:
-    """T1w to PET; every map and tissue resampled once onto petref; all that measured as it lies there, and drawn."""
+    """T1w to PET; every map and tissue resampled once onto petref; the registration measured and drawn."""
     input:
         **derivatives(*ANATOMY),
         **GIVEN_TRANSFORMS,
@@ -99,7 +99,7 @@ rule register_scan:
         group=lambda wildcards: COHORT.group[wildcards.scan],
         aligned=lambda wildcards: aligned_images(wildcards.scan),
         units=lambda wildcards: map_units(wildcards.scan),
-        # the limits judge later: another limit measures nothing again
+        # limits are applied later: changing one does not repeat the measurement
         registration=registration_method()
         | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
         seed=config["seed"],
@@ -172,7 +172,7 @@ rule write_registration_page:
 
 
 rule admit_registrations:
-    """Say which registrations failed, once the page is there; nothing learns from one (pack_fold)."""
+    """Report failed registrations once the page exists; no training uses them (pack_fold)."""
     input:
         table="<results>/registration/qc.tsv",
         page="<results>/registration/qc.html",
@@ -182,7 +182,7 @@ rule admit_registrations:
         "<results>/logs/admit_registrations.log",
     benchmark:
         "<results>/benchmarks/admit_registrations.tsv"
-    # a refusal is the answer, also when it is asked again
+    # a refusal stays the same when the job is retried
     retries: 0
     conda:
         "../envs/imaging.yaml"

@@ -1,8 +1,8 @@
-"""Floor 6: the report, the patients' pages and the tables for a paper."""
+"""The report, the patients' pages and the tables for a paper."""
 
 from myelosketch.reporting.run_provenance import config_hash
 
-# a copy of results keeps what the run itself was made with
+# a copy of results keeps the record of the original run
 RUN_PROVENANCE = f"{RESULTS}/provenance.json"
 PROVENANCE = f"{RESULTS}/provenance_archive.json" if ARCHIVE else RUN_PROVENANCE
 # patients that have a page, those of external sites after the others
@@ -80,9 +80,9 @@ rule write_latex_tables:
 
 
 rule write_provenance:
-    """What the results were made with: settings, versions, seed and commit."""
+    """The provenance of the results: settings, versions, seed and commit."""
     input:
-        # written again whenever results are
+        # written again whenever results change
         results=[*COHORT_TABLES, *EVALUATION],
         figures=expand(f"{FIGURE_FILES}.png", figure=drawn_figures()),
         run=RUN_PROVENANCE if ARCHIVE else [],

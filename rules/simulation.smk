@@ -1,4 +1,4 @@
-"""Floor 2: the simulated cohort, written as a BIDS dataset that the other stages read like a user's own."""
+"""The simulated cohort, written as a BIDS dataset that the other stages read like any user's."""
 
 SIMULATED_DATASET = [
     *DATASET.dataset_files.values(),

@@ -1,4 +1,4 @@
-"""Floor 6: DVR, its prediction, lesions and demyelination in MNI152 space, of each scan and over the cohort."""
+"""DVR, its prediction, lesions and demyelination in MNI152 space, of each scan and over the cohort."""
 
 ON_TEMPLATE = {
     "dvr_mni2": derivative("dvr_mni2"),
@@ -8,7 +8,7 @@ ON_TEMPLATE = {
     "lesion_mni2": derivative("lesion_mni2"),
 }
 GROUP_MAPS = {key: f"{RESULTS}/{path}" for key, path in names.GROUP_FILES.items()}
-# scans of external sites are laid out too, and in no mean
+# scans of external sites are transformed too, but are in no mean
 STANDARD_SPACE = [
     path.format(folder=names.folder_of(scan), scan=scan)
     for scan in COHORT.scans
@@ -28,7 +28,7 @@ rule standard_space:
 
 
 rule place_scan:
-    """Measured and predicted DVR, demyelinated voxels and lesions of a scan in MNI152 space, one interpolation each."""
+    """Measured and predicted DVR, demyelinated voxels and lesions in MNI152 space, with one interpolation each."""
     input:
         **derivatives("dvr", "lesion", "xfm_t1w_to_petref", "xfm_t1w_to_mni", *WARP_MNI),
         predicted=derivative("predicted", method=SHOWN_METHOD),
@@ -54,7 +54,7 @@ rule place_scan:
 
 
 rule average_scans:
-    """Mean DVR, measured and predicted, and how often a place is a lesion or demyelinated, over the participants."""
+    """Mean DVR, measured and predicted, and how often a voxel is a lesion or demyelinated, over the participants."""
     input:
         **{
             key: [path.format(folder=names.folder_of(scan), scan=scan) for scan in COHORT.internal]

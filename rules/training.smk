@@ -1,4 +1,4 @@
-"""Floor 4: the models of every fold, fitted on its training scans alone."""
+"""The models of every fold, fitted only on its training scans."""
 
 from myelosketch.learning.ladder import BASELINE_METHODS, RECALIBRATED, fit_settings, recalibrated
 
@@ -6,7 +6,7 @@ MODELS = expand(
     f"{MODEL_FOLDER}/{{method}}/model.safetensors", fold=COHORT.fold_ids, method=METHODS
 )
 
-# how a fold's maps are harmonised, for a rule that fits a model in one go
+# harmonisation of a fold's maps, for a rule that fits a model in one step
 HARMONISATION = {
     "harmonise": config["training"]["harmonise"],
     "controls": lambda wildcards: COHORT.train_controls(wildcards.fold),
@@ -15,7 +15,7 @@ HARMONISATION = {
 
 
 rule pack_fold:
-    """The scans that a fold holds out as every training of the other folds sees them, cut to the brain, in one file."""
+    """The scans that a fold holds out, cropped to the brain, in one file for the training of the other folds."""
     input:
         unpack(files_to_pack),
         checks=lambda wildcards: checks_of(COHORT.held_out(wildcards.fold), "json"),
@@ -65,7 +65,7 @@ rule fit_template:
 
 
 rule fit_baseline:
-    """A method that no training shapes: a linear model, boosted trees, or the level of the pretrained network."""
+    """A method without network training: a linear model, boosted trees, or the level of the pretrained network."""
     input:
         scans=training_packs,
         pretrained=pretrained_of,
@@ -88,7 +88,7 @@ rule fit_baseline:
         **HARMONISATION,
         scans=lambda wildcards: COHORT.train_scans(wildcards.fold),
         settings=lambda wildcards: fit_settings(config["training"], wildcards.method),
-        # another network is another model
+        # a different network gives a different model
         network=lambda wildcards: PRETRAINED_SHA256 if wildcards.method == TRANSFER else None,
         seed=config["seed"],
         library=library("learning.baselines", "learning.packs"),
@@ -97,7 +97,7 @@ rule fit_baseline:
 
 
 rule train_network:
-    """A network: the two players of the sketcher or the refiner, or one that they are compared with."""
+    """A network: generator and discriminator of the sketcher or refiner, or one for comparison."""
     input:
         scans=training_packs,
         sketcher=sketcher_of,
@@ -132,7 +132,7 @@ rule train_network:
 
 
 rule fit_recalibration:
-    """Offset and slope per region of a method, from inner trainings that hold out a part of the training scans."""
+    """Offset and slope per region of a method, from inner trainings that each hold out some of the training scans."""
     input:
         scans=training_packs,
         card=f"{MODEL_FOLDER}/{{base}}/model.json",
@@ -162,7 +162,7 @@ rule fit_recalibration:
         "../workflow_scripts/fit_recalibration.py"
 
 
-# the inner trainings of a network need what a training needs; those of a refiner are those of its sketchers too
+# inner trainings of a network need the same resources as a training; those of a refiner include its sketchers
 use rule fit_recalibration as train_recalibration with:
     log:
         "<results>/logs/train_recalibration/fold-{fold}_{base}.log",

@@ -212,7 +212,7 @@ def second_run(folder, target):
 
 
 def read_again(kind):
-    return rf"Error: .* was {kind} while prepare_anatomy read it, so its results are dropped: .*"
+    return rf"Error: .* was {kind} while prepare_anatomy read it, so its results were discarded: .*"
 
 
 FAULTS = {

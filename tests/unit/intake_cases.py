@@ -177,22 +177,22 @@ MAPS_CASES = {
         "RD",
         lambda path, files: Path(path).write_bytes(gzip.decompress(Path(path).read_bytes())),
         "not_gzip",
-        "is not compressed, which its name denies: name it .nii.gz if compressed, .nii if not.",
+        "is not compressed, which contradicts its name: name it .nii.gz if compressed, .nii if not.",
     ),
     "plain-is-gz": (
         "RD",
         renamed(".nii"),
         "not_gzip",
-        "is compressed, which its name denies: name it .nii.gz if compressed, .nii if not.",
+        "is compressed, which contradicts its name: name it .nii.gz if compressed, .nii if not.",
     ),
-    "text": ("DVR", text(b"hello"), "not_gzip", "is not compressed, which its name denies"),
+    "text": ("DVR", text(b"hello"), "not_gzip", "is not compressed, which contradicts its name"),
     "gzip-of-text": (
         "DVR",
         text(gzip.compress(b"hello")),
         "unreadable",
         "has no header that reads as NIfTI: copy or export it again.",
     ),
-    "no-bytes": ("AD", text(b""), "not_gzip", "is not compressed, which its name denies"),
+    "no-bytes": ("AD", text(b""), "not_gzip", "is not compressed, which contradicts its name"),
     "truncated": (
         "FA",
         cut,
@@ -203,7 +203,7 @@ MAPS_CASES = {
         "FA",
         cut_plain,
         "truncated",
-        "is truncated or damaged: its header states 28 x 32 x 28 voxels, more than the file can hold",
+        "is truncated or damaged: its header states 28 x 32 x 28 voxels, more than the file can contain",
     ),
     "cut-in-header": (
         "T1w",
@@ -227,19 +227,19 @@ MAPS_CASES = {
         "T1w",
         data(lambda voxels: voxels.astype(np.complex64)),
         "voxel_type",
-        "holds complex voxels, expected real numbers: export the magnitude.",
+        "has complex voxels, expected real numbers: export the magnitude.",
     ),
     "colour": (
         "FA",
         data(lambda voxels: np.zeros(voxels.shape, [(key, "u1") for key in "RGB"])),
         "voxel_type",
-        "holds colour voxels, expected real numbers: export the magnitude.",
+        "has colour voxels, expected real numbers: export the magnitude.",
     ),
     "empty": (
         "DVR",
         data(np.zeros_like),
         "empty",
-        "holds nothing but 0: is this the right file? Export it again.",
+        "contains only 0: is this the right file? Export it again.",
     ),
     "constant": (
         "T1w",
@@ -257,15 +257,15 @@ MAPS_CASES = {
         "FA",
         spot(np.nan),
         "not_finite",
-        "holds 3 voxels that are NaN or infinite: set the background to 0 and repair the rest.",
+        "has 3 voxels that are NaN or infinite: set the background to 0 and repair the rest.",
     ),
-    "infinite": ("MTR", spot(np.inf), "not_finite", "holds 3 voxels that are NaN or infinite"),
-    "infinite-dvr": ("DVR", spot(np.inf), "not_finite", "holds 3 voxels that are infinite"),
+    "infinite": ("MTR", spot(np.inf), "not_finite", "has 3 voxels that are NaN or infinite"),
+    "infinite-dvr": ("DVR", spot(np.inf), "not_finite", "has 3 voxels that are infinite"),
     "dvr-of-nan": (
         "DVR",
         data(lambda voxels: np.where(voxels > 0, np.nan, 0.0)),
         "empty",
-        "holds nothing but 0 and NaN",
+        "contains only 0 and NaN",
     ),
     "nan-in-mask": (
         "lesion_mask",
@@ -277,13 +277,13 @@ MAPS_CASES = {
         "FA",
         data(lambda voxels: 3 * voxels),
         "value_range",
-        "in the declared unit '1', expected 0.2 to 1: they fit no unit of FA; is this the right file?",
+        "in the declared unit '1', expected 0.2 to 1: the values fit no unit of FA; is this the right file?",
     ),
     "fa-in-thousandths": (
         "FA",
         data(lambda voxels: 1000 * voxels),
         "value_range",
-        "the values fit units.FA: '1e-3'; if all scans are so, declare it, else convert the file.",
+        "the values fit units.FA: '1e-3'; if this is true for all scans, declare it, otherwise convert the file.",
     ),
     "fa-negative": (
         "FA",
@@ -314,7 +314,7 @@ MAPS_CASES = {
         "DVR",
         data(lambda voxels: 20 * voxels),
         "value_range",
-        "expected 0.5 to 6: they fit no unit of DVR; is this the right file?",
+        "expected 0.5 to 6: the values fit no unit of DVR; is this the right file?",
     ),
     "dvr-like-suv": (
         "DVR",
@@ -326,13 +326,13 @@ MAPS_CASES = {
         "RD",
         sidecar("mm^2/s"),
         "unit_stated",
-        "has a JSON beside it whose Units says 'mm2/s', but units.RD is '1e-3 mm2/s': correct units.RD or the JSON, whichever is wrong.",
+        "has a JSON beside it with Units 'mm2/s', but units.RD is '1e-3 mm2/s': correct units.RD or the JSON, whichever is wrong.",
     ),
     "sidecar-strange-unit": (
         "MTR",
         sidecar("arbitrary"),
         "unit_stated",
-        "whose Units says a unit that is not known here, but units.MTR is 'percent'",
+        "with Units an unknown unit, but units.MTR is 'percent'",
     ),
     "ad-below-rd": (
         "AD",
@@ -344,13 +344,13 @@ MAPS_CASES = {
         "AD",
         swap("AD", "RD"),
         "swapped",
-        "lies below RD in 100% of the brain: AD and RD have changed places: correct the table.",
+        "lies below RD in 100% of the brain: AD and RD are swapped: correct the table.",
     ),
     "mask-not-binary": (
         "lesion_mask",
         data(lambda voxels: 2.5 * voxels),
         "not_binary",
-        "holds values from 2.5 to 2.5, neither probabilities (0 to 1) nor whole numbers: divide a probability map by its highest possible value, or resample labels by nearest neighbour.",
+        "has values from 2.5 to 2.5, neither probabilities (0 to 1) nor whole numbers: divide a probability map by its highest possible value, or resample labels by nearest neighbour.",
     ),
     "mask-in-percent": (
         "lesion_mask",
@@ -360,43 +360,43 @@ MAPS_CASES = {
             )
         ),
         "not_binary",
-        "holds whole numbers up to 97 that differ from voxel to voxel, as labels do not: if it is a probability, divide it by its highest possible value (100 or 255).",
+        "has whole numbers up to 97 that differ from voxel to voxel, unlike labels: if it is a probability, divide it by its highest possible value (100 or 255).",
     ),
     "mask-below-0": (
         "lesion_mask",
         data(lambda voxels: voxels.astype(np.int16) - 1),
         "not_binary",
-        "holds values below 0 (from -1 to -1): write 0 outside the mask.",
+        "has values below 0 (from -1 to -1): write 0 outside the mask.",
     ),
     "mask-nan": (
         "lesion_mask",
         spot_as_float(np.nan),
         "not_finite",
-        "holds 3 voxels that are NaN or infinite",
+        "has 3 voxels that are NaN or infinite",
     ),
     "ad-for-rd": (
         "AD",
         given_as("AD", "RD"),
         "repeated",
-        "holds the same voxels as RD (AD.nii.gz): name the right file in one of the two columns, RD or AD.",
+        "has the same voxels as RD (AD.nii.gz): name the right file in one of the two columns, RD or AD.",
     ),
     "rd-for-fa": (
         "RD",
         data_of("FA", "RD", lambda fa: fa),
         "repeated",
-        "holds the same voxels as FA (FA.nii.gz)",
+        "has the same voxels as FA (FA.nii.gz)",
     ),
     "t1w-for-flair": (
         "FLAIR",
         data_of("T1w", "FLAIR", lambda t1w: t1w),
         "repeated",
-        "holds the same voxels as T1w (T1w.nii.gz): name the right file in one of the two columns, T1w or FLAIR.",
+        "has the same voxels as T1w (T1w.nii.gz): name the right file in one of the two columns, T1w or FLAIR.",
     ),
     "t1w-for-flair-rescaled": (
         "FLAIR",
         data_of("T1w", "FLAIR", lambda t1w: np.round(t1w / 900 * 255).astype(np.uint8)),
         "repeated",
-        "is, but for its scale or rounding, the same image as T1w (T1w.nii.gz): name the right file",
+        "is, apart from scale or rounding, the same image as T1w (T1w.nii.gz): name the right file",
     ),
     "md-for-ad": (
         "FA",
@@ -444,13 +444,15 @@ MAPS_CASES = {
         "lesion_mask",
         data(lambda voxels: head().astype(np.uint8)),
         "not_lesions",
-        "holds 1424 mL, 102% of the brain: more than its white matter: give a mask of lesions, not of a tissue or of the brain; if it is a segmentation, say which number is lesion in it with lesions.label (99 in SAMSEG's).",
+        "has 1424 mL, 102% of the brain: more than its white matter: give a mask of lesions, not of a "
+        "tissue or of the brain; if it is a segmentation, set lesions.label to the number of lesions in "
+        "it (99 for SAMSEG).",
     ),
     "flair-elsewhere": (
         "FLAIR",
         moved(400),
         "apart",
-        "lies 400 mm from the T1w in space (boxes of the content overlap by 0%)",
+        "is 400 mm away from the T1w in space (the boxes of the content overlap by 0%)",
     ),
     "maps-on-two-grids": (
         "AD",
@@ -462,13 +464,13 @@ MAPS_CASES = {
         "T1w",
         raw_header(srow_x=[0, 0, 0, 0]),
         "affine",
-        "has an affine that is of determinant 0, so its place in space is unknown: export it again.",
+        "has an affine that is of determinant 0, so its position in space is unknown: export it again.",
     ),
     "affine-nan": (
         "DVR",
         raw_header(srow_x=[np.nan, 0, 0, 0]),
         "affine",
-        "has an affine that is not finite, so its place in space is unknown: export it again.",
+        "has an affine that is not finite, so its position in space is unknown: export it again.",
     ),
     "sheared": (
         "MTR",
@@ -492,7 +494,8 @@ MAPS_CASES = {
         "MTR",
         header(lambda image: (image.set_sform(None), image.set_qform(None))),
         "no_orientation",
-        "has neither sform nor qform, so left and right are not known: convert it again from DICOM, with its orientation.",
+        "has neither sform nor qform, so left and right are unknown: convert it again from DICOM, with "
+        "its orientation.",
     ),
     "voxels-of-12-mm": (
         "MTR",
@@ -511,13 +514,14 @@ MAPS_CASES = {
         "MTR",
         placed(affine() @ np.diag([0.25, 0.25, 0.25, 1.0])),
         "head_size",
-        "shows something of 33 x 39 x 33 mm, expected a head (60 to 400 mm): is the whole head in the image, and are the voxel sizes right?",
+        "has content of 33 x 39 x 33 mm, expected a head (60 to 400 mm): is the whole head in the image, and are the voxel sizes right?",
     ),
     "pet-elsewhere": (
         "DVR",
         moved(400),
         "apart",
-        "lies 400 mm from the T1w in space (boxes of the content overlap by 0%): was its place in space lost when it was converted? Export it again.",
+        "is 400 mm away from the T1w in space (the boxes of the content overlap by 0%): was its position in "
+        "space lost in a conversion? Export it again.",
     ),
 }
 RAW_CASES = {
@@ -528,7 +532,7 @@ RAW_CASES = {
         "has the shape 28 x 32 x 28, expected a series of volumes (4D): give the whole series, not one volume.",
     ),
     "dwi-truncated": ("dwi", cut, "truncated", "is truncated or damaged: its voxels cannot all be read"),
-    "dwi-nan": ("dwi", spot(np.nan), "not_finite", f"holds {3 * N} voxels that are NaN or infinite"),
+    "dwi-nan": ("dwi", spot(np.nan), "not_finite", f"has {3 * N} voxels that are NaN or infinite"),
     "dwi-empty-volume": (
         "dwi",
         data(lambda voxels: voxels * (np.arange(N) != 4)),
@@ -563,7 +567,7 @@ RAW_CASES = {
         "dwi",
         lines("dwi.bvec", lambda table: table[:2]),
         "gradients",
-        "has a file beside it, dwi.bvec, that holds 2 x 9 numbers; expected 3 lines (x, y, z)",
+        "has a file beside it, dwi.bvec, that contains 2 x 9 numbers; expected 3 lines (x, y, z)",
     ),
     "bvec-norm": (
         "dwi",
@@ -575,7 +579,7 @@ RAW_CASES = {
         "dwi",
         lines("dwi.bval", lambda table: table + 1000 * (table == 0)),
         "gradients",
-        "has no volume without weighting (lowest b = 1000 s/mm², expected at most 50)",
+        "has no unweighted volume (lowest b = 1000 s/mm², expected at most 50)",
     ),
     "few-directions": (
         "dwi",
@@ -599,13 +603,13 @@ RAW_CASES = {
         "mt_off",
         given_as("mt_off", "mt_on"),
         "repeated",
-        "holds the same voxels as mt_on (mt_off.nii.gz): name the right file in one of the two columns, mt_on or mt_off.",
+        "has the same voxels as mt_on (mt_off.nii.gz): name the right file in one of the two columns, mt_on or mt_off.",
     ),
     "reference-of-several-labels": (
         "reference_mask",
         data(lambda voxels: np.where(np.arange(voxels.shape[0])[:, None, None] < 16, voxels, 2 * voxels)),
         "not_binary",
-        "holds more than one number above 0: give the mask of one region.",
+        "has more than one number above 0: give the mask of one region.",
     ),
     "mt-grid": ("mt_on", moved(2), "grids", "does not share the grid of mt_off"),
     "no-frame-times": (
@@ -618,7 +622,7 @@ RAW_CASES = {
         "pet",
         frames(FrameTimesStart=[0, 600], FrameDuration=[600, 600]),
         "frames",
-        "has 6 frames, but 2 in FrameTimesStart of its .json file: one for each.",
+        "has 6 frames, but 2 entries in FrameTimesStart of its .json file: give one for each frame.",
     ),
     "minutes-for-seconds": (
         "pet",
@@ -630,7 +634,7 @@ RAW_CASES = {
         "pet",
         frames(InjectionStart=None, ImageDecayCorrected=None),
         "pet_unstated",
-        'has a JSON without InjectionStart and ImageDecayCorrected: if it is so, add "InjectionStart": 0, "ImageDecayCorrected": true to the JSON, or accept it; else write what is true. To accept: cohort: {accept: {sub-01: [pet_unstated]}}',
+        'has a JSON without InjectionStart and ImageDecayCorrected: if this is correct, add "InjectionStart": 0, "ImageDecayCorrected": true to the JSON or accept it; otherwise write the correct values. To accept: cohort: {accept: {sub-01: [pet_unstated]}}',
     ),
     "pet-falls-as-decay": (
         "pet",
@@ -657,7 +661,7 @@ RAW_CASES = {
         "pet.json is not JSON: Expecting property name enclosed in double quotes in line 1, column 2): correct it there.",
     ),
     "no-pet-json": ("pet", removed("pet.json"), "missing_file", "has no pet.json beside it"),
-    "pet-elsewhere": ("pet", all_moved, "apart", "lies 400 mm from the T1w in space"),
+    "pet-elsewhere": ("pet", all_moved, "apart", "is 400 mm away from the T1w in space"),
     "reference-mask-empty": (
         "reference_mask",
         data(np.zeros_like),

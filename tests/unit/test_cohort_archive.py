@@ -68,7 +68,7 @@ def test_a_folder_without_a_record_is_refused(results, tmp_path):
     with pytest.raises(
         InputError,
         match=r"^reporting\.archive is true, but results/cohort/folds\.tsv, in which a run records its cohort, "
-        r"cannot be found: copy the whole results folder of the finished run, or take the line away\.$",
+        r"cannot be found: copy the whole results folder of the finished run, or remove the line\.$",
     ):
         read_archive(results)
 
@@ -124,7 +124,7 @@ def test_a_method_that_the_run_has_not_trained_is_refused(sections, words):
         settings_of_archive(changed(**sections), RUN)
     assert str(raised.value) == (
         f"{words}, which this run has not trained, and a copy without images (reporting.archive: true) trains "
-        "nothing: choose among template, refiner, or run it where the images are."
+        "nothing: choose from template, refiner, or run it where the images are."
     )
 
 
@@ -138,7 +138,7 @@ def test_new_scans_need_their_images():
     with pytest.raises(InputError, match=r"^reporting\.archive and prediction\.model exclude each other: "):
         settings_of_archive(changed(prediction={"model": "model.zip"}), RUN)
     assert not_from_archive("training", "training") == (
-        "snakemake training needs models as they were trained, and nothing is trained here (reporting.archive: true)"
+        "snakemake training needs the trained models, and nothing is trained here (reporting.archive: true)"
         ": run it where the run was made. Redone here are evaluation, figures, change, standard_space, and all "
         "with the report."
     )

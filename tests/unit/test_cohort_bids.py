@@ -113,7 +113,7 @@ def test_another_space_is_taken_only_if_asked_for(here):
     assert row(table, "sub-01").T1w.endswith("anat/sub-01_space-MNI152_T1w.nii.gz")
     assert row(table, "sub-02").T1w is None
     assert hints() == [
-        "FLAIR: none of 1 files was taken, because their names have space-MNI152; if one is right, set "
+        "FLAIR: none of 1 files was used, because their names have space-MNI152; if one is right, set "
         "cohort.bids.filters: {FLAIR: {space: MNI152}}."
     ]
     assert hints(filters={"FLAIR": {"space": "MNI152"}}) == []

@@ -8,7 +8,7 @@ from bids_tree import MAPS, SCHEMA, hints, people, read, row, touch
 
 from myelosketch.cohort.config import config_problems
 
-BY_HAND = "no filter takes such a name: enter it in the table that snakemake cohort_table writes"
+BY_HAND = "no filter can select such a name: enter it in the table that snakemake cohort_table writes"
 # of other tools and schemes: input, names of its files, and the filters that the hint proposes
 DIALECTS = [
     ("mt_on", ["anat/{scan}_acq-MTon_MTS"], "{suffix: MTS, acq: MTon}"),
@@ -44,7 +44,10 @@ def test_the_nearest_files_are_named_with_the_filter_that_takes_them(here, name,
     touch("ds/sub-01", *(f"{file}.nii.gz" for file in files))
     path = f"ds/sub-01/{files[0]}.nii.gz".format(scan="sub-01")
     filters = f"cohort.bids.filters: {{{name}: {proposed}}}"
-    assert f"{name}: not found for sub-01; the nearest files passed over: {path} ({filters})." in hints()
+    assert (
+        f"{name}: not found for sub-01; the most similar files that were not used: {path} ({filters})."
+        in hints()
+    )
     settings = yaml.safe_load(filters.split(": ", 1)[1])
     assert config_problems({"cohort": {"bids": {"filters": settings}}}, SCHEMA) == []
     assert row(read(filters=settings), "sub-01")[name] == path
@@ -60,7 +63,8 @@ def test_names_that_no_filter_takes(here):
     )
     said = [hint for hint in hints() if hint.startswith("FA: ")]
     assert said == [
-        f"FA: not found for sub-01; the nearest files passed over: ds/sub-01/dwi/my_FA.nii.gz ({BY_HAND})."
+        "FA: not found for sub-01; the most similar files that were not used: ds/sub-01/dwi/my_FA.nii.gz "
+        f"({BY_HAND})."
     ]
 
 
@@ -72,7 +76,8 @@ def test_phase_images_and_masks_are_never_proposed_and_the_plainest_filter_comes
     )))  # fmt: skip
     anat = "ds/sub-01/anat/sub-01"
     assert hints() == [
-        f"T1w: not found for sub-01; the nearest files passed over: {anat}_UNIT1.nii.gz (cohort.bids.filters: "
+        f"T1w: not found for sub-01; the most similar files that were not used: {anat}_UNIT1.nii.gz "
+        "(cohort.bids.filters: "
         f"{{T1w: {{suffix: UNIT1}}}}); {anat}_inv-1_part-mag_MP2RAGE.nii.gz (cohort.bids.filters: {{T1w: {{suffix: "
         f"MP2RAGE}}}}); {anat}_acq-T1w_flip-2_MPM.nii.gz (cohort.bids.filters: {{T1w: {{suffix: MPM, acq: T1w}}}})."
     ]
@@ -90,26 +95,29 @@ def test_of_many_scans_one_example_is_shown(here):
         touch(f"ds/{line.split()[0]}", *MAPS[1:], "anat/{scan}_UNIT1.nii.gz")
     (hint,) = hints()
     assert hint.startswith("T1w: not found for sub-10, sub-11, ")
-    assert ", sub-19 and 5 more; the nearest files passed over: ds/sub-10/anat/sub-10_UNIT1.nii.gz (" in hint
+    assert (
+        ", sub-19 and 5 more; the most similar files that were not used: ds/sub-10/anat/sub-10_UNIT1.nii.gz ("
+        in hint
+    )
 
 
 def test_a_named_folder_that_gives_nothing(here):
     touch("lst/sub-01", *(f"anat/{{scan}}_{name}.nii.gz" for name in ("a_x", "b_x", "c_x", "d_x")))
     touch("empty/sub-01", "log_run.txt")
-    remedy = "choose its files by cohort.bids.filters, or remove the folder."
+    remedy = "select its files with cohort.bids.filters, or remove the folder."
     paths = ", ".join(f"lst/sub-01/anat/sub-01_{name}_x.nii.gz" for name in "abc")
     assert hints(derivatives=["lst", "empty"]) == [
-        f"cohort.bids.derivatives.0: nothing is taken from lst: it holds {paths} and 1 more; {remedy}",
-        f"cohort.bids.derivatives.1: nothing is taken from empty: its sub-* folders hold no image; {remedy}",
+        f"cohort.bids.derivatives.0: nothing is used from lst: it contains {paths} and 1 more; {remedy}",
+        f"cohort.bids.derivatives.1: nothing is used from empty: its sub-* folders contain no image; {remedy}",
     ]
 
 
 def test_a_filter_that_takes_nothing(here):
     touch("ds/sub-01", "anat/{scan}_acq-a_run-1_FLAIR.nii.gz", "anat/{scan}_acq-b_run-2_FLAIR.nii.gz")
     assert hints(filters={"FLAIR": {"acq": "a", "run": 2}, "mt_on": {"acq": "MTon"}}) == [
-        "cohort.bids.filters.FLAIR takes nothing: no file passes all of it, such as "
+        "cohort.bids.filters.FLAIR selects nothing: no file matches all of it, e.g. "
         "ds/sub-01/anat/sub-01_acq-a_run-1_FLAIR.nii.gz.",
-        "cohort.bids.filters.mt_on ({acq: MTon}) takes nothing: no file has the name of this input (_mt-on_MTR).",
+        "cohort.bids.filters.mt_on ({acq: MTon}) selects nothing: no file has the name of this input (_mt-on_MTR).",
     ]
 
 
@@ -122,5 +130,5 @@ def test_files_that_bidsignore_names_come_last(here):
     assert row(table, "sub-01").T1w == "ds/sub-01/anat/sub-01_T1w.nii.gz"
     assert row(table, "sub-01").MTR == "ds/sub-01/anat/sub-01_MTRmap.nii.gz"
     assert hints() == [
-        ".bidsignore names files of T1w, MTR: they are taken only where a scan has no other for the input."
+        ".bidsignore names files of T1w, MTR: they are used only where a scan has no other for the input."
     ]

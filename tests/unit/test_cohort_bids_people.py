@@ -74,7 +74,9 @@ def test_a_byte_order_mark_crlf_another_case_and_umlauts(here):
 @pytest.mark.parametrize("label", ["sub-1", "1", "SUB-01", "Sub-001", "sub_01", "sub 01", "sub-0-1"])
 def test_an_id_that_nearly_matches_is_named(here, label):
     people(f"{label}\tMS", "sub-02\tHC")
-    said = f"no row in ds/participants.tsv; the table has {label!r}: write each id as its folder is named."
+    said = (
+        f"no row in ds/participants.tsv; the table has {label!r}: write each id like the name of its folder."
+    )
     assert refusal() == [f"  - sub-01: {said}"]
     with pytest.raises(InputError, match="no row in ds/participants.tsv; the table has"):
         read_bids(DEFAULTS | {"dataset": "ds"}, predicts=True)
@@ -83,7 +85,7 @@ def test_an_id_that_nearly_matches_is_named(here, label):
 def test_an_id_that_does_not_match_is_just_absent(here):
     people("sub-11\tMS", "sub-02\tHC")
     assert refusal() == [
-        "  - sub-01: no row in ds/participants.tsv: add it, with the group or n/a to leave them out."
+        "  - sub-01: no row in ds/participants.tsv: add one with the group, or with n/a to leave them out."
     ]
 
 
@@ -123,7 +125,7 @@ def test_a_table_that_is_not_downloaded(here):
     Path("ds/participants.tsv").unlink()
     Path("ds/participants.tsv").symlink_to(".git/annex/objects/x")
     with pytest.raises(
-        InputError, match=r"^ds/participants.tsv is not downloaded \(datalad get\): it says who"
+        InputError, match=r"^ds/participants.tsv is not downloaded \(datalad get\): this table says who"
     ):
         read()
 
@@ -157,8 +159,8 @@ def test_the_time_of_a_session_is_a_column_like_the_others_and_known_names_get_a
     ("rows", "header", "said"),
     [
         (["01\t1\t2", "02\t1"], "session_id\tage\tEDSS",
-         "The table {path} has 3 cells in its header, but line 3 has 2: give every row one cell per column, n/a "
-         "where nothing is known."),
+         "The table {path} has 3 cells in its header, but line 3 has 2: give every row one cell per "
+         "column, n/a if the value is unknown."),
         (["01\t1"], "session\tage", "{path} lacks the column session_id; found: session, age."),
         (["01\t1", "ses-01\t2"], "session_id\tage", "{path} has a session twice: keep one row of each."),
     ],
@@ -171,13 +173,13 @@ def test_a_malformed_table_of_sessions(visits, rows, header, said):
 def test_a_session_that_is_nearly_named(visits):
     sessions("01", "ses-1\t41\t2.5", "ses-02\t43\t3")
     assert hints() == [
-        "ds/sub-01/sub-01_sessions.tsv: no row for ses-01; the table has 'ses-1': write each id as its "
-        "folder is named."
+        "ds/sub-01/sub-01_sessions.tsv: no row for ses-01; the table has 'ses-1': write each id like the "
+        "name of its folder."
     ]
 
 
 def test_sessions_that_are_not_downloaded(visits):
     path = Path("ds/sub-01/sub-01_sessions.tsv")
     path.symlink_to("../.git/annex/objects/x")
-    assert hints() == [f"{path} is not downloaded (datalad get {path}): its columns are not known."]
+    assert hints() == [f"{path} is not downloaded (datalad get {path}): its columns are unknown."]
     assert read().age.tolist() == ["40", "40", "50", "50"]

@@ -29,9 +29,11 @@ def test_two_candidates_are_a_refusal_with_a_filter_to_copy(here):
     touch("ds/sub-02", "anat/{scan}_desc-preproc_T1w.nii.gz")
     assert refusal() == [
         "  - sub-01: FLAIR may be ds/sub-01/anat/sub-01_run-1_FLAIR.nii.gz or "
-        "ds/sub-01/anat/sub-01_run-2_FLAIR.nii.gz: choose by a filter, or leave the scan out (cohort.exclude).",
+        "ds/sub-01/anat/sub-01_run-2_FLAIR.nii.gz: choose with a filter, or leave the scan out "
+        "(cohort.exclude).",
         "  - sub-02: T1w may be ds/sub-02/anat/sub-02_T1w.nii.gz or "
-        "ds/sub-02/anat/sub-02_desc-preproc_T1w.nii.gz: choose by a filter, or leave the scan out (cohort.exclude).",
+        "ds/sub-02/anat/sub-02_desc-preproc_T1w.nii.gz: choose with a filter, or leave the scan out "
+        "(cohort.exclude).",
         "For instance:",
         "cohort:",
         "  bids:",
@@ -58,7 +60,10 @@ def test_the_folder_chooses_between_files_of_one_name(here):
 
 def test_files_that_no_filter_tells_apart(here):
     touch("ds/sub-01", "anat/{scan}_T1w.nii")
-    assert refusal()[-1] == "      # T1w: no part of the names tells its files apart: remove one of them"
+    assert (
+        refusal()[-1]
+        == "      # T1w: no part of the file names distinguishes these files: remove one of them"
+    )
 
 
 def test_a_choice_among_files_that_are_not_needed_is_left_open(here):
@@ -132,8 +137,8 @@ def test_participants_without_group_or_folder_are_left_out(here):
         {
             "scan": "sub-03",
             "group": "MS",
-            "reason": "no T1w, lesion_mask, FA, RD, AD, MTR, DVR in the table (give one, or a FLAIR on which "
-            "lesions can be found with lesions.without_mask: flair)",
+            "reason": "no T1w, lesion_mask, FA, RD, AD, MTR, DVR in the table (give one, or a FLAIR and "
+            "lesions.without_mask: flair to segment lesions on it)",
         },
     ]
 
@@ -149,7 +154,7 @@ def test_participants_that_cannot_be_placed(here):
         header="participant_id\tgroup\tsite",
     )
     assert refusal(site_column="site") == [
-        "  - sub-04: no row in ds/participants.tsv: add it, with the group or n/a to leave them out.",
+        "  - sub-04: no row in ds/participants.tsv: add one with the group, or with n/a to leave them out.",
         "  - sub-02: two rows in ds/participants.tsv: keep one.",
         "  - sub-03: group 'pwMS' is not in cohort.bids.groups (column group of ds/participants.tsv has "
         "'HC' 2 times, 'MS' 1 times, 'pwMS' 1 times): add the value there, or write n/a to leave them out.",
@@ -162,7 +167,8 @@ def test_participants_that_cannot_be_placed(here):
     [
         (
             {"participants": "none.tsv"},
-            "none.tsv does not exist: it says who is a patient; name another table in cohort.bids.participants.",
+            "none.tsv does not exist: this table says who is a patient; name another one in "
+            "cohort.bids.participants.",
         ),
         (
             {"group_column": "diagnosis"},
@@ -171,7 +177,7 @@ def test_participants_that_cannot_be_placed(here):
         ),
         (
             {"groups": {"MS": ["x", "ms"], "HC": ["X"]}},
-            "cohort.bids.groups gives 'x' to MS and to HC: leave it in one of them.",
+            "cohort.bids.groups gives 'x' to both MS and HC: keep it in one of them.",
         ),
         (
             {"dataset": ""},
@@ -181,8 +187,8 @@ def test_participants_that_cannot_be_placed(here):
             {"dataset": "none", "derivatives": ["ds/sub-01", "ds", "ds/"]},
             "The BIDS dataset none has 3 problems:\n"
             "  - cohort.bids.dataset: none is not a folder: correct the path.\n"
-            "  - cohort.bids.derivatives.0: ds/sub-01 holds no sub-* folder: name the folder in which they lie.\n"
-            "  - cohort.bids.derivatives.2: ds/ is the folder of cohort.bids.derivatives.1: name it once.",
+            "  - cohort.bids.derivatives.0: ds/sub-01 contains no sub-* folder: name the folder that contains them.\n"
+            "  - cohort.bids.derivatives.2: ds/ is the same folder as cohort.bids.derivatives.1: name it once.",
         ),
     ],
 )
@@ -205,7 +211,7 @@ def test_identifiers(here):
 def test_a_file_in_the_folder_of_another(here):
     (here / "ds/sub-01/anat/sub-02_FLAIR.nii.gz").touch()
     assert refusal() == [
-        "  - ds/sub-01/anat/sub-02_FLAIR.nii.gz lies in the folder of sub-01 but is named sub-02: move or rename it."
+        "  - ds/sub-01/anat/sub-02_FLAIR.nii.gz is in the folder of sub-01 but is named sub-02: move or rename it."
     ]
 
 
@@ -225,7 +231,7 @@ def test_a_folder_without_inputs_is_no_scan_outside_the_sessions(here):
 
 def test_a_long_choice_is_cut(here):
     touch("ds/sub-01", *(f"anat/{{scan}}_run-{run}_T1w.nii.gz" for run in range(1, 7)))
-    assert "_run-3_T1w.nii.gz or 3 more: choose by a filter" in refusal()[0]
+    assert "_run-3_T1w.nii.gz or 3 more: choose with a filter" in refusal()[0]
 
 
 def test_links_that_leave_the_dataset(here):
@@ -234,7 +240,7 @@ def test_links_that_leave_the_dataset(here):
     os.symlink("../../../private/scan.nii.gz", "ds/sub-01/anat/sub-01_FLAIR.nii.gz")
     os.symlink(here / "private", "ds/sub-02/perf")
     os.symlink(here / "private", "ds/sub-03")
-    outside = "copy it there, or name the folder it lies in under cohort.bids.derivatives."
+    outside = "copy it there, or name the folder that contains it under cohort.bids.derivatives."
     assert refusal() == [
         f"  - ds/sub-02/perf is a link to {here}/private, outside ds: {outside}",
         f"  - ds/sub-03 is a link to {here}/private, outside ds: {outside}",
@@ -342,7 +348,7 @@ def test_metadata_that_contradict_leave_out_the_scan(here):
 def test_a_lesion_mask_in_a_space_that_is_not_known(here):
     touch("ds/sub-01", "anat/{scan}_space-ACPC_label-lesion_mask.nii.gz")
     assert refusal(filters={"lesion_mask": {"space": "ACPC"}}) == [
-        "  - ds/sub-01/anat/sub-01_space-ACPC_label-lesion_mask.nii.gz is in the space ACPC, which is not known for "
-        "lesion masks (T1w, FLAIR, dwi, MTR, MNI152, or that of the T1w): choose another one by "
-        "cohort.bids.filters.lesion_mask."
+        "  - ds/sub-01/anat/sub-01_space-ACPC_label-lesion_mask.nii.gz is in the space ACPC, which is "
+        "unknown for lesion masks (T1w, FLAIR, dwi, MTR, MNI152, or that of the T1w): choose another one "
+        "with cohort.bids.filters.lesion_mask."
     ]

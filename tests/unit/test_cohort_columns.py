@@ -93,7 +93,7 @@ def test_what_was_found_or_used_is_a_table_again(tmp_path):
     pd.testing.assert_frame_equal(read_cohort(tmp_path / "cohort2.tsv"), first)
     wrong = (tmp_path / "cohort2.tsv").read_text().replace("sub-01", "sub-07")
     assert problems(table(tmp_path, wrong)) == [
-        "  - line 2: scan 'sub-07' must be sub-01, as its subject and session say"
+        "  - line 2: scan 'sub-07' must be sub-01, from its subject and session"
     ]
 
 
@@ -161,10 +161,10 @@ def test_the_data_dictionary():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (["41", "35y", "50"], "'35y' of sub-02 is no number"),
-        (["41", "1,5", "1,6"], "'1,5' of sub-02 and 1 more is no number"),
-        (["41", "NaN", "50", "unknown", "7"], "'NaN' of sub-02 and 1 more is no number"),
-        (["2020-01-31", "2020-02-01", "1.3.2020"], "'1.3.2020' of sub-03 is no date of ISO 8601"),
+        (["41", "35y", "50"], "'35y' of sub-02 is not a number"),
+        (["41", "1,5", "1,6"], "'1,5' of sub-02 and 1 more is not a number"),
+        (["41", "NaN", "50", "unknown", "7"], "'NaN' of sub-02 and 1 more is not a number"),
+        (["2020-01-31", "2020-02-01", "1.3.2020"], "'1.3.2020' of sub-03 is not a date of ISO 8601"),
         (["3T", "1.5T", "3T"], None),
         (["RRMS", "SPMS", "1"], None),
         (["1", "2", None], None),
@@ -173,7 +173,7 @@ def test_the_data_dictionary():
 )
 def test_one_value_that_spoils_a_column(values, said):
     sentence = (
-        f"The column x of the cohort table is taken as a category, because {said}: correct it, or write n/a for "
+        f"The column x of the cohort table is treated as a category, because {said}: correct it, or write n/a for "
         "what is missing."
     )
     assert column_hints(cohort(x=values)) == ([sentence] if said else [])
@@ -184,6 +184,6 @@ def test_sessions_out_of_the_order_of_time(column):
     people = {"subject": ["01", "01", "02", "02", "03"], "session": ["a", "b", "a", "b", "a"]}
     times = ["2020-05-01", "2020-01-01", "2020-01-01", "2020-05-01", None]
     assert column_hints(cohort(**people, **{column: times})) == [
-        f"sub-01: its sessions stand in the order a, b, which is not that of {column}; change over time is measured "
+        f"sub-01: its sessions are in the order a, b, which is not that of {column}; change over time is measured "
         "in the order of the table (cohort.source: table), so put its rows in the order of time."
     ]

@@ -1,12 +1,13 @@
 """The configuration: all problems in one message, with key path, value found, value expected and nearest key."""
 
 import datetime
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from myelosketch.cohort.config import check_config, config_problems
+from myelosketch.cohort.config import EXAMPLES, check_config, config_problems
 from myelosketch.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +94,7 @@ def test_the_settings_of_a_study_are_valid_and_all_there(path):
         ),
         (
             {"cohort": {"exclude": ["07"]}},
-            "cohort.exclude.0: found '07' (text), expected text like ^sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?$",
+            "cohort.exclude.0: found '07' (text), expected text like sub-07 or sub-07_ses-02",
         ),
         (
             {"regions": {"perilesional_mm": True}},
@@ -115,6 +116,24 @@ def test_the_settings_of_a_study_are_valid_and_all_there(path):
             "list of entries, each a whole number (at least 100 and at most 5000)",
         ),
         (
+            {"simulation": {"physics": {"mtr_mielin": 1}}},
+            "simulation.physics.mtr_mielin: unknown key; did you mean simulation.physics.mtr_myelin?",
+        ),
+        (
+            {"simulation": {"physics": {"flow": 1}}},
+            "simulation.physics.flow: unknown key; valid here: axial, axial_axon_loss, axial_myelin_loss, dvr_base, "
+            "dvr_myelin, dvr_water, mtr_axons, mtr_base, mtr_myelin, mtr_scale, mtr_water, radial, radial_axon_loss, "
+            "radial_myelin_loss",
+        ),
+        (
+            {"simulation": {"physics": {"mtr_myelin": 40}}},
+            "simulation.physics.mtr_myelin: found 40 (a whole number), expected at most 36",
+        ),
+        (
+            {"cohort": {"accept": {"07": ["apart"]}}},
+            "cohort.accept.07: unknown key; expected a key like all, sub-07 or sub-07_ses-02",
+        ),
+        (
             {"registration": {"metric": "MI"}},
             "registration.metric: found 'MI' (text), expected one of 'mattes', 'GC'",
         ),
@@ -127,7 +146,7 @@ def test_one_problem_one_sentence(change, sentence):
 def test_a_key_that_yaml_reads_as_true():
     (sentence,) = config_problems(default() | {True: 1}, SCHEMA)
     assert sentence.startswith(
-        "True: unknown key, which YAML reads where yes, no, on or off stands; valid here: "
+        "True: unknown key(YAML reads yes, no, on and off as True or False); valid here: "
     )
 
 
@@ -162,6 +181,21 @@ def test_a_key_that_yaml_reads_as_true():
 def test_numbers_in_the_wrong_order(change, sentences):
     assert config_problems(merged(default(), change), SCHEMA) == sentences
     assert config_problems(change, SCHEMA) == sentences, "what it does not say is the default"
+
+
+def patterns(part):
+    if isinstance(part, dict):
+        yield from part.get("patternProperties", ())
+        yield from (value for key, value in part.items() if key == "pattern" and isinstance(value, str))
+    for below in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from patterns(below)
+
+
+@pytest.mark.parametrize("path", [SCHEMA_PATH, *(ROOT / "studies").glob("*/config.schema.yaml")], ids=str)
+def test_a_message_shows_an_example_and_no_regular_expression(path):
+    for pattern in patterns(yaml.safe_load(path.read_text())):
+        first = re.match("[^ ,]+", EXAMPLES[pattern])[0]
+        assert re.search(pattern, first)
 
 
 def test_all_problems_at_once():

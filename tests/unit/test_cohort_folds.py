@@ -65,7 +65,7 @@ def test_a_users_folds_are_used(tmp_path, four):
     [
         (
             [("1", 1), ("1", 2), ("2", 2), ("3", 1), ("4", 2)],
-            "names 1 twice: a participant belongs to one fold",
+            "names 1 twice: each participant must be in one fold only",
         ),
         ([("1", 1), ("2", 2), ("3", 1)], "lacks 4: give every participant a fold"),
         (

@@ -82,7 +82,7 @@ def test_a_spoilt_file_has_its_sentence_and_the_others_stay_ok(
     assert set(bad.scan) == {"sub-01"}
     assert set(" | ".join(bad.check).split(" | ")) == {check}
     assert bad.verdict.tolist() == [CHECKS[check]] * len(bad)
-    assert ("this line of the configuration: cohort: {exclude: [sub-01]}." in said) == (
+    assert ("this line in the configuration: cohort: {exclude: [sub-01]}." in said) == (
         CHECKS[check] == REFUSED
     )
     assert (f"To accept: cohort: {{accept: {{sub-01: [{check}]}}}}" in said) == (CHECKS[check] != REFUSED)
@@ -210,9 +210,7 @@ def test_a_transform_that_is_given(made, tmp_path, content):
     if content:
         (tmp_path / "xfm.mat").write_text(content)
         said = message(tmp_path, [row(files)])
-        start = (
-            f"  - sub-01: xfm_dwi ({files['xfm_dwi']}) holds only a matrix of 4 x 4 numbers, as FSL writes it"
-        )
+        start = f"  - sub-01: xfm_dwi ({files['xfm_dwi']}) contains only a matrix of 4 x 4 numbers, as FSL writes it"
         assert start in said
         assert "cohort: {exclude: [sub-01]}" in said
     else:

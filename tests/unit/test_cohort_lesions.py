@@ -100,14 +100,15 @@ def probabilities(n=3):
         (1000 + labels(), affine(), None),
         (labels()[:, ::-1], affine() @ [[1, 0, 0, 0], [0, -1, 0, 31], [0, 0, 1, 0], [0, 0, 0, 1]], None),
         (probabilities(), affine(), None),
-        (labels() * 0.5, affine(), ("not_labels", "holds values from 0 to 1.5 that are no labels, expected whole "
+        (labels() * 0.5, affine(), ("not_labels", "has values from 0 to 1.5 that are not labels, expected whole "
          "numbers from 0")),
-        (head().astype(np.uint8), affine(), ("not_labels", "holds the label 1 alone, expected one for each tissue")),
+        (head().astype(np.uint8), affine(), ("not_labels", "has only the label 1, expected one for each tissue")),
         (probabilities(2), affine(), ("not_labels", "has 2 volumes, expected one for each of CSF, grey and white "
          "matter")),
-        (100 * probabilities(), affine(), ("not_labels", "holds values from 0 to 100, expected "
+        (100 * probabilities(), affine(), ("not_labels", "has values from 0 to 100, expected "
          "probabilities (0 to 1)")),
-        (labels(), shifted(60), ("apart", "lies 60 mm from the T1w in space (boxes of the content overlap by 55%)")),
+        (labels(), shifted(60), ("apart", "is 60 mm away from the T1w in space (the boxes of "
+         "the content overlap by 55%)")),
     ],
     ids=["labels", "freesurfer", "other-axes", "probabilities", "halves", "mask", "two", "percent", "elsewhere"],
 )  # fmt: skip
@@ -136,5 +137,5 @@ def test_freesurfers_format_for_what_freesurfer_makes(files, tmp_path):
 def test_a_damaged_file_of_freesurfers(files, tmp_path, damage):
     path = as_mgz(tmp_path, np.random.default_rng(1).integers(0, 3, SHAPE).astype(np.int32))
     Path(path).write_bytes(damage(Path(path).read_bytes()))
-    expected = ("unreadable", "segmentation", "is damaged, or is no image of FreeSurfer's")
+    expected = ("unreadable", "segmentation", "is damaged, or is not a FreeSurfer image")
     assert findings(files, segmentation=path) == [expected]

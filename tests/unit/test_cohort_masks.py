@@ -47,16 +47,16 @@ def test_how_a_mask_is_read(data, settings, inside, values):
 @pytest.mark.parametrize(
     ("data", "settings", "sentence"),
     [
-        (DRAWN - 1, {}, "holds values below 0 (from -1 to -1): write 0 outside the mask"),
-        (100 * SMOOTH + 0.5 * (SMOOTH > 0), {}, "holds values from 34.5 to 76.5, neither probabilities (0 to 1) nor "
+        (DRAWN - 1, {}, "has values below 0 (from -1 to -1): write 0 outside the mask"),
+        (100 * SMOOTH + 0.5 * (SMOOTH > 0), {}, "has values from 34.5 to 76.5, neither probabilities (0 to 1) nor "
          "whole numbers: divide a probability map by its highest possible value, or resample labels by nearest "
          "neighbour"),
-        (np.round(100 * np.linspace(0, 1, 216)).reshape(6, 6, 6), {}, "holds whole numbers up to 100 that differ "
-         "from voxel to voxel, as labels do not: if it is a probability, divide it by its highest possible value "
+        (np.round(100 * np.linspace(0, 1, 216)).reshape(6, 6, 6), {}, "has whole numbers up to 100 that differ "
+         "from voxel to voxel, unlike labels: if it is a probability, divide it by its highest possible value "
          "(100 or 255)"),
-        (SMOOTH, {"label": 99}, "holds probabilities, but lesions.label is 99: give the image of labels, or set "
+        (SMOOTH, {"label": 99}, "has probabilities, but lesions.label is 99: give the label image, or set "
          "lesions.label: null"),
-        (DRAWN, {"label": 99}, "holds the number 1, but lesions.label is 99: give the image of labels, or set "
+        (DRAWN, {"label": 99}, "has only the number 1, but lesions.label is 99: give the label image, or set "
          "lesions.label: null"),
     ],
 )  # fmt: skip

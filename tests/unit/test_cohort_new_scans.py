@@ -69,7 +69,8 @@ def test_a_value_that_spoils_a_further_column_is_said_of_the_scans_of_the_run(tm
     assert planned(tmp_path, rows, said).included.age.tolist() == ["41", "50", "35y"]
     assert said == [
         "Left out: sub-04 (no MTR in the table)",
-        "The column age of the cohort table is taken as a category, because '35y' of sub-03 is no number: correct "
+        "The column age of the cohort table is treated as a category, because '35y' of sub-03 is not a number: "
+        "correct "
         "it, or write n/a for what is missing.",
     ]
 
@@ -78,7 +79,7 @@ def test_no_scan_left_is_an_error(tmp_path):
     with pytest.raises(InputError) as caught:
         planned(tmp_path, [{"subject": "01", **images(tmp_path, *MRI), "MTR": None}])
     assert str(caught.value) == (
-        "No scan can be predicted (sub-01: no MTR in the table): give the maps, or the raw images, of one."
+        "No scan can be predicted (sub-01: no MTR in the table): give the maps or raw images of at least one scan."
     )
 
 

@@ -35,7 +35,7 @@ def test_without_the_setting_nobody_is_complete_and_the_setting_is_named(visits)
     assert included.empty
     assert len(excluded) == 4
     assert hints()[0] == (
-        "PET and MRI lie in different sessions, such as ses-pet and ses-mri, of sub-01, sub-02: to use them "
+        "PET and MRI are in different sessions, such as ses-pet and ses-mri, of sub-01, sub-02: to use them "
         "together, set cohort.bids.pair_sessions to nearest, or to {mri: pet}."
     )
 
@@ -130,7 +130,7 @@ def test_derivatives_without_a_session_belong_to_the_only_one(tmp_path, monkeypa
     assert row(table, "sub-01_ses-1").lesion_mask == path
     assert len(split_complete(table)[0]) == len(table) == 2
     assert said == [
-        f"Derivatives without a session, such as {path}, are taken for the only session of their participant: "
+        f"Derivatives without a session, such as {path}, are assigned to the only session of their participant: "
         "sub-01_ses-1."
     ]
     touch("ds/sub-01/ses-2", *MAPS)

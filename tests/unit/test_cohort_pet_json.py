@@ -91,8 +91,8 @@ def test_what_is_absent_or_left_blank_is_asked_for(tmp_path, absent):
     assert (finding.verdict, finding.check) == ("suspicious", "pet_unstated")
     assert finding.reason == "has a JSON without InjectionStart and ImageDecayCorrected"
     assert finding.way_out == (
-        'if it is so, add "InjectionStart": 0, "ImageDecayCorrected": true to the JSON, or accept it; else write what '
-        "is true"
+        'if this is correct, add "InjectionStart": 0, "ImageDecayCorrected": true to the JSON or accept it; '
+        "otherwise write the correct values"
     )
 
 
@@ -113,18 +113,18 @@ SPELL = "in its JSON, expected true or false: write it without quotation marks"
         ),
         (
             {"DecayCorrection": "NONE"},
-            "says ImageDecayCorrected: true but DecayCorrection: NONE in its JSON: correct the one that is wrong.",
+            "has ImageDecayCorrected: true but DecayCorrection: NONE in its JSON: correct the one that is wrong.",
         ),
         (
             {"ImageDecayCorrected": False, "TracerRadionuclide": "Ga68"},
-            "is not corrected for decay, as its JSON says, and names no radionuclide that is known here (C11, F18): give "
+            "is not corrected for decay, according to its JSON, which names no known radionuclide (C11, F18): give "
             "TracerRadionuclide, or correct the images.",
         ),
         (
             {"FrameTimesStart": [str(start) for start in STARTS]},
-            "has a FrameTimesStart in its JSON that is no list of numbers: write it like [0, 15, 30], in s.",
+            "has a FrameTimesStart in its JSON that is not a list of numbers: write it like [0, 15, 30], in s.",
         ),
-        ({"FrameDuration": 300}, "has a FrameDuration in its JSON that is no list of numbers"),
+        ({"FrameDuration": 300}, "has a FrameDuration in its JSON that is not a list of numbers"),
         ({"FrameDuration": []}, "has no FrameDuration in its JSON: give the start and duration of each frame, s."),
         (
             {"FrameDuration": DURATIONS[1:]},
@@ -142,14 +142,15 @@ SPELL = "in its JSON, expected true or false: write it without quotation marks"
         ),
         (
             {"Units": "SUVR"},
-            "holds SUVR, as its JSON says: each frame is divided by its reference, so the course in time is lost: give the "
-            "activity.",
+            "contains SUVR, according to its JSON: each frame is divided by its reference, so the time "
+            "course is lost: give the activity.",
         ),
         # an ECAT file whose factors are all 1 is not corrected, whatever its converter writes
         (
             {"ImageDecayCorrected": "true", "DecayCorrectionFactor": FLAT},
-            "has a DecayCorrectionFactor that grows by 1 from the first frame to the last, expected 19.3 from its times "
-            "and radionuclide: either it is not corrected for decay, or its JSON tells wrong times.",
+            "has a DecayCorrectionFactor that grows by 1 from the first frame to the last, expected 19.3 "
+            "from its times and radionuclide: either it is not corrected for decay, or its JSON has "
+            "wrong times.",
         ),
         # a reconstruction of the last minutes whose frames count from 0 again
         (

@@ -104,7 +104,8 @@ def test_settings_of_a_second_site_and_files_of_a_participant():
 def test_what_is_given_of_the_registration():
     with pytest.raises(
         InputError,
-        match=r"^registration\.given names sub-09, not in the cohort: use names such as sub-HC01 or all\.",
+        match=r"^registration\.given names sub-09, which the cohort does not have: use names such as "
+        "sub-HC01 or all\.",
     ):
         planned(registration={"given": {"sub-09": ["dwi"]}})
     said = []
@@ -131,7 +132,7 @@ def test_a_cohort_that_is_too_small_leaves_the_table_of_what_was_found(here):
         bids_plan()
     first, second = str(caught.value).splitlines()
     assert first.startswith("Only 1 complete MS participants for 2 folds")
-    assert second == "Every scan found stands in results/cohort/found.tsv, complete or not."
+    assert second == "All scans found are listed in results/cohort/found.tsv, complete or not."
     assert read_table("results/cohort/found.tsv").subject.tolist() == ["01", "02", "03"]
     # older than the job's input: the job of cohort_table writes it again
     assert (
@@ -145,7 +146,7 @@ def test_a_dataset_with_open_choices_leaves_the_table_too_with_those_blank(here)
     touch("ds/sub-02", "anat/{scan}_run-2_T1w.nii.gz")
     people("sub-01\tpwMS", "sub-02\tHC")
     with pytest.raises(
-        InputError, match=r"(?s)^The BIDS dataset ds has 2 problems:.*\nEvery scan found stands in "
+        InputError, match=r"(?s)^The BIDS dataset ds has 2 problems:.*\nAll scans found are listed in "
     ):
         bids_plan()
     table = read_table("results/cohort/found.tsv").set_index("subject")
@@ -167,5 +168,5 @@ def test_hints_and_closed_folders_reach_the_console(here):
     said = []
     with pytest.raises(InputError):
         bids_plan(said.append)
-    assert said[0].startswith("T1w: not found for sub-01; the nearest files passed over: ")
+    assert said[0].startswith("T1w: not found for sub-01; the most similar files that were not used: ")
     assert "Left out: sub-02 (ds/sub-02/pet is a link to itself)" in said

@@ -97,7 +97,7 @@ def sentences(scan):
                 "bvals": np.maximum(BVALS, 100),
                 "bvecs": np.maximum(BVECS, [[0, 0, 1]] * 2 + [[-1, -1, -1]] * 10),
             },
-            "has no volume without weighting (lowest b = 100 s/mm², expected at most 50): add one, or raise "
+            "has no unweighted volume (lowest b = 100 s/mm², expected at most 50): add one, or raise "
             "maps.b0_threshold.",
         ),
         (
@@ -106,7 +106,7 @@ def sentences(scan):
         ),
         (
             {"bvecs": np.stack([np.cos(np.arange(12)), np.sin(np.arange(12)), np.zeros(12)], 1)},
-            "has directions that lie in a plane or a cone: they do not determine a tensor.",
+            "has directions that are all in a plane or a cone: they do not determine a tensor.",
         ),
     ],
     ids=["bval", "both", "norm", "few", "units", "no b0", "negative", "plane"],
@@ -127,7 +127,7 @@ def test_gradients_in_columns_are_read_too(raw_scan, tmp_path):
     [
         (
             {"FrameTimesStart": STARTS[:-1], "FrameDuration": DURATIONS[:-1]},
-            "has 18 frames, but 17 in FrameTimesStart of its .json file: one for each.",
+            "has 18 frames, but 17 entries in FrameTimesStart of its .json file: give one for each frame.",
         ),
         (
             {"FrameTimesStart": STARTS / 60, "FrameDuration": DURATIONS / 60},

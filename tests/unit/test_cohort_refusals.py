@@ -62,8 +62,8 @@ def test_a_refused_scan_stops_alone_until_its_file_is_corrected_or_it_is_exclude
     said = run_intake(cohort, tmp_path)
     assert said.splitlines()[1] == "Refused (1 scan):"
     assert said.endswith(
-        "Correct the files, or leave the scans out, with this line of the configuration: cohort: {exclude: "
-        "[sub-02]}. Then the same command goes on."
+        "Correct the files, or leave the scans out with this line in the configuration: cohort: {exclude: "
+        "[sub-02]}. Then run the same command again: it continues."
     )
     with pytest.raises(InputError, match=r"sub-02: FA .* has a 99th percentile of 1.64"):
         refuse_scan(tmp_path / "intake/sub-02.json", {})
@@ -78,7 +78,7 @@ def test_a_refused_scan_stops_alone_until_its_file_is_corrected_or_it_is_exclude
 def test_a_suspicion_stops_the_run_until_it_is_accepted(cohort, tmp_path):
     large_lesion(cohort.lesion_mask[2])
     said = run_intake(cohort, tmp_path)
-    assert "Suspicious (1 scan); accept what is right, correct or exclude the rest:" in said
+    assert "Suspicious (1 scan); accept what is correct, and correct or exclude the rest:" in said
     assert said.endswith("To accept: cohort: {accept: {sub-03: [lesion_volume]}}")
     with pytest.raises(InputError, match="lesion_volume"):
         refuse_scan(tmp_path / "intake/sub-03.json", {"sub-02": ["lesion_volume"]})
@@ -95,7 +95,7 @@ def test_a_suspicion_stops_the_run_until_it_is_accepted(cohort, tmp_path):
 
 def test_a_refusal_is_never_accepted(cohort, tmp_path):
     rewrite(cohort.FA[0], np.zeros_like)
-    assert "holds nothing but 0" in run_intake(cohort, tmp_path, accept={"all": list(CHECKS)})
+    assert "contains only 0" in run_intake(cohort, tmp_path, accept={"all": list(CHECKS)})
 
 
 def test_refused_and_suspicious_in_one_message(cohort, tmp_path):
@@ -108,7 +108,7 @@ def test_refused_and_suspicious_in_one_message(cohort, tmp_path):
         "  - sub-02: lesion_mas",
     ]  # fmt: skip
     assert "To accept: cohort: {accept: {sub-02: [lesion_volume]}}" in said
-    assert said.endswith("cohort: {exclude: [sub-01]}. Then the same command goes on.")
+    assert said.endswith("cohort: {exclude: [sub-01]}. Then run the same command again: it continues.")
 
 
 def test_one_image_under_two_participants(cohort, tmp_path):
@@ -193,7 +193,7 @@ def test_a_binding_potential_is_declared(cohort, tmp_path):
     as_binding_potential(cohort)
     said = run_intake(cohort, tmp_path)
     assert (
-        "in the declared unit '1', expected 0.5 to 6: the values fit units.DVR: 'BPnd'; if all scans are so"
+        "in the declared unit '1', expected 0.5 to 6: the values fit units.DVR: 'BPnd'; if this is true for all scans"
         in said
     )
     assert run_intake(cohort, tmp_path, units=BP_ND) == ""
@@ -202,7 +202,7 @@ def test_a_binding_potential_is_declared(cohort, tmp_path):
 def test_a_dvr_declared_as_binding_potential(cohort, tmp_path):
     said = run_intake(cohort, tmp_path, units=BP_ND)
     assert "has a median of 1.15 (from 0.9 to 1.4) in the declared unit 'BPnd', expected -0.4 to 0.8" in said
-    assert "the values fit units.DVR: '1'; if all scans are so, declare it" in said
+    assert "the values fit units.DVR: '1'; if this is true for all scans, declare it" in said
 
 
 @pytest.mark.parametrize("stated", ["unitless", "1", "BPnd", "BP_ND", "BPND"])
@@ -218,22 +218,26 @@ def renamed_dvr(cohort, name):
         cohort.loc[number, "DVR"] = str(Path(path).rename(Path(path).with_name(name)))
 
 
-SUVR = "depends on blood flow and time as a DVR does not: give the DVR or BP_ND of a kinetic model, or the dynamic"
+SUVR = (
+    "unlike a DVR it depends on blood flow and time: give the DVR or BP_ND of a kinetic model, or the dynamic"
+)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "unit", "sentence"),
     [
-        ("sub-01_meas-BPND_mimap.nii.gz", {}, "1", "is a BPnd, as its name or its JSON says, but units.DVR is '1': "
-            "declare units.DVR: 'BPnd' if all scans are so, else correct the name or the JSON."),
-        ("sub-01_meas-DVR_mimap.nii.gz", {}, "BPnd", "is a DVR, as its name or its JSON says, but units.DVR is "
-            "'BPnd': declare units.DVR: '1' if all scans are so"),
-        ("DVR.nii.gz", {"Units": "BPnd"}, "1", "is a BPnd, as its name or its JSON says, but units.DVR is '1'"),
-        ("DVR.nii.gz", {"Units": "DVR"}, "BPnd", "is a DVR, as its name or its JSON says, but units.DVR is 'BPnd'"),
-        ("DVR.nii.gz", {"Units": "SUVR"}, "1", f"is an SUVR, as its name or its JSON says; it {SUVR}"),
-        ("sub-01_meas-SUVR_mimap.nii.gz", {}, "1", "is an SUVR, as its name or its JSON says"),
-        ("pib_SUVr_50-70.nii.gz", {}, "BPnd", "is an SUVR, as its name or its JSON says"),
-        ("sub-01_suv.nii.gz", {"Units": "g/ml"}, "1", "is an SUV, as its name or its JSON says"),
+        ("sub-01_meas-BPND_mimap.nii.gz", {}, "1", "is a BPnd, according to its name or its JSON, but "
+            "units.DVR is '1': "
+            "declare units.DVR: 'BPnd' if this is true for all scans, otherwise correct the name or the JSON."),
+        ("sub-01_meas-DVR_mimap.nii.gz", {}, "BPnd", "is a DVR, according to its name or its JSON, but units.DVR is "
+            "'BPnd': declare units.DVR: '1' if this is true for all scans"),
+        ("DVR.nii.gz", {"Units": "BPnd"}, "1", "is a BPnd, according to its name or its JSON, but units.DVR is '1'"),
+        ("DVR.nii.gz", {"Units": "DVR"}, "BPnd", "is a DVR, according to its name or its JSON, but "
+            "units.DVR is 'BPnd'"),
+        ("DVR.nii.gz", {"Units": "SUVR"}, "1", f"is an SUVR, according to its name or its JSON; {SUVR}"),
+        ("sub-01_meas-SUVR_mimap.nii.gz", {}, "1", "is an SUVR, according to its name or its JSON"),
+        ("pib_SUVr_50-70.nii.gz", {}, "BPnd", "is an SUVR, according to its name or its JSON"),
+        ("sub-01_suv.nii.gz", {"Units": "g/ml"}, "1", "is an SUV, according to its name or its JSON"),
     ],
 )  # fmt: skip
 def test_a_map_that_says_it_is_something_else(cohort, tmp_path, name, content, unit, sentence):
@@ -271,6 +275,6 @@ def test_every_check_is_documented():
 def test_accepting_a_stranger():
     check_accept({"sub-01": ["apart"], "all": ["apart"]}, ["sub-01"])
     with pytest.raises(
-        InputError, match="cohort.accept names sub-09, not in the cohort: use names such as sub-"
+        InputError, match="cohort.accept names sub-09, which the cohort does not have: use names such as sub-"
     ):
         check_accept({"sub-09": ["apart"]}, ["sub-01"])

@@ -98,8 +98,8 @@ def test_incomplete_scans_are_left_out_with_their_reason(tmp_path):
         {
             "scan": "sub-05",
             "group": "MS",
-            "reason": "no lesion_mask in the table (give one, or a FLAIR on which lesions can be found with "
-            "lesions.without_mask: flair)",
+            "reason": "no lesion_mask in the table (give one, or a FLAIR and lesions.without_mask: flair "
+            "to segment lesions on it)",
         },
         {"scan": "sub-06", "group": "HC", "reason": "named in cohort.exclude"},
     ]
@@ -108,7 +108,8 @@ def test_incomplete_scans_are_left_out_with_their_reason(tmp_path):
 def test_excluding_a_stranger():
     cohort = cohort_from_rows([{"subject": "01", "group": "HC"}])
     with pytest.raises(
-        InputError, match="cohort.exclude names sub-99, not in the cohort: use names such as sub-01."
+        InputError,
+        match="cohort.exclude names sub-99, which the cohort does not have: use names such as sub-01.",
     ):
         split_complete(cohort, exclude=["sub-99"])
 
@@ -235,12 +236,12 @@ def scan(**entries):
 @pytest.mark.parametrize(
     ("entries", "without_mask", "reason"),
     [
-        ({}, "leave_out", "no lesion_mask in the table (give one, or a FLAIR on which lesions can be found with "
-         "lesions.without_mask: flair)"),
-        ({}, "flair", "no lesion_mask in the table (give one, or a FLAIR on which lesions can be found with "
-         "lesions.without_mask: flair)"),
-        ({"FLAIR": "f.nii"}, "leave_out", "no lesion_mask in the table (to find lesions on its FLAIR, set "
-         "lesions.without_mask: flair)"),
+        ({}, "leave_out", "no lesion_mask in the table (give one, or a FLAIR and lesions.without_mask: "
+            "flair to segment lesions on it)"),
+        ({}, "flair", "no lesion_mask in the table (give one, or a FLAIR and lesions.without_mask: flair "
+            "to segment lesions on it)"),
+        ({"FLAIR": "f.nii"}, "leave_out", "no lesion_mask in the table (to segment lesions on its FLAIR, "
+            "set lesions.without_mask: flair)"),
         ({"FLAIR": "f.nii"}, "flair", None),
         ({"lesion_mask": "l.nii"}, "leave_out", None),
         ({"FLAIR": "f.nii", "T1w": None}, "flair", "no T1w in the table"),

@@ -36,7 +36,7 @@ def _here(tmp_path, monkeypatch):
 )
 def test_a_key_that_stands_twice(text, place):
     assert refused(text) == [
-        f"mine.yaml has the key {place}, and only the second would count: put what both say under one."
+        f"mine.yaml has the key {place}, and only the second would take effect: merge the two."
     ]
 
 

@@ -74,7 +74,7 @@ def test_a_claim_of_more_voxels_than_a_file_can_hold_is_refused_before_allocatio
     path.write_bytes(CLAIMS[name])
     tracemalloc.start()
     try:
-        with pytest.raises(InputError, match="its header states .* voxels, more than the file can hold"):
+        with pytest.raises(InputError, match="its header states .* voxels, more than the file can contain"):
             read(path)
         assert tracemalloc.get_traced_memory()[1] < 5e6
     finally:
@@ -169,8 +169,8 @@ LTA = (
 TRANSFORMS = {
     "centre.txt": (f"{ITK}FixedParameters: 10 20\n".encode(), "has 2 fixed parameters"),
     "nan.tfm": (f"{ITK}FixedParameters: nan 20 30\n".encode(), "has no inverse"),
-    "memory.mat": (struct.pack("<5i", 0, 2**30, 1, 0, 8) + b"xfm_3_3\0", "cannot be read as a transform of ITK"),
-    "letters.mat": (struct.pack("<5i", 0, 1, 1, 0, 2**31 - 1) + bytes(8), "cannot be read as a transform of ITK"),
+    "memory.mat": (struct.pack("<5i", 0, 2**30, 1, 0, 8) + b"xfm_3_3\0", "cannot be read as an ITK transform"),
+    "letters.mat": (struct.pack("<5i", 0, 1, 1, 0, 2**31 - 1) + bytes(8), "cannot be read as an ITK transform"),
     "flat.lta": (LTA.encode(), "has no inverse"),
 }  # fmt: skip
 
@@ -186,14 +186,14 @@ def test_a_transform_of_nonsense(tmp_path, name):
 def test_a_time_that_no_float_holds(tmp_path):
     content = {"FrameTimesStart": [0, 10**400], "FrameDuration": [1, 1]}
     (tmp_path / "pet.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match="FrameTimesStart in its JSON that is no list of numbers"):
+    with pytest.raises(InputError, match="FrameTimesStart in its JSON that is not a list of numbers"):
         read_frames(tmp_path / "pet.nii.gz")
 
 
 def test_a_label_that_no_float_holds(tmp_path):
     (tmp_path / "names.tsv").write_text(f"index\tname\n{'9' * 400}\tleft\n")
     with pytest.raises(
-        InputError, match="has the index '9{40}'; expected a whole number from 0, of at most nine"
+        InputError, match="has the index '9{40}'; expected a whole number from 0 with at most nine"
     ):
         read_names(tmp_path / "names.tsv")
 

@@ -90,8 +90,8 @@ def test_sessions_of_two_people_are_refused():
     with pytest.raises(InputError) as refusal:
         least_overlap([brain, brain, other], ["sub-01_ses-01", "sub-01_ses-02", "sub-01_ses-03"])
     assert str(refusal.value) == (
-        "The brains of sub-01_ses-01 and sub-01_ses-03 overlap by 0.67 (Dice); expected at least 0.85: are both of "
-        "one participant, and whole? Leave one out (cohort.exclude)."
+        "The brains of sub-01_ses-01 and sub-01_ses-03 overlap by 0.67 (Dice); expected at least 0.85: "
+        "are both complete, and of one participant? Leave one out (cohort.exclude)."
     )
 
 

@@ -41,7 +41,7 @@ def test_no_axis_is_named(tmp_path, content):
     with pytest.raises(InputError) as error:
         phase_axis("", path, saved(tmp_path))
     assert str(error.value) == (
-        f"{path} names no PhaseEncodingDirection (i, j or k), which a deformable registration needs: set "
+        f"{path} has no PhaseEncodingDirection (i, j or k), which a deformable registration needs: set "
         "registration.phase_encoding in the config, or registration.dwi to rigid."
     )
 

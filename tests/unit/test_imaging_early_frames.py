@@ -82,7 +82,7 @@ def test_nan_counts_as_no_activity(files, tmp_path):
             (70, 80),
             r"pet ends after 60 min, before the early frames begin .70 min.: lower maps.early_window_min",
         ),
-        ((11, 12), "pet has no frame whose middle lies between 11 and 12 min: widen maps.early_window_min"),
+        ((11, 12), "pet has no frame with its midpoint between 11 and 12 min: widen maps.early_window_min"),
     ],
 )
 def test_windows_without_frames(window, sentence):

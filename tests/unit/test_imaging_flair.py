@@ -125,10 +125,10 @@ def test_the_bias_field_is_taken_from_white_matter():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (np.zeros_like, "The FLAIR has no signal in the white matter that T1w shows: does it show the same head, and "
-         "all of it?"),
-        (lambda flair: np.where(flair > 0, 7.0, 0), "The FLAIR shows no contrast within the grey matter: is it a "
-         "FLAIR of the same head, and all of it?"),
+        (np.zeros_like, "The FLAIR has no signal in the white matter of the T1w image: does it show the "
+            "same whole head?"),
+        (lambda flair: np.where(flair > 0, 7.0, 0), "The FLAIR shows no contrast within the grey matter: "
+            "is it a FLAIR of the same whole head?"),
     ],
 )  # fmt: skip
 def test_a_flair_that_shows_nothing(change, sentence):

@@ -162,11 +162,11 @@ def test_wrong_ones_are_refused_by_what_they_are(scan, tmp_path):  # noqa: F811
     assert rows["dwi"]["repeat_mm"] == pytest.approx(10, abs=0.5)
     said = {name: " and ".join(sentences) for name, sentences in wrong.items()}
     assert said["dwi"].startswith("as placed by the given transform (off.mat) ")
-    assert "lands 10." in said["dwi"] or "lands 9." in said["dwi"]
-    assert said["dwi"].endswith("; does it lead from dwi to T1w?")
+    assert "placed 10." in said["dwi"] or "placed 9." in said["dwi"]
+    assert said["dwi"].endswith("; does it map dwi to T1w?")
     assert said["MTR"].startswith("as placed by the given transform (back.mat) ")
     assert said["MTR"].endswith("; its inverse fits: give the transform from MTR to T1w")
-    assert said["pet"].startswith("as it lies (registration.given) ")
+    assert said["pet"].startswith("in its own position (registration.given) ")
     assert said["pet"].endswith("; is it in the space of the T1w?")
 
 
@@ -175,6 +175,6 @@ def test_a_given_affine_of_the_diffusion_maps_is_compared_with_affine_registrati
     larger = np.diag([1.03, 1.03, 1.03, 1]) @ world_matrix([scan["xfm_dwi_to_t1w"]])
     inputs = scan | {"xfm_dwi_to_t1w": str(write_transform(tmp_path / "affine.mat", larger))}
     wrong, rows = judged(inputs, {"dwi": inputs["xfm_dwi_to_t1w"], "MTR": "rigid.mat"}, tmp_path)
-    assert rows["dwi"]["missing"]["stretch_mm"] == "not asked: a free shape tells nothing here"
+    assert rows["dwi"]["missing"]["stretch_mm"] == "not computed: a free shape is not informative here"
     assert rows["dwi"]["repeat_mm"] > 1 > rows["MTR"]["repeat_mm"]
     assert rows["MTR"]["stretch_mm"] is not None

@@ -216,7 +216,7 @@ def test_motion_is_measured_and_corrected(scan):
 def test_a_reference_without_activity(scan):
     inputs, dvr, out = scan
     save_volume(inputs["reference_mask"], (dvr == 0).astype(np.uint8), load_pet(inputs)[1])
-    with pytest.raises(InputError, match="has no activity: does it lie in grey matter"):
+    with pytest.raises(InputError, match="has no activity: is it in grey matter"):
         fit_dvr(inputs, out, model="logan", reference="mask", **SETTINGS)
     assert not out.exists()
 
@@ -226,7 +226,7 @@ def test_a_reference_of_a_few_voxels(scan):
     mask = np.zeros(dvr.shape, np.uint8)
     mask[12, 12, 12] = 1
     save_volume(inputs["reference_mask"], mask, load_pet(inputs)[1])
-    with pytest.raises(InputError, match="holds 1 voxels; expected at least 10"):
+    with pytest.raises(InputError, match="has 1 voxels; expected at least 10"):
         fit_dvr(inputs, out, model="logan", reference="mask", **SETTINGS)
 
 

@@ -137,8 +137,8 @@ def test_from_the_template_by_the_inverse_of_its_place(saved, tmp_path):
     ("mask", "space", "sentence"),
     [
         (np.ones(T1W.shape, np.uint8), "FLAIR", "was drawn on FLAIR (lesion_space), but there is no registration of "
-         "FLAIR to T1w; expected one of T1w: correct lesion_space, or give that image."),
-        (np.full(T1W.shape, np.nan), "T1w", "holds voxels that are no numbers: write 0 outside the mask."),
+         "FLAIR to T1w; expected one of T1w: correct lesion_space, or supply that image."),
+        (np.full(T1W.shape, np.nan), "T1w", "has voxels that are not numbers: write 0 outside the mask."),
     ],
 )  # fmt: skip
 def test_masks_that_cannot_be_placed(saved, mask, space, sentence):
@@ -162,6 +162,6 @@ def test_a_mask_that_ends_outside_the_t1w(saved):
     with pytest.raises(InputError) as caught:
         placed_from(path, "T1w", T1W, {"T1w": []})
     assert str(caught.value) == (
-        f"{path} holds 3.1 mL of lesions, but 0.0 mL of them lie in the T1w image once they are taken from T1w to "
-        "it: is lesion_space right, and is it the mask of this participant?"
+        f"{path} has 3.1 mL of lesions, but 0.0 mL of them are in the T1w image after registration from "
+        "T1w: is lesion_space correct, and is it the mask of this participant?"
     )

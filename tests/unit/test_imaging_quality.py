@@ -276,11 +276,11 @@ def test_a_scan_of_whose_files_each_is_wrong_in_another_way(scan, tmp_path):
     inputs["xfm_t1w_to_mni"] = str(write_transform(tmp_path / "mni.mat", rigid((0, 0, 0), (9, -12, 0))))
     _, wrong = check(inputs, tmp_path)
     assert re.match(r"shows [45]\d% of the brain \(at least 85% expected\)", wrong["pet"][0])
-    assert wrong["dwi"] == ["cannot be judged, because it is empty or has one value only"]
+    assert wrong["dwi"] == ["cannot be checked, because it is empty or has one value only"]
     said = " and ".join(wrong["MTR"])
-    assert re.search(r"lands (4\.[89]|5\.[0-3]) mm away when registered again", said)
+    assert re.search(r"is placed (4\.[89]|5\.[0-3]) mm away when registered again", said)
     assert "has its white-grey border" in said
-    assert re.search(r"lands 1[456]\.\d mm away when registered again", " and ".join(wrong["MNI152"]))
+    assert re.search(r"is placed 1[456]\.\d mm away when registered again", " and ".join(wrong["MNI152"]))
     assert (tmp_path / "qc.png").is_file()
 
 
@@ -331,7 +331,7 @@ def test_an_image_that_does_not_meet_the_head(scan, tmp_path):
     far = write_transform(tmp_path / "far.mat", rigid((0, 0, 0), (400, 0, 0)))
     row = as_placed(Head(Anatomy.of(scan)), load_volume(scan["DVR"]), [far], [True])
     assert problems({"modality": "pet", **row}, LIMITS) == [
-        "cannot be judged, because as it is placed, it does not meet the brain"
+        "cannot be checked, because in its position it does not overlap the brain"
     ]
 
 

@@ -43,10 +43,10 @@ def write_scans(folder, scans):
     [
         ({}, []),
         ({"coverage": 0.5}, ["shows 50% of the brain (at least 85% expected)"]),
-        ({"repeat_mm": 5.04}, ["lands 5.0 mm away when registered again (at most 2.5 mm expected)"]),
+        ({"repeat_mm": 5.04}, ["is placed 5.0 mm away when registered again (at most 2.5 mm expected)"]),
         (
             {"inverse_mm": 4},
-            ["lands 4.0 mm away when registered the other way round (at most 2.5 mm expected)"],
+            ["is placed 4.0 mm away when registered in the opposite direction (at most 2.5 mm expected)"],
         ),
         (
             {"stretch_mm": 2},
@@ -67,14 +67,14 @@ def test_what_is_wrong(numbers, said):
 
 
 def test_what_is_said_of_an_alignment_that_is_given():
-    apart = "cannot be judged, because as it is placed, it does not meet the brain"
-    apart_row = row("dwi", given="dwi.lta", problem="as it is placed, it does not meet the brain")
+    apart = "cannot be checked, because in its position it does not overlap the brain"
+    apart_row = row("dwi", given="dwi.lta", problem="in its position it does not overlap the brain")
     by = "as placed by the given transform (dwi.lta)"
-    assert problems(apart_row, LIMITS) == [f"{by} {apart}; does it lead from dwi to T1w?"]
+    assert problems(apart_row, LIMITS) == [f"{by} {apart}; does it map dwi to T1w?"]
     two = row("dwi", given="dwi.lta", coverage=0.5, repeat_mm=9, turned_repeat_mm=0.2)
     assert problems(two, LIMITS) == [
         f"{by} shows 50% of the brain (at least 85% expected)",
-        "lands 9.0 mm away when registered again (at most 2.5 mm expected); its inverse fits: give the transform "
+        "is placed 9.0 mm away when registered again (at most 2.5 mm expected); its inverse fits: give the transform "
         "from dwi to T1w",
     ]
     assert problems(row("dwi", given="dwi.lta"), LIMITS) == []
@@ -83,7 +83,7 @@ def test_what_is_said_of_an_alignment_that_is_given():
 def test_the_template_has_one_limit_of_its_own():
     assert problems(row("MNI152", repeat_mm=4, overlap=0.7, border_shift_mm=3), LIMITS) == []
     assert problems(row("MNI152", repeat_mm=7), LIMITS) == [
-        "lands 7.0 mm away when registered again (at most 4 mm expected)"
+        "is placed 7.0 mm away when registered again (at most 4 mm expected)"
     ]
 
 
@@ -103,11 +103,12 @@ def test_a_failed_registration_is_refused_with_the_line_that_settles_it(tmp_path
     paths = write_scans(tmp_path, scans)
     gather_quality(paths, tmp_path / "qc.tsv", LIMITS, {})
     said = (
-        "The quality control of the registration failed (sub-02: pet lands 5.0 mm away when registered again (at "
-        "most 2.5 mm expected); sub-02: dwi shows 40% of the brain (at least 85% expected)): look at the pictures in "
-        "results/registration/scans. Leave the scans out by this line of the configuration: cohort: {exclude: "
-        "[sub-02]}; or accept what is right by registration: {accept: {sub-02: [pet, dwi]}}. Then the same command "
-        "goes on."
+        "The quality control of the registration failed (sub-02: pet is placed 5.0 mm away when "
+        "registered again (at most 2.5 mm expected); sub-02: dwi shows 40% of the brain (at least 85% "
+        "expected)): look at the pictures in "
+        "results/registration/scans. Leave the scans out with this line in the configuration: cohort: {exclude: "
+        "[sub-02]}; or accept what is correct with registration: {accept: {sub-02: [pet, dwi]}}. Then "
+        "run the same command again: it continues."
     )
     for refuse in (
         lambda: admit_registrations(tmp_path / "qc.tsv", tmp_path / "admitted.tsv"),
@@ -137,7 +138,8 @@ def test_what_is_accepted_is_admitted(tmp_path):
 def test_accepting_a_stranger():
     check_accept({"sub-01": ["pet"]}, ["sub-01"], key="registration.accept", also=())
     with pytest.raises(
-        InputError, match="registration.accept names sub-09, not in the cohort: use names such as sub-01."
+        InputError,
+        match="registration.accept names sub-09, which the cohort does not have: use names such as sub-01.",
     ):
         check_accept({"sub-09": ["pet"]}, ["sub-01"], key="registration.accept", also=())
 

@@ -223,7 +223,7 @@ def test_table_and_sidecar_say_how_much_of_a_control_is_hyperintense(tmp_path, f
     assert table.n_voxels["lesion"] == 0
     brain, white, _ = fractions
     path = save_fractions(tmp_path, brain, white, white)
-    with pytest.raises(InputError, match=r"lesions fill 2.7 mL, 100 % of the white matter"):
+    with pytest.raises(InputError, match=r"lesions have 2.7 mL, 100 % of the white matter"):
         regions_of(path, control=True)
 
 
@@ -236,7 +236,7 @@ def test_labels_need_no_registration_library():
 
 def test_no_white_matter_left(tmp_path, fractions):
     with pytest.raises(
-        InputError, match="no normal-appearing or healthy white matter is left .18 voxels lie around"
+        InputError, match="no normal-appearing or healthy white matter is left .18 voxels are around"
     ):
         regions_of(save_fractions(tmp_path, *fractions), white_erosion_mm=10)
     assert not (tmp_path / "regions.nii.gz").exists()
@@ -245,7 +245,7 @@ def test_no_white_matter_left(tmp_path, fractions):
 def test_lesions_as_large_as_the_white_matter(tmp_path, fractions):
     brain, white, _ = fractions
     with pytest.raises(
-        InputError, match="lesions fill 2.7 mL, 100 % of the white matter, expected at most 50 %"
+        InputError, match="lesions have 2.7 mL, 100 % of the white matter, expected at most 50 %"
     ):
         regions_of(save_fractions(tmp_path, brain, white, white))
 
@@ -253,7 +253,7 @@ def test_lesions_as_large_as_the_white_matter(tmp_path, fractions):
 def test_images_that_do_not_meet(tmp_path, fractions):
     nothing = np.zeros_like(fractions[0])
     with pytest.raises(
-        InputError, match="probseg.nii.gz: no PET voxel holds brain; do the T1w image and the PET"
+        InputError, match="probseg.nii.gz: no PET voxel contains brain; do the T1w image and the PET"
     ):
         regions_of(save_fractions(tmp_path, nothing, nothing, nothing))
 

@@ -203,8 +203,8 @@ def test_early_frames_on_another_grid(scan, tmp_path):
     with pytest.raises(GeometryError) as error:
         register_scan(images, Anatomy.of(scan), OnPetGrid(), registration=REGISTRATION, seed=1)
     assert str(error.value) == (
-        f"{path} (mean of the early PET frames) does not lie on the grid of {scan['DVR']}: "
-        "delete it, so that it is made again from the PET that the DVR map comes from."
+        f"{path} (mean of the early PET frames) is not on the grid of {scan['DVR']}: "
+        "delete it, so that it is computed again from the PET of the DVR map."
     )
 
 
@@ -260,7 +260,7 @@ def test_settings_of_a_linear_registration():
 def test_heads_that_end_apart_are_refused():
     head = moved(template_head()[0], np.eye(4), 4.0)
     with pytest.raises(
-        InputError, match="for out.mat ended with the two heads 78 mm apart: look at both images"
+        InputError, match="for out.mat ended with the two heads 78 mm apart: inspect both images"
     ):
         check_centres(head, head, rigid((0, 0, 0), (60, 50, 0)), "out.mat")
 

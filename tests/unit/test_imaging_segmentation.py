@@ -182,15 +182,15 @@ def test_another_grid_of_the_same_world(tmp_path, ball):
     [
         (
             (2, 3, 999),
-            "the labels 999 are no tissue in FreeSurfer; give FreeSurfer's numbers, or a TSV beside it",
+            "the labels 999 are not a tissue in FreeSurfer; give FreeSurfer's numbers, or a TSV beside it",
         ),
-        ((2, 1, 11), r"the labels 11 are no tissue in BIDS \(cerebellum is grey and white matter\); give"),
+        ((2, 1, 11), r"the labels 11 are not a tissue in BIDS \(cerebellum is grey and white matter\); give"),
         (
             (41, 42, 41),
-            "has no CSF on the grid of the T1w image: does it lie in the T1w's world, and are its labels",
+            "has no CSF on the grid of the T1w image: is it in the world coordinates of the T1w, and are",
         ),
         ((3, 3, 24), "has no white matter on the grid of the T1w image"),
-        ((2, 3.5, 24), "holds values that are no whole numbers; expected labels"),
+        ((2, 3.5, 24), "has values that are not whole numbers; expected labels"),
     ],
     ids=str,
 )
@@ -206,9 +206,9 @@ def test_labels_that_are_refused(tmp_path, ball, labels, message):
     [
         (
             "index\tname\n5\tWM\n6\tsomething\n9\tCSF\n",
-            "the labels 6 are no tissue in labels named in the TSV",
+            "the labels 6 are not a tissue in labels named in the TSV",
         ),
-        ("index\tname\n5\tWM\n9\tCSF\n", "the labels 6 are no tissue in labels named in the TSV"),
+        ("index\tname\n5\tWM\n9\tCSF\n", "the labels 6 are not a tissue in labels named in the TSV"),
         ("number,label\n5,WM\n", "x_dseg.tsv is not a table of labels; expected the columns index and name"),
     ],
     ids=["name", "missing", "columns"],
@@ -246,7 +246,9 @@ def test_probabilities_that_are_refused(tmp_path, ball, volumes, names, message)
 def test_percentages_are_refused(tmp_path, ball):
     t1w, tissue = ball
     stack = np.stack([100.0 * (tissue == code) for code in (2, 1, 3)], axis=-1).astype(np.float32)
-    with pytest.raises(InputError, match="holds 0 to 100; expected probabilities, 0 to 1: divide them"):
+    with pytest.raises(
+        InputError, match="has values from 0 to 100; expected probabilities, 0 to 1: divide them"
+    ):
         read_segmentation(write(tmp_path / "probseg.nii.gz", stack, t1w.affine), t1w)
 
 
@@ -256,7 +258,7 @@ def test_a_segmentation_of_another_place(tmp_path, ball):
     path = write(tmp_path / "aseg.nii.gz", np.roll(data, 8, axis=0), t1w.affine)
     with pytest.raises(
         InputError,
-        match=r"aseg.nii.gz and t1w.nii.gz do not meet: \d+ % of the segmented brain has signal, expected",
+        match=r"aseg.nii.gz and t1w.nii.gz do not overlap: \d+ % of the segmented brain has signal, expected",
     ):
         read_segmentation(path, t1w)
     far = t1w.affine.copy()

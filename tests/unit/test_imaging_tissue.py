@@ -107,7 +107,7 @@ def test_the_bias_field_goes(brain):
         (lambda shape: np.zeros(shape), "has no value above 0: export the T1w image again"),
         (
             lambda shape: np.random.default_rng(0).uniform(50, 150, shape),
-            r"shows no brain: the largest body of soft tissue in it has \d+ mL, expected 300 to 1900; is it",
+            r"shows no brain: the largest connected soft tissue in it has \d+ mL, expected 300 to 1900; is it",
         ),
     ],
     ids=["empty", "noise"],
@@ -148,7 +148,7 @@ def test_a_head_of_no_human_shape_is_refused(brain, tmp_path):
     flat = brain[0].affine.copy()
     flat[2] *= 0.5
     with pytest.raises(
-        InputError, match=r"scaled by [\d.]+ to [\d.]+ to meet it, expected 0.65 to 1.5; does it show a whole"
+        InputError, match=r"scaled by [\d.]+ to [\d.]+ to fit it, expected 0.65 to 1.5; does it show a whole"
     ):
         place_template(Volume(brain[0].data, flat), tmp_path / "xfm.mat", **PLACE)
 
@@ -279,7 +279,7 @@ def test_a_missing_tissue_and_a_wrong_contrast():
     check_tissue(codes, rising)
     with pytest.raises(
         InputError,
-        match=r"t1w.nii.gz: CSF is 0.0 % of the brain found, expected at least 2 %; is this a T1-weighted",
+        match=r"t1w.nii.gz: CSF is 0.0 % of the brain, expected at least 2 %; is this a T1-weighted",
     ):
         check_tissue(np.where(codes == 1, 2, codes), rising)
     with pytest.raises(

@@ -138,8 +138,8 @@ def test_an_empty_image(tmp_path):
     t1w, pet = plain(np.eye(4))
     with pytest.raises(
         InputError,
-        match="^The registration for found.mat cannot start, because one of its two images has no value above 0: "
-        "look at both, and export the empty one again.$",
+        match="^The registration for found.mat cannot start, because one of its two images has no value "
+        "above 0: inspect both, and export the empty one again.$",
     ):
         error_of(t1w, Volume(0 * pet.data, pet.affine), np.eye(4), tmp_path)
 
@@ -149,7 +149,7 @@ def test_two_images_that_share_nothing(tmp_path):
     noise = np.random.default_rng(0).uniform(size=pet.shape).astype(np.float32)
     with pytest.raises(
         InputError,
-        match="^The registration for found.mat found nothing that the two images share: look at both; do they "
+        match="^The registration for found.mat found nothing in common between the two images: inspect both; do they "
         "show the same head, and its brain\\?$",
     ):
         error_of(t1w, Volume(noise, pet.affine), np.eye(4), tmp_path)

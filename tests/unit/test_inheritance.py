@@ -61,8 +61,8 @@ def test_two_files_of_one_folder_that_both_apply(here):
     with pytest.raises(InputError) as caught:
         metadata_files(image)
     assert str(caught.value) == (
-        f"ds/acq-x_dwi.json and ds/dir-AP_dwi.json both apply to {image}, and neither is nearer to its name: "
-        "give the image a file of its own name, or remove one of them."
+        f"ds/acq-x_dwi.json and ds/dir-AP_dwi.json both apply to {image}, and neither name matches it "
+        "better: give the image a file with its own name, or remove one of them."
     )
     files("ds/acq-x_dir-AP_dwi.json")
     assert metadata_files(image) == [Path("ds/acq-x_dir-AP_dwi.json")]

@@ -39,7 +39,7 @@ def test_signs_that_snakemake_fills_in(path, sign):
     with pytest.raises(InputError) as caught:
         check_signs(["good", path, "{"], "The path")
     assert str(caught.value) == (
-        f"The path {path!r} (and 1 more) holds {sign!r}, which Snakemake takes for a part to fill in: rename the "
+        f"The path {path!r} (and 1 more) contains {sign!r}, which Snakemake reads as a placeholder: rename the "
         "folder or file, or reach it by a symbolic link without {, } or <name> in its path."
     )
 
@@ -51,7 +51,7 @@ def test_every_other_sign_is_a_name():
 
 def test_a_name_of_the_results_that_no_disk_takes():
     with pytest.raises(
-        InputError, match="in which a name has 300 bytes, and a disk takes 255: choose a shorter one"
+        InputError, match="in which one name has 300 bytes; the limit is 255: choose a shorter one"
     ):
         check_results_folder("results/" + "ü" * 150)
     check_results_folder("results/" + "a" * 255)
@@ -62,9 +62,9 @@ def test_files_of_the_future_are_named_with_the_command_that_corrects_them():
     said = refused([*paths, "absent.nii.gz"])
     command = """find -L 'my data' -newermt now -exec touch -t "$(date +%Y%m%d%H%M.%S)" {} +"""
     assert said == (
-        "my data/a/x.nii.gz and 1 more are dated up to 3 hours in the future, so what is made now would be "
-        "older than what it is made from: correct this machine's clock, or give such files the time of now with: "
-        + command
+        "my data/a/x.nii.gz and 1 more are dated up to 3 hours in the future, so outputs made now would "
+        "be older than their inputs: correct this machine's clock, or set the time of these files to now "
+        "with: " + command
     )
     subprocess.run(command, shell=True, check=True)
     check_times(paths, "results", wait=pytest.fail)

@@ -127,9 +127,9 @@ def test_the_environment_that_is_made_anew_leaves_its_space_first(tmp_path, monk
         (
             "ERROR: No matching distribution found for torch==2.13.0\n",
             "pip stopped (No matching distribution found for torch==2.13.0): "
-            "/project/.venv/install.log holds all that it said.",
+            "/project/.venv/install.log has its full output.",
         ),
-        ("", "pip stopped (without an error message): /project/.venv/install.log holds all that it said."),
+        ("", "pip stopped (without an error message): /project/.venv/install.log has its full output."),
     ],
 )
 def test_why_pip_stopped(monkeypatch, log, expected):

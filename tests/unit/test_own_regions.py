@@ -196,11 +196,11 @@ def test_an_image_of_freesurfer_is_read_with_its_table_of_colours(tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda data: data + 0.3 * (data > 0), "holds values that are not whole"),
-        (lambda data: np.where(data > 0, np.nan, 0), "holds voxels that are no numbers"),
+        (lambda data: data + 0.3 * (data > 0), "has values that are not whole"),
+        (lambda data: np.where(data > 0, np.nan, 0), "has voxels that are not numbers"),
         (
             lambda data: np.where(data > 0, -data, 0),
-            "holds values from -1035 to 0; expected labels, whole numbers from 0",
+            "has values from -1035 to 0; expected labels, whole numbers from 0",
         ),
         (lambda data: 0 * data, "is 0 everywhere; expected at least one label"),
         (lambda data: np.arange(data.size).reshape(data.shape), "different numbers, expected at most 2000"),
@@ -217,8 +217,14 @@ def test_an_image_that_holds_no_labels_is_refused(tmp_path, change, sentence):
 @pytest.mark.parametrize(
     ("space", "sentence"),
     [
-        ("T1w", r"does not lie on the T1w image of this scan \(brain.nii.gz\): \d+ % of its labelled voxels"),
-        ("MNI152", r"does not lie on the MNI152 template: \d+ % of its labelled voxels are in that brain"),
+        (
+            "T1w",
+            r"is not aligned with the T1w image of this scan \(brain.nii.gz\): \d+ % of its labelled voxels",
+        ),
+        (
+            "MNI152",
+            r"is not aligned with the MNI152 template: \d+ % of its labelled voxels are in that brain",
+        ),
     ],
 )
 def test_labels_that_lie_elsewhere_are_refused(tmp_path, head, brain, space, sentence):
@@ -234,7 +240,7 @@ def test_labels_that_lie_elsewhere_are_refused(tmp_path, head, brain, space, sen
         ("a.tsv", "number\tname\n1\tleft\n", "lacks the column index (found number, name)"),
         ("a.tsv", "index\tname\n1a\tleft\n", "has the index '1a'; expected a whole number from 0"),
         ("a.tsv", "index\tname\n1\tleft\n1\tright\n", "names the label 1 twice (left and right)"),
-        ("a.txt", "left 1\n", "holds no line of a number, a name and a colour"),
+        ("a.txt", "left 1\n", "has no line with a number, a name and a colour"),
     ],
 )
 def test_a_table_of_names_with_a_fault_is_refused(tmp_path, name, text, sentence):
@@ -285,7 +291,10 @@ def test_files_come_from_a_column_or_are_one_for_all(tmp_path):
             "is the column empty of the cohort's table, which is blank for every scan",
         ),
         ({"a": {"image": "aparc"}}, "Column aparc of sub-01 (evaluation.atlases.a): "),
-        ({"regions": {"image": "aparc"}}, "the run has a label map of that name itself; choose another name"),
+        (
+            {"regions": {"image": "aparc"}},
+            "the run has its own label map with that name; choose another name",
+        ),
         ({"a": {"image": "aparc", "labels": "no.tsv"}}, "evaluation.atlases.a.labels: no.tsv cannot be used"),
     ],
 )
@@ -323,7 +332,8 @@ def test_a_copy_without_images_takes_the_label_maps_that_came_with_it(tmp_path):
     with pytest.raises(InputError) as caught:
         mapped_atlases(["tracts"], ["sub-1"], path=path)
     assert str(caught.value) == (
-        f"evaluation.atlases.tracts: this copy of results has no label map of it, such as {path('tracts', 'sub-1')}: "
+        "evaluation.atlases.tracts: this copy of results has none of its label maps, such as "
+        f"{path('tracts', 'sub-1')}: "
         "copy the whole results folder of the finished run."
     )
 

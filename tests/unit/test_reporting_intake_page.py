@@ -45,7 +45,7 @@ def test_the_worst_comes_first_and_everything_is_said(made, tmp_path):
         ("accepted", "sub-04"),
         ("ok", "sub-01"),
     ]
-    assert "holds nothing but 0: is this the right file? Export it again." in text
+    assert "contains only 0: is this the right file? Export it again." in text
     assert "no MTR in the table" in text
     assert len(re.findall(r'src="data:image/png;base64,[A-Za-z0-9+/=]{500,}"', text)) == 4
     assert not re.search(r"https?://|<script|<link", text)

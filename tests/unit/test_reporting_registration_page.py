@@ -16,7 +16,7 @@ from myelosketch.reporting.pages import registration as registration_page
 @pytest.fixture
 def made(tmp_path):
     """Four scans: ok, failed, accepted, and ok but nearer to a limit than the first."""
-    missing = {"stretch_mm": "not asked: a free shape tells nothing here"}
+    missing = {"stretch_mm": "not computed: a free shape is not informative here"}
     scans = {
         "sub-01": [row(), row("MNI152", repeat_mm=2)],
         "sub-02": [row(), row("dwi", repeat_mm=5, stretch_mm=None, missing=missing)],
@@ -40,11 +40,11 @@ def test_the_worst_comes_first_and_everything_is_said(made, tmp_path):
         ("ok", "sub-04"),
         ("ok", "sub-01"),
     ]
-    assert "lands 5.0 mm away when registered again (at most 2.5 mm expected)." in text
+    assert "is placed 5.0 mm away when registered again (at most 2.5 mm expected)." in text
     assert "shows 40% of the brain" in text
     assert "lesions: found on the FLAIR" in text
     assert "registration: {accept: {sub-02: [dwi]}}" in text
-    assert "n/a: dwi, free shape: not asked: a free shape tells nothing here." in text
+    assert "n/a: dwi, free shape: not computed: a free shape is not informative here." in text
     assert len(re.findall(r'src="data:image/png;base64,[A-Za-z0-9+/=]{500,}"', text)) == 4
     assert not re.search(r"https?://|<script|<link", text)
 

@@ -63,7 +63,7 @@ def test_a_results_folder_of_an_older_version(tmp_path):
     (tmp_path / "results/cohort").mkdir(parents=True)
     (tmp_path / "results/cohort/refused.tsv").touch()
     with pytest.raises(
-        InputError, match=r"is of an older version of the workflow \(it holds cohort/refused\.tsv\)"
+        InputError, match=r"is from an older version of the workflow \(it contains cohort/refused\.tsv\)"
     ):
         check_results_folder(tmp_path / "results")
 

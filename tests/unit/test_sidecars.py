@@ -48,7 +48,7 @@ FAULTS = {
     "utf-16": ('{"Units": "1"}'.encode("utf-16"), "is not UTF-8: byte 0xff at position 0 (line 1)"),
     "cut": (b'{"Units": "1",\n "Site', "is not JSON: Unterminated string starting at in line 2, column 2: correct"),
     "empty": (b"", "is not JSON: Expecting value in line 1, column 1: correct it there."),
-    "list": (b'["Units"]', "holds no JSON object: write keys and values between { and }."),
+    "list": (b'["Units"]', "does not contain a JSON object: write keys and values between { and }."),
     "deep": (DEEP, "is nested too deeply, or holds a number that is too long: write it again."),
     "digits": (b'{"a": ' + b"1" * 10_000 + b"}", "or holds a number that is too long: write it again."),
     "large": (b" " * 10_000_001, "holds 10 MB, expected at most 10 MB of JSON: is it the right file?"),

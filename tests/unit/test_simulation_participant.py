@@ -269,11 +269,11 @@ def test_healthy_white_matter_and_csf_have_their_values(dataset):
         ),
         (
             {"frames": []},
-            "simulation.frames is an empty list; expected durations of the PET's frames in s.",
+            "simulation.frames is an empty list; expected durations of the PET frames in s.",
         ),
         (
             {"frames": 60},
-            "simulation.frames is 60; expected a list of durations of the PET's frames in s.",
+            "simulation.frames is 60; expected a list of durations of the PET frames in s.",
         ),
         (
             {"frames": [60, 0]},
@@ -292,7 +292,7 @@ def test_impossible_settings_are_refused_by_name(settings, sentence):
 
 
 def test_unknown_group_is_refused(tmp_path):
-    with pytest.raises(InputError, match="Participant 01 is of group 'PPMS'; expected one of MS, HC"):
+    with pytest.raises(InputError, match="Participant 01 has group 'PPMS'; expected one of MS, HC"):
         simulate_participant(tmp_path, "01", "PPMS", COARSE, 1)
 
 

@@ -76,7 +76,7 @@ def test_a_csv_may_quote(tmp_path):
 
 
 def test_a_csv_whose_quotation_never_ends(tmp_path):
-    with pytest.raises(InputError, match="cannot be read .*: save it as UTF-8 text, one header line"):
+    with pytest.raises(InputError, match="cannot be read .*: save it as UTF-8 text with one header line"):
         read_table(written(tmp_path, 'id,comment\n1,"open\n2,x\n', "t.csv"))
 
 
@@ -102,8 +102,8 @@ def test_line_ends_and_byte_order_marks(tmp_path, end, mark):
     [
         (
             "a\tb\n1\t2\n\n1\n1\t2\t3\n",
-            "has 2 cells in its header, but line 4 has 1, line 5 has 3: give every row one cell per column, n/a "
-            "where nothing is known.",
+            "has 2 cells in its header, but line 4 has 1, line 5 has 3: give every row one cell per "
+            "column, n/a if the value is unknown.",
         ),
         (
             "a\tb\n" + "1\n" * 12,
@@ -132,7 +132,7 @@ def test_another_separator(tmp_path, name, header):
     with pytest.raises(InputError) as caught:
         read_table(path)
     assert str(caught.value) == (
-        f"The table {path} has one column only, {header!r}: separate cells by tabs, or by commas in a .csv."
+        f"The table {path} has only one column, {header!r}: separate cells by tabs, or by commas in a .csv file."
     )
 
 

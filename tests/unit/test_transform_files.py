@@ -125,43 +125,44 @@ def affine(*rows):
 
 
 REFUSED = {
-    "warp.nii.gz": ("", "is no file of a linear transform (expected .mat, .txt, .tfm, .lta): a warp is not used"),
+    "warp.nii.gz": ("", "is not a file of a linear transform (expected .mat, .txt, .tfm, .lta): warps are"),
     "fsl.mat": (
         "1 0 0 3 \n0 1 0 4 \n0 0 1 5 \n0 0 0 1 \n",
-        "holds only a matrix of 4 x 4 numbers, as FSL writes it, which does not say between which coordinates: "
-        "convert it to ITK's form, for FSL by c3d_affine_tool",
+        "contains only a matrix of 4 x 4 numbers, as FSL writes it, which does not state its coordinate systems: "
+        "convert it to ITK's format, for FSL by c3d_affine_tool",
     ),
-    "words.mat": ("hello hello", "cannot be read as a transform of ITK: write it by ANTs or ITK"),
-    "empty.txt": ("", "cannot be read as a transform of ITK"),
+    "words.mat": ("hello hello", "cannot be read as an ITK transform: write it with ANTs or ITK"),
+    "empty.txt": ("", "cannot be read as an ITK transform"),
     "flat.txt": (
         HEAD + itk_text("AffineTransform_double_2_2", "1 0 0 1 2 3", "0 0"),
-        "cannot be read as a transform of ITK: write it by ANTs or ITK, as text or .mat, of three dimensions.",
+        "cannot be read as an ITK transform: write it with ANTs or ITK, as text or .mat, in three dimensions.",
     ),
     "bent.txt": (
         HEAD + itk_text("BSplineTransform_double_3_3", "1 2 3", "1 2 3"),
-        "holds a BSplineTransform, which is not read (expected one of AffineTransform, ",
+        "contains a BSplineTransform, which is not supported (expected one of AffineTransform, ",
     ),
     "two.txt": (
         affine("1 0 0 0 1 0 0 0 1 1 2 3") + itk_text("TranslationTransform_double_3_3", "1 2 3", ""),
-        "holds 2 transforms; expected one: give the one that leads from the image to the T1w.",
+        "contains 2 transforms; expected one: give only the one from the image to the T1w.",
     ),
     "short.txt": (affine("1 0 0 0 1 0"), "has 6 parameters (AffineTransform, expected 12): write it again."),
-    "singular.txt": (affine("1 0 0 0 1 0 0 0 0 1 2 3"), "has no inverse (its matrix is singular or not of "),
-    "nan.txt": (affine("nan 0 0 0 1 0 0 0 1 1 2 3"), "has no inverse (its matrix is singular or not of numbers)"),
+    "singular.txt": (affine("1 0 0 0 1 0 0 0 0 1 2 3"), "has no inverse (its matrix is singular or has "),
+    "nan.txt": (affine("nan 0 0 0 1 0 0 0 1 1 2 3"), "has no inverse (its matrix is singular or has "
+        "values that are not numbers)"),
     "mirror.txt": (affine("-1 0 0 0 1 0 0 0 1 1 2 3"), "mirrors the head: give the transform between"),
     "voxels.txt": (
         affine("2 0 0 0 2 0 0 0 2 1 2 3"),
         "changes the size of the head by a factor of 2.00 (expected 0.9 to 1.1): give the transform between two "
         "images of this scan in mm, not between voxels or to a template.",
     ),
-    "words.lta": ("hello", "cannot be read as FreeSurfer's LTA: write it again by lta_convert."),
+    "words.lta": ("hello", "cannot be read as FreeSurfer's LTA: write it again with lta_convert."),
     "register.lta": (
-        lta(TO_WORLD, 14), "holds 1 transforms of type 14; expected 1 of type 0 (voxels) or 1 (world)"
+        lta(TO_WORLD, 14), "contains 1 transforms of type 14; expected 1 of type 0 (voxels) or 1 (world)"
     ),
-    "three.lta": (lta(TO_WORLD, 1, count=3), "holds 3 transforms of type 1; expected 1 of type"),
+    "three.lta": (lta(TO_WORLD, 1, count=3), "contains 3 transforms of type 1; expected 1 of type"),
     "no_grid.lta": (
         lta(TO_VOXELS, 0, valid=0),
-        "leads from voxels to voxels, but lacks a valid volume info of its two images: write it by lta_convert",
+        "maps voxels to voxels, but lacks a valid volume info of its two images: write it with lta_convert",
     ),
     "singular.lta": (lta("1 0 0 0\n" * 3 + "0 0 0 1", 1), "has no inverse"),
 }  # fmt: skip
@@ -189,5 +190,5 @@ def test_a_binary_file_that_ends_too_early(tmp_path, length):
     whole = (tmp_path / "xfm.mat").read_bytes()
     assert len(whole) > length
     (tmp_path / "xfm.mat").write_bytes(whole[:length])
-    with pytest.raises(TransformFileError, match="cannot be read as a transform of ITK"):
+    with pytest.raises(TransformFileError, match="cannot be read as an ITK transform"):
         read_linear(tmp_path / "xfm.mat")

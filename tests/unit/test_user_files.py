@@ -80,11 +80,11 @@ KINDS = {
     "dangling link": "file does not exist",
     "below a file": "file does not exist",
     "null": "file does not exist",
-    "pipe": "no regular file (a pipe, socket or device)",
-    "socket": "no regular file (a pipe, socket or device)",
+    "pipe": "not a regular file (a pipe, socket or device)",
+    "socket": "not a regular file (a pipe, socket or device)",
     "long name": "a path that is too long for the disk",
     "closed": "may not be read by you",
-    "closed folder": "in a folder that may not be entered",
+    "closed folder": "in a folder that you may not enter",
 }
 
 
@@ -98,7 +98,7 @@ def test_a_disk_that_fails(monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "stat", stat)
-    assert file_problem("a") == "cannot be looked at (Input/output error)"
+    assert file_problem("a") == "cannot be inspected (Input/output error)"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("file", "null")])
@@ -150,8 +150,8 @@ def test_the_intake_refuses_an_image_that_a_disk_cannot_read(outside, monkeypatc
     [
         (
             errno.EACCES,
-            "cannot read or write: [Errno 13] Permission denied: 'a b'; give yourself the right to read and write "
-            "there",
+            "cannot read or write: [Errno 13] Permission denied: 'a b'; give yourself permission to read "
+            "and write there",
         ),
         (
             errno.ENOSPC,
@@ -160,8 +160,8 @@ def test_the_intake_refuses_an_image_that_a_disk_cannot_read(outside, monkeypatc
         ),
         (
             errno.EIO,
-            "cannot read or write: [Errno 5] Input/output error: 'a b'; look whether it is there, and its disk "
-            "connected",
+            "cannot read or write: [Errno 5] Input/output error: 'a b'; check that it exists and that "
+            "its disk is connected",
         ),
         (
             errno.EFBIG,
@@ -200,8 +200,8 @@ def test_a_job_says_what_it_may_not_read(tmp_path):
     status, said, log = console(tmp_path, "raise PermissionError(13, 'Permission denied', 'a/b.nii.gz')")
     assert status == 1
     assert said == (
-        "Error: some_rule cannot read or write: [Errno 13] Permission denied: 'a/b.nii.gz'; give yourself the right "
-        "to read and write there\n"
+        "Error: some_rule cannot read or write: [Errno 13] Permission denied: 'a/b.nii.gz'; give "
+        "yourself permission to read and write there\n"
     )
     assert "Traceback" in log
 
@@ -272,15 +272,15 @@ def test_memory_that_is_refused_is_said_with_what_to_do(tmp_path, body):
     [
         (
             "path.unlink()",
-            "deleted or moved while some_rule read it, so its results are dropped: put back what is missing",
+            "deleted or moved while some_rule read it, so its results were discarded: restore the missing files",
         ),
         (
             "path.open('a').write('y')",
-            "written to while some_rule read it, so its results are dropped: wait until it is complete",
+            "written to while some_rule read it, so its results were discarded: wait until it is complete",
         ),
         (
             "(path.parent / 'b').write_text('x'); os.replace(path.parent / 'b', path)",
-            "written to while some_rule read it, so its results are dropped: wait until it is complete",
+            "written to while some_rule read it, so its results were discarded: wait until it is complete",
         ),
     ],
     ids=["vanishes", "grows", "replaced"],
@@ -313,7 +313,7 @@ def test_a_job_that_was_killed_has_its_sentence(tmp_path):
     said = []
     say_killed([tmp_path / "run.log"], said.append)
     assert said == [
-        "Error: train_network was killed from outside and left no message of its own, most often because the machine "
+        "Error: train_network was killed from outside and left no message, most often because the machine "
         f"ran out of memory: {MEMORY}; finished files are kept"
     ]
     (tmp_path / "run.log").write_text("Error in rule train_network")

@@ -116,7 +116,7 @@ def test_all_redoes_the_report_and_keeps_what_the_run_was_made_with(archive, smo
     ("arguments", "settings", "sentence"),
     [
         (("training",), {}, "snakemake training needs models as they were trained"),
-        (("predict",), {}, "snakemake predict needs the images of the cohort, which are not here"),
+        (("predict",), {}, "snakemake predict needs the images of the cohort, which are not available here"),
         (
             ("figures",),
             {"reporting": {"method": "unet"}},

@@ -74,7 +74,7 @@ def test_who_is_left_out_is_said_even_if_too_few_remain(dataset):
     said = refusal(dataset)
     assert "Left out: sub-HC02 (no T1w, MTR in the table)" in said
     assert "Only 1 complete HC participants for 2 folds" in said
-    assert "Every scan found stands in results/cohort/found.tsv, complete or not." in said
+    assert "All scans found are listed in results/cohort/found.tsv, complete or not." in said
     table = dataset / "results/cohort/found.tsv"
     assert read_table(table).set_index("subject").T1w.isna().to_dict() == {
         "MS01": False, "MS02": False, "HC01": False, "HC02": True,

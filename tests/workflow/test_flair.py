@@ -57,7 +57,7 @@ def folder(smoke, tmp_path_factory):
 
 def test_without_being_told_to_find_lesions_the_patient_is_left_out(folder):
     done = snakemake(folder, "regions", "--dry-run", configs=(SMOKE, folder / "mine.yaml"), check=False)
-    reason = "no lesion_mask in the table (to find lesions on its FLAIR, set lesions.without_mask: flair)"
+    reason = "no lesion_mask in the table (to segment lesions on its FLAIR, set lesions.without_mask: flair)"
     assert f"Left out: {WITHOUT_MASK} ({reason})" in done.stdout + done.stderr
 
 

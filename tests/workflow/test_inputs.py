@@ -141,8 +141,8 @@ def test_a_bad_file_stops_its_scan_before_anything_expensive(dataset):
     said = refusal(dataset, "cohort", prepared("sub-MS02"))
     assert said.count("Error: The intake found what must be settled") == 2  # of the scan itself, and of all
     assert f"  - sub-MS02: RD (images/{path.name}) " in said
-    assert "holds 1 voxel that is NaN or infinite" in said
-    assert "this line of the configuration: cohort: {exclude: [sub-MS02]}." in said
+    assert "has 1 voxels that is NaN or infinite" in said
+    assert "this line in the configuration: cohort: {exclude: [sub-MS02]}." in said
     assert not (dataset / "results/derivatives").exists()
     page = (dataset / "results/cohort/intake.html").read_text()
     assert page.index('id="sub-MS02"') < page.index('id="sub-HC01"')

@@ -156,7 +156,7 @@ def test_a_scan_that_fails_ends_alone_and_the_table_says_why(predicted, trained,
     table = read_table(tmp_path / "results/predictions.tsv").set_index("scan")
     assert table.verdict["sub-good"] in ("ok", "unusual")
     assert table.verdict["sub-bad"] == "failed"
-    assert "broken.nii.gz) is not compressed, which its name denies" in table.reasons["sub-bad"]
+    assert "broken.nii.gz) is not compressed, which contradicts its name" in table.reasons["sub-bad"]
     assert (tmp_path / "results/patients/sub-good.html").is_file()
     # excluded by the line that the message proposes; the other scans are finished and are not computed again
     configs = write_config(

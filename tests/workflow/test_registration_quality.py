@@ -59,7 +59,7 @@ def test_it_is_refused_with_the_line_that_settles_it(with_half_a_pet):
     said = done.stdout + done.stderr
     assert f"The quality control of the registration failed ({WRONG}: pet " in said
     assert (
-        f"cohort: {{exclude: [{WRONG}]}}; or accept what is right by registration: {{accept: {{{WRONG}: ["
+        f"cohort: {{exclude: [{WRONG}]}}; or accept what is correct with registration: {{accept: {{{WRONG}: ["
         in said
     )
     assert "Traceback" not in said

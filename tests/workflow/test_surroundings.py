@@ -85,7 +85,7 @@ def test_signs_that_snakemake_fills_in_are_refused(tmp_path, sign, place):
     config = own_cohort(tmp_path, **({place: sign} if place != "clone" else {}))
     project = clone(tmp_path / sign) if place == "clone" else ROOT
     said = refusal(tmp_path, configs=(config,), project=project)
-    assert f"holds {REFUSED[sign]!r}, which Snakemake takes for a part to fill in: " in said
+    assert f"has  {REFUSED[sign]!r}, which Snakemake takes for a part to fill in: " in said
 
 
 def test_variables_of_a_notebook_of_a_cluster_or_of_another_python(tmp_path):
@@ -176,8 +176,8 @@ def test_scans_with_files_that_cannot_be_read_are_left_out_and_the_rest_is_plann
         "Left out: sub-00 (may not be read by you: FA (data/00_FA.nii.gz))",
         "Left out: sub-01 (a symbolic link that leads to itself: MTR (data/01_MTR.nii.gz))",
         "Left out: sub-02 (a folder, not a file: AD (data/02_AD.nii.gz))",
-        "Left out: sub-03 (no regular file (a pipe, socket or device): T1w (data/03_T1w.nii.gz))",
-        "Left out: sub-04 (in a folder that may not be entered: DVR (data/04_DVR.nii.gz))",
+        "Left out: sub-03 (not a regular file (a pipe, socket or device): T1w (data/03_T1w.nii.gz))",
+        "Left out: sub-04 (in a folder that you may not enter: DVR (data/04_DVR.nii.gz))",
     ]
     assert re.search(r"inspect_scan +9\n", said)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
-# of the surroundings rather than of the program, and what to do
+# errors of the system rather than of the program, each with what to do
 _FULL = "make room and start again: finished files are kept"
-_CLOSED = "give yourself the right to read and write there"
-_GONE = "look whether it is there, and its disk connected"
+_CLOSED = "give yourself permission to read and write there"
+_GONE = "check that it exists and that its disk is connected"
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _FULL),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _CLOSED),
@@ -23,9 +23,9 @@ _WRITES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MEMORY = (
     "start again with fewer jobs at a time (--cores), or with more memory (on a cluster: mem_mb of the rule)"
 )
-# a script that Snakemake reports as ended by a signal that nobody sends on purpose
+# a script that Snakemake reports as ended by a signal that no user sends on purpose
 _KILLED = re.compile(r"\.(\w+)\.py' died with <Signals\.SIG(?:KILL|ABRT|SEGV|BUS)")
-# of PyTorch and of ITK, which raise no MemoryError
+# messages of PyTorch and ITK, which do not raise MemoryError
 _OUT_OF_MEMORY = (
     "Cannot allocate memory",
     "not enough memory",
@@ -36,7 +36,7 @@ _OUT_OF_MEMORY = (
 
 
 class MyelosketchError(Exception):
-    """Base of every error that is the input's, not the program's; shown without a traceback."""
+    """Base class of errors in the input, not in the program. They are shown without a traceback."""
 
 
 class InputError(MyelosketchError):
@@ -48,7 +48,7 @@ class GeometryError(MyelosketchError):
 
 
 def disk_error(error: BaseException) -> str:
-    """What the system refused and what to do, as the end of a sentence; blank for an error of the program.
+    """Return what the system refused and what to do, as the end of a sentence; blank for an error of the program.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def disk_error(error: BaseException) -> str:
 
 
 def memory_error(error: BaseException) -> str:
-    """Memory that the system refused and what to do, as the end of a sentence; blank for another error.
+    """Return that memory ran out and what to do, as the end of a sentence; blank for any other error.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def memory_error(error: BaseException) -> str:
 
 
 def say_killed(logs: Iterable[str | Path], say: Callable[[str], object]) -> None:
-    """Say one sentence on the jobs that the system ended before they could say anything, if there are any.
+    """Report, in one sentence, the jobs that the system killed before they could print a message, if there are any.
 
     Parameters
     ----------
@@ -94,20 +94,20 @@ def say_killed(logs: Iterable[str | Path], say: Callable[[str], object]) -> None
     scripts = dict.fromkeys(_KILLED.findall("\n".join(texts)))
     if scripts:
         say(
-            f"Error: {few(scripts)} was killed from outside and left no message of its own, most often because the "
+            f"Error: {few(scripts)} was killed from outside and left no message, most often because the "
             f"machine ran out of memory: {_MEMORY}; finished files are kept"
         )
 
 
 def import_error(error: ImportError) -> str:
-    """A package that cannot be loaded and what to do, as the end of a sentence."""
+    """Return which package cannot be loaded and what to do, as the end of a sentence."""
     path = os.environ.get("PYTHONPATH")
     remedy = f"unset PYTHONPATH (it is {path}), or install" if path else "install"
     return f"cannot load a package ({error}): {remedy} requirements.txt again"
 
 
 def for_each(items: Iterable[Item], work: Callable[[Item], object]) -> None:
-    """Call ``work`` for every item, and only then tell what failed, so that one start shows all there is to mend.
+    """Call ``work`` for every item and report all failures at the end, so that one run shows everything to correct.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def for_each(items: Iterable[Item], work: Callable[[Item], object]) -> None:
 
     Raises
     ------
-    InputError : the sentences of all items that failed for what was given to them
+    InputError : the messages of all items that failed because of their input
     """
     said = []
     for item in items:
@@ -129,6 +129,6 @@ def for_each(items: Iterable[Item], work: Callable[[Item], object]) -> None:
 
 
 def few(items: Iterable[object], shown: int = 10) -> str:
-    """Items of a message, separated by commas; beyond the first ones they are counted."""
+    """Return the items of a message, separated by commas; only the first are listed, and the others are counted."""
     texts = [str(item) for item in items]
     return ", ".join(texts[:shown]) + (f" and {len(texts) - shown} more" if len(texts) > shown else "")

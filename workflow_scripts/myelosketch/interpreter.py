@@ -7,16 +7,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# signs that a shell reads as something else, and braces, which Snakemake does
+# characters that have a meaning in a shell, and braces, which have one in Snakemake
 SIGNS = re.compile(r"[^\w@%+=:,./-]")
 
 
 def without_signs(executable: str) -> str:
-    """Give a path to the same Python that holds no white space and no sign of the shell.
+    """Return a path to the same Python without white space and shell characters.
 
-    Snakemake writes this path unquoted into the command of every script (snakemake #2645), so no script runs where a
-    folder above the environment has, say, a space in its name. A link in the temporary folder, which is there until
-    the process ends, leads to the environment.
+    Snakemake writes this path unquoted into the command of every script (snakemake #2645), so no script would run if
+    a folder above the environment had, say, a space in its name. A link in the temporary folder leads to the
+    environment; it exists until the process ends.
     """
     if not SIGNS.search(executable):
         return executable
@@ -29,11 +29,11 @@ def without_signs(executable: str) -> str:
 
 
 def library_first(library: str | Path) -> None:
-    """Let scripts import this library, not one that is installed or on the user's own PYTHONPATH.
+    """Make scripts import this library, not one that is installed or on the user's own PYTHONPATH.
 
     Parameters
     ----------
-    library : path of the folder that holds it; it becomes the first entry of PYTHONPATH
+    library : path of the folder that contains it; it becomes the first entry of PYTHONPATH
     """
     entries = [str(library), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, dict.fromkeys(entries)))

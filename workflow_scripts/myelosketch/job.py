@@ -1,4 +1,4 @@
-"""What every rule's script does around its one library call: log, threads, seeds, and errors in one sentence."""
+"""What the script of every rule does around its one library call: log, threads, seeds, and one-sentence errors."""
 
 import contextlib
 import io
@@ -20,7 +20,7 @@ from myelosketch.errors import (
     memory_error,
 )
 
-# size, time of the last change (ns) and number of a file; None: it is not there
+# size, modification time (ns) and inode number of a file; None: it does not exist
 State = tuple[int, int, int] | None
 
 
@@ -29,17 +29,16 @@ def job(snakemake: Any) -> Iterator[None]:
     """Run the body of a rule's script.
 
     Output of Python and of compiled libraries goes to the rule's log. Thread limits and seeds are set before
-    ants or torch are imported, so the body imports what it needs inside. An error of the input is shown as
-    its sentence, in the log and on the console; any other error leaves its traceback in the log. An input that
-    changed meanwhile ends the job, whatever it computed: its outputs would be newer than the input, and seem made
-    from it.
+    ants or torch are imported, so the body does its imports itself. An error in the input is shown as one sentence,
+    in the log and on the console. Any other error leaves its traceback in the log. If an input changes during the
+    job, the job fails: its outputs would be newer than the input, and would seem to be made from it.
 
     Parameters
     ----------
     snakemake : the object Snakemake gives to a script (log, threads, config)
     """
     set_threads(snakemake.threads)
-    os.environ["MPLBACKEND"] = "agg"  # a notebook names one that draws nowhere else
+    os.environ["MPLBACKEND"] = "agg"  # a notebook sets a backend that works only there
     random.seed(snakemake.config["seed"])
     log = Path(snakemake.log[0])
     console = os.dup(2)
@@ -53,7 +52,7 @@ def job(snakemake: Any) -> Iterator[None]:
     with stream:
         for printed in (sys.stdout, sys.stderr):
             printed.flush()
-            if isinstance(printed, io.TextIOWrapper):  # PYTHONIOENCODING may name one that lacks a sign
+            if isinstance(printed, io.TextIOWrapper):  # its encoding may lack a character
                 printed.reconfigure(encoding="utf-8", errors="backslashreplace")
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
@@ -64,12 +63,12 @@ def job(snakemake: Any) -> Iterator[None]:
             print(f"Error: {error}", flush=True)
             os.write(console, f"Error: {error}\n".encode())
             sys.stdout.flush()
-            os._exit(1)  # a traceback of Snakemake's wrapper would bury the sentence
+            os._exit(1)  # a traceback of Snakemake's wrapper would hide the sentence
         except Exception as error:
             said = f"failed unexpectedly; see {log}"
             if isinstance(error, ImportError):
                 said = import_error(error)
-            # on a full disk the log holds nothing
+            # on a full disk the log is empty
             said = f"{snakemake.rule} {disk_error(error) or memory_error(error) or said}"
             os.write(console, f"Error: {said}\n".encode())
             with contextlib.suppress(OSError):
@@ -80,7 +79,7 @@ def job(snakemake: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def told_of_changes(rule: str, before: Mapping[str, State]) -> Iterator[None]:
-    """Say of files that changed within the block that they did, rather than what came of it.
+    """Report files that changed within the block, instead of the error that followed from it.
 
     Parameters
     ----------
@@ -89,7 +88,7 @@ def told_of_changes(rule: str, before: Mapping[str, State]) -> Iterator[None]:
 
     Raises
     ------
-    InputError : a file is gone, or was replaced or written to
+    InputError : a file was deleted, replaced or written to
     """
     failure: Exception | None = None
     try:
@@ -102,9 +101,9 @@ def told_of_changes(rule: str, before: Mapping[str, State]) -> Iterator[None]:
     if gone or changed:
         verb = "were" if len(gone or changed) > 1 else "was"
         happened = "deleted or moved" if gone else "written to"
-        remedy = "put back what is missing" if gone else "wait until it is complete"
+        remedy = "restore the missing files" if gone else "wait until it is complete"
         raise InputError(
-            f"{few(gone or changed)} {verb} {happened} while {rule} read it, so its results are dropped: "
+            f"{few(gone or changed)} {verb} {happened} while {rule} read it, so its results were discarded: "
             f"{remedy}, then start the same command again."
         ) from failure
     if failure:
@@ -112,7 +111,7 @@ def told_of_changes(rule: str, before: Mapping[str, State]) -> Iterator[None]:
 
 
 def states(paths: Iterable[str]) -> dict[str, State]:
-    """Size, time and number of each ordinary file; None for one that is not there."""
+    """Return size, modification time and inode number of each regular file; None for one that does not exist."""
     found: dict[str, State] = {}
     for path in map(str, paths):
         try:
@@ -126,9 +125,9 @@ def states(paths: Iterable[str]) -> dict[str, State]:
 
 
 def set_threads(threads: int) -> None:
-    """Keep every numerical library to the threads of the rule, and ants to repeatable results."""
+    """Limit every numerical library to the threads of the rule, and make the results of ants repeatable."""
     for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
         os.environ[f"{name}_NUM_THREADS"] = str(threads)
-    # a thread that waits for another one sleeps: on a busy machine spinning costs several times the work
+    # a waiting thread sleeps: on a busy machine, spinning costs several times the work itself
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)

@@ -1,4 +1,4 @@
-"""Which modules of the library a rule computes with, as one hash: an edit reruns the rules that it concerns."""
+"""One hash of the library modules that a rule uses: an edit reruns only the rules that it affects."""
 
 import hashlib
 import re
@@ -6,16 +6,16 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# imports are found by their lines: parsing every module would take ten times as long, in every job's process
+# imports are found by regular expression: parsing every module would take ten times as long, in every job's process
 IMPORT = re.compile(r"^[ \t]*from (myelosketch[\w.]*) import (\([^)]*\)|[^\n(]*)", re.MULTILINE)
-# imports for the type checker alone: nothing is computed with them
+# imports only for the type checker do not affect results
 FOR_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+[^\n]*\n|\n)+", re.MULTILINE)
-# docstrings (a text that stands alone at the beginning of a line), lines that are comments, and blank lines
+# docstrings (a string that starts a line), comment lines and blank lines
 UNREAD = re.compile(r'^[ \t]*(?:"""(?:[^"\\]|\\.|"(?!""))*"""|#[^\n]*)?[ \t]*\n', re.MULTILINE)
 
 
 def hash_of(*modules: str) -> str:
-    """Hash of library modules and of all they import, blind to docstrings and comments.
+    """Return a hash of library modules and of all that they import, without docstrings and comments.
 
     Parameters
     ----------
@@ -40,13 +40,13 @@ def hash_of(*modules: str) -> str:
 
 
 def path_of(module: str) -> Path:
-    """Path of a module by its full name, whether it exists or not."""
+    """Return the path of a module from its full name, even if it does not exist."""
     return ROOT.joinpath(*module.split(".")).with_suffix(".py")
 
 
-@cache  # a module is imported by many
+@cache  # many modules import the same one
 def imports_of(path: Path) -> list[str]:
-    """Names of this library's modules that one of its files imports, wherever in it."""
+    """Return the names of this library's modules that one of its files imports, anywhere in the file."""
     found = IMPORT.findall(FOR_TYPES.sub("", path.read_text(encoding="utf-8")))
     return [
         name
@@ -57,10 +57,10 @@ def imports_of(path: Path) -> list[str]:
 
 @cache
 def digest(path: Path) -> str:
-    """SHA-256 of what a module does."""
+    """Return the SHA-256 of a module's code."""
     return hashlib.sha256(without_comments(path.read_text(encoding="utf-8")).encode()).hexdigest()
 
 
 def without_comments(text: str) -> str:
-    """The text of a module without docstrings, blank lines and lines that are comments."""
+    """Return the text of a module without docstrings, blank lines and comment lines."""
     return UNREAD.sub("", text)

@@ -1,1 +1,1 @@
-"""Floor 1: who is in the cohort: the table, BIDS datasets, folds and the configuration."""
+"""Who is in the cohort, from the table, BIDS datasets, folds and the configuration."""

@@ -1,4 +1,4 @@
-"""A copy of a run's results without the images of its cohort: its cohort, and the settings that count in it."""
+"""A copy of a run's results without the images of its cohort: its cohort, and the settings that take effect."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,13 +11,13 @@ from myelosketch.cohort.plan import Cohort, plan_cohort
 from myelosketch.errors import InputError
 
 SETTING = "reporting.archive"
-# what takes the run's own value in every copy, but for these: sections of what is redone, and where it lies
+# every setting has the run's value in a copy, except these sections: what is redone, and where it is written
 _REDONE = ("evaluation", "reporting", "pathvars")
-# what the run's healthy white matter and label maps were made with
+# settings behind the run's healthy white matter and label maps
 _KEPT = ("evaluation.reference_fwhm_mm", "evaluation.atlases")
-# where they differ nothing is to be said
+# differences in these are not reported
 _SILENT = (SETTING, "pathvars")
-_COPY = "copy the whole results folder of the finished run, or take the line away"
+_COPY = "copy the whole results folder of the finished run, or remove the line"
 
 
 def read_archive(results: str) -> FinishedRun:
@@ -33,7 +33,7 @@ def read_archive(results: str) -> FinishedRun:
 
     Raises
     ------
-    InputError : it is no copy of a cross-validated run
+    InputError : it is not a copy of a cross-validated run
     """
     absent = [name for name in FILES if not Path(results, "cohort", name).is_file()]
     if absent:
@@ -45,26 +45,26 @@ def read_archive(results: str) -> FinishedRun:
     if run.config.get("prediction", {}).get("model"):
         raise InputError(
             f"{SETTING} is true, but {results} holds predictions of new scans by a trained model, which are made "
-            "from their images: take the line away, and run snakemake predict where the images are."
+            "from their images: remove the line, and run snakemake predict where the images are."
         )
     return run
 
 
 def settings_of_archive(config: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings in force in a copy: the run's own, but for those of what is redone.
+    """Return the settings that take effect in a copy: those of the run, except for what is redone.
 
     Parameters
     ----------
-    config : dict, complete; of it ``evaluation``, ``reporting`` and ``pathvars`` count
-    recorded : dict, the configuration that the run had; of an older version it may lack keys
+    config : dict, complete; only its ``evaluation``, ``reporting`` and ``pathvars`` take effect
+    recorded : dict, the configuration of the run; one of an older version may lack keys
 
     Returns
     -------
-    dict, which shares nothing with either
+    dict, independent of both
 
     Raises
     ------
-    InputError : a method is asked for that the run has not trained
+    InputError : a requested method was not trained in the run
     """
     if config["prediction"]["model"]:
         raise InputError(
@@ -80,7 +80,7 @@ def settings_of_archive(config: Mapping[str, Any], recorded: Mapping[str, Any]) 
         if name not in trained:
             raise InputError(
                 f"{words}, which this run has not trained, and a copy without images ({SETTING}: true) trains "
-                f"nothing: choose among {', '.join(trained)}, or run it where the images are."
+                f"nothing: choose from {', '.join(trained)}, or run it where the images are."
             )
     settings = deepcopy({**recorded, **{section: config[section] for section in _REDONE}})
     for key in _KEPT:
@@ -92,18 +92,18 @@ def settings_of_archive(config: Mapping[str, Any], recorded: Mapping[str, Any]) 
 def changed_settings(
     config: Mapping[str, Any], settings: Mapping[str, Any], recorded: Mapping[str, Any]
 ) -> tuple[list[str], list[str]]:
-    """What a configuration changes against the run's, in words.
+    """Return the settings that differ from the run's, in words.
 
     Parameters
     ----------
-    config : dict, complete, as the user gives it
+    config : dict, complete, as the user wrote it
     settings : dict of `settings_of_archive`
-    recorded : dict, the configuration that the run had, with defaults filled in
+    recorded : dict, the configuration of the run, with defaults filled in
 
     Returns
     -------
-    in_force : list of ``key (run: value; here: value)``, those that count
-    without_effect : the same of those that do not
+    in_force : list of ``key (run: value; here: value)``, those that take effect
+    without_effect : the same for those that do not
     """
     own, run = (dict(_leaves(part)) for part in (config, recorded))
     now = dict(_leaves(settings))
@@ -118,7 +118,7 @@ def changed_settings(
 
 
 def archive_sentences(in_force: Iterable[str], without_effect: Iterable[str]) -> list[str]:
-    """What to say of `changed_settings`, list of sentences; empty where nothing is changed."""
+    """Return sentences about `changed_settings`, list of str; empty if nothing is changed."""
     named = {
         "Settings that differ from the run's": list(in_force),
         f"Settings without effect in a copy without images ({SETTING}: true), which keeps the maps, the models and "
@@ -128,11 +128,11 @@ def archive_sentences(in_force: Iterable[str], without_effect: Iterable[str]) ->
 
 
 def check_archive(paths: Iterable[str | Path]) -> None:
-    """Check that a copy holds what is read of it.
+    """Check that a copy has the files that are read from it.
 
     Parameters
     ----------
-    paths : files that the run made and that nothing makes again here
+    paths : files of the run that no rule makes in a copy
 
     Raises
     ------
@@ -149,7 +149,7 @@ def check_archive(paths: Iterable[str | Path]) -> None:
 
 
 def not_from_archive(target: str, needs: str) -> str:
-    """Why a target cannot be made from a copy without images.
+    """Return why a target cannot be made from a copy without images.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def not_from_archive(target: str, needs: str) -> str:
     str, a sentence
     """
     why = {
-        "images": "the images of the cohort, which are not here",
-        "training": "models as they were trained, and nothing is trained here",
+        "images": "the images of the cohort, which are not available here",
+        "training": "the trained models, and nothing is trained here",
     }[needs]
     return (
         f"snakemake {target} needs {why} ({SETTING}: true): run it where the run was made. Redone here are "
@@ -179,12 +179,12 @@ def plan_or_archive(
     external_sites: Iterable[str],
     warn: Callable[[str], object],
 ) -> Cohort:
-    """The cohort of a run: as its results record it, or planned from the configuration and the cohort's table.
+    """Return the cohort of a run: as its results record it, or planned from the configuration and the cohort's table.
 
     Parameters
     ----------
     config, simulated, external_sites, warn : as of `plan_cohort`
-    recorded : Cohort of `read_archive`; None where the images are here
+    recorded : Cohort of `read_archive`; None if the images are available
     results : str, folder of the results
 
     Returns
@@ -193,7 +193,7 @@ def plan_or_archive(
 
     Raises
     ------
-    InputError : as of `plan_cohort`; where a run is here and its images are not, the command that redoes its figures
+    InputError : as for `plan_cohort`; if a run is here without its images, with the command that redoes its figures
     """
     if recorded is not None:
         return recorded
@@ -210,7 +210,7 @@ def plan_or_archive(
 
 
 def archive_hint(results: str) -> str:
-    """What may help a run whose cohort cannot be planned; blank unless the results record one without its images.
+    """Return advice for a run whose cohort cannot be planned; blank unless the results record one without its images.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def archive_hint(results: str) -> str:
     try:
         rows = read_run(results).cohort.rows.values()
         gone = bool(rows) and not any(row["T1w"] and Path(row["T1w"]).exists() for row in rows)
-    except (InputError, OSError, KeyError, ValueError):  # the error itself matters more
+    except (InputError, OSError, KeyError, ValueError):  # the original error matters more
         gone = False
     if not gone:
         return ""
@@ -235,7 +235,7 @@ def archive_hint(results: str) -> str:
 
 
 def _leaves(part: Mapping[str, Any], parent: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of each setting."""
+    """Yield dotted key and value of each setting."""
     for name, value in part.items():
         key = f"{parent}.{name}" if parent else str(name)
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Regions of the user's own (evaluation.atlases): which label image and which names each scan has."""
+"""The user's own regions (evaluation.atlases): the label image and the names for each scan."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
@@ -10,12 +10,12 @@ from myelosketch.errors import InputError
 from myelosketch.io.user_files import file_problem
 
 SUFFIXES = (".nii.gz", ".nii", ".mgz", ".mgh")
-# names of label maps that a run writes itself
+# names of the run's own label maps
 TAKEN = ("regions",)
 
 
 class AtlasFiles(NamedTuple):
-    """Label image of a scan, the space that it lies in (T1w or MNI152), and the table of its names ("" for none)."""
+    """Label image of a scan, its space (T1w or MNI152), and the table of its names ("" for none)."""
 
     image: str
     space: str
@@ -28,31 +28,31 @@ def plan_atlases(
     *,
     folder: str | Path | None,
 ) -> dict[str, dict[str, AtlasFiles]]:
-    """Files of each atlas for each scan.
+    """Return the files of each atlas for each scan.
 
     Parameters
     ----------
     atlases : dict, ``evaluation.atlases``: name to ``image``, a file in MNI152 space or a column of the cohort's
-        table that names a file on the T1w of each scan, and ``labels``, a table of names; without it the TSV beside
-        the image serves
+        table with a file on the T1w grid of each scan, and ``labels``, a table of names; without it the TSV beside
+        the image is used
     rows : dict, scan to its row of the cohort's table
-    folder : that paths in a further column may be relative to; None for a simulated cohort, whose files do not exist
-        yet
+    folder : folder that paths in a further column may be relative to; None for a simulated cohort, whose files do not
+        exist yet
 
     Returns
     -------
-    dict : atlas -> scan -> AtlasFiles; a scan whose entry in the column is blank is left out
+    dict : atlas -> scan -> AtlasFiles; a scan with a blank entry in the column is left out
 
     Raises
     ------
-    InputError : a name that is taken, a file that cannot be read, or no such column
+    InputError : a name is taken, a file cannot be read, or a column does not exist
     """
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     planned = {}
     for name, atlas in atlases.items():
         key, image = f"evaluation.atlases.{name}", str(atlas["image"])
         if name in TAKEN:
-            raise InputError(f"{key}: the run has a label map of that name itself; choose another name.")
+            raise InputError(f"{key}: the run has its own label map with that name; choose another name.")
         labels = str(atlas.get("labels") or "")
         if labels:
             _check(f"{key}.labels", labels)
@@ -78,13 +78,13 @@ def plan_atlases(
 def mapped_atlases(
     atlases: Iterable[str], scans: Iterable[str], *, path: Callable[[str, str], str]
 ) -> dict[str, dict[str, AtlasFiles]]:
-    """Atlases whose label maps on the PET grids came with a copy of results, which has no label image itself.
+    """Return the atlases whose label maps on the PET grids are in a copy of results, which has no label images.
 
     Parameters
     ----------
     atlases : names
     scans : names
-    path : function of atlas and scan that gives the file of its label map
+    path : function of atlas and scan that returns the path of the label map
 
     Returns
     -------
@@ -92,7 +92,7 @@ def mapped_atlases(
 
     Raises
     ------
-    InputError : an atlas without any label map
+    InputError : an atlas has no label map at all
     """
     names = list(scans)
     planned = {}
@@ -100,7 +100,7 @@ def mapped_atlases(
         here = [scan for scan in names if Path(path(atlas, scan)).is_file()]
         if not here:
             raise InputError(
-                f"evaluation.atlases.{atlas}: this copy of results has no label map of it, such as "
+                f"evaluation.atlases.{atlas}: this copy of results has none of its label maps, such as "
                 f"{path(atlas, names[0])}: copy the whole results folder of the finished run."
             )
         planned[atlas] = dict.fromkeys(here, AtlasFiles("", "", ""))
@@ -108,7 +108,7 @@ def mapped_atlases(
 
 
 def user_files(planned: Mapping[str, Mapping[str, AtlasFiles]]) -> list[str]:
-    """Every file that the atlases bring, once, list of paths."""
+    """Return every file of the atlases once, list of paths."""
     found = [
         path for scans in planned.values() for files in scans.values() for path in (files.image, files.names)
     ]
@@ -118,7 +118,7 @@ def user_files(planned: Mapping[str, Mapping[str, AtlasFiles]]) -> list[str]:
 def _of_scans(
     key: str, column: str, rows: Mapping[str, Mapping[str, Any]], folder: str | Path | None
 ) -> dict[str, str]:
-    """Path in a column of the cohort's table of each scan that has one."""
+    """Return the path of each scan in a column of the cohort's table, if it has one."""
     files = {scan: str(row[column]) for scan, row in rows.items() if row.get(column)}
     if not files:
         raise InputError(
@@ -126,7 +126,7 @@ def _of_scans(
         )
     if folder is None:
         return files
-    if column not in FILE_COLUMNS:  # those are relative to the working directory already
+    if column not in FILE_COLUMNS:  # these are already relative to the working directory
         files = {scan: str(Path(folder) / path) for scan, path in files.items()}
     for scan, path in files.items():
         _check(f"Column {column} of {scan} ({key})", path)
@@ -140,7 +140,7 @@ def _check(what: str, path: str) -> None:
 
 
 def _beside(image: str) -> str:
-    """The TSV beside an image, "" if there is none."""
+    """Return the path of the TSV beside an image, "" if there is none."""
     suffix = next((end for end in SUFFIXES if image.lower().endswith(end)), "")
     path = f"{image[: len(image) - len(suffix)]}.tsv"
     return "" if file_problem(path) else path

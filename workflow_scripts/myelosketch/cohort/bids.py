@@ -32,12 +32,12 @@ from myelosketch.io.provenance import sidecar_path
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 10  # problems of one kind that are listed; the others are counted
-CHOICES = 4  # files of one choice that are listed
+SHOWN = 10  # problems of one kind listed in a message; the others are counted
+CHOICES = 4  # files of one choice listed in a message
 
 
 class UnsettledError(InputError):
-    """A dataset with problems; ``table`` holds what was found of it, open choices blank."""
+    """A dataset has problems; ``table`` has what was found in it, with open choices blank."""
 
     def __init__(self, text: str, table: pd.DataFrame) -> None:
         super().__init__(text)
@@ -45,12 +45,12 @@ class UnsettledError(InputError):
 
 
 class Found(NamedTuple):
-    """What a dataset holds.
+    """Content of a dataset.
 
     Parameters
     ----------
     table : pandas.DataFrame as from ``cohort_from_rows``
-    hints : sentences about what was taken in a way that is not plain, and what was not taken
+    hints : sentences about files that were used in an unexpected way, or not used
     closed : scans with a folder that cannot be read, and why
     """
 
@@ -66,17 +66,17 @@ def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = (), *, pre
     ----------
     settings : dict, section ``cohort.bids`` of the configuration: ``dataset``, ``derivatives`` (list),
         ``participants``, ``group_column``, ``groups``, ``site_column``, ``pair_sessions``, ``filters``
-    exclude : scans (``sub-01``) that are left out anyway: no group and no choice between files is asked for
-    predicts : bool, for new scans of a trained model, whose group is optional
+    exclude : scans (``sub-01``) that are left out anyway: they need no group and no choice between files
+    predicts : bool, True for new scans of a trained model, whose group is optional
 
     Returns
     -------
-    Found ; its table in the order of participants.tsv; paths begin as in the settings; a participant whose group is
-        n/a has none; scans that only derivatives or participants.tsv know come last
+    Found ; its table is in the order of participants.tsv; paths start as in the settings; a participant with group
+    n/a has none; scans that are only in derivatives or participants.tsv come last
 
     Raises
     ------
-    UnsettledError : in one list, all problems of names, links, filters, groups and choices between files
+    UnsettledError : one list of all problems with names, links, filters, groups and choices between files
     InputError : a folder or table is absent
     """
     indexes = [index_folder(root, ignored_by(root)) for root in _roots(settings)]
@@ -126,7 +126,7 @@ def read_bids(settings: Mapping[str, Any], exclude: Collection[str] = (), *, pre
 
 
 def _closed(indexes: Sequence[Index], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Scans with a folder that cannot be read: that of the scan, or that of its participant."""
+    """Return the scans with a folder that cannot be read, their own or that of their participant."""
     reasons = {scan: reason for index in indexes for scan, reason in index.closed.items()}
     keys: list[Scan] = [(str(row["subject"]), row["session"]) for row in rows]
     found = {scan_name(*key): reasons.get(key) or reasons.get((key[0], None)) for key in keys}
@@ -134,7 +134,7 @@ def _closed(indexes: Sequence[Index], rows: Sequence[Mapping[str, Any]]) -> dict
 
 
 def _roots(settings: Mapping[str, Any]) -> list[str]:
-    """The dataset's folder and those of the derivatives, after checking that each is one."""
+    """Return the folder of the dataset and those of the derivatives, after checking each."""
     if not settings["dataset"]:
         raise InputError(
             "cohort.source is bids, but cohort.bids.dataset is blank: name the folder of your dataset there."
@@ -153,16 +153,16 @@ def _roots(settings: Mapping[str, Any]) -> list[str]:
         if inside is None:
             problems.append(f"{key}: {root} is not a folder: correct the path.")
         elif real in seen:
-            problems.append(f"{key}: {root} is the folder of {seen[real]}: name it once.")
+            problems.append(f"{key}: {root} is the same folder as {seen[real]}: name it once.")
         elif not any(name.startswith("sub-") for name in inside):
-            problems.append(f"{key}: {root} holds no sub-* folder: name the folder in which they lie.")
+            problems.append(f"{key}: {root} contains no sub-* folder: name the folder that contains them.")
         seen.setdefault(real, key)
     _raise_all(settings["dataset"], [problems], [])
     return list(roots.values())
 
 
 def _named(indexes: Sequence[Index], filters: Mapping[str, Mapping[str, Any]]) -> dict[str, list[BidsFile]]:
-    """Images that may be each input by their names, before the filters: {input: list of BidsFile}."""
+    """Return the images whose names fit each input, before the filters: {input: list of BidsFile}."""
     by_suffix = defaultdict(list)
     for index in indexes:
         for file in index.files:
@@ -181,10 +181,11 @@ def _named(indexes: Sequence[Index], filters: Mapping[str, Mapping[str, Any]]) -
 
 
 def _by_scan(taken: Mapping[str, list[BidsFile]]) -> dict[Scan, dict[str, list[BidsFile]]]:
-    """Candidates of each scan: {(subject, session): {input: list of BidsFile}}.
+    """Return the candidates of each scan: {(subject, session): {input: list of BidsFile}}.
 
-    A raw series with its companions (bval and bvec, or json) comes before one without, or with those of another
-    candidate: a mean of the b = 0 images is called ``dwi`` too, and is none. What .bidsignore names comes last.
+    A raw series with its companions (bval and bvec, or json) comes before one without them, or with those of another
+    candidate: a mean of the b = 0 images is also called ``dwi``, and is not a series. Files named in .bidsignore come
+    last.
     """
     found: dict[Scan, dict[str, list[BidsFile]]] = defaultdict(lambda: defaultdict(list))
     for name, files in taken.items():
@@ -193,7 +194,7 @@ def _by_scan(taken: Mapping[str, list[BidsFile]]) -> dict[Scan, dict[str, list[B
     for inputs in found.values():
         for name, files in inputs.items():
             files = [file for file in files if not file.is_ignored] or files
-            if name in TRANSFORMS:  # one transform in two forms
+            if name in TRANSFORMS:  # one transform in two formats
                 files = list({file.path.removesuffix(file.extension): file for file in files}.values())
             inputs[name] = files
         for name in COMPANIONS.keys() & inputs.keys():
@@ -202,17 +203,17 @@ def _by_scan(taken: Mapping[str, list[BidsFile]]) -> dict[Scan, dict[str, list[B
 
 
 def _whole(name: str, file: BidsFile, candidates: Sequence[BidsFile]) -> bool:
-    """Whether a series has its companions, and none of them is that of another candidate."""
+    """Return whether a series has its companions, none of which belongs to another candidate."""
     try:
         beside = companions(name, file.path).values()
-    except InputError:  # said where the scan is left out
+    except InputError:  # reported when the scan is left out
         return False
     others = {str(sidecar_path(other.path).with_suffix("")) for other in candidates if other is not file}
     return all(os.path.lexists(path) and os.path.splitext(path)[0] not in others for path in beside)
 
 
 def _dataset_scans(index: Index, taken: Mapping[str, list[BidsFile]]) -> set[Scan]:
-    """Scans that the dataset itself has, by a folder or by a file: set of (subject, session)."""
+    """Return the scans of the dataset itself, from folders and files: set of (subject, session)."""
     files = {
         (file.subject, file.session) for files in taken.values() for file in files if file.root == index.root
     }
@@ -225,7 +226,7 @@ def _rows(
     people: Mapping[str, Mapping[str, str | None]],
     sessions: Mapping[Scan, Mapping[str, str | None]],
 ) -> tuple[list[dict[str, str | None]], list[tuple[str, str, list[BidsFile]]]]:
-    """Rows of the cohort table, and the choices that are left open.
+    """Return the rows of the cohort table, and the open choices.
 
     Returns
     -------
@@ -265,25 +266,27 @@ def _session_problems(scans: set[Scan]) -> list[str]:
 def _choice(scan: str, name: str, files: Sequence[BidsFile]) -> str:
     paths = " or ".join(file.path for file in files[:CHOICES])
     paths += f" or {len(files) - CHOICES} more" if len(files) > CHOICES else ""
-    return f"{scan}: {name} may be {paths}: choose by a filter, or leave the scan out (cohort.exclude)."
+    return f"{scan}: {name} may be {paths}: choose with a filter, or leave the scan out (cohort.exclude)."
 
 
 def _advice(ambiguous: Sequence[tuple[str, str, list[BidsFile]]]) -> list[str]:
-    """Lines to copy into the configuration: a filter for each input that leaves a choice."""
+    """Return lines to copy into the configuration: a filter for each input with an open choice."""
     lines = []
     for name in dict.fromkeys(name for _, name, _ in ambiguous):
         options = proposal([files for _, other, files in ambiguous if other == name])
         if options:
             lines.append(f"      {name}: {options[0]}  # or {' or '.join(options[1:])}")
         else:
-            lines.append(f"      # {name}: no part of the names tells its files apart: remove one of them")
+            lines.append(
+                f"      # {name}: no part of the file names distinguishes these files: remove one of them"
+            )
     return ["For instance:", "cohort:", "  bids:", "    filters:", *lines] if lines else []
 
 
 def _raise_all(
     dataset: str, kinds: Iterable[Iterable[str]], advice: Sequence[str], table: pd.DataFrame | None = None
 ) -> None:
-    """One error with the problems of every kind, each kind cut to SHOWN lines, and lines of advice."""
+    """Return one error with the problems of every kind, at most SHOWN lines of each kind, and lines of advice."""
     shown = [list(dict.fromkeys(text for text in kind if text)) for kind in kinds]
     count = sum(map(len, shown))
     if not count:

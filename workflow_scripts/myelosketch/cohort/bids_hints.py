@@ -1,4 +1,4 @@
-"""What is said of a BIDS dataset whose files were found and not taken: which ones, and the filter that takes them."""
+"""Hints about files of a BIDS dataset that were found but not used, and the filter that selects them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from myelosketch.io.names import scan_name
 if TYPE_CHECKING:
     from myelosketch.cohort.bids_index import BidsFile, Index
 
-EXAMPLES = 3  # files that one sentence names
+EXAMPLES = 3  # files named in one sentence
 
-# words that tell in the name of a file what it shows, as other tools write them: all of an input's must be there
+# words in the file names of other tools that tell what a file shows; all words of an input must be present
 TELLING: dict[str, tuple[str, ...]] = {
     "T1w": ("t1w?|mprage|mp2rage|unit1",),
     "FLAIR": (".*flair.*",),
@@ -37,8 +37,8 @@ TELLING: dict[str, tuple[str, ...]] = {
 MASKS = ("lesion_mask", "segmentation", "reference_mask")
 LABELS = re.compile("(.*mask|roi|dseg|probseg|seg)")
 NEVER = re.compile("_part-(?:phase|real|imag)_|_xfm")
-BY_HAND = "no filter takes such a name: enter it in the table that snakemake cohort_table writes"
-# parts of a name that tell whose it is and where it lies, not what it shows
+BY_HAND = "no filter can select such a name: enter it in the table that snakemake cohort_table writes"
+# parts of a name about the participant and the place, not about what the file shows
 PLACE = re.compile(r"(?:^|_)(?:sub|ses|space|res|from|to)-[^_.]*", re.IGNORECASE)
 
 
@@ -51,13 +51,13 @@ def hints_of(
     *,
     predicts: bool = False,
 ) -> list[str]:
-    """Sentences about what was not taken.
+    """Return sentences about files that were not used.
 
     Parameters
     ----------
-    indexes : what lies in the dataset, and in each folder of derivatives
-    named : images that may be each input by their names
-    taken : those of them that pass the filters
+    indexes : indexes of the dataset and of each folder of derivatives
+    named : images whose names fit each input
+    taken : those of them that match the filters
     filters : of the configuration, by input
     rows : of the cohort table
     predicts : bool, for new scans of a trained model
@@ -83,7 +83,7 @@ def _kept_out(
     taken: Mapping[str, Sequence[BidsFile]],
     filters: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[tuple[str, str]]:
-    """Inputs that no scan has although files have their names, or a filter asks for them, each with a sentence."""
+    """Yield inputs that no scan has, although file names or a filter fit them, each with a sentence."""
     for name, files in named.items():
         if taken[name]:
             continue
@@ -92,13 +92,13 @@ def _kept_out(
             asked = ", ".join(f"{key}: {as_yaml(value)}" for key, value in wanted.items())
             yield (
                 name,
-                f"cohort.bids.filters.{name} ({{{asked}}}) takes nothing: no file has the name of this input "
+                f"cohort.bids.filters.{name} ({{{asked}}}) selects nothing: no file has the name of this input "
                 f"({_names(name)}).",
             )
         elif wanted and all(passes(file, DEFAULT_FILTERS[name]) for file in files):
             yield (
                 name,
-                f"cohort.bids.filters.{name} takes nothing: no file passes all of it, such as {files[0].path}.",
+                f"cohort.bids.filters.{name} selects nothing: no file matches all of it, e.g. {files[0].path}.",
             )
         elif files:
             keys = {
@@ -112,14 +112,14 @@ def _kept_out(
                 if values:
                     yield (
                         name,
-                        f"{name}: none of {len(files)} files was taken, because their names have "
+                        f"{name}: none of {len(files)} files was used, because their names have "
                         f"{few(f'{key}-{value}' for value in values)}; if one is right, set cohort.bids.filters: "
                         f"{{{name}: {{{key}: {as_yaml(values[0])}}}}}.",
                     )
 
 
 def _lacking(rows: Sequence[Mapping[str, Any]], predicts: bool) -> dict[str, list[Mapping[str, Any]]]:
-    """Rows that lack each input that they need, or what it can be derived from."""
+    """Return, for each input, the rows that lack it and anything it can be derived from."""
     lacking: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         if not row["group"] and not predicts:
@@ -140,7 +140,7 @@ def _nearest(
     filters: Mapping[str, Mapping[str, Any]],
     lacking: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> Iterator[str]:
-    """For each input that scans lack, files in their folders whose names tell of it, and how to take them."""
+    """Yield, for each input that scans lack, files in their folders that may be it, and how to select them."""
     if not lacking:
         return
     images: dict[str, list[tuple[str, str | None, BidsFile | None]]] = defaultdict(list)
@@ -156,7 +156,7 @@ def _nearest(
                 for path, session, file in images[row["subject"]]
                 if session in (row["session"], None) and path not in used and _tells(path, name)
             ]
-            ways: dict[str, str] = {}  # how to take it: one file, the most likely first
+            ways: dict[str, str] = {}  # how to select it: one file, the most likely first
             for path, image in near:
                 ways.setdefault(_way(image, name, filters[name]) or path, path)
             ordered = sorted(
@@ -165,7 +165,7 @@ def _nearest(
             if ordered:
                 scans = few(scan_name(row["subject"], row["session"]) for row in rows)
                 shown = "; ".join(f"{ways[way]} ({way})" for way in ordered[:EXAMPLES])
-                yield f"{name}: not found for {scans}; the nearest files passed over: {shown}."
+                yield f"{name}: not found for {scans}; the most similar files that were not used: {shown}."
                 break
 
 
@@ -178,7 +178,7 @@ def _tells(path: str, name: str) -> bool:
 
 
 def _way(file: BidsFile | None, name: str, filters: Mapping[str, Any]) -> str:
-    """How the configuration takes a file for an input; an empty string where its name passes already."""
+    """Return the setting that selects a file for an input; an empty string if its name already fits."""
     if file is None:
         return BY_HAND
     wanted: dict[str, Any] = {}
@@ -203,28 +203,30 @@ def _way(file: BidsFile | None, name: str, filters: Mapping[str, Any]) -> str:
 
 
 def _unused_folders(indexes: Sequence[Index], taken: Mapping[str, Sequence[BidsFile]]) -> Iterator[str]:
-    """Folders of derivatives that were named and gave nothing."""
+    """Yield sentences about derivative folders that gave nothing."""
     used = {file.root for files in taken.values() for file in files}
     for number, index in enumerate(indexes[1:]):
         if index.root in used:
             continue
         paths = [file.path for file in index.images] + [path for path, _ in index.others]
         held = (
-            f"it holds {', '.join(sorted(paths)[:EXAMPLES])}" if paths else "its sub-* folders hold no image"
+            f"it contains {', '.join(sorted(paths)[:EXAMPLES])}"
+            if paths
+            else "its sub-* folders contain no image"
         )
         more = f" and {len(paths) - EXAMPLES} more" if len(paths) > EXAMPLES else ""
         yield (
-            f"cohort.bids.derivatives.{number}: nothing is taken from {index.root}: {held}{more}; choose its "
-            "files by cohort.bids.filters, or remove the folder."
+            f"cohort.bids.derivatives.{number}: nothing is used from {index.root}: {held}{more}; select "
+            "its files with cohort.bids.filters, or remove the folder."
         )
 
 
 def _ignored(taken: Mapping[str, Sequence[BidsFile]]) -> Iterator[str]:
-    """Inputs whose files are taken although .bidsignore names them."""
+    """Yield a sentence about inputs whose files are used although .bidsignore names them."""
     names = [name for name, files in taken.items() if any(file.is_ignored for file in files)]
     if names:
         yield (
-            f".bidsignore names files of {', '.join(names)}: they are taken only where a scan has no other for the "
+            f".bidsignore names files of {', '.join(names)}: they are used only where a scan has no other for the "
             "input."
         )
 

@@ -1,8 +1,8 @@
-"""What the ``.bidsignore`` of a dataset names; its patterns are those of ``.gitignore``.
+"""Read the ``.bidsignore`` of a dataset, whose patterns are those of ``.gitignore``.
 
 It is written for the validator, so it names what is wrong (a broken series, a folder of extras) and what is good but
 not yet in the standard (maps of a draft; the PET of OpenNeuro's ds001420). A participant or session that it names is
-passed over; a file that it names is taken only where a scan has no other for an input.
+skipped. A file that it names is used only if a scan has no other file for an input.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Which BIDS names an input may have, and the filters that choose between several."""
+"""BIDS names that an input may have, and the filters that choose between several."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from myelosketch.cohort.bids_index import BidsFile
 
 # input: (suffix, entities) of the names it may have, in upper or lower case. BEP016 for diffusion maps, and its older
-# suffixes FA, RD, AD; `roi` is the suffix of lesion masks in fMRIPrep's documentation. An empty list: only where a
-# filter names that entity, as a segmentation holds lesions by one of its labels, and probabilities by a threshold
+# suffixes FA, RD, AD; `roi` is the suffix of lesion masks in fMRIPrep's documentation. An empty list: only if a
+# filter names that entity, because a segmentation marks lesions by one of its labels, and probabilities need a
+# threshold
 NAMES: dict[str, list[tuple[str, dict[str, str | list[str | int | None]]]]] = {
     "T1w": [("T1w", {})],
     "FLAIR": [("FLAIR", {})],
@@ -42,8 +43,8 @@ NAMES: dict[str, list[tuple[str, dict[str, str | list[str | int | None]]]]] = {
     **{f"xfm_{name}": [("xfm", {"from": name, "to": "T1w"})] for name in ALIGNED},
 }
 _PIB: dict[str, list[str | None]] = {"trc": ["PIB", None]}
-# what a name must not have, unless a filter of the configuration asks for it: another space than the image's own
-# (BIDS calls that one orig), a phase image, another tracer
+# what a name must not have, unless a filter of the configuration names it: another space than the image's own (which
+# BIDS calls orig), a phase image, another tracer
 DEFAULT_FILTERS: dict[str, dict[str, list[str | None]]] = {
     name: {"space": ["orig", None], "part": ["mag", None]} for name in NAMES
 }
@@ -60,22 +61,22 @@ MASK_SPACES: dict[str, str | list[str | None]] = {
     "MNI152": "MNI152*",
 }
 DEFAULT_FILTERS["lesion_mask"]["space"] = ["orig", None, "T1w", "FLAIR", "dwi", "MTR", "MNI152*"]
-# a dseg may hold anything, and a transform may belong to images that were resampled since: taken only where a filter
+# a dseg may contain anything, and a transform may belong to images that were resampled since: used only if a filter
 # says which one
 ONLY_BY_FILTER = ("segmentation", *TRANSFORMS)
-# order in which entities are proposed as filters; all others lie between
+# order in which entities are proposed as filters; all others come in between
 _FIRST, _LAST = ("desc", "run", "acq", "rec", "dir", "ce"), "folder"
 
 
 def entity(file: BidsFile, key: str) -> str | None:
-    """Value of an entity of a file, None if absent; ``folder`` is the name of the folder that was indexed."""
+    """Return the value of an entity of a file, None if absent; ``folder`` is the name of the indexed folder."""
     if key == "suffix":
         return file.suffix
     return Path(file.root).name if key == "folder" else file.entities.get(key)
 
 
 def accepts(wanted: str | int | Sequence[str | int | None] | None, value: str | None) -> bool:
-    """Whether a filter takes a value: case does not matter, 1 is 01, ``*`` stands for anything, None for absence.
+    """Return whether a value matches a filter: case does not matter, 1 is 01, ``*`` is any value, None is absence.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def accepts(wanted: str | int | Sequence[str | int | None] | None, value: str | 
 
 
 def may_be(file: BidsFile, name: str, filters: Mapping[str, Any]) -> bool:
-    """Whether a file's name can be that of an input, before any filter.
+    """Return whether a file's name fits an input, before any filter.
 
     Parameters
     ----------
@@ -107,12 +108,12 @@ def may_be(file: BidsFile, name: str, filters: Mapping[str, Any]) -> bool:
 
 
 def mask_space(file: BidsFile, t1w: BidsFile | None = None) -> str | None:
-    """Space of a lesion mask by its name, a key of MASK_SPACES; None for a space that is not known.
+    """Return the space of a lesion mask from its name, a key of MASK_SPACES; None for an unknown space.
 
     Parameters
     ----------
     file : BidsFile of the mask
-    t1w : BidsFile of the scan's T1w, or None; a mask that names the same space lies in that of T1w
+    t1w : BidsFile of the scan's T1w, or None; a mask that names the same space is in that of T1w
     """
     value = entity(file, "space")
     if t1w is not None and value == entity(t1w, "space"):
@@ -121,18 +122,19 @@ def mask_space(file: BidsFile, t1w: BidsFile | None = None) -> str | None:
 
 
 def passes(file: BidsFile, filters: Mapping[str, Any]) -> bool:
-    """Whether a file passes all filters."""
+    """Return whether a file matches all filters."""
     return all(accepts(want, entity(file, key)) for key, want in filters.items())
 
 
 def filter_problems(name: str, filters: Mapping[str, Any], files: Sequence[BidsFile]) -> Iterator[str]:
-    """Filters that no file can pass, as sentences; a mistyped entity or value must not empty the cohort silently.
+    """Return sentences about filters that no file matches: a misspelt entity or value must not empty the cohort
+    silently.
 
     Parameters
     ----------
     name : input
     filters : dict, the configuration's filters for this input
-    files : list of BidsFile whose names can be that of the input
+    files : list of BidsFile whose names fit the input
     """
     for key, wanted in filters.items():
         found = sorted({entity(file, key) or "" for file in files})
@@ -148,7 +150,7 @@ def filter_problems(name: str, filters: Mapping[str, Any], files: Sequence[BidsF
 
 
 def proposal(groups: Sequence[Sequence[BidsFile]]) -> list[str]:
-    """Filters that would choose one file in every scan of an ambiguous input.
+    """Return filters that would choose one file in every scan of an ambiguous input.
 
     Parameters
     ----------
@@ -156,7 +158,7 @@ def proposal(groups: Sequence[Sequence[BidsFile]]) -> list[str]:
 
     Returns
     -------
-    list of texts such as ``{run: 1}``, the commonest first; empty where no entity tells the files apart
+    list of texts such as ``{run: 1}``, the most common first; empty if no entity distinguishes the files
     """
     votes = Counter(key for files in groups for key in _telling(files))
     if not votes:
@@ -168,13 +170,13 @@ def proposal(groups: Sequence[Sequence[BidsFile]]) -> list[str]:
 
 
 def as_yaml(value: Any) -> str:
-    """Value of a filter as it has to be written in YAML, where ``on`` and ``010`` are no text."""
+    """Return the value of a filter as it must be written in YAML, where ``on`` and ``010`` are not text."""
     if isinstance(value, list):
         return f"[{', '.join(map(as_yaml, value))}]"
     text = "null" if value is None else str(value)
     try:
         plain = value is None or str(yaml.safe_load(text)) == text
-    except (yaml.YAMLError, ValueError):  # signs that YAML has a meaning for, a date that is none
+    except (yaml.YAMLError, ValueError):  # characters with a meaning in YAML, an invalid date
         plain = False
     return text if plain else json.dumps(text)
 
@@ -182,7 +184,7 @@ def as_yaml(value: Any) -> str:
 def _matches(want: object, value: str | None) -> bool:
     if want is None or value is None:
         return want is value
-    if isinstance(want, bool):  # so YAML reads on and off
+    if isinstance(want, bool):  # YAML reads on and off as this
         return value.lower() in (("on", "yes", "true") if want else ("off", "no", "false"))
     want = str(want)
     if want.isdigit() and value.isdigit():
@@ -191,7 +193,7 @@ def _matches(want: object, value: str | None) -> bool:
 
 
 def _telling(files: Sequence[BidsFile]) -> list[str]:
-    """Entities whose value is another one in each of the files."""
+    """Return the entities whose value differs between all of the files."""
     keys = {key for file in files for key in file.entities} | {"folder"}
     return [key for key in keys if len({entity(file, key) for file in files}) == len(files)]
 

@@ -13,13 +13,13 @@ from myelosketch.errors import InputError
 from myelosketch.io.names import GROUPS
 from myelosketch.io.tables import read_rows
 
-SHOWN = 10  # participants named in one sentence; the others are counted
+SHOWN = 10  # participants named in one message; the others are counted
 NOBODY = {"group": None, "site": None}
-PREFIX = "participants"  # of a further column that has the name of a known one
+PREFIX = "participants"  # prefix of a further column that has the name of a known one
 
 
 class _People(NamedTuple):
-    """The table of the participants, and the names of its columns (None: it has none)."""
+    """The table of the participants, and the names of its columns (None: no such column)."""
 
     path: Path
     columns: list[str]
@@ -32,24 +32,26 @@ class _People(NamedTuple):
 def read_people(
     settings: Mapping[str, Any], subjects: Collection[str], *, predicts: bool = False
 ) -> tuple[dict[str, dict[str, str | None]], list[str]]:
-    """Read who is a patient and who a control, and what else the table says.
+    """Read who is a patient and who is a control, and the further columns of the table.
 
     Parameters
     ----------
     settings : dict, section ``cohort.bids`` of the configuration: ``dataset``, ``participants``, ``group_column``,
         ``groups``, ``site_column``
     subjects : participants who must be in the table, with a group or n/a
-    predicts : bool, for new scans: whom the table does not know, or without a table everybody, has no group
+    predicts : bool, for new scans: participants who are not in the table have no group, and without a table nobody
+        has
 
     Returns
     -------
     people : dict, subject to {"group": MS, HC or None, "site": str or None, and each further column: str or None}, in
         the order of the table
-    problems : list of sentences: participants without a row, with two rows, with a group or site that is not usable
+    problems : list of sentences: participants without a row, with two rows, or with a group or site that cannot be
+        used
 
     Raises
     ------
-    InputError : the table or one of its columns is absent, or a value stands for both groups
+    InputError : the table or one of its columns is absent, or a value is listed for both groups
     """
     given = _table(settings, predicts=predicts)
     if given is None:
@@ -87,10 +89,10 @@ def read_people(
     found = ", ".join(f"{value!r} {count} times" for value, count in values.most_common())
     path = given.path
     problems = [
-        f"{_few(absent)}: no row in {path}: add it, with the group or n/a to leave them out."
+        f"{_few(absent)}: no row in {path}: add one with the group, or with n/a to leave them out."
         if absent
         else "",
-        f"{_few(near)}: no row in {path}; the table has {_quoted(near)}: write each id as its folder is named."
+        f"{_few(near)}: no row in {path}; the table has {_quoted(near)}: write each id like the name of its folder."
         if near
         else "",
         f"{_few(twice)}: two rows in {path}: keep one." if twice else "",
@@ -108,7 +110,7 @@ def read_people(
 
 
 def _table(settings: Mapping[str, Any], *, predicts: bool) -> _People | None:
-    """The table with the columns that the configuration names; new scans need none, unless it is named."""
+    """Return the table with the columns that the configuration names; new scans need a table only if it is named."""
     path = Path(settings["participants"] or Path(settings["dataset"]) / "participants.tsv")
     optional = predicts and not settings["participants"] and not settings["site_column"]
     if not path.is_file():
@@ -116,7 +118,7 @@ def _table(settings: Mapping[str, Any], *, predicts: bool) -> _People | None:
             return None
         why = "is not downloaded (datalad get)" if path.is_symlink() else "does not exist"
         raise InputError(
-            f"{path} {why}: it says who is a patient; name another table in cohort.bids.participants."
+            f"{path} {why}: this table says who is a patient; name another one in cohort.bids.participants."
         )
     columns, rows = read_rows(path)
     wanted = {
@@ -140,9 +142,10 @@ def _table(settings: Mapping[str, Any], *, predicts: bool) -> _People | None:
 
 
 def _further(given: _People) -> dict[str, str]:
-    """Further columns of the table, to their names in the cohort table.
+    """Return the further columns of the table and their names in the cohort table.
 
-    The column of the groups stays under its own name (phenotype: RRMS, SPMS, control), unless that says no more.
+    The group column is kept under its own name (phenotype: RRMS, SPMS, control), unless it has no further
+    information.
     """
     taken = {given.id_, given.site} | ({given.group} if (given.group or "").casefold() == "group" else set())
     names = [name for name in given.columns if name not in taken]
@@ -150,12 +153,12 @@ def _further(given: _People) -> dict[str, str]:
 
 
 def _group_values(groups: Mapping[str, Sequence[Any]]) -> dict[str, str]:
-    """Values of the group column, lower case, to MS or HC."""
+    """Return the values of the group column, in lower case, with MS or HC for each."""
     patients, controls = ({str(value).strip().casefold() for value in groups[group]} for group in GROUPS)
     both = sorted(patients & controls)
     if both:
         raise InputError(
-            f"cohort.bids.groups gives {', '.join(map(repr, both))} to MS and to HC: leave it in one of them."
+            f"cohort.bids.groups gives {', '.join(map(repr, both))} to both MS and HC: keep it in one of them."
         )
     return {**dict.fromkeys(patients, "MS"), **dict.fromkeys(controls, "HC")}
 

@@ -13,17 +13,17 @@ from myelosketch.errors import InputError
 from myelosketch.io.names import scan_name
 from myelosketch.io.tables import read_rows
 
-PREFIX = "sessions"  # of a further column that has the name of a known one
+PREFIX = "sessions"  # prefix of a further column that has the name of a known one
 
 
 class Sessions(NamedTuple):
-    """What the tables of sessions say.
+    """Content of the tables of sessions.
 
     Parameters
     ----------
     values : dict, (subject, session) to {column: str or None}
-    problems : list of sentences: a table that cannot be read, or has a session twice
-    hints : list of sentences: a table that is not downloaded, or a session that is nearly named
+    problems : list of sentences: a table cannot be read, or has a session twice
+    hints : list of sentences: a table is not downloaded, or a session has a similar name
     """
 
     values: dict[tuple[str, str | None], dict[str, str | None]]
@@ -34,7 +34,7 @@ class Sessions(NamedTuple):
 def read_sessions(dataset: str | Path, scans: Iterable[tuple[str, str | None]]) -> Sessions:
     """Read ``sub-XX/sub-XX_sessions.tsv`` of every participant who has sessions.
 
-    A column of a participant's table holds for all sessions of this participant: one without a row has n/a there.
+    A column of a participant's table applies to all sessions of this participant: a session without a row has n/a.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def read_sessions(dataset: str | Path, scans: Iterable[tuple[str, str | None]]) 
             except InputError as error:
                 found.problems.append(str(error))
         elif path.is_symlink():
-            found.hints.append(f"{path} is not downloaded (datalad get {path}): its columns are not known.")
+            found.hints.append(f"{path} is not downloaded (datalad get {path}): its columns are unknown.")
     return found
 
 
@@ -78,6 +78,6 @@ def _read(path: Path, subject: str, sessions: list[str | None], found: Sessions)
         found.values[subject, session] = {name: row.get(column) for column, name in names.items()}
         if not row and bare_id(str(session)) in near:
             found.hints.append(
-                f"{path}: no row for ses-{session}; the table has {near[bare_id(str(session))]!r}: write each id as "
-                "its folder is named."
+                f"{path}: no row for ses-{session}; the table has {near[bare_id(str(session))]!r}: write "
+                "each id like the name of its folder."
             )

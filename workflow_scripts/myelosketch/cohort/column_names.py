@@ -1,15 +1,16 @@
-"""Names of columns: which one is a misspelling of a known one, and which is a further column of the user's."""
+"""Names of columns: which are misspellings of known ones, and which are the user's further columns."""
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-# lesion_maks is .91 like lesion_mask, sesion .92; ADC is .80 like AD, subgroup .77 like group, size .75 like site
+# similarity: lesion_maks to lesion_mask .91, sesion to session .92; ADC to AD .80, subgroup to group .77, size to
+# site .75
 ALIKE = 0.85
 
 
 def misspelt(names: Iterable[str], known: Sequence[str]) -> dict[str, str]:
-    """Names that were probably meant as known ones: alike, another case, or the same letters in another order.
+    """Return names that were probably meant as known ones: similar, in another case, or with letters swapped.
 
     Parameters
     ----------
@@ -18,8 +19,8 @@ def misspelt(names: Iterable[str], known: Sequence[str]) -> dict[str, str]:
 
     Returns
     -------
-    dict : name to the known one; a known name that the table has is not meant by another, and ``FLAIR_date`` or
-        ``segmentation_qc`` is a column about it
+    dict : name to the known one; a known name that the table has is never suggested, and ``FLAIR_date`` or
+        ``segmentation_qc`` is a further column about it
     """
     present = set(names)
     absent = {_letters(name): name for name in known if name not in present}
@@ -35,18 +36,18 @@ def misspelt(names: Iterable[str], known: Sequence[str]) -> dict[str, str]:
 
 
 def column_like(names: Iterable[str], wanted: str) -> str | None:
-    """The column of a table that has a name, in this case if there is one, else in any; None if there is none."""
+    """Return the column of a table with a name, preferably in the same case; None if there is none."""
     alike = [name for name in names if name.casefold() == wanted.casefold()]
     return wanted if wanted in alike else next(iter(alike), None)
 
 
 def further_names(names: Iterable[str], known: Sequence[str], prefix: str) -> dict[str, str]:
-    """Names of a table's columns in the cohort table: one that is known there gets a prefix."""
+    """Return the names of a table's columns in the cohort table: a name that is known there gets a prefix."""
     return {name: f"{prefix}_{name}" if name in known else name for name in names}
 
 
 def bare_id(text: str) -> str:
-    """An id without case, signs, ``sub`` or ``ses`` before it, and zeros before a number."""
+    """Return an id in lower case, without punctuation, leading ``sub`` or ``ses``, and zeros before a number."""
     letters = re.sub(r"^(sub|ses)", "", _letters(text))
     return re.sub(r"0*(\d+)", r"\1", letters)
 

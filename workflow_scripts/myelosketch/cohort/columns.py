@@ -12,29 +12,28 @@ from myelosketch.cohort.table import COLUMNS
 from myelosketch.io.names import scan_name
 
 NUMBER, DATE, CATEGORY = "number", "date", "category"
-# columns that tell when a session was
+# columns with the time of a session
 TIMES = ("acq_time", "date")
 MAX_LEVELS, FEW = 20, 5  # see `has_levels`
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", flags=re.ASCII | re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?\d+,\d+", flags=re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?", flags=re.ASCII)
-_YEARS = range(
-    1700, 2200
-)  # dates that were shifted to hide a person are old, and pandas knows none before 1678
+_YEARS = range(1700, 2200)  # dates shifted to hide a person are old, and pandas supports none before 1678
 
 
 def further_columns(table: pd.DataFrame) -> list[str]:
-    """Columns of a cohort table that are the user's own, list of str."""
+    """Return the user's own columns of a cohort table, list of str."""
     return [name for name in table.columns if name not in ("scan", *COLUMNS)]
 
 
 def covariate_columns(table: pd.DataFrame) -> list[str]:
-    """Further columns, after ``site`` where any scan has one."""
+    """Return the further columns, after ``site`` if any scan has one."""
     return (["site"] if table["site"].notna().any() else []) + further_columns(table)
 
 
 def adjusting_columns(table: pd.DataFrame, adjust_for: Sequence[str]) -> list[str]:
-    """What comparisons of groups are adjusted for: the columns asked for that the table has, and several sites.
+    """Return what group comparisons are adjusted for: the requested columns that the table has, and the site if
+    several.
 
     Parameters
     ----------
@@ -52,11 +51,11 @@ def adjusting_columns(table: pd.DataFrame, adjust_for: Sequence[str]) -> list[st
 
 
 def kind_of(values: Sequence[str]) -> str:
-    """What the values of a column are: NUMBER if all are finite numbers, DATE if all are of ISO 8601, or CATEGORY.
+    """Return the kind of a column: NUMBER if all values are finite numbers, DATE if all are ISO 8601, or CATEGORY.
 
     Parameters
     ----------
-    values : those that are not missing; without any a column is a CATEGORY
+    values : values that are not missing; a column without any is a CATEGORY
 
     Returns
     -------
@@ -70,7 +69,7 @@ def kind_of(values: Sequence[str]) -> str:
 
 
 def covariates(table: pd.DataFrame) -> pd.DataFrame:
-    """Covariates of the scans, for statistics.
+    """Return the covariates of the scans, for statistics.
 
     Parameters
     ----------
@@ -86,7 +85,7 @@ def covariates(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def typed_column(column: pd.Series) -> pd.Series:
-    """A column of text as numbers, dates or categories, by `kind_of`; a ``site`` is always a category."""
+    """Return a column of text as numbers, dates or categories, by `kind_of`; ``site`` is always a category."""
     column = column.where(column.notna(), None).astype(object)
     kind = CATEGORY if column.name == "site" else kind_of(column.dropna().tolist())
     if kind == NUMBER:
@@ -97,13 +96,13 @@ def typed_column(column: pd.Series) -> pd.Series:
 
 
 def has_levels(column: pd.Series) -> bool:
-    """Whether a category has levels to list: many values, or more than a few that all differ, are ids or text."""
+    """Return whether a category has levels; many values, or more than a few that all differ, are ids or text."""
     count = int(column.nunique())
     return count <= FEW or (count <= MAX_LEVELS and count < int(column.notna().sum()))
 
 
 def describe_columns(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """What the cohort's data dictionary says of each covariate.
+    """Return the entry of each covariate in the cohort's data dictionary.
 
     Parameters
     ----------
@@ -112,7 +111,7 @@ def describe_columns(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict : column to ``Type``; ``Range`` of numbers and dates, or of categories ``Levels`` with the number of scans of
-        each (``LevelCount`` alone where they are no levels, see `has_levels`); ``Missing``, scans without a value
+        each (only ``LevelCount`` if they are not levels, see `has_levels`); ``Missing``, scans without a value
     """
     described: dict[str, dict[str, Any]] = {}
     for name, column in covariates(table).items():
@@ -129,7 +128,7 @@ def describe_columns(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def column_hints(table: pd.DataFrame) -> list[str]:
-    """Sentences about values that spoil a column of numbers or dates, and about sessions out of the order of time.
+    """Return sentences about values that spoil a column of numbers or dates, and about sessions not in order of time.
 
     Parameters
     ----------
@@ -144,7 +143,7 @@ def column_hints(table: pd.DataFrame) -> list[str]:
 
 
 def _spoilt(name: str, table: pd.DataFrame) -> str:
-    """Say which value makes a category of a column of which more than half are numbers, or dates."""
+    """Yield sentences about values that make a column a category although more than half are numbers or dates."""
     column = table[name].dropna()
     if kind_of(column.tolist()) != CATEGORY:
         return ""
@@ -158,13 +157,13 @@ def _spoilt(name: str, table: pd.DataFrame) -> str:
     wrong = column[[not (_is_number if wanted == "number" else _is_date)(value) for value in column]]
     more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
     return (
-        f"The column {name} of the cohort table is taken as a category, because {wrong.iloc[0]!r} of "
-        f"{table.loc[wrong.index[0], 'scan']}{more} is no {wanted}: correct it, or write n/a for what is missing."
+        f"The column {name} of the cohort table is treated as a category, because {wrong.iloc[0]!r} of "
+        f"{table.loc[wrong.index[0], 'scan']}{more} is not a {wanted}: correct it, or write n/a for what is missing."
     )
 
 
 def _order_hints(table: pd.DataFrame) -> Iterator[str]:
-    """Participants whose sessions do not stand in the order of their dates, in which change is measured."""
+    """Yield sentences about participants whose sessions are not in the order of their dates."""
     for name in [name for name in further_columns(table) if name.casefold() in TIMES]:
         dated = table[table[name].map(lambda value: isinstance(value, str) and _is_date(value)).astype(bool)]
         for subject, rows in dated.groupby("subject", sort=False):
@@ -172,7 +171,7 @@ def _order_hints(table: pd.DataFrame) -> Iterator[str]:
             if times != sorted(times):
                 order = ", ".join(rows["session"].map(str))
                 yield (
-                    f"{scan_name(subject)}: its sessions stand in the order {order}, which is not that of {name}; "
+                    f"{scan_name(subject)}: its sessions are in the order {order}, which is not that of {name}; "
                     "change over time is measured in the order of the table (cohort.source: table), so put its rows "
                     "in the order of time."
                 )
@@ -192,6 +191,6 @@ def _is_date(value: str) -> bool:
 
 
 def _date(value: str) -> datetime:
-    """A date and time without a zone: UTC where the text names a zone, else as it stands."""
+    """Return a date and time without a zone: UTC if the text names a zone, else unchanged."""
     moment = datetime.fromisoformat(value)
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

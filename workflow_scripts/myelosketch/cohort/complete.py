@@ -1,4 +1,4 @@
-"""Which scans have all that they need, and why the others are left out."""
+"""Which scans are complete, and why the others are left out."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -20,13 +20,13 @@ def split_complete(
     predicts: bool = False,
     closed: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Separate the scans that have all they need from those that do not.
+    """Separate complete scans from incomplete ones.
 
     Parameters
     ----------
     table : cohort table
     exclude : scans (``sub-01``) left out by the configuration
-    check_files : bool, also require that each file the workflow will open exists and can be read
+    check_files : bool, also require that each file that the workflow opens exists and can be read
     reference : ``mask`` or ``grey_matter`` (maps.reference)
     without_mask : ``flair`` or ``leave_out`` (lesions.without_mask), for patients without a lesion mask
     predicts : bool, for new scans: they need no group, no lesion mask and no PET
@@ -44,7 +44,8 @@ def split_complete(
     strangers = sorted(set(exclude) - set(table.scan))
     if strangers:
         raise InputError(
-            f"cohort.exclude names {', '.join(strangers)}, not in the cohort: use names such as {table.scan.iloc[0]}."
+            f"cohort.exclude names {', '.join(strangers)}, which the cohort does not have: use names such "
+            f"as {table.scan.iloc[0]}."
         )
     reasons = [
         "named in cohort.exclude"
@@ -75,10 +76,10 @@ def _reason(
 
 
 def _way_to_lesions(row: Mapping[str, Any]) -> str:
-    """What to do for a patient without a lesion mask."""
+    """Return what to do for a patient without a lesion mask."""
     if row["FLAIR"]:
-        return "to find lesions on its FLAIR, set lesions.without_mask: flair"
-    return "give one, or a FLAIR on which lesions can be found with lesions.without_mask: flair"
+        return "to segment lesions on its FLAIR, set lesions.without_mask: flair"
+    return "give one, or a FLAIR and lesions.without_mask: flair to segment lesions on it"
 
 
 def missing_inputs(
@@ -88,7 +89,7 @@ def missing_inputs(
     without_mask: str = "leave_out",
     predicts: bool = False,
 ) -> list[str]:
-    """Columns that a scan lacks: of each of SOURCES its maps, or else all of its raw images.
+    """Return the columns that a scan lacks: for each of SOURCES its maps, or else all of its raw images.
 
     Parameters
     ----------

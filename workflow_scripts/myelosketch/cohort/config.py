@@ -1,4 +1,4 @@
-"""The configuration against its schema: every problem at once, each in one line."""
+"""Check the configuration against its schema and report every problem at once, each in one line."""
 
 import copy
 import datetime
@@ -31,11 +31,22 @@ _LIMITS = {
     "exclusiveMaximum": "less than",
     "multipleOf": "a multiple of",
 }
-# pairs that are right one by one and wrong together: the first must not exceed the second, or lie below it
+# values that may each be valid and still contradict each other: the first must not exceed the second, or must be
+# below it
 _AT_MOST = (("lesions.flair.grow_sd", "lesions.flair.seed_sd"),)
 _RISING = ("maps.early_window_min",)
-# sections that studies beside the workflow have in a file of their own
+# sections of studies, which have a configuration file of their own
 _STUDIES = ("ablations", "calibration", "ladder")
+# what matches each pattern of the schemas: a message shows this, never the regular expression
+EXAMPLES = {
+    "^sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?$": "sub-07 or sub-07_ses-02",
+    "^(sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?)?$": "sub-07 or sub-07_ses-02, or nothing",
+    "^(all|sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?)$": "all, sub-07 or sub-07_ses-02",
+    "^[A-Za-z0-9]+$": "B2 (only letters and digits)",
+    "^[A-Za-z][A-Za-z0-9_]*$": "no_flips (only letters, digits and _, and a letter first)",
+    "^[a-z][a-z0-9_]*$": "other_scanner (only small letters, digits and _, and a letter first)",
+    "^[A-Za-z_]+[.A-Za-z0-9_]*$": "pet.noise_sd (only letters, digits, _ and full stops)",
+}
 _FOUND_NAMES = {
     dict: "object",
     list: "array",
@@ -45,7 +56,7 @@ _FOUND_NAMES = {
     float: "number",
     type(None): "null",
 }
-# types that YAML makes of a value, and that no key takes
+# types that YAML gives a value, and that no key accepts
 _OTHER_NAMES = {
     datetime.date: "a date",
     datetime.datetime: "a time",
@@ -56,11 +67,11 @@ _OTHER_NAMES = {
 
 
 def check_config(config: Mapping[str, Any], schema_path: str | Path) -> None:
-    """Compare a configuration with its JSON schema and report all that is wrong.
+    """Compare a configuration with its JSON schema and report all problems.
 
     Parameters
     ----------
-    config : dict, as Snakemake has merged it
+    config : dict, as merged by Snakemake
     schema_path : path of the YAML schema
 
     Raises
@@ -75,7 +86,7 @@ def check_config(config: Mapping[str, Any], schema_path: str | Path) -> None:
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others laid over them, as deep as these go; a copy."""
+    """Return a copy of settings in which others replace values, at any depth."""
     result = copy.deepcopy(dict(below))
     for key, value in above.items():
         deeper = isinstance(value, dict) and isinstance(result.get(key), dict)
@@ -83,14 +94,14 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
     return result
 
 
-@functools.cache  # every variant of the ablations is checked too
+@functools.cache  # every ablation is checked too
 def read_schema(path: str | Path) -> dict[str, Any]:
-    """The JSON schema in a YAML file, dict."""
+    """Return the JSON schema in a YAML file, dict."""
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
 
 
 def config_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """List of sentences, one per problem, sorted by key path (see ``check_config``)."""
+    """Return a list of sentences, one per problem, sorted by key path (see ``check_config``)."""
     validator = jsonschema.Draft202012Validator(schema)
     problems = []
     for error in sorted(validator.iter_errors(config), key=lambda item: list(map(str, item.absolute_path))):
@@ -101,7 +112,7 @@ def config_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> lis
 
 
 def _not_finite(value: Any, key: str = "") -> list[str]:
-    """Numbers that are none, one sentence each: no limit of the schema refuses nan."""
+    """Return one sentence for each number that is not finite: no limit of the schema refuses nan."""
     if isinstance(value, dict | list):
         parts = value.items() if isinstance(value, dict) else enumerate(value)
         return [problem for name, part in parts for problem in _not_finite(part, _join(key, name))]
@@ -111,7 +122,7 @@ def _not_finite(value: Any, key: str = "") -> list[str]:
 
 
 def _out_of_order(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Numbers in the wrong order, one sentence each; what the schema refuses by itself is left to it."""
+    """Return one sentence for each pair of numbers in the wrong order, unless the schema refuses them anyway."""
     problems = []
     for key, limit in _AT_MOST:
         value, most = _number(config, schema, key), _number(config, schema, limit)
@@ -128,9 +139,9 @@ def _out_of_order(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[
 
 
 def _at(config: Any, schema: Mapping[str, Any], key: str) -> Any:
-    """What a configuration holds at a dotted key: its value, the default, or None where a section is none."""
+    """Return the value of a configuration at a dotted key, or its default; None if a section is not one."""
     for name in key.split("."):
-        schema = schema.get("properties", {}).get(name, {})  # a study has sections of its own
+        schema = schema.get("properties", {}).get(name, {})  # a study has its own sections
         config = config.get(name, schema.get("default")) if isinstance(config, dict) else None
     return config
 
@@ -167,7 +178,7 @@ def _sentences(error: jsonschema.ValidationError) -> list[str]:
         "minLength": lambda: "text that is not empty",
         "multipleOf": lambda: f"a multiple of {error.validator_value}",
         "uniqueItems": lambda: "no entry twice",
-        "pattern": lambda: f"text like {error.validator_value}",
+        "pattern": lambda: f"text like {_example(error.validator_value)}",
         "anyOf": lambda: accepted({"anyOf": error.validator_value}),
     }.get(error.validator, lambda: error.message)()
     hint = _hint(error.instance, expected)
@@ -175,7 +186,7 @@ def _sentences(error: jsonschema.ValidationError) -> list[str]:
 
 
 def _hint(value: Any, expected: str) -> str:
-    """How to write a value that YAML has read as another type than the one expected; blank for any other."""
+    """Return how to write a value that YAML read as another type than expected; blank for any other value."""
     if isinstance(value, bool) and expected.startswith("text"):
         return " (write it in quotation marks: YAML reads yes, no, on and off as true or false)"
     if (type(value) in _OTHER_NAMES or isinstance(value, int | float)) and expected.startswith("text"):
@@ -197,12 +208,14 @@ def _unknown_key(parent: str, name: object, error: jsonschema.ValidationError) -
         return f"{name}: belongs to the study studies/{name}; move it to a file for that study (see its README.md)"
     sentence = f"{_join(parent, name)}: unknown key"
     if isinstance(name, bool):
-        sentence += ", which YAML reads where yes, no, on or off stands"
+        sentence += "(YAML reads yes, no, on and off as True or False)"
     near = difflib.get_close_matches(str(name), error.schema["properties"], n=1, cutoff=0.6)
     if near:
         return f"{sentence}; did you mean {_join(parent, near[0])}?"
     if "patternProperties" in error.schema:
-        return f"{sentence}; expected a key like {' or '.join(error.schema['patternProperties'])}"
+        return (
+            f"{sentence}; expected a key like {' or '.join(map(_example, error.schema['patternProperties']))}"
+        )
     return f"{sentence}; valid here: {', '.join(sorted(error.schema['properties']))}"
 
 
@@ -215,30 +228,40 @@ def _expected(schema: Mapping[str, Any], name: str) -> str:
 
 
 def accepted(schema: Mapping[str, Any]) -> str:
-    """What a part of the schema accepts, in words."""
+    """Return what a part of the schema accepts, in words."""
     if "anyOf" in schema:
         return " or ".join(map(accepted, schema["anyOf"]))
     if "enum" in schema:
         return "one of " + ", ".join(map(_show, schema["enum"]))
     words = _types(schema["type"])
     if "pattern" in schema:
-        words = f"text like {schema['pattern']}"
+        words = f"text like {_example(schema['pattern'])}"
     elif schema["type"] == "array" and "items" in schema:
         words = f"a list of {_count(schema)}entries, each {accepted(schema['items'])}"
     elif "patternProperties" in schema:
         words += "".join(
-            f" like {pattern}, each {accepted(part)}" for pattern, part in schema["patternProperties"].items()
+            f" like {_example(pattern)}, each {accepted(part)}"
+            for pattern, part in schema["patternProperties"].items()
         )
     elif "properties" in schema:
-        words += f": {', '.join(schema['properties'])}"
+        words += ": " + ", ".join(name + _limits(part) for name, part in schema["properties"].items())
     elif isinstance(schema.get("additionalProperties"), Mapping):
         words += f", each {accepted(schema['additionalProperties'])}"
+    return words + _limits(schema)
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    """Return the limits of a number, in brackets after a space; blank if it has none."""
     limits = [f"{word} {schema[key]}" for key, word in _LIMITS.items() if key in schema]
-    return f"{words} ({' and '.join(limits)})" if limits else words
+    return f" ({' and '.join(limits)})" if limits else ""
+
+
+def _example(pattern: str) -> str:
+    return EXAMPLES.get(pattern, pattern)
 
 
 def _count(schema: Mapping[str, Any]) -> str:
-    """How many entries a list holds, as a word before "entries"; blank where any number does, or any but none."""
+    """Return the number of entries of a list, as a word before "entries"; blank if any number is valid."""
     fewest, most = schema.get("minItems", 0), schema.get("maxItems")
     if fewest == most:
         return f"{fewest} "

@@ -1,4 +1,4 @@
-"""config.yaml and the page of all settings, written from the configuration's schema."""
+"""Write config.yaml and the page of all settings from the configuration's schema."""
 
 import re
 import textwrap
@@ -14,15 +14,15 @@ WIDTH = 120  # characters of a line of config.yaml
 WRITTEN = f"Written from rules/schemas/config.schema.yaml by {COMMAND}."
 PAGE_START = """# Configuration
 
-Every setting: its default, what it accepts and what it does. Write what differs from the defaults into a file of your
-own and run `snakemake --cores 8 --configfile mine.yaml`. A wrong key or value is refused with its place and what is
-expected there, all of them at once.
+Every setting: its default, what it accepts and what it does. Write only the settings that you change into your own
+file and run `snakemake --cores 8 --configfile mine.yaml`. The workflow refuses wrong keys and values. It lists all of
+them at once, each with its place and what is expected there.
 """
 PAGE_HEADER = ("| key | default | accepted | meaning |", "| --- | --- | --- | --- |")
 
 
 def render_config(schema: Mapping[str, Any]) -> str:
-    """The file config.yaml.
+    """Return the content of config.yaml.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def render_config(schema: Mapping[str, Any]) -> str:
 
 
 def render_page(schema: Mapping[str, Any]) -> str:
-    """The file docs/configuration.md.
+    """Return the content of docs/configuration.md.
 
     Parameters
     ----------
@@ -59,8 +59,9 @@ def render_page(schema: Mapping[str, Any]) -> str:
 
 
 def is_section(part: Mapping[str, Any]) -> bool:
-    """Whether a part of the schema is a section of settings: its keys are fixed, and each has a default."""
-    return bool(part.get("type") == "object" and part.get("properties"))
+    """Return whether a part of the schema is a section of settings, which have defaults of their own."""
+    inner = part.get("properties", {}).values() if part.get("type") == "object" else ()
+    return any("default" in below for below in inner)
 
 
 def settings(name: str, part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -76,14 +77,14 @@ def settings(name: str, part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[
 
 
 def sentence(part: Mapping[str, Any]) -> str:
-    """What a setting means, str: its description with the limits in place of ``{range}``."""
+    """Return the meaning of a setting, str: its description, with the limits for ``{range}``."""
     return part["description"].replace("{range}", limits(part))
 
 
 def limits(part: Mapping[str, Any]) -> str:
-    """Smallest and largest accepted number, such as "0-1" or "above 0 to 1"; blank without any.
+    """Return the smallest and largest accepted number, such as "0-1" or "above 0 to 1"; blank if there are none.
 
-    Those of a list are its entries', those of a section its settings', where these agree.
+    The limits of a list are those of its entries. The limits of a section are those of its settings, if they agree.
     """
     if "anyOf" in part:
         return next(filter(None, map(limits, part["anyOf"])), "")
@@ -122,7 +123,7 @@ def _config_lines(name: str, part: Mapping[str, Any], indent: str) -> list[str]:
 
 
 def _comment(text: str, indent: str) -> list[str]:
-    """Lines of a comment; an example in brackets stays on one of them."""
+    """Return the lines of a comment; an example in brackets is never split between lines."""
     start = f"{indent}# "
     wrapper = textwrap.TextWrapper(
         WIDTH, initial_indent=start, subsequent_indent=start, break_long_words=False, break_on_hyphens=False
@@ -135,7 +136,7 @@ def _comment(text: str, indent: str) -> list[str]:
 
 
 def _as_yaml(value: Any) -> str:
-    """A value on one line of YAML, with double quotes where it needs any."""
+    """Return a value on one line of YAML, with double quotes if needed."""
     if isinstance(value, str) and (not value or yaml.safe_load(value) != value):
         return f'"{value}"'
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=float("inf"))
@@ -143,7 +144,7 @@ def _as_yaml(value: Any) -> str:
 
 
 def _row(key: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
-    """A setting, or the heading of a section within a section, as a row of the page."""
+    """Return a setting, or the heading of a section within a section, as a row of the page."""
     default = "" if is_section(part) else f"`{_as_yaml(part['default'])}`"
     allowed = "" if is_section(part) else accepted(_resolved(part, schema))
     cells = (f"`{key}`", default, _literal(allowed), _linked(_literal(sentence(part))))
@@ -151,17 +152,17 @@ def _row(key: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def _literal(text: str) -> str:
-    """Text whose asterisks Markdown leaves alone."""
+    """Return text with asterisks escaped for Markdown."""
     return text.replace("*", "\\*")
 
 
 def _linked(text: str) -> str:
-    """Text of the page whose names of other pages are links."""
+    """Return text of the page in which names of other pages are links."""
     return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text)
 
 
 def _resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A part of the schema with what it refers to under ``$defs``."""
+    """Return a part of the schema with its reference to ``$defs`` resolved."""
     if "$ref" not in part:
         return part
     return schema["$defs"][part["$ref"].rpartition("/")[2]] | part

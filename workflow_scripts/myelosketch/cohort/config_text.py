@@ -1,4 +1,4 @@
-"""The configuration as its files are written: a key that stands twice, of which YAML and JSON keep the last."""
+"""Check the text of configuration files for repeated keys, of which YAML and JSON keep only the last."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,17 +7,17 @@ import yaml
 
 from myelosketch.errors import InputError
 
-# values and keys of a configuration whose aliases are written out; config.yaml has some hundred
+# largest number of values and keys of a configuration with aliases expanded; config.yaml has a few hundred
 MOST_NODES = 100_000
 MERGE = "tag:yaml.org,2002:merge"  # the key <<, which may be repeated
 
 
 def check_config_files(paths: Iterable[str | Path]) -> None:
-    """Refuse files of the configuration in which a key stands twice, or whose aliases have no end.
+    """Raise an error for configuration files with repeated keys, or with aliases that expand without end.
 
     Parameters
     ----------
-    paths : YAML or JSON files; one that cannot be read or parsed is left to Snakemake, which refuses it
+    paths : YAML or JSON files; one that cannot be read or parsed is skipped, because Snakemake refuses it
 
     Raises
     ------
@@ -30,37 +30,36 @@ def check_config_files(paths: Iterable[str | Path]) -> None:
 
 
 def repeated_keys(path: Path) -> list[str]:
-    """Sentences about the keys that a file gives twice."""
+    """Return sentences about repeated keys in a file."""
     return [
-        f"{_shown(path)} has the key {key} twice, in {_lines(first, second)}, and only the second would count: put "
-        "what both say under one."
+        f"{_shown(path)} has the key {key} twice, in {_lines(first, second)}, and only the second would "
+        "take effect: merge the two."
         for key, first, second in _repeated(_root(path), "", set())
     ]
 
 
 def alias_problems(path: Path) -> list[str]:
-    """Sentences about aliases that hold themselves, or that hold each other until they fill any memory."""
+    """Return sentences about aliases that contain themselves, or each other until they would fill the memory."""
     if _count(_root(path), {}) <= MOST_NODES:
         return []
     return [
-        f"{_shown(path)} repeats parts by aliases until they are more than {MOST_NODES} values: write out what is "
-        "meant."
+        f"{_shown(path)} repeats parts by aliases, to more than {MOST_NODES} values: write out what is meant."
     ]
 
 
 def _count(node: yaml.Node | None, known: dict[int, int]) -> int:
-    """Values that a node stands for, with those behind aliases; of one that holds itself above MOST_NODES."""
+    """Return the number of values of a node with aliases expanded; above MOST_NODES if it contains itself."""
     if not isinstance(node, yaml.CollectionNode):
         return 1
     if id(node) not in known:
-        known[id(node)] = MOST_NODES  # if it is met within itself
+        known[id(node)] = MOST_NODES  # in case it contains itself
         parts = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
         known[id(node)] = 1 + sum(_count(part, known) for part in parts)
     return known[id(node)]
 
 
 def _root(path: Path) -> yaml.Node | None:
-    """The file as nodes; None where it cannot be read or parsed."""
+    """Return the file as nodes; None if it cannot be read or parsed."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         if text.lstrip().startswith("{"):  # JSON may have tabs where YAML may not
@@ -75,8 +74,8 @@ def _shown(path: Path) -> Path:
 
 
 def _repeated(node: yaml.Node | None, parent: str, seen: set[int]) -> Iterator[tuple[str, int, int]]:
-    """(dotted key, first line, second line) of each key that a mapping holds again, at any depth."""
-    if node is None or id(node) in seen:  # what an alias names is the node itself
+    """Yield (dotted key, first line, second line) of each key that a mapping repeats, at any depth."""
+    if node is None or id(node) in seen:  # an alias is the same node
         return
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):

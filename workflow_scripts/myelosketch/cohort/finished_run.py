@@ -1,4 +1,4 @@
-"""A finished run as its results tell it: the configuration, the scans and the folds that a study reads."""
+"""A finished run as recorded in its results: the configuration, the scans and the folds that a study reads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from myelosketch.io import names
 from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table
 
-# what tells of a run, in results/cohort
+# files that describe a run, in results/cohort
 FILES = ("config.json", "cohort.tsv", "folds.tsv")
 FINISH = "finish the run first (snakemake --cores all)"
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run whose results are read, and never made again.
+    """A run whose results are read and never remade.
 
     Parameters
     ----------
     results : str, folder of the results
-    config : dict, the configuration that the run had
+    config : dict, the configuration of the run
     cohort : Cohort
     """
 
@@ -37,12 +37,12 @@ class FinishedRun:
 
 
 def read_run(results: str, *, finish: str = FINISH) -> FinishedRun:
-    """Read what a run says of itself.
+    """Read the description of a run.
 
     Parameters
     ----------
     results : str, its results folder
-    finish : what to do if the run is not there, end of a sentence
+    finish : what to do if the run does not exist, end of a sentence
 
     Returns
     -------
@@ -50,7 +50,7 @@ def read_run(results: str, *, finish: str = FINISH) -> FinishedRun:
 
     Raises
     ------
-    InputError : a file of the run is absent
+    InputError : a file of the run does not exist
     """
     config, cohort, folds = (f"{results}/cohort/{name}" for name in FILES)
     check_present([config, cohort, folds], finish=finish)
@@ -61,7 +61,7 @@ def read_run(results: str, *, finish: str = FINISH) -> FinishedRun:
 
 
 def check_present(paths: Iterable[str | Path], *, finish: str = FINISH) -> None:
-    """Check that a study finds the files of the run that it reads.
+    """Check that the files of a run that a study reads exist.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def check_present(paths: Iterable[str | Path], *, finish: str = FINISH) -> None:
 
     Raises
     ------
-    InputError : naming the first absent file and how many more there are
+    InputError : names the first absent file and counts the others
     """
     absent = [path for path in dict.fromkeys(map(str, paths)) if not Path(path).is_file()]
     if absent:

@@ -10,11 +10,11 @@ from myelosketch.errors import InputError
 from myelosketch.io.names import GROUPS
 from myelosketch.io.tables import read_table
 
-EXTERNAL_FOLD = 0  # its models learn from every internal scan; the folds of the cross-validation count from 1
+EXTERNAL_FOLD = 0  # its models are trained on every internal scan; cross-validation folds are numbered from 1
 
 
 def assign_folds(cohort: pd.DataFrame, n_folds: int, seed: int) -> pd.DataFrame:
-    """Deal the participants of each group over the folds, at random but repeatably (docs/method.md, decision 11).
+    """Assign the participants of each group to folds, at random but repeatably (docs/method.md, decision 11).
 
     With 18 patients, 10 controls and 3 folds this gives 6/6/6 patients and 3/3/4 controls.
 
@@ -38,13 +38,13 @@ def assign_folds(cohort: pd.DataFrame, n_folds: int, seed: int) -> pd.DataFrame:
     fold = pd.Series(0, index=people.index)
     for group in GROUPS:
         members = generator.permutation(people.index[people.group == group])
-        # dealt from the last fold, so that a remainder falls there: 3/3/4
+        # assigned from the last fold on, so that a remainder goes there: 3/3/4
         fold[members] = n_folds - np.arange(len(members)) % n_folds
     return people.assign(fold=fold)
 
 
 def read_folds(path: str | Path, cohort: pd.DataFrame) -> pd.DataFrame:
-    """Read a user's folds and hold them against the cohort.
+    """Read a user's folds and check them against the cohort.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def read_folds(path: str | Path, cohort: pd.DataFrame) -> pd.DataFrame:
 
     Raises
     ------
-    InputError : a participant is missing, appears twice (leakage), or a fold holds one group only
+    InputError : a participant is missing or appears twice (leakage), or a fold has only one group
     """
     given = read_table(path)
     if not {"subject", "fold"} <= set(given.columns):
@@ -68,8 +68,8 @@ def read_folds(path: str | Path, cohort: pd.DataFrame) -> pd.DataFrame:
     twice = sorted(given.subject[given.subject.duplicated()].unique())
     if twice:
         raise InputError(
-            f"The folds file {path} names {', '.join(twice)} twice: a participant belongs to one fold, "
-            "or training would see the test."
+            f"The folds file {path} names {', '.join(twice)} twice: each participant must be in one fold "
+            "only, or the test data would be used for training."
         )
     people = cohort[["subject", "group"]].drop_duplicates(ignore_index=True)
     absent = sorted(set(people.subject) - set(given.subject))
@@ -89,18 +89,19 @@ def read_folds(path: str | Path, cohort: pd.DataFrame) -> pd.DataFrame:
         lacking = sorted(set(people.group) - set(members.group))
         if lacking:
             raise InputError(
-                f"Fold {number} of {path} has no {lacking[0]} participant: spread the groups over all folds."
+                f"Fold {number} of {path} has no {lacking[0]} participant: put participants of both "
+                "groups in every fold."
             )
     return people
 
 
 def split_external(cohort: pd.DataFrame, sites: Collection[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Separate the scans that models may learn from and those of sites kept for testing generalisation (ours).
+    """Separate the scans for training from those of external sites, which only test generalisation (our choice).
 
     Parameters
     ----------
     cohort : DataFrame with ``subject`` and ``site``
-    sites : names of the sites that no model learns from
+    sites : names of the sites that no model is trained on
 
     Returns
     -------
@@ -108,7 +109,7 @@ def split_external(cohort: pd.DataFrame, sites: Collection[str]) -> tuple[pd.Dat
 
     Raises
     ------
-    InputError : a site that no scan has, or a participant scanned both inside and outside (leakage)
+    InputError : no scan has a site, or a participant was scanned both inside and outside (leakage)
     """
     found = sorted(set(cohort.site.dropna()))
     unknown = sorted(set(sites) - set(found))
@@ -120,24 +121,24 @@ def split_external(cohort: pd.DataFrame, sites: Collection[str]) -> tuple[pd.Dat
     both = sorted(set(cohort.subject[outside]) & set(cohort.subject[~outside]))
     if both:
         raise InputError(
-            f"{', '.join(both)} was scanned at an external site and at another one: a model would be tested on "
-            "somebody it has seen; leave those scans out with cohort.exclude."
+            f"{', '.join(both)} was scanned at an external site and at another one: a model would be "
+            "tested on a participant of its training; leave those scans out with cohort.exclude."
         )
     return cohort[~outside], cohort[outside]
 
 
 def with_external(folds: pd.DataFrame, external: pd.DataFrame) -> pd.DataFrame:
-    """The folds with external participants added as EXTERNAL_FOLD: tested by models of all internal ones."""
+    """Return the folds with external participants as EXTERNAL_FOLD, tested by models of all internal ones."""
     people = external[["subject", "group"]].drop_duplicates(ignore_index=True)
     return pd.concat([folds, people.assign(fold=EXTERNAL_FOLD)], ignore_index=True)
 
 
 def check_group_sizes(people: pd.DataFrame, n_folds: int) -> None:
-    """Each group must fill every fold.
+    """Raise an error unless each group can fill every fold.
 
     Raises
     ------
-    InputError : naming the group, its size and the setting
+    InputError : names the group, its size and the setting
     """
     for group in GROUPS:
         size = int((people.group == group).sum())

@@ -1,4 +1,4 @@
-"""The table of all scans found, complete or not, to be looked at, edited and used with ``cohort.source: table``."""
+"""Write the table of all scans found, complete or not, to inspect, edit and use with ``cohort.source: table``."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from myelosketch.io.tables import write_table
 
 
 def write_found(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """Write a cohort table that can be read again from any folder: its paths are absolute.
+    """Write a cohort table that can be read from any folder: its paths are absolute.
 
     Parameters
     ----------
-    rows : list of dict with COLUMNS and any further ones, one per scan; scans without any file are not written,
-        nor those without a session where others have one
+    rows : list of dict with COLUMNS and any further ones, one per scan; scans without any file are not written, nor
+        those without a session if others have one
     path : path of the TSV
     """
     table = cohort_from_rows([{key: value for key, value in row.items() if key != "scan"} for row in rows])

@@ -1,4 +1,4 @@
-"""The files that Snakemake is given, before it plans: the signs in their paths, and their times."""
+"""Check the characters in the paths of Snakemake's input files, and their times, before planning."""
 
 import os
 import re
@@ -11,33 +11,33 @@ from pathlib import Path
 from myelosketch.errors import InputError
 from myelosketch.io.run_files import existing_folder
 
-# Snakemake takes {name} for a wildcard and <name> for a pathvar, also in a path that a function returns
+# Snakemake reads {name} as a wildcard and <name> as a pathvar, also in a path that a function returns
 SIGNS = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")
-# in the results folder a pathvar is filled in as anywhere
+# pathvars are also replaced in the results folder
 BRACES = re.compile(r"[{}]")
-# a file less far ahead is waited for
+# the run waits for a file that is ahead by less
 WAIT_S = 10
 
 
 def check_signs(paths: Iterable[str | Path], of: str, *, signs: re.Pattern[str] = SIGNS) -> None:
-    """Refuse paths that Snakemake would not take as they are.
+    """Raise an error for paths that Snakemake would not read literally.
 
     Parameters
     ----------
     paths : iterable of path
-    of : what they are paths of, start of a sentence
-    signs : pattern of what no path may hold
+    of : kind of the paths, start of a sentence
+    signs : pattern of what no path may contain
 
     Raises
     ------
-    InputError : the first of them, how many there are, and what to do
+    InputError : names the first path, how many there are, and what to do
     """
     bad = [(str(path), found[0]) for path in paths if (found := signs.search(str(path)))]
     if bad:
         (path, sign), *others = bad
         more = f" (and {len(others)} more)" if others else ""
         raise InputError(
-            f"{of} {path!r}{more} holds {sign!r}, which Snakemake takes for a part to fill in: rename the folder or "
+            f"{of} {path!r}{more} contains {sign!r}, which Snakemake reads as a placeholder: rename the folder or "
             "file, or reach it by a symbolic link without {, } or <name> in its path."
         )
 
@@ -45,20 +45,20 @@ def check_signs(paths: Iterable[str | Path], of: str, *, signs: re.Pattern[str] 
 def check_times(
     paths: Iterable[str | Path], results: str | Path, *, wait: Callable[[float], object] = time.sleep
 ) -> None:
-    """Refuse files that are dated in the future: what is made of them now would be older than they are.
+    """Raise an error for files dated in the future: outputs made from them now would be older than they are.
 
-    The clock is that of the disk of the results, which may be another machine's. A file that is ahead by less than
-    WAIT_S is waited for.
+    The clock is that of the results disk, which may be another machine's. The function waits for a file that is ahead
+    by less than WAIT_S.
 
     Parameters
     ----------
-    paths : input files; absent ones are passed over
-    results : the results folder, whose files are looked at too; it need not exist
+    paths : input files; absent ones are skipped
+    results : the results folder, whose files are checked too; it need not exist
     wait : function of seconds
 
     Raises
     ------
-    InputError : the latest file, how many there are, and the command that corrects them
+    InputError : names the latest file, how many there are, and the command that corrects them
     """
     now = disk_time(existing_folder(results))
     given = [(path, seconds) for path, seconds in _times(paths) if seconds > now]
@@ -75,14 +75,15 @@ def check_times(
     places = [os.path.relpath(place) if Path(place).is_relative_to(Path.cwd()) else place for place in places]
     raise InputError(
         f"{path}{f' and {count - 1} more' if count > 1 else ''} {'are' if count > 1 else 'is'} dated up to "
-        f"{_span(latest - now)} in the future, so what is made now would be older than what it is made from: correct "
-        f"this machine's clock, or give such files the time of now with: find -L {shlex.join(places)} -newermt now "
+        f"{_span(latest - now)} in the future, so outputs made now would be older than their inputs: correct "
+        f"this machine's clock, or set the time of these files to now with: find -L {shlex.join(places)} "
+        "-newermt now "
         '-exec touch -t "$(date +%Y%m%d%H%M.%S)" {} +'
     )
 
 
 def disk_time(folder: str | Path) -> float:
-    """The time that a new file in a folder has, seconds since 1970: the clock of the file server, if there is one."""
+    """Return the time of a new file in a folder, seconds since 1970: the file server's clock, if there is one."""
     try:
         with tempfile.TemporaryFile(dir=folder) as stream:
             return os.fstat(stream.fileno()).st_mtime
@@ -91,7 +92,7 @@ def disk_time(folder: str | Path) -> float:
 
 
 def _times(paths: Iterable[str | Path]) -> Iterator[tuple[str, float]]:
-    """Each path that exists, and the later time of it and of what it links to."""
+    """Yield each path that exists, and the later of its own time and that of its link's target."""
     for path in paths:
         try:
             yield str(path), max(os.lstat(path).st_mtime, os.stat(path).st_mtime)

@@ -1,4 +1,4 @@
-"""Lesion masks of a BIDS dataset that lie in several spaces: which one is taken, and where it was drawn."""
+"""Choose between lesion masks of a BIDS dataset in several spaces, and record where the mask was drawn."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def settle_mask_spaces(found: Mapping[Scan, dict[str, list[BidsFile]]]) -> list[str]:
-    """Keep of each scan's lesion masks those in the first space of LESION_SPACES that has one.
+    """Keep, of each scan's lesion masks, those in the first space of LESION_SPACES that has any.
 
-    The same lesions in several spaces are no choice to be made by the user.
+    The user does not have to choose between the same lesions in several spaces.
 
     Parameters
     ----------
-    found : as from ``_by_scan``; its lesion masks are changed in place
+    found : as returned by ``_by_scan``; its lesion masks are changed in place
 
     Returns
     -------
-    list of sentences about masks in a space that is not known
+    list of sentences about masks in an unknown space
     """
     problems = []
     for inputs in found.values():
@@ -42,7 +42,7 @@ def _first(inputs: Mapping[str, list[BidsFile]], name: str) -> BidsFile | None:
 
 
 def space_entry(inputs: Mapping[str, list[BidsFile]]) -> str | None:
-    """Entry of the column lesion_space; blank for T1w."""
+    """Return the entry of the column lesion_space; blank for T1w."""
     mask = _first(inputs, "lesion_mask")
     space = mask_space(mask, _first(inputs, "T1w")) if mask else None
     return None if space == "T1w" else space
@@ -50,6 +50,6 @@ def space_entry(inputs: Mapping[str, list[BidsFile]]) -> str | None:
 
 def _strange_space(file: BidsFile) -> str:
     return (
-        f"{file.path} is in the space {file.entities['space']}, which is not known for lesion masks "
-        f"({', '.join(LESION_SPACES)}, or that of the T1w): choose another one by cohort.bids.filters.lesion_mask."
+        f"{file.path} is in the space {file.entities['space']}, which is unknown for lesion masks "
+        f"({', '.join(LESION_SPACES)}, or that of the T1w): choose another one with cohort.bids.filters.lesion_mask."
     )

@@ -1,4 +1,4 @@
-"""PET and MRI of a participant in different sessions, and derivatives without a session, brought into one scan."""
+"""Combine PET and MRI of different sessions, and derivatives without a session, into one scan."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Found = dict[Scan, dict[str, list[BidsFile]]]
 
 
 class Paired(NamedTuple):
-    """What was made of several sessions."""
+    """Scans that combine several sessions."""
 
-    pet_sessions: dict[Scan, str]  # session whose PET a scan has
+    pet_sessions: dict[Scan, str]  # session that a scan's PET comes from
     hints: list[str]
     problems: list[str]
 
 
 def give_sessions(found: Found, scans: set[Scan]) -> list[str]:
-    """Take derivatives without a session for the only session of their participant.
+    """Assign derivatives without a session to the only session of their participant.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def give_sessions(found: Found, scans: set[Scan]) -> list[str]:
 
     Returns
     -------
-    list of sentences about what was taken so, and what could not be
+    list of sentences about derivatives that were assigned, and those that could not be
     """
     sessions = _by_subject(scans)
     taken, unclear = {}, {}
@@ -57,7 +57,7 @@ def give_sessions(found: Found, scans: set[Scan]) -> list[str]:
     if taken:
         path = next(iter(taken.values()))
         hints.append(
-            f"Derivatives without a session, such as {path}, are taken for the only session of their participant: "
+            f"Derivatives without a session, such as {path}, are assigned to the only session of their participant: "
             f"{few(taken)}."
         )
     if unclear:
@@ -78,13 +78,14 @@ def pair_sessions(
     *,
     predicts: bool = False,
 ) -> Paired:
-    """Give scans the PET of another session of their participant; their name stays that of the MRI's session.
+    """Give scans the PET of another session of their participant; the scan keeps the name of the MRI session.
 
     Parameters
     ----------
     found : candidates of each scan; changed in place
-    scans : those that the dataset itself has; a session whose PET went to another one is taken out of it
-    setting : ``none``, ``nearest`` (by acq_time of sessions.tsv or scans.tsv), or PET's session by that of the MRI
+    scans : scans of the dataset itself; a session whose PET was given to another one is removed
+    setting : ``none``, ``nearest`` (by acq_time of sessions.tsv or scans.tsv), or the PET session for each MRI
+        session
     root : folder of the dataset
     predicts : bool, for new scans, which need no PET
 
@@ -126,7 +127,7 @@ def _shown(setting: str | Mapping[Any, Any]) -> str:
 
 
 def _apart(found: Found, subject: str) -> tuple[list[str], list[str]]:
-    """Sessions of a participant with MRI and without PET, and those with PET and without MRI of the tissue."""
+    """Return a participant's sessions with MRI but no PET, and those with PET but no quantitative MRI."""
     sessions = {
         session: {name: True for name, files in inputs.items() if files}
         for (one, session), inputs in found.items()
@@ -142,7 +143,7 @@ def _apart(found: Found, subject: str) -> tuple[list[str], list[str]]:
 def _nearest(
     mri: Sequence[str], pet: Sequence[str], root: Path, subject: str
 ) -> tuple[list[tuple[str, str]], str]:
-    """Pairs of sessions, the nearest in time first, each session in one pair; or why there are none."""
+    """Return pairs of sessions, the nearest in time first, each session in one pair; or why there are none."""
     if len(mri) == len(pet) == 1:
         return [(mri[0], pet[0])], ""
     if not mri or not pet:
@@ -168,7 +169,7 @@ def _nearest(
 
 
 def _date(root: Path, subject: str, session: str) -> datetime | None:
-    """When a session began: acq_time of sessions.tsv, or else the earliest of its scans.tsv."""
+    """Return when a session began: acq_time of sessions.tsv, or else the earliest in its scans.tsv."""
     folder = root / f"sub-{subject}"
     name = f"sub-{subject}_ses-{session}"
     entries: list[Any] = []
@@ -201,7 +202,7 @@ def _advice(found: Found) -> list[str]:
         return []
     mri_session, pet_session = next(iter(apart.values()))
     return [
-        f"PET and MRI lie in different sessions, such as ses-{pet_session} and ses-{mri_session}, of {few(apart)}: "
+        f"PET and MRI are in different sessions, such as ses-{pet_session} and ses-{mri_session}, of {few(apart)}: "
         f"to use them together, set cohort.bids.pair_sessions to nearest, or to {{{mri_session}: {pet_session}}}."
     ]
 

@@ -1,4 +1,4 @@
-"""The cohort as the workflow plans it: who is in, who is left out, and which fold holds whom out."""
+"""The cohort as planned: which scans are in, which are left out, and which fold holds each of them out."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,12 +45,12 @@ class Cohort:
 
     @cached_property
     def scans(self) -> list[str]:
-        """Names of the scans, list of str."""
+        """Return the names of the scans, list of str."""
         return self.included["scan"].tolist()
 
     @cached_property
     def rows(self) -> dict[str, dict[str, Any]]:
-        """Row of the cohort table of each scan, dict of dict."""
+        """Return the row of the cohort table of each scan, dict of dict."""
         return {row["scan"]: row for row in self.included.to_dict("records")}
 
     @cached_property
@@ -71,7 +71,7 @@ class Cohort:
 
     @cached_property
     def fold_ids(self) -> list[int]:
-        """All folds, sorted; EXTERNAL_FOLD among them where there is an external site."""
+        """Return all folds, sorted; EXTERNAL_FOLD is one of them if there is an external site."""
         return sorted(set(self.fold.values()))
 
     @cached_property
@@ -81,7 +81,7 @@ class Cohort:
 
     @cached_property
     def internal(self) -> list[str]:
-        """Scans of the cross-validation; never in one table or figure with those of external sites."""
+        """Return the scans of the cross-validation. No table or figure mixes them with those of external sites."""
         return [scan for scan in self.scans if self.fold[scan] != EXTERNAL_FOLD]
 
     @cached_property
@@ -91,7 +91,7 @@ class Cohort:
 
     @cached_property
     def measured_external(self) -> list[str]:
-        """Scans of external sites, or new ones, that have a PET to be scored against."""
+        """Return the scans of external sites, and new scans, that have a PET for scoring."""
         return [scan for scan in self.external if scan not in set(self.without_pet)]
 
     @cached_property
@@ -111,7 +111,7 @@ class Cohort:
 
     @cached_property
     def on_flair(self) -> set[str]:
-        """Scans whose lesions are drawn, or have to be found, on their FLAIR."""
+        """Return the scans whose lesions are drawn on their FLAIR or must be segmented on it."""
         return {scan for scan, row in self.rows.items() if needs_flair(row)}
 
     @cached_property
@@ -123,24 +123,24 @@ class Cohort:
         return {subject: scans for subject, scans in sessions.items() if len(scans) > 1}
 
     def followed_among(self, scans: Iterable[str]) -> list[str]:
-        """Participants with two sessions or more whose scans are among some."""
+        """Return the participants with two or more sessions among the given scans."""
         among = set(scans)
         return [subject for subject, sessions in self.followed_up.items() if sessions[0] in among]
 
     def held_out(self, fold: int | str) -> list[str]:
-        """Scans that a fold holds out."""
+        """Return the scans that a fold holds out."""
         return [scan for scan in self.scans if self.fold[scan] == int(fold)]
 
     def train_scans(self, fold: int | str) -> list[str]:
-        """Scans that the models of a fold learn from."""
+        """Return the training scans of a fold."""
         return [scan for scan in self.internal if self.fold[scan] != int(fold)]
 
     def train_controls(self, fold: int | str) -> list[str]:
-        """Training scans of a fold that are controls."""
+        """Return the training scans of a fold that are controls."""
         return [scan for scan in self.train_scans(fold) if self.group[scan] == "HC"]
 
     def train_sites(self, fold: int | str, harmonise: str) -> dict[str, str]:
-        """Site of each training scan of a fold where its maps are harmonised by site (training.harmonise), dict."""
+        """Return the site of each training scan of a fold if maps are harmonised by site, dict."""
         return {scan: self.site[scan] for scan in self.train_scans(fold) if harmonise == "controls"}
 
 
@@ -151,7 +151,7 @@ def find_scans(
     warn: Callable[[str], object],
     predicts: bool = False,
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Every scan of the configured source, complete or not.
+    """Return every scan of the configured source, complete or not.
 
     Parameters
     ----------
@@ -183,26 +183,27 @@ def plan_cohort(
     warn: Callable[[str], object],
     found_path: str | Path | None = None,
 ) -> Cohort:
-    """The cohort of a run, from the configuration and the cohort's table alone.
+    """Return the cohort of a run, from the configuration and the cohort's table only.
 
-    Where the scans found give no cohort (a choice is open, nobody is complete, too few for the folds), the table of
-    them is written before the error is raised: Snakemake tells no workflow its targets, so ``cohort_table`` cannot.
+    If the scans found do not give a cohort (a choice is open, no scan is complete, too few for the folds), their
+    table is written before the error is raised. ``cohort_table`` could not write it, because Snakemake does not pass
+    targets to a workflow.
 
     Parameters
     ----------
     config : dict, checked
     simulated : rows of the simulated cohort, read if ``cohort.source`` is ``simulate``
-    external_sites : sites that no model learns from, beside those of the configuration
-    warn : function of one sentence; called for each hint of the dataset and each scan that is left out
+    external_sites : sites that no model is trained on, in addition to those of the configuration
+    warn : function of one sentence; called for each hint about the dataset and each scan that is left out
     found_path : path of the table of all scans found; None to write none
 
     Returns
     -------
-    Cohort; with ``prediction.model`` all its scans are new ones, of EXTERNAL_FOLD
+    Cohort; with ``prediction.model`` all scans are new, in EXTERNAL_FOLD
 
     Raises
     ------
-    InputError : the table, a name in the configuration or the folds are wrong
+    InputError : the table, a name in the configuration or the folds are not valid
     """
     settings = config["cohort"]
     predicts = bool(config["prediction"]["model"])
@@ -218,15 +219,15 @@ def plan_cohort(
 
 
 def _keep(table: pd.DataFrame, path: str | Path) -> str:
-    """Write the table of a cohort that cannot be planned; the sentence that names it."""
+    """Write the table of a cohort that cannot be planned, and return the sentence that names it."""
     try:
         write_found(table.to_dict("records"), path)
         os.utime(
             path, (1, 1)
-        )  # older than any file: cohort_table writes it again; Snakemake takes 0 for no time
+        )  # older than any file, so that cohort_table writes it again; 0 means no time to Snakemake
     except OSError:  # the error itself matters more
         return ""
-    return f"\nEvery scan found stands in {path}, complete or not."
+    return f"\nAll scans found are listed in {path}, complete or not."
 
 
 def _plan(
@@ -251,7 +252,7 @@ def _plan(
     check_accept(settings["accept"], found["scan"])
     check_accept(config["registration"]["accept"], found["scan"], key="registration.accept", also=())
     check_accept(config["registration"]["given"], found["scan"], key="registration.given")
-    for row in excluded.to_dict("records"):  # before the folds: it says why there may be too few
+    for row in excluded.to_dict("records"):  # before the folds, because it explains why there may be too few
         warn(f"Left out: {row['scan']} ({row['reason']})")
     _say_what_is_given(included, config["registration"], warn)
     for hint in column_hints(included):
@@ -269,7 +270,7 @@ def _plan(
 def _say_what_is_given(
     included: pd.DataFrame, registration: Mapping[str, Any], warn: Callable[[str], object]
 ) -> None:
-    """An alignment of the diffusion maps that is given stays as it is, also where a displacement is asked for."""
+    """Warn that a given alignment of the diffusion maps is used unchanged although registration.dwi is deformable."""
     rows = included.to_dict("records") if registration["dwi"] == "deformable" else []
     given = registration["given"]
     scans = [row["scan"] for row in rows if row["xfm_dwi"] or "dwi" in already_aligned(row, given)]
@@ -283,12 +284,12 @@ def _say_what_is_given(
 def plan_new_scans(
     found: pd.DataFrame, included: pd.DataFrame, excluded: pd.DataFrame, without_mask: str
 ) -> Cohort:
-    """The cohort of a run that predicts new scans by a trained model: no fold holds any of them.
+    """Return the cohort of a run that predicts new scans with a trained model: the scans are in no fold.
 
     Parameters
     ----------
-    found, included, excluded : as of `Cohort`
-    without_mask : ``flair`` or ``leave_out``: whether a FLAIR serves to find lesions
+    found, included, excluded : as in `Cohort`
+    without_mask : ``flair`` or ``leave_out``: whether lesions are segmented on the FLAIR
 
     Returns
     -------
@@ -300,7 +301,9 @@ def plan_new_scans(
     """
     if included.empty:
         reasons = "; ".join(f"{row.scan}: {row.reason}" for row in excluded.itertuples())
-        raise InputError(f"No scan can be predicted ({reasons}): give the maps, or the raw images, of one.")
+        raise InputError(
+            f"No scan can be predicted ({reasons}): give the maps or raw images of at least one scan."
+        )
     unused = [
         without_mask != "flair" and needs_flair(row) and not row["lesion_mask"]
         for row in included.to_dict("records")

@@ -1,4 +1,4 @@
-"""Whether the files of a scan are there: absent, closed, a link to itself, or not fetched by git-annex."""
+"""Check the files of a scan: they may be absent, unreadable, a link to itself, or not fetched by git-annex."""
 
 import errno
 import os
@@ -8,14 +8,14 @@ from pathlib import Path
 from myelosketch.io.inheritance import metadata_files
 from myelosketch.io.user_files import ABSENT, file_problem
 
-# what git-annex leaves in the place of an unlocked file whose content it has not fetched
+# content of an unlocked git-annex file that has not been fetched
 POINTER = b"/annex/objects/"
 POINTER_BYTES = 300
 NOT_DOWNLOADED = "not downloaded"
 
 
 def unusable_files(files: Mapping[str, str]) -> str:
-    """Why files of a scan, or the JSON files that speak of them, cannot be opened; an empty string if they can.
+    """Return why files of a scan, or their JSON files, cannot be opened; an empty string if they can.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def unusable_files(files: Mapping[str, str]) -> str:
 
     Raises
     ------
-    InputError : two JSON files apply to one image, and neither is nearer to it
+    InputError : two JSON files apply to one image, and neither name matches it better
     """
     notes = [
         (f"json of {name}", str(note))
@@ -40,14 +40,14 @@ def unusable_files(files: Mapping[str, str]) -> str:
         state = _state(path)
         shown = f"datalad get {path}" if state == NOT_DOWNLOADED else path
         if name not in files and state != NOT_DOWNLOADED:
-            continue  # a closed JSON is judged with its image, by the intake
+            continue  # the intake checks an unreadable JSON together with its image
         if state:
             by_state.setdefault(state, []).append(f"{name} ({shown})")
     return "; ".join(f"{state}: {', '.join(by_state[state])}" for state in sorted(by_state, reverse=True))
 
 
 def reason_of(error: OSError) -> str:
-    """What keeps a file or folder from being read, in words."""
+    """Return why a file or folder cannot be read, in words."""
     if error.errno == errno.ELOOP:
         return "is a link to itself"
     if isinstance(error, PermissionError):
@@ -56,7 +56,7 @@ def reason_of(error: OSError) -> str:
 
 
 def _state(path: str) -> str:
-    """Why a file cannot be used, in words; blank if it can."""
+    """Return why a file cannot be used, in words; blank if it can."""
     problem = file_problem(path)
     link = Path(path)
     if problem == ABSENT and link.is_symlink() and "annex" in link.readlink().parts:

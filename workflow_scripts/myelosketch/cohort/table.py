@@ -1,4 +1,4 @@
-"""The cohort table: one row per scan, whatever the source; who is complete and who is left out."""
+"""The cohort table: one row per scan, whatever the source."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from myelosketch.io.provenance import sidecar_path
 from myelosketch.io.tables import read_lines
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9]+")
-# maps that one raw acquisition gives together, and the raw images they can be derived from
+# maps that one raw acquisition gives, and the raw images that they can be derived from
 SOURCES = ((("FA", "RD", "AD"), ("dwi",)), (("MTR",), ("mt_on", "mt_off")), (("DVR",), ("pet",)))
 MAPS = tuple(name for maps, _ in SOURCES for name in maps)
 RAW = tuple(name for _, raw in SOURCES for name in raw)
@@ -23,15 +23,15 @@ RAW = tuple(name for _, raw in SOURCES for name in raw)
 ALIGNED = ("dwi", "MTR", "pet", "FLAIR")
 TRANSFORMS = tuple(f"xfm_{name}" for name in ALIGNED)
 FILE_COLUMNS = ("T1w", "FLAIR", "lesion_mask", "segmentation", *MAPS, *RAW, "reference_mask", *TRANSFORMS)
-# what has to lie beside a raw series, under its name
+# files that must exist beside a raw series, with its name
 COMPANIONS = {"dwi": ("bval", "bvec"), "pet": ("json",)}
 COLUMNS = ("subject", "session", "group", "site", "lesion_space", *FILE_COLUMNS)
-# images on which a lesion mask may have been drawn; all of a scan, but for the template
+# images on which a lesion mask may have been drawn: those of a scan, and the template
 LESION_SPACES = ("T1w", "FLAIR", "dwi", "MTR", "MNI152")
 
 
 def cohort_from_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Cohort table from dictionaries (the simulated cohort), with every column present.
+    """Return a cohort table from dictionaries (the simulated cohort), with every column present.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def read_cohort(path: str | Path, *, predicts: bool = False) -> pd.DataFrame:
     ----------
     path : str, table with at least ``subject``, ``group``, ``T1w``, ``lesion_mask`` and, of each of SOURCES, the
         maps or a raw image; ``session``, ``site``, ``FLAIR``, ``lesion_space``, ``segmentation``, ``reference_mask``
-        and TRANSFORMS are optional; ``scan`` must be what the workflow calls the row; any further column is kept
+        and TRANSFORMS are optional; ``scan`` must be the workflow's own name of the row; any further column is kept
     predicts : bool, for new scans of a trained model, whose ``group``, ``lesion_mask`` and PET are optional too
 
     Returns
@@ -60,7 +60,7 @@ def read_cohort(path: str | Path, *, predicts: bool = False) -> pd.DataFrame:
 
     Raises
     ------
-    InputError : listing every problem of the table at once, each with its row
+    InputError : lists every problem of the table at once, each with its row
     """
     if not path:
         raise InputError(
@@ -84,7 +84,7 @@ def read_cohort(path: str | Path, *, predicts: bool = False) -> pd.DataFrame:
 
 
 def _needed_columns(present: Iterable[str], predicts: bool) -> list[str]:
-    """Columns a table must have: a map only where no column could hold what it is derived from."""
+    """Return the columns that a table must have: a map only if no column could have what it is derived from."""
     derived = {name for maps, raw in SOURCES if set(raw) & set(present) for name in maps}
     needed = ("subject", "group", "T1w", "lesion_mask", *MAPS)
     optional = {"group", "lesion_mask", "DVR"} if predicts else set()
@@ -92,7 +92,7 @@ def _needed_columns(present: Iterable[str], predicts: bool) -> list[str]:
 
 
 def companions(name: str, path: str | Path) -> dict[str, str]:
-    """Files that belong to a raw series: ``.bval``, ``.bvec`` or ``.json``, in a BIDS dataset inherited from above.
+    """Return the files of a raw series: ``.bval``, ``.bvec`` or ``.json``, in a BIDS dataset inherited from above.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def companions(name: str, path: str | Path) -> dict[str, str]:
 
     Returns
     -------
-    dict : suffix to path (str) of the nearest one that applies; where there is none, of that beside the series
+    dict : suffix to path (str) of the nearest one that applies; if there is none, of the one beside the series
     """
     return {
         kind: str(nearest(path, f".{kind}") or sidecar_path(path).with_suffix(f".{kind}"))
@@ -110,7 +110,7 @@ def companions(name: str, path: str | Path) -> dict[str, str]:
 
 
 def used_inputs(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]:
-    """Columns of a scan whose files the workflow opens; a map that is given wins over the raw images.
+    """Return the columns of a scan whose files the workflow opens; a given map takes precedence over raw images.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def used_inputs(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]
 
 
 def already_aligned(row: Mapping[str, Any], given: Mapping[str, Collection[str]]) -> list[str]:
-    """Images of a scan that lie on its T1w as they are; a transform in its row comes first.
+    """Return the images of a scan that are already aligned with its T1w; a transform in its row takes precedence.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def already_aligned(row: Mapping[str, Any], given: Mapping[str, Collection[str]]
 
 
 def used_files(row: Mapping[str, Any], *, reference: str = "mask") -> dict[str, str]:
-    """Paths of all files of a scan that the workflow opens, companions included, by a name for messages."""
+    """Return the paths of all files of a scan that the workflow opens, with companions, by a name for messages."""
     files = {name: row[name] for name in used_inputs(row, reference=reference)}
     beside = {
         f"{kind} of {name}": path for name in files for kind, path in companions(name, files[name]).items()
@@ -157,30 +157,30 @@ def used_files(row: Mapping[str, Any], *, reference: str = "mask") -> dict[str, 
 
 
 def near_files(row: Mapping[str, Any], *, reference: str = "mask") -> list[str]:
-    """Paths of all files of a scan that the workflow may open: those of `used_files`, and JSON beside any."""
+    """Return the paths of all files of a scan that the workflow may open: those of `used_files`, and their JSON."""
     files = list(used_files(row, reference=reference).values())
     return list(dict.fromkeys([*files, *(str(sidecar_path(path)) for path in files)]))
 
 
 def has_pet(row: Mapping[str, Any]) -> bool:
-    """Whether a scan has a DVR map, or a PET that one can be derived from."""
+    """Return whether a scan has a DVR map, or a PET that one can be derived from."""
     return bool(row.get("DVR") or row.get("pet"))
 
 
 def lesion_space(row: Mapping[str, Any]) -> str:
-    """Image that a scan's lesion mask was drawn on, one of LESION_SPACES; T1w where the table says nothing."""
+    """Return the image that a scan's lesion mask was drawn on, one of LESION_SPACES; T1w by default."""
     return row.get("lesion_space") or "T1w"
 
 
 def lesion_source(row: Mapping[str, Any]) -> str:
-    """Where a scan's lesions come from: ``mask``, ``flair`` (found on it, in patients) or ``none``."""
+    """Return the source of a scan's lesions: ``mask``, ``flair`` (segmented on it, in patients) or ``none``."""
     if row.get("lesion_mask"):
         return "mask"
     return "flair" if row["group"] != "HC" and row.get("FLAIR") else "none"
 
 
 def needs_flair(row: Mapping[str, Any]) -> bool:
-    """Whether a scan's FLAIR has to be brought to its T1w: for a mask drawn on it, or to find lesions on it."""
+    """Return whether a scan's FLAIR is registered to its T1w: for a mask drawn on it, or to segment lesions on it."""
     source = lesion_source(row)
     return source == "flair" or (source == "mask" and lesion_space(row) == "FLAIR")
 
@@ -192,7 +192,7 @@ def _row_problems(table: pd.DataFrame) -> list[str]:
             entry = row[name]
             if (name == "subject" or entry is not None) and not ID_PATTERN.fullmatch(entry or ""):
                 problems.append(f"line {number}: {name} {entry!r} must be letters and digits only")
-        if row["group"] is not None and row["group"] not in GROUPS:  # without a group, a scan is left out
+        if row["group"] is not None and row["group"] not in GROUPS:  # a scan without a group is left out
             problems.append(f"line {number}: group {row['group']!r} must be one of {', '.join(GROUPS)}")
         if row["lesion_space"] is not None and row["lesion_space"] not in LESION_SPACES:
             problems.append(
@@ -202,11 +202,11 @@ def _row_problems(table: pd.DataFrame) -> list[str]:
         scan = scan_name(row["subject"], row["session"])
         if row.get("scan") not in (None, scan):
             problems.append(
-                f"line {number}: scan {row['scan']!r} must be {scan}, as its subject and session say"
+                f"line {number}: scan {row['scan']!r} must be {scan}, from its subject and session"
             )
     with_session = table.session.notna()
     if with_session.any() and not with_session.all():
-        problems.append("some rows have a session and others none: give one to all, or to none")
+        problems.append("some rows have a session and others do not: give one to all, or to none")
     for key, rows in table.groupby(["subject", "session"], dropna=False):
         if len(rows) > 1:
             lines = " and ".join(map(str, rows.index))

@@ -7,12 +7,12 @@ from typing import Any, Self
 
 from myelosketch.cohort.table import ALIGNED
 
-# in the place of a transform's path: the image lies on the T1w as it is
+# instead of a transform's path: the image lies on the T1w as it is
 IDENTITY = "identity"
 
 
 def given_transforms(files: Mapping[str, Any], aligned: Iterable[str]) -> dict[str, str | Path]:
-    """Transforms to the T1w that are given, by image (dwi, MTR, pet, FLAIR).
+    """Return transforms to the T1w that are given, by image (dwi, MTR, pet, FLAIR).
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class RawImages(_Files):
     given: Mapping[str, str | Path] = field(default_factory=dict)
 
     def map(self, name: str) -> str | Path:
-        """Path of FA, RD, AD, MTR or DVR."""
+        """Return the path of FA, RD, AD, MTR or DVR."""
         return getattr(self, name)
 
 
@@ -88,7 +88,7 @@ class Anatomy(_Files):
     warp_mni: str | Path | None = None
 
     def to_t1w(self, modality: str) -> list[str | Path]:
-        """Transforms that resample dwi, MTR or FLAIR onto T1w, the nearest to T1w first."""
+        """Return transforms that resample dwi, MTR or FLAIR onto T1w, the nearest to T1w first."""
         xfm = {"dwi": self.xfm_dwi_to_t1w, "MTR": self.xfm_mtr_to_t1w, "FLAIR": self.xfm_flair_to_t1w}[
             modality
         ]
@@ -116,5 +116,5 @@ class OnPetGrid(_Files):
     fractions: str | Path = ""
 
     def map(self, name: str) -> str | Path:
-        """Path of FA, RD, AD or MTR."""
+        """Return the path of FA, RD, AD or MTR."""
         return getattr(self, name.lower())

@@ -20,7 +20,7 @@ TENSOR_MAPS = ("FA", "RD", "AD")
 
 
 def load_tensor(images: RawImages, units: Mapping[str, str]) -> dict[str, Volume]:
-    """FA, RD and AD in our units: dict of Volume.
+    """Return FA, RD and AD in our units: dict of Volume.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def load_tensor(images: RawImages, units: Mapping[str, str]) -> dict[str, Volume
 
 
 def load_map(name: str, path: str | Path, unit: str) -> Volume:
-    """A map in our unit: the only place where values are converted.
+    """Return a map in our unit: the only place where values are converted.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from myelosketch.io.volumes import Volume, load_volume
 
 # more numbers than any parcellation has: an image of signal
 MOST_LABELS = 2000
-# share of the labelled voxels that must lie in the brain (ours: labels of the brain nearly all do)
+# share of the labelled voxels that must lie in the brain (assumed: labels of the brain nearly all do)
 LEAST_IN_BRAIN = 0.5
 # floats as tools store them are this far from whole numbers
 WHOLE = 1e-3
@@ -35,7 +35,7 @@ class GridLabels(NamedTuple):
 
 
 def load_labels(path: str | Path) -> Volume:
-    """A label image, whatever the type it is stored in.
+    """Return a label image, whatever the type it is stored in.
 
     Parameters
     ----------
@@ -52,31 +52,31 @@ def load_labels(path: str | Path) -> Volume:
     volume = load_volume(path, dtype=np.float64)
     data = volume.data
     if not np.isfinite(data).all():
-        raise InputError(f"{path} holds voxels that are no numbers: write 0 outside the regions.")
+        raise InputError(f"{path} has voxels that are not numbers: write 0 outside the regions.")
     if data.min() < -WHOLE or data.max() > np.iinfo(np.int32).max:
         raise InputError(
-            f"{path} holds values from {data.min():.6g} to {data.max():.6g}; expected labels, whole numbers from 0: "
-            "give the image of labels."
+            f"{path} has values from {data.min():.6g} to {data.max():.6g}; expected labels, whole numbers "
+            "from 0: give the label image."
         )
     labels = np.rint(data).astype(np.int32)
     if np.abs(data - labels).max() > WHOLE:
         raise InputError(
-            f"{path} holds values that are not whole (up to {data.max():.6g}), so it is no label image: give the "
-            "labels, or resample them by nearest neighbour."
+            f"{path} has values that are not whole numbers (up to {data.max():.6g}), so it is not a label "
+            "image: give the labels, or resample them by nearest neighbour."
         )
     count = pd.unique(labels.ravel()).size
     if count > MOST_LABELS:
         raise InputError(
-            f"{path} holds {count} different numbers, expected at most {MOST_LABELS} labels: is it the right "
+            f"{path} has {count} different numbers, expected at most {MOST_LABELS} labels: is it the right "
             "image?"
         )
     if not labels.any():
-        raise InputError(f"{path} is 0 everywhere; expected at least one label: give the image of labels.")
+        raise InputError(f"{path} is 0 everywhere; expected at least one label: give the label image.")
     return Volume(labels, volume.affine, str(path))
 
 
 def read_names(path: str | Path) -> dict[int, str]:
-    """Names of labels by their number.
+    """Return the names of labels by their number.
 
     Parameters
     ----------
@@ -98,15 +98,15 @@ def read_names(path: str | Path) -> dict[int, str]:
         pairs = [(match[1], match[2]) for match in found]
         if not pairs:
             raise InputError(
-                f"{path} holds no line of a number, a name and a colour, as FreeSurferColorLUT.txt has: give such a "
-                "file, or a TSV with the columns index and name."
+                f"{path} has no line with a number, a name and a colour, as in FreeSurferColorLUT.txt: "
+                "give such a file, or a TSV with the columns index and name."
             )
     names: dict[int, str] = {}
     for number, name in pairs:
         if not re.fullmatch(r"\d{1,9}(\.0*)?", number):
             raise InputError(
-                f"{path} has the index {number[:SHOWN]!r}; expected a whole number from 0, of at most nine digits: "
-                "correct it."
+                f"{path} has the index {number[:SHOWN]!r}; expected a whole number from 0 with at most "
+                "nine digits: correct it."
             )
         index = int(float(number))
         if names.setdefault(index, name) != name:
@@ -149,7 +149,8 @@ def check_place(labels: Volume, brain: Volume, space: str) -> None:
     share = float((brain.data[tuple(voxels.T)] > 0).sum() / len(index))
     if share < LEAST_IN_BRAIN:
         raise InputError(
-            f"{labels.path} does not lie on {space}: {100 * share:.0f} % of its labelled voxels are in that brain, "
+            f"{labels.path} is not aligned with {space}: {100 * share:.0f} % of its labelled voxels are "
+            "in that brain, "
             f"expected at least {100 * LEAST_IN_BRAIN:.0f} %: give an image in that space."
         )
 
@@ -164,7 +165,7 @@ def labels_on_grid(
     unbend: Callable[[np.ndarray], np.ndarray] | None = None,
     reach_mm: float = 0.0,
 ) -> GridLabels:
-    """The label that fills most of each voxel of a grid, where it fills at least a share of it.
+    """Return the label that fills most of each voxel of a grid, where it fills at least a share of it.
 
     The share is counted: every voxel is sampled at points evenly spread in it, along each axis one for each label
     voxel that it spans and at least FEWEST, and each point has the label of the voxel it lies in. So each label image
@@ -225,7 +226,7 @@ def labels_on_grid(
 
 
 def inverse_of_bend(field: np.ndarray, affine: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The points that a displacement field carries to given points, by fixed-point iteration.
+    """Return the points that a displacement field carries to given points, by fixed-point iteration.
 
     Parameters
     ----------
@@ -258,7 +259,7 @@ def inverse_of_bend(field: np.ndarray, affine: np.ndarray) -> Callable[[np.ndarr
 def _content_box(
     labels: Volume, to_grid: np.ndarray, reach: np.ndarray
 ) -> tuple[np.ndarray, tuple[int, ...]]:
-    """First voxel and size of the part of a grid, also beyond its edge, that the labelled voxels reach."""
+    """Return the first voxel and size of the part of a grid, also beyond its edge, that the labelled voxels reach."""
     bounds = []
     for axis in range(3):
         used = np.flatnonzero((labels.data > 0).any(axis=tuple(other for other in range(3) if other != axis)))
@@ -279,7 +280,7 @@ def _offsets(span: np.ndarray) -> np.ndarray:
 
 
 def _nearest(codes: np.ndarray, voxels: np.ndarray) -> np.ndarray:
-    """Code of the voxel that each place (3, n) lies in, 0 beyond the image."""
+    """Return the code of the voxel that each place (3, n) lies in, 0 beyond the image."""
     index = np.floor(voxels + 0.5).astype(np.int32)
     inside = ((index >= 0) & (index < np.array(codes.shape)[:, None])).all(axis=0)
     result = np.zeros(voxels.shape[1], codes.dtype)

@@ -17,16 +17,16 @@ from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volu
 
 # what white matter becomes "other" by, in this order
 STEPS = ("hyperintense", "perilesional", "eroded")
-# a larger share of all white matter is a wrong mask, no lesion load (ours; 53 mL, the most of 30 measured, is .1)
+# a larger share of all white matter is a wrong mask, no lesion load (assumed; 53 mL, the most of 30 measured, is .1)
 MOST_LESION = 0.5
 # of the table beside the regions, for its sidecar
 TABLE_COLUMNS = {
     "n_voxels": "voxels of the region on the PET grid",
     "volume_ml": "volume of the region, mL",
-    "n_hyperintense": "voxels of white matter that a control's hyperintensities took from the region",
-    "n_perilesional": "voxels of white matter that the shell around lesions took from the region",
-    "n_eroded": "voxels of white matter that the erosion took from the region",
-    "lesion_source": "mask (given), flair (found on it) or none",
+    "n_hyperintense": "white-matter voxels excluded from the region because of a control's hyperintensities",
+    "n_perilesional": "white-matter voxels excluded from the region as part of the shell around lesions",
+    "n_eroded": "white-matter voxels excluded from the region by the erosion",
+    "lesion_source": "mask (given), flair (segmented on it) or none",
     "n_without_dvr": "voxels of the region without a measured DVR",
 }
 
@@ -95,7 +95,7 @@ def make_regions(
 
 
 def without_dvr(labels: np.ndarray, affine: np.ndarray, dvr: str | Path | None) -> list[int] | None:
-    """Voxels of each region, in the order of REGION_CODES, where the PET has no value; None without PET.
+    """Return the voxels of each region, in the order of REGION_CODES, where the PET has no value; None without PET.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def label_regions(
 
 
 def within(mask: np.ndarray, distance: float, voxel_size: np.ndarray) -> np.ndarray:
-    """Voxels whose centre lies within a distance (mm) of the centre of a voxel of the mask; none for 0.
+    """Return voxels whose centre lies within a distance (mm) of the centre of a voxel of the mask; none for 0.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def within(mask: np.ndarray, distance: float, voxel_size: np.ndarray) -> np.ndar
 
 
 def region_volumes(labels: np.ndarray, moved: Mapping[str, int], voxel_volume: float) -> pd.DataFrame:
-    """Voxels and millilitres per region, and how many voxels each step moved into it.
+    """Return voxels and millilitres per region, and how many voxels each step moved into it.
 
     Parameters
     ----------
@@ -215,22 +215,22 @@ def check_volumes(table: pd.DataFrame, name: str) -> None:
     spots, shell, eroded = (int(table[f"n_{step}"].sum()) for step in STEPS)
     if not counts.sum():
         raise InputError(
-            f"{name}: no PET voxel holds brain; do the T1w image and the PET show the same head (look at their "
-            "registration), and is regions.threshold reachable?"
+            f"{name}: no PET voxel contains brain; do the T1w image and the PET show the same head (see "
+            "their registration), and is regions.threshold low enough?"
         )
     lesion = counts["lesion"] + spots
     white = counts["nawm"] + lesion + shell + eroded
     if lesion > MOST_LESION * white:
         volume = lesion * table["volume_ml"].sum() / counts.sum()
         raise InputError(
-            f"{name}: lesions fill {volume:.1f} mL, {100 * lesion / white:.0f} % of the white matter, expected at "
-            f"most {100 * MOST_LESION:.0f} %: is it the lesion mask (not a brain mask), is it 0 outside lesions, and "
-            "is lesion_space right?"
+            f"{name}: lesions have {volume:.1f} mL, {100 * lesion / white:.0f} % of the white matter, expected at "
+            f"most {100 * MOST_LESION:.0f} %: is it a lesion mask and not a brain mask, is it 0 outside "
+            "lesions, and is lesion_space correct?"
         )
     if not counts["nawm"]:
         spotted = f", {spots} in hyperintensities of a control" if spots else ""
         raise InputError(
-            f"{name}: no normal-appearing or healthy white matter is left ({shell} voxels lie around lesions, "
+            f"{name}: no normal-appearing or healthy white matter is left ({shell} voxels are around lesions, "
             f"{eroded} near other tissue{spotted}); lower regions.perilesional_mm, regions.white_erosion_mm or "
             "regions.threshold."
         )

@@ -1,1 +1,1 @@
-"""Floor 1: whether each file of a scan is what it should be, before anything expensive starts."""
+"""Checks that each file of a scan is what it should be, before anything expensive starts."""

@@ -1,18 +1,18 @@
-"""Maps that were never masked: their air is full of noise, so they are judged by the middle of the head alone."""
+"""Unmasked maps have noise in the air around the head, so only the middle of the head is checked."""
 
 import numpy as np
 
 from myelosketch.io.volumes import Volume, has_value
 
-# no head reaches into the corners of a field of view: a map with a value in more of their voxels was never masked
+# no head reaches into the corners of a field of view: a map with values in a larger share of their voxels is unmasked
 CORNER, MOST_IN_CORNERS = 0.1, 0.25
-# a ball this far below the top of the head, and of this radius, holds brain alone, also if the head moved by 2 cm
+# a ball with this radius, this far below the top of the head, contains only brain, even if the head moved by 2 cm
 DEPTH_MM = 75.0
 RADIUS_MM = 45.0
 
 
 def head_centre(box: np.ndarray | None) -> np.ndarray | None:
-    """A point in the middle of the brain, world mm, (3,), by the box (2, 3) of the T1w's content; None without one.
+    """Return a point in the middle of the brain, world mm, (3,), from the T1w's content box (2, 3); None without one.
 
     The neck may be in the image, so the height is counted from the top.
     """
@@ -24,7 +24,7 @@ def head_centre(box: np.ndarray | None) -> np.ndarray | None:
 
 
 def never_masked(volume: Volume) -> bool:
-    """Whether a map has values in the air: in the corners of its field of view, each a tenth of its sides."""
+    """Return whether a map has values in the air: in the corners of its field of view, each a tenth of its sides."""
     ends = [
         np.r_[: int(np.ceil(CORNER * side)), int(side - np.ceil(CORNER * side)) : side]
         for side in volume.shape
@@ -33,7 +33,7 @@ def never_masked(volume: Volume) -> bool:
 
 
 def judged_voxels(volume: Volume, centre: np.ndarray | None) -> np.ndarray | None:
-    """Which voxels of a map are judged by their values.
+    """Return the voxels of a map whose values are checked.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the images of one scan say about each other: grids, swaps, overlap in space, lesions against brain."""
+"""Checks between the images of one scan: grids, swaps, overlap in space, lesions against brain."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from myelosketch.intake.checks import Finding
 from myelosketch.intake.duplicates import tensor_findings
 from myelosketch.io.volumes import Volume, check_same_grid
 
-# images that must share a grid: of one acquisition, or a mask and what it was drawn on
+# images that must share a grid: those of one acquisition, or a mask and the image it was drawn on
 ONE_GRID = (
     ("FA", "RD"),
     ("FA", "AD"),
@@ -20,7 +20,7 @@ ONE_GRID = (
 )
 # one image takes part in the comparison of boxes for all of its acquisition
 PLACED = ("FLAIR", "segmentation", "FA", "MTR", "DVR", "dwi", "mt_on", "pet")
-# what a lesion mask in a space is compared with: the first of these that the scan brings
+# image that a lesion mask in a space is compared with: the first of these that the scan has
 DRAWN_ON: dict[str, tuple[str, ...]] = {
     "T1w": ("T1w",),
     "FLAIR": ("FLAIR",),
@@ -34,7 +34,7 @@ CONTENT_SHARE = 0.1
 MIN_OVERLAP = 0.1
 # a segmentation is in the world of the T1w, only its grid may differ; other images are registered
 MIN_OVERLAP_SAME_WORLD = 0.8
-# share of the brain's voxels where AD may lie below RD: noise makes some in grey matter
+# largest share of the brain's voxels with AD below RD: noise causes some in grey matter
 AD_BELOW_RD = 0.05
 SWAPPED = 0.5
 LESION_SHARE = 0.2
@@ -46,12 +46,12 @@ BRAIN_ML = 1400.0
 def scan_findings(
     volumes: Mapping[str, Volume], sound: Collection[str], lesion_space: str = "T1w"
 ) -> list[Finding]:
-    """Findings about the images of a scan together.
+    """Return findings about the images of a scan together.
 
     Parameters
     ----------
     volumes : dict of Volume by input name; a series is represented by one of its volumes, masks are 0 and 1
-    sound : names whose own values were not refused: only those are compared by value
+    sound : names of images whose values were not refused: only those are compared by value
     lesion_space : image that the lesion mask was drawn on, a key of DRAWN_ON
 
     Returns
@@ -99,7 +99,7 @@ def _swap_findings(volumes: Mapping[str, Volume], centre: np.ndarray | None) -> 
     if share > SWAPPED:
         yield Finding(
             "swapped", "AD", f"lies below RD in {share:.0%} of the brain",
-            "AD and RD have changed places: correct the table",
+            "AD and RD are swapped: correct the table",
         )  # fmt: skip
     elif share > AD_BELOW_RD:
         yield Finding(
@@ -116,7 +116,8 @@ def _swap_findings(volumes: Mapping[str, Volume], centre: np.ndarray | None) -> 
 
 
 def _share_below(larger: Volume | None, smaller: Volume | None, centre: np.ndarray | None) -> float:
-    """Share of the voxels where both are above 0 in which ``larger`` is the smaller one; 0 if not comparable.
+    """Return the share of voxels, of those where both are above 0, in which ``larger`` is smaller; 0 if not
+    comparable.
 
     Of images that were never masked, only the middle of the head counts (see ``air.judged_voxels``).
     """
@@ -141,8 +142,8 @@ def _overlap_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
             distance = np.linalg.norm(boxes["T1w"].mean(axis=0) - boxes[name].mean(axis=0))
             yield Finding(
                 "apart", name,
-                f"lies {distance:.0f} mm from the T1w in space (boxes of the content overlap by {share:.0%})",
-                "was its place in space lost when it was converted? Export it again",
+                f"is {distance:.0f} mm away from the T1w in space (the boxes of the content overlap by {share:.0%})",
+                "was its position in space lost in a conversion? Export it again",
             )  # fmt: skip
 
 
@@ -194,14 +195,14 @@ def _lesion_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
     if volume > WHITE_SHARE * brain:
         yield Finding(
             "not_lesions", "lesion_mask",
-            f"holds {volume:.0f} mL, {volume / brain:.0%} of the brain: more than its white matter",
-            "give a mask of lesions, not of a tissue or of the brain; if it is a segmentation, say which number is "
-            "lesion in it with lesions.label (99 in SAMSEG's)",
+            f"has {volume:.0f} mL, {volume / brain:.0%} of the brain: more than its white matter",
+            "give a mask of lesions, not of a tissue or of the brain; if it is a segmentation, set "
+            "lesions.label to the number of lesions in it (99 for SAMSEG)",
         )  # fmt: skip
     elif volume > LESION_SHARE * brain:
         yield Finding(
             "lesion_volume", "lesion_mask",
-            f"holds {volume:.0f} mL of lesions, {volume / brain:.0%} of the brain "
+            f"has {volume:.0f} mL of lesions, {volume / brain:.0%} of the brain "
             f"(expected at most {LESION_SHARE:.0%})",
             "is it a mask of lesions, and not of a tissue?",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The checks of the intake, by name: what each finds and how grave it is."""
+"""The checks of the intake, by name: what each finds and how severe it is."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -7,27 +7,27 @@ from myelosketch.errors import InputError
 
 OK, SUSPICIOUS, REFUSED = "ok", "suspicious", "refused"
 
-# a refused scan is left out; nothing accepts it, because the workflow could not use the file as it is
+# a refused scan must be left out; it cannot be accepted, because the workflow cannot use the file
 REFUSALS = {
-    "missing_file": "a file that the scan needs is not there",
+    "missing_file": "a file that the scan needs does not exist",
     "extension": "the name does not end in .nii or .nii.gz (.mgz is fine for lesion masks and segmentations)",
     "not_gzip": "the name and the content disagree about compression",
     "unreadable": "the file, its NIfTI header or the JSON beside it cannot be read",
     "truncated": "the voxels end too early or do not decompress",
-    "dimensions": "4D where 3D is due, or 3D where 4D is due (trailing axes of 1 are fine)",
+    "dimensions": "4D instead of 3D, or 3D instead of 4D (trailing axes of length 1 are fine)",
     "voxel_type": "complex or colour voxels",
     "affine": "no valid affine: its determinant is 0 or not a number",
     "sheared": "axes that are not at right angles",
     "not_finite": "NaN or infinite voxels; in a DVR map infinite ones only",
     "empty": "every voxel is 0 (a lesion mask may be: no lesions)",
     "constant": "all voxels that are not 0 are equal",
-    "sidecar": "JSON of an image that is no UTF-8, no JSON, or too large",
+    "sidecar": "JSON of an image that is not UTF-8, not JSON, or too large",
     "unit_stated": "the JSON or the name of the file states another unit than the configuration",
-    "not_dvr": "a map of an SUV or SUVR, by its name or JSON, where a DVR is due",
+    "not_dvr": "a map of SUV or SUVR, by its name or JSON, instead of DVR",
     "value_range": "values that cannot be in the declared unit",
     "swapped": "AD lies below RD, or mt_on above mt_off, in most of the brain",
     "not_binary": "a mask whose values are neither one number besides 0, nor probabilities, nor (of lesions) labels",
-    "not_labels": "a segmentation that holds neither labels nor probabilities of tissues",
+    "not_labels": "a segmentation with neither labels nor tissue probabilities",
     "not_lesions": "a lesion mask that fills more than 40 % of the brain, as no white matter does",
     "repeated": "one image under two inputs of a scan, whatever its name, number type or scale",
     "inconsistent": "FA that does not follow from AD and RD, as if one of the three came from elsewhere",
@@ -35,7 +35,7 @@ REFUSALS = {
     "gradients": "b-values or directions that do not determine a tensor",
     "frames": "frame times that do not describe the PET series",
     "same_file": "one image under two participants",
-    "transform": "a given transform that cannot be read, or that is no motion of a head",
+    "transform": "a given transform that cannot be read, or that is not a head motion",
 }
 # a suspicious scan stops the run until cohort.accept names the check, or cohort.exclude the scan
 SUSPICIONS = {
@@ -48,10 +48,10 @@ SUSPICIONS = {
     "negative": "negative values where none are expected",
     "ad_below_rd": "AD lies below RD in a relevant share of the brain",
     "dvr_level": "the median DVR is not near 1: an SUV or SUVR image?",
-    "pet_unstated": "the JSON of a PET says nothing of the injection's time, or of the correction for decay",
-    "pet_decay": "the late course of a PET contradicts what its JSON says of the correction for decay",
+    "pet_unstated": "the JSON of a PET does not state the injection time, or whether decay is corrected",
+    "pet_decay": "the late frames of a PET contradict the decay correction stated in its JSON",
     "lesion_volume": "lesions fill more than 20 % of the brain",
-    "apart": "an image does not overlap the T1w in space, or a lesion mask in MNI152 space not its brain",
+    "apart": "an image does not overlap the T1w in space, or a lesion mask in MNI152 space is outside its brain",
     "mirrored": "an image fits the T1w better with left and right swapped",
     "link_outside": "a link leads out of the dataset's folder",
     "same_session": "one T1w under two sessions",
@@ -74,7 +74,7 @@ class Finding(NamedTuple):
 
 
 def is_accepted(check: str, scan: str, accept: Mapping[str, Collection[str]]) -> bool:
-    """Whether the configuration accepts a suspicion: ``cohort.accept`` by scan, or under ``all``."""
+    """Return whether the configuration accepts a suspicion: ``cohort.accept`` by scan, or under ``all``."""
     named = {*accept.get(scan, ()), *accept.get("all", ())}
     return CHECKS[check] == SUSPICIOUS and check in named
 
@@ -86,37 +86,37 @@ def check_accept(
     key: str = "cohort.accept",
     also: Sequence[str] = ("all",),
 ) -> None:
-    """A setting that accepts findings may name scans of the cohort only.
+    """Raise an error if a setting that accepts findings names scans that are not in the cohort.
 
     Parameters
     ----------
     accept : dict, scan to what is accepted
     scans : names of the cohort's scans
     key : name of the setting, for the message
-    also : names beside scans that the setting knows
+    also : further names that the setting accepts
 
     Raises
     ------
-    InputError : naming the strangers
+    InputError : names the unknown scans
     """
     strangers = sorted(set(accept) - set(scans) - set(also))
     if strangers:
         raise InputError(
-            f"{key} names {', '.join(strangers)}, not in the cohort: use names such as "
+            f"{key} names {', '.join(strangers)}, which the cohort does not have: use names such as "
             f"{' or '.join([min(scans, default='sub-01'), *also])}."
         )
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """The gravest of some verdicts; ok if there are none."""
+    """Return the most severe of some verdicts; ok if there are none."""
     return min([*verdicts, OK], key=_GRAVITY.index)
 
 
 def sentence(scan: str, file: str, finding: Finding) -> str:
-    """The line a user reads, as in ``sub-01: FA (fa.nii.gz) holds 3 voxels that are NaN: set them to 0.``"""
+    """Return the line for the user, as in ``sub-01: FA (fa.nii.gz) holds 3 voxels that are NaN: set them to 0.``"""
     return f"{scan}: {finding.input} ({file}) {finding.reason}: {ended(finding.way_out)}"
 
 
 def ended(text: str) -> str:
-    """A sentence with its full stop, unless it ends as a question."""
+    """Return a sentence with its full stop, unless it is a question."""
     return text if text.endswith("?") else f"{text}."

@@ -1,4 +1,4 @@
-"""Radioactive decay in a dynamic PET: whether it is corrected, by how much it is to be, and what betrays an error."""
+"""Radioactive decay in a dynamic PET: whether it is corrected, its correction factors, and signs of an error."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ from myelosketch.intake.checks import Finding
 HALF_LIVES_S = {"c11": 1221.8, "f18": 6586.2}
 # growth of the stated factors may differ by this share from that of decay: converters round times
 FACTOR_TOLERANCE = 0.1
-# s by which the time that the stated factors refer to may differ from the one that the JSON states
+# largest difference, s, between the time that the stated factors refer to and the time in the JSON
 REFERENCE_TOLERANCE_S = 120.0
-# shares of the rate of decay of carbon-11: after 35 min [11C]PIB leaves the brain at about a third of it
+# as shares of the decay rate of carbon-11: after 35 min [11C]PIB leaves the brain at about a third of it
 STEEP, RISE = 0.8, 0.1
 
 
 def is_decay_corrected(content: Mapping[str, Any]) -> bool | None:
-    """Whether the frames of a series are corrected for decay, or None where its JSON does not say.
+    """Return whether the frames of a series are corrected for decay, or None if its JSON does not state it.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def is_decay_corrected(content: Mapping[str, Any]) -> bool | None:
     found = [_from_bids(stated), _from_dicom(dicom)]
     if True in found and False in found:
         raise InputError(
-            f"says ImageDecayCorrected: {str(found[0]).lower()} but DecayCorrection: {dicom} in its JSON: correct "
+            f"has ImageDecayCorrected: {str(found[0]).lower()} but DecayCorrection: {dicom} in its JSON: correct "
             "the one that is wrong."
         )
     return next((value for value in found if value is not None), None)
@@ -62,7 +62,7 @@ def _from_dicom(value: Any) -> bool | None:
 
 
 def half_life(content: Mapping[str, Any]) -> float:
-    """Half-life of a series' radionuclide, s.
+    """Return the half-life of a series' radionuclide, s.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def half_life(content: Mapping[str, Any]) -> float:
     found = _half_life(content)
     if found is None:
         raise InputError(
-            "is not corrected for decay, as its JSON says, and names no radionuclide that is known here "
+            "is not corrected for decay, according to its JSON, which names no known radionuclide "
             f"({', '.join(name.upper() for name in HALF_LIVES_S)}): give TracerRadionuclide, or correct the images."
         )
     return found
@@ -89,7 +89,7 @@ def _half_life(content: Mapping[str, Any]) -> float | None:
 
 
 def decay_factors(starts: np.ndarray, durations: np.ndarray, half_life_s: float) -> np.ndarray:
-    """What the mean activity of each frame is multiplied by to correct it for decay to time 0.
+    """Return the factors that correct the mean activity of each frame for decay to time 0.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def decay_factors(starts: np.ndarray, durations: np.ndarray, half_life_s: float)
     array (n,)
     """
     rate = np.log(2) / half_life_s
-    with np.errstate(all="ignore"):  # of times that are refused as such
+    with np.errstate(all="ignore"):  # for times that are refused elsewhere
         return rate * durations * np.exp(rate * starts) / -np.expm1(-rate * durations)
 
 
@@ -113,13 +113,13 @@ def factors_problem(
     injection: float | None,
     scan: float | None,
 ) -> str | None:
-    """What the stated factors of correction say against the frame times, or None.
+    """Return how the stated correction factors contradict the frame times, or None.
 
     Parameters
     ----------
     content : JSON of the series: ``DecayCorrectionFactor`` of BIDS, ``DecayFactor`` of dcm2niix
     starts, durations : arrays (n,), s from TimeZero
-    injection, scan : s from TimeZero, or None where it is not stated
+    injection, scan : s from TimeZero, or None if it is not stated
     """
     key = next((key for key in ("DecayCorrectionFactor", "DecayFactor") if content.get(key)), None)
     rate_known = _half_life(content)
@@ -136,7 +136,7 @@ def factors_problem(
     if np.abs(np.log(growth / due)).max() > FACTOR_TOLERANCE:
         return (
             f"has a {key} that grows by {growth[-1]:.3g} from the first frame to the last, expected {due[-1]:.3g} "
-            "from its times and radionuclide: either it is not corrected for decay, or its JSON tells wrong times."
+            "from its times and radionuclide: either it is not corrected for decay, or its JSON has wrong times."
         )
     reference = -np.log(stated[0] / expected[0]) * rate_known / np.log(2)
     name, said = _reference_time(content, injection, scan, float(starts[0]))
@@ -152,7 +152,7 @@ def factors_problem(
 def _reference_time(
     content: Mapping[str, Any], injection: float | None, scan: float | None, first: float
 ) -> tuple[str, float]:
-    """Key of the JSON that tells the time decay is corrected to, and that time, s from TimeZero."""
+    """Return the JSON key with the time that decay is corrected to, and that time, s from TimeZero."""
     stated = content.get("ImageDecayCorrectionTime")
     if isinstance(stated, int | float) and not isinstance(stated, bool):
         return "ImageDecayCorrectionTime", float(stated)
@@ -162,7 +162,7 @@ def _reference_time(
 
 
 def unstated_finding(name: str, unstated: Mapping[str, Any]) -> Finding | None:
-    """The finding about keys that the JSON of a PET lacks, or None.
+    """Return the finding about keys that the JSON of a PET lacks, or None.
 
     Parameters
     ----------
@@ -174,14 +174,14 @@ def unstated_finding(name: str, unstated: Mapping[str, Any]) -> Finding | None:
     lines = ", ".join(f'"{key}": {str(value).lower()}' for key, value in unstated.items())
     return Finding(
         "pet_unstated", name, f"has a JSON without {' and '.join(unstated)}",
-        f"if it is so, add {lines} to the JSON, or accept it; else write what is true",
+        f"if this is correct, add {lines} to the JSON or accept it; otherwise write the correct values",
     )  # fmt: skip
 
 
 def course_finding(
     name: str, means: Sequence[float], starts: np.ndarray, late: np.ndarray, decay: np.ndarray | None
 ) -> Finding | None:
-    """The finding about a series whose late course contradicts what its JSON says of decay, or None.
+    """Return the finding about a series whose late frames contradict its stated decay correction, or None.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def course_finding(
     means : mean of all voxels of each frame, (n,)
     starts : array (n,), s
     late : array (n,) of bool, frames after t*
-    decay : factors of correction, (n,); None for a series that is (or is taken as) corrected
+    decay : factors of correction, (n,); None for a series that is (or is assumed to be) corrected
     """
     activity = np.asarray(means, float)[late]
     if late.sum() < 2 or not (activity > 0).all():

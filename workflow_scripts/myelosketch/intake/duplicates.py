@@ -1,4 +1,4 @@
-"""Images of one scan that are too much alike, or do not go together: one for two inputs, FA of another AD and RD."""
+"""Find images of one scan that are too similar or do not fit together: one for two inputs, FA of other AD and RD."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,9 @@ from myelosketch.io.volumes import Volume
 
 # rounding to 256 steps leaves a correlation of .99998; images with and without MT pulse have .98 and less
 SAME_CORRELATION = 0.9999
-# voxels that are compared, every n-th of larger images, and the fewest that say something
+# number of voxels that are compared (every n-th of larger images), and the smallest number that is informative
 COMPARED_VOXELS, LEAST_VOXELS = 1_000_000, 1000
-# a segmentation may be named as lesion mask too (lesions.label)
+# a segmentation may also be given as the lesion mask (lesions.label)
 MAY_BE_ONE = {"lesion_mask", "segmentation"}
 NOT_BY_VALUE = (*MAY_BE_ONE, "reference_mask", "dwi", "pet")
 # Measured on a real tensor fit (MRtrix, 135,000 voxels), share of voxels where FA leaves its bounds by more than
@@ -30,7 +30,7 @@ MOST_APART, ANISOTROPIC = 0.55, 0.2
 def repeated_findings(
     volumes: Mapping[str, Volume], digests: Mapping[str, str], sound: Mapping[str, Volume]
 ) -> list[Finding]:
-    """Findings about one image that is given as two inputs, as it is or on another scale.
+    """Return findings about one image that is given as two inputs, unchanged or on another scale.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def repeated_findings(
         if {first, second} == MAY_BE_ONE:
             continue
         if first in digests and digests[first] == digests.get(second):
-            how = "holds the same voxels as"
+            how = "has the same voxels as"
         elif _alike(sound.get(first), sound.get(second)) and not {first, second} & set(NOT_BY_VALUE):
-            how = "is, but for its scale or rounding, the same image as"
+            how = "is, apart from scale or rounding, the same image as"
         else:
             continue
         file = Path(volumes[first].path or "").name
@@ -153,7 +153,7 @@ def eigenvalues_apart(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> float:
 
 
 def _guess(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> str:
-    """What makes it right, if that is MD in the place of AD or RD: the start of a sentence, or nothing."""
+    """What makes it right, if that is MD instead of AD or RD: the start of a sentence, or nothing."""
     for name, other in (("AD", (3 * ad - 2 * rd, rd)), ("RD", (ad, (3 * rd - ad) / 2))):
         largest, smaller = other
         known = (smaller > 0) & (largest >= smaller)

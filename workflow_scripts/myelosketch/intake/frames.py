@@ -1,4 +1,4 @@
-"""Frames of a dynamic PET as its JSON tells them: their times from the injection, and their correction for decay."""
+"""Frames of a dynamic PET from its JSON: their times after the injection, and their decay correction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from myelosketch.intake.decay import decay_factors, factors_problem, half_life, 
 from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.units import pet_quantity
 
-# an injection is followed for an hour or more; other sums are minutes or milliseconds taken for seconds
+# a scan covers an hour or more after the injection; other totals are minutes or milliseconds taken for seconds
 PET_LENGTH_S = (1200.0, 6 * 3600.0)
 MAX_GAP_S = 1.0
-MOST = 10**300  # whole numbers of JSON know no limit
+MOST = 10**300  # JSON has no limit on whole numbers
 MIN_LATE_FRAMES = 3
-# the longest time after the injection at which a series may begin
+# latest start of a series after the injection
 MAX_LATE_START_S = 60.0
-# a break may last as long as the scan before it, if that is this long, else half as long: in simulated white matter
-# the DVR is then off by less than 2 % (docs/method.md)
+# a break may be as long as the scan before it if that is at least this long, else half as long: in simulated white
+# matter the error of the DVR is then below 2 % (docs/method.md)
 LONG_RUN_S = 25 * 60.0
 
 
@@ -32,8 +32,8 @@ class Frames:
     ----------
     starts : array (n,), s from the injection
     durations : array (n,), s
-    decay : array (n,), what each frame is to be multiplied by to correct it for decay; None if it is corrected
-    unstated : keys that the JSON lacks, with the value that is then assumed
+    decay : array (n,), correction factor of each frame for decay; None if it is corrected
+    unstated : keys that the JSON lacks, with the values that are assumed
     """
 
     starts: np.ndarray
@@ -47,7 +47,7 @@ class Frames:
 
     @property
     def breaks(self) -> list[tuple[float, float]]:
-        """(start, end) of each time without frames, s from the injection."""
+        """Return (start, end) of each gap without frames, s from the injection."""
         pairs = zip(self.ends[:-1].tolist(), self.starts[1:].tolist(), strict=True)
         return [(end, start) for end, start in pairs if start - end > MAX_GAP_S]
 
@@ -66,7 +66,7 @@ def read_frames(image: str | Path) -> Frames:
 
     Raises
     ------
-    InputError : beginning with the image: missing keys, values of a wrong type or that contradict each other
+    InputError : starts with the image: missing keys, values of a wrong type or in contradiction
     """
     content = read_metadata(image)
     try:
@@ -84,8 +84,8 @@ def _frames(content: Mapping[str, Any]) -> Frames:
         )
     if pet_quantity("", content) == "SUVR":
         raise InputError(
-            "holds SUVR, as its JSON says: each frame is divided by its reference, so the course in time is lost: "
-            "give the activity."
+            "contains SUVR, according to its JSON: each frame is divided by its reference, so the time "
+            "course is lost: give the activity."
         )
     injection, scan = (_number(content, key) for key in ("InjectionStart", "ScanStart"))
     if scan is not None and since_zero.size and since_zero[0] < scan - MAX_GAP_S:
@@ -101,7 +101,7 @@ def _frames(content: Mapping[str, Any]) -> Frames:
         decay = decay_factors(since_zero, durations, half_life(content))
     elif (
         durations.min() > 0 and since_zero[-1] <= PET_LENGTH_S[1]
-    ):  # else the times have a sentence of their own
+    ):  # otherwise the times have their own message
         problem = factors_problem(content, since_zero, durations, injection=injection, scan=scan)
         if problem:
             raise InputError(problem)
@@ -109,14 +109,14 @@ def _frames(content: Mapping[str, Any]) -> Frames:
 
 
 def said_of_frames(frames: Frames) -> str:
-    """What a fit takes of a series, for the table of the intake."""
+    """Return what a fit uses of a series, for the table of the intake."""
     parts = [f"{len(frames.starts)} frames to {frames.ends[-1] / 60:.3g} min"]
     parts += [f"break from {begin / 60:.3g} to {end / 60:.3g} min" for begin, end in frames.breaks]
     return "; ".join([*parts, *(["decay corrected here"] if frames.decay is not None else [])])
 
 
 def frame_problems(frames: Frames, n_frames: int, *, t_star_min: float, model: str = "logan") -> list[str]:
-    """What keeps a kinetic model from being fitted, as sentences without their subject.
+    """Return why a kinetic model cannot be fitted, as sentences without their subject.
 
     Parameters
     ----------
@@ -132,7 +132,8 @@ def frame_problems(frames: Frames, n_frames: int, *, t_star_min: float, model: s
     starts, durations, ends = frames.starts, frames.durations, frames.ends
     if len(starts) != n_frames:
         return [
-            f"has {n_frames} frames, but {len(starts)} in FrameTimesStart of its .json file: one for each."
+            f"has {n_frames} frames, but {len(starts)} entries in FrameTimesStart of its .json file: give "
+            "one for each frame."
         ]
     if not (np.isfinite(ends).all() and (durations > 0).all() and (np.diff(starts) > 0).all()):
         return ["has frame times that do not increase, or durations that are not above 0, in its .json file."]
@@ -184,19 +185,19 @@ def _break_problems(frames: Frames, model: str) -> list[str]:
 
 
 def _numbers(content: Mapping[str, Any], key: str) -> np.ndarray:
-    """A list of numbers, (n,)."""
+    """Return a list of numbers, (n,)."""
     value = content.get(key)
     if value in (None, "", []):
         raise InputError(f"has no {key} in its JSON: give the start and duration of each frame, s.")
     if not isinstance(value, list) or not all(_is_number(entry) for entry in value):
         raise InputError(
-            f"has a {key} in its JSON that is no list of numbers: write it like [0, 15, 30], in s."
+            f"has a {key} in its JSON that is not a list of numbers: write it like [0, 15, 30], in s."
         )
     return np.asarray(value, float)
 
 
 def _number(content: Mapping[str, Any], key: str) -> float | None:
-    """A number, or None where the JSON does not hold it."""
+    """Return a number, or None if the JSON does not have it."""
     value = content.get(key)
     if value in (None, "", []):
         return None
@@ -208,7 +209,7 @@ def _number(content: Mapping[str, Any], key: str) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    """A number of any size that a float has; not a number (NaN) is one here, of which the times have a sentence."""
+    """Return a number of any size that a float has; NaN is allowed, because the check of the times reports it."""
     if isinstance(value, int) and not isinstance(value, bool):
         return abs(value) < MOST
     return isinstance(value, float)

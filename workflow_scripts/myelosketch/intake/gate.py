@@ -1,4 +1,4 @@
-"""What the intake says: of one scan before its first job, and of all of them in one table."""
+"""Results of the intake: for one scan before its first job, and for all of them in one table."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ BETWEEN_ROWS = " | "
 def gather_intake(
     inspections: Iterable[str | Path], output: str | Path, accept: Mapping[str, Collection[str]]
 ) -> None:
-    """Write the table of the intake: one row per scan and file, with the verdict on it.
+    """Write the table of the intake: one row per scan and file, with its verdict.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def gather_intake(
 
 
 def read_inspections(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """All scans of the JSON files of ``inspection.inspect_scan``, a list of dict."""
+    """Return all scans of the JSON files of ``inspection.inspect_scan``, a list of dict."""
     return [read_json(path) for path in paths]
 
 
 def refuse_scan(inspection: str | Path, accept: Mapping[str, Collection[str]]) -> None:
-    """Stop the first job of a scan that is refused, or suspicious and not accepted.
+    """Raise an error in the first job of a scan that is refused, or suspicious and not accepted.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def refuse_scan(inspection: str | Path, accept: Mapping[str, Collection[str]]) -
 
     Raises
     ------
-    InputError : every finding of the scan, and the way out
+    InputError : every finding of the scan, and what to do
     """
     scan = read_json(inspection)
     table = pd.DataFrame([_row(scan, file, accept) for file in scan["files"]], columns=TABLE_COLUMNS)
@@ -64,7 +64,7 @@ def refuse_scan(inspection: str | Path, accept: Mapping[str, Collection[str]]) -
 
 
 def admit_scans(intake: str | Path, output: str | Path) -> None:
-    """Say what is wrong with the cohort, or that every scan of it is ok or accepted.
+    """Raise an error with all problems of the cohort, or write the table of admitted scans.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def admit_scans(intake: str | Path, output: str | Path) -> None:
 
     Raises
     ------
-    InputError : every refused and every suspicious scan, with reason and way out
+    InputError : every refused and every suspicious scan, with the reason and what to do
     """
     table = read_table(intake)
     table = table.astype(object).where(table.notna(), None)
@@ -103,7 +103,7 @@ def add_repeated(scans: Iterable[dict[str, Any]]) -> None:
     for scan in scans:
         for file in scan["files"]:
             digest = file.get("voxels_sha256")
-            # one region may serve several scans, and all masks without lesions are alike
+            # several scans may share one region, and all masks without lesions are the same
             if digest and file["input"] != "reference_mask" and file.get("share_zero") != 1:
                 seen.setdefault((file["input"], digest), []).append(scan)
     for (name, _), holders in seen.items():
@@ -138,7 +138,7 @@ def _subject(scan: str) -> str:
 def _row(
     scan: Mapping[str, Any], file: Mapping[str, Any], accept: Mapping[str, Collection[str]]
 ) -> dict[str, Any]:
-    """One row of the table: the file's facts, and its findings, the gravest first."""
+    """Return one row of the table: the file's facts, and its findings, the most severe first."""
     found = [entry for entry in scan["findings"] if entry["input"] == file["input"]]
     found.sort(key=lambda entry: entry["verdict"] != REFUSED)
     accepted = [entry["check"] for entry in found if is_accepted(entry["check"], scan["scan"], accept)]
@@ -160,26 +160,28 @@ def _text(value: Any) -> Any:
 
 
 def _stops(table: pd.DataFrame) -> str:
-    """The message about all refused and suspicious scans of a table; empty if there are none."""
+    """Return the message about all refused and suspicious scans of a table; empty if there are none."""
     refused = table[table.verdict == REFUSED]
     gone = list(dict.fromkeys(refused.scan))
     open_rows = table[(table.verdict == SUSPICIOUS) & ~table.scan.isin(gone)]
     if not gone and open_rows.empty:
         return ""
-    lines = ["The intake found what must be settled; results/cohort/intake.html shows every scan."]
+    lines = ["The intake found problems that must be resolved; results/cohort/intake.html shows every scan."]
     if gone:
         lines.append(f"Refused ({_count(gone)}):")
         lines += _sentences(refused, lambda check, scan: "")
     if not open_rows.empty:
         doubtful = list(dict.fromkeys(open_rows.scan))
-        lines.append(f"Suspicious ({_count(doubtful)}); accept what is right, correct or exclude the rest:")
+        lines.append(
+            f"Suspicious ({_count(doubtful)}); accept what is correct, and correct or exclude the rest:"
+        )
         lines += _sentences(
             open_rows, lambda check, scan: f" To accept: cohort: {{accept: {{{scan}: [{check}]}}}}"
         )
     if gone:
         lines.append(
-            "Correct the files, or leave the scans out, with this line of the configuration: "
-            f"cohort: {{exclude: [{', '.join(gone)}]}}. Then the same command goes on."
+            "Correct the files, or leave the scans out with this line in the configuration: "
+            f"cohort: {{exclude: [{', '.join(gone)}]}}. Then run the same command again: it continues."
         )
     return "\n".join(lines)
 

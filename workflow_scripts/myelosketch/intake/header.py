@@ -1,4 +1,4 @@
-"""A NIfTI file as its bytes and header describe it, before any voxel is read; never its free text."""
+"""Check the bytes and header of a NIfTI file, except its free text, before any voxel is read."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,13 +17,13 @@ VOXEL_SIDES_MM = (0.2, 10.0)
 ANISOTROPY = 6.0
 SHEAR_TOLERANCE = 1e-3
 COPY_AGAIN = "copy or export it again"
-# FreeSurfer's own format, for what FreeSurfer makes
+# FreeSurfer's own format, for files that FreeSurfer makes
 MGH_ENDING = ".mgz"
 MGH_INPUTS = ("lesion_mask", "segmentation")
 
 
 class UnusableError(Exception):
-    """A file that cannot be judged further; carries its finding."""
+    """A file cannot be checked further; the error has its finding."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.reason)
@@ -31,11 +31,11 @@ class UnusableError(Exception):
 
 
 def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
-    """Header of a file whose name, compression and header hold together.
+    """Return the header of a file whose name, compression and header are consistent.
 
     Parameters
     ----------
-    name : input the file stands for
+    name : input that the file is used for
     path : path
 
     Returns
@@ -66,10 +66,13 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
     if compressed != path.name.endswith(".gz"):
         found = "is compressed" if compressed else "is not compressed"
         raise _unusable(
-            "not_gzip", name, f"{found}, which its name denies", "name it .nii.gz if compressed, .nii if not"
+            "not_gzip",
+            name,
+            f"{found}, which contradicts its name",
+            "name it .nii.gz if compressed, .nii if not",
         )
     try:
-        # a compressed series is read from beginning to end: kept open, or each volume is sought again
+        # a compressed series is read from start to end: kept open, or each volume would be searched for again
         image = cast(nib.Nifti1Image, nib.load(path, keep_file_open=True))
         image.header.get_data_dtype()
     except Exception as error:  # nibabel raises many kinds for a damaged header
@@ -78,18 +81,16 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
 
 
 def _open_mgh(name: str, path: Path) -> nib.Nifti1Image:
-    """An image in FreeSurfer's format as NIfTI, in memory; its header always gives its place in space."""
+    """Return an image in FreeSurfer's format as NIfTI, in memory; its header always gives its position in space."""
     try:
         image = cast(nib.MGHImage, nib.load(path))
         return nib.Nifti1Image(image.dataobj, image.affine)
     except Exception as error:  # nibabel raises many kinds for a damaged header
-        raise _unusable(
-            "unreadable", name, "is damaged, or is no image of FreeSurfer's", COPY_AGAIN
-        ) from error
+        raise _unusable("unreadable", name, "is damaged, or is not a FreeSurfer image", COPY_AGAIN) from error
 
 
 def header_facts(image: nib.Nifti1Image) -> dict[str, Any]:
-    """What the header says, as plain values.
+    """Return the content of the header as plain values.
 
     Returns
     -------
@@ -111,7 +112,7 @@ def header_facts(image: nib.Nifti1Image) -> dict[str, Any]:
 
 
 def forms_distance(image: nib.Nifti1Image) -> float | None:
-    """Largest distance over the image's box between where sform and qform place it, mm; None if one is not set."""
+    """Return the largest distance between the positions by sform and qform, mm; None if one is unset."""
     header = image.header
     if not _code(header, "sform_code") or not _code(header, "qform_code"):
         return None
@@ -126,7 +127,7 @@ def forms_distance(image: nib.Nifti1Image) -> float | None:
 
 
 def geometry_findings(name: str, image: nib.Nifti1Image, facts: Mapping[str, Any]) -> list[Finding]:
-    """Findings about where the header puts the voxels.
+    """Return findings about the position of the voxels in the header.
 
     Raises
     ------
@@ -137,14 +138,14 @@ def geometry_findings(name: str, image: nib.Nifti1Image, facts: Mapping[str, Any
         raise _unusable(
             "affine",
             name,
-            f"has an affine that is {found}, so its place in space is unknown",
+            f"has an affine that is {found}, so its position in space is unknown",
             "export it again",
         )
     findings = []
     if not _code(image.header, "sform_code") and not _code(image.header, "qform_code"):
         findings.append(
             Finding(
-                "no_orientation", name, "has neither sform nor qform, so left and right are not known",
+                "no_orientation", name, "has neither sform nor qform, so left and right are unknown",
                 "convert it again from DICOM, with its orientation",
             )
         )  # fmt: skip
@@ -183,7 +184,7 @@ def geometry_findings(name: str, image: nib.Nifti1Image, facts: Mapping[str, Any
 
 
 def dimension_finding(name: str, shape: Sequence[int], *, series: bool) -> Finding | None:
-    """The finding about the number of dimensions, or None."""
+    """Return the finding about the number of dimensions, or None."""
     text = " x ".join(map(str, shape))
     if len(shape) < 3 or min(shape) < 1:
         return Finding("dimensions", name, f"has the shape {text}", "give a three-dimensional image")
@@ -200,12 +201,12 @@ def dimension_finding(name: str, shape: Sequence[int], *, series: bool) -> Findi
 
 
 def type_finding(name: str, image: nib.Nifti1Image) -> Finding | None:
-    """The finding about complex or colour voxels, or None."""
+    """Return the finding about complex or colour voxels, or None."""
     dtype = image.header.get_data_dtype()
     if dtype.fields is None and dtype.kind in "iuf":
         return None
     return Finding(
-        "voxel_type", name, f"holds {_type_name(dtype)} voxels, expected real numbers", "export the magnitude"
+        "voxel_type", name, f"has {_type_name(dtype)} voxels, expected real numbers", "export the magnitude"
     )
 
 
@@ -219,7 +220,7 @@ def _forms_finding(name: str, image: nib.Nifti1Image, distance: float) -> Findin
             "handedness", name, "has an sform and a qform that disagree about left and right",
             "find out which is right, and set both to it",
         )  # fmt: skip
-    far = f"up to {distance:.3g} mm apart" if np.isfinite(distance) else "at places that are not numbers"
+    far = f"up to {distance:.3g} mm apart" if np.isfinite(distance) else "at positions that are not numbers"
     return Finding(
         "header_forms", name, f"is placed {far} by its sform and its qform (the sform is used)",
         "set the qform to the sform, if that is right",

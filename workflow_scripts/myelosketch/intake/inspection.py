@@ -1,4 +1,4 @@
-"""Every file of one scan opened, described and judged before anything expensive starts."""
+"""Open, describe and check every file of one scan before anything expensive starts."""
 
 import base64
 import os
@@ -22,11 +22,11 @@ from myelosketch.io.units import CONVERSIONS, Conversion, conversion, default_un
 from myelosketch.io.user_files import file_problem
 from myelosketch.io.volumes import Volume, canonical
 
-# of the section lesions, for who inspects without a configuration
+# defaults of the section lesions, for an inspection without a configuration
 LESIONS = {"threshold": masks.THRESHOLD, "label": None}
 # images whose content must have the size of a head
 WHOLE_HEAD = ("T1w", "FA", "MTR", "DVR")
-# images of whose JSON something is read: units, gradients' axis, frames, names of tissues
+# images whose JSON is read: units, gradient axes, frames, names of tissues
 READ_SIDECARS = (*CONVERSIONS, "dwi", "pet", "segmentation")
 
 
@@ -38,15 +38,15 @@ def inspect_scan(
     lesions: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Inspect the files of one scan. Never fails for a bad file.
+    """Inspect the files of one scan. A bad file never raises an error.
 
     Parameters
     ----------
     row : dict, a row of the cohort table (``scan``, ``group`` and a path or None in each of FILE_COLUMNS)
     units : dict, section ``units`` of the configuration; ``names.UNITS`` if not given
-    maps : dict, section ``maps`` of the configuration; needed where the scan brings raw series
+    maps : dict, section ``maps`` of the configuration; needed if the scan has raw series
     lesions : dict, ``threshold`` and ``label`` of the section ``lesions``: how masks are read
-    root : folder of the dataset, out of which no link may lead; None to look at no links
+    root : folder of the dataset, which no link may leave; None to check no links
 
     Returns
     -------
@@ -73,13 +73,13 @@ def inspect_files(
     lesions: Mapping[str, Any] | None = None,
     root: str | Path | None = None,
 ) -> tuple[list[dict[str, Any]], list[Finding], dict[str, Volume | None]]:
-    """What is known about each file of a scan, and what is wrong.
+    """Return the facts about each file of a scan, and what is wrong.
 
     Returns
     -------
     files : list of dict, one per image and companion
     findings : list of Finding
-    volumes : dict of Volume (in the declared unit; a series by one volume; a mask as 0 and 1) or None where a file is
+    volumes : dict of Volume (in the declared unit; a series by one volume; a mask as 0 and 1) or None if a file is
         unusable
     """
     files: list[dict[str, Any]] = []
@@ -106,7 +106,7 @@ def inspect_files(
 
 
 def inspect_transform(name: str, path: str | Path) -> tuple[dict[str, Any], list[Finding]]:
-    """Describe and judge a transform that is given: dict of plain values, list of Finding."""
+    """Describe and check a given transform: dict of plain values, list of Finding."""
     facts = _file_facts(name, path)
     try:
         read_linear(path)
@@ -124,7 +124,7 @@ def inspect_image(
     lesions: Mapping[str, Any] | None = None,
     t1w: Volume | None = None,
 ) -> tuple[dict[str, Any], list[Finding], Volume | None]:
-    """Describe and judge one image.
+    """Describe and check one image.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def inspect_image(
     path : path
     unit : declared unit, for the maps of units.CONVERSIONS
     maps, lesions : see ``inspect_scan``
-    t1w : Volume of the scan's T1w image, which says where the head is in a map that was never masked
+    t1w : Volume of the scan's T1w image, which shows where the head is in an unmasked map
 
     Returns
     -------
@@ -147,14 +147,14 @@ def inspect_image(
         findings, volume = _judge(name, path, unit, maps or {}, lesions or LESIONS, facts, t1w)
     except header.UnusableError as error:
         return facts, [error.finding], None
-    except OSError as error:  # a disk that fails while it is read
+    except OSError as error:  # a disk error while reading
         found = f"cannot be read ({error.strerror or error})"
         return facts, [Finding("unreadable", name, found, "correct its permissions, or copy it again")], None
     return facts, findings + _closed_sidecars(name, path), volume
 
 
 def _closed_sidecars(name: str, path: str | Path) -> list[Finding]:
-    """A JSON beside an image, or inherited by it, that may not be opened: what it says would be passed over."""
+    """Return the finding about an unreadable JSON of an image, whose content would be ignored."""
     beside = sidecar_path(path)
     sidecars = dict.fromkeys([*([beside] if os.path.lexists(beside) else []), *metadata_files(path)])
     closed = [(sidecar, problem) for sidecar in sidecars if (problem := file_problem(sidecar))]
@@ -194,7 +194,7 @@ def _judge(
     if name in READ_SIDECARS:
         findings += _sidecar_findings(name, path, unit)
     values = voxels.value_findings(name, summary)
-    if name in masks.MASKS and not summary.n_bad:  # a mask may be constant: it has checks of its own
+    if name in masks.MASKS and not summary.n_bad:  # a mask may be constant: it has its own checks
         found, mask = masks.judge_mask(name, volume.data, lesions)
         if mask:
             facts["mask_values"] = mask.values
@@ -234,13 +234,13 @@ def _content_findings(
 
 
 def _sound(volumes: Mapping[str, Volume], findings: Iterable[Finding]) -> dict[str, Volume]:
-    """Images that are not refused so far."""
+    """Return the images that are not refused so far."""
     refused = {finding.input for finding in findings if finding.verdict == REFUSED}
     return {name: volume for name, volume in volumes.items() if name not in refused}
 
 
 def _in_our_units(volumes: dict[str, Volume], units: Mapping[str, str]) -> dict[str, Volume]:
-    """The tensor maps in our units, so that they can be compared, and a BP_ND as DVR; everything else as it is."""
+    """Return the tensor maps in the workflow's units, for comparison, and BP_ND as DVR; others are unchanged."""
     found = {name: conversion(name, units[name]) for name in ("FA", "RD", "AD", "DVR") if name in volumes}
     return volumes | {
         name: Volume(convert.array(volumes[name].data), volumes[name].affine, volumes[name].path)
@@ -250,7 +250,7 @@ def _in_our_units(volumes: dict[str, Volume], units: Mapping[str, str]) -> dict[
 
 
 def _sidecar_findings(name: str, path: str | Path, unit: str | None) -> list[Finding]:
-    """Findings about what the JSON of an image says, as far as the workflow reads it."""
+    """Return findings about the JSON of an image, as far as the workflow reads it."""
     if _closed_sidecars(name, path):
         return []
     try:
@@ -270,12 +270,13 @@ def _file_facts(name: str, path: str | Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"input": name, "file": str(path), "readable": False}
     if not file_problem(path):
         facts |= {"size": path.stat().st_size, "sha256": file_hash(path)}
-        facts["readable"] = name.split(" of ")[-1] != name  # text beside a series; images say so once read
+        # true for the text files of a series; for images it is set when they are read
+        facts["readable"] = name.split(" of ")[-1] != name
     return facts
 
 
 def _link_findings(name: str, path: str | Path, root: str | Path) -> list[Finding]:
-    """A path that looks as if it lay in the dataset, but leads out of it by a link."""
+    """Return the finding about a path that leaves the dataset through a link."""
     root, path = Path(root).absolute(), Path(path).absolute()
     inside = path.is_relative_to(root) and ".." not in path.relative_to(root).parts
     if not inside or not leaves(str(path), str(root)):

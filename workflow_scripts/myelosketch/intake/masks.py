@@ -1,4 +1,4 @@
-"""Masks as people have them, of 0 and 1, of 0 and 255, of probabilities or of labels: which voxels count."""
+"""Read masks of 0 and 1, of 0 and 255, of probabilities or of labels, and decide which voxels count."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,16 +12,16 @@ from myelosketch.io.volumes import Volume, load_volume
 
 MASKS = ("lesion_mask", "reference_mask")
 THRESHOLD = 0.5
-# resampling overshoots by this much, and leaves whole numbers this far from whole
+# resampling overshoots by this much, and changes whole numbers by this much
 OVERSHOOT, WHOLE = 0.01, 1e-3
-# a segmentation has at least this many labels: one without the label of lesions shows none
+# a segmentation has at least this many labels; one without the lesion label has no lesions
 SEGMENTATION = 3
-# neighbours of a label image mostly have one number, those of a probability in percent do not
+# neighbouring voxels mostly have the same number in a label image, but not in a probability in percent
 LEAST_ALIKE, LEAST_PAIRS = 0.5, 30
 
 
 class UnclearMaskError(ValueError):
-    """A mask of which nobody can say which voxels count.
+    """It is unclear which voxels of a mask count.
 
     Attributes
     ----------
@@ -34,20 +34,20 @@ class UnclearMaskError(ValueError):
 
 
 class Mask(NamedTuple):
-    """Voxels that count (array of bool), and what the values of the file were taken as."""
+    """Voxels that count (array of bool), and how the values of the file were read."""
 
     inside: np.ndarray
     values: str
 
 
 def read_mask(data: np.ndarray, *, threshold: float = THRESHOLD, label: int | None = None) -> Mask:
-    """Which voxels of a mask count.
+    """Return which voxels of a mask count.
 
     Parameters
     ----------
     data : array (x, y, z), finite
-    threshold : least probability that counts, where the values are probabilities (0 to 1)
-    label : number that counts, where they are labels; None for every number above 0
+    threshold : lowest probability that counts, if the values are probabilities (0 to 1)
+    label : number that counts, if they are labels; None for every number above 0
 
     Returns
     -------
@@ -61,20 +61,20 @@ def read_mask(data: np.ndarray, *, threshold: float = THRESHOLD, label: int | No
     low, high = (float(values[0]), float(values[-1])) if values.size else (0.0, 0.0)
     if low < -OVERSHOOT:
         raise UnclearMaskError(
-            f"holds values below 0 (from {low:.3g} to {high:.3g})", "write 0 outside the mask"
+            f"has values below 0 (from {low:.3g} to {high:.3g})", "write 0 outside the mask"
         )
     if (np.abs(values - np.round(values)) <= WHOLE).all():
         numbers = [int(number) for number in np.unique(np.round(values)) if number]
         return _of_labels(data, numbers, label)
     if high > 1 + OVERSHOOT:
         raise UnclearMaskError(
-            f"holds values from {low:.3g} to {high:.3g}, neither probabilities (0 to 1) nor whole numbers",
+            f"has values from {low:.3g} to {high:.3g}, neither probabilities (0 to 1) nor whole numbers",
             "divide a probability map by its highest possible value, or resample labels by nearest neighbour",
         )
     if label is not None:
         raise UnclearMaskError(
-            f"holds probabilities, but lesions.label is {label}",
-            "give the image of labels, or set lesions.label: null",
+            f"has probabilities, but lesions.label is {label}",
+            "give the label image, or set lesions.label: null",
         )
     return Mask(data >= threshold, f"probability, threshold {threshold:g}")
 
@@ -89,14 +89,14 @@ def _of_labels(data: np.ndarray, numbers: list[int], label: int | None) -> Mask:
         return Mask(np.round(data) > 0, f"0 and {numbers[0]}")
     if label not in numbers and len(numbers) < SEGMENTATION:
         raise UnclearMaskError(
-            f"holds the number {' and '.join(map(str, numbers))}, but lesions.label is {label}",
-            "give the image of labels, or set lesions.label: null",
+            f"has only the number {' and '.join(map(str, numbers))}, but lesions.label is {label}",
+            "give the label image, or set lesions.label: null",
         )
     return Mask(np.round(data) == label, f"labels, {label} alone")
 
 
 def _refuse_percent(data: np.ndarray) -> None:
-    """Whole numbers that change from voxel to voxel are no labels, but a probability on another scale."""
+    """Raise an error for whole numbers that vary from voxel to voxel: probabilities on another scale, not labels."""
     pairs = alike = 0
     for axis in range(data.ndim):
         first, second = np.moveaxis(data, axis, 0)[:-1], np.moveaxis(data, axis, 0)[1:]
@@ -105,7 +105,7 @@ def _refuse_percent(data: np.ndarray) -> None:
         alike += int((first[both] == second[both]).sum())
     if pairs >= LEAST_PAIRS and alike < LEAST_ALIKE * pairs:
         raise UnclearMaskError(
-            f"holds whole numbers up to {data.max():g} that differ from voxel to voxel, as labels do not",
+            f"has whole numbers up to {data.max():g} that differ from voxel to voxel, unlike labels",
             "if it is a probability, divide it by its highest possible value (100 or 255)",
         )
 
@@ -113,7 +113,7 @@ def _refuse_percent(data: np.ndarray) -> None:
 def load_mask(
     path: str | Path, *, threshold: float = THRESHOLD, label: int | None = None
 ) -> tuple[Volume, str]:
-    """A mask from a file: 1 in the voxels that count and 0 elsewhere, and what its values were taken as.
+    """Read a mask from a file: 1 in the voxels that count and 0 elsewhere, and how its values were read.
 
     Parameters
     ----------
@@ -127,11 +127,11 @@ def load_mask(
 
     Raises
     ------
-    InputError : values that are no numbers, or of which nobody can say which count
+    InputError : values are not numbers, or it is unclear which of them count
     """
     volume = load_volume(path)
     if not np.isfinite(volume.data).all():
-        raise InputError(f"{path} holds voxels that are no numbers: write 0 outside the mask.")
+        raise InputError(f"{path} has voxels that are not numbers: write 0 outside the mask.")
     try:
         mask = read_mask(volume.data, threshold=threshold, label=label)
     except UnclearMaskError as error:
@@ -140,9 +140,9 @@ def load_mask(
 
 
 def judge_mask(name: str, data: np.ndarray, settings: Mapping[str, Any]) -> tuple[list[Finding], Mask | None]:
-    """Findings about a lesion or reference mask, and how it is read; no Mask where it cannot be.
+    """Return findings about a lesion or reference mask, and how it is read; no Mask if it cannot be read.
 
-    An empty lesion mask is fine: of a control, and of a patient without lesions.
+    An empty lesion mask is fine, for a control and for a patient without lesions.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def judge_mask(name: str, data: np.ndarray, settings: Mapping[str, Any]) -> tupl
         return [], mask
     if mask.values.startswith("labels"):
         return [
-            Finding("not_binary", name, "holds more than one number above 0", "give the mask of one region")
+            Finding("not_binary", name, "has more than one number above 0", "give the mask of one region")
         ], None
     if not mask.inside.any():
         way_out = "draw the reference region, or set maps.reference: grey_matter"

@@ -1,4 +1,4 @@
-"""Is an image mirrored against the T1w? Both hypotheses are aligned coarsely and compared (method: ours).
+"""Check whether an image is mirrored relative to the T1w: both hypotheses are aligned coarsely and compared.
 
 Brains are nearly symmetric, but the individual folds are not: the mutual information of an image with the T1w of the
 same head falls clearly when it is mirrored, in simulated and in real images (docs/decisions/0004-intake.md).
@@ -16,7 +16,7 @@ from myelosketch.intake.checks import Finding
 from myelosketch.io.volumes import Volume
 
 COMPARED = ("FLAIR", "FA", "MTR", "DVR", "mt_off", "dwi", "pet")
-# mirrored, the image must fit better by this much (nats), and well enough to be the same head at all
+# the mirrored image must fit better by this much (nats), and well enough to be the same head at all
 MARGIN = 0.05
 LEAST_FIT = 0.25
 STEP_MM = 4.0
@@ -30,7 +30,7 @@ FIRST_STEP = 4.0  # degrees and mm
 
 
 def mirror_findings(volumes: Mapping[str, Volume]) -> list[Finding]:
-    """Findings about images that fit the T1w better when left and right are swapped.
+    """Return findings about images that fit the T1w better when left and right are swapped.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ def mirror_findings(volumes: Mapping[str, Volume]) -> list[Finding]:
                     "mirrored", name,
                     f"fits the T1w better with left and right swapped (mutual information {mirrored:.2f}, "
                     f"{straight:.2f} as it is)",
-                    "which of the two has lost its orientation? Export it again",
+                    "which of the two images lost its orientation? Export it again",
                 )
             )  # fmt: skip
     return findings
 
 
 def sample_points(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """Points of the content and their grey value: world points (n, 3) mm, and bins (n,) from 0 to BINS - 1."""
+    """Return points of the content, world (n, 3) mm, and their grey-value bins (n,) from 0 to BINS - 1."""
     data, affine = coarse(volume)
     index = np.argwhere(data > CONTENT_SHARE * _top(data))
     keep = np.random.default_rng(0).permutation(len(index))[:POINTS]
@@ -65,7 +65,7 @@ def sample_points(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
 
 
 def both_fits(points: np.ndarray, bins: np.ndarray, volume: Volume) -> tuple[float, float]:
-    """Best mutual information with an image as it is, and mirrored, each after a rigid alignment.
+    """Return the best mutual information with an image unchanged and mirrored, each after a rigid alignment.
 
     Parameters
     ----------
@@ -78,13 +78,13 @@ def both_fits(points: np.ndarray, bins: np.ndarray, volume: Volume) -> tuple[flo
     start = np.zeros(6)
     straight = _fit(points, bins, data, affine, [start])
     mirrored = _fit(points, bins, data, flipped, [start, MIRROR * straight[1]])
-    # each hypothesis also starts from where the other one ended: a bad optimum must not decide
+    # each hypothesis also starts from the result of the other, so that a bad optimum does not decide
     again = _fit(points, bins, data, affine, [MIRROR * mirrored[1]], levels=1)
     return max(straight[0], again[0]), mirrored[0]
 
 
 def coarse(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """An image smoothed and thinned to voxels of about STEP_MM, NaN as 0: data and affine."""
+    """Return an image smoothed and subsampled to voxels of about STEP_MM, NaN as 0: data and affine."""
     factor = np.maximum(1, np.round(STEP_MM / volume.voxel_size)).astype(int)
     data = np.nan_to_num(volume.data, posinf=0, neginf=0)
     data = gaussian_filter(data, np.where(factor > 1, 0.4 * factor, 0))
@@ -102,7 +102,7 @@ def _fit(
     *,
     levels: int = 2,
 ) -> tuple[float, np.ndarray]:
-    """Rigid alignment from several starts: (best mutual information, its parameters in degrees and mm)."""
+    """Return a rigid alignment from several starts: (best mutual information, parameters in degrees and mm)."""
     inverse, top = np.linalg.inv(affine), _top(data)
     content = np.argwhere(data > CONTENT_SHARE * top)
     centre = points.mean(axis=0)
@@ -116,9 +116,9 @@ def _fit(
 
     found = []
     for start in starts:
-        # the coarse level widens the catch
+        # the coarse level widens the capture range
         for blurred in (gaussian_filter(data, BLUR_VOXELS), data)[2 - levels :]:
-            # the search changes its directions in place
+            # the search modifies its directions in place
             options = SEARCH | {"direc": np.diag([FIRST_STEP] * 6)}
             result = minimize(cost, start, args=(blurred,), method="Powell", options=options)
             start = result.x
@@ -127,7 +127,7 @@ def _fit(
 
 
 def mutual_information(first: np.ndarray, second: np.ndarray) -> float:
-    """Mutual information of two binned samples (n,), in nats."""
+    """Return the mutual information of two binned samples (n,), in nats."""
     joint = np.bincount(first * BINS + second, minlength=BINS * BINS).reshape(BINS, BINS) / len(first)
     apart = joint.sum(axis=1, keepdims=True) @ joint.sum(axis=0, keepdims=True)
     filled = joint > 0

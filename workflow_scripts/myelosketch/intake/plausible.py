@@ -1,4 +1,4 @@
-"""Whether the values of an image can be what the cohort table says they are, in the unit declared for them."""
+"""Check whether the values of an image fit its column of the cohort table, in the declared unit."""
 
 from collections.abc import Sequence
 
@@ -15,23 +15,23 @@ DVR_MEDIAN = (0.6, 1.8)
 # interpolation may push single voxels beyond 1; a share above this means it is not FA
 FA_SHARE_ABOVE_1 = 0.001
 NEGATIVE_SHARE = 0.02
-# in the middle of the head, where the ventricles are, whose MTR is about 0
+# in the middle of the head, which includes the ventricles, whose MTR is about 0
 NEGATIVE_IN_HEAD = 0.1
 HEAD_MM = (60.0, 400.0)
 TISSUES = 3
 PROBABILITY_TOLERANCE = 0.01  # interpolation overshoots
-# images that no scanner or fit makes negative; a dynamic PET and a DVR may be, by noise
+# images that no scanner or fit makes negative; noise may make a dynamic PET or a DVR negative
 NOT_NEGATIVE = ("T1w", "FLAIR", "FA", "RD", "AD", "MTR", "mt_on", "mt_off", "dwi")
 
 
 def image_findings(
     name: str, data: np.ndarray, summary: Summary, *, most_negative: float = NEGATIVE_SHARE
 ) -> list[Finding]:
-    """Findings about the voxels of a 3D image, whatever its unit.
+    """Return findings about the voxels of a 3D image that do not depend on its unit.
 
     Parameters
     ----------
-    name : input, but for the masks, which have checks of their own
+    name : input, except masks, which have their own checks
     data : array (x, y, z), finite
     summary : Summary of it
     most_negative : share of the voxels that may be negative
@@ -50,7 +50,7 @@ def label_findings(name: str, data: np.ndarray) -> list[Finding]:
         return [
             Finding(
                 "not_labels", name,
-                f"holds values from {float(data.min()):.3g} to {float(data.max()):.3g} that are no labels, expected "
+                f"has values from {float(data.min()):.3g} to {float(data.max()):.3g} that are not labels, expected "
                 "whole numbers from 0",
                 "give the label map itself, resampled (if at all) by nearest neighbour",
             )
@@ -60,7 +60,7 @@ def label_findings(name: str, data: np.ndarray) -> list[Finding]:
         return []
     return [
         Finding(
-            "not_labels", name, f"holds the label {found[0]:g} alone, expected one for each tissue",
+            "not_labels", name, f"has only the label {found[0]:g}, expected one for each tissue",
             "is it a mask? Give the segmentation",
         )
     ]  # fmt: skip
@@ -86,8 +86,8 @@ def probability_findings(name: str, shape: Sequence[int], summary: Summary) -> l
         return [
             Finding(
                 "not_labels", name,
-                f"holds values from {summary.minimum:.3g} to {summary.maximum:.3g}, expected probabilities (0 to 1)",
-                "divide by the largest, if that is certainty",
+                f"has values from {summary.minimum:.3g} to {summary.maximum:.3g}, expected probabilities (0 to 1)",
+                "divide by the largest value, if that means certainty",
             )
         ]  # fmt: skip
     return []
@@ -112,7 +112,7 @@ def negative_finding(name: str, data: np.ndarray, most: float = NEGATIVE_SHARE) 
 
 
 def unit_finding(name: str, unit: str | None, stated: str | None) -> Finding | None:
-    """The finding about a sidecar that disagrees with the configuration, or None.
+    """Return the finding about a sidecar that contradicts the configuration, or None.
 
     Parameters
     ----------
@@ -120,18 +120,18 @@ def unit_finding(name: str, unit: str | None, stated: str | None) -> Finding | N
     unit : declared unit (units.<name>)
     stated : unit of the sidecar as from ``units.stated_unit``
     """
-    # "1" says of a DVR and of a BP_ND alike that it has no dimension
+    # "1" means that a value has no dimension, for DVR and for BP_ND
     if stated is None or same_unit(name, unit, stated) or (name == "DVR" and stated == "1"):
         return None
-    says = f"{stated!r}" if stated else "a unit that is not known here"
+    says = f"{stated!r}" if stated else "an unknown unit"
     return Finding(
-        "unit_stated", name, f"has a JSON beside it whose Units says {says}, but units.{name} is {unit!r}",
+        "unit_stated", name, f"has a JSON beside it with Units {says}, but units.{name} is {unit!r}",
         f"correct units.{name} or the JSON, whichever is wrong",
     )  # fmt: skip
 
 
 def quantity_finding(name: str, unit: str | None, quantity: str | None) -> Finding | None:
-    """The finding about a PET map that is something else than declared, or None.
+    """Return the finding about a PET map that is not what was declared, or None.
 
     Parameters
     ----------
@@ -141,21 +141,21 @@ def quantity_finding(name: str, unit: str | None, quantity: str | None) -> Findi
     """
     if name != "DVR" or quantity is None or quantity == {"1": "DVR"}.get(unit or "", unit):
         return None
-    reason = f"is {'an' if quantity.startswith('S') else 'a'} {quantity}, as its name or its JSON says"
+    reason = f"is {'an' if quantity.startswith('S') else 'a'} {quantity}, according to its name or its JSON"
     if quantity in ("SUVR", "SUV"):
         return Finding(
-            "not_dvr", name, f"{reason}; it depends on blood flow and time as a DVR does not",
+            "not_dvr", name, f"{reason}; unlike a DVR it depends on blood flow and time",
             "give the DVR or BP_ND of a kinetic model, or the dynamic series in the column pet",
         )  # fmt: skip
     fitting = {"DVR": "1"}.get(quantity, quantity)
     return Finding(
         "unit_stated", name, f"{reason}, but units.DVR is {unit!r}",
-        f"declare units.DVR: {fitting!r} if all scans are so, else correct the name or the JSON",
+        f"declare units.DVR: {fitting!r} if this is true for all scans, otherwise correct the name or the JSON",
     )  # fmt: skip
 
 
 def range_findings(name: str, data: np.ndarray, unit: str) -> list[Finding]:
-    """Findings about a map's values once they are in our unit.
+    """Return findings about a map's values after conversion to the workflow's unit.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def range_findings(name: str, data: np.ndarray, unit: str) -> list[Finding]:
 
 
 def is_plausible(name: str, values: np.ndarray, convert: Conversion) -> bool:
-    """Whether the 99th percentile of a map's values (n,) lies where it should, and FA within 0-1."""
+    """Return whether the 99th percentile of a map's values (n,) is in the expected range, and FA within 0-1."""
     low, high = TOP[name]
     converted = convert.array(values)
     if name == "FA" and ((converted > 1.0).mean() > FA_SHARE_ABOVE_1 or converted.min() < -0.001):
@@ -190,7 +190,7 @@ def is_plausible(name: str, values: np.ndarray, convert: Conversion) -> bool:
 
 
 def has_level(name: str, values: np.ndarray, convert: Conversion) -> bool:
-    """Whether the median of a DVR map's values (n,) lies where it should; of other maps none is known."""
+    """Return whether the median of a DVR map's values (n,) is in the expected range; other maps have none."""
     low, high = DVR_MEDIAN
     return name != "DVR" or bool(low <= convert.value(float(np.median(values))) <= high)
 
@@ -207,14 +207,17 @@ def _range_finding(name: str, values: np.ndarray, unit: str, fits: Sequence[str]
         f"{unit!r}, expected {low:g} to {high:g}"
     )
     if fits:
-        way_out = f"the values fit units.{name}: {fits[0]!r}; if all scans are so, declare it, else convert the file"
+        way_out = (
+            f"the values fit units.{name}: {fits[0]!r}; if this is true for all scans, declare it, otherwise "
+            "convert the file"
+        )
     else:
-        way_out = f"they fit no unit of {name}; is this the right file?"
+        way_out = f"the values fit no unit of {name}; is this the right file?"
     return Finding("value_range", name, reason, way_out)
 
 
 def head_finding(name: str, box_mm: np.ndarray | None) -> Finding | None:
-    """The finding about an image whose content has not the size of a head, or None.
+    """Return the finding about an image whose content does not have the size of a head, or None.
 
     Parameters
     ----------
@@ -226,6 +229,6 @@ def head_finding(name: str, box_mm: np.ndarray | None) -> Finding | None:
         return None
     text = " x ".join(f"{side:.0f}" for side in box_mm)
     return Finding(
-        "head_size", name, f"shows something of {text} mm, expected a head ({low:g} to {high:g} mm)",
+        "head_size", name, f"has content of {text} mm, expected a head ({low:g} to {high:g} mm)",
         "is the whole head in the image, and are the voxel sizes right?",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Raw series of a scan (diffusion, dynamic PET), and the gradients of diffusion: read, and judged."""
+"""Read and check raw series of a scan (diffusion, dynamic PET) and the diffusion gradients."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def open_series(path: str | Path) -> nib.Nifti1Image:
             f"{path} has {len(image.shape)} dimensions {image.shape}; expected a series of volumes (4D): "
             "give the whole series, not one volume."
         )
-    # the file stays open: without that, every volume of a compressed series is sought from its beginning
+    # the file stays open: otherwise every volume of a compressed series is searched for from its start
     return drop_trailing_axes(cast(nib.Nifti1Image, nib.load(path, keep_file_open=True)))
 
 
@@ -47,7 +47,7 @@ def each_volume(image: nib.Nifti1Image, indices: Iterable[int] | None = None) ->
             ) from error
         if np.iscomplexobj(data) or data.dtype.fields is not None:
             raise InputError(
-                f"{image.get_filename()} holds complex or colour voxels; expected real numbers: "
+                f"{image.get_filename()} contains complex or colour voxels; expected real numbers: "
                 "export the magnitude."
             )
         yield data.astype(np.float32, copy=False)
@@ -96,7 +96,7 @@ def read_gradients(bval: str | Path, bvec: str | Path) -> tuple[np.ndarray, np.n
         bvecs = bvecs.T
     if bvecs.shape[1] != 3:
         raise InputError(
-            f"{bvec} holds {bvecs.shape[0]} x {bvecs.shape[1]} numbers; expected 3 lines (x, y, z)."
+            f"{bvec} contains {bvecs.shape[0]} x {bvecs.shape[1]} numbers; expected 3 lines (x, y, z)."
         )
     return bvals, bvecs
 
@@ -114,7 +114,7 @@ def _numbers(path: str | Path) -> np.ndarray:
 def gradient_problems(
     bvals: np.ndarray, bvecs: np.ndarray, n_volumes: int, *, b_max: float, b0_threshold: float
 ) -> list[str]:
-    """What keeps a tensor from being fitted, as sentences without their subject; empty if nothing does.
+    """Return why a tensor cannot be fitted, as sentences without their subject; empty if it can.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def gradient_problems(
     weighted = used_volumes(bvals, b_max=b_max, b0_threshold=b0_threshold) & (bvals > b0_threshold)
     if not (bvals <= b0_threshold).any():
         problems.append(
-            f"has no volume without weighting (lowest b = {bvals.min():g} s/mm², expected at most "
+            f"has no unweighted volume (lowest b = {bvals.min():g} s/mm², expected at most "
             f"{b0_threshold:g}): add one, or raise maps.b0_threshold."
         )
     norms = np.linalg.norm(bvecs[weighted], axis=1)
@@ -157,12 +157,12 @@ def gradient_problems(
             f"{MIN_DIRECTIONS}: b-values are expected in s/mm², maps.b_max sets the highest that is used."
         )
     elif np.linalg.matrix_rank(_quadratic(bvecs[weighted]), tol=1e-3) < 6:
-        problems.append("has directions that lie in a plane or a cone: they do not determine a tensor.")
+        problems.append("has directions that are all in a plane or a cone: they do not determine a tensor.")
     return problems
 
 
 def distinct_directions(bvecs: np.ndarray) -> int:
-    """Number of directions that differ by more than a degree; a direction and its opposite are one."""
+    """Return the number of directions that differ by more than a degree; opposite directions count as one."""
     kept: list[np.ndarray] = []
     for vector in bvecs:
         if all(abs(vector @ other) < np.cos(np.radians(1.0)) for other in kept):

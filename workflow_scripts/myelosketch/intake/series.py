@@ -1,4 +1,4 @@
-"""A raw series (diffusion, dynamic PET) judged: every volume read once, and the small files beside it."""
+"""Check a raw series (diffusion, dynamic PET): every volume, read once, and its companion files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read_series(name: str, image: nib.Nifti1Image) -> tuple[np.ndarray, Summary]
     assert shown is not None, name  # a series has volumes
     if name == "pet":
         shown /= summary.volumes
-        summary.flat.clear()  # a frame before the injection arrives may be empty
+        summary.flat.clear()  # a frame before the tracer arrives may be empty
     summary.percentiles = content_percentiles(shown)
     return shown, summary
 
@@ -62,7 +62,7 @@ def read_series(name: str, image: nib.Nifti1Image) -> tuple[np.ndarray, Summary]
 def series_findings(
     name: str, path: str | Path, summary: Summary, maps: Mapping[str, Any], facts: dict[str, Any]
 ) -> list[Finding]:
-    """Findings about what lies beside a series: gradients of dwi, the JSON of PET.
+    """Return findings about the companions of a series: gradients of dwi, the JSON of PET.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def series_findings(
     path : path of the series
     summary : Summary of its volumes
     maps : dict, section ``maps`` of the configuration: ``b_max``, ``b0_threshold``, ``t_star_min``, ``dvr_model``
-    facts : dict; ``used`` is added to it, what the fit will take
+    facts : dict; ``used``, the data that the fit will use, is added to it
     """
     beside = companions(name, path)
     absent = [Path(file).name for file in beside.values() if not Path(file).is_file()]
@@ -86,7 +86,7 @@ def series_findings(
             problems, findings = _frame_problems(path, summary, maps, facts)
     except InputError as error:
         text = str(error).removeprefix(f"{path} ")
-        for file in beside.values():  # the sentence names the series with its folder already
+        for file in beside.values():  # the message already names the series with its folder
             text = text.replace(f"{file} ", f"has a file beside it, {Path(file).name}, that ", 1)
         problems = [text]
     return [Finding(check, name, *_reason_and_way_out(text)) for text in problems] + findings

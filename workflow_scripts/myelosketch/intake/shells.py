@@ -1,17 +1,17 @@
-"""Which volumes of a diffusion series a tensor is fitted to: whole shells of b-values as the scanner played them."""
+"""Select the volumes of a diffusion series for the tensor fit: whole shells of b-values."""
 
 import numpy as np
 
-# weighted b-values further apart than both lie in different shells: s/mm2, and a share of the b-value
+# weighted b-values that differ by more than both are in different shells: s/mm2, and a share of the b-value
 GAP, GAP_SHARE = 40.0, 0.04
-# a group that is wider than this share of its mean is no shell (a grid in q-space): each volume counts for itself
+# a group wider than this share of its mean is not a shell (a grid in q-space): each volume counts separately
 WIDEST_SHELL = 0.2
-# a shell whose mean lies this far above b_max is still taken: imaging gradients add to the nominal value
+# a shell with a mean this far above b_max is still used: imaging gradients add to the nominal value
 TOLERANCE = 0.05
 
 
 def shells(bvals: np.ndarray, b0_threshold: float) -> list[np.ndarray]:
-    """Weighted volumes by shell, from the lowest to the highest b-value.
+    """Return the weighted volumes by shell, from the lowest to the highest b-value.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ def shells(bvals: np.ndarray, b0_threshold: float) -> list[np.ndarray]:
 
 
 def used_volumes(bvals: np.ndarray, *, b_max: float, b0_threshold: float) -> np.ndarray:
-    """Which volumes a tensor is fitted to: the unweighted ones, and each shell whose mean is at most b_max.
+    """Return which volumes a tensor is fitted to: the unweighted ones, and each shell whose mean is at most b_max.
 
-    The b-values that a scanner writes scatter around the nominal one; a shell is taken or left as a whole, with a
-    tolerance of TOLERANCE.
+    The b-values of a scanner scatter around the nominal one. A shell is used or left out as a whole, with a tolerance
+    of TOLERANCE.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def used_volumes(bvals: np.ndarray, *, b_max: float, b0_threshold: float) -> np.
 
 
 def shell_values(bvals: np.ndarray, b0_threshold: float) -> list[int]:
-    """Mean b-value of each shell, to the nearest 5, s/mm2."""
+    """Return the mean b-value of each shell, to the nearest 5, s/mm2."""
     return [int(5 * round(bvals[shell].mean() / 5)) for shell in shells(bvals, b0_threshold)]
 
 
 def said_of_shells(bvals: np.ndarray, *, b_max: float, b0_threshold: float) -> str:
-    """What a fit takes of a series and what not, for the table of the intake."""
+    """Return what a fit uses of a series and what it does not, for the table of the intake."""
     used = used_volumes(bvals, b_max=b_max, b0_threshold=b0_threshold)
     parts = [f"{int((bvals <= b0_threshold).sum())} without weighting"]
     for value, shell in zip(shell_values(bvals, b0_threshold), shells(bvals, b0_threshold), strict=True):

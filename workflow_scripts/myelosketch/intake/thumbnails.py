@@ -1,4 +1,4 @@
-"""One small picture per scan: an axial and a coronal slice of each image, side by side, without the face."""
+"""Draw one small picture per scan: an axial and a coronal slice of each image, without the face."""
 
 import struct
 import zlib
@@ -16,7 +16,7 @@ MANY_VOXELS = 100_000
 
 
 def strip(volumes: Mapping[str, Volume | None]) -> bytes:
-    """The pictures of a scan as the bytes of one PNG, a column per image, in the order of ``volumes``.
+    """Return the pictures of a scan as the bytes of one PNG, a column per image, in the order of ``volumes``.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def strip(volumes: Mapping[str, Volume | None]) -> bytes:
 
 
 def column(volume: Volume, under: Volume | None = None) -> np.ndarray:
-    """Tiles of one image: axial above coronal, grey values from 0 to the 99th percentile, (2 TILE, TILE) uint8.
+    """Return the tiles of one image: axial above coronal, grey from 0 to the 99th percentile, (2 TILE, TILE) uint8.
 
     Radiological convention: the participant's left is on the right of the picture.
 

@@ -1,4 +1,4 @@
-"""The voxels of one image: read whole (3D) or one volume at a time (4D), and described in a few numbers."""
+"""Read the voxels of one image, whole (3D) or by volume (4D), and describe them in a few numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import nibabel as nib
 
 PERCENTILES = (1, 50, 99)
-# percentiles of more voxels than these are taken from every n-th
+# above this number of voxels, percentiles are computed from every n-th
 MANY_VOXELS = 2_000_000
 
 
@@ -38,7 +38,7 @@ def read_volume(name: str, image: nib.Nifti1Image) -> np.ndarray:
 
 
 def truncated(name: str) -> UnusableError:
-    """The error of a file whose voxels cannot all be read."""
+    """Return the error for a file whose voxels cannot all be read."""
     return UnusableError(
         Finding("truncated", name, "is truncated or damaged: its voxels cannot all be read", COPY_AGAIN)
     )
@@ -54,7 +54,7 @@ class Summary:
     flat : numbers of the volumes whose voxels are all equal, counted from 0
     means : mean of the finite voxels of each volume
     percentiles : of the finite voxels that are not 0, by PERCENTILES; None if there are none
-    digest : SHA-256 of the voxels, whatever the header and the compression
+    digest : SHA-256 of the voxels, independent of header and compression
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Summary:
         self._digest = hashlib.sha256()
 
     def add(self, data: np.ndarray) -> Self:
-        """Take one volume (x, y, z) into account; the percentiles are those of the first one added."""
+        """Add one volume (x, y, z); the percentiles are those of the first volume added."""
         finite = np.isfinite(data)
         n_finite = int(np.count_nonzero(finite))
         self.n += data.size
@@ -91,7 +91,7 @@ class Summary:
         return self._digest.hexdigest()
 
     def facts(self) -> dict[str, Any]:
-        """The numbers as plain values, for the tables."""
+        """Return the numbers as plain values, for the tables."""
         low, middle, high = self.percentiles or (None,) * 3
         return {
             "minimum": self.minimum if np.isfinite(self.minimum) else None,
@@ -117,7 +117,7 @@ def content(data: np.ndarray) -> np.ndarray:
 
 
 def value_findings(name: str, summary: Summary) -> list[Finding]:
-    """Findings that hold for any kind of image: NaN (a DVR map has no value there), infinite, empty, constant."""
+    """Return findings that apply to any image: NaN (a DVR map has no value there), infinite, empty, constant."""
     gaps = summary.n_nan if name == "DVR" else 0
     if summary.n_bad > gaps:
         count, what = (
@@ -126,15 +126,13 @@ def value_findings(name: str, summary: Summary) -> list[Finding]:
         voxels = "1 voxel that is" if count == 1 else f"{count} voxels that are"
         return [
             Finding(
-                "not_finite", name, f"holds {voxels} {what}",
+                "not_finite", name, f"has {voxels} {what}",
                 "set the background to 0 and repair the rest",
             )
         ]  # fmt: skip
     if summary.n_zero + gaps == summary.n:
         found = "0 and NaN" if gaps else "0"
-        return [
-            Finding("empty", name, f"holds nothing but {found}", "is this the right file? Export it again")
-        ]
+        return [Finding("empty", name, f"contains only {found}", "is this the right file? Export it again")]
     if summary.minimum == summary.maximum:
         return [_constant(name, f"is {summary.minimum:g} everywhere")]
     if summary.volumes > 1 and summary.flat:
@@ -144,7 +142,7 @@ def value_findings(name: str, summary: Summary) -> list[Finding]:
 
 
 def flat_content_finding(name: str, summary: Summary) -> Finding | None:
-    """The finding about an image whose voxels are one value inside and 0 outside: a mask in the map's place."""
+    """Return the finding about an image with one value inside and 0 outside: a mask instead of a map."""
     low, _, high = summary.percentiles or (0, 0, 1)
     if low == high and summary.minimum in (0, low) and summary.maximum == high:
         return _constant(name, f"is {high:g} wherever it is not 0")

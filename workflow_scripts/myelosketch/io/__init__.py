@@ -1,1 +1,1 @@
-"""Floor 0: files and their names: volumes, tables, units, provenance, the files of a run."""
+"""Files and their names, that is volumes, tables, units, provenance, the files of a run."""

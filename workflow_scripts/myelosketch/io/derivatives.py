@@ -8,31 +8,31 @@ from typing import Any
 from myelosketch.io.provenance import software_versions, write_json, write_text
 
 BIDS_VERSION = "1.10.0"
-# names that BIDS has no rule for, in the language of .gitignore: transforms, maps of diffusion and of PET, masks on a
-# PET grid, means of a series (they would have to be series), maps over the group
+# names without a rule in BIDS, as patterns of .gitignore: transforms, diffusion and PET maps, masks on a PET grid,
+# means of a series (BIDS expects a series), group maps
 _FILES = ("*_xfm.*", "*_dwimap.*", "*_mimap.*", "**/pet/*_mask.*", "*_desc-b0_dwi.*", "*_desc-early_pet.*")
-# the validator takes a folder for itself only without a slash at its end
+# the validator matches a folder itself only without a slash at the end
 IGNORED = (*_FILES, "/group")
 README = """Derivatives of myelosketch
 ==========================
 
-Myelin content (DVR of [11C]PIB), measured and predicted from MRI, with all that it was made from.
-The name of every file follows BIDS derivatives; the JSON beside an image names its sources and parameters.
+Myelin content (DVR of [11C]PIB), measured and predicted from MRI, with the images that it was computed from.
+File names follow BIDS derivatives. The JSON sidecar of an image names its sources and parameters.
 
 sub-*/anat    T1w after bias correction, brain, tissue, lesions, MTR, regions; transforms
 sub-*/dwi     FA, RD, AD; transforms
 sub-*/pet     DVR, measured and predicted (desc-<method>); demyelinated lesion voxels
-group         means over the scans in MNI152 space, where the run makes them
+group         means over the scans in MNI152 space, if the run computes them
 
-space-petref  grid of the scan's PET; of a scan without PET, a grid of the same voxels around its T1w image
+space-petref  grid of the scan's PET; without PET, a grid with voxels of the same size around its T1w image
 space-T1w     grid of the T1w image
-space-MNI152NLin2009aSym  grid of the template, 1 mm; with res-2 every second voxel of it
+space-MNI152NLin2009aSym  grid of the template, 1 mm; res-2 has every second voxel of it
 .bidsignore   names for which BIDS has no rule yet
 """
 
 
 def dataset_files(results: str | Path) -> dict[str, str]:
-    """Files that describe the derivatives of a run, by name.
+    """Return the paths of the files that describe the derivatives of a run, by name.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def dataset_files(results: str | Path) -> dict[str, str]:
 def describe_derivatives(
     files: Mapping[str, str | Path], *, commit: str | None, source: str | Path | None = None
 ) -> None:
-    """Write the description of the derivatives, the list of names in draft and the README.
+    """Write the description of the derivatives, the list of draft names and the README.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def describe_derivatives(
 
 
 def _origin(description: Path, derivatives: Path) -> dict[str, str]:
-    """DOI of a dataset, or its place if that is beside the derivatives: no path of the machine is written."""
+    """Return the DOI of a dataset, or its path if it is relative to the derivatives. No absolute path is written."""
     try:
         doi = json.loads(description.read_text(encoding="utf-8-sig")).get("DatasetDOI")
     except (OSError, ValueError, AttributeError):  # a description that cannot be read names no DOI

@@ -1,8 +1,8 @@
 """Metadata that a BIDS dataset keeps once for several images: the inheritance principle.
 
-A file of metadata (``.json``, ``.bval``, ``.bvec``) applies to an image of the same suffix if each entity of its name
-is one of the image's, and if it lies in the image's folder or in one above it, up to the dataset's. Outside a dataset
-only the file beside an image, under its name, applies.
+A metadata file (``.json``, ``.bval``, ``.bvec``) applies to an image of the same suffix if the image has every entity
+of its name, and if it is in the image's folder or in a folder above it within the dataset. Outside a dataset, only
+the file with the image's own name, in the same folder, applies.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ KINDS = (".json", ".bval", ".bvec")
 
 
 class _Metadata(NamedTuple):
-    """A file of metadata in one folder."""
+    """A metadata file in one folder."""
 
     name: str
     entities: frozenset[str]  # ``key-value``
 
 
 def metadata_files(image: str | Path) -> list[Path]:
-    """JSON files that speak of an image, from the farthest to the nearest: a later one overrides an earlier one.
+    """Return the JSON files that apply to an image, from the farthest to the nearest: a later one overrides an
+    earlier one.
 
     Raises
     ------
-    InputError : two files of one folder apply, and neither says more of the image's name than the other
+    InputError : two files of one folder apply, and neither name has more of the image's entities than the other
     """
     return applicable(image, ".json")
 
 
 def nearest(image: str | Path, kind: str) -> Path | None:
-    """The file of one of KINDS that holds for an image; None where there is none.
+    """Return the file of one of KINDS that applies to an image; None if there is none.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def nearest(image: str | Path, kind: str) -> Path | None:
 
 
 def applicable(image: str | Path, kind: str) -> list[Path]:
-    """Files of one of KINDS that apply to an image, at most one per folder, the nearest last."""
+    """Return the files of one of KINDS that apply to an image, at most one per folder, the nearest last."""
     folder, name = os.path.split(image)
     stem = name.removesuffix(".gz").removesuffix(".nii")
     folders = _folders(folder, name.split("_")[0])
@@ -59,7 +60,7 @@ def applicable(image: str | Path, kind: str) -> list[Path]:
 
 @functools.cache
 def _folders(folder: str, subject: str) -> list[str]:
-    """Folders of a dataset from its root to that of an image; none where it lies in no folder of its participant."""
+    """Return the folders from the root of a dataset to an image; none if the image is in no participant folder."""
     if not subject.startswith("sub-"):
         return []
     levels = [Path(folder), *Path(folder).parents]
@@ -68,7 +69,7 @@ def _folders(folder: str, subject: str) -> list[str]:
 
 
 def _of_folder(folder: str, stem: str, kind: str, image: str | Path) -> Path | None:
-    """The file of a folder that applies to an image: the one of its name, or else the one that says most of it."""
+    """Return the file of a folder that applies to an image: that of its name, or that which shares most entities."""
     *pairs, suffix = stem.split("_")
     files = [file for file in _listing(folder).get((suffix, kind), ()) if file.entities.issubset(pairs)]
     if not files:
@@ -78,8 +79,8 @@ def _of_folder(folder: str, stem: str, kind: str, image: str | Path) -> Path | N
     if rival:
         first, second = sorted(Path(folder, file.name) for file in (rival, most))
         raise InputError(
-            f"{first} and {second} both apply to {image}, and neither is nearer to its name: give the image a file "
-            "of its own name, or remove one of them."
+            f"{first} and {second} both apply to {image}, and neither name matches it better: give the image a file "
+            "with its own name, or remove one of them."
         )
     return Path(folder, most.name)
 
@@ -88,13 +89,13 @@ def _listing(folder: str) -> dict[tuple[str, str], list[_Metadata]]:
     try:
         known = os.stat(folder)
         return _listed(folder, known.st_ino, known.st_mtime_ns)
-    except OSError:  # a folder that is closed, or not there, is judged where its images are looked for
+    except OSError:  # an unreadable or absent folder is reported when its images are searched for
         return {}
 
 
-@functools.cache  # every scan of a dataset asks for the same root; a folder that has changed is listed again
+@functools.cache  # every scan of a dataset needs the same root; a changed folder is listed again
 def _listed(folder: str, number: int, changed: int) -> dict[tuple[str, str], list[_Metadata]]:
-    """Metadata of one folder by suffix and kind."""
+    """Return the metadata files of one folder by suffix and kind."""
     found: dict[tuple[str, str], list[_Metadata]] = {}
     for name in os.listdir(folder):
         if name.endswith(KINDS):

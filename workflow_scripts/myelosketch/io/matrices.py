@@ -1,18 +1,18 @@
-"""Matrices of ITK's linear transforms, without ants: its import costs as much as scoring a scan."""
+"""Matrices of ITK's linear transforms, without importing ants, which takes as long as scoring a scan."""
 
 import numpy as np
 
-# ITK's world is LPS, NIfTI's is RAS
+# ITK's world coordinates are LPS, those of NIfTI are RAS
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def matrix_of(parameters: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Matrix of an affine transform of ITK, in its own world (LPS).
+    """Return the matrix of an affine ITK transform, in ITK's world coordinates (LPS).
 
     Parameters
     ----------
     parameters : float array (12,), the linear part row by row, then the shift, mm
-    centre : float array (3,), fixed parameters: the point that the linear part leaves in place, mm
+    centre : float array (3,), fixed parameters: the centre, which the linear part does not move, mm
 
     Returns
     -------
@@ -26,5 +26,5 @@ def matrix_of(parameters: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 
 def is_rigid(matrix: np.ndarray) -> bool:
-    """Whether a matrix (4, 4) turns and shifts only: no length changes by more than a thousandth."""
+    """Return whether a matrix (4, 4) only rotates and translates: no length changes by more than a thousandth."""
     return bool(np.abs(matrix[:3, :3].T @ matrix[:3, :3] - np.eye(3)).max() < 2e-3)

@@ -1,4 +1,4 @@
-"""File names, region codes and method names, each said once (BIDS derivatives, docs/data.md)."""
+"""File names, region codes and method names, each defined once (BIDS derivatives, docs/data.md)."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ GROUPS = ("MS", "HC")
 # one label map; 0 is outside the brain, nawm is normal-appearing (MS) or healthy (HC) white matter
 REGION_CODES = {"other": 1, "nawm": 2, "lesion": 3}
 
-# each method but the template also recalibrated, as <method>recal (learning/recalibration.py)
+# every method except the template can be recalibrated, as <method>recal (learning/recalibration.py)
 METHODS = (
     *("template", "ridgevoxel", "ridgevoxelrecal", "ridgemeans", "ridgemeansrecal", "trees", "treesrecal"),
     *("dnn2", "dnn2recal", "unet", "unetrecal", "unetroi", "unetroirecal"),
@@ -23,7 +23,7 @@ CEILINGS = ("rescan", "noisefree", "visible")
 SCAN_PATTERN = r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?"
 FOLDER_PATTERN = r"sub-[A-Za-z0-9]+(/ses-[A-Za-z0-9]+)?"
 
-# of linear transforms that a user may give: ITK's, and FreeSurfer's
+# suffixes of linear transforms that a user may supply: those of ITK and FreeSurfer
 TRANSFORM_SUFFIXES = (".mat", ".txt", ".tfm", ".lta")
 
 _DERIVATIVES = "derivatives/{folder}/"
@@ -34,10 +34,10 @@ _FILES = {
     "warp_dwi": "dwi/{scan}_from-dwi_to-T1w_mode-image_desc-warp_xfm.nii.gz",
     "xfm_flair_to_t1w": "anat/{scan}_from-FLAIR_to-T1w_mode-image_xfm.mat",
     "xfm_t1w_to_mni": "anat/{scan}_from-T1w_to-MNI152_mode-image_xfm.mat",
-    # what follows the affine in MNI152 space, where the template is bent to the head
+    # the nonlinear part after the affine in MNI152 space
     "warp_mni": "anat/{scan}_from-T1w_to-MNI152_mode-image_desc-warp_xfm.nii.gz",
     "xfm_t1w_to_common": "anat/{scan}_from-T1w_to-common_mode-image_xfm.mat",
-    # of a participant: its folder and name stand for those of a scan
+    # of a participant, whose folder and name are used like those of a scan
     "common": "anat/{scan}_space-common_T1w.nii.gz",
     "mtr": "anat/{scan}_space-petref_MTRmap.nii.gz",
     "fa": "dwi/{scan}_space-petref_model-tensor_param-fa_dwimap.nii.gz",
@@ -68,7 +68,7 @@ _FILES = {
     "predicted_mni": "pet/{scan}_space-MNI152NLin2009aSym_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",
     "demyelinated_t1w": "pet/{scan}_space-T1w_label-demyelinated_desc-{method}_mask.nii.gz",
     "demyelinated_mni": "pet/{scan}_space-MNI152NLin2009aSym_label-demyelinated_desc-{method}_mask.nii.gz",
-    # of a cohort, on voxels of 2 mm
+    # of a cohort, with voxels of 2 mm
     "dvr_mni2": "pet/{scan}_space-MNI152NLin2009aSym_res-2_trc-PIB_meas-DVR_mimap.nii.gz",
     "predicted_mni2": "pet/{scan}_space-MNI152NLin2009aSym_res-2_trc-PIB_meas-DVR_desc-{method}_mimap.nii.gz",
     "demyelinated_mni2": "pet/{scan}_space-MNI152NLin2009aSym_res-2_label-demyelinated_desc-{method}_mask.nii.gz",
@@ -89,12 +89,12 @@ GROUP_FILES = {
     "demyelinated_ms": _GROUP + "label-demyelinated_desc-predictedMS_probseg.nii.gz",
 }
 
-# beside an image or a transform: what it was made from; beside a transform also itself as text that ITK reads
+# written with an image or a transform: its sidecar; with a transform also a text version that ITK reads
 _BESIDE = {".nii.gz": (".json",), ".mat": (".json", ".txt")}
 
 
 def derived_maps(dvr_model: str) -> dict[str, str]:
-    """Keys of the maps that a run derives from raw images, by map.
+    """Return the keys of the maps that a run derives from raw images, by map.
 
     Parameters
     ----------
@@ -109,38 +109,38 @@ def derived_maps(dvr_model: str) -> dict[str, str]:
 
 
 def scan_name(subject: str, session: str | None = None) -> str:
-    """``sub-01`` or ``sub-01_ses-02``: the name every file of a scan begins with."""
+    """Return the start of every file name of a scan: ``sub-01`` or ``sub-01_ses-02``."""
     return f"sub-{subject}_ses-{session}" if session else f"sub-{subject}"
 
 
 def folder_of(scan: str) -> str:
-    """Folder of a scan: ``sub-01_ses-02`` lives in ``sub-01/ses-02``."""
+    """Return the folder of a scan: ``sub-01/ses-02`` for ``sub-01_ses-02``."""
     return scan.replace("_", "/")
 
 
 def subject_of(scan: str) -> str:
-    """Participant of a scan: ``01`` of ``sub-01_ses-02``."""
+    """Return the participant of a scan: ``01`` for ``sub-01_ses-02``."""
     found = re.fullmatch(r"sub-([A-Za-z0-9]+)(?:_ses-[A-Za-z0-9]+)?", scan)
     assert found is not None, scan
     return found[1]
 
 
 def session_of(scan: str) -> str | None:
-    """Session of a scan: ``02`` of ``sub-01_ses-02``, None of ``sub-01``."""
+    """Return the session of a scan: ``02`` for ``sub-01_ses-02``, None for ``sub-01``."""
     return scan.partition("_ses-")[2] or None
 
 
 def pattern(key: str) -> str:
-    """Path of a derivative below the results folder, with the wildcards {folder}, {scan} and, for some, {method}."""
+    """Return the path of a derivative in the results folder, with wildcards {folder}, {scan}, maybe {method}."""
     return _DERIVATIVES + _FILES[key]
 
 
 def written_beside(path: str) -> list[str]:
-    """Paths of the files that are written with a derivative, beside it.
+    """Return the paths of the files that are written together with a derivative.
 
     Parameters
     ----------
-    path : str, of a derivative; it may hold wildcards
+    path : str, of a derivative; it may contain wildcards
 
     Returns
     -------
@@ -160,7 +160,7 @@ def path(root: str | Path, key: str, *, scan: str, **entities: str) -> str:
     root : results folder
     key : which file, such as ``fa`` or ``predicted``
     scan : ``sub-01[_ses-02]``
-    entities : ``method`` where the name has one
+    entities : ``method``, if the name has one
 
     Returns
     -------
@@ -170,5 +170,5 @@ def path(root: str | Path, key: str, *, scan: str, **entities: str) -> str:
 
 
 def registration_numbers(root: str | Path, scan: str) -> str:
-    """Path of the numbers of a scan's registration in a folder of results."""
+    """Return the path of the registration numbers of a scan in a results folder."""
     return f"{root}/registration/scans/{folder_of(scan)}/{scan}.json"

@@ -1,4 +1,4 @@
-"""JSON sidecars: what an output was made from, with which parameters and versions."""
+"""JSON sidecars: the sources, parameters and versions behind an output."""
 
 import contextlib
 import functools
@@ -13,7 +13,7 @@ from typing import Any
 
 import myelosketch
 
-# the packages whose version can change a number
+# packages whose version can change a result
 PACKAGES = (
     "numpy",
     "scipy",
@@ -30,32 +30,32 @@ PACKAGES = (
 
 
 def sidecar_path(path: str | Path) -> Path:
-    """The JSON file that belongs to an image: same name, ``.json`` for ``.nii.gz``."""
+    """Return the path of an image's JSON sidecar: same name, ``.json`` for ``.nii.gz``."""
     path = Path(path)
     return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file atomically: after a crash it is complete or absent."""
+    """Write a text file atomically: after a crash it is either complete or absent."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file atomically: after a crash it is complete or absent."""
+    """Write a file atomically: after a crash it is either complete or absent."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Path to write a file to, in the same folder, which becomes ``path`` once it is complete.
+    """Yield a temporary path in the same folder, which is renamed to ``path`` once the file is complete.
 
-    Its name follows from ``path`` alone: what a killed job left there is written over by the next one, and no file
-    without an owner stays.
+    Its name depends on ``path`` alone, so the next job overwrites what a killed one left, and no orphaned file
+    remains.
 
     Parameters
     ----------
-    path : str or Path; its folder is made
+    path : str or Path; its folder is created
 
     Yields
     ------
@@ -77,7 +77,7 @@ def write_json(path: str | Path, content: Any) -> None:
 
 
 def json_text(content: Any) -> str:
-    """``content`` as indented JSON; NaN becomes null."""
+    """Return ``content`` as indented JSON; NaN becomes null."""
     return json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -87,19 +87,19 @@ def read_json(path: str | Path) -> Any:
 
 
 def file_hash(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal text."""
+    """Return the SHA-256 of a file's bytes, as hexadecimal text."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@functools.cache  # the packages' metadata is read once, not for every sidecar
+@functools.cache  # package metadata is read once, not for every sidecar
 def software_versions() -> dict[str, str]:
-    """Versions of this package and of the libraries whose numbers it uses."""
+    """Return the versions of this package and of the libraries that its results depend on."""
     versions = {"myelosketch": myelosketch.__version__}
     for package in PACKAGES:
         try:
             versions[package] = version(package)
-        except PackageNotFoundError:  # an environment per family of rules need not hold them all
+        except PackageNotFoundError:  # the environment of a group of rules need not contain all of them
             continue
     return versions
 
@@ -107,11 +107,11 @@ def software_versions() -> dict[str, str]:
 def provenance(
     *, sources: Iterable[str | Path] = (), parameters: Mapping[str, Any] | None = None, **fields: Any
 ) -> dict[str, Any]:
-    """Content of a sidecar: sources by file name only (no machine paths), parameters, versions.
+    """Return the content of a sidecar: sources by file name only (no paths of the machine), parameters, versions.
 
     Parameters
     ----------
-    sources : list of paths the output was made from
+    sources : list of paths that the output was made from
     parameters : dict of plain values
     fields : further top-level entries, such as ``Units``
 
@@ -128,7 +128,7 @@ def provenance(
 
 
 def _plain(value: Any) -> Any:
-    """Numbers of numpy as Python's, tuples as lists, paths as text, NaN as None."""
+    """Return numpy numbers as Python numbers, tuples as lists, paths as text, NaN as None."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):

@@ -10,16 +10,16 @@ from myelosketch.io import names
 
 # a run's models in one file
 BUNDLE = "model.zip"
-# folders that every run writes into
+# folders that every run writes to
 EVERY_RUN = ("logs", "benchmarks")
-# bytes of the name of a file or folder
+# limit on the name of a file or folder, bytes
 LONGEST_NAME = 255
-# written by no version since one scan has jobs of its own
+# files of older versions, which had no jobs per scan
 OF_OLDER_VERSIONS = ("cohort/refused.tsv", "registration/refused.tsv")
 
 
 def check_results_folder(folder: str | Path) -> None:
-    """Refuse a results folder that cannot be written, or that an older version of the workflow has filled.
+    """Raise an error for a results folder that cannot be written, or that has results of an older version.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def check_results_folder(folder: str | Path) -> None:
     longest = max(map(len, map(os.fsencode, Path(folder).parts)), default=0)
     if longest > LONGEST_NAME:
         raise InputError(
-            f"pathvars.results is {folder}, in which a name has {longest} bytes, and a disk takes {LONGEST_NAME}: "
-            "choose a shorter one."
+            f"pathvars.results is {folder}, in which one name has {longest} bytes; the limit is "
+            f"{LONGEST_NAME}: choose a shorter one."
         )
     place = existing_folder(folder)
     written = [path for path in (place, *(Path(folder, name) for name in EVERY_RUN)) if os.path.isdir(path)]
@@ -46,13 +46,14 @@ def check_results_folder(folder: str | Path) -> None:
     for name in OF_OLDER_VERSIONS:
         if os.path.exists(Path(folder, name)):
             raise InputError(
-                f"The results folder {folder} is of an older version of the workflow (it holds {name}), whose files "
-                "this one would not replace: move it away, or name another one as pathvars.results."
+                f"The results folder {folder} is from an older version of the workflow (it contains "
+                f"{name}), whose files this version would not replace: move the folder away, or set "
+                "pathvars.results to another one."
             )
 
 
 def existing_folder(folder: str | Path) -> Path:
-    """The folder itself, or the nearest one above it that exists."""
+    """Return the folder itself, or the nearest existing folder above it."""
     place = Path(folder).absolute()
     while not os.path.exists(place):
         place = place.parent
@@ -60,11 +61,11 @@ def existing_folder(folder: str | Path) -> Path:
 
 
 def bundle_path(path: str | Path) -> str:
-    """The file of a trained model.
+    """Return the path of a trained model's file.
 
     Parameters
     ----------
-    path : of the file, or of the results folder of the run that made it
+    path : path of the file, or of the results folder of the run that made it
 
     Returns
     -------
@@ -95,11 +96,11 @@ class RunFolder:
         self._folder = Path(folder)
 
     def path(self, name: str) -> Path:
-        """Path of a file, which may be absent; ``name`` as in ``evaluation/summary.tsv``."""
+        """Return the path of a file, which may be absent; ``name`` is e.g. ``evaluation/summary.tsv``."""
         return self._folder / name
 
     def matching(self, pattern: str) -> list[Path]:
-        """Paths that match a pattern such as ``training/fold-*/threshold.json``, sorted."""
+        """Return the paths that match a pattern such as ``training/fold-*/threshold.json``, sorted."""
         return sorted(self._folder.glob(pattern))
 
     def derivative(self, key: str, *, scan: str, **entities: str) -> Path:
@@ -108,7 +109,7 @@ class RunFolder:
 
 
 class RunFiles(RunFolder):
-    """Declared files alone: what a job does not declare is absent, even if it lies in the results folder.
+    """Only declared files: a file that a job does not declare counts as absent, even if the results folder has it.
 
     Parameters
     ----------
@@ -121,13 +122,13 @@ class RunFiles(RunFolder):
             self._declared[path.name].append(path)
 
     def path(self, name: str) -> Path:
-        """Path of a declared file; a path that does not exist where no such file is declared."""
+        """Return the path of a declared file; if no such file is declared, a path that does not exist."""
         for path in self._declared[Path(name).name]:
             if path.as_posix().endswith(f"/{name}"):
                 return path
         return Path("undeclared", name)
 
     def matching(self, pattern: str) -> list[Path]:
-        """Declared paths whose end matches a pattern, sorted."""
+        """Return the declared paths whose end matches a pattern, sorted."""
         paths = (path for paths in self._declared.values() for path in paths)
         return sorted(path for path in paths if path.match(pattern))

@@ -1,4 +1,4 @@
-"""What the JSON of a user's image says: read with care, because any program may have written it."""
+"""JSON sidecars of the user's images, read with care because any program may have written them."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Any
 from myelosketch.errors import InputError
 from myelosketch.io.inheritance import metadata_files
 
-# a sidecar holds kilobytes; the longest of dynamic PET some hundred
+# a sidecar has a few kilobytes; the largest ones, of dynamic PET, have some hundred
 LARGEST_BYTES = 10_000_000
 
 
 def read_metadata(image: str | Path) -> dict[str, Any]:
-    """Everything that the JSON files of an image say; where several say something, the nearest to it wins.
+    """Return the metadata of all JSON files of an image; if several define a key, the file nearest to the image wins.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def read_metadata(image: str | Path) -> dict[str, Any]:
 
     Returns
     -------
-    dict : empty where there is no JSON
+    dict : empty if there is no JSON
 
     Raises
     ------
@@ -33,11 +33,11 @@ def read_metadata(image: str | Path) -> dict[str, Any]:
 
 
 def read_sidecar(path: str | Path) -> dict[str, Any]:
-    """One JSON file of a user, UTF-8 with or without byte order mark.
+    """Return the content of one JSON file, UTF-8 with or without a byte order mark.
 
     Raises
     ------
-    InputError : a file that is not readable, too large, no UTF-8, no JSON or no object, with the place of the fault
+    InputError : the file is unreadable, too large, or not UTF-8, JSON or an object; the message gives the position
     """
     path = Path(path)
     try:
@@ -67,5 +67,5 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
             f"{path} is not a sidecar: it is nested too deeply, or holds a number that is too long: write it again."
         ) from error
     if not isinstance(found, dict):
-        raise InputError(f"{path} holds no JSON object: write keys and values between {{ and }}.")
+        raise InputError(f"{path} does not contain a JSON object: write keys and values between {{ and }}.")
     return found

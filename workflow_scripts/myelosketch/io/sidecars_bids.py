@@ -1,4 +1,4 @@
-"""What BIDS asks of the sidecar of every derivative, from its name and its voxels."""
+"""Fields that BIDS requires in the sidecar of every derivative, from its name and its voxels."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ import numpy as np
 
 from myelosketch.io.names import SCAN_PATTERN, folder_of, pattern
 
-# an image on the grid of each space; the MTR map is the one that every scan has on petref, with PET or without
+# an image on the grid of each space; on petref it is the MTR map, which every scan has, with or without PET
 _REFERENCES = {"petref": "mtr", "T1w": "t1w", "common": "common"}
 _SEGMENTATIONS = ("dseg", "probseg", "mask")
 _IMAGES = ("T1w", "MTRmap", "pet", "dwi")
-# an image with signal in more than this shows a head, not a brain
+# an image with signal in a larger share of voxels than this shows a head, not only a brain
 LARGEST_BRAIN_ML = 2300.0
 
 
@@ -21,14 +21,14 @@ def sidecar_fields(path: str | Path, data: np.ndarray, voxel_volume: float) -> d
 
     Parameters
     ----------
-    path : of the image; what lies in no ``derivatives/sub-*`` folder has no such fields
+    path : path of the image; outside ``derivatives/sub-*`` folders there are no such fields
     data : array (x, y, z, ...)
     voxel_volume : mm³
 
     Returns
     -------
     dict : ``SpatialReference`` (BIDS URI of an image on the same grid), ``SkullStripped`` of an image, ``Type`` of
-        the mask of the brain; each only where it is due
+        the brain mask; each only where BIDS requires it
     """
     path = Path(path)
     found = re.match(rf"({SCAN_PATTERN})_(.+)\.nii\.gz$", path.name)
@@ -37,7 +37,7 @@ def sidecar_fields(path: str | Path, data: np.ndarray, voxel_volume: float) -> d
     fields: dict[str, Any] = {}
     suffix = found[3].rpartition("_")[2]
     space = re.search(r"(?:^|_)space-([A-Za-z0-9]+)_", found[3])
-    # what names no space and is a segmentation lies on the T1w image
+    # a segmentation whose name has no space is on the T1w grid
     default = "t1w" if suffix in _SEGMENTATIONS else None
     key = _REFERENCES.get(space[1]) if space else default
     if key:

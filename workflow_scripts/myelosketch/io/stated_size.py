@@ -1,4 +1,4 @@
-"""What the header of an image claims to hold, against the bytes of its file: known before anything is allocated."""
+"""Check the size that an image's header states against the bytes of its file, before memory is allocated."""
 
 import gzip
 import math
@@ -11,23 +11,23 @@ import nibabel as nib
 import numpy as np
 
 GZIP_MAGIC = b"\x1f\x8b"
-# the largest ratio of compression that deflate reaches
+# the highest compression ratio that deflate can reach
 MOST_PACKED = 1032
-# a head at .3 mm has 4e8 voxels; the longest series 1e9
+# a head at .3 mm has 4e8 voxels; the longest series has 1e9
 MOST_OF_VOLUME, MOST_OF_SERIES = 5 * 10**8, 5 * 10**9
-# of NIfTI-1, with the flag of extensions behind it; NIfTI-2 has 540, FreeSurfer's MGH 284
+# header size of NIfTI-1, with the extension flag after it; NIfTI-2 has 540, FreeSurfer's MGH 284
 _HEADER_BYTES = 544
 _MGH_ITEMS = {0: 1, 1: 4, 3: 4, 4: 2}
-# header's size -> place and type of the shape, of the code of the voxels' type, and of the byte that they begin at
+# header size -> position and type of the shape, of the code of the voxel type, and of the offset of the voxels
 _LAYOUTS = {348: ((40, "i2"), (70, "i2"), (108, "f4")), 540: ((16, "i8"), (12, "i2"), (168, "i8"))}
 
 
 def size_problem(path: str | Path) -> str:
-    """What is impossible about the size that an image's header states, as "is ..."; blank if nothing is.
+    """Return why the size in an image's header is impossible, as "is ..."; blank if it is possible.
 
     Parameters
     ----------
-    path : NIfTI-1, NIfTI-2 or MGH, with or without compression; of any other file nothing is said
+    path : NIfTI-1, NIfTI-2 or MGH, with or without compression; blank for any other file
 
     Returns
     -------
@@ -45,7 +45,7 @@ def size_problem(path: str | Path) -> str:
         try:
             with gzip.open(path) as stream:
                 begin = stream.read(_HEADER_BYTES)
-        except (OSError, EOFError, zlib.error):  # its reader has a sentence for that
+        except (OSError, EOFError, zlib.error):  # the reader reports it
             return ""
     found = _nifti(begin) or _mgh(begin)
     if found is None:
@@ -55,7 +55,7 @@ def size_problem(path: str | Path) -> str:
     stated = math.prod(sides) * item_bytes
     text = " x ".join(map(str, shape))
     if not 0 <= offset <= held or offset + stated > held:
-        return f"is truncated or damaged: its header states {text} voxels, more than the file can hold"
+        return f"is truncated or damaged: its header states {text} voxels, more than the file can contain"
     if math.prod(sides[:3]) > MOST_OF_VOLUME or math.prod(sides) > MOST_OF_SERIES:
         most = f"{MOST_OF_VOLUME:.0e} in a volume and {MOST_OF_SERIES:.0e} in a series".replace("e+0", "e")
         return f"is too large: its header states {text} voxels, expected at most {most}"
@@ -63,7 +63,7 @@ def size_problem(path: str | Path) -> str:
 
 
 def _nifti(begin: bytes) -> tuple[list[int], int, float] | None:
-    """Shape, bytes of a voxel, and the byte that the voxels begin at."""
+    """Return shape, bytes per voxel, and the offset of the voxels in bytes."""
     for order in "<>":
         size = int(np.frombuffer(begin[:4].ljust(4, b"\0"), f"{order}i4")[0])
         if size not in _LAYOUTS or len(begin) < size:

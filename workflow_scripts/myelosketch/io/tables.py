@@ -1,4 +1,4 @@
-"""Tab-separated tables: text in, text out, ``n/a`` for what is missing."""
+"""Tab-separated tables, read and written as text, with ``n/a`` for missing values."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from myelosketch.errors import InputError
 from myelosketch.io.provenance import write_text
 
 MISSING = "n/a"
-SHOWN = 10  # lines named in one sentence; the others are counted
+SHOWN = 10  # lines named in one message; the others are counted
 
 
 def read_table(path: str | Path | TextIO, *, numeric: Sequence[str] | Literal[True] = ()) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def read_table(path: str | Path | TextIO, *, numeric: Sequence[str] | Literal[Tr
     Parameters
     ----------
     path : str, Path, or a text stream that holds a TSV
-    numeric : names of columns to convert to numbers, or True for every column that is wholly numeric
+    numeric : names of columns to convert to numbers, or True for every column that contains only numbers
 
     Returns
     -------
@@ -30,7 +30,7 @@ def read_table(path: str | Path | TextIO, *, numeric: Sequence[str] | Literal[Tr
 
     Raises
     ------
-    InputError : absent, empty or malformed table, or text where a number belongs
+    InputError : the table is absent, empty or malformed, or has text in a column of numbers
     """
     table = read_lines(path).reset_index(drop=True)
     columns = table.columns if numeric is True else [name for name in numeric if name in table]
@@ -63,8 +63,8 @@ def read_lines(path: str | Path | TextIO) -> pd.DataFrame:
 def read_rows(path: str | Path | TextIO) -> tuple[list[str], list[dict[str, str | None]]]:
     """Read a TSV or CSV as text, without pandas: for many small tables.
 
-    A TSV has no quoting: ``"`` is an ordinary character. A CSV may quote its cells. Every cell is stripped of blanks,
-    no-break ones included; blank rows, rows of separators alone and nameless columns without a cell are passed over.
+    A TSV has no quoting: ``"`` is an ordinary character. A CSV may quote its cells. Blanks around a cell are removed,
+    no-break spaces included. Blank rows, rows of separators only, and nameless columns without a cell are skipped.
 
     Parameters
     ----------
@@ -73,11 +73,11 @@ def read_rows(path: str | Path | TextIO) -> tuple[list[str], list[dict[str, str 
     Returns
     -------
     columns : list of str
-    rows : list of dict, column to its cell, None where it is missing
+    rows : list of dict, column to its cell, None if it is missing
 
     Raises
     ------
-    InputError : the table is absent, is not UTF-8, has no header, a column twice, or a row of another length
+    InputError : the table is absent, is not UTF-8, has no header, a repeated column, or a row of another length
     """
     header, rows = _read_cells(path)
     named = [(place, name) for place, name in enumerate(header) if name]
@@ -89,7 +89,7 @@ def read_rows(path: str | Path | TextIO) -> tuple[list[str], list[dict[str, str 
 
 
 def _read_cells(path: str | Path | TextIO) -> tuple[list[str], dict[int, list[str]]]:
-    """The header, and the stripped cells of each row by its line."""
+    """Return the header, and the stripped cells of each row by its line number."""
     try:
         if isinstance(path, str | Path):
             path = Path(path)
@@ -103,7 +103,7 @@ def _read_cells(path: str | Path | TextIO) -> tuple[list[str], dict[int, list[st
         filled = {line: cells for line, cells in stripped if any(cells)}
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(
-            f"The table {path} cannot be read ({error}): save it as UTF-8 text, one header line."
+            f"The table {path} cannot be read ({error}): save it as UTF-8 text with one header line."
         ) from error
     except OSError as error:
         raise InputError(
@@ -117,13 +117,13 @@ def _read_cells(path: str | Path | TextIO) -> tuple[list[str], dict[int, list[st
 
 
 def _tsv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Cells of each line by its number; lines end in LF, CRLF or CR."""
+    """Return the cells of each line by its number; lines end in LF, CRLF or CR."""
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         yield number, line.rstrip("\n").split("\t")
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Cells of each record by the number of its first line."""
+    """Return the cells of each record by the number of its first line."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     first = 1
     for cells in reader:
@@ -132,10 +132,11 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_form(path: object, header: Sequence[str], rows: Mapping[int, Sequence[str]]) -> None:
-    """Refuse other separators, a column that appears twice, a nameless one with cells, and rows of another length."""
+    """Raise an error for other separators, repeated or nameless columns, and rows of another length."""
     if len(header) == 1 and re.search(r"[\t,;]", header[0]):
         raise InputError(
-            f"The table {path} has one column only, {header[0]!r}: separate cells by tabs, or by commas in a .csv."
+            f"The table {path} has only one column, {header[0]!r}: separate cells by tabs, or by commas "
+            "in a .csv file."
         )
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
@@ -147,7 +148,7 @@ def _check_form(path: object, header: Sequence[str], rows: Mapping[int, Sequence
         others = f" and {more} more lines differ" if more > 0 else ""
         raise InputError(
             f"The table {path} has {len(header)} cells in its header, but {', '.join(found)}{others}: give every row "
-            f"one cell per column, {MISSING} where nothing is known."
+            f"one cell per column, {MISSING} if the value is unknown."
         )
     for place, name in enumerate(header):
         line = next((line for line, cells in rows.items() if not name and cells[place]), None)
@@ -163,7 +164,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def table_text(table: pd.DataFrame) -> str:
-    """Text of a TSV as `write_table` writes it: what `read_table` reads, since a TSV can quote no tab and no line."""
+    """Return a TSV as `write_table` writes it, without tabs and line breaks in cells, which it cannot quote."""
     texts = table.select_dtypes(exclude="number").map(_one_cell)
     plain = table.assign(**texts).rename(columns=_one_cell)
     return str(
@@ -179,5 +180,5 @@ def table_text(table: pd.DataFrame) -> str:
 
 
 def _one_cell(value: object) -> object:
-    """Text without tabs, line breaks and blanks at its ends; blank text is missing."""
+    """Return text without tabs, line breaks and outer blanks; blank text is missing."""
     return (re.sub(r"[\t\r\n]+", " ", value).strip() or None) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Linear transforms as other tools write them: ITK's text and ``.mat``, FreeSurfer's ``.lta``; all as one matrix."""
+"""Linear transforms of other tools, read as one matrix: ITK's text and ``.mat``, FreeSurfer's ``.lta``."""
 
 import io
 import re
@@ -14,11 +14,13 @@ from myelosketch.errors import InputError
 from myelosketch.io.matrices import FLIP, matrix_of
 from myelosketch.io.names import TRANSFORM_SUFFIXES
 
-# a head keeps its size: distortion and gradients change it by some hundredths; a template, or voxels for mm, by more
+# the size of a head is fixed: distortion and gradients change it by a few hundredths; a template, or voxels taken for
+# mm, by more
 LARGEST_STRETCH = 0.1
-# numbers of an LTA's types, which say between what its matrix leads
+# type numbers of an LTA: the coordinates that its matrix connects
 VOX_TO_VOX, RAS_TO_RAS = 0, 1
-# number of parameters of ITK's linear transforms that are read; all have a shift, and all but one a centre
+# ITK's linear transforms that can be read, with their number of parameters; all have a translation, and all but one a
+# centre
 ITK_KINDS = {
     "AffineTransform": 12,
     "MatrixOffsetTransformBase": 12,
@@ -27,12 +29,12 @@ ITK_KINDS = {
     "Similarity3DTransform": 7,
     "TranslationTransform": 3,
 }
-# bytes of a number in MATLAB's version 4, by the digit that stands for its type: double, float
+# bytes of a number in MATLAB's version 4, by the digit of its type: double, float
 _MAT_ITEMS = {0: 8, 1: 4}
 
 
 class TransformFileError(InputError):
-    """A file is no linear transform that can be used; its ``reason`` completes "<file> ..."."""
+    """A file does not contain a usable linear transform; its ``reason`` completes "<file> ..."."""
 
     def __init__(self, path: str | Path, reason: str, way_out: str) -> None:
         super().__init__(f"{path} {reason}: {way_out}.")
@@ -40,7 +42,7 @@ class TransformFileError(InputError):
 
 
 def read_linear(path: str | Path) -> np.ndarray:
-    """Matrix of a linear transform "from A to B", the one that resamples image A onto image B.
+    """Return the matrix of a linear transform "from A to B", which resamples image A onto image B.
 
     Parameters
     ----------
@@ -48,24 +50,24 @@ def read_linear(path: str | Path) -> np.ndarray:
 
     Returns
     -------
-    array (4, 4), from points of B to points of A, world RAS, mm
+    array (4, 4), maps points of B to points of A, world RAS, mm
 
     Raises
     ------
-    TransformFileError : absent, unreadable, not linear, or no motion of a head
+    TransformFileError : the file is absent or unreadable, or its transform is not linear or not a head motion
     """
     path = Path(path)
     if path.suffix.lower() not in TRANSFORM_SUFFIXES:
         raise TransformFileError(
             path,
-            f"is no file of a linear transform (expected {', '.join(TRANSFORM_SUFFIXES)})",
-            "a warp is not used; give the linear transform, as ITK text, .mat or .lta",
+            f"is not a file of a linear transform (expected {', '.join(TRANSFORM_SUFFIXES)})",
+            "warps are not supported; give the linear transform as ITK text, .mat or .lta",
         )
     try:
         content = path.read_bytes()
     except OSError as error:
         raise TransformFileError(
-            path, f"cannot be opened ({error.strerror})", "correct its path or rights"
+            path, f"cannot be opened ({error.strerror})", "correct its path or permissions"
         ) from error
     _refuse_bare_matrix(path, content)
     matrix = _from_lta(path, content) if path.suffix.lower() == ".lta" else _from_itk(path, content)
@@ -74,7 +76,7 @@ def read_linear(path: str | Path) -> np.ndarray:
 
 
 def _refuse_bare_matrix(path: Path, content: bytes) -> None:
-    """Four lines of four numbers, as FSL, MRtrix and others write them, do not say between which coordinates."""
+    """Raise an error for four lines of four numbers (FSL, MRtrix), which do not state their coordinate systems."""
     try:
         rows = [[float(word) for word in line.split()] for line in content.decode("ascii").splitlines()]
     except ValueError:
@@ -82,8 +84,8 @@ def _refuse_bare_matrix(path: Path, content: bytes) -> None:
     if [len(row) for row in rows if row] == [4, 4, 4, 4]:
         raise TransformFileError(
             path,
-            "holds only a matrix of 4 x 4 numbers, as FSL writes it, which does not say between which coordinates",
-            "convert it to ITK's form, for FSL by c3d_affine_tool -ref <T1w> -src <image> <matrix> -fsl2ras -oitk "
+            "contains only a matrix of 4 x 4 numbers, as FSL writes it, which does not state its coordinate systems",
+            "convert it to ITK's format, for FSL by c3d_affine_tool -ref <T1w> -src <image> <matrix> -fsl2ras -oitk "
             "<new>.txt",
         )
 
@@ -96,20 +98,20 @@ def _from_itk(path: Path, content: bytes) -> np.ndarray:
     if unknown:
         raise TransformFileError(
             path,
-            f"holds a {unknown[0]}, which is not read (expected one of {', '.join(ITK_KINDS)})",
+            f"contains a {unknown[0]}, which is not supported (expected one of {', '.join(ITK_KINDS)})",
             "give a linear transform",
         )
     if not kinds:
         raise TransformFileError(
             path,
-            "cannot be read as a transform of ITK",
-            "write it by ANTs or ITK, as text or .mat, of three dimensions",
+            "cannot be read as an ITK transform",
+            "write it with ANTs or ITK, as text or .mat, in three dimensions",
         )
     if len(kinds) > 1:
         raise TransformFileError(
             path,
-            f"holds {len(kinds)} transforms; expected one",
-            "give the one that leads from the image to the T1w",
+            f"contains {len(kinds)} transforms; expected one",
+            "give only the one from the image to the T1w",
         )
     ((kind, parameters, fixed),) = (item for item in found if item[0] != "CompositeTransform")
     if len(parameters) != ITK_KINDS[kind]:
@@ -128,7 +130,7 @@ def _from_itk(path: Path, content: bytes) -> np.ndarray:
 
 
 def _itk_text(content: bytes) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Kind, parameters and fixed parameters of every transform of three dimensions in ITK's text."""
+    """Return kind, parameters and fixed parameters of every 3D transform in ITK's text format."""
     blocks = re.split(r"^Transform:", content.decode("utf-8", "replace"), flags=re.MULTILINE)[1:]
     found = []
     for block in blocks:
@@ -147,7 +149,7 @@ def _numbers(block: str, key: str) -> np.ndarray:
 
 
 def _itk_binary(content: bytes) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """The same of ITK's ``.mat``; nothing where it is none."""
+    """Return the same from ITK's ``.mat`` format; nothing if the file is not in it."""
     if not _is_whole_mat(content):
         return []
     try:
@@ -163,9 +165,9 @@ def _itk_binary(content: bytes) -> list[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def _is_whole_mat(content: bytes) -> bool:
-    """Whether bytes are matrices of MATLAB's version 4, as ITK writes them, whose sizes add up to the file's.
+    """Return whether bytes are MATLAB version 4 matrices, as ITK writes them, whose sizes add up to the file's.
 
-    A reader takes a matrix's size from its header and makes room for it: of a damaged one, for gigabytes.
+    A reader allocates the size in a matrix's header, which in a damaged file may be gigabytes.
     """
     place = 0
     while place + 20 <= len(content):
@@ -179,12 +181,12 @@ def _is_whole_mat(content: bytes) -> bool:
 
 
 def _itk_matrix(kind: str, parameters: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Matrix of one of ITK_KINDS in ITK's world (LPS), array (4, 4)."""
+    """Return the matrix of one of ITK_KINDS in ITK's world coordinates (LPS), array (4, 4)."""
     if len(parameters) == 12:
         return matrix_of(parameters, fixed[:3])
     linear, shift = np.eye(3), parameters[-3:]
     if kind == "Euler3DTransform":
-        # a fourth fixed parameter says that the turns are in the order z, y, x
+        # a fourth fixed parameter means that the rotations are in the order z, y, x
         order = "ZYX" if fixed[3:].any() else "ZXY"
         angles = dict(zip("XYZ", parameters, strict=False))
         linear = Rotation.from_euler(order, [angles[axis] for axis in order]).as_matrix()
@@ -201,7 +203,7 @@ def _itk_matrix(kind: str, parameters: np.ndarray, fixed: np.ndarray) -> np.ndar
 
 
 def _from_lta(path: Path, content: bytes) -> np.ndarray:
-    """Matrix of an LTA, which leads from points of its source to points of its target: the inverse of ITK's."""
+    """Return the matrix of an LTA, which maps points of its source to points of its target: the inverse of ITK's."""
     lines = [line.split("#")[0].strip() for line in content.decode("utf-8", "replace").splitlines()]
     lines = [line for line in lines if line]
     try:
@@ -212,21 +214,21 @@ def _from_lta(path: Path, content: bytes) -> np.ndarray:
         grids = [_lta_grid(lines, name) for name in ("src", "dst")]
     except (KeyError, IndexError, ValueError) as error:
         raise TransformFileError(
-            path, "cannot be read as FreeSurfer's LTA", "write it again by lta_convert"
+            path, "cannot be read as FreeSurfer's LTA", "write it again with lta_convert"
         ) from error
     if count != 1 or kind not in (VOX_TO_VOX, RAS_TO_RAS):
         raise TransformFileError(
             path,
-            f"holds {count} transforms of type {kind}; expected 1 of type 0 (voxels) or 1 (world)",
-            "write it by lta_convert --outlta",
+            f"contains {count} transforms of type {kind}; expected 1 of type 0 (voxels) or 1 (world)",
+            "write it with lta_convert --outlta",
         )
     if kind == VOX_TO_VOX:
         source, target = grids
         if source is None or target is None:
             raise TransformFileError(
                 path,
-                "leads from voxels to voxels, but lacks a valid volume info of its two images",
-                "write it by lta_convert with --src and --trg",
+                "maps voxels to voxels, but lacks a valid volume info of its two images",
+                "write it with lta_convert and its options --src and --trg",
             )
         if abs(np.linalg.det(source)) < 1e-6:
             raise _singular(path)
@@ -238,7 +240,7 @@ def _from_lta(path: Path, content: bytes) -> np.ndarray:
 
 
 def _lta_grid(lines: list[str], name: str) -> np.ndarray | None:
-    """Voxel to world RAS of the source or the target of an LTA, array (4, 4); None where it is not valid."""
+    """Return the voxel-to-world matrix (RAS) of the source or target of an LTA, (4, 4); None if it is not valid."""
     start = lines.index(f"{name} volume info") + 1
     values = dict(line.split("=", 1) for line in lines[start : start + 8] if "=" in line)
     found = {key.strip(): value.split() for key, value in values.items()}
@@ -259,7 +261,7 @@ def _check_motion(path: Path, matrix: np.ndarray) -> None:
         raise TransformFileError(
             path,
             "mirrors the head",
-            "give the transform between the two images in mm, as ITK or FreeSurfer has it",
+            "give the transform between the two images in mm, in ITK's or FreeSurfer's format",
         )
     scales = np.linalg.svd(matrix[:3, :3], compute_uv=False)
     worst = scales[np.abs(np.log(scales)).argmax()]
@@ -274,5 +276,5 @@ def _check_motion(path: Path, matrix: np.ndarray) -> None:
 
 def _singular(path: Path) -> TransformFileError:
     return TransformFileError(
-        path, "has no inverse (its matrix is singular or not of numbers)", "write it again"
+        path, "has no inverse (its matrix is singular or has values that are not numbers)", "write it again"
     )

@@ -1,4 +1,4 @@
-"""Units of the maps: what the configuration may declare, how it becomes our own, and what a sidecar says."""
+"""Units of the maps: those that the configuration may declare, their conversion, and those in a sidecar."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from myelosketch.io.sidecars import read_metadata
 
 @dataclass(frozen=True)
 class Conversion:
-    """How values become those of ``names.UNITS``: times ``factor``, plus ``offset``.
+    """Conversion of values to ``names.UNITS``: times ``factor``, plus ``offset``.
 
     >>> Conversion(offset=1.0).value(0.25)
     1.25
@@ -27,11 +27,11 @@ class Conversion:
         return value * self.factor + self.offset
 
     def original(self, value: float) -> float:
-        """The value, in the unit of the file, that becomes ``value``."""
+        """Return the value, in the unit of the file, that is converted to ``value``."""
         return (value - self.offset) / self.factor
 
     def array(self, data: np.ndarray) -> np.ndarray:
-        """Values of a map, float32; exactly 0 means outside and stays 0, NaN stays NaN."""
+        """Return the converted values of a map, float32; exactly 0 means outside and stays 0, NaN stays NaN."""
         if self == Conversion():
             return data
         converted = data * np.float32(self.factor)
@@ -45,7 +45,7 @@ _DIFFUSIVITY = {
     "m2/s": Conversion(1e9),
     "1e-6 mm2/s": Conversion(1e-3),
 }
-# map: unit that may be declared (units.<map>) to what brings values to names.UNITS
+# map: each unit that may be declared (units.<map>), and its conversion to names.UNITS
 CONVERSIONS = {
     "FA": {"1": Conversion(), "1e-3": Conversion(1e-3)},
     "RD": _DIFFUSIVITY,
@@ -54,7 +54,7 @@ CONVERSIONS = {
     # the binding potential: DVR = BP_ND + 1
     "DVR": {"1": Conversion(), "BPnd": Conversion(offset=1.0)},
 }
-# how sidecars spell these units, after _plain_spelling
+# spellings of these units in sidecars, after _plain_spelling
 _SPELLINGS = {
     "1": "1", "unitless": "1", "dimensionless": "1", "none": "1", "ratio": "1", "fraction": "1", "1e-3": "1e-3",
     "percent": "percent", "%": "percent", "p.u.": "percent", "pu": "percent",
@@ -62,7 +62,7 @@ _SPELLINGS = {
     "1e-3mm2/s": "1e-3 mm2/s", "10-3mm2/s": "1e-3 mm2/s", "0.001mm2/s": "1e-3 mm2/s",
     "1e-6mm2/s": "1e-6 mm2/s", "10-6mm2/s": "1e-6 mm2/s", "dvr": "1", "bpnd": "BPnd", "bp_nd": "BPnd",
 }  # fmt: skip
-# quantities of PET, as sidecars and names of files spell them; of DVR, the default, only a BIDS entity is believed
+# PET quantities, as sidecars and file names spell them; DVR, the default, counts only as a BIDS entity
 _QUANTITIES = {"SUVR": r"suvr", "SUV": r"suv", "BPnd": r"bp[_-]?nd", "DVR": r"dvr"}
 _IN_NAMES = _QUANTITIES | {"DVR": r"meas-dvr"}
 # keys of a sidecar that may name the quantity
@@ -70,7 +70,7 @@ _QUANTITY_KEYS = ("Units", "Quantity", "Measure", "Measurement", "Meas")
 
 
 def conversion(name: str, unit: str) -> Conversion:
-    """What brings a map from its declared unit to ``names.UNITS``.
+    """Return the conversion of a map from its declared unit to ``names.UNITS``.
 
     >>> conversion("RD", "mm2/s").factor
     1000.0
@@ -79,40 +79,40 @@ def conversion(name: str, unit: str) -> Conversion:
 
 
 def fitting_units(name: str, is_plausible: Callable[[Conversion], bool]) -> list[str]:
-    """Units in which a map's values would be plausible, for the advice in a sentence.
+    """Return the units in which a map's values would be plausible, for the advice in a message.
 
     Parameters
     ----------
     name : map
-    is_plausible : function of a Conversion, True if the values that it gives lie where they should
+    is_plausible : function of a Conversion, True if the converted values are in the expected range
     """
     return [unit for unit, convert in CONVERSIONS[name].items() if is_plausible(convert)]
 
 
 def stated_unit(path: str | Path) -> str | None:
-    """Unit that the JSON of an image states.
+    """Return the unit that the JSON of an image states.
 
     Returns
     -------
-    str of CONVERSIONS; None where there is no sidecar or it states no unit; "" where it states one not known here.
-    The text itself is never handed on: a sidecar may hold what should not be copied.
+    str of CONVERSIONS; None if there is no sidecar or it states no unit; "" if it states an unknown unit. The text
+    itself is never returned: a sidecar may contain text that must not be copied.
 
     Raises
     ------
-    InputError : a JSON that cannot be read
+    InputError : the JSON cannot be read
     """
     text = read_metadata(path).get("Units")
     return None if text in (None, "") else _SPELLINGS.get(_plain_spelling(str(text)), "")
 
 
 def same_unit(name: str, first: str | None, second: str | None) -> bool:
-    """Whether two units of a map mean the same, as um2/ms and 1e-3 mm2/s do."""
+    """Return whether two units of a map are the same, as um2/ms and 1e-3 mm2/s are."""
     units = CONVERSIONS[name]
     return first in units and second in units and units[first] == units[second]
 
 
 def pet_quantity(path: str | Path, metadata: Mapping[str, Any]) -> str | None:
-    """Which quantity a PET map says it is, by the name of its file or its JSON.
+    """Return the quantity that the file name or the JSON of a PET map states.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def pet_quantity(path: str | Path, metadata: Mapping[str, Any]) -> str | None:
 
     Returns
     -------
-    str : SUVR, SUV, BPnd or DVR; None where neither says so. The first of this order wins: a SUVR stays one, whatever
-        else its name holds.
+    str : SUVR, SUV, BPnd or DVR; None if neither states one. The first in this order wins: a file with SUVR in its
+        name is SUVR, whatever else the name contains.
     """
     texts = [
         (str(metadata[key]), _QUANTITIES) for key in _QUANTITY_KEYS if isinstance(metadata.get(key), str)
@@ -136,7 +136,7 @@ def pet_quantity(path: str | Path, metadata: Mapping[str, Any]) -> str | None:
 
 
 def default_units() -> dict[str, str]:
-    """The units of ``names.UNITS``: what the workflow's own maps are in."""
+    """Return the units of the workflow's own maps, those of ``names.UNITS``."""
     return dict(UNITS)
 
 

@@ -1,4 +1,4 @@
-"""Three-dimensional images with their geometry: read, written and compared in one place."""
+"""Read, write and compare three-dimensional images with their geometry."""
 
 import zlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from myelosketch.io.stated_size import size_problem
 
 GRID_TOLERANCE_MM = 1e-3
 FARTHEST_MM = 1e6
-# what nibabel raises where voxels are not there, or are not as the header says
+# errors of nibabel if voxels are missing or do not match the header
 READ_ERRORS = (OSError, EOFError, ValueError, OverflowError, TypeError, zlib.error)
 
 
@@ -45,12 +45,12 @@ class Volume:
 
 
 def open_image(path: str | Path) -> nib.Nifti1Image:
-    """Header and geometry of a NIfTI file, without its voxels.
+    """Return header and geometry of a NIfTI file, without its voxels.
 
     Raises
     ------
-    InputError : the file is absent, is not NIfTI, holds less than its header states, or its affine cannot place it
-        in space
+    InputError : the file is absent, is not NIfTI, contains less than its header states, or has an affine that gives
+        it no position in space
     """
     if not Path(path).is_file():
         raise InputError(f"{path} does not exist: correct the path, or leave the scan out.")
@@ -60,33 +60,33 @@ def open_image(path: str | Path) -> nib.Nifti1Image:
             image = cast(nib.Nifti1Image, nib.load(path))
             affine = image.affine
             image.header.get_data_dtype()
-    except Exception as error:  # nibabel raises many kinds for a damaged header
+    except Exception as error:  # nibabel raises many kinds of error for a damaged header
         raise InputError(
             f"{path} cannot be read as NIfTI ({_first_line(error)}): export or copy it again."
         ) from error
     if problem:
         raise InputError(f"{path} {problem}: copy or export it again.")
     if not image.shape or min(image.shape) < 1:
-        raise InputError(f"{path} states the shape {image.shape}, which holds no voxel: export it again.")
+        raise InputError(f"{path} states the shape {image.shape}, which has no voxel: export it again.")
     if affine is None or affine_problem(affine):
-        raise InputError(f"{path} has no valid affine, so its place in space is unknown: export it again.")
+        raise InputError(f"{path} has no valid affine, so its position in space is unknown: export it again.")
     return drop_trailing_axes(image)
 
 
 def affine_problem(affine: np.ndarray) -> str:
-    """Why an affine (4, 4; voxel to world, mm) places nothing in space, as "is ..."; blank if it does."""
+    """Return why an affine (4, 4; voxel to world, mm) gives no position in space, as "is ..."; or blank."""
     if not np.isfinite(affine).all():
         return "not finite"
     if np.abs(affine).max() > FARTHEST_MM:
         return f"beyond {FARTHEST_MM / 1e6:g} km"
-    # the axes must stay three when the numbers are rounded
+    # the matrix must keep three independent axes when its numbers are rounded
     if abs(np.linalg.det(affine[:3, :3])) < 1e-9 or np.linalg.cond(affine[:3, :3]) > 1e6:
         return "of determinant 0"
     return ""
 
 
 def drop_trailing_axes(image: nib.Nifti1Image) -> nib.Nifti1Image:
-    """The same image without the axes of length 1 that follow the third (x, y, z, 1, 1); no voxel is read.
+    """Return an image without the axes of length 1 after the third (x, y, z, 1, 1); no voxel is read.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def drop_trailing_axes(image: nib.Nifti1Image) -> nib.Nifti1Image:
 
     Returns
     -------
-    nibabel image : (x, y, z), or (x, y, z, n) where n is above 1; ``image`` itself if it has no such axis
+    nibabel image : (x, y, z), or (x, y, z, n) if n is above 1; ``image`` itself if it has no such axis
     """
     kept = max([3, *(axis + 1 for axis, side in enumerate(image.shape) if side != 1)])
     if kept >= len(image.shape):
@@ -104,7 +104,7 @@ def drop_trailing_axes(image: nib.Nifti1Image) -> nib.Nifti1Image:
 
 
 def load_volume(path: str | Path, *, dtype: DTypeLike = np.float32) -> Volume:
-    """Read a 3D NIfTI image in canonical order, whatever the order of its file; NaN are kept for the caller to judge.
+    """Read a 3D NIfTI image in canonical order, whatever its order in the file. NaN are kept for the caller to judge.
 
     Parameters
     ----------
@@ -113,11 +113,11 @@ def load_volume(path: str | Path, *, dtype: DTypeLike = np.float32) -> Volume:
 
     Returns
     -------
-    Volume : data (x, y, z), with axes that run right, anterior and superior (:func:`canonical`)
+    Volume : data (x, y, z), with axes that point right, anterior and superior (:func:`canonical`)
 
     Raises
     ------
-    InputError : absent, unreadable or truncated file, or an image that is not 3D (trailing axes of 1 are dropped)
+    InputError : the file is absent, unreadable or truncated, or the image is not 3D (trailing axes of 1 are dropped)
     """
     image = open_image(path)
     try:
@@ -132,7 +132,7 @@ def load_volume(path: str | Path, *, dtype: DTypeLike = np.float32) -> Volume:
         )
     if np.iscomplexobj(data) or data.dtype.fields is not None:
         raise InputError(
-            f"{path} holds complex or colour voxels; expected real numbers: export the magnitude."
+            f"{path} contains complex or colour voxels; expected real numbers: export the magnitude."
         )
     return canonical(Volume(data.astype(dtype, copy=False), np.asarray(image.affine, float), str(path)))
 
@@ -145,7 +145,7 @@ def save_volume(
     sidecar: Mapping[str, Any] | None = None,
     intent: str | None = None,
 ) -> None:
-    """Write an image atomically, with a clean header and, if given, its JSON sidecar.
+    """Write an image atomically, with a clean header and, if given, a JSON sidecar.
 
     Parameters
     ----------
@@ -153,7 +153,8 @@ def save_volume(
     data : array (x, y, z) or (x, y, z, n); booleans become uint8, other integers keep their type, floats become
         float32
     affine : array (4, 4), voxel to world RAS, mm
-    sidecar : dict, optional, written beside the image as ``.json``; what BIDS asks of a derivative is added
+    sidecar : dict, optional, written beside the image as ``.json``, with the fields that BIDS requires of a
+        derivative
     intent : NIfTI intent, optional: "vector" for a displacement field (x, y, z, 1, 3)
     """
     data = np.asarray(data)
@@ -167,7 +168,7 @@ def save_volume(
     image.header.set_xyzt_units("mm")
     if intent:
         image.header.set_intent(intent)
-    # the name of a gzip stream and its time would make equal images differ: nibabel writes neither
+    # a name or time in the gzip stream would make equal images differ: nibabel writes neither
     with replacing(path) as temporary:
         nib.save(image, temporary)
     if sidecar is not None:
@@ -176,7 +177,8 @@ def save_volume(
 
 
 def canonical(volume: Volume) -> Volume:
-    """The same image with axes that run right, anterior and superior: voxels change their order, not their place.
+    """Return an image with axes that point right, anterior and superior: voxels change their order, not their
+    position.
 
     Parameters
     ----------
@@ -190,9 +192,9 @@ def canonical(volume: Volume) -> Volume:
 
 
 def in_order_of(volume: Volume, affine: np.ndarray) -> Volume:
-    """The same image with its axes in the order of another: voxels change their order, not their place.
+    """Return an image with its axes in the order of another: voxels change their order, not their position.
 
-    A series stays as it is stored, because its gradient directions follow its axes; a mask is brought to it.
+    A series stays as it is stored, because its gradient directions follow its axes; a mask is reordered to match it.
 
     Parameters
     ----------
@@ -216,20 +218,20 @@ def _turned(volume: Volume, turn: np.ndarray) -> Volume:
 
 
 def has_value(data: np.ndarray) -> np.ndarray:
-    """Voxels where a map has a value: those that are finite and not 0; array of bool.
+    """Return the voxels where a map has a value, those that are finite and not 0, as an array of bool.
 
-    In every map 0 means that nothing is known: outside the head, beyond the field of view of the PET, or where a fit
-    failed. A negative DVR is a value: noise makes some in fluid, and to leave them out would lift every mean.
+    In every map 0 means unknown: outside the head, outside the field of view of the PET, or where a fit failed. A
+    negative DVR is a value: noise causes some in fluid, and leaving them out would raise every mean.
     """
     return np.isfinite(data) & (data != 0)
 
 
 def check_same_grid(first: Volume, second: Volume) -> None:
-    """Two volumes must share shape and affine (within 1e-3 mm), or it is an error.
+    """Raise an error unless two volumes share shape and affine (within 1e-3 mm).
 
     Raises
     ------
-    GeometryError : naming both files and what differs
+    GeometryError : names both files and what differs
     """
     if first.shape != second.shape:
         raise GeometryError(

@@ -1,1 +1,1 @@
-"""Floor 2: the simulated cohort, written as an ordinary BIDS dataset."""
+"""The simulated cohort, written as an ordinary BIDS dataset."""

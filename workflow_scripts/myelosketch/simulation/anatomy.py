@@ -1,4 +1,4 @@
-"""Anatomy of a simulated participant: the mended template under an own warp, sampled on the anatomy grid."""
+"""Anatomy of a simulated participant: the corrected template under an own warp, sampled on the anatomy grid."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from myelosketch.simulation.tracts import GRID_MM, orientation_field, template_t
 # MNI world (mm) of the box that the anatomy grid covers: the brain of the template and 8 mm around it
 BOX_LOW, BOX_HIGH = np.array([-82.0, -117.0, -80.0]), np.array([82.0, 84.0, 93.0])
 HEAD_CENTRE = np.array([0.0, -18.0, 8.0])
-SHARPNESS = 3.0  # one brain has sharper borders than the average of 152 (ours)
+SHARPNESS = 3.0  # one brain has sharper borders than the average of 152 (assumed)
 VELOCITY_STEP_MM = 4.0
 MEAN_SCALE = 0.96  # the template is larger than the average brain
-# how far the ventricles' wall lies outside the template's, mm: mean and SD over participants (ours). The
+# how far the ventricles' wall lies outside the template's, mm: mean and SD over participants (assumed). The
 # lateral ventricles of adults hold some 15-25 mL; the template's, scaled, hold 13.
 VENTRICLE_WALL_MM = (0.7, 0.7)
 ORIENTED = 0.02  # least share of white matter of a voxel that has a fibre direction
@@ -64,7 +64,7 @@ class Anatomy:
 
 
 def build_anatomy(group: str, settings: Mapping[str, Any], rng: np.random.Generator) -> Anatomy:
-    """Anatomy of one participant: the mended template under an own diffeomorphism.
+    """Return the anatomy of one participant: the corrected template under an own diffeomorphism.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def build_anatomy(group: str, settings: Mapping[str, Any], rng: np.random.Genera
 
 
 def box_grid(voxel: float) -> tuple[tuple[int, ...], np.ndarray]:
-    """Grid over the box of the anatomy: shape and affine (RAS, axis aligned)."""
+    """Return the grid over the box of the anatomy: shape and affine (RAS, axis aligned)."""
     shape = tuple(int(n) for n in np.ceil((BOX_HIGH - BOX_LOW) / voxel))
     affine = np.diag([voxel, voxel, voxel, 1.0])
     affine[:3, 3] = BOX_LOW + voxel / 2
@@ -112,7 +112,7 @@ def box_grid(voxel: float) -> tuple[tuple[int, ...], np.ndarray]:
 
 
 def _displacement(group: str, settings: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
-    """Displacement in mm from the participant's world to the template's, on a grid of VELOCITY_STEP_MM."""
+    """Return displacement in mm from the participant's world to the template's, on a grid of VELOCITY_STEP_MM."""
     shape, affine = box_grid(VELOCITY_STEP_MM)
     position = np.stack(np.meshgrid(*(np.arange(n) * VELOCITY_STEP_MM for n in shape), indexing="ij"))
     position = position + affine[:3, 3].reshape(3, 1, 1, 1)
@@ -129,7 +129,7 @@ def _displacement(group: str, settings: Mapping[str, Any], rng: np.random.Genera
 
 @lru_cache(maxsize=1)
 def _towards_ventricles() -> np.ndarray:
-    """Unit velocity that pulls template ventricles outward: strongest at their wall, gone 25 mm away."""
+    """Return unit velocity that pulls template ventricles outward: strongest at their wall, gone 25 mm away."""
     shape, affine = box_grid(VELOCITY_STEP_MM)
     maps, template_affine = template()
     step = 2  # mm; the field is smooth
@@ -148,7 +148,7 @@ def _template_voxels(
     voxel: float,
     template_affine: np.ndarray,
 ) -> np.ndarray:
-    """Template voxel coordinates (3, x, y, z) of every voxel of the anatomy grid."""
+    """Return template voxel coordinates (3, x, y, z) of every voxel of the anatomy grid."""
     factor = VELOCITY_STEP_MM / voxel
     offset = (voxel - VELOCITY_STEP_MM) / 2 / VELOCITY_STEP_MM  # the two grids share a corner
     target = np.empty((3, *shape), np.float32)
@@ -160,7 +160,7 @@ def _template_voxels(
 
 
 def _sampled_fractions(maps: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Share of each tissue in every voxel: the mean over eight places of the voxel, sharp at each.
+    """Return the share of each tissue in every voxel: the mean over eight places of the voxel, sharp at each.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def _sampled_fractions(maps: Mapping[str, np.ndarray], target: np.ndarray) -> di
 
 
 def _sharpen(fractions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Tissue shares raised to SHARPNESS and scaled back to the brain's share of the voxel."""
+    """Return tissue shares raised to SHARPNESS and scaled back to the brain's share of the voxel."""
     brain = np.clip(sum(fractions.values()), 0, 1)
     powered = {name: values**SHARPNESS for name, values in fractions.items()}
     total = sum(powered.values())

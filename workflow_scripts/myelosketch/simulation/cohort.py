@@ -75,8 +75,8 @@ README = """Simulated cohort of myelosketch
 ===============================
 
 {n_patients} patients with multiple sclerosis (MS) and {n_controls} healthy controls (HC), none of them real.
-Anatomy: MNI152 2009a symmetric template (T1w, grey and white matter), warped for each participant.
-Quantities: docs/simulation.md names every number and its source. Nothing measured here is a clinical result.
+Anatomy: MNI152 2009a symmetric template (T1w, grey and white matter), warped for each participant. Quantities:
+docs/simulation.md gives every number and its source. Nothing measured here is a clinical result.
 
 sub-*/anat                 T1w and FLAIR on one grid (arbitrary units, skull-stripped)
 {contents}derivatives/lesions        lesion mask on the T1w grid, empty for controls
@@ -85,7 +85,7 @@ sub-*/anat                 T1w and FLAIR on one grid (arbitrary units, skull-str
 Each modality has its own grid and its own head pose; truth/*_poses.json maps anatomy to modality (RAS, mm).
 Seed: {seed}
 """
-FOLLOWED_UP = """ses-01, ses-02             two sessions of everyone; lesions in between: {kind}
+FOLLOWED_UP = """ses-01, ses-02             two sessions of every participant; lesions in between: {kind}
 """
 
 _COUNTED = (("patients", "MS"), ("controls", "HC"))
@@ -102,7 +102,7 @@ derivatives/reference      grey-matter reference region on the PET grid
 
 
 def participants(n_patients: int, n_controls: int, site: str = "") -> pd.DataFrame:
-    """Participants of one site, patients first; a participant's name does not depend on the cohort's size.
+    """Return the participants of one site, patients first; a participant's name does not depend on the cohort's size.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def participants(n_patients: int, n_controls: int, site: str = "") -> pd.DataFra
 
 
 def participant_settings(section: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the section ``simulation`` shapes a participant.
+    """Return what of the section ``simulation`` shapes a participant.
 
     The size of the cohort does not, so a larger one keeps its first members; nor does a follow-up that is none.
 
@@ -134,7 +134,7 @@ def participant_settings(section: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def simulated_sessions(section: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """Sessions of every participant: SESSIONS, or None alone where there is no follow-up.
+    """Return the sessions of every participant: SESSIONS, or None alone where there is no follow-up.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def simulated_sessions(section: Mapping[str, Any]) -> tuple[str | None, ...]:
 
 
 def simulated_people(section: Mapping[str, Any]) -> pd.DataFrame:
-    """Participants of the first site and, if it has any, of the second one.
+    """Return the participants of the first site and, if it has any, of the second one.
 
     Parameters
     ----------
@@ -194,35 +194,35 @@ def simulated_files(
 def simulated_images(
     root: str | Path, subject: str, level: str = "maps", session: str | None = None
 ) -> dict[str, str]:
-    """Every image of a scan, by input name; see :func:`simulated_files`."""
+    """Return every image of a scan, by input name; see :func:`simulated_files`."""
     return _paths(root, _INPUTS | _OF_LEVEL[level] | _LESION_MASK, subject, session)
 
 
 def simulated_siblings(
     root: str | Path, subject: str, level: str = "maps", session: str | None = None
 ) -> dict[str, str]:
-    """Files beside the images that an analysis reads too: gradients of dwi, timing of pet; by name."""
+    """Return files beside the images that an analysis reads too: gradients of dwi, timing of pet; by name."""
     return _paths(root, _SIBLINGS[level], subject, session)
 
 
 def field_file(root: str | Path, subject: str, session: str | None = None) -> str:
-    """Truth that is there only if ``simulation.dwi.distortion_hz`` is above 0: the field, in Hz."""
+    """Return truth that is there only if ``simulation.dwi.distortion_hz`` is above 0: the field, in Hz."""
     return _paths(root, {"field": _TRUTH_FOLDER + _FIELD}, subject, session)["field"]
 
 
 def truth_files(root: str | Path, subject: str, session: str | None = None) -> dict[str, str]:
-    """Ground truth of a scan, by name; that of a control's lesions is empty."""
+    """Return the ground truth of a scan, by name; that of a control's lesions is empty."""
     names = {name: _TRUTH_FOLDER + file for name, file in _TRUTH.items()}
     return _paths(root, names, subject, session)
 
 
 def truth_file(root: str | Path, subject: str, which: str, session: str | None = None) -> str:
-    """One file of the truth: ``poses``, a DVR map of TRUTH_MAPS, a latent, ``tissue``, ``lesions``, ..."""
+    """Return one file of the truth: ``poses``, a DVR map of TRUTH_MAPS, a latent, ``tissue``, ``lesions``, ..."""
     return truth_files(root, subject, session)[which]
 
 
 def dataset_files(root: str | Path) -> dict[str, str]:
-    """Files that describe the simulated dataset as a whole, by name."""
+    """Return files that describe the simulated dataset as a whole, by name."""
     return {name: f"{root}/{file}" for name, file in _DATASET.items()}
 
 

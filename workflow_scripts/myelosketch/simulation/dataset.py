@@ -66,11 +66,11 @@ class SimulatedDataset:
 
     @cached_property
     def dataset_files(self) -> dict[str, str]:
-        """Files that describe the dataset as a whole, by name."""
+        """Return files that describe the dataset as a whole, by name."""
         return dataset_files(self.folder)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Rows of the cohort table, list of dict; without PET where ``with_pet`` is off."""
+        """Return the rows of the cohort table, list of dict; without PET where ``with_pet`` is off."""
         kept_back = () if self.section["with_pet"] else PET_INPUTS
         rows = []
         for person in self.people.to_dict("records"):
@@ -89,7 +89,7 @@ class SimulatedDataset:
         return self._group[subject]
 
     def outputs(self, subject: str) -> dict[str, str]:
-        """Every image and table of a participant, by name; a wildcard in braces gives patterns.
+        """Return every image and table of a participant, by name; a wildcard in braces gives patterns.
 
         Names of a second session end in it (``T1w_02``).
         """
@@ -107,12 +107,12 @@ class SimulatedDataset:
         return made
 
     def beside(self, subject: str) -> list[str]:
-        """The JSON sidecars of a participant's images that are no outputs by name."""
+        """Return the JSON sidecars of a participant's images that are no outputs by name."""
         outputs = self.outputs(subject).values()
         return [path for made in outputs for path in written_beside(made) if path not in outputs]
 
     def truth(self, scan: str) -> dict[str, str]:
-        """Ground truth of a scan, by name."""
+        """Return the ground truth of a scan, by name."""
         return truth_files(self.folder, subject_of(scan), session_of(scan))
 
     @cached_property

@@ -22,7 +22,7 @@ class DiffusionSignal:
     """Signal of each anatomy voxel for any gradient: an axially symmetric tensor per tissue, and free water.
 
     In white matter S = S0 [(1-w) exp(-b g'Dg) + w exp(-3 b)], along the fibres. Cortex and deep nuclei have no free
-    water and diffuse fastest across the cortex (ours), CSF is nothing but free water. Tissues mix as signal.
+    water and diffuse fastest across the cortex (assumed), CSF is nothing but free water. Tissues mix as signal.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class DiffusionSignal:
                 self._grey.append((amount, radial.astype(np.float32), (axial - radial).astype(np.float32)))
 
     def __call__(self, b_value: float, direction: np.ndarray) -> np.ndarray:
-        """Signal (x, y, z), float32, healthy white matter without weighting 1.
+        """Return signal (x, y, z), float32, healthy white matter without weighting 1.
 
         ``b_value`` in s/mm2; ``direction`` (3,) in the anatomy's world, of length 1 where b is not 0.
         """
@@ -73,14 +73,14 @@ class DiffusionSignal:
 
 
 def _alignment(axes: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Squared cosine between a gradient and axes (3, n); a third, the mean, where there is no axis."""
+    """Return squared cosine between a gradient and axes (3, n); a third, the mean, where there is no axis."""
     values = (np.asarray(direction, np.float32) @ axes) ** 2
     values[~axes.any(axis=0)] = 1 / 3
     return values
 
 
 def across_cortex(fractions: Mapping[str, np.ndarray], voxel: float) -> np.ndarray:
-    """Direction from CSF to white matter: array (3, x, y, z), float32, unit vectors, 0 where there is none."""
+    """Return direction from CSF to white matter: array (3, x, y, z), float32, unit vectors, 0 where there is none."""
     depth = ndimage.gaussian_filter(fractions["white"] - fractions["csf"], DEPTH_SMOOTHING_MM / voxel)
     slope = np.stack(np.gradient(depth))
     length = np.sqrt((slope**2).sum(axis=0))
@@ -88,7 +88,7 @@ def across_cortex(fractions: Mapping[str, np.ndarray], voxel: float) -> np.ndarr
 
 
 def head_motion(settings: Mapping[str, Any], n: int, rng: np.random.Generator) -> np.ndarray:
-    """Motion of the head during the diffusion series: a random walk that starts and ends anywhere near 0 (ours).
+    """Motion of the head during the diffusion series: a random walk that starts and ends anywhere near 0 (assumed).
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def head_motion(settings: Mapping[str, Any], n: int, rng: np.random.Generator) -
 def eddy_transform(
     displacement_mm: float, b_value: float, direction: np.ndarray, largest_b: float
 ) -> np.ndarray:
-    """Shear and stretch (4, 4) along the phase-encoding axis by the eddy currents of one gradient (ours).
+    """Return shear and stretch (4, 4) along the phase-encoding axis by the eddy currents of one gradient (assumed).
 
     ``displacement_mm`` is reached HEAD_RADIUS_MM from the scanner's centre, along the gradient of the largest b.
     """
@@ -126,7 +126,7 @@ def acquire_dwi(
     diffusion_noise: float,
     rngs: Sequence[np.random.Generator],
 ) -> dict[str, Any]:
-    """The 4-D diffusion series.
+    """Return the 4-D diffusion series.
 
     Gradients are fixed to the scanner: pose and motion turn the fibres under them.
 
@@ -182,7 +182,7 @@ def _seen(volume: np.ndarray, affine: np.ndarray, grid: Grid, distort: Distortio
 
 
 def dwi_parameters(series: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Sequence parameters for the sidecar."""
+    """Return sequence parameters for the sidecar."""
     return {
         "PhaseEncodingDirection": PHASE_ENCODING,
         "TotalReadoutTime": TOTAL_READOUT_S,

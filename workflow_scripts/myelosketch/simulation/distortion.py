@@ -13,7 +13,7 @@ TOTAL_READOUT_S = 0.05
 PHASE_ENCODING = "j"  # BIDS: along the second voxel axis, towards larger indices where the field is positive
 AXIS = 1
 SMALLEST_STRETCH = 0.1  # where the map would fold, signal piles up ten times and no more
-# centre (anatomy world, mm), SD (mm) and share of the peak: above the frontal sinus, above the two ear canals (ours)
+# centre (anatomy world, mm), SD (mm) and share of the peak: above the frontal sinus and both ear canals (assumed)
 SOURCES = (
     ((0.0, 52.0, -24.0), 13.0, 1.0),
     ((-48.0, -22.0, -32.0), 11.0, 0.6),
@@ -22,7 +22,7 @@ SOURCES = (
 
 
 def off_resonance(grid: Grid, peak_hz: float) -> np.ndarray:
-    """Field of the head in its pose.
+    """Return the field of the head in its pose.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ class Distortion:
         self._density = 1 / np.maximum(_along(stretch, self._index, self._weight), SMALLEST_STRETCH)
 
     def __call__(self, volume: np.ndarray) -> np.ndarray:
-        """Array (x, y, z) as the scanner shows it."""
+        """Return array (x, y, z) as the scanner shows it."""
         return _along(volume, self._index, self._weight) * self._density
 
 
 def _split(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lower neighbour and share of the upper one."""
+    """Return the lower neighbour and share of the upper one."""
     low = np.minimum(position.astype(np.int16), position.shape[AXIS] - 2)
     return low, (position - low).astype(np.float32)
 

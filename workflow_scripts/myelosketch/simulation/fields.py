@@ -11,7 +11,7 @@ FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
 def stream(seed: int, subject: str, purpose: str) -> np.random.Generator:
-    """Random numbers of one purpose for one participant, whatever else is drawn in the cohort.
+    """Return the random numbers of one purpose for one participant, whatever else is drawn in the cohort.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def stream(seed: int, subject: str, purpose: str) -> np.random.Generator:
 
 
 def smooth_field(shape: Sequence[int], voxel: float, fwhm: float, rng: np.random.Generator) -> np.ndarray:
-    """Stationary Gaussian field of mean 0 and SD 1 over realisations.
+    """Return the stationary Gaussian field of mean 0 and SD 1 over realisations.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def smooth_field(shape: Sequence[int], voxel: float, fwhm: float, rng: np.random
 
 
 def stretch(field: np.ndarray, factor: float, shape: Sequence[int], offset: float = 0.0) -> np.ndarray:
-    """Linear interpolation of a field onto a grid with ``factor`` times smaller voxels.
+    """Return the linear interpolation of a field onto a grid with ``factor`` times smaller voxels.
 
     Parameters
     ----------
@@ -74,13 +74,13 @@ def stretch(field: np.ndarray, factor: float, shape: Sequence[int], offset: floa
 
 
 def _kernel_norm(sigma: float) -> float:
-    """Sum of squares of the discrete Gaussian kernel: its effect on the variance of white noise."""
+    """Return the sum of squares of the discrete Gaussian kernel: its effect on the variance of white noise."""
     kernel = ndimage.gaussian_filter1d(np.eye(1, 201, 100)[0], sigma, mode="wrap", truncate=3.5)
     return float((kernel**2).sum())
 
 
 def exponential(velocity: np.ndarray, steps: int = 6) -> np.ndarray:
-    """Displacement at time 1 of a stationary velocity field, by scaling and squaring.
+    """Return the displacement at time 1 of a stationary velocity field, by scaling and squaring.
 
     Parameters
     ----------
@@ -111,5 +111,5 @@ def jacobian(displacement: np.ndarray) -> np.ndarray:
 
 
 def jacobian_determinant(displacement: np.ndarray) -> np.ndarray:
-    """Local volume change of the map x -> x + displacement(x); displacement (3, x, y, z) in voxels."""
+    """Return the local volume change of the map x -> x + displacement(x); displacement (3, x, y, z) in voxels."""
     return np.linalg.det(jacobian(displacement))

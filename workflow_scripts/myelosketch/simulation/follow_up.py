@@ -1,4 +1,4 @@
-"""The tissue of a participant at a second session: half of the lesions have lost or regained myelin (ours)."""
+"""The tissue of a participant at a second session: half of the lesions have lost or regained myelin (assumed)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -14,7 +14,7 @@ TYPICAL_AD, TYPICAL_RD = 1.14, 0.54  # healthy white matter, 1e-3 mm2/s
 
 
 def hemisphere(n: int) -> np.ndarray:
-    """Directions spread evenly over half a sphere: Fibonacci's spiral.
+    """Return directions spread evenly over half a sphere: Fibonacci's spiral.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def hemisphere(n: int) -> np.ndarray:
 
 
 def gradient_scheme(settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """b-value and direction of each volume: those without diffusion weighting first, then shell by shell.
+    """Return the b-value and direction of each volume: those without diffusion weighting first, then shell by shell.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def gradient_scheme(settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray
 
 
 def fsl_directions(directions: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Directions as FSL's ``.bvec`` has them: in voxel axes, the first reversed if the affine is right-handed.
+    """Return directions as FSL's ``.bvec`` has them: in voxel axes, the first reversed if the affine is right-handed.
 
     Parameters
     ----------
@@ -79,10 +79,10 @@ def write_gradients(
 
 
 def diffusivity_noise(b_values: np.ndarray, directions: np.ndarray) -> tuple[float, float]:
-    """Noise of AD and RD that a weighted tensor fit leaves in healthy white matter, for noise of 1 / S0.
+    """Return the noise of AD and RD that a weighted tensor fit leaves in healthy white matter, for noise of 1 / S0.
 
     Linear propagation: ln S has variance (sd / S)^2, a weighted least-squares fit inverts it. Mean over the
-    directions of the scheme as directions of the fibres (ours).
+    directions of the scheme as directions of the fibres (assumed).
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def diffusivity_noise(b_values: np.ndarray, directions: np.ndarray) -> tuple[flo
 
 
 def noise_share(settings: Mapping[str, Any], diffusion_noise: float) -> float:
-    """SD of the noise relative to S0 of white matter.
+    """Return the SD of the noise relative to S0 of white matter.
 
     Parameters
     ----------

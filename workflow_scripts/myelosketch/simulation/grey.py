@@ -1,4 +1,4 @@
-"""Grey matter of one participant: levels of cortex and deep nuclei, and smooth textures within them (ours).
+"""Grey matter of one participant: levels of cortex and deep nuclei, and smooth textures within them (assumed).
 
 Cortex is the reference of the DVR, so its mean is 1 in everyone; deep nuclei have levels of their own. One texture is
 of myelin: MTR, diffusion and DVR follow it. Another one is of DVR alone.
@@ -87,7 +87,7 @@ def tissue_values(
 
 
 def _following(tissue: str, physics: Physics) -> dict[str, tuple[float, float]]:
-    """How a tissue without latents differs from its usual values where white matter does (ours).
+    """Return how a tissue without latents differs from its usual values where white matter does (assumed).
 
     The pulse scales every MTR. Grey matter holds a share of what white matter's myelin and axons add to the MTR,
     has the same base, diffuses in proportion to white matter, and deep nuclei bind by myelin beyond the reference.
@@ -112,7 +112,7 @@ def _following(tissue: str, physics: Physics) -> dict[str, tuple[float, float]]:
 
 
 def unseen_dvr(grey: Mapping[str, Any], fractions: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Part of the grey matter's DVR that leaves no trace in MRI, times its share: array (x, y, z)."""
+    """Return part of the grey matter's DVR that leaves no trace in MRI, times its share: array (x, y, z)."""
     return np.float32(WITHIN_UNSEEN_DVR) * grey["unseen"] * sum(fractions[tissue] for tissue in GREY)
 
 

@@ -1,8 +1,8 @@
 """Kinetics of [11C]PIB: from the DVR of a tissue to its activity in the frames of a dynamic scan, and the noise.
 
-A plasma curve of the shape of Feng et al. (1993), with constants of ours, and one tissue compartment make the
+A plasma curve of the shape of Feng et al. (1993), with assumed constants, and one tissue compartment make the
 reference curve. Targets follow the simplified reference tissue model (Lammertsma and Hume 1996). Its k2' is
-.149/min as for PIB in cerebellum (Lopresti et al. 2005, recalled); delivery R1 by tissue is ours. Under this model
+.149/min as for PIB in cerebellum (Lopresti et al. 2005, recalled); delivery R1 by tissue is assumed. Under this model
 the reference Logan plot with k2' is straight from the first minute, so its slope is the DVR.
 """
 
@@ -29,17 +29,17 @@ def frame_times(durations: ArrayLike) -> np.ndarray:
 
 
 def mid_times(durations: ArrayLike) -> np.ndarray:
-    """Middle of each frame, min."""
+    """Return the middle of each frame, min."""
     return (frame_times(durations) + np.asarray(durations) / 2) / 60
 
 
 def late_frames(durations: ArrayLike) -> np.ndarray:
-    """Which frames start at LOGAN_START_MIN or later, as booleans."""
+    """Return which frames start at LOGAN_START_MIN or later, as booleans."""
     return frame_times(durations) >= 60 * LOGAN_START_MIN
 
 
 def reference_curve(minutes: np.ndarray) -> np.ndarray:
-    """Decay-corrected activity of the reference region, kBq/mL: K1 plasma convolved with exp(-k2 t)."""
+    """Return the decay-corrected activity of the reference region, kBq/mL: K1 plasma convolved with exp(-k2 t)."""
     a1, l1 = PLASMA_RISE
     terms = [*PLASMA_FALL, (-sum(a for a, _ in PLASMA_FALL), l1)]
     washed = np.exp(-REFERENCE_K2 * minutes)
@@ -50,7 +50,7 @@ def reference_curve(minutes: np.ndarray) -> np.ndarray:
 
 
 def target_curve(reference: np.ndarray, dvr: float, delivery: float, step_min: float) -> np.ndarray:
-    """Simplified reference tissue model: R1 Cr + (k2 - R1 k2a) Cr convolved with exp(-k2a t).
+    """Return simplified reference tissue model: R1 Cr + (k2 - R1 k2a) Cr convolved with exp(-k2a t).
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def target_curve(reference: np.ndarray, dvr: float, delivery: float, step_min: f
 
 
 def frame_curves(durations: ArrayLike, dvr: ArrayLike, delivery: float) -> np.ndarray:
-    """Mean activity of a tissue in each frame.
+    """Return the mean activity of a tissue in each frame.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def frame_curves(durations: ArrayLike, dvr: ArrayLike, delivery: float) -> np.nd
 
 
 def logan_slope(durations: ArrayLike, target: np.ndarray, reference: np.ndarray) -> float:
-    """Slope of the reference Logan plot with k2', ordinary least squares from LOGAN_START_MIN: the DVR.
+    """Return the slope of the reference Logan plot with k2', ordinary least squares from LOGAN_START_MIN: the DVR.
 
     Here only to know what noise of the frames gives which noise of the DVR; analysis has its own.
 
@@ -114,7 +114,7 @@ def logan_slope(durations: ArrayLike, target: np.ndarray, reference: np.ndarray)
 
 
 def relative_noise(activity: np.ndarray, durations: ArrayLike) -> np.ndarray:
-    """Shape of the noise of counting: sqrt(activity exp(lambda t) / duration), by frame.
+    """Return the shape of the noise of counting: sqrt(activity exp(lambda t) / duration), by frame.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def relative_noise(activity: np.ndarray, durations: ArrayLike) -> np.ndarray:
 
 
 def noise_scale(durations: ArrayLike, dvr_sd: float) -> float:
-    """Factor on :func:`relative_noise` that gives the Logan DVR of white matter a wanted SD, to first order.
+    """Return factor on :func:`relative_noise` that gives the Logan DVR of white matter a wanted SD, to first order.
 
     SD(DVR)^2 = factor^2 sum over frames of (dDVR/dC_f relative_noise_f)^2; the derivatives are numerical, so any
     frames will do.

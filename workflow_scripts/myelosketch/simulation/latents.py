@@ -1,4 +1,4 @@
-"""State of the white matter voxel by voxel: myelin, axons, free water, coherence (ours)."""
+"""State of the white matter voxel by voxel: myelin, axons, free water, coherence (assumed)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ NAWM_CHANGE = {"myelin": (-0.08, 0.03), "axons": (-0.06, 0.03), "water": (0.010,
 def healthy_latents(
     tract: np.ndarray, voxel: float, group: str, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Latents of white matter before lesions.
+    """Return the latents of white matter before lesions.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def healthy_latents(
 def add_lesions(
     latents: Mapping[str, np.ndarray], lesions: Lesions, voxel: float, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Latents with the lesions in them: the surroundings' state at the border, the lesion's own in its core.
+    """Return latents with the lesions in them: the surroundings' state at the border, the lesion's own in its core.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def _bounded(latents: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def lesion_table(lesions: Lesions, latents: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Rows of the table of lesions with their mean latents.
+    """Return the rows of the table of lesions with their mean latents.
 
     Returns
     -------

@@ -16,13 +16,13 @@ from myelosketch.simulation.fields import smooth_field
 if TYPE_CHECKING:
     from myelosketch.simulation.anatomy import Anatomy
 
-# axes asked for; rugged borders and the shape of the free white matter add to what is measured afterwards (ours)
+# axes asked for; rugged borders and the shape of the free white matter add to what is measured afterwards (assumed)
 AXIS_RATIO_MEDIAN, AXIS_RATIO_LOG_SD, LONG_MIDDLE_EXPONENT = 2.75, 0.35, 0.47
 LARGE_ELONGATION = 0.12  # power of the volume in the ratio of large lesions (measured: 3.2 above 300 mm3)
 LARGE_MM3 = 100.0  # above it the risk of a place is that of a lesion voxel, far below it that of a lesion
 FOCUS_MM3 = 1500.0  # a larger lesion is confluent: several foci of own kinds
-RIM_MM = 6.0  # deeper below its border a lesion is all core (ours)
-HUG = 0.5  # growth towards places of higher risk: power of the relative risk in the metric (ours)
+RIM_MM = 6.0  # deeper below its border a lesion is all core (assumed)
+HUG = 0.5  # growth towards places of higher risk: power of the relative risk in the metric (assumed)
 WHITE_ENOUGH = 0.6  # a voxel with less white matter holds no lesion
 TRIES, NEARLY = 10, 0.97  # places tried for a lesion; share of its volume that is enough
 TOUCHING = np.ones((3, 3, 3), bool)  # face, edge or corner: such voxels would be one lesion
@@ -54,7 +54,7 @@ class LesionGround:
         self.resistance[self.free] = np.take(by_voxel, band) ** -HUG * roughness[self.free]
 
     def take(self, volume: float, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Voxels (three index arrays) of a new lesion; it and its surroundings are free no more."""
+        """Return the voxels (three index arrays) of a new lesion; it and its surroundings are free no more."""
         wanted = max(1, round(volume / self.voxel**3))
         metric, best = _ellipsoid(volume, rng), np.empty((0, 3), int)
         for _ in range(TRIES):  # a place may be an island of white matter that is too small
@@ -71,7 +71,7 @@ class LesionGround:
         return tuple(best.T)
 
     def _centre(self, volume: float, rng: np.random.Generator) -> np.ndarray:
-        """A free voxel, drawn by the relative risk of its distance from the ventricles."""
+        """Return a free voxel, drawn by the relative risk of its distance from the ventricles."""
         large = rng.random() < volume / (volume + LARGE_MM3)
         cumulated = self.cumulated["large" if large else "small"]
         while True:
@@ -134,7 +134,7 @@ def _hanging(voxels: np.ndarray, shape: tuple[int, ...], centre: tuple[int, ...]
 def foci(
     where: tuple[np.ndarray, ...], volume: float, voxel: float, rng: np.random.Generator
 ) -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
-    """Parts of a lesion that began apart and have grown together.
+    """Yield the parts of a lesion that began apart and have grown together.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def foci(
 
 
 def _ellipsoid(volume: float, rng: np.random.Generator) -> np.ndarray:
-    """Metric (3, 3) of a randomly turned ellipsoid of three different axes; larger lesions are longer."""
+    """Return the metric (3, 3) of a randomly turned ellipsoid of three different axes; larger lesions are longer."""
     median = AXIS_RATIO_MEDIAN * max(1.0, volume / LARGE_MM3) ** LARGE_ELONGATION
     ratio = max(1.0, median * np.exp(AXIS_RATIO_LOG_SD * rng.standard_normal()))
     axes = np.array([1.0, ratio**-LONG_MIDDLE_EXPONENT, ratio**-1.0])

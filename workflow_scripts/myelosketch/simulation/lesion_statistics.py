@@ -51,7 +51,7 @@ CORTEX_SHARE = {"touching": 0.52, "within_3_mm": 0.79}
 
 
 def draw_volumes(n: int, rng: np.random.Generator, sets: int = 1) -> np.ndarray:
-    """Volumes of lesions by the measured percentiles, interpolated on their logarithm.
+    """Return the volumes of lesions by the measured percentiles, interpolated on their logarithm.
 
     Parameters
     ----------
@@ -80,6 +80,6 @@ def mean_relative_risk() -> np.ndarray:
 
 
 def small_lesion_risk() -> np.ndarray:
-    """Relative risk by distance band of a lesion below 100 mm3, each counting once (array)."""
+    """Return relative risk by distance band of a lesion below 100 mm3, each counting once (array)."""
     share = np.sqrt(np.prod(list(LESION_SHARE.values()), axis=0)) * SMALL_LESION_FACTOR
     return share / np.array(WHITE_MATTER_SHARE)

@@ -19,7 +19,7 @@ LARGEST_SHARE_OF_WHITE_MATTER = 0.2
 
 @dataclass(frozen=True)
 class Kind:
-    """State of the core of a lesion (1 = healthy, for water 0) and how often the kind occurs (ours)."""
+    """State of the core of a lesion (1 = healthy, for water 0) and how often the kind occurs (assumed)."""
 
     share: float
     myelin: float
@@ -39,10 +39,10 @@ KINDS = {
     "remyelinated": Kind(0.12, 0.38, 0.80, 0.11, 0.78, deep=1.6),
     "black_hole": Kind(0.10, 0.03, 0.20, 0.60, 0.78, coherence=0.65, periventricular=1.6, juxtacortical=1.3),
 }
-# variation of the core between lesions of a kind, and inside a lesion (SD; water on its logarithm; ours)
+# variation of the core between lesions of a kind, and inside a lesion (SD; water on its logarithm; assumed)
 BETWEEN = {"myelin": 0.12, "axons": 0.28, "water": 0.35, "coherence": 0.32}
 WITHIN = {"myelin": 0.19, "axons": 0.28, "water": 0.25}
-# myelin is lost up to the border, water gathers in the core: power of the severity for each (ours)
+# myelin is lost up to the border, water gathers in the core: power of the severity for each (assumed)
 PROFILE = {"myelin": 0.7, "axons": 1.0, "water": 1.4}
 WITHIN_FWHM_MM = 6.0
 
@@ -59,7 +59,7 @@ class Lesions:
 
 
 def lesion_volumes(total: float, rng: np.random.Generator) -> np.ndarray:
-    """Volumes of one patient's lesions, connected components all, whose sum is the given load.
+    """Return the volumes of one patient's lesions, connected components all, whose sum is the given load.
 
     Their number follows from the load (measured regression). Of many sets of volumes drawn by the measured
     percentiles the one of the nearest sum is taken, then stretched by a power to meet the load.
@@ -95,7 +95,7 @@ def lesion_load(settings: Mapping[str, Any], rng: np.random.Generator) -> float:
 
 
 def simulate_lesions(subject: str, settings: Mapping[str, Any], seed: int) -> tuple[np.ndarray, Anatomy]:
-    """Lesions and anatomy of one patient, the same as in the cohort, without tissue state and scans.
+    """Return the lesions and anatomy of one patient, the same as in the cohort, without tissue state and scans.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def _draw_kind(anatomy: Anatomy, voxel: tuple[int, ...], rng: np.random.Generato
 def _row(
     anatomy: Anatomy, kind: str, centre: np.ndarray, volume: float, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Row of the lesion table, with the state of this lesion's core."""
+    """Return the row of the lesion table, with the state of this lesion's core."""
     core = {}
     for name in ("myelin", "axons"):
         core[name] = np.clip(getattr(KINDS[kind], name) + BETWEEN[name] * rng.standard_normal(), 0, 1.1)
@@ -196,7 +196,7 @@ def _row(
 
 
 def expert_mask(member: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Lesion mask as an expert would draw it: the voxels most filled by lesion, as many as its volume.
+    """Return lesion mask as an expert would draw it: the voxels most filled by lesion, as many as its volume.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from myelosketch.simulation.scanner import Grid, acquire, bias_field, modality_g
 LARGEST_DRAW = 2.5  # a participant's gain or offset is drawn no further out, in SD
 WHITE_DVR = 1.28  # DVR of healthy white matter: the gain is given as the SD it causes there
 # a second scan of the same participant: SD of the change of its gain, as DVR of healthy white matter, and SD of what
-# its registration leaves, degrees and mm (ours)
+# its registration leaves, degrees and mm (assumed)
 RESCAN_GAIN_SD = 0.03
 RESIDUAL_DEG, RESIDUAL_MM = 0.3, 0.3
 
@@ -27,7 +27,7 @@ def acquire_diffusion(
     noise_fwhm: float,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Noisy AD, RD (1e-3 mm2/s) and the FA they give; 0 outside the brain.
+    """Return noisy AD, RD (1e-3 mm2/s) and the FA they give; 0 outside the brain.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def acquire_diffusion(
 
 
 def mtr_errors(grid: Grid, settings: Mapping[str, Any], rng: np.random.Generator) -> tuple[float, np.ndarray]:
-    """Errors of MTR that are the same in every voxel or smooth.
+    """Return the errors of MTR that are the same in every voxel or smooth.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def acquire_mtr(
     settings: Mapping[str, Any],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """MTR map (percent) with B1 error, a participant's offset and noise; 0 outside the brain."""
+    """Return MTR map (percent) with B1 error, a participant's offset and noise; 0 outside the brain."""
     share = acquire(brain, affine, grid)
     inside = share > 0.5
     exact = acquire(maps["MTR"], affine, grid) / np.where(inside, share, 1)
@@ -84,22 +84,22 @@ def acquire_mtr(
 
 
 def bounded_normal(rng: np.random.Generator) -> float:
-    """One standard normal draw, cut at LARGEST_DRAW."""
+    """Return one standard normal draw, cut at LARGEST_DRAW."""
     return float(np.clip(rng.standard_normal(), -LARGEST_DRAW, LARGEST_DRAW))
 
 
 def pet_gain(settings: Mapping[str, Any], rng: np.random.Generator) -> float:
-    """Factor on the DVR of this participant's white matter; grey matter is the reference and has none."""
+    """Return the factor on the DVR of this participant's white matter; grey matter is the reference and has none."""
     return settings["gain_mean"] + settings["gain_sd"] / WHITE_DVR * bounded_normal(rng)
 
 
 def rescan_gain(gain: float, rng: np.random.Generator) -> float:
-    """Gain of the same participant's second scan."""
+    """Return the gain of the same participant's second scan."""
     return gain + RESCAN_GAIN_SD / WHITE_DVR * bounded_normal(rng)
 
 
 def hidden_dvr(dvr_white: np.ndarray, unseen: np.ndarray, grey: np.ndarray, gain: float) -> np.ndarray:
-    """What a scan's DVR holds beyond what MRI can know: array (x, y, z).
+    """Return what a scan's DVR holds beyond what MRI can know: array (x, y, z).
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def acquire_pet(
     pose: Mapping[str, Any],
     rngs: Sequence[np.random.Generator],
 ) -> dict[str, np.ndarray]:
-    """Two measurements of the DVR and what lies behind them.
+    """Return two measurements of the DVR and what lies behind them.
 
     The second scan is one of another day: in a pose of its own, with its own noise and gain, brought back onto the
     grid of the first by a registration that leaves a residual (RESIDUAL_DEG, RESIDUAL_MM).

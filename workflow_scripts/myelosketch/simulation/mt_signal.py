@@ -16,7 +16,7 @@ TYPICAL_MTR = 40.5  # percent, healthy white matter
 
 
 def noise_share(settings: Mapping[str, Any], mtr_noise: float) -> float:
-    """SD of the noise relative to white matter without MT pulse.
+    """Return the SD of the noise relative to white matter without MT pulse.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def mt_contrast(
     tissues: Mapping[str, Mapping[str, Any]] = physics.TISSUES,
     coefficients: physics.Physics = physics.PHYSICS,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Signals with and without MT pulse before any error of the scanner; tissues mix as signal.
+    """Return signals with and without MT pulse before any error of the scanner; tissues mix as signal.
 
     ``tissues`` : as ``physics.TISSUES``, numbers or arrays (x, y, z).
 
@@ -64,7 +64,7 @@ def acquire_mt(
     settings: Mapping[str, Any],
     rngs: Sequence[np.random.Generator],
 ) -> dict[str, Any]:
-    """Both images, in one pose.
+    """Return both images, in one pose.
 
     The error of B1 and the participant's offset are those that the direct MTR map of the same participant has.
 

@@ -48,7 +48,7 @@ def simulate_participant(
     InputError : impossible settings, naming the key
     """
     if group not in GROUPS:
-        raise InputError(f"Participant {subject} is of group {group!r}; expected one of {', '.join(GROUPS)}.")
+        raise InputError(f"Participant {subject} has group {group!r}; expected one of {', '.join(GROUPS)}.")
     settings = complete_settings(settings)
     body = simulate_body(subject, group, settings, seed)
     for session in simulated_sessions(settings):
@@ -60,7 +60,7 @@ def simulate_participant(
 
 
 def simulate_body(subject: str, group: str, settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Anatomy and tissue state of one participant, before any scanner.
+    """Return the anatomy and tissue state of one participant, before any scanner.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def _structural(
     settings: Mapping[str, Any],
     rng: Callable[[str], np.random.Generator],
 ) -> dict[str, np.ndarray]:
-    """T1w, FLAIR and the lesion mask, on one grid in one pose."""
+    """Return T1w, FLAIR and the lesion mask, on one grid in one pose."""
     affine = body["anatomy"].affine
     images = {}
     for name in ("T1w", "FLAIR"):
@@ -180,7 +180,7 @@ def _maps(
     settings: Mapping[str, Any],
     rng: Callable[[str], np.random.Generator],
 ) -> dict[str, np.ndarray]:
-    """FA, RD, AD and MTR, directly."""
+    """Return FA, RD, AD and MTR, directly."""
     mri, width = settings["mri"], settings["dwi"]["noise_fwhm_mm"]
     images = measured_maps.acquire_diffusion(
         maps, brain, affine, grids["dwi"], mri["diffusion_noise"], width, rng("dwi")
@@ -196,7 +196,7 @@ def _signals(
     settings: Mapping[str, Any],
     rng: Callable[[str], np.random.Generator],
 ) -> dict[str, Any]:
-    """Diffusion series, MT pair and reference region."""
+    """Return diffusion series, MT pair and reference region."""
     mri = settings["mri"]
     streams = [rng("dwi signal"), rng("dwi motion")]
     dwi = acquire_dwi(body, brain, grids["dwi"], settings["dwi"], mri["diffusion_noise"], streams)

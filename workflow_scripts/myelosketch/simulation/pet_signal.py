@@ -22,7 +22,7 @@ def white_dvr(
     binding: float | np.ndarray = 0.0,
     physics: Physics = PHYSICS,
 ) -> np.ndarray:
-    """DVR of the white matter itself, with what MRI does not see and the participant's gain.
+    """Return the DVR of the white matter itself, with what MRI does not see and the participant's gain.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def acquire_dynamic(
     durations: Sequence[float],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """The 4-D scan, frame by frame: tissues mix as activity, so the DVR mixes by share too.
+    """Return the 4-D scan, frame by frame: tissues mix as activity, so the DVR mixes by share too.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def acquire_dynamic(
 
 
 def with_noise(activity: np.ndarray, noise: float, field: np.ndarray) -> np.ndarray:
-    """Activity with log-normal noise of SD noise * sqrt(activity): what iterative reconstruction leaves.
+    """Return the activity with log-normal noise of SD noise * sqrt(activity): what iterative reconstruction leaves.
 
     The mean is kept and no activity falls below 0 (Barrett, Wilson and Tsui 1994).
 
@@ -116,7 +116,7 @@ def with_noise(activity: np.ndarray, noise: float, field: np.ndarray) -> np.ndar
 
 
 def reference_region(body: Mapping[str, Any], grid: Grid, blur_fwhm_mm: float) -> np.ndarray:
-    """Voxels that hold most cortical grey matter after blur, REFERENCE_ML of them: the reference region.
+    """Return voxels that hold most cortical grey matter after blur, REFERENCE_ML of them: the reference region.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ _NOT_SIMULATED = [
 
 
 def frame_parameters(durations: Sequence[float]) -> dict[str, Any]:
-    """Timing and kinetics for the sidecar; BIDS names where there are any."""
+    """Return timing and kinetics for the sidecar; BIDS names where there are any."""
     return {
         "TracerName": "[11C]PIB",
         "TracerRadionuclide": "C11",

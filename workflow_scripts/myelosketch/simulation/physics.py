@@ -1,4 +1,4 @@
-"""Forward model: from the state of the tissue to what MRI and PET would measure without noise (ours)."""
+"""Forward model: from the state of the tissue to what MRI and PET would measure without noise (assumed)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ TISSUES = {
     "csf": dict(AD=FREE_WATER, RD=FREE_WATER, MTR=1.0, DVR=0.45, T1w=22.0, FLAIR=18.0, S0=250.0, PD=100.0),
 }
 MIXED_LINEARLY = ("MTR", "DVR", "T1w", "FLAIR")
-RIM_EXCESS, RIM_MM = 0.15, 2.0  # white matter along the ventricles is slightly bright on FLAIR (ours)
+RIM_EXCESS, RIM_MM = 0.15, 2.0  # white matter along the ventricles is slightly bright on FLAIR (assumed)
 # two states that FA and RD can hardly tell apart; MTR, AD and DVR can
 LOOKALIKES = {
     "oedema": {"myelin": 0.9, "axons": 1.0, "water": 0.22},
@@ -66,7 +66,7 @@ PHYSICS = Physics()
 
 
 def apparent_diffusivity(tissue: Values, water: Values) -> Values:
-    """Diffusivity that a fit at b = 1000 sees when a share of the voxel is free water.
+    """Return diffusivity that a fit at b = 1000 sees when a share of the voxel is free water.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def apparent_diffusivity(tissue: Values, water: Values) -> Values:
 def tissue_diffusivities(
     myelin: Values, axons: Values, coherence: Values, physics: Physics = PHYSICS
 ) -> tuple[Values, Values]:
-    """Axial and radial diffusivity of the tissue of white matter, without its free water.
+    """Return the axial and radial diffusivity of the tissue of white matter, without its free water.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def tissue_diffusivities(
 def diffusivities(
     myelin: Values, axons: Values, water: Values, coherence: Values, physics: Physics = PHYSICS
 ) -> tuple[Values, Values]:
-    """Axial and radial diffusivity of white matter that a fit at b = 1000 sees, free water included.
+    """Return the axial and radial diffusivity of white matter that a fit at b = 1000 sees, free water included.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def diffusivities(
 
 
 def fractional_anisotropy(axial: Values, radial: Values) -> Values:
-    """FA of an axially symmetric tensor: |AD - RD| / sqrt(AD^2 + 2 RD^2); 0 where both are 0."""
+    """Return the FA of an axially symmetric tensor: |AD - RD| / sqrt(AD^2 + 2 RD^2); 0 where both are 0."""
     norm = np.sqrt(axial**2 + 2 * radial**2)
     return np.abs(axial - radial) / np.where(norm > 0, norm, 1)
 
@@ -130,7 +130,7 @@ def fractional_anisotropy(axial: Values, radial: Values) -> Values:
 def magnetisation_transfer_ratio(
     myelin: Values, axons: Values, water: Values, physics: Physics = PHYSICS
 ) -> Values:
-    """MTR of white matter in percent: myelin and axons raise it, free water dilutes it."""
+    """Return the MTR of white matter in percent: myelin and axons raise it, free water dilutes it."""
     p = physics
     tissue = p.mtr_base + p.mtr_myelin * myelin + p.mtr_axons * axons
     return p.mtr_scale * ((1 - p.mtr_water * water) * tissue)
@@ -139,7 +139,7 @@ def magnetisation_transfer_ratio(
 def distribution_volume_ratio(
     myelin: Values, water: Values, tract: Any = 0.0, physics: Physics = PHYSICS
 ) -> Values:
-    """DVR of [11C]PIB in white matter, relative to grey matter: binds to myelin, water dilutes (by half).
+    """Return the DVR of [11C]PIB in white matter, relative to grey matter: binds to myelin, water dilutes (by half).
 
     Parameters
     ----------
@@ -152,9 +152,9 @@ def distribution_volume_ratio(
 
 
 def t1w_intensity(myelin: Values, axons: Values, water: Values) -> Values:
-    """T1w of white matter, healthy = 100: loss of axons darkens most and more than in proportion.
+    """Return the T1w of white matter, healthy = 100: loss of axons darkens most and more than in proportion.
 
-    So a lesion without axons is a black hole, one with most of its axons nearly isointense (ours).
+    So a lesion without axons is a black hole, one with most of its axons nearly isointense (assumed).
     """
     return 100 * (1 - 0.08 * (1 - myelin) - 0.50 * (1 - axons) ** 2 - 0.35 * water)
 
@@ -162,7 +162,7 @@ def t1w_intensity(myelin: Values, axons: Values, water: Values) -> Values:
 def flair_intensity(myelin: Values, water: Values, ventricle_distance: Values) -> Values:
     """FLAIR of white matter, healthy = 100: brighter with loss of myelin, with water, and along the ventricles.
 
-    Water adds 2.6 w (1 - w): a little lengthens T2, but free water alone is suppressed (ours).
+    Water adds 2.6 w (1 - w): a little lengthens T2, but free water alone is suppressed (assumed).
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def flair_intensity(myelin: Values, water: Values, ventricle_distance: Values) -
 
 
 def proton_density(myelin: Values, water: Values) -> Values:
-    """Signal of white matter without MT pulse, water = 100: water and loss of myelin raise it (ours)."""
+    """Return the signal of white matter without MT pulse, water = 100: water and myelin loss raise it (assumed)."""
     return 70 + 6 * (1 - myelin) + 24 * water
 
 
@@ -209,7 +209,7 @@ def tissue_maps(
     tissues: Mapping[str, Mapping[str, Any]] = TISSUES,
     physics: Physics = PHYSICS,
 ) -> dict[str, np.ndarray]:
-    """Noise-free maps of a voxel grid as mixtures of its tissues.
+    """Return the noise-free maps of a voxel grid as mixtures of its tissues.
 
     Diffusion mixes as signal (b = 1000, equal signal at b = 0), the others linearly.
 

@@ -1,4 +1,4 @@
-"""Settings of a participant whose scanner and physics are its own, drawn from ranges (ours).
+"""Settings of a participant whose scanner and physics are its own, drawn from ranges (assumed).
 
 A model that learns from such participants cannot rely on what one scanner or one set of coefficients has in common.
 """

@@ -27,12 +27,12 @@ class Grid:
     voxel: float  # mm
 
     def moved(self, motion: np.ndarray) -> Self:
-        """The same voxels after the head has moved: ``motion`` (4, 4) acts in the modality's world, mm."""
+        """Return the same voxels after the head has moved: ``motion`` (4, 4) acts in the modality's world, mm."""
         return replace(self, pose=motion @ self.pose)
 
 
 def rigid(angles_deg: ArrayLike, shift: ArrayLike) -> np.ndarray:
-    """Rigid transform (4, 4): rotations about the axes through the head's centre, then a shift (mm)."""
+    """Return rigid transform (4, 4): rotations about the axes through the head's centre, then a shift (mm)."""
     transform = np.eye(4)
     transform[:3, :3] = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
     transform[:3, 3] = HEAD_CENTRE + shift - transform[:3, :3] @ HEAD_CENTRE
@@ -40,7 +40,7 @@ def rigid(angles_deg: ArrayLike, shift: ArrayLike) -> np.ndarray:
 
 
 def random_pose(settings: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
-    """Rigid pose of the head: rotations about its centre and a shift, each uniform up to the given limit.
+    """Return the rigid pose of the head: rotations about its centre and a shift, each uniform up to the given limit.
 
     Returns
     -------
@@ -59,10 +59,10 @@ def modality_grid(voxel: float, pose: np.ndarray) -> Grid:
 
 
 def acquire(volume: np.ndarray, affine: np.ndarray, grid: Grid, *, psf_fwhm: float = 0.0) -> np.ndarray:
-    """A map of the anatomy grid as seen on a modality's grid: blurred, voxel-averaged, interpolated once.
+    """Return a map of the anatomy grid as seen on a modality's grid: blurred, voxel-averaged, interpolated once.
 
     The average over a voxel is a Gaussian of the same variance (side squared / 12) beyond that of the source
-    voxel (ours).
+    voxel (assumed).
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def bias_field(grid: Grid, amplitude: float, rng: np.random.Generator) -> np.nda
 def magnitude(
     signal: np.ndarray, sd: float, rng: np.random.Generator, *, fwhm: float = 0.0, voxel: float = 1.0
 ) -> np.ndarray:
-    """Magnitude of a signal with Gaussian noise in both channels: Rician.
+    """Return the magnitude of a signal with Gaussian noise in both channels: Rician.
 
     Parameters
     ----------
@@ -113,5 +113,5 @@ def magnitude(
 
 
 def whole_numbers(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Image as a scanner stores it: int16, at least 1 inside the brain and 0 outside."""
+    """Return image as a scanner stores it: int16, at least 1 inside the brain and 0 outside."""
     return np.where(inside, np.clip(np.round(image), 1, 32767), 0).astype(np.int16)

@@ -13,7 +13,7 @@ from myelosketch.simulation.worlds import AS_PUBLISHED, WORLDS, with_world
 
 LESION_LOADS = {
     # median (mL), SD of the natural logarithm, largest accepted load (mL)
-    "early": (5.0, 1.0, 30.0),  # ours: early cohorts hold 4-8 mL
+    "early": (5.0, 1.0, 30.0),  # assumed: early cohorts hold 4-8 mL
     "clinical": (8.5, 1.47, 80.0),  # measured in 30 patients (Lesjak 2017: log mean 2.14, log SD 1.47)
 }
 
@@ -25,7 +25,7 @@ CHOICES = {
 }
 
 # settings that are, or may be, a list, and what of
-LISTS = {"dwi.b_value": "b-values in s/mm2", "frames": "durations of the PET's frames in s"}
+LISTS = {"dwi.b_value": "b-values in s/mm2", "frames": "durations of the PET frames in s"}
 WHOLE = ("dwi.b_value",)
 FEWEST_LATE_FRAMES = 3  # a straight line through fewer is no fit
 
@@ -191,7 +191,7 @@ def _overlay(defaults: Mapping[str, Any], given: Mapping[str, Any], above: str) 
 
 
 def _coefficients(given: Any) -> dict[str, float]:
-    """Coefficients of the forward model that differ from the usual ones, checked one by one."""
+    """Return the coefficients of the forward model that differ from the usual ones, checked one by one."""
     usual = asdict(PHYSICS)
     if not isinstance(given, Mapping):
         raise InputError(f"simulation.physics is {given!r}; expected some of the keys {', '.join(usual)}.")

@@ -1,4 +1,4 @@
-"""Other sites than the one of the configuration: scanners, protocols and patients that no model has seen (ours).
+"""Other sites than the one of the configuration: scanners, protocols and patients that no model has seen (assumed).
 
 A site is an overlay on the settings of the simulation. It changes how participants are measured and how much
 lesion patients carry, never the physics: what a model learned at the first site should still hold.

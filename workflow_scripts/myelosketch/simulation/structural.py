@@ -21,7 +21,7 @@ def acquire_structural(
     bias_percent: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """One structural image; the head is skull-stripped, as the template is.
+    """Return one structural image; the head is skull-stripped, as the template is.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The MNI152 template's tissues at 1 mm, mended so that one participant's anatomy can be cut from them."""
+"""The MNI152 template's tissues at 1 mm, corrected so that one participant's anatomy can be cut from them."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,7 +9,7 @@ from scipy import ndimage
 from myelosketch.simulation.fields import stretch
 
 TEMPLATE_BOX = (slice(22, 175), slice(22, 212), slice(0, 160))  # voxels of the template that hold brain
-# deep nuclei, right side (centre, half axes; mm): what must not be taken for the false ring (ours)
+# deep nuclei, right side (centre, half axes; mm): what must not be taken for the false ring (assumed)
 DEEP_NUCLEI = (
     ((11, -18, 8), (9, 14, 9)),  # thalamus
     ((12, 14, 8), (6, 12, 9)),  # head of the caudate
@@ -21,7 +21,7 @@ FRACTIONS = ("white", "cortex", "deep", "csf")
 
 @lru_cache(maxsize=1)
 def template() -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Mended tissue maps of the MNI152 template (symmetric 2009a, carried by nilearn) at 1 mm.
+    """Corrected tissue maps of the MNI152 template (symmetric 2009a, carried by nilearn) at 1 mm.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def template() -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def _lateral_ventricles(csf: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """The two components of CSF beside the midline at the height of the lateral ventricles, as booleans."""
+    """Return the two components of CSF beside the midline at the height of the lateral ventricles, as booleans."""
     labels, _ = ndimage.label(csf > 0.6)
     ventricle = np.zeros(csf.shape, bool)
     for side in (-14, 14):
@@ -68,7 +68,7 @@ def _lateral_ventricles(csf: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def _wall_distance(ventricle: np.ndarray) -> np.ndarray:
-    """Signed distance (mm) to the ventricles' surface, positive outside; measured at 2 mm, interpolated."""
+    """Return signed distance (mm) to the ventricles' surface, positive outside; measured at 2 mm, interpolated."""
     step = 2
     coarse = ventricle[::step, ::step, ::step]
     signed = ndimage.distance_transform_edt(~coarse, step) - ndimage.distance_transform_edt(coarse, step)
@@ -76,7 +76,7 @@ def _wall_distance(ventricle: np.ndarray) -> np.ndarray:
 
 
 def _deep_nuclei(shape: Sequence[int], affine: np.ndarray) -> np.ndarray:
-    """Soft prior (0-1) of the deep grey nuclei, both sides."""
+    """Return the soft prior (0-1) of the deep grey nuclei, both sides."""
     world = [
         axis.astype(np.float32) + np.float32(affine[i, 3])
         for i, axis in enumerate(np.ogrid[tuple(map(slice, shape))])

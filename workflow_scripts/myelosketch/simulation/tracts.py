@@ -1,4 +1,4 @@
-"""Directions of the white matter: fibre systems of the template, their crossings and their coherence (ours).
+"""Directions of the white matter: fibre systems of the template, their crossings and their coherence (assumed).
 
 No bundled atlas holds fibre directions, so each system is a family of smooth curves through known landmarks of
 MNI space. A voxel takes the direction of the nearest curve of every system, weighted by its distance; where
@@ -79,7 +79,7 @@ DEPTH_BONUS = 0.35  # of the score that coherence follows, from the cortex to th
 LOWEST, SPREAD = 0.42, 0.60  # coherence = LOWEST + log-normal part, of mean 1 over the white matter
 # DVR that healthy myelin of a system adds to that of average white matter, the same in everyone: high from the brain
 # stem to the capsule and in the optic radiation, low in frontal and gyral white matter, as the myelin water fraction
-# (order recalled, numbers ours)
+# (order recalled, numbers assumed)
 BINDING = {
     "callosum": 0.01, "crossing": -0.02, "projection": 0.06, "blades": -0.05, "unordered": -0.01,
     "cingulum": -0.04, "superior longitudinal": 0.01, "arcuate": -0.01, "inferior longitudinal": -0.03,
@@ -129,7 +129,7 @@ def template_tracts() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _systems(points: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, direction (n, 3) and weight (n,) of each system at points of the right half (n, 3), mm."""
+    """Yield name, direction (n, 3) and weight (n,) of each system at points of the right half (n, 3), mm."""
     lateral, midline, reach = CALLOSUM_WEIGHT
     weight = lateral + midline * np.exp(-0.5 * (points[:, 0] / reach) ** 2)
     width = np.interp(points[:, 0], (0, 20), CALLOSUM_WIDTH_MM)
@@ -144,18 +144,18 @@ def _systems(points: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]
 
 
 def _joined(curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Points and tangents of several curves together."""
+    """Return the points and tangents of several curves together."""
     points, tangents = (np.concatenate(parts) for parts in zip(*curves, strict=True))
     return points, tangents
 
 
 def _on_the_way(target: Sequence[float]) -> tuple[float, ...]:
-    """Point of the corona radiata between the capsule and a target in the cortex."""
+    """Return the point of the corona radiata between the capsule and a target in the cortex."""
     return tuple(0.55 * np.array([25, -13, 24]) + 0.45 * np.array(target))
 
 
 def _curve(landmarks: Sequence[Sequence[float]], spacing: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) and unit tangents (n, 3) of the smooth curve through the landmarks, mm."""
+    """Return points (n, 3) and unit tangents (n, 3) of the smooth curve through the landmarks, mm."""
     places = np.array(landmarks, float)
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(places, axis=0), axis=1))])
     spline = CubicSpline(length, places)
@@ -165,7 +165,7 @@ def _curve(landmarks: Sequence[Sequence[float]], spacing: float = 1.0) -> tuple[
 
 
 def _callosum() -> tuple[np.ndarray, np.ndarray]:
-    """Points and tangents of fibres that leave the midline sideways and bend outward from its centre."""
+    """Return the points and tangents of fibres that leave the midline sideways and bend outward from its centre."""
     arc, _ = _curve([(0, *point) for point in CALLOSUM], 2.0)
     outward = arc - [0, *CALLOSUM_CENTRE]
     outward[:, 2] += 8.0 * (outward[:, 1] > -26)  # frontal and parietal fibres rise, occipital ones run back
@@ -204,7 +204,7 @@ def _nearest(
 def _blades(
     white: np.ndarray, cortex: np.ndarray, inside: np.ndarray, side: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gyral white matter: towards the crown, that is away from the deep white matter, near the cortex only."""
+    """Return gyral white matter: towards the crown, that is away from the deep white matter, near the cortex only."""
     depth = ndimage.gaussian_filter(white, 5.0 / GRID_MM)
     outward = -np.stack([part[inside] for part in np.gradient(depth)], axis=1) * side
     direction = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
@@ -213,7 +213,7 @@ def _blades(
 
 
 def _binding(values: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Binding of the systems at the voxels ``inside`` (n,) as a smooth map of mean 0 and SD BINDING_SD."""
+    """Return the binding of the systems at the voxels ``inside`` (n,) as a smooth map of mean 0 and SD BINDING_SD."""
     filled = _filled(values, inside)
     smooth = ndimage.gaussian_filter(filled, BINDING_FWHM_MM * FWHM_TO_SIGMA / GRID_MM)
     core = smooth[white > 0.8]

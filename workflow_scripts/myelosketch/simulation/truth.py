@@ -17,15 +17,15 @@ from myelosketch.simulation.latents import LESION_COLUMNS, lesion_table
 TISSUE_CODES = {"csf": 1, "cortex": 2, "deep": 3, "white": 4, "lesion": 5}
 LATENT_SCALE = 1000  # latents are stored as whole thousandths
 TRUTH_OF_DVR = {
-    "rescan": "a second scan with noise of its own",
+    "rescan": "a second scan with independent noise",
     "noisefree": "blurred, with gain and unseen part, without noise",
-    "visible": "blurred, without what leaves no trace in MRI",
+    "visible": "blurred, without the part that leaves no trace in MRI",
 }
-DEMYELINATED_BELOW = 0.5  # myelin of a lesion voxel that has lost most of it; 1 is healthy (ours)
+DEMYELINATED_BELOW = 0.5  # myelin of a lesion voxel that has lost most of it; 1 is healthy (assumed)
 
 
 def tissue_labels(body: Mapping[str, Any]) -> np.ndarray:
-    """Most abundant tissue of each anatomy voxel as TISSUE_CODES (uint8), 0 outside the brain."""
+    """Return most abundant tissue of each anatomy voxel as TISSUE_CODES (uint8), 0 outside the brain."""
     fractions = body["anatomy"].fractions
     shares = np.stack([fractions[name] for name in FRACTIONS])
     codes = np.array([TISSUE_CODES[name] for name in FRACTIONS], np.uint8)
@@ -36,12 +36,12 @@ def tissue_labels(body: Mapping[str, Any]) -> np.ndarray:
 
 
 def demyelinated_voxels(body: Mapping[str, Any]) -> np.ndarray:
-    """Lesion voxels of the anatomy grid whose true myelin is below DEMYELINATED_BELOW, as booleans."""
+    """Return the lesion voxels of the anatomy grid whose true myelin is below DEMYELINATED_BELOW, as booleans."""
     return (lesion_labels(body) > 0) & (body["latents"]["myelin"] < DEMYELINATED_BELOW)
 
 
 def lesion_labels(body: Mapping[str, Any]) -> np.ndarray:
-    """Number of the lesion of each anatomy voxel, 0 outside (int array)."""
+    """Return the number of the lesion of each anatomy voxel, 0 outside (int array)."""
     if body["lesions"]:
         return body["lesions"].labels
     return np.zeros(body["anatomy"].fractions[FRACTIONS[0]].shape, np.int16)
@@ -88,7 +88,7 @@ def write_truth(
     write_json(truth["poses"], {name: grid.pose for name, grid in grids.items()})
     sidecar = {
         "Units": "mm",
-        "Description": "shift (RAS) of each place of the anatomy to its place in MNI152",
+        "Description": "shift (RAS) from each position in the anatomy to its position in MNI152",
     }
     field = np.moveaxis(body["anatomy"].displacement, 0, -1)
     save_volume(truth["warp"], field, box_grid(VELOCITY_STEP_MM)[1], sidecar=sidecar)
@@ -96,13 +96,14 @@ def write_truth(
     write_json(
         truth["motion"],
         {
-            "Description": "motion of the head in each volume of dwi, about and from its pose, in the world of dwi",
+            "Description": "motion of the head in each volume of dwi, relative to its pose, in the world "
+            "coordinates of dwi",
             "Columns": ["rotation_x_deg", "rotation_y_deg", "rotation_z_deg", "x_mm", "y_mm", "z_mm"],
             "dwi": series.get("motion", []),
         },
     )
     if series.get("field") is not None:
-        sidecar = {"Units": "Hz", "Description": "off-resonance at the true places"}
+        sidecar = {"Units": "Hz", "Description": "off-resonance at the true positions"}
         save_volume(field_file(root, subject, session), series["field"], grids["dwi"].affine, sidecar=sidecar)
     for name in TRUTH_MAPS:
         sidecar = {"Units": "1", "Description": f"DVR of [11C]PIB, {TRUTH_OF_DVR[name]}"}

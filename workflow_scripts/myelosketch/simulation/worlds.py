@@ -1,4 +1,4 @@
-"""The two simulated worlds: how much of the DVR of white matter MRI can tell of (ours).
+"""The two simulated worlds: how much of the DVR of white matter MRI can tell of (assumed).
 
 A world sets the spread of the PET's gain between participants and the part of DVR that leaves no trace in MRI. All
 else is the same in both.

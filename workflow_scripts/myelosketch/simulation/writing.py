@@ -61,7 +61,7 @@ def write_images(
 def _description(
     name: str, images: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Top-level fields and parameters of an image's sidecar."""
+    """Return the top-level fields and parameters of an image's sidecar."""
     mri = settings["mri"]
     if name in ("T1w", "FLAIR"):
         keys = (f"{name.lower()}_noise_percent", f"{name.lower()}_bias_percent")

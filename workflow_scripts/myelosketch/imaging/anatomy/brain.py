@@ -92,7 +92,7 @@ def prepare_head(whole: Volume, *, brain: np.ndarray | None = None) -> Head:
 
 
 def rough_brain(head: Volume) -> tuple[Volume, bool]:
-    """The brain on coarse voxels: the largest body of soft tissue that narrow bridges do not join to others.
+    """Return the brain on coarse voxels: the largest body of soft tissue that narrow bridges do not join to others.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def rough_brain(head: Volume) -> tuple[Volume, bool]:
             break
     if not (stripped or volume < LARGEST_BRAIN_ML) or volume < SMALLEST_BRAIN_ML:
         raise InputError(
-            f"{_name(head)} shows no brain: the largest body of soft tissue in it has {volume:.0f} mL, expected "
+            f"{_name(head)} shows no brain: the largest connected soft tissue in it has {volume:.0f} mL, expected "
             f"{SMALLEST_BRAIN_ML:.0f} to {LARGEST_BRAIN_ML:.0f}; is it a T1-weighted image of a whole brain?"
         )
     return Volume(brain, coarse.affine), stripped
@@ -184,7 +184,7 @@ def brain_mask(
     core = prior > 0.5
     if not core.any():
         raise InputError(
-            "The template's brain does not meet the T1w image: is its affine right, is it a head?"
+            "The template's brain does not overlap the T1w image: is its affine correct, and does it show a head?"
         )
     near = gaussian_filter(core.astype(np.float32), MASK_MARGIN_MM / voxel_size) > 0.1
     if inside is not None:
@@ -192,12 +192,14 @@ def brain_mask(
     brain = near & (intensities > 0.15 * np.median(intensities[core]))
     brain = binary_fill_holes(binary_closing(brain, iterations=1))
     if not brain.any():
-        raise InputError("No brain was found in the T1w image: is its affine right, is it a head?")
+        raise InputError(
+            "No brain was found in the T1w image: is its affine correct, and does it show a head?"
+        )
     return _largest(brain)
 
 
 def _on_grid(coarse: Volume, target: Volume) -> np.ndarray:
-    """A coarse mask on the grid of ``target``, its edge interpolated."""
+    """Return a coarse mask on the grid of ``target``, its edge interpolated."""
     mapping = np.linalg.inv(coarse.affine) @ target.affine
     share = affine_transform(
         coarse.data.astype(np.float32), mapping[:3, :3], mapping[:3, 3], target.shape, order=1, mode="nearest"
@@ -206,7 +208,7 @@ def _on_grid(coarse: Volume, target: Volume) -> np.ndarray:
 
 
 def _margin_box(mask: np.ndarray, voxel_size: np.ndarray) -> tuple[slice, ...]:
-    """Slices around a mask with MARGIN_MM of room."""
+    """Return slices around a mask with MARGIN_MM of room."""
     where = np.argwhere(mask)
     margin = np.ceil(MARGIN_MM / voxel_size).astype(int)
     first = np.maximum(where.min(axis=0) - margin, 0)

@@ -40,7 +40,7 @@ def find_lesions(
     min_mm3: float,
     rim_mm: float,
 ) -> np.ndarray:
-    """Lesions of white matter that are bright on FLAIR.
+    """Return the lesions of white matter that are bright on FLAIR.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def find_lesions(
 
 
 def remove_bias(flair: np.ndarray, white: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
-    """The image divided by a smooth field that makes white matter equally bright everywhere.
+    """Return the image divided by a smooth field that makes white matter equally bright everywhere.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def remove_bias(flair: np.ndarray, white: np.ndarray, voxel_size: np.ndarray) ->
     used = (white & (flair > 0))[thinned]
     if not used.any():
         raise InputError(
-            "The FLAIR has no signal in the white matter that T1w shows: does it show the same head, and all of it?"
+            "The FLAIR has no signal in the white matter of the T1w image: does it show the same whole head?"
         )
     logarithm = np.log(np.where(flair > 0, flair, 1.0))[thinned].astype(np.float32)
     sigma, kept = BIAS_MM / (voxel_size * step), used
@@ -126,7 +126,7 @@ def remove_bias(flair: np.ndarray, white: np.ndarray, voxel_size: np.ndarray) ->
 def standardise(
     flair: np.ndarray, tissue: np.ndarray, csf: np.ndarray, grey: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Brightness in robust standard deviations above the median of grey matter, and what is fluid.
+    """Return brightness in robust standard deviations above the median of grey matter, and what is fluid.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def standardise(
     middle, spread = _median_and_sd(flair[inside]) if inside.any() else (0.0, 0.0)
     if not spread > 0:
         raise InputError(
-            "The FLAIR shows no contrast within the grey matter: is it a FLAIR of the same head, and all of it?"
+            "The FLAIR shows no contrast within the grey matter: is it a FLAIR of the same whole head?"
         )
     is_csf = (tissue == CSF) & (csf > LIKELY)
     dark = np.median(flair[is_csf]) if is_csf.any() else 0.0
@@ -155,7 +155,7 @@ def standardise(
 
 
 def ventricles(fluid: np.ndarray, brain: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
-    """Large bodies of fluid deep in the brain, as an array of bool."""
+    """Return the large bodies of fluid deep in the brain, as an array of bool."""
     padded = np.pad(brain, 1)
     depth = distance_transform_edt(padded, sampling=voxel_size)[1:-1, 1:-1, 1:-1]
     return _large(fluid & (depth > VENTRICLE_DEPTH_MM), VENTRICLE_MM3 / np.prod(voxel_size))
@@ -164,7 +164,7 @@ def ventricles(fluid: np.ndarray, brain: np.ndarray, voxel_size: np.ndarray) -> 
 def _surrounded_by_white(
     lesions: np.ndarray, normal: np.ndarray, white: np.ndarray, voxel_size: np.ndarray
 ) -> np.ndarray:
-    """Lesions around which normal tissue is mostly white matter; the other ones are bright cortex.
+    """Return lesions around which normal tissue is mostly white matter; the other ones are bright cortex.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def _surrounded_by_white(
 
 
 def _components_with(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Connected parts of a mask that hold a seed."""
+    """Return the connected parts of a mask that hold a seed."""
     parts, count = label(mask, TOUCHING)
     kept = np.zeros(count + 1, bool)
     kept[np.unique(parts[mask & seeds])] = True
@@ -195,7 +195,7 @@ def _components_with(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
 
 
 def _large(mask: np.ndarray, voxels: float) -> np.ndarray:
-    """Connected parts of a mask of at least this many voxels."""
+    """Return the connected parts of a mask of at least this many voxels."""
     parts, _ = label(mask, TOUCHING)
     kept = np.bincount(parts.ravel()) >= voxels - 1e-6
     kept[0] = False
@@ -203,7 +203,7 @@ def _large(mask: np.ndarray, voxels: float) -> np.ndarray:
 
 
 def _distance(mask: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
-    """Distance to a mask, mm; infinite without one."""
+    """Return distance to a mask, mm; infinite without one."""
     return distance_transform_edt(~mask, sampling=voxel_size) if mask.any() else np.full(mask.shape, np.inf)
 
 
@@ -213,7 +213,7 @@ def _median_and_sd(values: np.ndarray) -> tuple[float, float]:
 
 
 def _brain_box(tissue: np.ndarray) -> tuple[slice, ...]:
-    """Slices around the brain; the whole grid if there is none."""
+    """Return slices around the brain; the whole grid if there is none."""
     where = np.argwhere(np.asarray(tissue) > 0)
     if not len(where):
         return (slice(None),) * 3

@@ -42,7 +42,7 @@ def prepare_anatomy(
 
     Parameters
     ----------
-    images : RawImages; a ``segmentation`` is used instead of ours
+    images : RawImages; a ``segmentation`` is used instead of the workflow's own
     anatomy : Anatomy, to be written on the grid of the T1w image: ``t1w`` cropped to the brain with a margin,
         ``tissue`` in TISSUE_CODES with lesions as white matter. With a path of ``xfm_flair_to_t1w``, lesions are
         found on the FLAIR if there is no ``lesion_mask``
@@ -129,7 +129,7 @@ def _brain(head: Head, priors: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _placed_lesions(drawn: Volume, images: RawImages, anatomy: Anatomy, t1w: Volume) -> np.ndarray:
-    """The user's lesions as a fraction on the T1w grid."""
+    """Return the user's lesions as a fraction on the T1w grid."""
     transforms = {"T1w": [], **{name: anatomy.to_t1w(name) for name in ("dwi", "MTR", "FLAIR")}}
     with tempfile.TemporaryDirectory() as folder:
         transforms["MNI152"] = [inverse_of(anatomy.xfm_t1w_to_mni, Path(folder) / "mni_to_t1w.mat")]
@@ -145,7 +145,7 @@ def _found_lesions(
     settings: Mapping[str, Any],
     seed: int,
 ) -> np.ndarray:
-    """Lesions found on the FLAIR, 0 or 1 on the T1w grid."""
+    """Return lesions found on the FLAIR, 0 or 1 on the T1w grid."""
     make_repeatable(seed)
     flair = load_volume(images.FLAIR or "")
     flair = Volume(np.nan_to_num(flair.data), flair.affine, flair.path)
@@ -164,14 +164,14 @@ def _check_place(lesion: np.ndarray, brain: np.ndarray, t1w: Volume, name: str |
     total, inside = (float(part.sum()) * t1w.voxel_volume / 1000 for part in (lesion, lesion[brain]))
     if inside < 0.5 * total:
         raise InputError(
-            f"{name}: {inside:.1f} of its {total:.1f} mL of lesions lie in the brain of the T1w image, expected at "
-            "least half; is it the mask of this image (lesion_space), and of lesions?"
+            f"{name}: {inside:.1f} of its {total:.1f} mL of lesions are in the brain of the T1w image, "
+            "expected at least half; is it a lesion mask, and of this image (lesion_space)?"
         )
     share = inside / (brain.sum() * t1w.voxel_volume / 1000)
     if share > LARGEST_SHARE:
         raise InputError(
             f"{name}: its lesions are {100 * share:.0f} % of the brain, expected at most {100 * LARGEST_SHARE:.0f} "
-            "%, less than white matter fills; is it a mask of lesions rather than of the brain?"
+            "%, which is less than the white matter; is it a mask of lesions and not of the brain?"
         )
 
 
@@ -186,7 +186,7 @@ def _check_rest(lesion: np.ndarray, codes: np.ndarray, t1w: Volume, name: str | 
     taken, left = (float(part.sum()) * t1w.voxel_volume / 1000 for part in (lesion[codes > 0], white))
     if taken > left:
         raise InputError(
-            f"{name}: its lesions ({taken:.0f} mL) are larger than the white matter that they leave ({left:.0f} mL); "
+            f"{name}: its lesions ({taken:.0f} mL) are larger than the remaining white matter ({left:.0f} mL); "
             "is it a mask of lesions?"
         )
 

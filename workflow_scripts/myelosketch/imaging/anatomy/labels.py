@@ -46,5 +46,5 @@ def tissue_of_name(name: str) -> str | None:
 
 
 def tissue_of_number(number: int, table: Mapping[str, set[int]]) -> str | None:
-    """Tissue of a label in FREESURFER or BIDS, or None."""
+    """Return the tissue of a label in FREESURFER or BIDS, or None."""
     return next((tissue for tissue, numbers in table.items() if number in numbers), None)

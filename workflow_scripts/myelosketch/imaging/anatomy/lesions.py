@@ -39,7 +39,7 @@ def place_lesions(
     if space not in transforms:
         raise InputError(
             f"{path} was drawn on {space} (lesion_space), but there is no registration of {space} to T1w; expected "
-            f"one of {', '.join(transforms)}: correct lesion_space, or give that image."
+            f"one of {', '.join(transforms)}: correct lesion_space, or supply that image."
         )
     before = float(drawn.data.sum()) * drawn.voxel_volume
     if before == 0:  # a control, or a patient without lesions
@@ -51,8 +51,9 @@ def place_lesions(
     after = float(fraction.sum()) * t1w.voxel_volume
     if after < LEAST_PART * before:
         raise InputError(
-            f"{path} holds {before / 1000:.1f} mL of lesions, but {after / 1000:.1f} mL of them lie in the T1w image "
-            f"once they are taken from {space} to it: is lesion_space right, and is it the mask of this participant?"
+            f"{path} has {before / 1000:.1f} mL of lesions, but {after / 1000:.1f} mL of them are in the "
+            f"T1w image after registration from {space}: is lesion_space correct, and is it the mask of "
+            "this participant?"
         )
     return Volume(fraction, t1w.affine)
 

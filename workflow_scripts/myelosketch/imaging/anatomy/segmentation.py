@@ -26,7 +26,7 @@ SHOWN = 8
 
 
 def read_segmentation(path: str | Path, t1w: Volume) -> dict[str, Any]:
-    """CSF, grey and white matter of a segmentation, resampled by its header where its grid is another.
+    """Return CSF, grey and white matter of a segmentation, resampled by its header where its grid is another.
 
     Parameters
     ----------
@@ -55,16 +55,17 @@ def read_segmentation(path: str | Path, t1w: Volume) -> dict[str, Any]:
     for name, mask in found.items():
         if not mask.any():
             raise InputError(
-                f"{path} has no {_said(name)} on the grid of the T1w image: does it lie in the T1w's world, and are "
-                "its labels complete?"
+                f"{path} has no {_said(name)} on the grid of the T1w image: is it in the world "
+                "coordinates of the T1w, and are its labels complete?"
             )
     signal = t1w.data > 0.05 * np.percentile(t1w.data[t1w.data > 0], 99)
     share = signal[brain].mean()
     if share < LEAST_SIGNAL:
         raise InputError(
-            f"{path} and {t1w.path or 'the T1w image'} do not meet: {100 * share:.0f} % of the segmented brain has "
-            f"signal, expected at least {100 * LEAST_SIGNAL:.0f} %; give the segmentation of this T1w image, in its "
-            "world."
+            f"{path} and {t1w.path or 'the T1w image'} do not overlap: {100 * share:.0f} % of the "
+            "segmented brain has "
+            f"signal, expected at least {100 * LEAST_SIGNAL:.0f} %; give the segmentation of this T1w "
+            "image, in its world coordinates."
         )
     return {**found, "brain": brain, "record": record}
 
@@ -78,11 +79,11 @@ def tissue_codes(given: Mapping[str, Any], box: tuple[slice, ...]) -> np.ndarray
 
 
 def _labels(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, Any]]:
-    """Shares of the tissues in a label image, its affine and the record."""
+    """Return the shares of the tissues in a label image, its affine and the record."""
     volume = load_volume(path)
     if not np.isfinite(volume.data).all() or (volume.data != np.round(volume.data)).any():
         raise InputError(
-            f"{path} holds values that are no whole numbers; expected labels: give the image of labels."
+            f"{path} has values that are not whole numbers; expected labels: give the label image."
         )
     labels = volume.data.astype(np.int32)
     present = [int(number) for number in np.unique(labels)]
@@ -100,7 +101,7 @@ def _labels(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[s
 
 
 def _scheme(path: str | Path, present: Sequence[int]) -> tuple[str, Callable[[int], str | None]]:
-    """What a label image follows: a name for it, and the function from a number to its tissue."""
+    """Return what a label image follows: a name for it, and the function from a number to its tissue."""
     table = _table(path)
     if table is not None:
         return "labels named in the TSV", lambda number: table.get(number)
@@ -110,7 +111,7 @@ def _scheme(path: str | Path, present: Sequence[int]) -> tuple[str, Callable[[in
 
 
 def _table(path: str | Path) -> dict[int, str | None] | None:
-    """Tissue of each number in the TSV beside a BIDS dseg, or None without one."""
+    """Return the tissue of each number in the TSV beside a BIDS dseg, or None without one."""
     note = sidecar_path(path).with_suffix(".tsv")
     if not note.is_file():
         return None
@@ -137,13 +138,13 @@ def _refuse_unknown(path: str | Path, kind: str, unknown: Sequence[int]) -> None
     mixed = [MIXED[number] for number in unknown if kind == "BIDS" and number in MIXED]
     why = f" ({mixed[0]} is grey and white matter)" if mixed else ""
     raise InputError(
-        f"{path}: the labels {shown} are no tissue in {kind}{why}; give FreeSurfer's numbers, or a TSV beside it "
+        f"{path}: the labels {shown} are not a tissue in {kind}{why}; give FreeSurfer's numbers, or a TSV beside it "
         "with the columns index and name."
     )
 
 
 def _probabilities(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, Any]]:
-    """Shares of the tissues in a 4D image of probabilities, its affine and the record."""
+    """Return the shares of the tissues in a 4D image of probabilities, its affine and the record."""
     series = canonical(load_series(path))
     count = series.data.shape[3]
     names = read_metadata(path).get("LabelMap")
@@ -165,7 +166,8 @@ def _probabilities(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray,
     low, high = float(np.nanmin(series.data)), float(np.nanmax(series.data))
     if not np.isfinite(series.data).all() or low < -0.01 or high > 1.01:
         raise InputError(
-            f"{path} holds {low:g} to {high:g}; expected probabilities, 0 to 1: divide them by their unit."
+            f"{path} has values from {low:g} to {high:g}; expected probabilities, 0 to 1: divide them by "
+            "their maximum."
         )
     shares = {
         name: sum(

@@ -73,7 +73,7 @@ def load_template() -> tuple[ants.ANTsImage, list[ants.ANTsImage]]:
 
 
 def deep_grey(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """Probability of deep grey matter from the place in MNI152 space alone.
+    """Return the probability of deep grey matter from the place in MNI152 space alone.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def place_template(
 
 
 def _bend(template: ants.ANTsImage, image: ants.ANTsImage, affine: str | Path, folder: str) -> dict[str, str]:
-    """Displacement fields between the affinely placed brain and the template.
+    """Return displacement fields between the affinely placed brain and the template.
 
     Returns
     -------
@@ -215,13 +215,13 @@ def _check_size(matrix: np.ndarray, t1w: Volume) -> None:
     if scales.min() < LEAST_SCALE or scales.max() > LARGEST_SCALE:
         raise InputError(
             f"{t1w.path or 'The T1w image'}: the template had to be scaled by {scales.min():.2f} to "
-            f"{scales.max():.2f} to meet it, expected {LEAST_SCALE:g} to {LARGEST_SCALE:g}; does it show a whole "
+            f"{scales.max():.2f} to fit it, expected {LEAST_SCALE:g} to {LARGEST_SCALE:g}; does it show a whole "
             "brain, T1-weighted?"
         )
 
 
 def check_likeness(t1w: Volume, brain: np.ndarray, priors: Mapping[str, np.ndarray]) -> float:
-    """The placed template must look like the image that it was placed in.
+    """Return the placed template must look like the image that it was placed in.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ def check_likeness(t1w: Volume, brain: np.ndarray, priors: Mapping[str, np.ndarr
     likeness = float(np.corrcoef(expected[brain], t1w.data[brain])[0, 1])
     if not likeness >= LEAST_LIKENESS:
         raise InputError(
-            f"{t1w.path or 'The T1w image'} does not look like the template that was placed in it (correlation "
+            f"{t1w.path or 'The T1w image'} does not look like the template that was registered to it (correlation "
             f"{likeness:.2f}, expected at least {LEAST_LIKENESS:g}); does it show a whole brain, T1-weighted?"
         )
     return likeness

@@ -39,7 +39,7 @@ def segment(
     smoothing: float,
     seed: int,
 ) -> np.ndarray:
-    """CSF, grey and white matter of a brain: lesions filled, then Atropos with the template's probabilities.
+    """Return CSF, grey and white matter of a brain: lesions filled, then Atropos with the template's probabilities.
 
     Parameters
     ----------
@@ -90,14 +90,14 @@ def check_tissue(codes: np.ndarray, t1w: Volume) -> None:
         share = (codes == code).sum() / max(total, 1)
         if share < LEAST_SHARE:
             raise InputError(
-                f"{name}: {tissue} is {100 * share:.1f} % of the brain found, expected at least "
+                f"{name}: {tissue} is {100 * share:.1f} % of the brain, expected at least "
                 f"{100 * LEAST_SHARE:g} %; is this a T1-weighted image of a whole brain?"
             )
     fluid, grey, white = (np.median(t1w.data[codes == code]) for code in TISSUE_CODES.values())
     if not fluid < grey < white:
         raise InputError(
             f"{name}: the medians of CSF, grey and white matter are {fluid:.0f}, {grey:.0f} and {white:.0f}, "
-            "expected to rise; is this a T1-weighted image?"
+            "expected increasing values; is this a T1-weighted image?"
         )
 
 
@@ -143,7 +143,7 @@ def atropos(
     smoothing: float,
     seed: int,
 ) -> np.ndarray:
-    """Classes of a brain's voxels by ANTs' Atropos, started from and weighted with probabilities.
+    """Return the classes of a brain's voxels by ANTs' Atropos, started from and weighted with probabilities.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def atropos(
 
 
 def _complete(priors: Mapping[str, np.ndarray], lesion: np.ndarray) -> dict[str, np.ndarray]:
-    """Probabilities that sum to 1 everywhere, and are white matter's in lesions."""
+    """Return probabilities that sum to 1 everywhere, and are white matter's in lesions."""
     total = sum(priors.values())
     known = total > LEAST_TEMPLATE
     scale = np.where(known, 1 / np.maximum(total, LEAST_TEMPLATE), 0).astype(np.float32)

@@ -14,7 +14,7 @@ from myelosketch.io.provenance import provenance
 from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.volumes import save_volume
 
-# a head that has moved further since the early frames puts every map into the wrong voxels of the DVR (ours)
+# a head that has moved further since the early frames puts every map into the wrong voxels of the DVR (assumed)
 MOST_MOTION_MM = 3.0
 
 
@@ -66,7 +66,7 @@ def average_early_frames(
     if motion == "check" and moved["MeanDisplacementMm"] > MOST_MOTION_MM:
         raise InputError(
             f"The head moved by {moved['MeanDisplacementMm']:.1f} mm between the early and the late frames of {pet}, "
-            "so the MRI maps would miss the DVR: set maps.pet_motion to correct."
+            "so the MRI maps would not match the DVR: set maps.pet_motion to correct."
         )
     units = read_metadata(pet).get("Units")
     sidecar = provenance(
@@ -90,7 +90,7 @@ def average_early_frames(
 def early_frames(
     starts: np.ndarray, durations: np.ndarray, window_min: Sequence[float], name: str | Path
 ) -> np.ndarray:
-    """Frames whose middle lies in the window.
+    """Return frames whose middle lies in the window.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def early_frames(
         )
     if not chosen.any():
         raise InputError(
-            f"{name} has no frame whose middle lies between {first:g} and {last:g} min: widen maps.early_window_min."
+            f"{name} has no frame with its midpoint between {first:g} and {last:g} min: widen maps.early_window_min."
         )
     return chosen
 
@@ -129,7 +129,7 @@ def early_frames(
 def follow_head(
     mean: np.ndarray, late: np.ndarray, affine: np.ndarray, head: np.ndarray, *, motion: str, seed: int
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """The early mean, moved to the late one if asked for, and how far apart their heads lie.
+    """Return the early mean, moved to the late one if asked for, and how far apart their heads lie.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import Volume, check_same_grid, in_order_of, save_volume
 
-# share of the 99th percentile of the late mean image below which there is no head (ours)
+# share of the 99th percentile of the late mean image below which there is no head (assumed)
 HEAD_SHARE = 0.1
 # 0 means outside in every map of this library; the other limit is that of the check of given maps
 DVR_RANGE = (0.01, 6.0)
@@ -69,9 +69,7 @@ def fit_dvr(
     region = reference_region(inputs, series, mean, reference, registration, seed)
     curve = series.data[region].mean(axis=0, dtype=np.float64)
     if not (curve[late] > 0).all():
-        raise InputError(
-            f"The reference region of {inputs['pet']} has no activity: does it lie in grey matter?"
-        )
+        raise InputError(f"The reference region of {inputs['pet']} has no activity: is it in grey matter?")
     times = {"starts": starts / 60, "durations": durations / 60}
     curves = series.data[head].astype(np.float64)
     if model == "logan":
@@ -96,7 +94,7 @@ def fit_dvr(
 
 
 def load_activity(path: str | Path, frames: Frames) -> tuple[Volume, np.ndarray, np.ndarray, int]:
-    """The frames from the injection on, corrected for decay.
+    """Return the frames from the injection on, corrected for decay.
 
     Frames that end before the injection are left out. Of one that the injection falls into, only what comes after it
     holds activity: it counts as a frame from the injection on, with a mean that is the higher for that.
@@ -121,7 +119,7 @@ def load_activity(path: str | Path, frames: Frames) -> tuple[Volume, np.ndarray,
 
 
 def timing_record(frames: Frames) -> dict[str, Any]:
-    """What was made of the times and the decay of a series, for the sidecar."""
+    """Return what was made of the times and the decay of a series, for the sidecar."""
     return {
         "DecayCorrectedHere": frames.decay is not None,
         "Assumed": dict(frames.unstated),
@@ -134,7 +132,7 @@ def timing_record(frames: Frames) -> dict[str, Any]:
 
 
 def frame_mean(data: np.ndarray, durations: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Mean of some frames, weighted by their durations.
+    """Return the mean of some frames, weighted by their durations.
 
     Parameters
     ----------
@@ -157,7 +155,7 @@ def reference_region(
     registration: Mapping[str, Any] | None,
     seed: int,
 ) -> np.ndarray:
-    """Voxels of the PET grid whose mean is the reference curve.
+    """Return the voxels of the PET grid whose mean is the reference curve.
 
     Returns
     -------
@@ -179,7 +177,7 @@ def reference_region(
         name = f"The grey matter of {inputs['t1w']} on the PET grid"
     if region.sum() < MIN_REFERENCE_VOXELS:
         raise InputError(
-            f"{name} holds {int(region.sum())} voxels; expected at least {MIN_REFERENCE_VOXELS}: draw a larger "
+            f"{name} has {int(region.sum())} voxels; expected at least {MIN_REFERENCE_VOXELS}: draw a larger "
             "reference region."
         )
     return region
@@ -195,7 +193,7 @@ def follow_motion(
     motion: str,
     seed: int,
 ) -> dict[str, Any]:
-    """Motion of the late frames against their mean; corrected in place if asked for.
+    """Return the motion of the late frames against their mean; corrected in place if asked for.
 
     Frames before t* are left where they are: their contrast is that of blood flow, and a registration to the late
     mean would follow the tracer, not the head.
@@ -222,7 +220,7 @@ def follow_motion(
 
 
 def dvr_map(found: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
-    """DVR of the head's voxels as an image; what failed is 0, what is impossible is limited.
+    """Return the DVR of the head's voxels as an image; what failed is 0, what is impossible is limited.
 
     Returns
     -------

@@ -16,14 +16,14 @@ from myelosketch.io.volumes import Volume
 LEVELS_MM = (6.0, 4.0)
 ITERATIONS = (200, 100)
 SAMPLING = 0.4
-# less motion than this share of a voxel's side is the registration's own error: it is worth no interpolation (ours)
+# less motion than this share of a voxel's side is within the registration error, and is not corrected (assumed)
 STILL_SHARE = 0.1
 # nobody moves that far within a scan: the registration has failed
 MAX_MOTION_MM = 30.0
 
 
 def head_mask(data: np.ndarray, share: float) -> np.ndarray:
-    """The largest connected part that is brighter than a share of the image's 99th percentile, holes filled.
+    """Return the largest connected part that is brighter than a share of the image's 99th percentile, holes filled.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def head_mask(data: np.ndarray, share: float) -> np.ndarray:
 
 
 def largest_part(mask: np.ndarray) -> np.ndarray:
-    """Largest connected part of a mask, with its holes filled."""
+    """Return the largest connected part of a mask, with its holes filled."""
     parts, count = label(mask)
     if count == 0:
         return mask
@@ -58,7 +58,7 @@ def find_motion(
     mask: np.ndarray | None = None,
     name: str = "volume",
 ) -> np.ndarray:
-    """Where the head of one volume lies in another, by ANTs (mutual information), started from no motion.
+    """Return where the head of one volume lies in another, by ANTs (mutual information), started from no motion.
 
     Parameters
     ----------
@@ -100,13 +100,13 @@ def find_motion(
             return world_matrix(result["fwdtransforms"])
         except (RuntimeError, ValueError, IndexError) as error:
             raise InputError(
-                f"The alignment of {name} failed ({str(error).splitlines()[0]}): look at it, or switch the "
+                f"The alignment of {name} failed ({str(error).splitlines()[0]}): inspect it, or turn the "
                 "alignment off (maps.motion, maps.align_mt, maps.pet_motion)."
             ) from error
 
 
 def displacement(matrix: np.ndarray, affine: np.ndarray, mask: np.ndarray) -> float:
-    """Mean distance that a transform moves the voxels of a mask, mm.
+    """Return mean distance that a transform moves the voxels of a mask, mm.
 
     Parameters
     ----------
@@ -124,18 +124,18 @@ def displacement(matrix: np.ndarray, affine: np.ndarray, mask: np.ndarray) -> fl
 
 
 def rotation_degrees(matrix: np.ndarray) -> float:
-    """Angle of the rotation in a transform, degrees."""
+    """Return the angle of the rotation in a transform, degrees."""
     return float(np.degrees(np.arccos(np.clip((np.trace(rotation_part(matrix)) - 1) / 2, -1, 1))))
 
 
 def rotation_part(matrix: np.ndarray) -> np.ndarray:
-    """Rotation nearest to a transform (polar decomposition), (3, 3)."""
+    """Return rotation nearest to a transform (polar decomposition), (3, 3)."""
     left, _, right = np.linalg.svd(matrix[:3, :3])
     return left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
 
 
 def resample(data: np.ndarray, affine: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """A volume seen from the head it was aligned to: one cubic interpolation, never below the lowest value.
+    """Return a volume seen from the head it was aligned to: one cubic interpolation, never below the lowest value.
 
     Parameters
     ----------
@@ -188,8 +188,8 @@ def align_volumes(
         moved = displacement(matrix, affine, mask)
         if moved > MAX_MOTION_MM:
             raise InputError(
-                f"{name} seems to have moved by {moved:.0f} mm: look at it; leave it out, or switch the alignment "
-                "off (maps.motion, maps.align_mt, maps.pet_motion)."
+                f"{name} seems to have moved by {moved:.0f} mm: inspect it, and leave it out or turn the "
+                "alignment off (maps.motion, maps.align_mt, maps.pet_motion)."
             )
         if moved < still:
             matrix = np.eye(4)
@@ -200,7 +200,7 @@ def align_volumes(
 
 
 def rotate_gradients(bvecs: np.ndarray, affine: np.ndarray, matrices: Sequence[np.ndarray]) -> np.ndarray:
-    """Gradient directions as the aligned head sees them.
+    """Return gradient directions as the aligned head sees them.
 
     FSL stores directions along the image's axes, with x mirrored where the affine's determinant is positive. In the
     world, a head turned by R has met the gradient g; in the frame of the reference that is R' g.
@@ -225,7 +225,7 @@ def rotate_gradients(bvecs: np.ndarray, affine: np.ndarray, matrices: Sequence[n
 
 
 def motion_summary(matrices: Sequence[np.ndarray], affine: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
-    """What a sidecar tells about motion: mm and degrees of every volume, and the largest."""
+    """Return what a sidecar tells about motion: mm and degrees of every volume, and the largest."""
     moved = [round(displacement(matrix, affine, mask), 3) for matrix in matrices]
     turned = [round(rotation_degrees(matrix), 3) for matrix in matrices]
     return {

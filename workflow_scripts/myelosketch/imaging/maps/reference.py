@@ -13,7 +13,7 @@ from myelosketch.imaging.registration.resampling import content_box, crop, resam
 from myelosketch.imaging.registration.to_petref import linear_settings
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 
-# share of a PET voxel that must be grey matter: less, and white matter's binding reaches the reference (ours)
+# share of a PET voxel that must be grey matter: less, and white matter's binding reaches the reference (assumed)
 LEAST_SHARE = 0.8
 
 

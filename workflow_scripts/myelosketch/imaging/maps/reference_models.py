@@ -10,7 +10,7 @@ BASIS_STEP_MIN = 1 / 60
 
 
 def integrals(curves: np.ndarray, starts: np.ndarray, durations: np.ndarray) -> np.ndarray:
-    """Integral of each curve from the injection to the middle of each frame.
+    """Return the integral of each curve from the injection to the middle of each frame.
 
     Over a time without frames the curve is taken as a straight line between its neighbours' means.
 
@@ -39,7 +39,7 @@ def logan_dvr(
     t_star: float,
     k2_prime: float | None = None,
 ) -> np.ndarray:
-    """DVR as the slope of the reference plot (Logan et al., J Cereb Blood Flow Metab 1996).
+    """Return the DVR as the slope of the reference plot (Logan et al., J Cereb Blood Flow Metab 1996).
 
     Integral of the voxel over its activity against that of the reference (plus its activity / k2') over the voxel's
     activity, from t* on. The term with k2' can be left out where the ratio of both curves changes little after t*.
@@ -74,7 +74,7 @@ def logan_dvr(
 def srtm_dvr(
     curves: np.ndarray, reference: np.ndarray, *, starts: np.ndarray, durations: np.ndarray
 ) -> np.ndarray:
-    """DVR of the simplified reference tissue model by basis functions (Gunn et al., NeuroImage 1997).
+    """Return the DVR of the simplified reference tissue model by basis functions (Gunn et al., NeuroImage 1997).
 
     C(t) = R1 Cr(t) + (k2 - R1 k2a) Cr(t) * exp(-k2a t), with k2a = k2 / DVR. For each k2a of a grid both factors
     follow from linear least squares, weighted by the frames' durations; the best k2a of each voxel is kept.
@@ -108,7 +108,7 @@ def srtm_dvr(
 def basis_functions(
     reference: np.ndarray, starts: np.ndarray, durations: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The reference curve convolved with exponentials, averaged over the frames.
+    """Return the reference curve convolved with exponentials, averaged over the frames.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import Volume, check_same_grid, in_order_of, load_volume, save_volume
 
-# a signal below this share of the brain's median without weighting is noise, and its logarithm worth nothing (ours)
+# a signal below this share of the brain's unweighted median is noise, and its logarithm is useless (assumed)
 LEAST_SIGNAL = 1e-3
 # twice that of free water at body temperature (3.0): more is a failed fit
 MAX_DIFFUSIVITY = 6.0  # 1e-3 mm2/s
@@ -171,7 +171,7 @@ def align_series(
     seed: int,
     mask: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-    """Mean image without weighting, the brain on it, and all volumes aligned.
+    """Return mean image without weighting, the brain on it, and all volumes aligned.
 
     Volumes without weighting are aligned to the first of them, the others to their own mean: registered to an
     unweighted image, whose fluid is bright where theirs is dark, they end up to 1 mm from where they belong (measured
@@ -220,7 +220,7 @@ def align_series(
 
 
 def brain_mask(b0: np.ndarray) -> np.ndarray:
-    """The head on an unweighted image, by dipy's median filter and Otsu threshold.
+    """Return the head on an unweighted image, by dipy's median filter and Otsu threshold.
 
     Raises
     ------
@@ -230,14 +230,14 @@ def brain_mask(b0: np.ndarray) -> np.ndarray:
 
     mask = largest_part(median_otsu(b0, median_radius=2, numpass=1)[1]) & (b0 > 0)
     if not mask.any():
-        raise InputError("No head was found on the diffusion images without weighting: look at the series.")
+        raise InputError("No head was found on the unweighted diffusion images: inspect the series.")
     return mask
 
 
 def tensor_maps(
     data: np.ndarray, bvals: np.ndarray, bvecs: np.ndarray, brain: np.ndarray, *, b0_threshold: float
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """FA, RD, AD and MD of a tensor fitted by weighted least squares to the logarithm of the signal.
+    """Return FA, RD, AD and MD of a tensor fitted by weighted least squares to the logarithm of the signal.
 
     Parameters
     ----------

@@ -37,12 +37,12 @@ class Border(NamedTuple):
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points (n, 3) moved by a 4x4 matrix."""
+    """Return points (n, 3) moved by a 4x4 matrix."""
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def world_grid(points: np.ndarray, step_mm: float, margin_mm: float = 10.0) -> Volume:
-    """An empty volume along the world's axes around some points.
+    """Return an empty volume along the world's axes around some points.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ def world_grid(points: np.ndarray, step_mm: float, margin_mm: float = 10.0) -> V
 
 
 def brain_points(brain: Volume, most: int = 4000) -> np.ndarray:
-    """Places of at most about ``most`` voxels spread evenly over a mask, world RAS in mm, (n, 3)."""
+    """Return the places of at most about ``most`` voxels spread evenly over a mask, world RAS in mm, (n, 3)."""
     inside = np.argwhere(brain.data > 0)
     return apply(brain.affine, inside[:: max(1, len(inside) // most)])
 
 
 def white_grey_border(tissue: Volume, lesion: np.ndarray) -> Border:
-    """The border of white and grey matter, away from lesions and where both are more than a voxel thick.
+    """Return the border of white and grey matter, away from lesions and where both are more than a voxel thick.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def white_grey_border(tissue: Volume, lesion: np.ndarray) -> Border:
 def placed(
     volume: Volume, grid: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool] | None = None
 ) -> tuple[Volume, np.ndarray]:
-    """A map on another grid, by ANTs, and where it has a value (bool); 0 elsewhere.
+    """Return a map on another grid, by ANTs, and where it has a value (bool); 0 elsewhere.
 
     Parameters
     ----------
@@ -121,14 +121,14 @@ def placed(
 def values_on(
     volume: Volume, grid: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool] | None = None
 ) -> np.ndarray:
-    """Values of a map on another grid, linear, float32; see ``placed``."""
+    """Return the values of a map on another grid, linear, float32; see ``placed``."""
     return _resampled(np.nan_to_num(volume.data), volume, grid, transforms, inverted, "linear")
 
 
 def support_on(
     volume: Volume, grid: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool] | None = None
 ) -> np.ndarray:
-    """Where a map has a value on another grid, bool; see ``placed``."""
+    """Return where a map has a value on another grid, bool; see ``placed``."""
     there = (np.nan_to_num(volume.data) != 0).astype(np.float32)
     return _resampled(there, volume, grid, transforms, inverted, "nearestNeighbor") > 0.5
 
@@ -171,13 +171,13 @@ def normalised_mutual_information(first: np.ndarray, second: np.ndarray) -> floa
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Overlap of two masks, 2 |a and b| / (|a| + |b|); None if both are empty."""
+    """Return the overlap of two masks, 2 |a and b| / (|a| + |b|); None if both are empty."""
     total = first.sum() + second.sum()
     return float(2 * (first & second).sum() / total) if total else None
 
 
 def border_profiles(image: Volume, border: Border) -> np.ndarray:
-    """A map read along the normals of a border, (points, STEPS_MM); NaN where it has no value (is 0).
+    """Return a map read along the normals of a border, (points, STEPS_MM); NaN where it has no value (is 0).
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def border_contrast(profiles: np.ndarray, spread: float) -> float | None:
 
 
 def border_shift(profiles: np.ndarray, border: Border) -> float | None:
-    """How far the border in the map lies off that of the T1w: median over parts of the border, mm.
+    """Return how far the border in the map lies off that of the T1w: median over parts of the border, mm.
 
     In each part the mean profile is steepest where the map has its border. Blur and neighbouring fluid move all parts
     alike, which is taken off; a rigid shift moves those that face it, a head of another shape moves many.

@@ -1,4 +1,4 @@
-"""One space for all sessions of a participant, at the mean of their poses, so that none is favoured (ours).
+"""One space for all sessions of a participant, at the mean of their poses, so that none is favoured (assumed).
 
 Registering every session to the first would blur all others by an interpolation that the first is spared, and a
 change would follow from that. Here every session is moved, by about the same way.
@@ -99,7 +99,7 @@ def place_session(common: str | Path, scan: str, t1w: str | Path, output: str | 
 def match_sessions(
     heads: Sequence[Volume], scans: Sequence[str], *, registration: Mapping[str, Any], seed: int
 ) -> list[np.ndarray]:
-    """Rigid transforms from the first session to every one, each found both ways and averaged.
+    """Return rigid transforms from the first session to every one, each found both ways and averaged.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def match_sessions(
 
 
 def halfway(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The rigid transform in the middle of two, arrays (4, 4)."""
+    """Return the rigid transform in the middle of two, arrays (4, 4)."""
     return first @ expm(logm(np.linalg.inv(first) @ second).real / 2)
 
 
@@ -154,7 +154,7 @@ def mean_pose(matrices: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def common_grid(brains: Sequence[Volume], poses: Sequence[np.ndarray], voxel_mm: float) -> Volume:
-    """An empty grid along the axes of the common space that holds the brain of every session.
+    """Return an empty grid along the axes of the common space that holds the brain of every session.
 
     Parameters
     ----------
@@ -173,12 +173,12 @@ def common_grid(brains: Sequence[Volume], poses: Sequence[np.ndarray], voxel_mm:
 
 
 def voxel_side(path: str | Path) -> float:
-    """Side of a cube as large as a voxel of an image, mm, to a thousandth."""
+    """Return the side of a cube as large as a voxel of an image, mm, to a thousandth."""
     return round(float(np.cbrt(abs(np.linalg.det(open_image(path).affine[:3, :3])))), 3)
 
 
 def least_overlap(brains: Sequence[np.ndarray], scans: Sequence[str]) -> float:
-    """Least overlap (Dice) of the brains of two sessions in the common space.
+    """Return the least overlap (Dice) of the brains of two sessions in the common space.
 
     Parameters
     ----------
@@ -199,6 +199,6 @@ def least_overlap(brains: Sequence[np.ndarray], scans: Sequence[str]) -> float:
     if overlap[worst] < LEAST_OVERLAP:
         raise InputError(
             f"The brains of {worst[0]} and {worst[1]} overlap by {overlap[worst]:.2f} (Dice); expected at least "
-            f"{LEAST_OVERLAP}: are both of one participant, and whole? Leave one out (cohort.exclude)."
+            f"{LEAST_OVERLAP}: are both complete, and of one participant? Leave one out (cohort.exclude)."
         )
     return overlap[worst]

@@ -30,7 +30,7 @@ FLOW_SIGMA, TOTAL_SIGMA = 6.0, 1.0
 def phase_axis(
     configured: str | None, sidecars: str | Path | Sequence[str | Path] | None, image: str | Path
 ) -> int:
-    """Number of the voxel axis along which an echo-planar image is distorted, in canonical order.
+    """Return the number of the voxel axis along which an echo-planar image is distorted, in canonical order.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def phase_axis(
     axis = str(named).rstrip("-")
     if axis not in tuple(AXES):
         raise InputError(
-            f"{files[-1] if files else 'The diffusion image'} names no PhaseEncodingDirection (i, j or k), which a "
+            f"{files[-1] if files else 'The diffusion image'} has no PhaseEncodingDirection (i, j or k), which a "
             "deformable registration needs: set registration.phase_encoding in the config, or registration.dwi to "
             "rigid."
         )
@@ -135,7 +135,7 @@ def _shift_along(fixed: Volume, moving: Volume, axis: int, seed: int, name: str)
             warp = next(path for path in result["fwdtransforms"] if path.endswith("Warp.nii.gz"))
         except (RuntimeError, ValueError, StopIteration) as error:
             raise InputError(
-                f"No displacement field was found for {name}: look at the diffusion maps, "
+                f"No displacement field was found for {name}: inspect the diffusion maps, "
                 "or set registration.dwi to rigid."
             ) from error
         return ants.image_read(warp).numpy()[..., axis]

@@ -56,7 +56,7 @@ def measure_registration(scans: Iterable[Mapping[str, str | Path]], output: str 
 
 
 def target_error(found: np.ndarray, true: np.ndarray, points: np.ndarray) -> dict[str, float]:
-    """Distance between where two transforms send the same points.
+    """Return distance between where two transforms send the same points.
 
     Parameters
     ----------

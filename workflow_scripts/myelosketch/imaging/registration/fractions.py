@@ -55,13 +55,13 @@ def write_fractions(
 
 
 def tissue_shares(tissue: Volume, brain: Volume, lesion: Volume) -> dict[str, Volume]:
-    """Share of each T1w voxel that CSF, grey matter, white matter (with lesions) and lesions fill.
+    """Return the share of each T1w voxel that CSF, grey matter, white matter (with lesions) and lesions fill.
 
     Returns
     -------
     dict of Volume : ``csf``, ``grey``, ``white``, ``lesion``; the first three sum to 1 in the brain
     """
-    # ants takes seconds to import: whoever only reads fractions does not wait for it
+    # ants takes seconds to import: code that only reads fractions does not wait for it
     from myelosketch.imaging.anatomy.tissue import TISSUE_CODES
 
     codes = np.where(brain.data > 0, tissue.data, 0)
@@ -78,7 +78,7 @@ def tissue_shares(tissue: Volume, brain: Volume, lesion: Volume) -> dict[str, Vo
 def tissues_on(
     petref: Volume, shares: Mapping[str, Volume], transforms: Sequence[str | Path]
 ) -> dict[str, np.ndarray]:
-    """Shares of ``tissue_shares`` on the PET grid, 0-1, and ``brain``, their sum without ``lesion``.
+    """Return the shares of ``tissue_shares`` on the PET grid, 0-1, and ``brain``, their sum without ``lesion``.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def tissues_on(
 
 
 def lesion_source(lesion: Volume) -> str:
-    """Where lesions come from, as the sidecar of their image says.
+    """Return where lesions come from, as the sidecar of their image says.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def lesion_source(lesion: Volume) -> str:
 
 
 def read_fractions(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Fractions as ``write_fractions`` wrote them, whatever the order of their volumes.
+    """Return fractions as ``write_fractions`` wrote them, whatever the order of their volumes.
 
     Parameters
     ----------
@@ -153,12 +153,12 @@ def read_fractions(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray]
 
 
 def read_lesion_source(path: str | Path) -> str:
-    """Where the lesions in an image of fractions come from: "mask", "flair" or "none"."""
+    """Return where the lesions in an image of fractions come from: "mask", "flair" or "none"."""
     return _read_note(path)[1]
 
 
 def _read_note(path: str | Path) -> tuple[list[str], str]:
-    """Names of the volumes, and the source of the lesions."""
+    """Return the names of the volumes, and the source of the lesions."""
     note = sidecar_path(path)
     content = read_json(note) if note.is_file() else {}
     names, source = content.get("LabelMap") or [], content.get("LesionSource") or ""

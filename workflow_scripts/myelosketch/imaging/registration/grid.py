@@ -12,7 +12,7 @@ MARGIN_MM = 10.0
 
 
 def grid_around(brain: Volume, voxel_mm: Sequence[float]) -> Volume:
-    """An empty grid with the axes of an image, in canonical order, that holds its brain with a margin.
+    """Return an empty grid with the axes of an image, in canonical order, that holds its brain with a margin.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def to_ants(volume: Volume) -> ants.ANTsImage:
 
 
 def from_ants(image: ants.ANTsImage) -> Volume:
-    """Volume of an ANTs image."""
+    """Return the volume of an ANTs image."""
     affine = np.eye(4)
     affine[:3, :3] = LPS @ (image.direction * np.asarray(image.spacing))
     affine[:3, 3] = LPS @ np.asarray(image.origin)
@@ -98,7 +98,7 @@ def register(
     mask: ants.ANTsImage | None = None,
     sources: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Linear registration by ANTs from the best of several starts; the transform is written in all its forms.
+    """Return linear registration by ANTs from the best of several starts; the transform is written in all its forms.
 
     Starts (see ``starts.start_poses``) are followed coarsely and rigidly, by mutual information, until two that were
     turned differently end at the best place; the one whose images then share most is followed to the finest level.
@@ -158,7 +158,7 @@ def find_matrix(
     start: np.ndarray | None = None,
     mask: Volume | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """The matrix that ``register`` writes, without writing it.
+    """Return the matrix that ``register`` writes, without writing it.
 
     Parameters
     ----------
@@ -195,8 +195,8 @@ def find_matrix(
     shared = similarity(matrix)
     if shared < LEAST_SIMILARITY:
         raise InputError(
-            f"The registration for {Path(output).name} found nothing that the two images share: "
-            "look at both; do they show the same head, and its brain?"
+            f"The registration for {Path(output).name} found nothing in common between the two images: "
+            "inspect both; do they show the same head, and its brain?"
         )
     return matrix, {"StartsTried": tried, "StartChosen": chosen, "Similarity": round(shared, 4)}
 
@@ -233,7 +233,7 @@ def _run(
     blur: Sequence[float],
     iterations: Sequence[int],
 ) -> np.ndarray | None:
-    """Matrix that ANTs finds from a start, or None: two images that stay apart have no metric."""
+    """Return matrix that ANTs finds from a start, or None: two images that stay apart have no metric."""
     with tempfile.TemporaryDirectory() as folder:
         save_matrix(f"{folder}/start.mat", start)
         try:
@@ -257,7 +257,7 @@ def _run(
 
 
 def _levels(finest_mm: float, kind: str) -> dict[str, tuple[Any, ...]]:
-    """Voxels and blur, mm, and iterations of the levels from the best start on."""
+    """Return voxels and blur, mm, and iterations of the levels from the best start on."""
     levels = (*(level for level in COARSE_LEVELS_MM if level > finest_mm), finest_mm)
     # half a voxel of blur against aliasing; none at the last level, whose voxels are means already
     blur = (*(level / 2 for level in levels[:-1]), 0)
@@ -266,7 +266,7 @@ def _levels(finest_mm: float, kind: str) -> dict[str, tuple[Any, ...]]:
 
 
 def shrink_factors(spacing: Sequence[float] | np.ndarray, levels: Sequence[float]) -> tuple[int, ...]:
-    """Factors by which ANTs shrinks a grid for each level.
+    """Return factors by which ANTs shrinks a grid for each level.
 
     Parameters
     ----------
@@ -298,20 +298,20 @@ def check_centres(fixed: Volume, moving: Volume, matrix: np.ndarray, output: str
     if distance > MAX_CENTRE_DISTANCE_MM:
         raise InputError(
             f"The registration for {Path(output).name} ended with the two heads {distance:.0f} mm apart: "
-            "look at both images; do they show the same head, and all of it?"
+            "inspect both images; do they show the same whole head?"
         )
 
 
 def _filled(volume: Volume, output: str | Path) -> Volume:
     if not (volume.data > 0).any():
         raise InputError(
-            f"The registration for {Path(output).name} cannot start, because one of its two images has no value "
-            "above 0: look at both, and export the empty one again."
+            f"The registration for {Path(output).name} cannot start, because one of its two images has no "
+            "value above 0: inspect both, and export the empty one again."
         )
     return Volume(np.nan_to_num(volume.data), volume.affine, volume.path)
 
 
 def _failed(output: str | Path) -> InputError:
     return InputError(
-        f"The registration for {Path(output).name} failed: look at both images; do they show the same head?"
+        f"The registration for {Path(output).name} failed: inspect both images; do they show the same head?"
     )

@@ -91,7 +91,7 @@ def _slices(grid: Volume, brain: np.ndarray, lesion: np.ndarray) -> list[int]:
 def _cut(
     volumes: Mapping[str, tuple[Volume, Sequence[str | Path]]], grid: Volume, slices: Sequence[int]
 ) -> dict[str, list[np.ndarray]]:
-    """Each volume as its transforms place it on the slices: dict by name of three arrays, along x, y and z.
+    """Return each volume as its transforms place it on the slices: dict by name of three arrays, along x, y and z.
 
     Rows from top to bottom: left of the body on the right, anterior or superior up.
     """
@@ -167,7 +167,7 @@ def _picture(shown: dict[str, list[np.ndarray]], masks: dict[str, list[np.ndarra
 
 
 def _window(data: Sequence[np.ndarray], brain: Sequence[np.ndarray]) -> tuple[float, float] | None:
-    """Darkest and brightest value of an image's slices; None if they show nothing of the brain."""
+    """Return the darkest and brightest value of an image's slices; None if they show nothing of the brain."""
     pairs = zip(data, brain, strict=True)
     inside = np.concatenate([part[(mask > 0.5) & (part != 0)] for part, mask in pairs])
     if not inside.size:
@@ -193,7 +193,7 @@ def _draw(
 
 
 def _with_few_colours(stream: io.BytesIO) -> bytes:
-    """The same picture with a palette of greys and of the three colours on them: a third of the size."""
+    """Return the same picture with a palette of greys and of the three colours on them: a third of the size."""
     from PIL import Image
 
     greys = np.repeat(np.linspace(0, 255, GREYS)[:, None], 3, axis=1)

@@ -137,7 +137,7 @@ class Head:
 
 
 def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> dict[str, Volume]:
-    """The image of each modality that carries its anatomy."""
+    """Return the image of each modality that carries its anatomy."""
     tensor = {name: load_map(name, images.map(name), units[name]) for name in ("FA", "RD", "AD")}
     maps = {}
     if images.DVR:
@@ -155,7 +155,7 @@ def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> 
 def transforms_of(
     xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str
 ) -> tuple[list[str | Path], list[bool]]:
-    """Transforms that resample a map onto T1w, and which of them are inverted."""
+    """Return transforms that resample a map onto T1w, and which of them are inverted."""
     if modality == "pet":
         return [xfm_t1w_to_petref], [True]
     chain = anatomy.to_t1w(modality)
@@ -173,7 +173,7 @@ def _row(
     early: bool,
     given: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that is measured of one modality.
+    """Return everything that is measured of one modality.
 
     ``early``: the PET is the mean of its early frames; ``given`` names the transform, where the user gave it.
     """
@@ -198,7 +198,7 @@ def _row(
 
 
 def _template_row(head: Head, xfm: str | Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """The same for the place of the MNI152 template on the T1w."""
+    """Return the same for the place of the MNI152 template on the T1w."""
     from nilearn.datasets import load_mni152_template
 
     # as it lies in the file, at 1 mm: nilearn's own resampling costs three times as much
@@ -206,7 +206,7 @@ def _template_row(head: Head, xfm: str | Path, settings: dict[str, Any]) -> dict
     template = shrink(Volume(np.asarray(image.dataobj, np.float32), np.asarray(image.affine, float)), GRID_MM)
     row = {"modality": "MNI152", **as_placed(head, template, [xfm], [True])}
     row["border_shift_mm"] = None
-    row["missing"]["border_shift_mm"] = "another brain has its borders elsewhere"
+    row["missing"]["border_shift_mm"] = "another brain has its borders in other places"
     placing = world_matrix([xfm], inverted=[True])
     return _with_repeats(
         row, placing, head.masked, template, head.points, starts=1, with_stretch=False,
@@ -230,12 +230,12 @@ def _with_repeats(
     try:
         answers = register_anew(fixed, moving, with_stretch=with_stretch, **how)
     except InputError:
-        return _unusable(row, "registered again, it finds no place on the T1w")
+        return _unusable(row, "a second registration to the T1w failed")
     row = row | distances_to(placing, answers, points)
     if row.get("given"):  # the commonest fault of a transform from elsewhere is its direction
         row["turned_repeat_mm"] = distances_to(np.linalg.inv(placing), answers, points)["repeat_mm"]
     if not with_stretch:
-        row["missing"]["stretch_mm"] = "not asked: a free shape tells nothing here"
+        row["missing"]["stretch_mm"] = "not computed: a free shape is not informative here"
     return row
 
 
@@ -251,7 +251,7 @@ def as_placed(
     both = there & head.inside
     row["coverage"] = float(both.sum() / head.inside.sum())
     if row["coverage"] < LEAST_COVERAGE:
-        return _unusable(row, "as it is placed, it does not meet the brain")
+        return _unusable(row, "in its position it does not overlap the brain")
     if brain_only(head, volume):
         row["overlap"] = alignment.dice(there, head.inside)
     else:
@@ -262,12 +262,12 @@ def as_placed(
     row["border_shift_mm"] = alignment.border_shift(profiles, head.border)
     for name in ("nmi", "border_contrast", "border_shift_mm"):
         if row[name] is None:
-            row["missing"][name] = "too little of the border of white and grey matter has a value"
+            row["missing"][name] = "too little of the white-grey border has a value"
     return row
 
 
 def coverage(head: Head, volume: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool]) -> float:
-    """Share of the brain where a map, as its transforms place it, has a value."""
+    """Return the share of the brain where a map, as its transforms place it, has a value."""
     there = alignment.support_on(volume, head.grid, transforms, inverted)
     return float((there & head.inside).sum() / head.inside.sum())
 

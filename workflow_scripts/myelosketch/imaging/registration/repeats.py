@@ -23,7 +23,7 @@ class Answers(NamedTuple):
 
     again: list[np.ndarray]  # one per start
     inverse: np.ndarray  # found the other way round, turned back
-    stretched: np.ndarray | None  # affine, where it is asked for
+    stretched: np.ndarray | None  # affine, if requested
 
 
 def register_anew(
@@ -58,7 +58,7 @@ def register_anew(
 
 
 def distances_to(given: np.ndarray, answers: Answers, points: np.ndarray) -> dict[str, float | None]:
-    """How far a given transform is from the answers, over the brain.
+    """Return how far a given transform is from the answers, over the brain.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def distances_to(given: np.ndarray, answers: Answers, points: np.ndarray) -> dic
 def _from_start(
     fixed: Volume, moving: Volume, start: int, settings: dict[str, Any]
 ) -> tuple[np.ndarray, float]:
-    """The moving image turned about its centre before it is registered, and the answer turned back."""
+    """Return the moving image turned about its centre before it is registered, and the answer turned back."""
     if not (moving.data > 0).any():
         raise InputError("An image without a value above 0 cannot be registered: export it again.")
     angles = np.random.default_rng([settings["seed"], start]).uniform(-TURN_DEG, TURN_DEG, 3)
@@ -103,7 +103,7 @@ def _from_start(
 def _found(
     fixed: Volume, moving: Volume, settings: dict[str, Any], start: np.ndarray | None = None
 ) -> tuple[np.ndarray, float]:
-    """Matrix of one coarse registration, and how much the images then share."""
+    """Return the matrix of one coarse registration, and how much the images then share."""
     matrix, record = find_matrix(
         fixed, moving, "the quality control", finest_mm=FINEST_MM, follow=1, start=start, **settings
     )

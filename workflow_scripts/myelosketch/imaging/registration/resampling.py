@@ -19,7 +19,7 @@ SAME_PLACE = 0.01
 
 
 def content_box(volume: Volume, margin_mm: float = 10.0) -> tuple[slice, ...]:
-    """Part of an image that holds the head: half of most fields of view is air, and costs as much as tissue.
+    """Return part of an image that holds the head: half of most fields of view is air, and costs as much as tissue.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def content_box(volume: Volume, margin_mm: float = 10.0) -> tuple[slice, ...]:
 
 
 def crop(volume: Volume, box: tuple[slice, ...]) -> Volume:
-    """The part of a volume in a box of slices; every voxel keeps its place in the world."""
+    """Return the part of a volume in a box of slices; every voxel keeps its place in the world."""
     affine = volume.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [part.start or 0 for part in box]
     return Volume(volume.data[box], affine, volume.path)
@@ -75,7 +75,7 @@ def resample_map(
     inverted: Sequence[bool] | None = None,
     fwhm_mm: float = 0.0,
 ) -> Volume:
-    """A quantitative map on another grid; voxels outside its support are 0 and do not dilute its edge.
+    """Return a quantitative map on another grid; voxels outside its support are 0 and do not dilute its edge.
 
     Where the voxels of both grids lie at the same places already, they are taken as they are. Else the map and its
     support (where it is not 0) go through the same smoothing and interpolation; their ratio is the map.
@@ -162,7 +162,7 @@ def resample_sharp(
     *,
     inverted: Sequence[bool] | None = None,
 ) -> Volume:
-    """A quantitative map on another grid of the same voxel size, by cubic splines.
+    """Return a quantitative map on another grid of the same voxel size, by cubic splines.
 
     Linear interpolation blurs by how far the new voxels' centres lie off the old ones: never two sessions alike,
     and in a small lesion that looks like a change. The map is continued beyond its support before.

@@ -43,7 +43,7 @@ def shrink(volume: Volume, voxel_mm: float) -> Volume:
 
 
 def centre_of_mass(volume: Volume) -> np.ndarray:
-    """Centre of the intensities above 0, world RAS, mm, (3,)."""
+    """Return the centre of the intensities above 0, world RAS, mm, (3,)."""
     weight = np.clip(np.nan_to_num(volume.data), 0, None).astype(np.float64)
     index = [
         (weight.sum(axis=tuple(k for k in range(3) if k != axis)) * np.arange(side)).sum() / weight.sum()
@@ -53,7 +53,7 @@ def centre_of_mass(volume: Volume) -> np.ndarray:
 
 
 def start_poses(fixed: Volume, moving: Volume, starts: int) -> dict[str, np.ndarray]:
-    """Poses to start from: both centres of mass, turns about them, and scanner coordinates.
+    """Return poses to start from: both centres of mass, turns about them, and scanner coordinates.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def confirmed(
 
 
 def axes(count: int) -> np.ndarray:
-    """Unit vectors that spread evenly over the sphere (Fibonacci's spiral), (count, 3)."""
+    """Return unit vectors that spread evenly over the sphere (Fibonacci's spiral), (count, 3)."""
     height = 1 - (2 * np.arange(count) + 1) / max(count, 1)
     angle = np.pi * (3 - np.sqrt(5)) * np.arange(count)
     radius = np.sqrt(1 - height**2)
@@ -110,7 +110,7 @@ def axes(count: int) -> np.ndarray:
 
 
 def about(turn: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Matrix (4, 4) that turns about ``here`` (rotation, (3, 3)) and brings it to ``there`` (points, mm)."""
+    """Return matrix (4, 4) that turns about ``here`` (rotation, (3, 3)) and brings it to ``there`` (points, mm)."""
     matrix = np.eye(4)
     matrix[:3, :3] = turn
     matrix[:3, 3] = there - turn @ here
@@ -133,7 +133,7 @@ class Similarity:
         self._to_voxels = np.linalg.inv(moving.affine)
 
     def __call__(self, matrix: np.ndarray) -> float:
-        """Similarity where ``matrix`` (4, 4) takes points of fixed to points of moving."""
+        """Return similarity where ``matrix`` (4, 4) takes points of fixed to points of moving."""
         place = self._to_voxels @ matrix
         voxels = self._points @ place[:3, :3].T + place[:3, 3]
         seen = _binned(map_coordinates(self._moving.data, voxels.T, order=1, cval=0), self._top)
@@ -148,7 +148,7 @@ def shared_information(joint: np.ndarray) -> float:
 
 
 def brightest(volume: Volume) -> float:
-    """Intensity that counts as the brightest."""
+    """Return intensity that counts as the brightest."""
     return float(np.percentile(volume.data[volume.data > 0], BRIGHTEST_PERCENTILE))
 
 

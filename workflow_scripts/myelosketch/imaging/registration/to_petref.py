@@ -171,7 +171,7 @@ def register_scan(
         _save(moved.dvr, petref, "DVR", [images.DVR], {"InputUnits": units["DVR"]}, counts)
     else:
         petref = grid_around(brain, _model_voxel(voxel_mm, anatomy))
-        note = {"Note": "no PET: petref was laid around the T1w image"}
+        note = {"Note": "no PET: petref is a grid around the T1w image"}
         write_transform(moved.xfm_t1w_to_petref, np.eye(4), record=note, sources=[anatomy.brain])
     fwhm_mm = registration["pet_fwhm_mm"]
     for name in (*TENSOR_MAPS, "MTR"):
@@ -214,14 +214,14 @@ def _place_pet(
 def _model_voxel(voxel_mm: Sequence[float] | None, anatomy: Anatomy) -> Sequence[float]:
     if voxel_mm is None:
         raise InputError(
-            f"{anatomy.t1w} belongs to a scan without PET, whose grid has the voxels of a model: name one as "
+            f"{anatomy.t1w} belongs to a scan without PET, whose voxel size is that of a model: name one as "
             "prediction.model."
         )
     return voxel_mm
 
 
 def petref_chain(xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str) -> list[str | Path]:
-    """Transforms from petref to an image, in the order of ``ants.apply_transforms`` (nearest petref first).
+    """Return transforms from petref to an image, in the order of ``ants.apply_transforms`` (nearest petref first).
 
     Parameters
     ----------
@@ -250,8 +250,8 @@ def pet_anatomy(path: str | Path | None, petref: Volume) -> Volume:
         check_same_grid(early, petref)
     except GeometryError as error:
         raise GeometryError(
-            f"{path} (mean of the early PET frames) does not lie on the grid of {petref.path or 'the DVR map'}: "
-            "delete it, so that it is made again from the PET that the DVR map comes from."
+            f"{path} (mean of the early PET frames) is not on the grid of {petref.path or 'the DVR map'}: "
+            "delete it, so that it is computed again from the PET of the DVR map."
         ) from error
     return early
 

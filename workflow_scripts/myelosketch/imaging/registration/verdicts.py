@@ -24,10 +24,12 @@ WHOLE_HEAD = 2.0
 # what completes "<scan>: <modality> ..."; mutual information and contrast depend on a scanner's noise: shown only
 REASONS = {
     "coverage": "shows {found:.0%} of the brain (at least {limit:.0%} expected)",
-    "overlap": "overlaps the brain by a Dice of {found:.2f} only (at least {limit:g} expected)",
-    "border_shift_mm": "has its white-grey border {found:.1f} mm off that of the T1w (at most {limit:g} mm expected)",
-    "inverse_mm": "lands {found:.1f} mm away when registered the other way round (at most {limit:g} mm expected)",
-    "repeat_mm": "lands {found:.1f} mm away when registered again (at most {limit:g} mm expected)",
+    "overlap": "overlaps the brain with a Dice of only {found:.2f} (at least {limit:g} expected)",
+    "border_shift_mm": "has its white-grey border {found:.1f} mm away from that of the T1w (at most "
+    "{limit:g} mm expected)",
+    "inverse_mm": "is placed {found:.1f} mm away when registered in the opposite direction (at most "
+    "{limit:g} mm expected)",
+    "repeat_mm": "is placed {found:.1f} mm away when registered again (at most {limit:g} mm expected)",
     "stretch_mm": "fits better by {found:.1f} mm when its size and shape are free (at most {limit:g} mm expected)",
 }
 AT_LEAST = ("coverage", "overlap")
@@ -36,7 +38,7 @@ OF_ANOTHER = ("border_shift_mm", "stretch_mm")
 
 
 def problems(row: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
-    """What is wrong with one modality.
+    """Return what is wrong with one modality.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def problems(row: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
     list of str, each completing "<scan>: <modality> ..."; empty if nothing is
     """
     if row.get("problem"):
-        return _said_of_given(row, [f"cannot be judged, because {row['problem']}"], limits)
+        return _said_of_given(row, [f"cannot be checked, because {row['problem']}"], limits)
     found = []
     for name, sentence in REASONS.items():
         value, limit = row.get(name), _limit(row, name, limits)
@@ -63,15 +65,15 @@ def problems(row: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
 
 
 def _said_of_given(row: Mapping[str, Any], sentences: list[str], limits: Mapping[str, Any]) -> list[str]:
-    """The same, of an alignment that is given: by what, and what to do instead."""
+    """Return the same, of an alignment that is given: by what, and what to do instead."""
     if not sentences or not row.get("given"):
         return sentences
     modality, turned = row["modality"], row.get("turned_repeat_mm")
     if row["given"] == IDENTITY:
-        by, way = "as it lies (registration.given)", "is it in the space of the T1w?"
+        by, way = "in its own position (registration.given)", "is it in the space of the T1w?"
     else:
         by = f"as placed by the given transform ({row['given']})"
-        way = f"does it lead from {modality} to T1w?"
+        way = f"does it map {modality} to T1w?"
         if turned is not None and turned <= limits["repeat_mm"]:
             way = f"its inverse fits: give the transform from {modality} to T1w"
     said = [f"{by} {sentences[0]}", *sentences[1:]]
@@ -80,7 +82,7 @@ def _said_of_given(row: Mapping[str, Any], sentences: list[str], limits: Mapping
 
 
 def _limit(row: Mapping[str, Any], name: str, limits: Mapping[str, Any]) -> float | None:
-    """Limit of one number of a row, None if it is not judged."""
+    """Return the limit of one number of a row, None if it is not judged."""
     if row["modality"] == TEMPLATE:
         return limits["template_mm"] if name in ("inverse_mm", "repeat_mm") else None
     whole_head = name == "stretch_mm" and row.get("overlap") is None
@@ -108,7 +110,7 @@ def gather_quality(
 def judge(
     jsons: Iterable[str | Path], limits: Mapping[str, Any], accept: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """The table of `gather_quality`: pandas.DataFrame."""
+    """Return the table of `gather_quality`: pandas.DataFrame."""
     rows = [
         _row(scan, row, limits, accept)
         for scan in (read_json(path) for path in jsons)
@@ -182,7 +184,7 @@ def _stop_if_failed(judged: pd.DataFrame) -> None:
     accept = ", ".join(f"{scan}: [{', '.join(modalities)}]" for scan, modalities in by_scan.items())
     raise InputError(
         f"The quality control of the registration failed ({what}): look at the pictures in "
-        "results/registration/scans. Leave the scans out by this line of the configuration: "
-        f"cohort: {{exclude: [{', '.join(by_scan.index)}]}}; or accept what is right by "
-        f"registration: {{accept: {{{accept}}}}}. Then the same command goes on."
+        "results/registration/scans. Leave the scans out with this line in the configuration: "
+        f"cohort: {{exclude: [{', '.join(by_scan.index)}]}}; or accept what is correct with "
+        f"registration: {{accept: {{{accept}}}}}. Then run the same command again: it continues."
     )

@@ -17,7 +17,7 @@ WARP_MARGIN_MM = 4.0
 
 
 def shows_more_than(brain: Volume, volume: Volume) -> bool:
-    """Whether a map (Volume) has values in clearly more than the brain (Volume, above 0 inside)."""
+    """Return whether a map (Volume) has values in clearly more than the brain (Volume, above 0 inside)."""
     content = np.count_nonzero(has_value(volume.data)) * volume.voxel_volume
     return bool(content > BEYOND_BRAIN * np.count_nonzero(brain.data > 0) * brain.voxel_volume)
 
@@ -57,7 +57,7 @@ def without_air(volume: Volume) -> Volume:
 
 
 def within_brain(volume: Volume, brain: Volume, transforms: Sequence[str | Path]) -> Volume:
-    """A map of the whole head, 0 outside the brain of the T1w image; a map of the brain as it is.
+    """Return a map of the whole head, 0 outside the brain of the T1w image; a map of the brain as it is.
 
     The map is cut on its own grid, before anything smooths or interpolates it, so that no skull and no noise of the
     air comes into the brain.
