@@ -132,7 +132,7 @@ rule train_network:
 
 
 rule fit_recalibration:
-    """Offset and slope per region of a method, from inner trainings that each hold out some of the training scans."""
+    """Offset and slope per region of a method, from inner training runs that each hold out some of the training scans."""
     input:
         scans=training_packs,
         card=f"{MODEL_FOLDER}/{{base}}/model.json",
@@ -162,7 +162,7 @@ rule fit_recalibration:
         "../workflow_scripts/fit_recalibration.py"
 
 
-# inner trainings of a network need the same resources as a training; those of a refiner include its sketchers
+# inner training runs of a network need the same resources as a training; those of a refiner include its sketchers
 use rule fit_recalibration as train_recalibration with:
     log:
         "<results>/logs/train_recalibration/fold-{fold}_{base}.log",

@@ -1,4 +1,4 @@
-"""Trainings on one machine: each has a separate GPU until its process ends."""
+"""Training runs on one machine: each has a separate GPU until its process ends."""
 
 import os
 import stat
@@ -71,7 +71,7 @@ def test_two_trainings_hold_different_gpus_and_a_third_gets_the_first_that_is_re
     held = {process.stdout.readline().strip(): process for process in (first, second)}
     assert set(held) == set(names)
     third = training(*names)
-    assert third.stdout.readline() == "waiting for a GPU: other trainings use GPU-a, GPU-b\n"
+    assert third.stdout.readline() == "waiting for a GPU: other training runs use GPU-a, GPU-b\n"
     held["GPU-b"].stdin.close()
     assert third.stdout.readline() == "GPU-b\n"
     assert held["GPU-a"].poll() is None

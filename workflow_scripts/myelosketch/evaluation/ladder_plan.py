@@ -94,7 +94,7 @@ class LadderStudy:
         return found + [f"{own}/model.{kind}" for kind in kinds]
 
     def sketcher(self, world: str, method: str, seed: int | str) -> list[str]:
-        """Return weights and card of the sketcher from which a training of ``method`` starts: list of paths."""
+        """Return weights and card of the sketcher from which a training run of ``method`` starts: list of paths."""
         return self.models(world, needed_models([method])[:-1], seed)
 
     def files(self, world: str, scans: Iterable[str], keys: Iterable[str]) -> dict[str, list[str]]:

@@ -88,7 +88,7 @@ def read_names(path: str | Path) -> dict[int, str]:
 
     Raises
     ------
-    InputError : a missing column, a number that is none, or one that stands twice
+    InputError : a missing column, text that is not a number, or a number that occurs twice
     """
     if Path(path).suffix.lower() in (".tsv", ".csv"):
         pairs = _from_table(path)

@@ -22,7 +22,7 @@ def file_problem(path: str | Path) -> str:
 
     Parameters
     ----------
-    path : path of a file, which is not opened: opening a named pipe would wait for ever
+    path : path of a file, which is not opened: opening a named pipe would never end
 
     Returns
     -------

@@ -33,7 +33,7 @@ def has_gpu() -> bool:
 def gpus_of_a_training(device: str, *, local: bool) -> int:
     """Return the number of GPUs that a training requests: one, or none if this machine has none.
 
-    Trainings without a GPU run in parallel. Trainings with a GPU run one after the other (profiles/default).
+    Training runs without a GPU run in parallel. Training runs with a GPU run one after the other (profiles/default).
 
     Parameters
     ----------

@@ -124,12 +124,12 @@ def lock_free_gpu(names: Sequence[str], folder: Path, *, pause: float = 1.0) -> 
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     return name, file
             if not told:
-                print(f"waiting for a GPU: other trainings use {', '.join(names)}", flush=True)
+                print(f"waiting for a GPU: other training runs use {', '.join(names)}", flush=True)
                 told = True
             time.sleep(pause)
     except OSError as error:
         raise InputError(
-            f"a training cannot lock its GPU in the folder for temporary files {folder} ({error.strerror}): "
+            f"a training run cannot lock its GPU in the folder for temporary files {folder} ({error.strerror}): "
             "set TMPDIR to a folder on a local disk that you can write."
         ) from error
 

@@ -32,7 +32,7 @@ def explain(
 ) -> str:
     """Return the message for a step with a non-finite loss or gradient. The step has not changed a weight yet.
 
-    Very large weights mean that the training diverged. Ordinary weights cannot cause an overflow, so in that case a
+    Large weights mean that the training diverged. Ordinary weights cannot cause an overflow, so in that case a
     kernel of PyTorch computed a wrong result.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Packs: files with the training scans of one part of the cohort, which the trainings of all folds read."""
+"""Packs: files with the training scans of one part of the cohort, which the training runs of all folds read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -32,7 +32,7 @@ ALWAYS_WRONG = (
     "the discriminator was wrong on every patch in epochs {first} to {last}, so it misguided the generator: "
     "raise discriminator_learning_rate of this stage, or lower its learning_rate."
 )
-# a discriminator with a lower mean accuracy on both kinds of patches has learnt nothing (chance: 0.5)
+# a discriminator with a lower mean accuracy on both kinds of patches has learned nothing (chance: 0.5)
 CHANCE_ACCURACY = 0.55
 AT_CHANCE = (
     "the discriminator did not distinguish measured from predicted patches in epochs {first} to {last} (it was right "
@@ -117,7 +117,7 @@ class Checkpoints(lightning.Callback):
 
     `last` is written after every epoch, `best` after an epoch with the best inner validation. Each file is moved into
     place in one step. Batches and dropout are functions of (seed, epoch, step), so no random state is stored. `best`
-    is written first: a training that is killed between the two repeats the epoch from the older `last` and writes
+    is written first: a training run that is killed between the two repeats the epoch from the older `last` and writes
     both.
 
     Parameters

@@ -59,7 +59,7 @@ def fitter(
     method : the method to recalibrate
     training : the config's section, or the part of it that the method reads
     seed : int
-    work : folder for inner trainings of networks
+    work : folder for inner training runs of networks
     flips, device, threads : for networks, see `predict.predict_scan`
 
     Returns

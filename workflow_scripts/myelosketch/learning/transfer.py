@@ -1,9 +1,9 @@
 """A network pretrained on simulated physics, with its level fitted to the PET of a fold (our addition).
 
 The weights are part of the software (models/pretrained, written by studies/pretraining) and are not changed. The
-network has learnt from simulated participants, each with a different scanner and different physics, how the maps
+network has learned from simulated participants, each with a different scanner and different physics, how the maps
 determine DVR. An offset and a slope for the PET of a cohort are fitted to the fold's training scans. The network has
-not learnt from these scans, so its errors there are those of new scans.
+not learned from these scans, so its errors there are those of new scans.
 """
 
 import shutil
@@ -161,7 +161,7 @@ def publish_pretrained(trained: str | Path, folder: str | Path, facts: Mapping[s
     ----------
     trained : folder of the training
     folder : of the network to write
-    facts : dict, number of participants it learnt from and the ranges used
+    facts : dict, number of participants it learned from and the ranges used
 
     Returns
     -------

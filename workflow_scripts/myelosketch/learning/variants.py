@@ -26,7 +26,7 @@ FOLDER = "ablations/{variant}/seed-{seed}/fold-{fold}"
 class Ablations:
     """What an ablation study trains: every variant from every seed, in the compared folds.
 
-    ``results`` is the results folder. ``trainings`` maps a variant to its section ``training``, `CONFIGURED` first.
+    ``results`` is the results folder. ``training runs`` maps a variant to its section ``training``, `CONFIGURED` first.
     ``changed`` maps a variant to the models that it retrains. ``seeds`` starts with the seed of the run. ``folds``
     are the compared folds.
     """
@@ -39,7 +39,7 @@ class Ablations:
 
     @property
     def trained(self) -> list[tuple[str, int]]:
-        """Trainings: list of (variant, seed), without the first seed of `CONFIGURED`, which is the run itself."""
+        """Training runs: list of (variant, seed), without the first seed of `CONFIGURED`, which is the run itself."""
         pairs = [(variant, seed) for seed in self.seeds for variant in self.trainings]
         return [pair for pair in pairs if pair != (CONFIGURED, self.seeds[0])]
 
@@ -61,7 +61,7 @@ class Ablations:
         return [f"{folder}/model.{kind}" for folder in folders for kind in ("safetensors", "json")]
 
     def sketcher(self, method: str, variant: str, seed: int | str, fold: int | str) -> list[str]:
-        """Return weights and card of the sketcher from which a training of ``method`` starts: list of paths."""
+        """Return weights and card of the sketcher from which a training run of ``method`` starts: list of paths."""
         return self.models(needed_models([method])[:-1], variant, seed, fold)
 
     def files(self, names: Callable[[str], Iterable[str]]) -> list[str]:
@@ -84,7 +84,7 @@ class Ablations:
 
 
 def plan_ablations(settings: Mapping[str, Any], run: FinishedRun, schema: str | Path) -> Ablations:
-    """Check the settings of an ablation study and plan its trainings.
+    """Check the settings of an ablation study and plan its training runs.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ FILES = {"MTR": ("MTR", "mt_off"), **{name: (name, "dwi") for name in ("FA", "RD
 # name of the PET grid among the maps
 GRID = "petref"
 # feature -> smallest standard deviation between scans, as a share of the mean; smaller differences do not matter even
-# if the training scans are very similar
+# if the training scans are similar
 FEATURES = {"level": 0.025, "other": 0.025, "spread": 0.1, "noise": 0.12, "coverage": 0.02, "voxel_mm": 0.1}
 # chance that a correct scan has any row beyond the limits of a verdict, if the numbers are normally distributed
 ALPHA = {"unusual": 0.05, "out_of_range": 0.001}

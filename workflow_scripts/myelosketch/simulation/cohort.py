@@ -38,7 +38,7 @@ _OF_LEVEL = {
         "reference_mask": "derivatives/reference/{folder}/pet/{scan}_label-reference_mask.nii.gz",
     },
 }
-# what an image cannot be read without lies beside it
+# files next to an image without which it cannot be read
 _SIBLINGS: dict[str, dict[str, str]] = {
     "maps": {},
     "signals": {

@@ -72,7 +72,7 @@ def tissue_values(
 
     Returns
     -------
-    dict of dict of float or array (x, y, z), float32
+    dict, tissue to a dict of float or array (x, y, z), float32
     """
     result: dict[str, dict[str, Any]] = {}
     for tissue, values in TISSUES.items():

@@ -1,7 +1,7 @@
 """White-matter lesions on FLAIR by thresholds against grey matter: a classical method, with the limits of one.
 
 After the idea of Roura et al. (Neuroradiology 2015, the SLS toolbox): a lesion is brighter than grey matter by some
-standard deviations, and lies in white matter. Ours: a bias field taken from white matter, two thresholds
+standard deviations, and is in white matter. The rest is assumed: a bias field taken from white matter, two thresholds
 (hysteresis), and guards at the ventricles and at the cortex. docs/method.md names what it misses.
 """
 

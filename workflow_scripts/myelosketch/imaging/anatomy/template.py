@@ -116,7 +116,7 @@ def place_template(
     output : path ``.mat`` of the affine from T1w to MNI152 (what resamples T1w onto the template)
     bend : "affine" | "syn": whether the probabilities are also bent to the brain; the transform stays affine
     metric, sampling, starts, seed : see ``itk.register``
-    warp : path ``.nii.gz`` of the displacement field of "syn" in MNI152 space, which stands before the affine in a
+    warp : path ``.nii.gz`` of the displacement field of "syn" in MNI152 space, which is before the affine in a
         list for ``ants.apply_transforms``; not kept if not given
     sources : list of paths, for the sidecars
 
@@ -221,7 +221,7 @@ def _check_size(matrix: np.ndarray, t1w: Volume) -> None:
 
 
 def check_likeness(t1w: Volume, brain: np.ndarray, priors: Mapping[str, np.ndarray]) -> float:
-    """Return the placed template must look like the image that it was placed in.
+    """Check that the placed template looks like the image it was registered to, and return how much it does.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def average_early_frames(
     motion: str,
     seed: int,
 ) -> None:
-    """Mean of the early frames, weighted by their durations, on the grid of the PET and in the place of its DVR.
+    """Write the mean of the early frames, weighted by their durations, on the grid of the PET, aligned with its DVR.
 
     The DVR comes from the late frames. If the head has moved between, the early mean lies elsewhere: the way from the
     late mean to the early one is measured (rigid, mutual information) and, if asked for, undone.

@@ -27,7 +27,7 @@ from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 GRID_MM = 2.0
 # what the T1w shows around the brain (brain.MARGIN_MM) lies within this; air costs as much as tissue
 BRAIN_MARGIN_MM = 12.0
-# where a free affine is asked for: another participant's image has another size and shape
+# images that are registered with a free affine: another participant's image has another size and shape
 STRETCHED = ("pet", "dwi", "MTR")
 # below this share of the brain there is nothing to measure
 LEAST_COVERAGE = 0.02

@@ -197,7 +197,7 @@ def _interpolated(
         fixed=to_ants(target),
         moving=to_ants(volume),
         transformlist=[str(path) for path in transforms],
-        # said in any case, because ANTs by itself inverts a matrix that stands before a warp
+        # always given, because ANTs by itself inverts a matrix that precedes a warp
         whichtoinvert=inverted or [False] * len(transforms),
         interpolator=interpolator,
     )

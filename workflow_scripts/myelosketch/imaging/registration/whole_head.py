@@ -66,7 +66,7 @@ def within_brain(volume: Volume, brain: Volume, transforms: Sequence[str | Path]
     ----------
     volume : Volume
     brain : Volume on the T1w grid, above 0 inside
-    transforms : list of paths for ``ants.apply_transforms`` that brings the map to T1w; a warp may stand last
+    transforms : list of paths for ``ants.apply_transforms`` that brings the map to T1w; a warp may be the last
 
     Returns
     -------

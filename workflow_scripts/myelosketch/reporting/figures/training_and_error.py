@@ -38,7 +38,7 @@ LOSS_NAMES = {
     "validation_lesion_mae": "MAE in lesions, validation",
     "validation_brain_mae": "MAE in the brain, validation",
 }
-# accuracy of a discriminator that has learnt nothing
+# accuracy of a discriminator that has learned nothing
 CHANCE = {"discriminator": math.log(4), "accuracy": 0.5}
 
 
