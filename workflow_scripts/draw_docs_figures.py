@@ -1,7 +1,7 @@
 """Make the pictures of README and docs from a finished default run (make docs-figures).
 
-docs/overview.png and docs/pictures/registration.png are drawn from its maps. docs/pictures/report.png shows the top of
-its report in a browser. The others are its figures, smaller.
+docs/overview.png and docs/pictures/registration.png are drawn from its maps. docs/pictures/report.png shows the top
+of its report in a browser. The others are its figures, smaller.
 """
 
 from __future__ import annotations

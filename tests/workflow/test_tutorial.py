@@ -135,6 +135,14 @@ def bids_files():
                 yield path.replace("param-fa", f"param-{other}").replace("sub-01", "sub-02")
 
 
+def write_configurations(folder):
+    """Write the configurations that the first two pages show."""
+    for page in TUTORIAL[:2]:
+        for step in steps(page):
+            if step.name:
+                (folder / step.name).write_text(step.text)
+
+
 @pytest.fixture(scope="module")
 def project(smoke, tmp_path_factory):
     """Copy of the project with the finished tiny run, a demonstration by its models, and a reader's tables."""
@@ -150,10 +158,7 @@ def project(smoke, tmp_path_factory):
     new = simulated_files("results/simulated", "MSB01", "MS")
     row = {"subject": "01", **{name: new[name] for name in ("T1w", "FA", "RD", "AD", "MTR", "lesion_mask")}}
     write_table(pd.DataFrame([row]), folder / "new-patients.tsv")
-    for page in TUTORIAL[:2]:
-        for step in steps(page):
-            if step.name:
-                (folder / step.name).write_text(step.text)
+    write_configurations(folder)
     for path in [*bids_files(), *(path for path, _ in readers_files(readers_table(folder)))]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).touch()
@@ -199,7 +204,9 @@ def reader(project):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", TUTORIAL, ids=lambda page: page.name)
 def test_the_commands_of_a_page_run(reader, page):
-    # the README's first command of a reader makes the folder
+    # another page may have shown another mine.yaml
+    write_configurations(reader)
+    # a reader of the README makes the folder first
     done = shell(reader.parent if page.name == "README.md" else reader, script_of(page))
     assert done.returncode == 0, f"{done.stdout.rpartition('>>> ')[2]}\n{done.stderr[-6000:]}"
     # what the page tells to open is there
@@ -215,3 +222,6 @@ def test_what_the_reader_has_at_the_end(reader):
     assert "simulated" not in (reader / "results-mine/methods.md").read_text()
     assert len(list((reader / "results-mine/patients").glob("*.html"))) == 6
     assert read_table(reader / "results/cohort/found.tsv").subject.tolist() == ["01", "02"]
+    assert read_table(reader / "results-new/predictions.tsv").scan.tolist() == ["sub-01"]
+    # the run that the reader has finished before is as it was
+    assert "MS01" in read_table(reader / "results/cohort/cohort.tsv").subject.tolist()
