@@ -22,6 +22,15 @@ FOUND = [*IN_CONFIG, *(step for page in PAGES for step in commands(page))]
 OF_SNAKEMAKE = [
     step for step in FOUND if step.text.startswith("snakemake ") and "cluster-generic" not in step.text
 ]
+# those of other tools, of sbatch and of a plugin that is not among the packages
+OTHER_OPTIONS = ("--mov", "--gpus", "--gres", "--qos", "--cluster-generic")
+OPTIONS = {
+    option.replace("…", "1")
+    for page in PAGES
+    if page.name != "recipes.md"
+    for option in re.findall(r"`(--[a-z][^`]*)`", page.read_text())
+    if not option.startswith(OTHER_OPTIONS)
+}
 OF_MAKE = [step for step in FOUND if step.text.startswith("make ")]
 
 
@@ -43,6 +52,14 @@ def test_snakemake_reads_a_command_as_printed(step):
         assert (ROOT / path).is_file() or any(pages) or path.parts[0] == "results"
     runs_here = not (found.unlock or found.report or found.dryrun or found.executor or found.workflow_profile)
     assert not runs_here or found.cores or found.lint, "Snakemake asks for --cores"
+
+
+@pytest.mark.parametrize("option", sorted(OPTIONS))
+def test_snakemake_has_an_option_that_the_pages_name(option):
+    parser, words = get_argument_parser(), option.split()
+    assert f"{words[0]} " in parser.format_help().replace("]", " ")
+    if words[1:]:
+        parser.parse_args(words)
 
 
 @pytest.mark.parametrize("step", **named(OF_MAKE))

@@ -2,7 +2,7 @@
 
 Snakemake finds the package by its name wherever Python looks for packages, and the profiles choose it where it is
 found. Warnings, errors and unknown messages reach the console as Snakemake words them. A dry run, and a run with
-``--quiet none`` or ``--verbose``, keep Snakemake's own console.
+``--quiet host`` or ``--verbose``, keep Snakemake's own console.
 """
 
 import logging
