@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -135,12 +136,22 @@ def bids_files():
                 yield path.replace("param-fa", f"param-{other}").replace("sub-01", "sub-02")
 
 
+def configuration(step):
+    """Text of a configuration that a page shows, with the line that docs/first-run.md tells to paste.
+
+    Diffusion images of 4 mm are registered less exactly than the limits of the quality control expect.
+    """
+    accepted = ", ".join(f"sub-{number}: [dwi]" for number in READERS)
+    own = step.page.name == "first-run.md"
+    return f"{step.text}\n{f'registration: {{accept: {{{accepted}}}}}' if own else ''}\n"
+
+
 def write_configurations(folder):
     """Write the configurations that the first two pages show."""
     for page in TUTORIAL[:2]:
         for step in steps(page):
             if step.name:
-                (folder / step.name).write_text(step.text)
+                (folder / step.name).write_text(configuration(step))
 
 
 @pytest.fixture(scope="module")
@@ -181,9 +192,9 @@ def script_of(page):
     lines = [] if ". .venv/bin/activate" in page.read_text() else [". .venv/bin/activate"]
     for step in steps(page):
         if step.name:
-            lines.append(f"cat > {step.name} <<'END'\n{step.text}\nEND")
+            lines.append(f"cat > {step.name} <<'END'\n{configuration(step)}END")
         elif not reason(step.text):
-            lines += [f"echo '>>> {step.place}: {step.text}'", step.text]
+            lines += [f"echo {shlex.quote(f'>>> {step.place}: {step.text}')}", step.text]
     return "\n".join(lines)
 
 
