@@ -187,6 +187,14 @@ def test_a_command_of_the_pages_is_planned(project, text):
     )
 
 
+def test_every_command_is_planned_run_or_listed():
+    found = [step for page in PAGES if page not in TUTORIAL for step in commands(page)]
+    programs = ("snakemake", "make ")
+    assert [
+        step.place for step in found if not reason(step.text) and not step.text.startswith(programs)
+    ] == []
+
+
 def script_of(page):
     """A page's commands and files as lines of a shell; each command is printed before it runs."""
     lines = [] if ". .venv/bin/activate" in page.read_text() else [". .venv/bin/activate"]
