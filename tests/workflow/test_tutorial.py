@@ -123,17 +123,14 @@ def readers_files(table, simulated=None):
 
 
 def bids_files():
-    """Files of the dataset of two people that docs/data.md shows."""
+    """Files of the dataset that docs/data.md shows, of two patients and two controls: what two folds need."""
     tree = re.search(r"```text\n(data/\n.*?)```", (DOCS / "data.md").read_text(), re.DOTALL)[1]
-    shown = [
-        line.split()[0] for line in tree.splitlines()[2:] if "/sub-" in line or line.startswith("  sub-")
-    ]
+    shown = {line.split()[0] for line in tree.splitlines() if "sub-01" in line}
     for name in shown:
         path = f"data/{'' if name.startswith('sub-') else 'derivatives/'}{name}"
-        for other in ("fa", "rd", "ad"):
-            yield path.replace("param-fa", f"param-{other}")
-            if "lesion" not in path:
-                yield path.replace("param-fa", f"param-{other}").replace("sub-01", "sub-02")
+        for subject in ("01", "03") if "lesion" in name else ("01", "02", "03", "04"):
+            for tensor in ("fa", "rd", "ad"):
+                yield path.replace("param-fa", f"param-{tensor}").replace("sub-01", f"sub-{subject}")
 
 
 def configuration(step):
@@ -173,7 +170,9 @@ def project(smoke, tmp_path_factory):
     for path in [*bids_files(), *(path for path, _ in readers_files(readers_table(folder)))]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).touch()
-    (folder / "data/participants.tsv").write_text("participant_id\tgroup\nsub-01\tpatient\nsub-02\tcontrol\n")
+    (folder / "data/participants.tsv").write_text(
+        "participant_id\tgroup\nsub-01\tpatient\nsub-02\tcontrol\nsub-03\tpatient\nsub-04\tcontrol\n"
+    )
     return folder
 
 
@@ -238,9 +237,10 @@ def test_the_commands_of_a_page_run(reader, page):
 def test_what_the_reader_has_at_the_end(reader):
     done = read_table(reader / "results-mine/cohort/cohort.tsv")
     assert dict(zip(done.subject, done.group, strict=True)) == READERS
-    assert "simulated" not in (reader / "results-mine/methods.md").read_text()
+    # the banner of a simulated cohort
+    assert "No patient was measured" not in (reader / "results-mine/report.html").read_text()
     assert len(list((reader / "results-mine/patients").glob("*.html"))) == 6
-    assert read_table(reader / "results/cohort/found.tsv").subject.tolist() == ["01", "02"]
+    assert read_table(reader / "results/cohort/found.tsv").subject.tolist() == ["01", "02", "03", "04"]
     assert read_table(reader / "results-new/predictions.tsv").scan.tolist() == ["sub-01"]
     # the run that the reader has finished before is as it was
     assert "MS01" in read_table(reader / "results/cohort/cohort.tsv").subject.tolist()
