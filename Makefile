@@ -5,7 +5,7 @@
 # make pretraining: the network of the method transfer from simulated participants (studies/pretraining), into models/pretrained.
 # make faults: kills, injected faults, leakage and fuzzing (tests/faults, hours), and docs/reliability.md with the counts.
 # make configuration: config.yaml and docs/configuration.md written again from rules/schemas/config.schema.yaml.
-# make docs: the pages as a site with a search, site/pages/index.html. make docs-figures: the README's picture, from a finished run.
+# make docs: the pages as a site with a search, site/pages/index.html. make docs-figures: their pictures, from a finished run.
 # All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
 
 # the Python of the environment; envs/install.py chooses where none is named

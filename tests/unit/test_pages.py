@@ -29,6 +29,19 @@ def test_links_lead_to_files(page):
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
+def test_pictures_are_small_shown_and_described():
+    pictures = {path.name: path.stat().st_size for path in (ROOT / "docs/pictures").iterdir()}
+    assert max(pictures.values()) < 150_000
+    assert sum(pictures.values()) < 600_000
+    shown = [
+        found
+        for page in PAGES
+        for found in re.findall(r"!\[([^\]]*)\]\((\S+)\)", page.read_text(encoding="utf-8"))
+    ]
+    assert {path.rpartition("pictures/")[2] for _, path in shown if "pictures/" in path} == set(pictures)
+    assert [path for text, path in shown if not text.strip()] == []
+
+
 def test_the_site_shows_every_page():
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
 

@@ -1,7 +1,7 @@
 """Snakemake logger plugin: the console shows progress by stage instead of Snakemake's messages on each job.
 
 Snakemake finds the package by its name on Python's path, and the profiles select it if it is there. Warnings, errors
-and unknown messages are printed unchanged. A dry run, and a run with ``--quiet none`` or ``--verbose``, keep
+and unknown messages are printed unchanged. A dry run, and a run with ``--quiet host`` or ``--verbose``, keep
 Snakemake's own console.
 """
 

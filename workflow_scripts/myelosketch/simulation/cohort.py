@@ -1,4 +1,4 @@
-"""Who is in the simulated cohort and where each file lies; light, because the workflow asks while parsed."""
+"""Who is in the simulated cohort and where each file is. Light, because the workflow reads it while it is parsed."""
 
 from collections.abc import Mapping
 from pathlib import Path
