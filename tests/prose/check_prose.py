@@ -208,7 +208,7 @@ def check(paths: list[Path], root: Path = ROOT) -> list[Finding]:
     for path in paths:
         name, text = path.relative_to(root).as_posix(), prose(path)
         running[name] = running_text(path, text)
-        found += find_words(name, text) + find_style(name, running[name])
+        found += find_words(name, running[name]) + find_style(name, running[name])
     return sorted(found + find_spelling(running))
 
 

@@ -26,7 +26,7 @@ FOLDER = "ablations/{variant}/seed-{seed}/fold-{fold}"
 class Ablations:
     """What an ablation study trains: every variant from every seed, in the compared folds.
 
-    ``results`` is the results folder. ``training runs`` maps a variant to its section ``training``, `CONFIGURED` first.
+    ``results`` is the results folder. ``trainings`` maps a variant to its section ``training``, `CONFIGURED` first.
     ``changed`` maps a variant to the models that it retrains. ``seeds`` starts with the seed of the run. ``folds``
     are the compared folds.
     """
