@@ -1,5 +1,5 @@
 # make run: the whole protocol on the default cohort, and its report. make test: lint and tests. make test-all: the long ones too.
-# make demo: three simulated patients without PET, predicted by a small model that lies in configs/.
+# make demo: three simulated patients without PET, predicted by the network pretrained on simulation (configs/demo-model.zip).
 # make calibration: the simulated cohort measured (studies/calibration), and docs/simulation-measured.md written again.
 # make ladder: all methods on 100 simulated patients from five seeds (studies/ladder, hours), and docs/ladder.md with its table.
 # make pretraining: the network of the method transfer from simulated participants (studies/pretraining), into models/pretrained.
