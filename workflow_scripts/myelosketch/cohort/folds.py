@@ -145,5 +145,5 @@ def check_group_sizes(people: pd.DataFrame, n_folds: int) -> None:
         if size < n_folds:
             raise InputError(
                 f"Only {size} complete {group} participants for {n_folds} folds: "
-                f"lower folds.n, or add participants (results/cohort/excluded.tsv says who was left out)."
+                f"lower folds.n, or add participants (cohort/excluded.tsv in the results folder lists who was left out)."
             )

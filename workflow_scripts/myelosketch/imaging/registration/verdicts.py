@@ -184,7 +184,7 @@ def _stop_if_failed(judged: pd.DataFrame) -> None:
     accept = ", ".join(f"{scan}: [{', '.join(modalities)}]" for scan, modalities in by_scan.items())
     raise InputError(
         f"The quality control of the registration failed ({what}): look at the pictures in "
-        "results/registration/scans. Leave the scans out with this line in the configuration: "
+        "registration/scans in the results folder. Leave the scans out with this line in the configuration: "
         f"cohort: {{exclude: [{', '.join(by_scan.index)}]}}; or accept what is correct with "
         f"registration: {{accept: {{{accept}}}}}. Then run the same command again: it continues."
     )
