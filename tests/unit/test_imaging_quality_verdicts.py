@@ -106,7 +106,8 @@ def test_a_failed_registration_is_refused_with_the_line_that_settles_it(tmp_path
         "The quality control of the registration failed (sub-02: pet is placed 5.0 mm away when "
         "registered again (at most 2.5 mm expected); sub-02: dwi shows 40% of the brain (at least 85% "
         "expected)): look at the pictures in "
-        "registration/scans in the results folder. Leave the scans out with this line in the configuration: cohort: {exclude: "
+        "registration/scans in the results folder. Leave the scans out with this line in the configuration: cohort: "
+        "{exclude: "
         "[sub-02]}; or accept what is correct with registration: {accept: {sub-02: [pet, dwi]}}. Then "
         "run the same command again: it continues."
     )

@@ -144,6 +144,6 @@ def check_group_sizes(people: pd.DataFrame, n_folds: int) -> None:
         size = int((people.group == group).sum())
         if size < n_folds:
             raise InputError(
-                f"Only {size} complete {group} participants for {n_folds} folds: "
-                f"lower folds.n, or add participants (cohort/excluded.tsv in the results folder lists who was left out)."
+                f"Only {size} complete {group} participants for {n_folds} folds: lower folds.n, or add participants "
+                "(cohort/excluded.tsv in the results folder lists who was left out)."
             )

@@ -166,7 +166,9 @@ def _stops(table: pd.DataFrame) -> str:
     open_rows = table[(table.verdict == SUSPICIOUS) & ~table.scan.isin(gone)]
     if not gone and open_rows.empty:
         return ""
-    lines = ["The intake found problems that must be resolved; cohort/intake.html in the results folder shows every scan."]
+    lines = [
+        "The intake found problems that must be resolved; cohort/intake.html in the results folder shows every scan."
+    ]
     if gone:
         lines.append(f"Refused ({_count(gone)}):")
         lines += _sentences(refused, lambda check, scan: "")
