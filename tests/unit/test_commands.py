@@ -15,7 +15,7 @@ RULES = {
 TARGETS = set(re.search(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split())
 IN_CONFIG = [
     Step(ROOT / "config.yaml", 0, command)
-    for command in re.findall(r"^# (snakemake .*?): ", (ROOT / "config.yaml").read_text(), re.MULTILINE)
+    for command in re.findall(r"^#.*\((snakemake .*?)\)", (ROOT / "config.yaml").read_text(), re.MULTILINE)
 ]
 FOUND = [*IN_CONFIG, *(step for page in PAGES for step in commands(page))]
 # the plugin of this one is not among the project's packages, and without it Snakemake knows none of its options

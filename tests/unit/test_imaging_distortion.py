@@ -47,7 +47,7 @@ def test_no_axis_is_named(tmp_path, content):
 
 
 def test_no_sidecar_and_no_axis(tmp_path):
-    with pytest.raises(InputError, match="^The diffusion image names no PhaseEncodingDirection"):
+    with pytest.raises(InputError, match="^The diffusion image has no PhaseEncodingDirection"):
         phase_axis("", None, saved(tmp_path))
 
 

@@ -92,7 +92,7 @@ def test_windows_without_frames(window, sentence):
 
 def test_a_series_with_too_few_frame_times(files, tmp_path):
     write_json(files["json"], {"FrameTimesStart": [0, 60], "FrameDuration": [60, 60]})
-    with pytest.raises(InputError, match="pet.nii.gz has 19 frames, but 2 in FrameTimesStart"):
+    with pytest.raises(InputError, match="pet.nii.gz has 19 frames, but 2 entries in FrameTimesStart"):
         average_early_frames(files, tmp_path / "early.nii.gz", **SETTINGS)
 
 

@@ -141,7 +141,7 @@ def test_a_scan_without_pet_lies_on_a_grid_around_its_t1w(prepared, tmp_path):
 
 def test_without_a_model_there_is_no_grid_for_a_scan_without_pet(prepared, tmp_path):
     with pytest.raises(
-        InputError, match="belongs to a scan without PET, whose grid has the voxels of a model"
+        InputError, match="belongs to a scan without PET, whose voxel size is that of a model"
     ):
         registered(prepared, tmp_path)
 

@@ -221,7 +221,7 @@ def test_an_affine_for_the_diffusion_maps(scan, tmp_path):
 
 def test_a_displacement_needs_an_axis_before_any_work(scan, tmp_path):
     outputs = {"warp_dwi": str(tmp_path / "warp.nii.gz"), "xfm_dwi_to_t1w": str(tmp_path / "a.mat")}
-    with pytest.raises(InputError, match="^The diffusion image names no PhaseEncodingDirection"):
+    with pytest.raises(InputError, match="^The diffusion image has no PhaseEncodingDirection"):
         register_to_t1w(
             RawImages.of(scan),
             load_volume(scan["t1w"]),

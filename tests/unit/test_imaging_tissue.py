@@ -123,7 +123,7 @@ def test_a_face_is_no_brain(brain):
     head = with_skull(t1w, whole)
     front = np.argwhere(whole)[:, 1].max() - int(20 / VOXEL)
     face = Volume(np.ascontiguousarray(head.data[:, front:]), head.affine)
-    with pytest.raises(InputError, match="T1w image shows no brain: the largest body of soft tissue"):
+    with pytest.raises(InputError, match="T1w image shows no brain: the largest connected soft tissue"):
         rough_brain(face)
 
 
@@ -140,7 +140,7 @@ def test_a_template_where_the_brain_is_not(brain, placed):
 
 
 def test_no_brain_where_the_template_is():
-    with pytest.raises(InputError, match="does not meet the T1w image"):
+    with pytest.raises(InputError, match="does not overlap the T1w image"):
         brain_mask(np.ones((9, 9, 9)), np.zeros((9, 9, 9)), np.array([2.0, 2, 2]))
 
 
@@ -284,6 +284,6 @@ def test_a_missing_tissue_and_a_wrong_contrast():
         check_tissue(np.where(codes == 1, 2, codes), rising)
     with pytest.raises(
         InputError,
-        match="CSF, grey and white matter are -1, -2 and -3, expected to rise; is this a T1-weighted",
+        match="CSF, grey and white matter are -1, -2 and -3, expected increasing values; is this a T1-weighted",
     ):
         check_tissue(codes, Volume(-rising.data, np.eye(4)))

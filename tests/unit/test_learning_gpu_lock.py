@@ -156,7 +156,7 @@ def test_another_user_can_open_a_lock_file(tmp_path):
 
 def test_a_folder_that_holds_no_lock_file_is_a_sentence(tmp_path):
     with pytest.raises(
-        InputError, match="a training cannot lock its GPU in .*gone .No such file.*: set TMPDIR to"
+        InputError, match="a training run cannot lock its GPU in .*gone .No such file.*: set TMPDIR to"
     ):
         lock_free_gpu(["GPU-a"], tmp_path / "gone")
 
