@@ -156,7 +156,7 @@ def test_a_dataset_with_open_choices_leaves_the_table_too_with_those_blank(here)
 
 def test_a_folder_of_results_that_cannot_be_written_hides_no_error(here):
     Path("results").touch()
-    with pytest.raises(InputError, match=r"says who was left out\)\.$"):
+    with pytest.raises(InputError, match=r"lists who was left out\)\.$"):
         bids_plan()
 
 
