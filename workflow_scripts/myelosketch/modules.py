@@ -39,6 +39,13 @@ def hash_of(*modules: str) -> str:
     return hashlib.sha256(together.encode()).hexdigest()[:16]
 
 
+def hash_of_all() -> str:
+    """Hash of the whole library, as :func:`hash_of`."""
+    package = ROOT / "myelosketch"
+    paths = [path.relative_to(package).with_suffix("") for path in package.rglob("*.py")]
+    return hash_of(*(".".join(path.parts) for path in paths))
+
+
 def path_of(module: str) -> Path:
     """Path of a module by its full name, whether it exists or not."""
     return ROOT.joinpath(*module.split(".")).with_suffix(".py")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from myelosketch.io.provenance import software_versions, write_json
+from myelosketch.modules import hash_of_all
 
 
 def write_provenance(
@@ -21,7 +22,8 @@ def write_provenance(
     Parameters
     ----------
     path : JSON to write: ``seed``, ``commit`` (None outside a repository), ``software`` (name to version),
-        ``config_sha256`` and ``config``; of a redone copy also ``redone_with``, its own commit and software
+        ``library`` (hash of all its modules), ``config_sha256`` and ``config``; of a redone copy ``redone_with`` too,
+        its own commit and software
     config : dict, the configuration in force
     run : dict, what this wrote of the run whose results are redone in a copy (reporting.archive), or None; its commit
         and software stay, as maps and models are made with them
@@ -33,6 +35,7 @@ def write_provenance(
             "seed": config["seed"],
             "commit": run["commit"] if run else here["commit"],
             "software": run["software"] if run else here["software"],
+            "library": run.get("library") if run else hash_of_all(),
             "config_sha256": config_hash(config),
             "config": config,
             **({"redone_with": here} if run else {}),
