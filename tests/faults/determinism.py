@@ -18,6 +18,11 @@ from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import load_volume
 
 NOBODY = 65534
+# who may read what root installed
+AS_NOBODY = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+)
 SURROUNDINGS = {
     "LC_ALL": "C",
     "LANG": "C",
@@ -63,11 +68,11 @@ def main():
 
 def surroundings(folder, whole):
     """Another folder, two cores, locale, time zone, hash seed and, where root starts it, user."""
-    options = {}
+    before = ()
     if os.geteuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
-        options["user"] = NOBODY
-    return runs.run(folder, cores=2, HOME=str(folder), **SURROUNDINGS, **options)
+        before = AS_NOBODY
+    return runs.run(folder, cores=2, before=before, HOME=str(folder), **SURROUNDINGS)
 
 
 def old_processor(folder, whole):

@@ -1,10 +1,10 @@
 """Kill the tiny run at random moments, start the same command again, and compare its end with an uninterrupted run.
 
-Every run is killed the same number of times and then comes to its end. Its moments are drawn before it starts: for
-each kill a number of finished steps, uniform over all steps of the run, and a time of 0 to 5 s that passes after that
-step. So the kills spread over all stages, and the run makes progress between them. Two moments that are close to each
-other give a kill while the command starts and plans. Every kill is a row of kills.tsv, every run that came to its end
-one of kill-runs.tsv. Started again, the program goes on with the run that it was at.
+Every run has two jobs at a time, is killed the same number of times and then comes to its end. Its moments are drawn
+before it starts: for each kill a number of finished steps, uniform over all steps of the run, and a time of 0 to 5 s
+that passes after that step. So the kills spread over all stages, and the run makes progress between them. Two moments
+that are close to each other give a kill while the command starts and plans. Every kill is a row of kills.tsv, every
+run that came to its end one of kill-runs.tsv. Started again, the program goes on with the run that it was at.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def one_run(work, whole, per_run, n_steps):
     if (folder / "run.txt").is_file():  # this program itself was ended
         unlock(folder)
     for steps, seconds in moments(number, per_run, n_steps)[made:]:
-        process = runs.start(folder)
+        process = runs.start(folder, cores=2)
         runs.wait_for(lambda: finished(folder, n_steps) >= steps, process, seconds=3600)  # noqa: B023
         time.sleep(seconds)
         rule = at_work(folder, process)
@@ -57,7 +57,7 @@ def one_run(work, whole, per_run, n_steps):
             work / "kills.tsv", run=number, at_work=rule, finished=finished(folder, n_steps), of=n_steps
         )
         unlock(folder)
-    status = runs.start(folder).wait()
+    status = runs.start(folder, cores=2).wait()
     unlike = runs.differences(whole / "results", folder / "results") if status == 0 else ["it failed"]
     left = runs.orphans(folder / "results", whole / "results")
     runs.append(
@@ -94,12 +94,12 @@ def finished(folder, n_steps):
 
 
 def at_work(folder, process):
-    """The rule whose script a process of the run executes; what the run itself does between jobs."""
+    """The rules whose scripts the run executes, one or two; what the run itself does between jobs."""
     found = subprocess.run(
         ["pgrep", "-g", str(process.pid), "-a", "-f", r"\.snakemake/scripts/"], capture_output=True, text=True
     )
     if rules := re.findall(r"\.snakemake/scripts/\w+\.(\w+)\.py", found.stdout):
-        return rules[0]
+        return ", ".join(sorted(set(rules)))
     return "between jobs" if "steps in all" in runs.said(folder) else "start and planning"
 
 

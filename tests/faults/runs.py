@@ -44,17 +44,16 @@ def environment(**variables):
     return {**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "COLUMNS": "300", **variables}
 
 
-def start(folder, *arguments, configs=None, cores=1, user=None, **variables):
-    """Start the workflow in a process group of its own; the process, whose words go to run.txt."""
+def start(folder, *arguments, configs=None, cores=1, before=(), **variables):
+    """Start the workflow in a process group of its own, behind a command; the process, whose words go to run.txt."""
     with open(Path(folder) / "run.txt", "w") as said:
         return subprocess.Popen(
-            command(*arguments, configs=configs, cores=cores),
+            [*before, *command(*arguments, configs=configs, cores=cores)],
             cwd=folder,
             env=environment(**variables),
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            **({"user": user, "group": user, "extra_groups": []} if user else {}),
         )
 
 
