@@ -1,13 +1,12 @@
 """Run the tiny cohort again where something differs that must not matter, and compare every table, map and weight.
 
 Changes that cannot hide each other go together into one run: where it equals the reference, none of them matters.
-Each run is a row of determinism.tsv. Where files differ, the row says how many and of which kind, the largest
-difference of a predicted DVR map and the largest difference of a mean absolute error in lesions.
+Each run is a row of determinism.tsv, and stays below elsewhere. Where files differ, the row says how many and of which
+kind, the largest difference of a predicted DVR map and the largest difference of a mean absolute error in lesions.
 """
 
 import argparse
 import os
-import shutil
 from collections import Counter
 
 import numpy as np
@@ -54,16 +53,14 @@ def main():
     work = parser.parse_args().work
     whole = runs.reference(work)
     known = {row["changed"] for row in runs.rows(work / "determinism.tsv")}
-    for changed, run in RUNS.items():
+    for number, (changed, run) in enumerate(RUNS.items(), start=1):
         if changed not in known:
-            folder = work / "elsewhere" / "a folder of another name"
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            folder = work / "elsewhere" / f"folder {number}"
+            folder.mkdir(parents=True, exist_ok=True)
             status, words = run(folder, whole)
             if status:
                 raise SystemExit(f"The run with {changed} failed:\n{words[-4000:]}")
             runs.append(work / "determinism.tsv", changed=changed, **compared(whole, folder))
-            folder.rename(work / f"determinism-{len(runs.rows(work / 'determinism.tsv'))}")
 
 
 def surroundings(folder, whole):
@@ -82,7 +79,8 @@ def old_processor(folder, whole):
 
 def reversed_table(folder, whole):
     """The images of the reference as a cohort of one's own, its last participant first."""
-    (folder / "data").symlink_to(whole / "results/simulated")
+    if not (folder / "data").exists():
+        (folder / "data").symlink_to(whole / "results/simulated")
     table = read_table(whole / "results/cohort/cohort.tsv").iloc[::-1].drop(columns="scan")
     paths = table.replace(r"^results/simulated/", "data/", regex=True)
     write_table(paths, folder / "cohort.tsv")
