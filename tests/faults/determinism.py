@@ -1,8 +1,8 @@
 """Run the tiny cohort again where something differs that must not matter, and compare every table, map and weight.
 
 Changes that cannot hide each other go together into one run: where it equals the reference, none of them matters.
-Each run is a row of determinism.tsv, and stays below elsewhere. Where files differ, the row says how many and of which
-kind, the largest difference of a predicted DVR map and the largest difference of a mean absolute error in lesions.
+Each run is a row of determinism.tsv, and stays below elsewhere. Where files differ, the row says how many and of
+which kind, the largest difference of a predicted DVR map and that of a scan's mean absolute error in lesions.
 """
 
 import argparse
