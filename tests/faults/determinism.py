@@ -7,6 +7,7 @@ which kind, the largest difference of a predicted DVR map and that of a scan's m
 
 import argparse
 import os
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -79,8 +80,7 @@ def old_processor(folder, whole):
 
 def reversed_table(folder, whole):
     """The images of the reference as a cohort of one's own, its last participant first."""
-    if not (folder / "data").exists():
-        (folder / "data").symlink_to(whole / "results/simulated")
+    shutil.copytree(whole / "results/simulated", folder / "data", dirs_exist_ok=True)  # with its times
     table = read_table(whole / "results/cohort/cohort.tsv").iloc[::-1].drop(columns="scan")
     paths = table.replace(r"^results/simulated/", "data/", regex=True)
     write_table(paths, folder / "cohort.tsv")

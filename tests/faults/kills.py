@@ -1,10 +1,10 @@
 """Kill the tiny run at random moments, start the same command again, and compare its end with an uninterrupted run.
 
-Every run has two jobs at a time, is killed the same number of times and then comes to its end. Its moments are drawn
-before it starts: for each kill a number of finished steps, uniform over all steps of the run, and a time of 0 to 5 s
-that passes after that step. So the kills spread over all stages, and the run makes progress between them. Two moments
-that are close to each other give a kill while the command starts and plans. Every kill is a row of kills.tsv, every
-run that came to its end one of kill-runs.tsv. Started again, the program goes on with the run that it was at.
+Every run has several jobs at a time, is killed the same number of times and then comes to its end. Its moments are
+drawn before it starts: for each kill a number of finished steps, uniform over all steps of the run, and a time of up
+to 5 s that passes after that step. So the kills spread over all stages, and the run makes progress between them. Two
+moments that are close to each other give a kill while the command starts and plans. Every kill is a row of kills.tsv,
+every run that came to its end one of kill-runs.tsv. Started again, the program goes on with the run that it was at.
 """
 
 import argparse
@@ -25,11 +25,12 @@ def main():
     parser.add_argument("work", type=runs.work_folder, help="folder of the runs; its tables are added to")
     parser.add_argument("--kills", type=int, default=100, help="kills of all runs together")
     parser.add_argument("--per-run", type=int, default=34, help="kills of one run")
+    parser.add_argument("--cores", type=int, default=2, help="jobs that a run has at a time")
     arguments = parser.parse_args()
     whole = runs.reference(arguments.work)
     n_steps = int(re.findall(r"(\d+) steps in all", runs.said(whole))[-1])
     while sum(int(row["kills"]) for row in runs.rows(arguments.work / "kill-runs.tsv")) < arguments.kills:
-        one_run(arguments.work, whole, arguments.per_run, n_steps)
+        one_run(arguments.work, whole, arguments.per_run, n_steps, arguments.cores)
 
 
 def moments(number, per_run, n_steps):
@@ -38,7 +39,7 @@ def moments(number, per_run, n_steps):
     return sorted((generator.randrange(n_steps), generator.uniform(0, LATEST_S)) for _ in range(per_run))
 
 
-def one_run(work, whole, per_run, n_steps):
+def one_run(work, whole, per_run, n_steps, cores):
     """Kill a run at its moments, let it come to its end, compare it, and drop it."""
     folder = work / "killed"
     folder.mkdir(exist_ok=True)
@@ -47,7 +48,7 @@ def one_run(work, whole, per_run, n_steps):
     if (folder / "run.txt").is_file():  # this program itself was ended
         unlock(folder)
     for steps, seconds in moments(number, per_run, n_steps)[made:]:
-        process = runs.start(folder, cores=2)
+        process = runs.start(folder, cores=cores)
         runs.wait_for(lambda: finished(folder, n_steps) >= steps, process, seconds=3600)  # noqa: B023
         time.sleep(seconds)
         rule = at_work(folder, process)
@@ -57,7 +58,7 @@ def one_run(work, whole, per_run, n_steps):
             work / "kills.tsv", run=number, at_work=rule, finished=finished(folder, n_steps), of=n_steps
         )
         unlock(folder)
-    status = runs.start(folder, cores=2).wait()
+    status = runs.start(folder, cores=cores).wait()
     unlike = runs.differences(whole / "results", folder / "results") if status == 0 else ["it failed"]
     left = runs.orphans(folder / "results", whole / "results")
     runs.append(
@@ -94,7 +95,7 @@ def finished(folder, n_steps):
 
 
 def at_work(folder, process):
-    """The rules whose scripts the run executes, one or two; what the run itself does between jobs."""
+    """The rules whose scripts the run executes; what the run itself does between jobs."""
     found = subprocess.run(
         ["pgrep", "-g", str(process.pid), "-a", "-f", r"\.snakemake/scripts/"], capture_output=True, text=True
     )

@@ -14,6 +14,7 @@ is still predictable.
 """
 
 import argparse
+import os
 import shutil
 
 import numpy as np
@@ -152,7 +153,7 @@ def shuffle(work, whole, permutation):
     ):
         data = maps[scan].data.copy()
         data[lesions[scan]] = part
-        save_volume(maps[scan].path, data, maps[scan].affine)
+        replace(maps[scan], data)
     config = folder / "shuffled.yaml"
     config.write_text(yaml.safe_dump({"training": {"methods": list(SHUFFLED)}}))
     scores = "results/evaluation/voxelwise.tsv"
@@ -201,11 +202,18 @@ def change(results, scan):
     """Give every voxel of a scan's PET another value, and of its lesions and regions another class."""
     generator = np.random.default_rng(0)
     pet = load_volume(names.path(results, "dvr", scan=scan))
-    save_volume(pet.path, pet.data + generator.uniform(0.05, 0.5, pet.data.shape), pet.affine)
+    replace(pet, pet.data + generator.uniform(0.05, 0.5, pet.data.shape))
     regions = load_volume(names.path(results, "regions", scan=scan))
     # patient or control: white matter, lesion and the rest change places; outside the brain stays outside
     swapped = np.array([0, 2, 3, 1], np.uint8)[regions.data.astype(int)]
-    save_volume(regions.path, swapped, regions.affine)
+    replace(regions, swapped)
+
+
+def replace(volume, data):
+    """Write other values under the old date: a newer DVR would have the region map made again from the anatomy."""
+    before = os.stat(volume.path)
+    save_volume(volume.path, data, volume.affine)
+    os.utime(volume.path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 if __name__ == "__main__":
