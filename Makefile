@@ -3,7 +3,8 @@
 # make calibration: the simulated cohort measured (studies/calibration), and docs/simulation-measured.md written again.
 # make ladder: all methods on 100 simulated patients from five seeds (studies/ladder, hours), and docs/ladder.md with its table.
 # make pretraining: the network of the method transfer from simulated participants (studies/pretraining), into models/pretrained.
-# make faults: kills, injected faults, leakage and fuzzing (tests/faults, hours), and docs/reliability.md with the counts.
+# make faults: kills, injected faults, determinism, leakage, a large scan and fuzzing (tests/faults, hours), and
+# docs/reliability.md with the counts.
 # make configuration: config.yaml and docs/configuration.md written again from rules/schemas/config.schema.yaml.
 # make docs: the pages as a site with a search, site/pages/index.html. make docs-figures: their pictures, from a finished run.
 # All create what they need; nothing but Python 3.11, 3.12 or 3.13 (with venv) and make has to be there.
@@ -72,7 +73,9 @@ faults: export PYTHONPATH := workflow_scripts
 faults: $(READY)
 	python tests/faults/kills.py $(FAULTS)
 	python tests/faults/inject.py $(FAULTS)
+	python tests/faults/determinism.py $(FAULTS)
 	python tests/faults/leakage.py $(FAULTS)
+	python tests/faults/large.py $(FAULTS)
 	python tests/faults/fuzz.py --executions 1000000 > $(FAULTS)/fuzz.md
 	python tests/faults/write_page.py $(FAULTS)
 

@@ -38,7 +38,9 @@ from myelosketch.learning.ladder import (
     needed_models,
     network_settings,
 )
-from myelosketch.io.run_files import check_results_folder, bundle_path
+from myelosketch.io.run_files import bundle_path, check_origin, check_results_folder
+from myelosketch.modules import hash_of_all
+from myelosketch.reporting.run_provenance import config_hash
 from myelosketch.simulation.dataset import SimulatedDataset
 
 library_first(LIBRARY)
@@ -65,6 +67,10 @@ try:
         for sentence in changes if workflow.is_main_process else []:
             logger.warning(sentence)
         config.update(settings)
+    elif workflow.is_main_process:
+        older = check_origin(RESULTS, library=hash_of_all(), config_sha256=config_hash(config))
+        if older:
+            logger.warning(older)
     # a trained model predicts new scans; without one the run trains and cross-validates models
     PREDICTS = bool(config["prediction"]["model"])
     MODEL_FILE = bundle_path(config["prediction"]["model"]) if PREDICTS else []

@@ -101,7 +101,8 @@ rule write_provenance:
     params:
         # the script takes the settings themselves from Snakemake
         config_sha256=config_hash(config),
-        library=library("reporting.run_provenance"),
+        # of all modules: it names the version that finished the results
+        library=hash_of_all(),
     script:
         "../workflow_scripts/write_provenance.py"
 

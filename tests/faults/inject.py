@@ -43,6 +43,7 @@ class Fault(NamedTuple):
     stage: str
     sentence: str
     strike: Callable[[Path, str], tuple[int, str]]
+    ends_run: bool = True
 
 
 class SkippedError(Exception):
@@ -193,6 +194,34 @@ def diverges(folder, target):
     return runs.run(folder, *KEEP, target, configs=(*runs.CONFIGS, config))
 
 
+def shim(folder):
+    """Variables of a run whose processes load shim.c before the C library."""
+    library = folder / "shim.so"
+    compiler = shutil.which("cc")
+    if not compiler:
+        raise SkippedError("no C compiler")
+    source = Path(__file__).with_name("shim.c")
+    subprocess.run([compiler, "-w", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    return {"LD_PRELOAD": str(library)}
+
+
+def slow_disk(folder, target):
+    """Every file of the results takes long to open and to read."""
+    return runs.run(folder, *KEEP, target, FAULT_SLOW="1", **shim(folder))
+
+
+def clock_back(folder, target):
+    """The clock goes back by a day while a job is at work, whose files are then older than its inputs."""
+    flag = folder / "flag"
+    process = runs.start(folder, *KEEP, target, FAULT_CLOCK_BACK=str(flag), **shim(folder))
+    if not runs.wait_for(lambda: script_of(folder, process), process):
+        raise SkippedError("the job was over before the fault could strike")
+    flag.touch()
+    status = process.wait()
+    flag.unlink()
+    return status, runs.said(folder)
+
+
 def second_run(folder, target):
     """A second command while the first is at work; the first must come to its end."""
     first = runs.start(folder, *KEEP, target)
@@ -231,6 +260,10 @@ FAULTS = {
     "SIGTERM": Fault(
         "training", r".*(Terminating|Will exit|Cancelling|shutdown|did not complete).*", during(terminate)
     ),
+    "slow disk": Fault("registration", r"To do: .*", slow_disk, ends_run=False),
+    "clock goes back by a day": Fault(
+        "registration", r"Output .* has older modification time .* than input .*", clock_back
+    ),
     "second run in one folder": Fault("registration", r".*Directory cannot be locked.*", second_run),
 }
 
@@ -261,7 +294,7 @@ def inject(name, fault, whole, folder):
         return row | {"result": f"skipped: {reason}"}
     found = [line.strip() for line in words.splitlines() if re.fullmatch(fault.sentence, line.strip())]
     row["sentence"] = found[0].replace(str(folder), ".") if found else "n/a"
-    wrong = [] if status else ["status 0"]
+    wrong = [] if bool(status) == fault.ends_run else [f"status {status}"]
     wrong += [] if found else ["no sentence"]
     wrong += ["a traceback"] if "Traceback" in words else []
     runs.run(folder, "--unlock")

@@ -30,8 +30,8 @@ def work_folder(text):
     return Path(text).resolve()
 
 
-def command(*arguments, configs=None):
-    """The command line that a user types, on one core."""
+def command(*arguments, configs=None, cores=1):
+    """The command line that a user types."""
     return [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
         *("--configfile", *map(str, configs or CONFIGS)),
@@ -44,11 +44,11 @@ def environment(**variables):
     return {**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1", "COLUMNS": "300", **variables}
 
 
-def start(folder, *arguments, configs=None, **variables):
-    """Start the workflow in a process group of its own; the process, whose words go to run.txt."""
+def start(folder, *arguments, configs=None, cores=1, before=(), **variables):
+    """Start the workflow in a process group of its own, behind a command; the process, whose words go to run.txt."""
     with open(Path(folder) / "run.txt", "w") as said:
         return subprocess.Popen(
-            command(*arguments, configs=configs),
+            [*before, *command(*arguments, configs=configs, cores=cores)],
             cwd=folder,
             env=environment(**variables),
             stdout=said,

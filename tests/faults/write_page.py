@@ -16,8 +16,8 @@ def main():
     parser.add_argument("work", type=runs.work_folder, help="folder with the tables")
     work = parser.parse_args().work
     text = PAGE.read_text()
-    for name, write in {"kills": kills, "inject": inject, "leakage": leakage, "fuzz": fuzz}.items():
-        text = between(text, name, write(work))
+    for write in (kills, inject, determinism, leakage, shuffled, large, fuzz):
+        text = between(text, write.__name__, write(work))
     PAGE.write_text(text)
 
 
@@ -56,8 +56,8 @@ def kills(work):
     )
     if len(every) > len(counted):
         text += f"\nKills in a run that has not come to its end, and is not compared: {len(every) - len(counted)}.\n"
-    stages = Counter(row["stage"] for row in every).most_common()
-    return text + "\n" + table(("rule that was at work", "kills"), stages)
+    stages = Counter(rule for row in every for rule in row["at_work"].split(", ")).most_common()
+    return text + "\n" + table(("at work", "kills"), stages)
 
 
 def inject(work):
@@ -80,6 +80,21 @@ def shortened(sentence, length=160):
     return sentence if len(sentence) <= length else sentence[:length].rsplit(" ", 1)[0] + " …"
 
 
+def determinism(work):
+    """One line per run in which something differs that must not matter."""
+    found = runs.rows(work / "determinism.tsv")
+    header = ("changed", "files compared", "different", "which", "largest difference of a predicted DVR")
+    lines = [tuple(row.values())[:5] for row in found]
+    return (
+        table(
+            (*header, "of a scan's lesion MAE"),
+            [(*line, row["largest_mae"]) for line, row in zip(lines, found, strict=True)],
+        )
+        if found
+        else NONE_YET
+    )
+
+
 def leakage(work):
     """One line per fold and kind of change."""
     found = runs.rows(work / "leakage.tsv")
@@ -90,7 +105,51 @@ def leakage(work):
     for group in groups:
         rows = [row for row in found if (row["fold"], row["changed"]) == group]
         lines.append((*group, rows[0]["scans"], len(rows), sum(row["same"] == "no" for row in rows)))
-    return table(("fold", "changed", "scans", "artefacts", "of them changed"), lines)
+    return table(("fold", "changed", "scans or participants", "artefacts", "of them changed"), lines)
+
+
+def shuffled(work):
+    """One line per method: means over the permutations, and their range."""
+    found = runs.rows(work / "shuffled.tsv")
+    if not found:
+        return NONE_YET
+    lines = []
+    for method in dict.fromkeys(row["method"] for row in found):
+        rows = [row for row in found if row["method"] == method]
+        r = [float(row["r"]) for row in rows]
+        mae = [float(row["mae"]) for row in rows]
+        lines.append(
+            (
+                *(method, rows[0]["r_before"], f"{sum(r) / len(r):.2f} ({min(r):.2f} to {max(r):.2f})"),
+                *(rows[0]["mae_before"], f"{sum(mae) / len(mae):.3f} ({min(mae):.3f} to {max(mae):.3f})"),
+                rows[0]["mae_constant"],
+            )
+        )
+    header = ("method", "r", "r, shuffled", "MAE", "MAE, shuffled", "MAE of one constant, shuffled")
+    said = f"{len(rows)} permutations of {found[0]['voxels']} lesion voxels of {found[0]['scans']} scans.\n\n"
+    return said + table(header, lines)
+
+
+def large(work):
+    """One line per rule: the largest peak of its jobs."""
+    found = runs.rows(work / "large.tsv")
+    if not found:
+        return NONE_YET
+    peaks = {}
+    for row in found:
+        peaks[row["rule"]] = max(
+            peaks.get(row["rule"], (0.0, 0.0)), (number(row["peak_mb"]), number(row["cpu_seconds"]))
+        )
+    ranked = sorted(peaks.items(), key=lambda item: -item[1][0])
+    return table(
+        ("rule", "peak memory, GB", "CPU seconds"),
+        [(rule, f"{peak / 1024:.2f}", f"{seconds:.0f}") for rule, (peak, seconds) in ranked],
+    )
+
+
+def number(text):
+    """A cell of Snakemake's benchmarks; a job that was too short to be measured counts as 0."""
+    return 0.0 if text in ("NA", "-", "") else float(text)
 
 
 def fuzz(work):

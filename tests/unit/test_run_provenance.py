@@ -1,6 +1,7 @@
 """The provenance record of a run."""
 
 from myelosketch.io.provenance import read_json
+from myelosketch.modules import hash_of_all
 from myelosketch.reporting import run_provenance
 
 CONFIG = {"seed": 7, "evaluation": {"k": 1.0, "methods": ["ridgemeans", "refiner"]}}
@@ -13,6 +14,7 @@ def test_settings_seed_and_versions_are_kept(tmp_path):
     assert found["seed"] == 7
     assert {"python", "snakemake", "myelosketch", "numpy"} <= set(found["software"])
     assert found["config_sha256"] == run_provenance.config_hash(CONFIG)
+    assert found["library"] == hash_of_all()
 
 
 def test_a_redone_copy_keeps_what_the_run_was_made_with(tmp_path):

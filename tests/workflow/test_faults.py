@@ -1,4 +1,4 @@
-"""A part of make faults: a few kills and the fastest faults, with the functions of tests/faults."""
+"""A part of make faults: a few kills, the fastest faults and the intervals, with the functions of tests/faults."""
 
 import importlib
 import random
@@ -16,6 +16,7 @@ CHEAP = (
     "input grows",
     "worker process dies",
     "second run in one folder",
+    "clock goes back by a day",
 )
 
 
@@ -34,6 +35,17 @@ def test_a_fault_ends_in_its_sentence_and_the_same_command_goes_on(faults, smoke
     if row["result"].startswith("skipped"):
         pytest.skip(row["result"])
     assert row["result"] == "ok", row
+
+
+def test_intervals_of_held_out_participants_do_not_depend_on_their_own_measured_values(
+    faults, smoke, tmp_path
+):
+    leakage = importlib.import_module("leakage")
+    leakage.prove_intervals(tmp_path, smoke, 1)
+    found = {}
+    for row in leakage.rows(tmp_path):
+        found.setdefault(row["changed"], set()).add(row["same"])
+    assert found == {"held-out values": {"yes"}, "control: values of the other folds": {"no"}}
 
 
 def test_a_run_killed_several_times_ends_as_one_that_was_not(faults, smoke, tmp_path):

@@ -39,6 +39,13 @@ def hash_of(*modules: str) -> str:
     return hashlib.sha256(together.encode()).hexdigest()[:16]
 
 
+def hash_of_all() -> str:
+    """Return the hash of the whole library, see :func:`hash_of`."""
+    package = ROOT / "myelosketch"
+    paths = [path.relative_to(package).with_suffix("") for path in package.rglob("*.py")]
+    return hash_of(*(".".join(path.parts) for path in paths))
+
+
 def path_of(module: str) -> Path:
     """Return the path of a module from its full name, even if it does not exist."""
     return ROOT.joinpath(*module.split(".")).with_suffix(".py")

@@ -1,12 +1,15 @@
 """The files of a run that a job declares as its inputs, found by their names below the results folder."""
 
 import os
+from base64 import urlsafe_b64encode
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from myelosketch.errors import InputError
 from myelosketch.io import names
+from myelosketch.io.provenance import read_json
 
 # a run's models in one file
 BUNDLE = "model.zip"
@@ -50,6 +53,68 @@ def check_results_folder(folder: str | Path) -> None:
                 f"{name}), whose files this version would not replace: move the folder away, or set "
                 "pathvars.results to another one."
             )
+
+
+def check_origin(folder: str | Path, *, library: str, config_sha256: str) -> str | None:
+    """Compare what made the results in a folder with what is about to continue them.
+
+    Snakemake makes again what other settings or another library made, from its records in ``.snakemake``. Without
+    these records it compares dates alone, and would mix the old results with new ones.
+
+    Parameters
+    ----------
+    folder : path of the results
+    library : hash of the whole library that starts
+    config_sha256 : hash of the settings in force
+
+    Returns
+    -------
+    str : sentence for the user where another version of the workflow finished the results, else None
+
+    Raises
+    ------
+    InputError : Snakemake has no records of the results, and they are of another origin or not complete
+    """
+    first, last = f"{folder}/cohort/config.json", Path(folder, "provenance.json")
+    if not os.path.isfile(first):
+        return None
+    made = read_json(last) if last.is_file() else {}
+    is_other = made.get("library") != library
+    if has_records(first):
+        if not (made and is_other):
+            return None
+        return (
+            f"Another version of the workflow finished the results in {folder} ({made_with(made)}). What this one "
+            "computes in another way is made again, with all that depends on it, and the rest is kept: "
+            "snakemake --dry-run lists the steps."
+        )
+    if made and not is_other and made.get("config_sha256") == config_sha256:
+        return None
+    if not made:
+        reason = "their run did not finish"
+    else:
+        other = f"another version of the workflow made them ({made_with(made)})"
+        reason = other if is_other else "other settings made them"
+    raise InputError(
+        f"Snakemake has no records of the results in {folder}, and {reason}, so it cannot tell which of them must be "
+        "made again: copy the folder .snakemake of that run too, move the results away, or name another folder as "
+        "pathvars.results."
+    )
+
+
+def has_records(path: str) -> bool:
+    """Return whether Snakemake has a record, below the folder where it is started, of how a file was made."""
+    record = urlsafe_b64encode(path.encode()).decode()
+    # it divides a longer name, and can keep its records in a database
+    return len(record) > LONGEST_NAME or any(
+        place.exists() for place in (Path(".snakemake/metadata", record), Path(".snakemake/metadata.db"))
+    )
+
+
+def made_with(made: Mapping[str, Any]) -> str:
+    """Return the version and commit that a run recorded, as text."""
+    version = f"myelosketch {made['software']['myelosketch']}"
+    return f"{version}, commit {made['commit']}" if made.get("commit") else version
 
 
 def existing_folder(folder: str | Path) -> Path:

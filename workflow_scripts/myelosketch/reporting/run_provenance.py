@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from myelosketch.io.provenance import software_versions, write_json
+from myelosketch.modules import hash_of_all
 
 
 def write_provenance(
@@ -21,7 +22,8 @@ def write_provenance(
     Parameters
     ----------
     path : JSON to write: ``seed``, ``commit`` (None outside a repository), ``software`` (name to version),
-        ``config_sha256`` and ``config``; in a redone copy also ``redone_with``, the commit and software of the copy
+        ``library`` (hash of all its modules), ``config_sha256`` and ``config``; in a redone copy also
+        ``redone_with``, the commit and software of the copy
     config : dict, the configuration in force
     run : dict, the provenance of the original run if its results are redone in a copy (reporting.archive), or None;
         its commit and software stay, because they made the maps and models
@@ -33,6 +35,7 @@ def write_provenance(
             "seed": config["seed"],
             "commit": run["commit"] if run else here["commit"],
             "software": run["software"] if run else here["software"],
+            "library": run.get("library") if run else hash_of_all(),
             "config_sha256": config_hash(config),
             "config": config,
             **({"redone_with": here} if run else {}),
