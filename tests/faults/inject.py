@@ -33,7 +33,7 @@ STAGES = {
 KEEP = ("--rerun-triggers", "mtime", "--")
 FULL = r"Error: \w+ cannot write( its log)?: .*No space left on device.*"
 MEMORY = r"Error: .*ran out of memory: start again with fewer jobs at a time.*"
-KILLED = r"Error: \w+ was killed from outside and left no message of its own, .*"
+KILLED = r"Error: \w+ was killed from outside and left no message, .*"
 
 
 class Fault(NamedTuple):

@@ -115,7 +115,7 @@ def test_all_redoes_the_report_and_keeps_what_the_run_was_made_with(archive, smo
 @pytest.mark.parametrize(
     ("arguments", "settings", "sentence"),
     [
-        (("training",), {}, "snakemake training needs models as they were trained"),
+        (("training",), {}, "snakemake training needs the trained models, and nothing is trained here"),
         (("predict",), {}, "snakemake predict needs the images of the cohort, which are not available here"),
         (
             ("figures",),

@@ -44,7 +44,7 @@ def test_a_refusal_reaches_the_console_with_its_sentence_and_its_log(copy, quiet
     scan = copy / "results/simulated/sub-MS01/anat/sub-MS01_T1w.nii.gz"
     scan.write_bytes(scan.read_bytes()[:2000])
     said = console(copy, names.path("results", "t1w", scan="sub-MS01"), quiet=quiet, check=False)
-    assert "Error: The intake found what must be settled" in said
+    assert "Error: The intake found problems that must be resolved" in said
     assert "sub-MS01: T1w (" in said
     failed = "anatomy failed for sub-MS01 (prepare_anatomy); its log: results/logs/prepare_anatomy/"
     assert (failed in said) != bool(quiet)

@@ -85,7 +85,7 @@ def test_signs_that_snakemake_fills_in_are_refused(tmp_path, sign, place):
     config = own_cohort(tmp_path, **({place: sign} if place != "clone" else {}))
     project = clone(tmp_path / sign) if place == "clone" else ROOT
     said = refusal(tmp_path, configs=(config,), project=project)
-    assert f"has  {REFUSED[sign]!r}, which Snakemake takes for a part to fill in: " in said
+    assert f"contains {REFUSED[sign]!r}, which Snakemake reads as a placeholder: " in said
 
 
 def test_variables_of_a_notebook_of_a_cluster_or_of_another_python(tmp_path):
@@ -122,7 +122,7 @@ def test_inputs_of_the_future_stop_the_run_at_its_start(tmp_path):
 def test_a_section_that_stands_twice_is_refused(tmp_path):
     (tmp_path / "mine.yaml").write_text("cohort:\n  source: table\nfolds: {n: 3}\ncohort:\n  exclude: []\n")
     said = refusal(tmp_path, configs=(tmp_path / "mine.yaml",))
-    assert "mine.yaml has the key cohort twice, in lines 1 and 4, and only the second would count" in said
+    assert "mine.yaml has the key cohort twice, in lines 1 and 4, and only the second would take effect" in said
 
 
 def test_make_run_ends_in_a_sentence_where_config_yaml_cannot_be_parsed(tmp_path):
