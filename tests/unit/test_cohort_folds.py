@@ -33,6 +33,11 @@ def test_folds_are_a_balanced_partition(n_folds, n_patients, n_controls, seed):
     pd.testing.assert_frame_equal(folds, assign_folds(people, n_folds, seed))
 
 
+def test_the_order_of_the_rows_changes_no_fold(cohort_table):
+    folds, reverse = (assign_folds(table, 3, seed=2018) for table in (cohort_table, cohort_table[::-1]))
+    assert reverse.set_index("subject").fold.to_dict() == folds.set_index("subject").fold.to_dict()
+
+
 def test_sessions_of_a_participant_stay_together():
     people = pd.DataFrame({"subject": ["1", "1", "2", "3", "4"], "group": ["MS", "MS", "MS", "HC", "HC"]})
     folds = assign_folds(people, 2, 0)

@@ -36,8 +36,9 @@ def assign_folds(cohort: pd.DataFrame, n_folds: int, seed: int) -> pd.DataFrame:
     check_group_sizes(people, n_folds)
     generator = np.random.default_rng(seed)
     fold = pd.Series(0, index=people.index)
+    by_name = people.sort_values("subject")  # the order of the table's rows changes nothing
     for group in GROUPS:
-        members = generator.permutation(people.index[people.group == group])
+        members = generator.permutation(by_name.index[by_name.group == group])
         # assigned from the last fold on, so that a remainder goes there: 3/3/4
         fold[members] = n_folds - np.arange(len(members)) % n_folds
     return people.assign(fold=fold)
