@@ -139,7 +139,9 @@ def test_a_bad_file_stops_its_scan_before_anything_expensive(dataset):
     volume.data[5, 5, 5] = np.nan
     save_volume(path, volume.data, volume.affine)
     said = refusal(dataset, "cohort", prepared("sub-MS02"))
-    assert said.count("Error: The intake found problems that must be resolved") == 2  # of the scan itself, and of all
+    assert (
+        said.count("Error: The intake found problems that must be resolved") == 2
+    )  # of the scan itself, and of all
     assert f"  - sub-MS02: RD (images/{path.name}) " in said
     assert "has 1 voxels that is NaN or infinite" in said
     assert "this line in the configuration: cohort: {exclude: [sub-MS02]}." in said

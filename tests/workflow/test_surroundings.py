@@ -122,7 +122,9 @@ def test_inputs_of_the_future_stop_the_run_at_its_start(tmp_path):
 def test_a_section_that_stands_twice_is_refused(tmp_path):
     (tmp_path / "mine.yaml").write_text("cohort:\n  source: table\nfolds: {n: 3}\ncohort:\n  exclude: []\n")
     said = refusal(tmp_path, configs=(tmp_path / "mine.yaml",))
-    assert "mine.yaml has the key cohort twice, in lines 1 and 4, and only the second would take effect" in said
+    assert (
+        "mine.yaml has the key cohort twice, in lines 1 and 4, and only the second would take effect" in said
+    )
 
 
 def test_make_run_ends_in_a_sentence_where_config_yaml_cannot_be_parsed(tmp_path):
