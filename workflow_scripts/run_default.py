@@ -9,6 +9,8 @@ from pathlib import Path
 import yaml
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
+# Snakemake checks all waiting jobs once per ended job and second, which took a quarter of a core after 170 jobs
+RARE_CHECKS = ["--max-jobs-per-timespan", "1000/10s"]
 
 
 def results_folder():
@@ -28,7 +30,8 @@ def main():
     report = results_folder() / "report.html"
     start, started = time.monotonic(), time.time()
     print(f"The report will be {report.resolve()}", flush=True)
-    status = subprocess.run(["snakemake", "--cores", arguments.cores], check=False).returncode
+    command = ["snakemake", "--cores", arguments.cores, *RARE_CHECKS]
+    status = subprocess.run(command, check=False).returncode
     if status:
         print(
             "The run did not finish. Finished steps are kept: make run continues from there.",
