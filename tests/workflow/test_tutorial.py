@@ -161,7 +161,11 @@ def project(smoke, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     shutil.copy(folder / "model.zip", folder / "configs/demo-model.zip")
     demo = yaml.safe_load((folder / "configs/demo.yaml").read_text())
-    few = {"simulation": {"n_patients": 1, "external": {"n_patients": 0, "n_controls": 0}}}
+    # the bundle of the tiny run holds its refiner
+    few = {
+        "simulation": {"n_patients": 1, "external": {"n_patients": 0, "n_controls": 0}},
+        "reporting": {"method": "refiner"},
+    }
     (folder / "configs/demo.yaml").write_text(yaml.safe_dump(merged(demo, few)))
     new = simulated_files("results/simulated", "MSB01", "MS")
     row = {"subject": "01", **{name: new[name] for name in ("T1w", "FA", "RD", "AD", "MTR", "lesion_mask")}}
