@@ -66,6 +66,12 @@ def test_used_terms_are_those_linked_and_those_they_refer_to(terms):
     assert [term.slug for term in used] == ["cgan", "discriminator", "k"]
 
 
+def test_a_term_within_the_name_of_a_setting_is_no_term():
+    found = read_glossary(GLOSSARY)
+    assert linked("<p>where tissue.template is syn</p>", found) == []
+    assert linked("<p>the template is syn</p>", found)
+
+
 def test_the_glossary_of_the_documentation_is_read_whole():
     paragraphs = [
         part

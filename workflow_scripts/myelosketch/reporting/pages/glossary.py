@@ -138,7 +138,7 @@ def _pattern(words: Iterable[str]) -> re.Pattern[str]:
             alternatives.append(text)
         else:
             alternatives.append(f"(?i:{text}s?)")
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(alternatives)})(?![\w-])")
+    return re.compile(rf"(?<![\w.-])(?:{'|'.join(alternatives)})(?![\w-])")
 
 
 def _html(text: str) -> Markup:
