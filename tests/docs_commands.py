@@ -27,6 +27,7 @@ NOT_RUN = {
     "make faults": "hours",
     "python envs/licences.py": "prints a table that a unit test compares",
     "python tests/faults/": "hours",
+    "python tests/benchmarks/": "measures the machine; a unit test imports each",
     "make PYTHON=/path/to/python3.12": "the path is the reader's",
     "snakemake --lint": "make lint runs it on the project",
     "snakemake --snakefile studies/": "each study has a test of its own",
