@@ -37,6 +37,7 @@ NOT_RUN = {
     "snakemake --workflow-profile": "needs a Slurm; tests/cluster runs it",
     "snakemake cohort_table --forceall --workflow-profile": "needs a Slurm",
     "snakemake --executor cluster-generic": "the plugin is not among the project's packages",
+    "snakemake --cores 8 --configfile mine.yaml": "the table is the reader's; docs/first-run.md runs one",
     "dcm2niix": "a program of its own, and its DICOM files",
     "apt install": "needs root and a network",
     "pip install": "needs a network, and would change the environment of the tests",

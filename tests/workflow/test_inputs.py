@@ -143,7 +143,7 @@ def test_a_bad_file_stops_its_scan_before_anything_expensive(dataset):
         said.count("Error: The intake found problems that must be resolved") == 2
     )  # of the scan itself, and of all
     assert f"  - sub-MS02: RD (images/{path.name}) " in said
-    assert "has 1 voxels that is NaN or infinite" in said
+    assert "has 1 voxel that is NaN or infinite" in said
     assert "this line in the configuration: cohort: {exclude: [sub-MS02]}." in said
     assert not (dataset / "results/derivatives").exists()
     page = (dataset / "results/cohort/intake.html").read_text()
