@@ -42,7 +42,7 @@ rule prepare_anatomy:
         aligned=lambda wildcards: aligned_images(wildcards.scan),
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
-        # leaving patients out for want of a mask does not change the preparation
+        # the setting that excludes patients without a mask does not change the preparation
         lesions={key: config["lesions"][key] for key in ("flair", "threshold", "label")},
         registration=registration_method(),
         seed=config["seed"],
