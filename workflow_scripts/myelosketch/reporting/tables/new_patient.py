@@ -103,11 +103,12 @@ def wide_interval(numbers: Mapping[str, Any]) -> str:
     found = numbers["pct_demyelinated"]
     if absence(numbers) or not found or number(found["low"]) == "n/a":
         return ""
-    width = found["high"] - found["low"]
+    # of the bounds as they are written
+    width = round(found["high"]) - round(found["low"])
     if width < WIDE_POINTS:
         return ""
     return (
-        f"The interval of the demyelinated share spans {width:.0f} of 100 points: for a single patient this model "
+        f"The interval of the demyelinated share spans {width} of 100 points: for a single patient this model "
         "hardly tells whether few or most lesion voxels are demyelinated. Means over many patients are more precise."
     )
 
