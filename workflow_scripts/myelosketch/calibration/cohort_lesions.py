@@ -1,4 +1,4 @@
-"""Load, count and kinds of the lesions that the truth of the cohort lists."""
+"""Load, number and kinds of the lesions in the truth of the cohort."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ KIND_COLUMNS = ("kind", "n", "share", "share_of_load", "mean_myelin", "mean_axon
 
 
 def read_lesion_tables(paths: Mapping[str, str | Path]) -> pd.DataFrame:
-    """Read the lesion tables of the truth into one DataFrame: subject and the columns of the tables.
+    """Read the lesion tables of the truth into one DataFrame, with the columns of the tables and ``subject``.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def load_table(lesions: pd.DataFrame) -> pd.DataFrame:
 
 
 def kind_table(lesions: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per kind, the most frequent first: KIND_COLUMNS. Means are weighted by volume."""
+    """Return one row per kind, most frequent first: KIND_COLUMNS. The means are weighted by volume."""
     rows = []
     for kind, part in lesions.groupby("kind"):
         volume = part.volume_mm3

@@ -12,7 +12,7 @@ RULES = ("simulate_participant", "simulate_control", "measure_participant", "sur
 
 
 def cost_table(benchmarks: str | Path) -> pd.DataFrame:
-    """Return seconds and largest memory of one job of each rule.
+    """Return the time and peak memory of one job of each rule, median and largest value.
 
     Parameters
     ----------

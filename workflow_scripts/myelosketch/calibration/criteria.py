@@ -1,4 +1,4 @@
-"""Criteria for the cohort: what was found, what is wanted, and whether it is met."""
+"""Criteria for the cohort: the value found, the value wanted, and whether the criterion is met."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,21 +12,22 @@ COLUMNS = ("criterion", "found", "wanted", "met")
 # rungs of the ladder, from the lowest to the highest MCC; the last three come from the truth
 ORDER = ("template", "voxelwise", "means3", "visible", "rescan", "noisefree")
 FROM_TRUTH = ORDER[3:]
-LEAST_ROOM = 0.25
-LARGEST_SHARE = 0.75  # of lesion voxels that are demyelinated at k = 1: above it Dice is uninformative
-# mean difference of two scans in % of their mean, lesions of 100 to 200 mm3: 10 % at 106 mm3 (EJNMMI Res 2024, Logan)
-REPEAT_MM3, REPEAT_BAND = (100, 200), (7.0, 12.0)  # the band is assumed
-# on patients r = .70 of lesion means was reached (external cohort, SPIE 12926, 2024); a lower value is no upper bound
+LEAST_ROOM = 0.25  # of the way from the template to ``visible``, above the better linear model
+LARGEST_SHARE = 0.75  # of lesion voxels that are demyelinated at k = 1; above it Dice says nothing
+# volumes of lesions, and mean difference of two scans in % of their mean; published is 10 % at 106 mm3 (EJNMMI Res
+# 2024, Logan), and the band is assumed
+REPEAT_MM3, REPEAT_BAND = (100, 200), (7.0, 12.0)
+# r of lesion means was .70 in patients (external cohort, SPIE 12926, 2024); a value below it would be no upper bound
 LEAST_R = 0.70
-LARGEST_KS = 0.10  # two halves of the thirty measured patients differ by less in 95 % of splits (assumed)
+LARGEST_KS = 0.10  # in 95 % of splits, two halves of the thirty measured patients differ by less (assumed)
 
 
 def room_above_linear(mcc: Mapping[str, float]) -> float:
-    """Return the share of the way from the template to ``visible`` that the better linear model leaves open.
+    """Return the share of the way from the template to ``visible`` that is left above the better linear model.
 
     Parameters
     ----------
-    mcc : dict, method of ORDER -> mean MCC
+    mcc : dict, mean MCC by method of ORDER
 
     Returns
     -------
@@ -38,7 +39,7 @@ def room_above_linear(mcc: Mapping[str, float]) -> float:
 
 
 def ladder_criteria(summary: pd.DataFrame, k: float) -> list[dict[str, str]]:
-    """Check the ladder at one k: every step upward, and the room above the linear models.
+    """Check the ladder at one k: that every rung is above the one before, and the room above the linear models.
 
     Parameters
     ----------
@@ -67,11 +68,11 @@ def ladder_criteria(summary: pd.DataFrame, k: float) -> list[dict[str, str]]:
 
 
 def share_criteria(demyelination: pd.DataFrame, k: float) -> list[dict[str, str]]:
-    """Check that enough lesion voxels are not demyelinated.
+    """Check that the demyelinated share of lesion voxels is not too large.
 
     Parameters
     ----------
-    demyelination : DataFrame: method, k, pct_true (one row per patient)
+    demyelination : DataFrame with ``subject``, ``k`` and ``pct_true``
     k : float
     """
     rows = demyelination[np.isclose(demyelination.k, k)].drop_duplicates("subject")
@@ -83,11 +84,12 @@ def share_criteria(demyelination: pd.DataFrame, k: float) -> list[dict[str, str]
 
 
 def repeat_criteria(lesions: pd.DataFrame) -> list[dict[str, str]]:
-    """Check that two scans differ as published, and that lesion means correlate with noise-free tissue as published.
+    """Check the difference of two scans, and the correlation of lesion means with noise-free tissue.
 
     Parameters
     ----------
-    lesions : DataFrame: method, volume_mm3, mean_dvr_true, mean_dvr_pred (one row per lesion and method)
+    lesions : DataFrame with ``method``, ``volume_mm3``, ``mean_dvr_true`` and ``mean_dvr_pred``; one row per lesion
+        and method
     """
     rescan = lesions[(lesions.method == "rescan") & lesions.volume_mm3.between(*REPEAT_MM3)]
     mean = (rescan.mean_dvr_true + rescan.mean_dvr_pred) / 2
@@ -107,7 +109,7 @@ def repeat_criteria(lesions: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def tissue_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
-    """Return one criterion per target of tissue.tsv."""
+    """Return one criterion per target of the tissue table."""
     words = {
         "absolute": "",
         "percent": " against its reference, %",
@@ -122,7 +124,7 @@ def tissue_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def relation_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
-    """Check that the rank correlation of DVR and RD in lesions is neither absent nor perfect."""
+    """Check that the rank correlation of DVR and RD in lesions is neither too weak nor too strong."""
     row = table[(table["where"] == "lesion") & (table["map"] == "RD")].iloc[0]
     low, high = LESION_RD_BAND
     value = abs(float(row["mean"]))
@@ -136,7 +138,7 @@ def criteria_table(*groups: Iterable[Mapping[str, str]]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame : COLUMNS, ``met`` is yes or no
+    DataFrame : COLUMNS; ``met`` is yes or no
     """
     table = pd.DataFrame([row for group in groups for row in group], columns=list(COLUMNS))
     return table.sort_values("met", kind="stable", ignore_index=True)

@@ -1,4 +1,4 @@
-"""Formulas of the forward model for the page; a test compares each with the code of simulation.physics."""
+"""Formulas of the forward model for the page. A test compares each with the code of simulation.physics."""
 
 # m myelin, a axons (1 = healthy), w free water (0-1), c coherence (1 = average), t binding of the tract (DVR);
 # diffusivities in 1e-3 mm2/s
@@ -23,7 +23,7 @@ EQUATIONS = (
 
 
 def equation_lines() -> list[tuple[str, str, str]]:
-    """Return the formulas as the page shows them: list of (what, symbol, formula)."""
+    """Return the formulas as the page shows them: list of (quantity, symbol, formula)."""
     return [
         (what, symbol, formula.replace(" ** 2", "²").replace(" ** 0.5", "^½"))
         for what, symbol, formula in EQUATIONS

@@ -1,4 +1,4 @@
-"""Figure of the ladder at one k: MCC, Dice, trivial Dice and lesion MAE of every rung, with intervals."""
+"""Figure of the ladder at one k: MCC, Dice and lesion MAE of every rung with intervals, and the trivial Dice."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ RUNG_NAMES = {"voxelwise": "Ridge, voxelwise", "means3": "Ridge, 3³ means"}
 
 
 def rung_name(method: str) -> str:
-    """Return the name of a rung for readers."""
+    """Return the name of a rung as readers see it."""
     return RUNG_NAMES.get(method) or method_name(method)
 
 
 def build_ladder(summary: pd.DataFrame, *, k: float, alpha: float) -> tuple[Figure, pd.DataFrame]:
-    """Draw the ladder: (figure, DataFrame of its data).
+    """Draw the ladder and return the figure and its data.
 
     Parameters
     ----------
     summary : DataFrame as from ``prediction.summarise_ladder``
-    k : threshold; alpha : the intervals cover 1 - alpha
+    k : threshold of demyelination, in SD
+    alpha : the intervals cover 1 - alpha
     """
     wanted = [name for name, _ in PANELS] + ["trivial_dice"]
     at_k = summary.k.isna() | np.isclose(summary.k.astype(float), k)
@@ -75,7 +76,7 @@ def _legend(alpha: float) -> list[Line2D]:
 
 
 def cohort_share(demyelination: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean over patients of the true demyelinated share (percent) and of the trivial Dice, by k."""
+    """Return the means over patients of the true demyelinated share (percent) and of the trivial Dice, for each k."""
     one = demyelination[demyelination.method == "visible"]
     table = one.groupby("k")[["pct_true", "trivial_dice"]].mean().reset_index()
     return pd.DataFrame(table)

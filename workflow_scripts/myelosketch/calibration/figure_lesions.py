@@ -1,4 +1,4 @@
-"""Figures that compare lesions at 1 mm with the thirty measured patients: volumes, counts and places."""
+"""Figures that compare lesions simulated at 1 mm with the thirty measured patients: volumes, counts and places."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def build_lesions(surveys: Sequence[Mapping[str, Any]]) -> tuple[Figure, pd.DataFrame]:
-    """Draw volumes against the measured percentiles, and counts against loads: (figure, data)."""
+    """Draw volumes with the measured percentiles, and counts against loads; return the figure and its data."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.9))
     volumes = np.sort(targets.all_volumes(surveys))
     share = np.arange(1, len(volumes) + 1) / len(volumes)
@@ -57,7 +57,7 @@ def build_lesions(surveys: Sequence[Mapping[str, Any]]) -> tuple[Figure, pd.Data
 
 
 def _measured_ellipse() -> tuple[np.ndarray, np.ndarray]:
-    """Return the outline of the log-normal distribution of load (mL) and count that holds 95 % of patients."""
+    """Return the ellipse of the log-normal distribution of load (mL) and count that holds 95 % of patients."""
     r = measured.LOG_COUNT_LOAD_CORRELATION
     angle = np.linspace(0, 2 * np.pi, 200)
     radius = np.sqrt(5.991)  # 95 % quantile of chi squared with two degrees of freedom
@@ -68,7 +68,7 @@ def _measured_ellipse() -> tuple[np.ndarray, np.ndarray]:
 
 
 def build_risk(surveys: Sequence[Mapping[str, Any]]) -> tuple[Figure, pd.DataFrame]:
-    """Draw relative risk by distance from the lateral ventricles, and the band of both alignments: (figure, data)."""
+    """Draw the relative risk by distance from the lateral ventricles, with its band; return figure and data."""
     figure, axes = plt.subplots(figsize=(0.8 * style.WIDTH, 3.7))
     names = targets.band_names()
     places = np.arange(len(names))

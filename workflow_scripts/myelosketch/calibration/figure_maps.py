@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from myelosketch.calibration.participant import Participant
 
-# map, title, colour map, lowest and highest value; None: the brain's percentiles 2 and 99.8
+# map, title, colour map, lowest and highest value (None: percentiles 2 and 99.8 of the brain)
 COLUMNS = (
     ("T1w", "T1w", "gray", None),
     ("FLAIR", "FLAIR", "gray", None),
@@ -33,7 +33,7 @@ COLUMNS = (
     ("DVR", "DVR, measured", style.DVR_CMAP, (0.6, 1.5)),
     ("noisefree", "DVR, noise-free", style.DVR_CMAP, (0.6, 1.5)),
 )
-CONTROL_LEVEL = 0.58  # height of a control's slice in its brain, at the lateral ventricles
+CONTROL_LEVEL = 0.58  # height of the slice as a share of a control's brain: the lateral ventricles
 
 
 def shown_participants(people: Sequence[Participant]) -> list[Participant]:
@@ -45,7 +45,7 @@ def shown_participants(people: Sequence[Participant]) -> list[Participant]:
 
 
 def build_maps(people: Sequence[Participant]) -> tuple[Figure, pd.DataFrame]:
-    """Draw axial slices of three participants with the lesions of the mask: (figure, data)."""
+    """Draw axial slices of three participants with outlined lesions; return the figure and its data."""
     chosen = shown_participants(people)
     columns = [column for column in COLUMNS if column[0] in chosen[0].maps]
     size = (style.WIDTH, 0.45 + 1.72 * len(chosen))

@@ -49,7 +49,7 @@ BINS = 60
 
 
 def build_histograms(people: Sequence[Participant]) -> tuple[Figure, pd.DataFrame]:
-    """Draw a histogram of every quantity by tissue over the band of the literature: (figure, data)."""
+    """Draw histograms of every quantity by tissue over the literature's bands; return the figure and its data."""
     figure, panels = plt.subplots(2, 3, figsize=(style.WIDTH, 6.4), sharey=True)
     data = []
     for axes, quantity in zip(panels.flat, QUANTITIES, strict=False):
@@ -75,7 +75,7 @@ def build_histograms(people: Sequence[Participant]) -> tuple[Figure, pd.DataFram
 
 
 def tissue_voxels(people: Sequence[Participant], tissue: str, quantity: str) -> np.ndarray:
-    """Return the values of a quantity in all voxels of a tissue, all participants together (n,)."""
+    """Return the values (n,) of a quantity in all voxels of a tissue, over all participants."""
     codes = {"lesion": ("lesion", "black_hole"), "hc_white": ("white",), "nawm": ("white",)}.get(
         tissue, (tissue,)
     )
@@ -86,7 +86,7 @@ def tissue_voxels(people: Sequence[Participant], tissue: str, quantity: str) -> 
 
 
 def literature_band(people: Sequence[Participant], tissue: str, quantity: str) -> tuple[float, float] | None:
-    """Return lowest and highest mean of the literature, (low, high); differences refer to the cohort's controls."""
+    """Return the lowest and highest mean in the literature; differences are added to the mean of the controls."""
     rows = [t for t in TARGETS if (t.tissue, t.quantity) == (tissue, quantity)]
     absolute = [t for t in rows if t.kind == ABSOLUTE]
     if absolute:
@@ -133,7 +133,7 @@ def _legend() -> list[Line2D | Patch]:
 
 
 def build_relation(people: Sequence[Participant]) -> tuple[Figure, pd.DataFrame]:
-    """Draw DVR against RD of all lesion voxels, with both rank correlations: (figure, data)."""
+    """Draw DVR against RD of lesion voxels, with both rank correlations; return the figure and its data."""
     voxels = lesion_voxels(people)
     if len(voxels) < 20:
         raise NothingToDrawError("the cohort has fewer than 20 lesion voxels.")

@@ -1,4 +1,4 @@
-"""Files of a run that the calibration reads. Imports are few, because the study calls this while it is parsed."""
+"""Files of a run that the calibration reads. Few imports: the study calls this while it is parsed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 GIVEN = ("T1w", "FLAIR", "lesion_mask")
 OF_LESIONS = ("lesions", "lesion_table")
 TRUTH = ("poses", "rescan", "noisefree", "visible", "tissue", *OF_LESIONS)
-# the commands that suffice; a finished run is not needed
+# what the study needs, which is less than a finished run
 FINISH = (
     "simulate the cohort first (snakemake --cores all simulated_cohort cohort), and with simulation.level: signals "
     "derive its maps too (snakemake --cores all registration)"
@@ -37,7 +37,7 @@ def check_simulated(config: Mapping[str, Any]) -> None:
 
 
 def measured_files(run: FinishedRun, scan: str) -> dict[str, str]:
-    """Return the files of a simulated scan that are measured.
+    """Return the files of a simulated scan that the calibration reads.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def measured_files(run: FinishedRun, scan: str) -> dict[str, str]:
 
     Returns
     -------
-    dict : FA, RD, AD, MTR and DVR as simulated or, where raw images were simulated, as the run derived them; those of
-        GIVEN that the scan has; ``truth_<name>`` for those of TRUTH that it has
+    dict : FA, RD, AD, MTR and DVR, as simulated or as the run derived them from simulated raw images; those of GIVEN
+        that the scan has; ``truth_<name>`` for those of TRUTH that it has
     """
     row = run.cohort.rows[scan]
     derived = derived_maps(run.config["maps"]["dvr_model"])

@@ -1,4 +1,4 @@
-"""Measure lesions of simulated patients as in the thirty real ones: at 1 mm, with the measured load."""
+"""Measure lesions of simulated patients as those of the thirty real patients: at 1 mm, with the measured load."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ BANDS = len(DISTANCE_EDGES_MM) - 1
 
 
 def survey_patient(output: str | Path, subject: str, settings: dict[str, Any], seed: int) -> None:
-    """Simulate one patient's lesions at 1 mm with the clinical load, measure and store them.
+    """Simulate one patient's lesions at 1 mm with the clinical load, measure them, and write the result.
 
     Parameters
     ----------
     output : path of the JSON file
-    subject : str, a patient of no cohort
+    subject : str, a patient who is in no cohort
     settings : dict, section ``simulation`` of the configuration
     seed : int
     """
@@ -53,16 +53,15 @@ def measure_lesions(
 
     Parameters
     ----------
-    mask, white : boolean arrays (x, y, z); white matter holds the lesions
+    mask, white : boolean arrays (x, y, z): lesions, and white matter with the lesions
     distance : array (x, y, z), mm to the lateral ventricles
     voxel : side, mm
 
     Returns
     -------
-    dict : ``volumes_mm3`` (of SMALLEST_MM3 and more, largest first), ``axis_ratios`` (of RATIO_FROM_MM3 and
-    more), ``touching`` (number of lesions that reach the first
-    band of the ventricles), ``total_ml``, ``lesion_voxels`` and ``white_voxels`` per
-    band of DISTANCE_EDGES_MM
+    dict : ``volumes_mm3`` (of lesions of at least SMALLEST_MM3, largest first), ``axis_ratios`` (of lesions of at
+        least RATIO_FROM_MM3), ``touching`` (number of lesions that reach the first distance band), ``total_ml``, and
+        ``lesion_voxels`` and ``white_voxels`` per band of DISTANCE_EDGES_MM
     """
     labels, volumes = label_lesions(mask, voxel_volume=voxel**3, min_volume_mm3=SMALLEST_MM3)
     index = np.arange(1, len(volumes) + 1)
@@ -85,21 +84,21 @@ def measure_lesions(
 
 
 def band_counts(distance: np.ndarray) -> list[int]:
-    """Count voxels per distance band: list of BANDS whole numbers; the last band has no end."""
+    """Count voxels per distance band: list of BANDS integers; the last band has no upper end."""
     return np.bincount(np.digitize(distance, DISTANCE_EDGES_MM[1:-1]), minlength=BANDS).tolist()
 
 
 def axis_ratio(points: np.ndarray) -> float:
-    """Return long over short axis of voxels (n, 3): root of the ratio of the eigenvalues of their covariance.
+    """Return the ratio of the long to the short axis of voxels (n, 3), infinite if they are in one plane.
 
-    Infinite for voxels in one plane.
+    It is the root of the ratio of the largest to the smallest eigenvalue of their covariance.
     """
     variances = np.linalg.eigvalsh(np.cov(np.asarray(points, float).T))
     return float(np.sqrt(variances[-1] / variances[0])) if variances[0] > 1e-9 else np.inf
 
 
 def relative_risk(lesion_voxels: ArrayLike, white_voxels: ArrayLike) -> np.ndarray:
-    """Return the share of the white matter of a band that is lesion, relative to that of all white matter.
+    """Return the lesion share of each band's white matter, relative to that of all white matter.
 
     Parameters
     ----------
@@ -116,5 +115,5 @@ def relative_risk(lesion_voxels: ArrayLike, white_voxels: ArrayLike) -> np.ndarr
 
 
 def read_surveys(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Read the surveys of all patients: list of dict."""
+    """Read the surveys of all patients, list of dict."""
     return [read_json(path) for path in paths]

@@ -17,20 +17,20 @@ from myelosketch.simulation import lesion_statistics as measured
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-RISK_MARGIN = 0.3  # the band of both alignments is widened by this share (assumed)
-# of the natural logarithm of the volume in mm³; share of the whole volume in lesions of 1 mL and more
+RISK_MARGIN = 0.3  # share by which the band of both alignments is widened (assumed)
+# mean and SD of the natural logarithm of the volume in mm³; share of the load in lesions of 1 mL and more
 LOG_VOLUME_MEAN, LOG_VOLUME_SD, LARGE_SHARE = 3.27, 1.37, 0.71
 SHOWN_PERCENTILES = (5, 20, 50, 80, 95, 99, 99.9)
 COLUMNS = ("statistic", "measured", "low", "high", "found", "verdict", "how")
 SAMPLE = "95 % of samples of this size (assumed)"
-# 1.96 · √2 · SD over bootstrap samples of the thirty patients
+# half widths: 1.96 · √2 · SD over bootstrap samples of the thirty patients
 BOOTSTRAP = "95 % of samples of thirty patients (bootstrap of the measured ones; assumed)"
 ALIGNMENTS = f"both alignments ± {100 * RISK_MARGIN:.0f} % (assumed)"
 HALVES = "two halves of the measured patients differ by less in 95 % of splits (assumed)"
 
 
 def reference_cdf(volumes: ArrayLike) -> np.ndarray:
-    """Return the measured distribution of lesion volumes, linear between percentiles on the logarithm of the volume.
+    """Return the measured cumulative distribution of lesion volumes, interpolated on the logarithm of the volume.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def ks_distance(volumes: np.ndarray) -> float:
 
 
 def risk_bands() -> tuple[np.ndarray, np.ndarray]:
-    """Return lowest and highest accepted relative risk per distance band: arrays (bands,)."""
+    """Return the lowest and highest accepted relative risk of each distance band: arrays (bands,)."""
     both = np.array(list(measured.RELATIVE_RISK.values()))
     return (1 - RISK_MARGIN) * both.min(axis=0), (1 + RISK_MARGIN) * both.max(axis=0)
 
@@ -69,7 +69,7 @@ def compare_lesions(surveys: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     Parameters
     ----------
-    surveys : list of dict as of ``lesion_survey.measure_lesions``
+    surveys : list of dict as from ``lesion_survey.measure_lesions``
 
     Returns
     -------
@@ -91,7 +91,7 @@ def compare_lesions(surveys: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def all_volumes(surveys: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """Return the volumes (mm³) of all lesions together, array."""
+    """Return the volumes (mm³) of the lesions of all patients, array (n,)."""
     return np.concatenate([survey["volumes_mm3"] for survey in surveys])
 
 
@@ -155,19 +155,19 @@ def lesion_criteria(table: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def mean_band(mean: float, sd: float, n: int) -> tuple[float, float]:
-    """Return the 95 % band for the mean of another sample of n, where the measured mean is of 30 patients."""
+    """Return the 95 % band for the mean of another sample of n, given that of the 30 measured patients."""
     half = stats.norm.ppf(0.975) * sd * np.sqrt(1 / measured.N_PATIENTS + 1 / n)
     return mean - half, mean + half
 
 
 def spread_band(sd: float, n: int) -> tuple[float, float]:
-    """Return the 95 % band for a standard deviation (F distribution)."""
+    """Return the 95 % band for the SD of another sample of n (F distribution)."""
     low, high = stats.f.ppf([0.025, 0.975], max(n - 1, 1), measured.N_PATIENTS - 1)
     return sd * np.sqrt(low), sd * np.sqrt(high)
 
 
 def r_band(r: float, n: int) -> tuple[float, float]:
-    """Return the 95 % band for a correlation (Fisher's z)."""
+    """Return the 95 % band for the correlation in another sample of n (Fisher's z)."""
     half = stats.norm.ppf(0.975) * np.sqrt(1 / (measured.N_PATIENTS - 3) + 1 / max(n - 3, 1))
     return np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)
 

@@ -1,4 +1,4 @@
-"""Tables as Markdown."""
+"""Markdown tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
     Returns
     -------
-    str, without a newline at its end
+    str, without a newline at the end
     """
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(str(part) for part in line) + " |" for line in lines)
@@ -43,7 +43,7 @@ def frame(data: pd.DataFrame, columns: Mapping[str, str], digits: int = 3) -> st
     Parameters
     ----------
     data : DataFrame
-    columns : dict, column -> heading
+    columns : dict, heading by column
     """
     rows = [
         [value if isinstance(value, str) else number(value, digits) for value in line]

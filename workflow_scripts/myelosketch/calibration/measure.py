@@ -19,7 +19,7 @@ from myelosketch.io.volumes import Volume, load_volume
 from myelosketch.learning.data import bounding_box
 from myelosketch.simulation.cohort import TRUTH_MAPS
 
-LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK's world against NIfTI's
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # between the worlds of ITK (LPS) and NIfTI (RAS)
 MODALITY = {
     "T1w": "T1w",
     "FLAIR": "T1w",
@@ -29,7 +29,7 @@ MODALITY = {
     "AD": "dwi",
     "MTR": "MTR",
 }
-# share of a PET voxel that a tissue fills where its value is measured (assumed); CSF as in a ventricle's middle
+# least share of a PET voxel that a tissue fills where its value is measured (assumed); CSF as inside a ventricle
 CORE_SHARES = {"white": 0.85, "cortex": 0.85, "deep": 0.85, "csf": 0.99}
 LESION_SHARE = 0.5
 
@@ -59,15 +59,16 @@ def measure_participant(
     threshold: float,
     perilesional_mm: float,
 ) -> None:
-    """Move the maps and the truth of one participant to the PET grid and store them.
+    """Move the maps and the truth of one participant to the PET grid, and write them.
 
     Parameters
     ----------
-    files : dict of paths: FA, RD, AD, MTR, DVR, for patients ``lesion_mask``; T1w and FLAIR if present
+    files : dict of paths: FA, RD, AD, MTR and DVR; ``lesion_mask`` for patients; T1w and FLAIR if present
     truth : dict of paths as from ``simulation.cohort.truth_files``
     output : path of the ``.npz`` to write
-    subject : str; group : MS or HC
-    threshold, perilesional_mm : as in ``imaging.regions.make_regions``
+    subject : str
+    group : MS or HC
+    threshold, perilesional_mm : as in ``imaging.regions.label_regions``
     """
     poses = {name: np.asarray(matrix, float) for name, matrix in read_json(truth["poses"]).items()}
     pet = load_volume(files["DVR"])
@@ -106,8 +107,8 @@ def tissue_shares(
 
     Parameters
     ----------
-    truth : dict of paths: ``tissue`` with its sidecar's codes, for patients ``lesions`` and ``lesion_table``
-    pet : Volume that gives the grid
+    truth : dict of paths: ``tissue``, whose sidecar has the codes; ``lesions`` and ``lesion_table`` for patients
+    pet : Volume on the PET grid
     to_anatomy : (4, 4), PET world to anatomy world
 
     Returns
@@ -138,8 +139,8 @@ def tissue_shares(
 def tissue_cores(shares: Mapping[str, np.ndarray], regions: np.ndarray) -> np.ndarray:
     """Return the class of each voxel whose value is measured: codes of TISSUES, 0 where tissues mix.
 
-    White matter is normal-appearing (its region is ``nawm``: more than the perilesional shell from a lesion);
-    lesions are the lesion mask; a black hole is a lesion voxel that a black hole fills at least by half.
+    White matter is taken from the region ``nawm``, which excludes lesions and the perilesional shell. Lesions are
+    the lesion mask. Black holes are lesion voxels that a black hole fills at least by half.
     """
     tissue = np.zeros(regions.shape, np.uint8)
     for name, least in CORE_SHARES.items():
@@ -152,7 +153,12 @@ def tissue_cores(shares: Mapping[str, np.ndarray], regions: np.ndarray) -> np.nd
 
 
 def cut_to_brain(person: Participant) -> Participant:
-    """Cut the participant to the box around its brain and the support of its maps."""
+    """Cut the participant's arrays to the box around the brain and the support of the maps.
+
+    Raises
+    ------
+    InputError : no voxel of the PET grid is brain
+    """
     inside = (person.regions > 0) | (person.maps["AD"] > 0)
     if not inside.any():
         raise InputError(f"Participant {person.subject} has no brain on the PET grid: simulate it again.")

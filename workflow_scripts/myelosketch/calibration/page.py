@@ -1,4 +1,4 @@
-"""Write the page that compares the simulated cohort with the literature and lists its parameters."""
+"""Write the page that compares the simulated cohort with the literature and lists the simulator's parameters."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_page(
     inputs : dict of paths: tissue, correlations, loads, kinds, lesions, ladder, demyelination, scored_lesions
     config : path of the default ``config.yaml``
     benchmarks : folder of the workflow's benchmark files
-    facts : dict: seed, n_patients, n_controls, n_surveyed (int), k, alpha (float), settings (dict, section
+    facts : dict: seed, n_patients, n_controls and n_surveyed (int), k and alpha (float), and settings (dict, section
         ``simulation`` of the configuration)
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -75,7 +75,7 @@ def write_page(
 
 
 def read_tables(inputs: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
-    """Read the tables of a calibration with numeric columns: dict of DataFrame."""
+    """Read the tables of a calibration, with their numeric columns as numbers: dict of DataFrame."""
     plain = ("tissue", "correlations", "loads", "kinds", "lesions")
     tables = {name: read_table(inputs[name], numeric=True) for name in plain}
     return tables | {
@@ -86,7 +86,7 @@ def read_tables(inputs: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
 
 
 def judge(tables: Mapping[str, pd.DataFrame], k: float) -> pd.DataFrame:
-    """Check every criterion of the cohort, those not met first (see ``criteria.criteria_table``)."""
+    """Check every criterion of the cohort; those not met come first (see ``criteria.criteria_table``)."""
     return criteria.criteria_table(
         criteria.tissue_criteria(tables["tissue"]),
         criteria.relation_criteria(tables["correlations"]),
@@ -100,7 +100,7 @@ def judge(tables: Mapping[str, pd.DataFrame], k: float) -> pd.DataFrame:
 def page_content(
     tables: Mapping[str, pd.DataFrame], judged: pd.DataFrame, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what the template shows, as text and Markdown tables."""
+    """Return the content of the template, as text and Markdown tables."""
     loads = tables["loads"]
     shares = cohort_share(tables["demyelination"])
     lesion_columns = {"statistic": "statistic", "measured": "measured", "low": "from", "high": "to"}
@@ -159,7 +159,7 @@ def _words(lesions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ladder(summary: pd.DataFrame, k: float) -> str:
-    """Return a table with one row per rung: each metric as mean and interval."""
+    """Return a table with one row per rung: mean and interval of each metric."""
     rows = []
     for method in criteria.ORDER:
         line = [rung_name(method)]

@@ -1,4 +1,4 @@
-"""Parameters of the simulator as text, read from its settings and constants, so that the page cannot go stale."""
+"""Parameters of the simulator as text. They are read from its code, so that the page agrees with it."""
 
 import ast
 import dataclasses
@@ -14,15 +14,15 @@ import myelosketch
 from myelosketch.calibration.markdown import table
 
 SIMULATION = Path(myelosketch.__file__).parent / "simulation"
-# these modules hold file names, codes and the settings, and no parameters
+# modules of file names, codes and settings, which have no constants to list
 LEFT_OUT_MODULES = ("__init__", "cohort", "participant", "settings")
 LONGEST_VALUE = 600  # characters
-FIRST_NAMED_PARENT = 3  # deeper keys are explained together with the key above them
+FIRST_NAMED_PARENT = 3  # deeper keys are explained with the comment of the key above them too
 START, END = "<!-- parameters: rendered from the code -->", "<!-- end of parameters -->"
 
 
 def parameters_section(config: str | Path) -> str:
-    """Return tables of all settings and constants, between START and END.
+    """Return the tables of all settings and constants, between START and END.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def settings_table(config: str | Path) -> str:
 
 
 def changed_settings(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return the settings that differ from their defaults: dict, dotted key -> value as text.
+    """Return the settings that differ from their defaults: dict, value as text by dotted key.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def constant_tables() -> list[str]:
 
 
 def record_tables(path: Path) -> list[str]:
-    """Return a separate table for each constant that holds records by name, such as the kinds of lesion."""
+    """Return a table for each constant that holds records by name, such as the kinds of lesion: list of str."""
     module = importlib.import_module(f"myelosketch.simulation.{path.stem}")
     parts = []
     for name, value in vars(module).items():
@@ -102,7 +102,7 @@ def _holds_records(value: Any) -> bool:
 
 
 def module_constants(path: Path) -> list[tuple[str, str, str]]:
-    """Return the public constants of a module in the order of its source: list of (name, value, meaning)."""
+    """Return the public constants of a module with numbers, in source order: list of (name, value, meaning)."""
     source = path.read_text(encoding="utf-8")
     module = importlib.import_module(f"myelosketch.simulation.{path.stem}")
     lines, rows = source.splitlines(), []
@@ -125,7 +125,7 @@ def module_constants(path: Path) -> list[tuple[str, str, str]]:
 
 
 def holds_numbers(value: Any) -> bool:
-    """Return whether a constant is or holds a number; names, masks and slices are no parameters."""
+    """Return whether a constant is or holds a number. Names, masks and slices are no parameters."""
     if isinstance(value, dict):
         return any(map(holds_numbers, value.values()))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -138,7 +138,7 @@ def holds_numbers(value: Any) -> bool:
 
 
 def comment_of(lines: Sequence[str], first: int, last: int) -> str:
-    """Return the comments above lines ``first`` to ``last`` (from 1) of a source and at their ends."""
+    """Return the comments above lines ``first`` to ``last`` (counted from 1) of a source, and those at their ends."""
     above: list[str] = []
     for line in reversed(lines[: first - 1]):
         if not line.startswith("#"):
@@ -149,7 +149,7 @@ def comment_of(lines: Sequence[str], first: int, last: int) -> str:
 
 
 def config_comments(text: str) -> dict[str, str]:
-    """Return the comments above the keys of a YAML file: dict, dotted key -> comment."""
+    """Return the comments above the keys of a YAML file: dict, comment by dotted key."""
     path: list[str] = []
     pending: list[str] = []
     comments: dict[str, str] = {}
@@ -178,7 +178,7 @@ def flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str,
 
 
 def shortened(value: Any) -> str:
-    """Return a constant as text; one that is too long for the page is described instead."""
+    """Return a constant as text, or a description if the text is too long for the page."""
     text = plain(value)
     if len(text) <= LONGEST_VALUE:
         return text
@@ -209,5 +209,5 @@ def plain(value: Any) -> str:
 
 
 def cell(text: str) -> str:
-    """Return text that stays within a cell of a Markdown table."""
+    """Return the text in a form that fits into a cell of a Markdown table."""
     return re.sub(r"\s+", " ", text.replace("|", "\\|")).strip()

@@ -1,4 +1,4 @@
-"""One simulated participant on the PET grid, which every measurement reads."""
+"""A simulated participant on the PET grid, as every measurement reads it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ TISSUES = {"white": 1, "lesion": 2, "black_hole": 3, "cortex": 4, "csf": 5, "dee
 class Participant:
     """A participant on the PET grid, cut to the box around the brain.
 
-    ``maps`` (dict of arrays (x, y, z), float32): FA, RD, AD, MTR, DVR, rescan, noisefree, visible and, if
-    present, T1w and FLAIR; ``regions`` (x, y, z): codes of names.REGION_CODES, 0 outside; ``tissue`` (x, y, z):
-    codes of TISSUES, 0 where no tissue is alone; ``affine`` (4, 4); ``pose`` (4, 4): anatomy world to the PET's
+    ``maps`` is a dict of arrays (x, y, z), float32: FA, RD, AD, MTR, DVR, rescan, noisefree, visible and, if
+    present, T1w and FLAIR. ``regions`` (x, y, z) has the codes of names.REGION_CODES, 0 outside. ``tissue``
+    (x, y, z) has the codes of TISSUES, 0 where tissues mix. ``affine`` (4, 4) is from voxel to PET world, mm.
+    ``pose`` (4, 4) is from anatomy world to PET world, mm.
     """
 
     subject: str
@@ -37,16 +38,16 @@ class Participant:
 
     @property
     def voxel_volume(self) -> float:
-        """Return the volume of a voxel in mm³."""
+        """Volume of a voxel, mm³."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
     def volume(self, name: str) -> Volume:
-        """Return a map as Volume."""
+        """Return a map as a Volume."""
         return Volume(self.maps[name], self.affine)
 
 
 def save_participant(person: Participant, path: str | Path) -> None:
-    """Write a participant as compressed NumPy archive, atomically."""
+    """Write a participant as a compressed NumPy archive, atomically."""
     stream = io.BytesIO()
     fields = {
         name: getattr(person, name) for name in ("subject", "group", "regions", "tissue", "affine", "pose")
@@ -61,7 +62,7 @@ def load_participant(path: str | Path) -> Participant:
 
     Raises
     ------
-    InputError : the file is absent or not such an archive
+    InputError : the file does not exist or is no such archive
     """
     if not Path(path).is_file():
         raise InputError(

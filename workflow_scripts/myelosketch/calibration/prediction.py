@@ -1,8 +1,8 @@
 """Score the ladder of predictions on true poses, from the mean of the controls to the noise-free truth.
 
-Everything is fitted on the training participants of a fold and scored on those held out, by the functions of
-the workflow itself (learning.ridge, learning.template, evaluation.scoring, evaluation.summary). Only poses and
-tissue are the true ones, so that the ladder measures the cohort and not the registration.
+Everything is fitted on the training participants of a fold and scored on its held-out patients, with the workflow's
+own functions (learning.ridge, learning.template, evaluation.scoring, evaluation.summary). Only poses and tissue are
+the true ones, so that the ladder measures the cohort and not the registration.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ COLUMNS = ("method", "metric", "k", "mean", "ci_low", "ci_high", "n", "note")
 def score_ladder(
     people: Sequence[Participant], folds: Mapping[str, int], settings: Mapping[str, Any]
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    """Score every rung on every held-out patient.
+    """Score every rung of the ladder on every held-out patient.
 
     Parameters
     ----------
     people : list of Participant
-    folds : dict, subject -> fold in which it is held out
+    folds : dict, fold in which a participant is held out, by subject
     settings : dict: ``k``, ``ks``, ``min_lesion_mm3``, ``dvr_range``, ``alphas``, ``splits``, ``smoothing_mm``
 
     Returns
     -------
-    (dict of DataFrame, DataFrame) : tables ``voxelwise``, ``demyelination``, ``lesions`` as of evaluation.scoring,
-    and, for each fold, the healthy reference and the choices of the linear models
+    tables : dict of DataFrame: ``voxelwise``, ``demyelination`` and ``lesions``, as in evaluation.scoring
+    fitted : DataFrame, one row per fold: the healthy reference and the choices of the linear models
 
     Raises
     ------
@@ -86,13 +86,18 @@ def score_ladder(
 def summarise_ladder(
     tables: Mapping[str, pd.DataFrame], *, bootstrap: int, seed: int, alpha: float
 ) -> pd.DataFrame:
-    """Return the mean of each score over patients with its bootstrap interval: COLUMNS (see evaluation.summary)."""
+    """Return the mean of each score over patients, with its bootstrap interval: COLUMNS (see evaluation.summary)."""
     summary = summarise_tables(tables, methods=ORDER, draws=bootstrap, seed=seed, alpha=alpha)
     return summary[list(COLUMNS)]
 
 
 def healthy_reference(training: Sequence[Participant], fold: int) -> dict[str, float]:
-    """Return mean and SD of the DVR of all white-matter voxels of the training controls together."""
+    """Return the healthy reference: mean and SD of the DVR of all white-matter voxels of the training controls.
+
+    Raises
+    ------
+    InputError : there is no training control
+    """
     values = [p.maps["DVR"][p.regions == REGION_CODES["nawm"]] for p in training if p.group == "HC"]
     if not values:
         raise InputError(f"Fold {fold} trains on no control: raise simulation.n_controls.")
@@ -102,11 +107,12 @@ def healthy_reference(training: Sequence[Participant], fold: int) -> dict[str, f
 def fit_ridges(
     training: Sequence[Participant], settings: Mapping[str, Any]
 ) -> tuple[dict[str, RidgeModel], dict[str, Any]]:
-    """Fit both linear models, each with the penalty and weighting that it chooses on inner parts of the training.
+    """Fit both linear models, each with the penalty and weighting chosen by inner splits of the training data.
 
     Returns
     -------
-    (dict variant -> RidgeModel, dict of plain values for the table)
+    models : dict, RidgeModel by variant
+    chosen : dict of plain values for the table
     """
     scans = [training_scan(person) for person in training]
     subjects = [person.subject for person in training]
@@ -123,23 +129,23 @@ def fit_ridges(
 
 
 def training_scan(person: Participant) -> TrainingScan:
-    """Return a participant in the form that ``learning`` reads."""
+    """Return a participant in the form that the package ``learning`` reads."""
     support = person.maps["AD"] > 0
     maps = np.where(support, stack_maps(person), 0)
     return TrainingScan(f"sub-{person.subject}", maps, support, person.maps["DVR"], person.regions)
 
 
 def predict_ridge(model: RidgeModel, person: Participant) -> np.ndarray:
-    """Predict DVR (x, y, z) by a linear model; voxels without a tensor take the mean of the others."""
+    """Predict the DVR (x, y, z) with a linear model; voxels without a tensor have the mean of the others."""
     scan = training_scan(person)
     predicted = model.predict(scan.maps, scan.support)
     return np.where(scan.support, predicted, predicted[scan.support].mean()).astype(np.float32)
 
 
 def mean_of_controls(training: Sequence[Participant], smoothing_mm: float) -> Volume:
-    """Return the mean DVR of the training controls in the world of the anatomy, which is near MNI152 space.
+    """Return the mean DVR of the training controls in the anatomy world, which is near MNI152 space.
 
-    Heads are aligned by pose alone, as the affine of the workflow does.
+    The true poses alone align the heads. They are rigid, where the workflow registers each head to MNI152.
     """
 
     def scans() -> Iterator[tuple[Volume, np.ndarray, list[str]]]:
@@ -151,6 +157,6 @@ def mean_of_controls(training: Sequence[Participant], smoothing_mm: float) -> Vo
 
 
 def place_template(template: Volume, person: Participant) -> np.ndarray:
-    """Return the template on the PET grid of a participant, moved by the true pose."""
+    """Return the template on a participant's PET grid, moved by the true pose."""
     with transform_files(np.linalg.inv(person.pose), np.eye(4)) as route:
         return resample(template, person.volume("DVR"), route).astype(np.float32)

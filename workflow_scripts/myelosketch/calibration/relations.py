@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from myelosketch.calibration.participant import Participant
 
 COLUMNS = ("where", "map", "pooled", "mean", "sd", "n_participants", "n_voxels")
-FEWEST_VOXELS = 20  # the least number for a rank correlation (assumed)
-PER_PARTICIPANT = 5000  # voxels drawn at most where a region is large: ranks of millions cost minutes
+FEWEST_VOXELS = 20  # least number for a rank correlation (assumed)
+PER_PARTICIPANT = 5000  # most voxels taken from a region, because ranks of millions take minutes
 WHERE = ("lesion", "white", "brain")
-# absolute rank correlation of DVR and RD inside lesions (literature: -.20 to -.26; the band is assumed)
+# absolute rank correlation of DVR and RD in lesions (literature: -.20 to -.26; the band is assumed)
 LESION_RD_BAND = (0.2, 0.5)
 
 
 def correlations(people: Sequence[Participant]) -> pd.DataFrame:
-    """Return Spearman's correlation of DVR with each map, pooled over voxels and as mean of the participants.
+    """Return Spearman's correlation of DVR with each map: pooled over voxels, and mean and SD over participants.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def correlations(people: Sequence[Participant]) -> pd.DataFrame:
     Returns
     -------
     DataFrame : COLUMNS; ``where`` is lesion (patients' lesion voxels), white (white matter with lesions) or
-    brain. Large regions are thinned evenly to PER_PARTICIPANT voxels each.
+        brain. Large regions are thinned evenly to PER_PARTICIPANT voxels of each participant.
     """
     rows = []
     for where in WHERE:
@@ -56,14 +56,14 @@ def correlations(people: Sequence[Participant]) -> pd.DataFrame:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Return Spearman's correlation; NaN for fewer than three values or a constant side."""
+    """Return Spearman's correlation, or NaN for fewer than three values or if one side is constant."""
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return np.nan
     return float(stats.spearmanr(first, second).statistic)
 
 
 def _voxels(person: Participant, where: str) -> np.ndarray:
-    """Return DVR and the four maps (n, 5) of the voxels of a region."""
+    """Return the DVR and the four maps (n, 5) of a region's voxels, thinned evenly to at most PER_PARTICIPANT."""
     lesion = person.regions == REGION_CODES["lesion"]
     white = lesion | (person.regions == REGION_CODES["nawm"])
     inside = {"lesion": lesion, "white": white, "brain": person.regions > 0}[where]
@@ -72,11 +72,11 @@ def _voxels(person: Participant, where: str) -> np.ndarray:
 
 
 def lesion_voxels(people: Sequence[Participant]) -> pd.DataFrame:
-    """Return DVR and maps of every lesion voxel of the cohort, for figures.
+    """Return the DVR and the maps of the lesion voxels of all patients, thinned as in :func:`correlations`.
 
     Returns
     -------
-    DataFrame : subject, DVR, MTR, FA, RD, AD
+    DataFrame : DVR, the maps of INPUT_MAPS, and subject
     """
     parts = [
         pd.DataFrame(_voxels(person, "lesion"), columns=["DVR", *INPUT_MAPS]).assign(subject=person.subject)

@@ -1,4 +1,4 @@
-"""One function per rule, from files to files."""
+"""One function per rule: each reads files and writes files."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -21,12 +21,12 @@ def calibrate_tissue(
     lesion_tables: Mapping[str, str | Path],
     outputs: Mapping[str, str | Path],
 ) -> None:
-    """Write tissue values, correlations, loads and kinds of the cohort.
+    """Write the tissue values, correlations, lesion loads and lesion kinds of the cohort.
 
     Parameters
     ----------
     participants : list of paths of measured participants
-    lesion_tables : dict, subject -> path of its true lesion table
+    lesion_tables : dict, path of the true lesion table by subject
     outputs : dict of paths: ``tissue``, ``participants``, ``correlations``, ``loads``, ``kinds``
     """
     people = [load_participant(path) for path in participants]
@@ -46,7 +46,7 @@ def calibrate_lesions(surveys: Iterable[str | Path], outputs: Mapping[str, str |
     Parameters
     ----------
     surveys : list of paths as written by ``lesion_survey.survey_patient``
-    outputs : dict of paths: ``lesions``
+    outputs : dict with the path ``lesions``
     """
     from myelosketch.calibration.lesion_survey import read_surveys
     from myelosketch.calibration.lesion_targets import compare_lesions
@@ -64,14 +64,15 @@ def calibrate_prediction(
     seed: int,
     alpha: float,
 ) -> None:
-    """Write the ladder: scores of each patient, their means, and what was fitted in each fold.
+    """Write the ladder: the scores of each patient, their means, and what was fitted in each fold.
 
     Parameters
     ----------
     participants : list of paths
-    folds : dict, subject -> fold
+    folds : dict, fold by subject
     outputs : dict of paths: ``ladder``, ``fitted``, ``voxelwise``, ``demyelination``, ``scored_lesions``
-    settings : see ``prediction.score_ladder``; bootstrap, seed, alpha : see ``prediction.summarise_ladder``
+    settings : see ``prediction.score_ladder``
+    bootstrap, seed, alpha : see ``prediction.summarise_ladder``
     """
     from myelosketch.calibration import prediction
 
@@ -106,8 +107,9 @@ def draw_calibration(
     ----------
     participants, surveys : lists of paths
     ladder : path of the ladder's summary
-    outputs : dict, figure of FIGURES -> dict of paths png, svg, tsv
-    k, alpha : of the ladder; dpi : dots per inch
+    outputs : dict, for each figure of FIGURES a dict of paths: png, svg, tsv
+    k, alpha : of the ladder
+    dpi : dots per inch
     """
     from myelosketch.calibration import figure_ladder, figure_lesions, figure_maps, figure_tissue
     from myelosketch.calibration.lesion_survey import read_surveys

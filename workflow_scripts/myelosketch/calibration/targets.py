@@ -1,11 +1,11 @@
-"""Ranges from the literature for the cohort, and the verdict on a measured value."""
+"""Ranges of the literature for the cohort, and the verdict on a measured value."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 QUANTITIES = ("FA", "RD", "AD", "MTR", "DVR")
-# how a value is compared: as it is, or with its reference white matter
+# what is compared: a mean, its difference from reference white matter, or the SD between participants
 ABSOLUTE, PERCENT, POINTS, SPREAD = "absolute", "percent", "points", "sd"
 
 INSIDE, OUTSIDE = "inside", "outside"
@@ -26,11 +26,11 @@ DVR_SOURCE = "florbetapir: controls 1.29 ± .08, NAWM 1.25 ± .10, lesions 1.08 
 
 @dataclass(frozen=True)
 class Target:
-    """Range of a cohort mean, ``low`` to ``high``, both included.
+    """Range of a value of the cohort, ``low`` to ``high``, both included.
 
-    ``tissue`` : hc_white, nawm, lesion, black_hole, cortex, csf
-    ``kind`` : ABSOLUTE value; PERCENT or POINTS of difference to the reference (controls' white matter for
-    ``nawm``, patients' NAWM for ``lesion``); SPREAD, the SD between participants
+    ``tissue`` is hc_white, nawm, lesion, black_hole, cortex or csf. ``kind`` says what the value is: ABSOLUTE, the
+    mean; PERCENT or POINTS, the difference from the reference (controls' white matter for ``nawm``, the patient's
+    NAWM for ``lesion``); or SPREAD, the SD between participants.
     """
 
     tissue: str
@@ -51,7 +51,7 @@ TARGETS = (
     Target("hc_white", "AD", 1.05, 1.25, DTI_SOURCE),
     Target("hc_white", "MTR", 40, 43, MTR_SOURCE),
     Target("hc_white", "DVR", 1.26, 1.29, DVR_SOURCE),
-    # literature: .08; the band holds the SD of 80 % of cohorts of 10 with that SD (chi; assumed)
+    # literature: .08; in 80 % of cohorts of 10 from a population with that SD, the SD is in the band (chi; assumed)
     Target("hc_white", "DVR", 0.054, 0.102, DVR_SOURCE, SPREAD),
     Target("nawm", "FA", -8, -2, DTI_SOURCE, PERCENT),
     Target("nawm", "RD", 3, 8, DTI_SOURCE, PERCENT),

@@ -1,4 +1,4 @@
-"""Mean of each quantity in each tissue, per participant and for the cohort, compared with the literature."""
+"""Mean of each quantity in each tissue, by participant and for the cohort, compared with the literature."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def participant_means(person: Participant) -> list[dict[str, Any]]:
 
     Returns
     -------
-    list of dict: MEAN_COLUMNS; tissue is hc_white, nawm, lesion, black_hole, cortex, csf or deep; ``lesion``
-    holds every voxel of the lesion mask, black holes included
+    list of dict, with the keys MEAN_COLUMNS: ``tissue`` is hc_white, nawm, lesion, black_hole, cortex, csf or deep;
+        ``lesion`` is the whole lesion mask, black holes included; a tissue of fewer than FEWEST_VOXELS has no row
     """
     white = "hc_white" if person.group == "HC" else "nawm"
     classes = {white: [TISSUES["white"]], "lesion": [TISSUES["lesion"], TISSUES["black_hole"]]}
@@ -43,7 +43,7 @@ def participant_means(person: Participant) -> list[dict[str, Any]]:
 
 
 def cohort_table(means: pd.DataFrame) -> pd.DataFrame:
-    """Return every target with the value of the cohort and the verdict.
+    """Return every target with the cohort's value and the verdict.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ def cohort_table(means: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame : COLUMNS; ``mean`` and ``sd`` are over participants. A PERCENT or POINTS row holds the difference
-    of the participants' means to the reference's cohort mean (each patient's own NAWM for lesions); a SPREAD row
-    holds the SD as ``mean``
+    DataFrame : COLUMNS; ``mean`` and ``sd`` are over participants. PERCENT and POINTS rows hold differences: of
+        NAWM from the mean of the controls, and of lesions from the NAWM of the same patient. A SPREAD row holds the
+        SD as ``mean``.
     """
     rows = []
     for target in TARGETS:
@@ -82,7 +82,7 @@ def _compared(values: pd.Series, means: pd.DataFrame, target: Target) -> pd.Seri
         return values
     reference = _values(means, REFERENCE[target.tissue], target.quantity)
     if target.tissue == "nawm":
-        reference = reference.mean()  # controls are different participants
+        reference = reference.mean()  # controls are other participants
     else:
         reference, values = reference.reindex(values.index), values
     difference = values - reference

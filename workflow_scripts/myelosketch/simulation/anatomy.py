@@ -1,4 +1,4 @@
-"""Anatomy of a simulated participant: the corrected template under an own warp, sampled on the anatomy grid."""
+"""Anatomy of a simulated participant: the corrected template, warped for this participant, on the anatomy grid."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,28 +14,27 @@ from myelosketch.simulation.fields import exponential, jacobian, jacobian_determ
 from myelosketch.simulation.template import FRACTIONS, template
 from myelosketch.simulation.tracts import GRID_MM, orientation_field, template_tracts
 
-# MNI world (mm) of the box that the anatomy grid covers: the brain of the template and 8 mm around it
+# corners, in MNI space (mm), of the box that the anatomy grid covers: the template's brain with 8 mm around it
 BOX_LOW, BOX_HIGH = np.array([-82.0, -117.0, -80.0]), np.array([82.0, 84.0, 93.0])
 HEAD_CENTRE = np.array([0.0, -18.0, 8.0])
 SHARPNESS = 3.0  # one brain has sharper borders than the average of 152 (assumed)
 VELOCITY_STEP_MM = 4.0
 MEAN_SCALE = 0.96  # the template is larger than the average brain
-# how far the ventricles' wall lies outside the template's, mm: mean and SD over participants (assumed). The
-# lateral ventricles of adults hold some 15-25 mL; the template's, scaled, hold 13.
+# how far the wall of the ventricles is outside the template's, mm: mean and SD over participants (assumed). The
+# lateral ventricles of adults hold about 15-25 mL; those of the scaled template hold 13 mL.
 VENTRICLE_WALL_MM = (0.7, 0.7)
-ORIENTED = 0.02  # least share of white matter of a voxel that has a fibre direction
+ORIENTED = 0.02  # a voxel with a smaller share of white matter has no fibre direction
 
 
 @dataclass(frozen=True)
 class Anatomy:
     """Tissues of one participant on the anatomy grid."""
 
-    # arrays (x, y, z), float32: share of each of FRACTIONS; the sum is the brain's share
+    # arrays (x, y, z), float32, by name of FRACTIONS: share of the voxel; their sum is the brain's share
     fractions: dict[str, np.ndarray]
     tract: np.ndarray  # (x, y, z), coherence of the white matter before individual variation, mean about 1
-    binding: (
-        np.ndarray
-    )  # (x, y, z), DVR that healthy myelin of the tract adds to that of average white matter
+    # (x, y, z), DVR that healthy myelin of the tract adds to that of average white matter
+    binding: np.ndarray
     ventricle_distance: np.ndarray  # (x, y, z), mm to the lateral ventricles
     cortex_distance: np.ndarray  # (x, y, z), mm to the grey matter
     affine: np.ndarray  # (4, 4), voxel to anatomy world, mm
@@ -46,7 +45,7 @@ class Anatomy:
     def orientation(self) -> np.ndarray:
         """Main fibre direction: array (3, x, y, z), float32, unit vectors in the anatomy world (RAS).
 
-        The sign is arbitrary; 0 where a voxel holds no white matter. Computed when first asked for.
+        The sign is arbitrary. Voxels without white matter have 0. The array is computed at its first use.
         """
         shape = self.tract.shape
         where = np.nonzero(self.fractions["white"] > ORIENTED)
@@ -64,7 +63,7 @@ class Anatomy:
 
 
 def build_anatomy(group: str, settings: Mapping[str, Any], rng: np.random.Generator) -> Anatomy:
-    """Return the anatomy of one participant: the corrected template under an own diffeomorphism.
+    """Return the anatomy of one participant: the corrected template under a random diffeomorphism.
 
     Parameters
     ----------
@@ -104,7 +103,7 @@ def build_anatomy(group: str, settings: Mapping[str, Any], rng: np.random.Genera
 
 
 def box_grid(voxel: float) -> tuple[tuple[int, ...], np.ndarray]:
-    """Return the grid over the box of the anatomy: shape and affine (RAS, axis aligned)."""
+    """Return the shape and the affine (RAS, axis aligned) of a grid over the box of the anatomy."""
     shape = tuple(int(n) for n in np.ceil((BOX_HIGH - BOX_LOW) / voxel))
     affine = np.diag([voxel, voxel, voxel, 1.0])
     affine[:3, 3] = BOX_LOW + voxel / 2
@@ -112,7 +111,7 @@ def box_grid(voxel: float) -> tuple[tuple[int, ...], np.ndarray]:
 
 
 def _displacement(group: str, settings: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
-    """Return displacement in mm from the participant's world to the template's, on a grid of VELOCITY_STEP_MM."""
+    """Return the displacement (mm) from the participant's world to the template's, on a grid of VELOCITY_STEP_MM."""
     shape, affine = box_grid(VELOCITY_STEP_MM)
     position = np.stack(np.meshgrid(*(np.arange(n) * VELOCITY_STEP_MM for n in shape), indexing="ij"))
     position = position + affine[:3, 3].reshape(3, 1, 1, 1)
@@ -129,7 +128,7 @@ def _displacement(group: str, settings: Mapping[str, Any], rng: np.random.Genera
 
 @lru_cache(maxsize=1)
 def _towards_ventricles() -> np.ndarray:
-    """Return unit velocity that pulls template ventricles outward: strongest at their wall, gone 25 mm away."""
+    """Return the unit velocity that enlarges the ventricles: full at their wall, nearly 0 at 25 mm from it."""
     shape, affine = box_grid(VELOCITY_STEP_MM)
     maps, template_affine = template()
     step = 2  # mm; the field is smooth
@@ -148,7 +147,7 @@ def _template_voxels(
     voxel: float,
     template_affine: np.ndarray,
 ) -> np.ndarray:
-    """Return template voxel coordinates (3, x, y, z) of every voxel of the anatomy grid."""
+    """Return the template voxel coordinates (3, x, y, z) of every voxel of the anatomy grid."""
     factor = VELOCITY_STEP_MM / voxel
     offset = (voxel - VELOCITY_STEP_MM) / 2 / VELOCITY_STEP_MM  # the two grids share a corner
     target = np.empty((3, *shape), np.float32)
@@ -160,7 +159,7 @@ def _template_voxels(
 
 
 def _sampled_fractions(maps: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the share of each tissue in every voxel: the mean over eight places of the voxel, sharp at each.
+    """Return the share of each tissue in every voxel: the mean of the sharpened shares at eight places in the voxel.
 
     Parameters
     ----------
@@ -191,7 +190,7 @@ def _sampled_fractions(maps: Mapping[str, np.ndarray], target: np.ndarray) -> di
 
 
 def _sharpen(fractions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return tissue shares raised to SHARPNESS and scaled back to the brain's share of the voxel."""
+    """Return the tissue shares to the power SHARPNESS, scaled back to the brain's share of the voxel."""
     brain = np.clip(sum(fractions.values()), 0, 1)
     powered = {name: values**SHARPNESS for name, values in fractions.items()}
     total = sum(powered.values())

@@ -1,4 +1,4 @@
-"""Who is in the simulated cohort and where each file is. Light, because the workflow reads it while it is parsed."""
+"""Who is in the simulated cohort, and where each file is. Few imports: the workflow reads this while it is parsed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,7 +48,7 @@ _SIBLINGS: dict[str, dict[str, str]] = {
         "pet_json": "{folder}/pet/{scan}_trc-PIB_pet.json",
     },
 }
-# what of a participant a hospital without PET does not have
+# inputs that a hospital without PET does not have
 PET_INPUTS = ("DVR", "pet", "reference_mask")
 _LESION_MASK = {"lesion_mask": "derivatives/lesions/{folder}/anat/{scan}_label-lesion_mask.nii.gz"}
 _TRUTH = {
@@ -115,9 +115,10 @@ def participants(n_patients: int, n_controls: int, site: str = "") -> pd.DataFra
 
 
 def participant_settings(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of the section ``simulation`` shapes a participant.
+    """Return the settings of the section ``simulation`` that a participant depends on.
 
-    The size of the cohort does not, so a larger one keeps its first members; nor does a follow-up that is none.
+    The size of the cohort is not among them, so a larger cohort keeps its first members. Nor is ``follow_up`` where
+    its kind is none.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def simulated_sessions(section: Mapping[str, Any]) -> tuple[str | None, ...]:
 
 
 def simulated_people(section: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the participants of the first site and, if it has any, of the second one.
+    """Return the participants of the first site, and those of the second site if it has any.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def simulated_people(section: Mapping[str, Any]) -> pd.DataFrame:
 def simulated_files(
     root: str | Path, subject: str, group: str, level: str = "maps", session: str | None = None
 ) -> dict[str, str]:
-    """Files of a scan in the cohort table, by input name; the empty ``lesion_mask`` of a control is not one.
+    """Return the files of a scan in the cohort table, by input name, without the empty ``lesion_mask`` of a control.
 
     Parameters
     ----------
@@ -183,7 +184,7 @@ def simulated_files(
 
     Returns
     -------
-    dict : input name (T1w, FLAIR, those of the level, lesion_mask) to path
+    dict : input name (T1w, FLAIR, those of the level and, for a patient, lesion_mask) to path
     """
     files = simulated_images(root, subject, level, session)
     return (
@@ -201,17 +202,17 @@ def simulated_images(
 def simulated_siblings(
     root: str | Path, subject: str, level: str = "maps", session: str | None = None
 ) -> dict[str, str]:
-    """Return files beside the images that an analysis reads too: gradients of dwi, timing of pet; by name."""
+    """Return the files that an analysis reads with the images, by name: gradients of dwi, timing of pet."""
     return _paths(root, _SIBLINGS[level], subject, session)
 
 
 def field_file(root: str | Path, subject: str, session: str | None = None) -> str:
-    """Return truth that is there only if ``simulation.dwi.distortion_hz`` is above 0: the field, in Hz."""
+    """Return the file of the true field (Hz), which exists only if ``simulation.dwi.distortion_hz`` is above 0."""
     return _paths(root, {"field": _TRUTH_FOLDER + _FIELD}, subject, session)["field"]
 
 
 def truth_files(root: str | Path, subject: str, session: str | None = None) -> dict[str, str]:
-    """Return the ground truth of a scan, by name; that of a control's lesions is empty."""
+    """Return the files of a scan's ground truth, by name; the lesion files of a control are empty."""
     names = {name: _TRUTH_FOLDER + file for name, file in _TRUTH.items()}
     return _paths(root, names, subject, session)
 
@@ -222,7 +223,7 @@ def truth_file(root: str | Path, subject: str, which: str, session: str | None =
 
 
 def dataset_files(root: str | Path) -> dict[str, str]:
-    """Return files that describe the simulated dataset as a whole, by name."""
+    """Return the files that describe the simulated dataset as a whole, by name."""
     return {name: f"{root}/{file}" for name, file in _DATASET.items()}
 
 
@@ -233,7 +234,7 @@ def describe_cohort(root: str | Path, people: pd.DataFrame, settings: Mapping[st
     ----------
     root : folder of the simulated dataset
     people : DataFrame from :func:`simulated_people`: ``subject``, ``group``, ``site``
-    settings : dict of the first site, kept in the description so that the dataset can be made again
+    settings : dict, those of the first site; the description keeps them, so that the dataset can be simulated again
     seed : int
     """
     files = dataset_files(root)

@@ -1,4 +1,4 @@
-"""The simulated dataset as the workflow plans it: its participants, their settings and the files of each."""
+"""The simulated dataset as the workflow plans it: its participants, with the settings and files of each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SimulatedDataset:
 
     Parameters
     ----------
-    folder : str, of the dataset
+    folder : str, folder of the dataset
     section : dict, section ``simulation`` of the configuration
     """
 
@@ -40,7 +40,7 @@ class SimulatedDataset:
 
     @cached_property
     def people(self) -> pd.DataFrame:
-        """DataFrame of ``subject``, ``group`` and ``site``."""
+        """Participants, DataFrame: ``subject``, ``group`` and ``site``."""
         return simulated_people(self.section)
 
     @cached_property
@@ -66,11 +66,11 @@ class SimulatedDataset:
 
     @cached_property
     def dataset_files(self) -> dict[str, str]:
-        """Return files that describe the dataset as a whole, by name."""
+        """Files that describe the dataset as a whole, by name."""
         return dataset_files(self.folder)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the rows of the cohort table, list of dict; without PET where ``with_pet`` is off."""
+        """Return the rows of the cohort table, list of dict; without the PET inputs if ``with_pet`` is off."""
         kept_back = () if self.section["with_pet"] else PET_INPUTS
         rows = []
         for person in self.people.to_dict("records"):
@@ -81,17 +81,17 @@ class SimulatedDataset:
         return rows
 
     def settings(self, subject: str) -> dict[str, Any]:
-        """Settings at the site of a participant, dict."""
+        """Return the settings at the site of a participant, dict."""
         return site_settings(self.shared_settings, self._site[subject])
 
     def group(self, subject: str) -> str:
-        """MS or HC."""
+        """Return the group of a participant: MS or HC."""
         return self._group[subject]
 
     def outputs(self, subject: str) -> dict[str, str]:
         """Return every image and table of a participant, by name; a wildcard in braces gives patterns.
 
-        Names of a second session end in it (``T1w_02``).
+        Names of the second session end in its number (``T1w_02``).
         """
         distorted = self.level == "signals" and self.section["dwi"]["distortion_hz"] > 0
         made: dict[str, str] = {}
@@ -107,12 +107,12 @@ class SimulatedDataset:
         return made
 
     def beside(self, subject: str) -> list[str]:
-        """Return the JSON sidecars of a participant's images that are no outputs by name."""
+        """Return the JSON sidecars of a participant's images that :meth:`outputs` does not list."""
         outputs = self.outputs(subject).values()
         return [path for made in outputs for path in written_beside(made) if path not in outputs]
 
     def truth(self, scan: str) -> dict[str, str]:
-        """Return the ground truth of a scan, by name."""
+        """Return the files of a scan's ground truth, by name."""
         return truth_files(self.folder, subject_of(scan), session_of(scan))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Diffusion-weighted volumes of a simulated participant, one by one (docs/simulation.md)."""
+"""The diffusion series of a simulated participant, volume by volume (docs/simulation.md)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from myelosketch.simulation.grey import tissue_values
 from myelosketch.simulation.scanner import Grid, acquire, magnitude, rigid, whole_numbers
 
 WHITE_S0 = 1000.0  # signal of healthy white matter without diffusion weighting, arbitrary units
-HEAD_RADIUS_MM = 80.0  # where the eddy currents' displacement is stated
+HEAD_RADIUS_MM = 80.0  # distance from the centre at which the displacement by eddy currents is stated
 SMALLEST_SHARE = 1e-3
 DEPTH_SMOOTHING_MM = 1.5
 
@@ -21,8 +21,9 @@ DEPTH_SMOOTHING_MM = 1.5
 class DiffusionSignal:
     """Signal of each anatomy voxel for any gradient: an axially symmetric tensor per tissue, and free water.
 
-    In white matter S = S0 [(1-w) exp(-b g'Dg) + w exp(-3 b)], along the fibres. Cortex and deep nuclei have no free
-    water and diffuse fastest across the cortex (assumed), CSF is nothing but free water. Tissues mix as signal.
+    In white matter S = S0 [(1-w) exp(-b g'Dg) + w exp(-3 b)] with b in ms/um2; the axis of D is the fibre direction.
+    Cortex and deep nuclei have no free water, and their axis is perpendicular to the cortex (assumed). CSF is pure
+    free water. Tissues mix as signal.
     """
 
     def __init__(
@@ -34,9 +35,11 @@ class DiffusionSignal:
         tissues: Mapping[str, Mapping[str, Any]] = physics.TISSUES,
         coefficients: physics.Physics = physics.PHYSICS,
     ) -> None:
-        """``fractions`` and ``latents``: dict of arrays (x, y, z); ``orientation``: (3, x, y, z), unit or 0.
+        """Prepare the tissue parameters of every brain voxel.
 
-        ``tissues`` : as ``physics.TISSUES``, numbers or arrays (x, y, z).
+        ``fractions`` and ``latents`` are dicts of arrays (x, y, z). ``orientation`` (3, x, y, z) holds unit vectors,
+        or 0. ``voxel`` is the voxel side, mm. ``tissues`` has the form of ``physics.TISSUES``; its AD and RD are
+        numbers or arrays (x, y, z).
         """
         self._shape = fractions["white"].shape
         self._where = inside = sum(fractions.values()) > SMALLEST_SHARE
@@ -58,7 +61,7 @@ class DiffusionSignal:
                 self._grey.append((amount, radial.astype(np.float32), (axial - radial).astype(np.float32)))
 
     def __call__(self, b_value: float, direction: np.ndarray) -> np.ndarray:
-        """Return signal (x, y, z), float32, healthy white matter without weighting 1.
+        """Return the signal (x, y, z), float32, in units of healthy white matter without diffusion weighting.
 
         ``b_value`` in s/mm2; ``direction`` (3,) in the anatomy's world, of length 1 where b is not 0.
         """
@@ -73,14 +76,14 @@ class DiffusionSignal:
 
 
 def _alignment(axes: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Return squared cosine between a gradient and axes (3, n); a third, the mean, where there is no axis."""
+    """Return the squared cosine between a gradient and axes (3, n); its mean, 1/3, where there is no axis."""
     values = (np.asarray(direction, np.float32) @ axes) ** 2
     values[~axes.any(axis=0)] = 1 / 3
     return values
 
 
 def across_cortex(fractions: Mapping[str, np.ndarray], voxel: float) -> np.ndarray:
-    """Return direction from CSF to white matter: array (3, x, y, z), float32, unit vectors, 0 where there is none."""
+    """Return the direction from CSF to white matter: (3, x, y, z), float32, unit vectors; 0 where there is none."""
     depth = ndimage.gaussian_filter(fractions["white"] - fractions["csf"], DEPTH_SMOOTHING_MM / voxel)
     slope = np.stack(np.gradient(depth))
     length = np.sqrt((slope**2).sum(axis=0))
@@ -88,11 +91,11 @@ def across_cortex(fractions: Mapping[str, np.ndarray], voxel: float) -> np.ndarr
 
 
 def head_motion(settings: Mapping[str, Any], n: int, rng: np.random.Generator) -> np.ndarray:
-    """Motion of the head during the diffusion series: a random walk that starts and ends anywhere near 0 (assumed).
+    """Return the motion of the head during the diffusion series: a random walk from 0 (assumed).
 
     Parameters
     ----------
-    settings : section ``dwi``: ``motion_deg``, ``motion_mm``, the SD over the series
+    settings : section ``dwi``: ``motion_deg`` and ``motion_mm``, each the SD over the series
     n : number of volumes
     rng : numpy.random.Generator
 
@@ -101,7 +104,7 @@ def head_motion(settings: Mapping[str, Any], n: int, rng: np.random.Generator) -
     array (n, 6): rotations (degrees) about x, y, z and shifts (mm); zeros where the settings are 0
     """
     walk = np.cumsum(rng.standard_normal((n, 6)), axis=0)
-    walk = walk - walk[:1]  # the first volume has the pose of the truth
+    walk = walk - walk[:1]  # the first volume is in the true pose
     sizes = np.repeat([settings["motion_deg"], settings["motion_mm"]], 3)
     return sizes * walk / np.maximum(walk.std(axis=0), 1e-9)
 
@@ -109,9 +112,10 @@ def head_motion(settings: Mapping[str, Any], n: int, rng: np.random.Generator) -
 def eddy_transform(
     displacement_mm: float, b_value: float, direction: np.ndarray, largest_b: float
 ) -> np.ndarray:
-    """Return shear and stretch (4, 4) along the phase-encoding axis by the eddy currents of one gradient (assumed).
+    """Return the shear and stretch (4, 4) along the phase-encoding axis by eddy currents of one gradient (assumed).
 
-    ``displacement_mm`` is reached HEAD_RADIUS_MM from the scanner's centre, along the gradient of the largest b.
+    With the largest b-value, the displacement at HEAD_RADIUS_MM from the centre, along the gradient, is
+    ``displacement_mm``.
     """
     transform = np.eye(4)
     transform[1, :3] += displacement_mm / HEAD_RADIUS_MM * b_value / largest_b * np.asarray(direction)
@@ -128,7 +132,7 @@ def acquire_dwi(
 ) -> dict[str, Any]:
     """Return the 4-D diffusion series.
 
-    Gradients are fixed to the scanner: pose and motion turn the fibres under them.
+    Gradients are fixed to the scanner. Pose and motion turn the fibres relative to them.
 
     Parameters
     ----------
@@ -136,7 +140,7 @@ def acquire_dwi(
     brain : array (x, y, z), brain's share
     grid : Grid
     settings : section ``dwi``
-    diffusion_noise : SD of AD and RD wanted where ``snr`` is null, 1e-3 mm2/s
+    diffusion_noise : SD of AD and RD that the noise has to cause where ``snr`` is null, 1e-3 mm2/s
     rngs : two numpy.random.Generator: noise, motion
 
     Returns
@@ -182,7 +186,7 @@ def _seen(volume: np.ndarray, affine: np.ndarray, grid: Grid, distort: Distortio
 
 
 def dwi_parameters(series: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return sequence parameters for the sidecar."""
+    """Return the sequence parameters for the sidecar."""
     return {
         "PhaseEncodingDirection": PHASE_ENCODING,
         "TotalReadoutTime": TOTAL_READOUT_S,

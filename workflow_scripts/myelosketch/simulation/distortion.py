@@ -1,4 +1,4 @@
-"""Susceptibility distortion of echo-planar images: a field near sinuses and ears shifts and piles up signal."""
+"""Susceptibility distortion of echo-planar images: the field near sinuses and ears shifts signal and piles it up."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from myelosketch.simulation.scanner import Grid
 
 TOTAL_READOUT_S = 0.05
-PHASE_ENCODING = "j"  # BIDS: along the second voxel axis, towards larger indices where the field is positive
+PHASE_ENCODING = "j"  # BIDS: the second voxel axis; a positive field shifts signal towards larger indices
 AXIS = 1
-SMALLEST_STRETCH = 0.1  # where the map would fold, signal piles up ten times and no more
-# centre (anatomy world, mm), SD (mm) and share of the peak: above the frontal sinus and both ear canals (assumed)
+SMALLEST_STRETCH = 0.1  # signal piles up at most ten times, also where the map would fold
+# sources of the field above the frontal sinus and both ear canals: centre (anatomy world, mm), SD (mm), share of
+# the peak (assumed)
 SOURCES = (
     ((0.0, 52.0, -24.0), 13.0, 1.0),
     ((-48.0, -22.0, -32.0), 11.0, 0.6),
@@ -22,12 +23,12 @@ SOURCES = (
 
 
 def off_resonance(grid: Grid, peak_hz: float) -> np.ndarray:
-    """Return the field of the head in its pose.
+    """Return the off-resonance field of the head in its pose.
 
     Parameters
     ----------
     grid : Grid
-    peak_hz : at the strongest place
+    peak_hz : field at the strongest source, Hz
 
     Returns
     -------
@@ -44,14 +45,14 @@ def off_resonance(grid: Grid, peak_hz: float) -> np.ndarray:
 
 
 class Distortion:
-    """Moves signal along the phase-encoding axis by field times readout time, in voxels, and keeps its sum."""
+    """Shift of signal along the phase-encoding axis, in voxels: field times readout time. The sum is kept."""
 
     def __init__(self, field: np.ndarray) -> None:
-        """``field``: array (x, y, z), Hz, at the true places."""
+        """Compute the shifts of ``field``: array (x, y, z), Hz, at the true positions."""
         shift = field * np.float32(TOTAL_READOUT_S)
         place = np.arange(shift.shape[AXIS], dtype=np.float32).reshape(1, -1, 1)
         source = np.broadcast_to(place, shift.shape)
-        for _ in range(25):  # where does the signal seen at a place come from: source + shift(source) = place
+        for _ in range(25):  # find the source of the signal seen at a place: source + shift(source) = place
             source = np.clip(place - _along(shift, *_split(source)), 0, shift.shape[AXIS] - 1)
         self._index, self._weight = _split(source)
         stretch = 1 + np.gradient(shift, axis=AXIS)
@@ -63,7 +64,7 @@ class Distortion:
 
 
 def _split(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lower neighbour and share of the upper one."""
+    """Return the lower neighbour of a position and the weight of the upper one."""
     low = np.minimum(position.astype(np.int16), position.shape[AXIS] - 2)
     return low, (position - low).astype(np.float32)
 

@@ -11,13 +11,13 @@ FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
 def stream(seed: int, subject: str, purpose: str) -> np.random.Generator:
-    """Return the random numbers of one purpose for one participant, whatever else is drawn in the cohort.
+    """Return a random generator for one purpose and one participant, independent of all other draws.
 
     Parameters
     ----------
     seed : int
     subject : str
-    purpose : str, such as "lesions": adding a draw to one purpose leaves the others as they were
+    purpose : str such as "lesions"; another draw for one purpose does not change the others
 
     Returns
     -------
@@ -28,7 +28,7 @@ def stream(seed: int, subject: str, purpose: str) -> np.random.Generator:
 
 
 def smooth_field(shape: Sequence[int], voxel: float, fwhm: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the stationary Gaussian field of mean 0 and SD 1 over realisations.
+    """Return a stationary Gaussian field of mean 0 and SD 1 over realisations.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def stretch(field: np.ndarray, factor: float, shape: Sequence[int], offset: floa
     -------
     array of ``shape``
     """
-    with warnings.catch_warnings():  # SciPy reminds of a change of 2016 whenever the matrix is diagonal
+    with warnings.catch_warnings():  # SciPy warns of a change made in 2016 whenever the matrix is diagonal
         warnings.simplefilter("ignore", UserWarning)
         return ndimage.affine_transform(
             field, np.full(3, 1 / factor), offset, output_shape=shape, order=1, mode="nearest"
@@ -102,9 +102,10 @@ def exponential(velocity: np.ndarray, steps: int = 6) -> np.ndarray:
 
 
 def jacobian(displacement: np.ndarray) -> np.ndarray:
-    """Derivative (x, y, z, 3, 3) of the map x -> x + displacement(x); displacement (3, x, y, z) in voxels.
+    """Return the derivative of the map x -> x + displacement(x); displacement (3, x, y, z) in voxels.
 
-    The last axis but one is the component of the map, the last the direction of the derivative.
+    The result is (x, y, z, 3, 3). Its last axis but one is the component of the map, and the last is the direction of
+    the derivative.
     """
     gradient = np.stack([np.stack(np.gradient(part), axis=-1) for part in displacement], axis=-2)
     return gradient + np.eye(3, dtype=np.float32)

@@ -15,17 +15,18 @@ HEALTHY_MYELIN = 1.0
 def followed_up(
     body: Mapping[str, Any], follow_up: Mapping[str, Any], rng: np.random.Generator
 ) -> dict[str, Any]:
-    """A participant's body at the second session; anatomy, lesions and all other latents are those of the first.
+    """Return a participant's body at the second session. Only the myelin of lesions differs from the first.
 
     Parameters
     ----------
     body : dict of :func:`simulate_body`
-    follow_up : dict, ``kind`` (a key of DIRECTIONS) and ``change``, the myelin that a lesion loses or regains
+    follow_up : dict: ``kind`` (a key of DIRECTIONS) and ``change`` (the myelin that a lesion loses or regains)
     rng : numpy.random.Generator
 
     Returns
     -------
-    dict : ``anatomy``, ``latents``, ``lesions`` and, of a patient, ``changed``: bool per row of the lesion table
+    dict : that of the first session with its new ``latents`` and, for a patient, ``changed``: bool per row of the
+    lesion table
     """
     lesions = body["lesions"]
     if not lesions:
@@ -35,7 +36,7 @@ def followed_up(
     myelin = body["latents"]["myelin"]
     inside = np.isin(lesions.labels, np.flatnonzero(changed) + 1)
     before = myelin[inside]
-    # what is healthier than healthy stays so
+    # voxels with more myelin than healthy ones keep it
     after = np.clip(before + step * lesions.member[inside], 0, np.maximum(before, HEALTHY_MYELIN))
     moved = myelin.copy()
     moved[inside] = after
@@ -43,9 +44,10 @@ def followed_up(
 
 
 def half_of(lesions: Lesions, rng: np.random.Generator) -> np.ndarray:
-    """Of each two lesions that follow each other in size one, drawn at random; a last one without a partner too.
+    """Choose half of the lesions: lesions are paired by size, and one of each pair is drawn at random.
 
-    A lesion is a connected component here, whole, though several rows of the table may have grown together in it.
+    A last lesion without a partner is chosen too. A lesion is a whole connected component here, even if several rows
+    of the table have grown together in it.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ def half_of(lesions: Lesions, rng: np.random.Generator) -> np.ndarray:
 
     Returns
     -------
-    array (n,), bool, per row of the table of lesions
+    array (n,), bool, per row of the lesion table
     """
     components, n = ndimage.label(lesions.labels > 0, ndimage.generate_binary_structure(3, 3))
     sizes = np.bincount(components.ravel(), minlength=n + 1)[1:]

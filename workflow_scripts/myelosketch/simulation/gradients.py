@@ -14,7 +14,7 @@ TYPICAL_AD, TYPICAL_RD = 1.14, 0.54  # healthy white matter, 1e-3 mm2/s
 
 
 def hemisphere(n: int) -> np.ndarray:
-    """Return directions spread evenly over half a sphere: Fibonacci's spiral.
+    """Return directions spread evenly over half a sphere, along Fibonacci's spiral.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def gradient_scheme(settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray
 
 
 def fsl_directions(directions: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return directions as FSL's ``.bvec`` has them: in voxel axes, the first reversed if the affine is right-handed.
+    """Return directions as in FSL's ``.bvec``: in voxel axes, the first reversed if the affine is right-handed.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def write_gradients(
 def diffusivity_noise(b_values: np.ndarray, directions: np.ndarray) -> tuple[float, float]:
     """Return the noise of AD and RD that a weighted tensor fit leaves in healthy white matter, for noise of 1 / S0.
 
-    Linear propagation: ln S has variance (sd / S)^2, a weighted least-squares fit inverts it. Mean over the
-    directions of the scheme as directions of the fibres (assumed).
+    The propagation is linear: ln S has the variance (sd / S)^2, and the weights of the least-squares fit are its
+    inverse. The result is the root mean square over 12 fibre directions (assumed).
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def noise_share(settings: Mapping[str, Any], diffusion_noise: float) -> float:
 
     Parameters
     ----------
-    settings : section ``dwi``; ``snr`` null asks for the noise that gives AD and RD the SD of the other level,
-        in root mean square over the two
+    settings : section ``dwi``. If ``snr`` is null, the noise is chosen so that AD and RD have the SD of the level
+        ``maps``, as root mean square over the two.
     diffusion_noise : that SD, 1e-3 mm2/s
 
     Returns

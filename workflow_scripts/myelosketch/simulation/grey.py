@@ -1,7 +1,7 @@
 """Grey matter of one participant: levels of cortex and deep nuclei, and smooth textures within them (assumed).
 
-Cortex is the reference of the DVR, so its mean is 1 in everyone; deep nuclei have levels of their own. One texture is
-of myelin: MTR, diffusion and DVR follow it. Another one is of DVR alone.
+Cortex is the reference of the DVR, so its mean DVR is 1 in everyone. Deep nuclei have their own levels. There are two
+textures. One is of myelin, and MTR, diffusion and DVR follow it. The other affects the DVR alone.
 """
 
 from collections.abc import Mapping
@@ -15,20 +15,18 @@ from myelosketch.simulation.physics import PHYSICS, TISSUES, Physics
 
 GREY = ("cortex", "deep")
 MAPS = ("AD", "RD", "MTR", "DVR")
-# SD between participants (RD and AD 1e-3 mm2/s, MTR percent); cortex is the reference of the DVR
+# SD between participants (RD and AD in 1e-3 mm2/s, MTR in percent); cortex is the reference of the DVR
 BETWEEN = {
     "cortex": {"AD": 0.012, "RD": 0.012, "MTR": 0.5, "DVR": 0.0},
     "deep": {"AD": 0.02, "RD": 0.02, "MTR": 0.8, "DVR": 0.035},
 }
-# what one SD of the texture of myelin adds to each map; SD of the texture of DVR alone, and the width of both, mm
+# what one SD of the texture of myelin adds to each map
 WITHIN = {"AD": -0.015, "RD": -0.025, "MTR": 0.9, "DVR": 0.03}
-WITHIN_UNSEEN_DVR = 0.03
-WITHIN_FWHM_MM = 14.0
-REFERENCE_ML, PURITY_FWHM_MM = (
-    20.0,
-    4.0,
-)  # purest cortex: the reference region, and the blur that it is found after
-LARGEST_DRAW = 2.5  # a level is drawn no further out, in SD
+WITHIN_UNSEEN_DVR = 0.03  # SD of the texture that affects the DVR alone
+WITHIN_FWHM_MM = 14.0  # width of both textures
+# volume of the reference region, which is the purest cortex, and the blur before it is found
+REFERENCE_ML, PURITY_FWHM_MM = 20.0, 4.0
+LARGEST_DRAW = 2.5  # limit of a level's draw, in SD
 
 
 def grey_matter(
@@ -38,21 +36,21 @@ def grey_matter(
 
     Parameters
     ----------
-    fractions : dict of arrays (x, y, z): ``cortex`` is used
+    fractions : dict of arrays (x, y, z), with ``cortex``
     voxel : voxel side, mm
     rng : numpy.random.Generator
 
     Returns
     -------
-    dict : ``levels``, tissue of GREY to map of MAPS to its shift; ``myelin`` and ``unseen``, textures (x, y, z),
-        float32, of mean 0 over the purest cortex
+    dict : ``levels``, for each tissue of GREY a dict of shifts by map of MAPS; ``myelin`` and ``unseen``, textures
+        (x, y, z), float32, of mean 0 over the purest cortex
     """
     levels = {
         tissue: {name: sd * float(_bounded(rng)) for name, sd in BETWEEN[tissue].items()} for tissue in GREY
     }
     cortex = fractions["cortex"]
     textures = [smooth_field(cortex.shape, voxel, WITHIN_FWHM_MM, rng) for _ in range(2)]
-    # of the DVR's reference region, where the DVR is 1 whatever the texture
+    # the textures have mean 0 over the reference region, so the DVR is 1 there
     purity = ndimage.gaussian_filter(cortex, PURITY_FWHM_MM * FWHM_TO_SIGMA / voxel)
     wanted = max(1, round(REFERENCE_ML * 1000 / voxel**3))
     reference = purity >= np.partition(purity.ravel(), -wanted)[-wanted]
@@ -63,16 +61,18 @@ def grey_matter(
 def tissue_values(
     grey: Mapping[str, Any] | None = None, physics: Physics = PHYSICS
 ) -> dict[str, dict[str, Any]]:
-    """Values of every tissue but white matter, as ``physics.TISSUES``, those of grey matter voxel by voxel.
+    """Return the values of every tissue but white matter, in the form of ``physics.TISSUES``.
+
+    Those of grey matter are given voxel by voxel.
 
     Parameters
     ----------
-    grey : dict of :func:`grey_matter`; None gives the usual values, the same everywhere
+    grey : dict of :func:`grey_matter`; None gives the usual values in every voxel
     physics : coefficients of white matter, which the other tissues follow (see :func:`_following`)
 
     Returns
     -------
-    dict, tissue to a dict of float or array (x, y, z), float32
+    dict : for each tissue a dict of float or array (x, y, z), float32
     """
     result: dict[str, dict[str, Any]] = {}
     for tissue, values in TISSUES.items():
@@ -87,14 +87,15 @@ def tissue_values(
 
 
 def _following(tissue: str, physics: Physics) -> dict[str, tuple[float, float]]:
-    """Return how a tissue without latents differs from its usual values where white matter does (assumed).
+    """Return how a tissue without latents follows changed coefficients of white matter (assumed).
 
-    The pulse scales every MTR. Grey matter holds a share of what white matter's myelin and axons add to the MTR,
-    has the same base, diffuses in proportion to white matter, and deep nuclei bind by myelin beyond the reference.
+    The pulse scales every MTR. The MTR of grey matter has the base of white matter and a share of what myelin and
+    axons add there. Its diffusivities are proportional to the mean diffusivity of white matter. The DVR of deep
+    nuclei above the reference is proportional to the binding of myelin.
 
     Returns
     -------
-    dict : name of MAPS to factor (1 for usual coefficients) and shift before it (0)
+    dict : for each name of MAPS a factor (usually 1) and the shift that is added before it (usually 0)
     """
     if tissue not in GREY:
         return {"MTR": (physics.mtr_scale, 0.0)}
@@ -112,7 +113,7 @@ def _following(tissue: str, physics: Physics) -> dict[str, tuple[float, float]]:
 
 
 def unseen_dvr(grey: Mapping[str, Any], fractions: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return part of the grey matter's DVR that leaves no trace in MRI, times its share: array (x, y, z)."""
+    """Return the part of grey matter's DVR that leaves no trace in MRI, times its share: array (x, y, z)."""
     return np.float32(WITHIN_UNSEEN_DVR) * grey["unseen"] * sum(fractions[tissue] for tissue in GREY)
 
 

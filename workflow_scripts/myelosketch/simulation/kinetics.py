@@ -1,8 +1,8 @@
 """Kinetics of [11C]PIB: from the DVR of a tissue to its activity in the frames of a dynamic scan, and the noise.
 
-A plasma curve of the shape of Feng et al. (1993), with assumed constants, and one tissue compartment make the
-reference curve. Targets follow the simplified reference tissue model (Lammertsma and Hume 1996). Its k2' is
-.149/min as for PIB in cerebellum (Lopresti et al. 2005, recalled); delivery R1 by tissue is assumed. Under this model
+The reference curve is one tissue compartment with a plasma curve of the shape of Feng et al. (1993) and assumed
+constants. Targets follow the simplified reference tissue model (Lammertsma and Hume 1996). Its k2' is .149/min, as
+for PIB in cerebellum (Lopresti et al. 2005, recalled). The delivery R1 of each tissue is assumed. Under this model
 the reference Logan plot with k2' is straight from the first minute, so its slope is the DVR.
 """
 
@@ -12,24 +12,24 @@ from scipy.signal import lfilter
 
 HALF_LIFE_MIN = 20.36  # carbon-11
 DECAY_PER_MIN = np.log(2) / HALF_LIFE_MIN
-# plasma, kBq/mL: (A1 t - A2 - A3) exp(-L1 t) + A2 exp(-L2 t) + A3 exp(-L3 t), t in minutes
-PLASMA_RISE = (600.0, 4.0)  # A1 (per minute), L1 (1/min)
-PLASMA_FALL = ((20.0, 0.15), (4.0, 0.015))  # A2, L2; A3, L3
+# plasma (kBq/mL) after t minutes: (A1 t - A2 - A3) exp(-L1 t) + A2 exp(-L2 t) + A3 exp(-L3 t).
+PLASMA_RISE = (600.0, 4.0)  # A1 (kBq/mL/min), L1 (1/min)
+PLASMA_FALL = ((20.0, 0.15), (4.0, 0.015))  # A2 (kBq/mL), L2 (1/min); A3, L3
 REFERENCE_K1 = 0.22  # mL/cm3/min
 REFERENCE_K2 = 0.149  # 1/min
 DELIVERY = {"white": 0.6, "cortex": 1.0, "deep": 1.0, "csf": 0.3}  # R1
 STEP_S = 1.0
-LOGAN_START_MIN = 35.0  # frames from here on make the line, as in analysis: for the scaling of the noise
+LOGAN_START_MIN = 35.0  # start of the Logan plot's line, as in the analysis; here it scales the noise
 TYPICAL_DVR = 1.28  # white matter
 
 
 def frame_times(durations: ArrayLike) -> np.ndarray:
-    """Start of each frame, s, from the durations, s."""
+    """Return the start of each frame (s) from the durations (s)."""
     return np.concatenate([[0.0], np.cumsum(durations)[:-1]])
 
 
 def mid_times(durations: ArrayLike) -> np.ndarray:
-    """Return the middle of each frame, min."""
+    """Return the middle of each frame (min) from the durations (s)."""
     return (frame_times(durations) + np.asarray(durations) / 2) / 60
 
 
@@ -50,7 +50,9 @@ def reference_curve(minutes: np.ndarray) -> np.ndarray:
 
 
 def target_curve(reference: np.ndarray, dvr: float, delivery: float, step_min: float) -> np.ndarray:
-    """Return simplified reference tissue model: R1 Cr + (k2 - R1 k2a) Cr convolved with exp(-k2a t).
+    """Return the activity of a tissue, R1 Cr + (k2 - R1 k2a) Cr convolved with exp(-k2a t).
+
+    This is the simplified reference tissue model.
 
     Parameters
     ----------
@@ -95,9 +97,9 @@ def frame_curves(durations: ArrayLike, dvr: ArrayLike, delivery: float) -> np.nd
 
 
 def logan_slope(durations: ArrayLike, target: np.ndarray, reference: np.ndarray) -> float:
-    """Return the slope of the reference Logan plot with k2', ordinary least squares from LOGAN_START_MIN: the DVR.
+    """Return the DVR: the slope of the reference Logan plot with k2', by least squares from LOGAN_START_MIN on.
 
-    Here only to know what noise of the frames gives which noise of the DVR; analysis has its own.
+    It serves only to relate the noise of the frames to that of the DVR. The analysis has its own function.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ def logan_slope(durations: ArrayLike, target: np.ndarray, reference: np.ndarray)
 
 
 def relative_noise(activity: np.ndarray, durations: ArrayLike) -> np.ndarray:
-    """Return the shape of the noise of counting: sqrt(activity exp(lambda t) / duration), by frame.
+    """Return the counting noise of each frame, up to a factor: sqrt(activity exp(lambda t) / duration).
 
     Parameters
     ----------
@@ -130,10 +132,10 @@ def relative_noise(activity: np.ndarray, durations: ArrayLike) -> np.ndarray:
 
 
 def noise_scale(durations: ArrayLike, dvr_sd: float) -> float:
-    """Return factor on :func:`relative_noise` that gives the Logan DVR of white matter a wanted SD, to first order.
+    """Return the factor on :func:`relative_noise` that gives white matter's Logan DVR a wanted SD, to first order.
 
-    SD(DVR)^2 = factor^2 sum over frames of (dDVR/dC_f relative_noise_f)^2; the derivatives are numerical, so any
-    frames will do.
+    SD(DVR)^2 is factor^2 times the sum over frames of (dDVR/dC_f relative_noise_f)^2. The derivatives are numerical,
+    so any frames can be used.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""State of the white matter voxel by voxel: myelin, axons, free water, coherence (assumed)."""
+"""State of the white matter, voxel by voxel: myelin, axons, free water and coherence (assumed)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,18 +9,18 @@ from myelosketch.simulation.fields import smooth_field
 from myelosketch.simulation.lesions import PROFILE, WITHIN, WITHIN_FWHM_MM, Lesions
 
 LATENTS = ("myelin", "axons", "water", "coherence")
-# of the table of lesions
+# columns of the lesion table
 LESION_COLUMNS = (
     *("lesion", "kind", "volume_mm3", "mean_myelin", "mean_axons", "mean_water"),
     *("ventricle_distance_mm", "x_mm", "y_mm", "z_mm"),
 )
 HEALTHY_WATER = 0.008  # share of free water in healthy white matter
-MEAN_MYELIN = 1.065  # what partial volume at the border takes away
+MEAN_MYELIN = 1.065  # above 1, to compensate for partial volume at the border
 
-# SD between participants, SD and width (mm) of the smooth variation within one
+# SD between participants, and SD and width (mm) of the smooth variation within a participant
 VARIATION = {"myelin": (0.10, 0.05, 18.0), "axons": (0.05, 0.04, 18.0), "coherence": (0.03, 0.07, 20.0)}
-WATER_LOG_SD = (0.25, 0.30, 18.0)
-# diffuse change of normal-appearing white matter in patients: mean, SD between patients
+WATER_LOG_SD = (0.25, 0.30, 18.0)  # the same for the logarithm of the share of free water
+# diffuse change of normal-appearing white matter in patients: mean and SD between patients
 NAWM_CHANGE = {"myelin": (-0.08, 0.03), "axons": (-0.06, 0.03), "water": (0.010, 0.003)}
 
 
@@ -58,7 +58,7 @@ def healthy_latents(
 def add_lesions(
     latents: Mapping[str, np.ndarray], lesions: Lesions, voxel: float, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Return latents with the lesions in them: the surroundings' state at the border, the lesion's own in its core.
+    """Return the latents with lesions: the state of each lesion's core in its middle, less changed at its border.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ def _bounded(latents: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def lesion_table(lesions: Lesions, latents: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Return the rows of the table of lesions with their mean latents.
+    """Return the rows of the lesion table, with the mean latents of each lesion.
 
     Returns
     -------
-    list of dict: LESION_COLUMNS: lesion (1, 2, ...; value in the label image), kind, volume, mean latents, and the
-        centre in the anatomy world
+    list of dict, with the keys LESION_COLUMNS: lesion (1, 2, ...; the value in the label image), kind, volume, mean
+        latents, distance from the ventricles, and the centre in the anatomy world
     """
     labels = lesions.labels[lesions.labels > 0]
     counts = np.bincount(labels, minlength=len(lesions.table) + 1)[1:]

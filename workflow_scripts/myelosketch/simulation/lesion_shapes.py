@@ -1,4 +1,4 @@
-"""Room and shape of lesions: grown one by one in the white matter that is free."""
+"""Places and shapes of lesions, which grow one by one in the white matter that is still free."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ from myelosketch.simulation.fields import smooth_field
 if TYPE_CHECKING:
     from myelosketch.simulation.anatomy import Anatomy
 
-# axes asked for; rugged borders and the shape of the free white matter add to what is measured afterwards (assumed)
+# ratio of a lesion's axes before it grows (assumed): median long / short, SD of its logarithm, and power of it that
+# gives long / middle. Rugged borders and the shape of the free white matter add to the ratio that is measured later.
 AXIS_RATIO_MEDIAN, AXIS_RATIO_LOG_SD, LONG_MIDDLE_EXPONENT = 2.75, 0.35, 0.47
-LARGE_ELONGATION = 0.12  # power of the volume in the ratio of large lesions (measured: 3.2 above 300 mm3)
-LARGE_MM3 = 100.0  # above it the risk of a place is that of a lesion voxel, far below it that of a lesion
-FOCUS_MM3 = 1500.0  # a larger lesion is confluent: several foci of own kinds
-RIM_MM = 6.0  # deeper below its border a lesion is all core (assumed)
-HUG = 0.5  # growth towards places of higher risk: power of the relative risk in the metric (assumed)
+# power of the volume in the ratio of large lesions (the measured ratio above 300 mm3 is 3.2)
+LARGE_ELONGATION = 0.12
+# far larger lesions are placed by the risk of a lesion voxel, far smaller ones by that of a lesion
+LARGE_MM3 = 100.0
+FOCUS_MM3 = 1500.0  # volume per focus: a larger lesion is confluent, and each focus has its own kind
+RIM_MM = 6.0  # voxels deeper than this below the border are core (assumed)
+HUG = 0.5  # lesions grow towards places of higher risk: power of the relative risk in the metric (assumed)
 WHITE_ENOUGH = 0.6  # a voxel with less white matter holds no lesion
-TRIES, NEARLY = 10, 0.97  # places tried for a lesion; share of its volume that is enough
-TOUCHING = np.ones((3, 3, 3), bool)  # face, edge or corner: such voxels would be one lesion
+TRIES, NEARLY = 10, 0.97  # number of places tried for a lesion; share of its volume that is enough
+TOUCHING = np.ones((3, 3, 3), bool)  # by face, edge or corner: such voxels would form one lesion
 
 
 class LesionGround:
-    """White matter that lesions may still take, and what draws them to a place.
+    """White matter that lesions may still take, and the risk of each place.
 
     Parameters
     ----------
@@ -54,10 +57,10 @@ class LesionGround:
         self.resistance[self.free] = np.take(by_voxel, band) ** -HUG * roughness[self.free]
 
     def take(self, volume: float, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Return the voxels (three index arrays) of a new lesion; it and its surroundings are free no more."""
+        """Return the voxels (three index arrays) of a new lesion; they and their neighbours are no longer free."""
         wanted = max(1, round(volume / self.voxel**3))
         metric, best = _ellipsoid(volume, rng), np.empty((0, 3), int)
-        for _ in range(TRIES):  # a place may be an island of white matter that is too small
+        for _ in range(TRIES):  # a place may be in an island of white matter that is too small
             found = self._grown(self._centre(volume, rng), wanted, metric)
             best = max(best, found, key=len)
             if len(best) >= NEARLY * wanted:
@@ -80,12 +83,12 @@ class LesionGround:
                 open_places = self.places[drawn][self.free.flat[self.places[drawn]]]
                 if len(open_places):
                     return np.array(np.unravel_index(open_places[0], self.free.shape))
-            # no room apart from the others: from now on lesions may touch
+            # no white matter is left apart from the others: from now on lesions may touch
             self.free = self.white & ~self.taken
 
     def _grown(self, centre: np.ndarray, wanted: int, metric: np.ndarray) -> np.ndarray:
-        """Free voxels (n, 3) nearest to the centre and hanging together with it, fewer where there is no room."""
-        half = int(np.ceil(2.6 * wanted ** (1 / 3))) + 3  # holds an ellipsoid of the longest kind
+        """Return the free voxels (n, 3) nearest to the centre and connected with it; fewer if too few are free."""
+        half = int(np.ceil(2.6 * wanted ** (1 / 3))) + 3  # large enough for the longest ellipsoid
         for side in (half, 2 * half, 4 * half):
             low = np.maximum(centre - side, 0)
             box = tuple(slice(a, b) for a, b in zip(low, centre + side + 1, strict=True))
@@ -101,7 +104,7 @@ class LesionGround:
 
 
 def _connected(index: np.ndarray, shape: tuple[int, ...], centre: tuple[int, ...], wanted: int) -> np.ndarray:
-    """Of voxels (n, 3) in order of their distance, as many as wanted that hang together with the centre."""
+    """Return the first ``wanted`` of the voxels (n, 3), in order of their distance, that connect with the centre."""
     core = _hanging(index[:wanted], shape, centre)
     few, many = wanted, wanted
     while len(core) < wanted and many < len(index):
@@ -110,7 +113,7 @@ def _connected(index: np.ndarray, shape: tuple[int, ...], centre: tuple[int, ...
         if len(larger) < wanted:
             core = larger
             continue
-        while many - few > 1:  # the last voxel may be a bridge to a whole island
+        while many - few > 1:  # the last voxel may connect a whole island
             middle = (few + many) // 2
             found = _hanging(index[:middle], shape, centre)
             few, many, core = (middle, many, found) if len(found) < wanted else (few, middle, core)
@@ -124,7 +127,7 @@ def _connected(index: np.ndarray, shape: tuple[int, ...], centre: tuple[int, ...
 
 
 def _hanging(voxels: np.ndarray, shape: tuple[int, ...], centre: tuple[int, ...]) -> np.ndarray:
-    """Those of the voxels (n, 3) that are in one piece, face to face, with the centre."""
+    """Return those of the voxels (n, 3) that are connected with the centre through faces."""
     mask = np.zeros(shape, bool)
     mask[tuple(voxels.T)] = True
     labels, count = ndimage.label(mask)
@@ -134,7 +137,7 @@ def _hanging(voxels: np.ndarray, shape: tuple[int, ...], centre: tuple[int, ...]
 def foci(
     where: tuple[np.ndarray, ...], volume: float, voxel: float, rng: np.random.Generator
 ) -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
-    """Yield the parts of a lesion that began apart and have grown together.
+    """Yield the parts of a lesion that began separately and have grown together.
 
     Parameters
     ----------
@@ -146,7 +149,7 @@ def foci(
     Yields
     ------
     where : three index arrays of the part
-    radius : array, 0 in the core, up to 1 at the lesion's rim
+    radius : array (n,), 0 at the deepest voxels, up to 1 at the lesion's border
     """
     places = np.stack(where, axis=1)
     number = max(1, min(len(places), round(volume / FOCUS_MM3)))
@@ -158,12 +161,12 @@ def foci(
     depth = ndimage.distance_transform_edt(lesion, voxel)[tuple((places - low).T)] - voxel / 2
     for focus in np.unique(nearest):
         part = nearest == focus
-        rim = min(depth[part].max(), RIM_MM)  # a lesion that is nowhere deep is all core
+        rim = min(depth[part].max(), RIM_MM)  # in a part that is nowhere deeper, the deepest voxels are core
         yield tuple(axis[part] for axis in where), 1 - np.minimum(depth[part] / rim, 1)
 
 
 def _ellipsoid(volume: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the metric (3, 3) of a randomly turned ellipsoid of three different axes; larger lesions are longer."""
+    """Return the metric (3, 3) of a randomly turned ellipsoid with different axes; larger lesions are longer."""
     median = AXIS_RATIO_MEDIAN * max(1.0, volume / LARGE_MM3) ** LARGE_ELONGATION
     ratio = max(1.0, median * np.exp(AXIS_RATIO_LOG_SD * rng.standard_normal()))
     axes = np.array([1.0, ratio**-LONG_MIDDLE_EXPONENT, ratio**-1.0])

@@ -1,4 +1,4 @@
-"""Lesions of a simulated patient: how many, how large, where, of which kind and of which shape."""
+"""Lesions of a simulated patient: their number, sizes, places, kinds and shapes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from myelosketch.simulation.fields import stream
 from myelosketch.simulation.lesion_shapes import LesionGround, foci
 from myelosketch.simulation.settings import LESION_LOADS
 
-CANDIDATE_SETS = 400  # sets of volumes drawn for a patient, of which the one nearest to the load is taken
+CANDIDATE_SETS = 400  # sets of volumes drawn for a patient; the one nearest to the load is used
 LARGEST_SHARE_OF_WHITE_MATTER = 0.2
 
 
 @dataclass(frozen=True)
 class Kind:
-    """State of the core of a lesion (1 = healthy, for water 0) and how often the kind occurs (assumed)."""
+    """State of a lesion's core (healthy is 1, for water 0) and how often the kind occurs (assumed)."""
 
     share: float
     myelin: float
     axons: float
     water: float
-    edge: float  # share of the core's change that is left at the border
+    edge: float  # share of the core's change that is present at the border
     coherence: float = 0.83  # relative to the surroundings
     periventricular: float = 1.0  # factors on the share by place
     juxtacortical: float = 1.0
@@ -39,19 +39,20 @@ KINDS = {
     "remyelinated": Kind(0.12, 0.38, 0.80, 0.11, 0.78, deep=1.6),
     "black_hole": Kind(0.10, 0.03, 0.20, 0.60, 0.78, coherence=0.65, periventricular=1.6, juxtacortical=1.3),
 }
-# variation of the core between lesions of a kind, and inside a lesion (SD; water on its logarithm; assumed)
+# SD of the core's state between lesions of a kind (water: of its logarithm; assumed)
 BETWEEN = {"myelin": 0.12, "axons": 0.28, "water": 0.35, "coherence": 0.32}
+# SD of the state inside a lesion (water: of its logarithm; assumed)
 WITHIN = {"myelin": 0.19, "axons": 0.28, "water": 0.25}
-# myelin is lost up to the border, water gathers in the core: power of the severity for each (assumed)
+# power of the severity by which each changes (assumed): myelin is lost up to the border, water gathers in the core
 PROFILE = {"myelin": 0.7, "axons": 1.0, "water": 1.4}
-WITHIN_FWHM_MM = 6.0
+WITHIN_FWHM_MM = 6.0  # width of the variation inside a lesion
 
 
 @dataclass(frozen=True)
 class Lesions:
     """Lesions of one participant on the anatomy grid."""
 
-    labels: np.ndarray  # (x, y, z), int16: 0 none, else row of the table + 1
+    labels: np.ndarray  # (x, y, z), int16: 0 outside lesions, else row of the table (from 0) + 1
     member: np.ndarray  # (x, y, z), float32, share of the voxel that a lesion fills
     severity: np.ndarray  # (x, y, z), float32, 0 outside, 1 in the core
     # kind, volume_mm3, ventricle_distance_mm, x_mm, y_mm, z_mm, and the core's state
@@ -59,10 +60,10 @@ class Lesions:
 
 
 def lesion_volumes(total: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the volumes of one patient's lesions, connected components all, whose sum is the given load.
+    """Draw the volumes of one patient's lesions, each a connected component, whose sum is the given load.
 
-    Their number follows from the load (measured regression). Of many sets of volumes drawn by the measured
-    percentiles the one of the nearest sum is taken, then stretched by a power to meet the load.
+    Their number follows from the load by the measured regression. Many sets of volumes are drawn by the measured
+    percentiles. The set with the nearest sum is used, and its volumes are raised to a power that meets the load.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def lesion_volumes(total: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def lesion_load(settings: Mapping[str, Any], rng: np.random.Generator) -> float:
-    """Total lesion volume of a patient in mL: log-normal, redrawn until it is between the accepted limits."""
+    """Draw the total lesion volume of a patient in mL: log-normal, drawn again until it is within the limits."""
     median, log_sd, largest = LESION_LOADS[settings["lesion_load"]]
     while True:
         load = median * np.exp(log_sd * rng.standard_normal())
@@ -95,7 +96,7 @@ def lesion_load(settings: Mapping[str, Any], rng: np.random.Generator) -> float:
 
 
 def simulate_lesions(subject: str, settings: Mapping[str, Any], seed: int) -> tuple[np.ndarray, Anatomy]:
-    """Return the lesions and anatomy of one patient, the same as in the cohort, without tissue state and scans.
+    """Return the lesions and anatomy of one patient, as in the cohort, without tissue state and scans.
 
     Parameters
     ----------
@@ -105,7 +106,8 @@ def simulate_lesions(subject: str, settings: Mapping[str, Any], seed: int) -> tu
 
     Returns
     -------
-    labels : array (x, y, z), int16, 0 where no lesion; Anatomy
+    labels : array (x, y, z), int16, 0 outside lesions
+    anatomy : Anatomy
     """
     anatomy = build_anatomy("MS", settings, stream(seed, subject, "anatomy"))
     rng = stream(seed, subject, "lesions")
@@ -113,15 +115,15 @@ def simulate_lesions(subject: str, settings: Mapping[str, Any], seed: int) -> tu
 
 
 def place_lesions(anatomy: Anatomy, total_ml: float, rng: np.random.Generator) -> Lesions:
-    """Put lesions of a given total volume into the white matter, the largest first.
+    """Place lesions of a given total volume in the white matter, the largest first.
 
-    Lesions do not touch, so that each is one connected component, of the volume that was drawn for it; a large
-    one consists of several foci that have grown together.
+    Lesions do not touch while there is white matter apart from the others, so each is one connected component of the
+    volume drawn for it. A large lesion consists of several foci that have grown together.
 
     Parameters
     ----------
     anatomy : Anatomy
-    total_ml : float
+    total_ml : float, load, mL
     rng : numpy.random.Generator
 
     Returns
@@ -143,7 +145,7 @@ def place_lesions(anatomy: Anatomy, total_ml: float, rng: np.random.Generator) -
     labels = np.zeros(white.shape, np.int16)
     member, severity = np.zeros(white.shape, np.float32), np.zeros(white.shape, np.float32)
     table: list[dict[str, Any]] = []
-    left = 0.0  # what whole voxels have left of the volumes so far goes to the next lesion: the load is exact
+    left = 0.0  # the remainder that whole voxels leave goes to the next lesion, so that the load is exact
     for drawn in lesion_volumes(total_ml * 1000, rng):
         volume = drawn + left
         where = ground.take(volume, rng)
@@ -161,7 +163,7 @@ def place_lesions(anatomy: Anatomy, total_ml: float, rng: np.random.Generator) -
 
 
 def _draw_kind(anatomy: Anatomy, voxel: tuple[int, ...], rng: np.random.Generator) -> str:
-    """Kind of a lesion by its place: black holes near ventricles and cortex, remyelination in deep parts."""
+    """Draw the kind of a lesion by its place: black holes near ventricles and cortex, remyelination in deep parts."""
     if anatomy.ventricle_distance[voxel] < 5:
         place = "periventricular"
     elif anatomy.cortex_distance[voxel] < 3:
@@ -175,11 +177,11 @@ def _draw_kind(anatomy: Anatomy, voxel: tuple[int, ...], rng: np.random.Generato
 def _row(
     anatomy: Anatomy, kind: str, centre: np.ndarray, volume: float, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Return the row of the lesion table, with the state of this lesion's core."""
+    """Return a row of the lesion table, with the state of the lesion's core."""
     core = {}
     for name in ("myelin", "axons"):
         core[name] = np.clip(getattr(KINDS[kind], name) + BETWEEN[name] * rng.standard_normal(), 0, 1.1)
-    # fibres cross or splay more or less than before: coherence relative to the surroundings
+    # relative to the surroundings: fibres may cross or splay more, or less, than before
     coherence = KINDS[kind].coherence + BETWEEN["coherence"] * rng.standard_normal()
     core["coherence"] = np.clip(coherence, 0.35, 1.35)
     core["water"] = min(KINDS[kind].water * np.exp(BETWEEN["water"] * rng.standard_normal()), 0.7)
@@ -196,16 +198,18 @@ def _row(
 
 
 def expert_mask(member: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return lesion mask as an expert would draw it: the voxels most filled by lesion, as many as its volume.
+    """Return the lesion mask as an expert would draw it: the voxels that lesion fills most, up to its volume.
+
+    Voxels less than a quarter filled are left out, unless no voxel is filled more.
 
     Parameters
     ----------
-    member : array (x, y, z), share of each voxel that is lesion, on the grid to draw on
+    member : array (x, y, z), share of each voxel that is lesion, on the grid of the mask
     inside : array (x, y, z), bool, the brain
 
     Returns
     -------
-    array (x, y, z), bool; never empty if any voxel holds a lesion
+    array (x, y, z), bool; never empty if a voxel of the brain holds lesion
     """
     wanted = max(1, round(float(member.sum(dtype=np.float64))))
     values = np.where(inside, member, 0)

@@ -1,4 +1,4 @@
-"""The short way to FA, RD, AD, MTR and DVR: the exact map of a voxel with the errors that a fit would leave."""
+"""FA, RD, AD, MTR and DVR without raw signals: exact maps with the errors that a fit would leave."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from myelosketch.simulation.fields import smooth_field
 from myelosketch.simulation.physics import diffusivity_from_signal, fractional_anisotropy
 from myelosketch.simulation.scanner import Grid, acquire, bias_field, modality_grid, random_pose, rigid
 
-LARGEST_DRAW = 2.5  # a participant's gain or offset is drawn no further out, in SD
-WHITE_DVR = 1.28  # DVR of healthy white matter: the gain is given as the SD it causes there
-# a second scan of the same participant: SD of the change of its gain, as DVR of healthy white matter, and SD of what
-# its registration leaves, degrees and mm (assumed)
+LARGEST_DRAW = 2.5  # limit of the draw of a participant's gain or offset, in SD
+WHITE_DVR = 1.28  # DVR of healthy white matter, at which the SD of the gain is given
+# second scan of a participant: SD of the change of the gain, in DVR of healthy white matter (assumed)
 RESCAN_GAIN_SD = 0.03
+# second scan of a participant: SD of the residual of its registration, degrees and mm (assumed)
 RESIDUAL_DEG, RESIDUAL_MM = 0.3, 0.3
 
 
@@ -27,7 +27,7 @@ def acquire_diffusion(
     noise_fwhm: float,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Return noisy AD, RD (1e-3 mm2/s) and the FA they give; 0 outside the brain.
+    """Return noisy AD and RD (1e-3 mm2/s) and their FA; 0 outside the brain.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ def acquire_diffusion(
     brain : array (x, y, z), brain's share
     affine, grid : anatomy affine and diffusion grid
     noise_sd : SD of the errors, 1e-3 mm2/s
-    noise_fwhm : width over which they are correlated, mm: images of EPI are filtered and interpolated
+    noise_fwhm : width of their correlation, mm; EPI images are filtered and interpolated
     rng : numpy.random.Generator
 
     Returns
     -------
-    dict of arrays of grid.shape, float32: FA, RD, AD, with AD the larger of the two
+    dict of arrays of grid.shape, float32: FA, RD, AD, where AD is the larger diffusivity
     """
     share = acquire(brain, affine, grid)
     inside = share > 0.5
@@ -55,12 +55,12 @@ def acquire_diffusion(
 
 
 def mtr_errors(grid: Grid, settings: Mapping[str, Any], rng: np.random.Generator) -> tuple[float, np.ndarray]:
-    """Return the errors of MTR that are the same in every voxel or smooth.
+    """Return the errors of MTR that are constant over the head or smooth.
 
     Returns
     -------
     offset : float, percent, of this participant
-    field : array of grid.shape, factor by the error of B1
+    field : array of grid.shape, factor of the B1 error
     """
     offset = settings["mtr_offset"] + settings["mtr_gain_sd"] * bounded_normal(rng)
     return offset, bias_field(grid, settings["b1_range"], rng)
@@ -74,7 +74,7 @@ def acquire_mtr(
     settings: Mapping[str, Any],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return MTR map (percent) with B1 error, a participant's offset and noise; 0 outside the brain."""
+    """Return the MTR map (percent) with B1 error, the participant's offset and noise; 0 outside the brain."""
     share = acquire(brain, affine, grid)
     inside = share > 0.5
     exact = acquire(maps["MTR"], affine, grid) / np.where(inside, share, 1)
@@ -89,22 +89,22 @@ def bounded_normal(rng: np.random.Generator) -> float:
 
 
 def pet_gain(settings: Mapping[str, Any], rng: np.random.Generator) -> float:
-    """Return the factor on the DVR of this participant's white matter; grey matter is the reference and has none."""
+    """Draw the factor on the DVR of a participant's white matter; grey matter is the reference and has no factor."""
     return settings["gain_mean"] + settings["gain_sd"] / WHITE_DVR * bounded_normal(rng)
 
 
 def rescan_gain(gain: float, rng: np.random.Generator) -> float:
-    """Return the gain of the same participant's second scan."""
+    """Draw the gain of the second scan of the same participant."""
     return gain + RESCAN_GAIN_SD / WHITE_DVR * bounded_normal(rng)
 
 
 def hidden_dvr(dvr_white: np.ndarray, unseen: np.ndarray, grey: np.ndarray, gain: float) -> np.ndarray:
-    """Return what a scan's DVR holds beyond what MRI can know: array (x, y, z).
+    """Return the part of a scan's DVR that MRI cannot know: array (x, y, z).
 
     Parameters
     ----------
     dvr_white : array (x, y, z), white matter's part of the DVR
-    unseen, grey : arrays (x, y, z), part of the DVR of white and of grey matter that leaves no trace in MRI
+    unseen, grey : arrays (x, y, z), parts of the DVR of white and of grey matter that leave no trace in MRI
     gain : factor on the DVR of white matter
     """
     return np.float32(gain - 1) * dvr_white + np.float32(gain) * unseen + grey
@@ -120,25 +120,25 @@ def acquire_pet(
     pose: Mapping[str, Any],
     rngs: Sequence[np.random.Generator],
 ) -> dict[str, np.ndarray]:
-    """Return two measurements of the DVR and what lies behind them.
+    """Return two measurements of the DVR, and the noise-free maps behind them.
 
-    The second scan is one of another day: in a pose of its own, with its own noise and gain, brought back onto the
-    grid of the first by a registration that leaves a residual (RESIDUAL_DEG, RESIDUAL_MM).
+    The second scan is taken on another day, in another pose and with its own noise and gain. A registration with a
+    residual error (RESIDUAL_DEG, RESIDUAL_MM) brings it onto the grid of the first.
 
     Parameters
     ----------
     visible : array (x, y, z), DVR that MRI can know
-    hidden : two arrays of :func:`hidden_dvr`: of the first and of the second scan
+    hidden : two arrays of :func:`hidden_dvr`, for the first and the second scan
     brain : array (x, y, z), brain's share
     affine, grid : anatomy affine and PET grid
     settings : section ``pet``
-    pose : section ``pose``, of the second scan
+    pose : section ``pose``, for the second scan
     rngs : three numpy.random.Generator: noise of the first and of the second scan, pose of the second
 
     Returns
     -------
-    dict of arrays of grid.shape, float32: ``visible`` (blurred), ``noisefree`` (with the unseen part and the
-    participant's gain too), ``DVR`` (noisefree with noise) and ``rescan``; 0 outside the brain
+    dict of arrays of grid.shape, float32: ``visible`` (blurred), ``noisefree`` (also with the unseen part and the
+    participant's gain), ``DVR`` (noisefree with noise) and ``rescan``; 0 outside the brain
     """
     fwhm = settings["blur_fwhm_mm"]
     inside = acquire(brain, affine, grid) > 0.5
@@ -152,7 +152,7 @@ def acquire_pet(
     again += settings["noise_sd"] * smooth_field(grid.shape, grid.voxel, settings["noise_fwhm_mm"], rngs[1])
     residual = rigid(RESIDUAL_DEG * rngs[2].standard_normal(3), RESIDUAL_MM * rngs[2].standard_normal(3))
     route = np.linalg.inv(second.affine) @ residual @ second.pose @ np.linalg.inv(grid.pose) @ grid.affine
-    # cubic: a linear interpolation would smooth the noise of the second scan, and of it alone
+    # cubic, because a linear interpolation would smooth the noise of the second scan alone
     result["rescan"] = ndimage.affine_transform(
         again, route[:3, :3], route[:3, 3], output_shape=grid.shape, order=3, mode="nearest"
     )

@@ -1,4 +1,4 @@
-"""The pair of images with and without magnetisation-transfer pulse, whose ratio is the MTR."""
+"""The images with and without magnetisation-transfer (MT) pulse, from which the MTR is computed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,17 +11,17 @@ from myelosketch.simulation.measured_maps import mtr_errors
 from myelosketch.simulation.scanner import Grid, acquire, bias_field, magnitude, whole_numbers
 
 WATER_SIGNAL = 2000.0  # CSF without MT pulse, arbitrary units
-RECEIVE_BIAS = 0.1  # largest receive bias; the ratio is free of it
-TYPICAL_MTR = 40.5  # percent, healthy white matter
+RECEIVE_BIAS = 0.1  # largest receive bias, which cancels in the ratio
+TYPICAL_MTR = 40.5  # healthy white matter, percent
 
 
 def noise_share(settings: Mapping[str, Any], mtr_noise: float) -> float:
-    """Return the SD of the noise relative to white matter without MT pulse.
+    """Return the SD of the noise, relative to the signal of white matter without MT pulse.
 
     Parameters
     ----------
-    settings : section ``mt``; ``snr`` null asks for the noise that gives MTR the SD of the other level in white
-        matter: SD(MTR) = 100 / SNR * sqrt(1 + (1 - MTR/100)^2)
+    settings : section ``mt``. If ``snr`` is null, the noise is chosen so that the MTR of white matter has the SD of
+        the level ``maps``: SD(MTR) = 100 / SNR * sqrt(1 + (1 - MTR/100)^2)
     mtr_noise : that SD, percent
 
     Returns
@@ -39,9 +39,9 @@ def mt_contrast(
     tissues: Mapping[str, Mapping[str, Any]] = physics.TISSUES,
     coefficients: physics.Physics = physics.PHYSICS,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return signals with and without MT pulse before any error of the scanner; tissues mix as signal.
+    """Return the signals without and with MT pulse before any error of the scanner; tissues mix as signal.
 
-    ``tissues`` : as ``physics.TISSUES``, numbers or arrays (x, y, z).
+    ``tissues`` has the form of ``physics.TISSUES``: numbers or arrays (x, y, z).
 
     Returns
     -------
@@ -66,7 +66,7 @@ def acquire_mt(
 ) -> dict[str, Any]:
     """Return both images, in one pose.
 
-    The error of B1 and the participant's offset are those that the direct MTR map of the same participant has.
+    The B1 error and the participant's offset are those of the participant's MTR map at the level ``maps``.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def acquire_mt(
     Returns
     -------
     dict : ``mt_off``, ``mt_on``, arrays of grid.shape, int16, arbitrary units, 0 outside the brain;
-        ``mt_snr``, of white matter without MT pulse (None: no noise)
+        ``mt_snr``, the signal-to-noise ratio of white matter without MT pulse (None: no noise)
     """
     affine = body["anatomy"].affine
     inside = acquire(brain, affine, grid) > 0.5

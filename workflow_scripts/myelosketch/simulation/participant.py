@@ -31,7 +31,7 @@ __all__ = ["TISSUE_CODES", "simulate_body", "simulate_participant", "simulate_sc
 def simulate_participant(
     root: str | Path, subject: str, group: str, settings: Mapping[str, Any] | None = None, seed: int = 0
 ) -> None:
-    """Simulate one participant and write the images, the ground truth and their sidecars, of every session.
+    """Simulate one participant and write the images, ground truth and sidecars of every session.
 
     The files depend on ``seed``, ``subject``, ``group`` and ``settings``, not on the rest of the cohort.
 
@@ -40,12 +40,12 @@ def simulate_participant(
     root : folder of the simulated dataset
     subject : str such as "MS01"
     group : MS or HC
-    settings : dict, section ``simulation`` of the configuration; what is left out takes its default
+    settings : dict, section ``simulation`` of the configuration; keys that are left out have their defaults
     seed : int
 
     Raises
     ------
-    InputError : impossible settings, naming the key
+    InputError : unknown group, or impossible settings; the message names the key
     """
     if group not in GROUPS:
         raise InputError(f"Participant {subject} has group {group!r}; expected one of {', '.join(GROUPS)}.")
@@ -60,7 +60,7 @@ def simulate_participant(
 
 
 def simulate_body(subject: str, group: str, settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return the anatomy and tissue state of one participant, before any scanner.
+    """Return the anatomy and tissue state of one participant, without any scanner.
 
     Returns
     -------
@@ -84,19 +84,20 @@ def simulate_scans(
 ) -> dict[str, Any]:
     """Measure a participant with every modality, each on its own grid and in its own pose.
 
-    The part of DVR that no MRI sees is the participant's. Poses, noise, bias fields, the B1 field, the offset of MTR
-    and the gain of PET are each session's own; those of the first are those of a participant without a second.
+    The part of DVR that no MRI sees is the same in every session. Poses, noise, bias fields, the B1 field, the offset
+    of MTR and the gain of PET differ between sessions. Those of the first session are the ones that a participant
+    without a second session has.
 
     Parameters
     ----------
     subject, settings, seed : as in :func:`simulate_participant`
-    body : dict of :func:`simulate_body`, as it is in that session
+    body : dict of :func:`simulate_body`, at that session
     session : one of SESSIONS, or None
 
     Returns
     -------
-    dict : ``grids`` (Grid by modality); images by name: T1w, FLAIR, lesion_mask, rescan, noisefree, visible, and
-        those of the level: FA, RD, AD, MTR, DVR; or dwi (see :func:`acquire_dwi`), mt_on, mt_off, pet,
+    dict : ``grids`` (Grid by modality); images by name: T1w, FLAIR, lesion_mask, DVR, rescan, noisefree, visible,
+        and those of the level: FA, RD, AD and MTR; or dwi (see :func:`acquire_dwi`), mt_on, mt_off, mt_snr, pet and
         reference_mask
     """
     anatomy, affine = body["anatomy"], body["anatomy"].affine
@@ -180,7 +181,7 @@ def _maps(
     settings: Mapping[str, Any],
     rng: Callable[[str], np.random.Generator],
 ) -> dict[str, np.ndarray]:
-    """Return FA, RD, AD and MTR, directly."""
+    """Return FA, RD, AD and MTR, without raw signals."""
     mri, width = settings["mri"], settings["dwi"]["noise_fwhm_mm"]
     images = measured_maps.acquire_diffusion(
         maps, brain, affine, grids["dwi"], mri["diffusion_noise"], width, rng("dwi")
@@ -196,7 +197,7 @@ def _signals(
     settings: Mapping[str, Any],
     rng: Callable[[str], np.random.Generator],
 ) -> dict[str, Any]:
-    """Return diffusion series, MT pair and reference region."""
+    """Return the diffusion series, the MT pair and the reference region."""
     mri = settings["mri"]
     streams = [rng("dwi signal"), rng("dwi motion")]
     dwi = acquire_dwi(body, brain, grids["dwi"], settings["dwi"], mri["diffusion_noise"], streams)

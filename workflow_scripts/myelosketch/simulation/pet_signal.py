@@ -11,7 +11,7 @@ from myelosketch.simulation.grey import GREY, REFERENCE_ML, WITHIN_UNSEEN_DVR, t
 from myelosketch.simulation.physics import PHYSICS, Physics, distribution_volume_ratio
 from myelosketch.simulation.scanner import Grid, acquire
 
-DVR_NODES = np.arange(0.1, 3.0001, 0.01)  # white matter's curves are interpolated between these
+DVR_NODES = np.arange(0.1, 3.0001, 0.01)  # white and grey matter's curves are interpolated between these
 LEAST_ACTIVITY = 1e-3  # kBq/mL
 
 
@@ -22,18 +22,18 @@ def white_dvr(
     binding: float | np.ndarray = 0.0,
     physics: Physics = PHYSICS,
 ) -> np.ndarray:
-    """Return the DVR of the white matter itself, with what MRI does not see and the participant's gain.
+    """Return the DVR of white matter alone, with the part that MRI does not see and the participant's gain.
 
     Parameters
     ----------
     latents : dict with ``myelin`` and ``water``, arrays (x, y, z)
-    unseen : array (x, y, z), DVR
-    gain : float
+    unseen : array (x, y, z), the part that MRI does not see, DVR
+    gain : float, factor on the DVR
     binding, physics : ``tract`` and coefficients of ``physics.distribution_volume_ratio``
 
     Returns
     -------
-    array (x, y, z), within DVR_NODES
+    array (x, y, z), float32, within DVR_NODES
     """
     visible = distribution_volume_ratio(latents["myelin"], latents["water"], binding, physics)
     dvr = gain * (visible + unseen)
@@ -50,7 +50,7 @@ def acquire_dynamic(
     durations: Sequence[float],
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Return the 4-D scan, frame by frame: tissues mix as activity, so the DVR mixes by share too.
+    """Return the 4-D scan, frame by frame. Tissues mix as activity, so the DVR also mixes by share.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def acquire_dynamic(
     hidden = np.float32(WITHIN_UNSEEN_DVR) * body["grey"]["unseen"]
     grey_dvr = {name: tissues[name]["DVR"] + hidden for name in GREY}
     scale = kinetics.noise_scale(durations, settings["noise_sd"])
-    # of an activity of 1: how strong the noise of each frame is
+    # SD of the noise of each frame at an activity of 1 kBq/mL
     noise = scale * kinetics.relative_noise(np.ones(len(durations)), durations)
     frames = np.zeros((*grid.shape, len(durations)), np.float32, order="F")
     for k in range(len(durations)):
@@ -96,9 +96,9 @@ def acquire_dynamic(
 
 
 def with_noise(activity: np.ndarray, noise: float, field: np.ndarray) -> np.ndarray:
-    """Return the activity with log-normal noise of SD noise * sqrt(activity): what iterative reconstruction leaves.
+    """Return the activity with log-normal noise of SD noise * sqrt(activity), as after iterative reconstruction.
 
-    The mean is kept and no activity falls below 0 (Barrett, Wilson and Tsui 1994).
+    The mean is kept, and no activity is below 0 (Barrett, Wilson and Tsui 1994).
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def with_noise(activity: np.ndarray, noise: float, field: np.ndarray) -> np.ndar
 
 
 def reference_region(body: Mapping[str, Any], grid: Grid, blur_fwhm_mm: float) -> np.ndarray:
-    """Return voxels that hold most cortical grey matter after blur, REFERENCE_ML of them: the reference region.
+    """Return the reference region: the REFERENCE_ML with most cortical grey matter after blur.
 
     Parameters
     ----------
@@ -142,16 +142,16 @@ _NOT_SIMULATED = [
 
 
 def frame_parameters(durations: Sequence[float]) -> dict[str, Any]:
-    """Return timing and kinetics for the sidecar; BIDS names where there are any."""
+    """Return timing and kinetics for the sidecar, by their BIDS names where these exist."""
     return {
         "TracerName": "[11C]PIB",
         "TracerRadionuclide": "C11",
         "ModeOfAdministration": "bolus",
-        # of the day; the injection is the time 0 of the frames
+        # time of day of the injection, which is time 0 of the frames
         "TimeZero": "12:00:00",
         "ScanStart": 0,
         "InjectionStart": 0,
-        # BIDS asks for these, and a simulation has none
+        # BIDS requires these, and a simulation has none
         **dict.fromkeys(_NOT_SIMULATED, "n/a"),
         "InjectedRadioactivity": 0,
         "ReconMethodParameterLabels": ["n/a"],

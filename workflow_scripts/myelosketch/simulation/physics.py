@@ -1,4 +1,4 @@
-"""Forward model: from the state of the tissue to what MRI and PET would measure without noise (assumed)."""
+"""Forward model: from the state of the tissue to noise-free MRI and PET (assumed)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,19 +8,21 @@ import numpy as np
 
 Values = TypeVar("Values", float, np.ndarray)  # of one voxel or of many
 
-B_VALUE = 1.0  # ms/um2, that is 1000 s/mm2: diffusivities in 1e-3 mm2/s times B_VALUE have no unit
+B_VALUE = 1.0  # ms/um2, that is 1000 s/mm2; times a diffusivity in 1e-3 mm2/s it has no unit
 FREE_WATER = 3.0  # diffusivity of free water at 37 degrees C, 1e-3 mm2/s
 
-# tissues other than white matter: no latents, only their usual values (docs/simulation.md). T1w, FLAIR and S0 (the
-# signal at b = 0) are relative to healthy white matter = 100; PD is the signal without MT pulse, water = 100
+# usual values of the tissues other than white matter, which have no latents (docs/simulation.md). AD and RD are in
+# 1e-3 mm2/s, MTR is in percent. T1w, FLAIR and S0 (the signal at b = 0) are relative to healthy white matter = 100.
+# PD is the signal without MT pulse, water = 100.
 TISSUES = {
     "cortex": dict(AD=0.95, RD=0.73, MTR=32.5, DVR=1.00, T1w=68.0, FLAIR=126.0, S0=115.0, PD=84.0),
     "deep": dict(AD=0.95, RD=0.68, MTR=34.5, DVR=1.08, T1w=82.0, FLAIR=112.0, S0=98.0, PD=80.0),
     "csf": dict(AD=FREE_WATER, RD=FREE_WATER, MTR=1.0, DVR=0.45, T1w=22.0, FLAIR=18.0, S0=250.0, PD=100.0),
 }
 MIXED_LINEARLY = ("MTR", "DVR", "T1w", "FLAIR")
-RIM_EXCESS, RIM_MM = 0.15, 2.0  # white matter along the ventricles is slightly bright on FLAIR (assumed)
-# two states that FA and RD can hardly tell apart; MTR, AD and DVR can
+# white matter along the ventricles is slightly bright on FLAIR: excess at their wall, and its SD in mm (assumed)
+RIM_EXCESS, RIM_MM = 0.15, 2.0
+# two states that FA and RD hardly distinguish; MTR, AD and DVR do
 LOOKALIKES = {
     "oedema": {"myelin": 0.9, "axons": 1.0, "water": 0.22},
     "demyelination": {"myelin": 0.2, "axons": 1.0, "water": 0.08},
@@ -31,8 +33,8 @@ LOOKALIKES = {
 class Physics:
     """Coefficients of the forward model; the defaults are those of docs/simulation.md.
 
-    Myelin and axons are 1 where healthy. Diffusivities are in 1e-3 mm2/s, MTR is in percent, water is a share. Of
-    the tissues without latents, grey matter follows white matter (see ``grey.tissue_values``).
+    Myelin and axons are 1 where healthy. Diffusivities are in 1e-3 mm2/s, MTR is in percent, and water is a share.
+    Grey matter has no latents, but its values follow these coefficients (see ``grey.tissue_values``).
     """
 
     axial: float = 1.15
@@ -44,8 +46,8 @@ class Physics:
     mtr_base: float = 23.0
     mtr_myelin: float = 12.0
     mtr_axons: float = 6.8
-    mtr_water: float = 1.0  # how much of the MTR a voxel of nothing but water lacks
-    mtr_scale: float = 1.0  # of every tissue: another pulse
+    mtr_water: float = 1.0  # share of the MTR that a voxel of pure water lacks
+    mtr_scale: float = 1.0  # factor on the MTR of every tissue, as of another pulse
     dvr_base: float = 1.03
     dvr_myelin: float = 0.26
     dvr_water: float = 0.5
@@ -61,12 +63,12 @@ class Physics:
         return self.mtr_scale * (self.mtr_base + self.mtr_myelin + self.mtr_axons)
 
 
-# coefficients of white matter, which simulation.physics overlays; the formulae are above
+# coefficients of white matter in the formulas of the forward model; the settings simulation.physics replace them
 PHYSICS = Physics()
 
 
 def apparent_diffusivity(tissue: Values, water: Values) -> Values:
-    """Return diffusivity that a fit at b = 1000 sees when a share of the voxel is free water.
+    """Return the diffusivity that a fit at b = 1000 s/mm2 finds if a share of the voxel is free water.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def apparent_diffusivity(tissue: Values, water: Values) -> Values:
 
     Returns
     -------
-    array, 1e-3 mm2/s : -ln((1-w) exp(-D) + w exp(-3))
+    float or array, 1e-3 mm2/s : -ln((1-w) exp(-D) + w exp(-3))
     """
     return -np.log((1 - water) * np.exp(-B_VALUE * tissue) + water * np.exp(-B_VALUE * FREE_WATER)) / B_VALUE
 
@@ -83,18 +85,18 @@ def apparent_diffusivity(tissue: Values, water: Values) -> Values:
 def tissue_diffusivities(
     myelin: Values, axons: Values, coherence: Values, physics: Physics = PHYSICS
 ) -> tuple[Values, Values]:
-    """Return the axial and radial diffusivity of the tissue of white matter, without its free water.
+    """Return the axial and radial diffusivity of white matter's tissue, without its free water.
 
     Parameters
     ----------
     myelin, axons : 1 = healthy, 0 = none
-    coherence : 1 = average healthy white matter, 0 = isotropic, up to 2 in the callosum; it moves both
-        diffusivities away from their common mean
+    coherence : 1 = average healthy white matter, 0 = isotropic, up to 2.2 in latents; it moves both diffusivities
+        away from their common mean
     physics : coefficients
 
     Returns
     -------
-    axial, radial : arrays, 1e-3 mm2/s
+    axial, radial : floats or arrays, 1e-3 mm2/s
     """
     p = physics
     axial = p.axial + p.axial_axon_loss * (1 - axons) + p.axial_myelin_loss * (1 - myelin)
@@ -106,7 +108,7 @@ def tissue_diffusivities(
 def diffusivities(
     myelin: Values, axons: Values, water: Values, coherence: Values, physics: Physics = PHYSICS
 ) -> tuple[Values, Values]:
-    """Return the axial and radial diffusivity of white matter that a fit at b = 1000 sees, free water included.
+    """Return the axial and radial diffusivity of white matter that a fit at b = 1000 s/mm2 finds, with free water.
 
     Parameters
     ----------
@@ -115,7 +117,7 @@ def diffusivities(
 
     Returns
     -------
-    axial, radial : arrays, 1e-3 mm2/s
+    axial, radial : floats or arrays, 1e-3 mm2/s
     """
     axial, radial = tissue_diffusivities(myelin, axons, coherence, physics)
     return apparent_diffusivity(axial, water), apparent_diffusivity(radial, water)
@@ -139,30 +141,32 @@ def magnetisation_transfer_ratio(
 def distribution_volume_ratio(
     myelin: Values, water: Values, tract: Any = 0.0, physics: Physics = PHYSICS
 ) -> Values:
-    """Return the DVR of [11C]PIB in white matter, relative to grey matter: binds to myelin, water dilutes (by half).
+    """Return the DVR of [11C]PIB in white matter, relative to grey matter.
+
+    PIB binds to myelin. Free water lowers the DVR by half of its share.
 
     Parameters
     ----------
     myelin : 1 = healthy, 0 = none
     water : share of free water, 0-1
-    tract : what healthy myelin of this tract binds beyond that of average white matter, DVR
+    tract : DVR that healthy myelin of this tract adds to that of average white matter
     physics : coefficients
     """
     return (1 - physics.dvr_water * water) * (physics.dvr_base + (physics.dvr_myelin + tract) * myelin)
 
 
 def t1w_intensity(myelin: Values, axons: Values, water: Values) -> Values:
-    """Return the T1w of white matter, healthy = 100: loss of axons darkens most and more than in proportion.
+    """Return the T1w of white matter, healthy = 100: loss of axons darkens it most, and with its square.
 
-    So a lesion without axons is a black hole, one with most of its axons nearly isointense (assumed).
+    So a lesion without axons is a black hole, and one that keeps most axons is nearly isointense (assumed).
     """
     return 100 * (1 - 0.08 * (1 - myelin) - 0.50 * (1 - axons) ** 2 - 0.35 * water)
 
 
 def flair_intensity(myelin: Values, water: Values, ventricle_distance: Values) -> Values:
-    """FLAIR of white matter, healthy = 100: brighter with loss of myelin, with water, and along the ventricles.
+    """Return the FLAIR of white matter, healthy = 100: loss of myelin, water and the ventricles' rim brighten it.
 
-    Water adds 2.6 w (1 - w): a little lengthens T2, but free water alone is suppressed (assumed).
+    Water adds 260 w (1 - w): some water lengthens T2, but the signal of pure free water is suppressed (assumed).
 
     Parameters
     ----------
@@ -180,11 +184,11 @@ def proton_density(myelin: Values, water: Values) -> Values:
 
 
 def lookalikes() -> dict[str, dict[str, float]]:
-    """Maps of oedema alone and of demyelination with axons kept: what one voxel of MRI can and cannot tell.
+    """Return the maps of oedema alone and of demyelination with axons kept: what a voxel's MRI can distinguish.
 
     Returns
     -------
-    dict of dict : state (LOOKALIKES) to FA, RD and AD (1e-3 mm2/s), MTR (percent) and DVR, coherence 1
+    dict of dict : for each state of LOOKALIKES its FA, RD and AD (1e-3 mm2/s), MTR (percent) and DVR at coherence 1
     """
     result = {}
     for name, state in LOOKALIKES.items():
@@ -211,7 +215,7 @@ def tissue_maps(
 ) -> dict[str, np.ndarray]:
     """Return the noise-free maps of a voxel grid as mixtures of its tissues.
 
-    Diffusion mixes as signal (b = 1000, equal signal at b = 0), the others linearly.
+    Diffusion mixes as signal (b = 1000 s/mm2, with equal signal at b = 0). The other maps mix linearly.
 
     Parameters
     ----------
@@ -219,14 +223,14 @@ def tissue_maps(
     latents : dict of arrays (x, y, z): ``myelin``, ``axons``, ``water``, ``coherence`` of the white matter
     ventricle_distance : array (x, y, z), mm
     binding : array (x, y, z), ``tract`` of :func:`distribution_volume_ratio`
-    tissues : as TISSUES, values of cortex, deep nuclei and CSF: numbers or arrays (x, y, z)
+    tissues : values of cortex, deep nuclei and CSF in the form of TISSUES: numbers or arrays (x, y, z)
     physics : coefficients of white matter
 
     Returns
     -------
     dict of arrays (x, y, z), float32: ``signal_AD``, ``signal_RD`` (exp(-b D), brain's share included),
     ``MTR`` (percent), ``DVR``, ``T1w`` and ``FLAIR`` (white matter 100), all times the brain's share;
-    ``DVR_white``, the part of DVR that white matter brings
+    ``DVR_white``, the part of the DVR from white matter
     """
     m, a, w, c = (latents[name] for name in ("myelin", "axons", "water", "coherence"))
     axial, radial = diffusivities(m, a, w, c, physics)
@@ -250,7 +254,7 @@ def tissue_maps(
 
 
 def diffusivity_from_signal(signal: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Diffusivity (1e-3 mm2/s) of a voxel from its signal and the brain's share in it; 0 where no brain."""
+    """Return the diffusivity (1e-3 mm2/s) of a voxel from its signal and its share of brain; 0 outside the brain."""
     inside = share > 0
     ratio = np.where(inside, signal, 1) / np.where(inside, share, 1)
     return -np.log(np.clip(ratio, np.exp(-B_VALUE * FREE_WATER), 1)) / B_VALUE

@@ -1,6 +1,6 @@
-"""Settings of a participant whose scanner and physics are its own, drawn from ranges (assumed).
+"""Settings of a participant with an individual scanner and individual physics, drawn from ranges (assumed).
 
-A model that learns from such participants cannot rely on what one scanner or one set of coefficients has in common.
+A model that learns from such participants cannot rely on the properties of one scanner or one set of coefficients.
 """
 
 import math
@@ -15,14 +15,14 @@ from myelosketch.simulation.settings import complete_settings
 def random_settings(
     settings: Mapping[str, Any], ranges: Mapping[str, Any], *, seed: int, subject: str
 ) -> dict[str, Any]:
-    """Settings of one participant, each key of the ranges drawn uniformly.
+    """Return the settings of one participant, where each key of the ranges is drawn uniformly.
 
-    A draw depends on ``seed``, ``subject`` and its own key and range, not on which other keys there are.
+    A draw depends on ``seed``, ``subject`` and its own key and range, not on the other keys.
 
     Parameters
     ----------
     settings : dict, section ``simulation`` of the configuration, or a part of it
-    ranges : dict, dotted key such as "mri.mtr_noise" or "physics.mtr_myelin" to (smallest, largest) value
+    ranges : dict, (smallest, largest) value by dotted key such as "mri.mtr_noise" or "physics.mtr_myelin"
     seed : int
     subject : str such as "MS01"
 
@@ -32,7 +32,8 @@ def random_settings(
 
     Raises
     ------
-    InputError : a range that is none, of an unknown key, or beyond what the simulation accepts, naming the key
+    InputError : a range is not two numbers in order, its key is unknown, or the simulation does not accept its ends;
+        the message names the key
     """
     drawn = settings
     for key, limits in ranges.items():
@@ -60,7 +61,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _refuse_edge(settings: Mapping[str, Any], key: str, edge: float) -> None:
-    """Refuse a range whose end the simulation would not accept, drawn or not."""
+    """Raise an error if the simulation would not accept the end of a range, even if it is not drawn."""
     try:
         complete_settings(_laid_over(settings, key, float(edge)))
     except InputError as refusal:
@@ -68,7 +69,7 @@ def _refuse_edge(settings: Mapping[str, Any], key: str, edge: float) -> None:
 
 
 def _laid_over(settings: Mapping[str, Any], key: str, value: float) -> dict[str, Any]:
-    """Settings with one dotted key replaced; the given ones stay as they are."""
+    """Return a copy of the settings in which one dotted key is replaced."""
     name, _, below = key.partition(".")
     if not below:
         return {**settings, name: value}

@@ -1,4 +1,4 @@
-"""What every scanner does to a map: head pose, voxel averaging, point spread, bias field, Rician noise."""
+"""Effects of every scanner on a map: head pose, voxel averaging, point spread, bias field, Rician noise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 from myelosketch.simulation.anatomy import HEAD_CENTRE
 from myelosketch.simulation.fields import FWHM_TO_SIGMA, smooth_field
 
-FIELD_OF_VIEW_MM = np.array([192.0, 228.0, 204.0])  # a head of the largest size in the largest pose
+FIELD_OF_VIEW_MM = np.array([192.0, 228.0, 204.0])  # holds the largest head in the most extreme pose
 MODALITIES = ("T1w", "dwi", "MTR", "pet")
-BIAS_FWHM_MM = 90.0  # width of the B1 and of the receive field
+BIAS_FWHM_MM = 90.0  # width of the B1 field and of the receive field
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Grid:
     voxel: float  # mm
 
     def moved(self, motion: np.ndarray) -> Self:
-        """Return the same voxels after the head has moved: ``motion`` (4, 4) acts in the modality's world, mm."""
+        """Return the grid after the head has moved by ``motion`` (4, 4), in the modality's world, mm."""
         return replace(self, pose=motion @ self.pose)
 
 
 def rigid(angles_deg: ArrayLike, shift: ArrayLike) -> np.ndarray:
-    """Return rigid transform (4, 4): rotations about the axes through the head's centre, then a shift (mm)."""
+    """Return the rigid transform (4, 4): rotations about the axes through the head's centre, then a shift (mm)."""
     transform = np.eye(4)
     transform[:3, :3] = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
     transform[:3, 3] = HEAD_CENTRE + shift - transform[:3, :3] @ HEAD_CENTRE
@@ -40,7 +40,7 @@ def rigid(angles_deg: ArrayLike, shift: ArrayLike) -> np.ndarray:
 
 
 def random_pose(settings: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
-    """Return the rigid pose of the head: rotations about its centre and a shift, each uniform up to the given limit.
+    """Draw the rigid pose of the head: rotations about its centre and a shift, each uniform up to its limit.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def random_pose(settings: Mapping[str, Any], rng: np.random.Generator) -> np.nda
 
 
 def modality_grid(voxel: float, pose: np.ndarray) -> Grid:
-    """Grid of a modality: the field of view around the scanner's centre, the same for every participant."""
+    """Return the grid of a modality: the field of view around the scanner's centre, equal for all participants."""
     shape = tuple(int(n) for n in np.ceil(FIELD_OF_VIEW_MM / voxel))
     affine = np.diag([voxel, voxel, voxel, 1.0])
     affine[:3, 3] = HEAD_CENTRE - voxel * (np.array(shape) - 1) / 2
@@ -59,10 +59,10 @@ def modality_grid(voxel: float, pose: np.ndarray) -> Grid:
 
 
 def acquire(volume: np.ndarray, affine: np.ndarray, grid: Grid, *, psf_fwhm: float = 0.0) -> np.ndarray:
-    """Return a map of the anatomy grid as seen on a modality's grid: blurred, voxel-averaged, interpolated once.
+    """Return a map of the anatomy on a modality's grid: blurred, averaged over voxels, interpolated once.
 
-    The average over a voxel is a Gaussian of the same variance (side squared / 12) beyond that of the source
-    voxel (assumed).
+    The average over a voxel is a Gaussian blur. Its variance is that of the voxel (side squared / 12) less that of
+    the source voxel (assumed).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def acquire(volume: np.ndarray, affine: np.ndarray, grid: Grid, *, psf_fwhm: flo
 
 
 def bias_field(grid: Grid, amplitude: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth factor around 1 that departs from it by ``amplitude`` at most."""
+    """Draw a smooth factor around 1 that differs from it by at most ``amplitude``."""
     field = smooth_field(grid.shape, grid.voxel, BIAS_FWHM_MM, rng)
     field = field - field.mean()
     return 1 + amplitude * field / np.abs(field).max()
@@ -95,14 +95,14 @@ def bias_field(grid: Grid, amplitude: float, rng: np.random.Generator) -> np.nda
 def magnitude(
     signal: np.ndarray, sd: float, rng: np.random.Generator, *, fwhm: float = 0.0, voxel: float = 1.0
 ) -> np.ndarray:
-    """Return the magnitude of a signal with Gaussian noise in both channels: Rician.
+    """Return the magnitude of a signal with Gaussian noise in both channels, which is Rician.
 
     Parameters
     ----------
     signal : array (x, y, z)
     sd : standard deviation in each channel, in units of the signal
     rng : numpy.random.Generator
-    fwhm, voxel : width of the noise's correlation and voxel side, mm; 0 gives independent voxels
+    fwhm, voxel : width of the noise's correlation and voxel side, mm; width 0 gives independent voxels
 
     Returns
     -------
@@ -113,5 +113,5 @@ def magnitude(
 
 
 def whole_numbers(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return image as a scanner stores it: int16, at least 1 inside the brain and 0 outside."""
+    """Return the image as a scanner stores it: int16, at least 1 inside the brain and 0 outside."""
     return np.where(inside, np.clip(np.round(image), 1, 32767), 0).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Settings of the simulated cohort: defaults, and a refusal that names the key of an impossible value."""
+"""Settings of the simulated cohort: their defaults and their checks, whose messages name the key."""
 
 import difflib
 import math
@@ -13,7 +13,7 @@ from myelosketch.simulation.worlds import AS_PUBLISHED, WORLDS, with_world
 
 LESION_LOADS = {
     # median (mL), SD of the natural logarithm, largest accepted load (mL)
-    "early": (5.0, 1.0, 30.0),  # assumed: early cohorts hold 4-8 mL
+    "early": (5.0, 1.0, 30.0),  # assumed: patients of early cohorts have 4-8 mL
     "clinical": (8.5, 1.47, 80.0),  # measured in 30 patients (Lesjak 2017: log mean 2.14, log SD 1.47)
 }
 
@@ -24,10 +24,10 @@ CHOICES = {
     "follow_up.kind": ("none", "unchanged", "demyelinating", "remyelinating"),
 }
 
-# settings that are, or may be, a list, and what of
+# settings that are or may be a list, and what it holds
 LISTS = {"dwi.b_value": "b-values in s/mm2", "frames": "durations of the PET frames in s"}
 WHOLE = ("dwi.b_value",)
-FEWEST_LATE_FRAMES = 3  # a straight line through fewer is no fit
+FEWEST_LATE_FRAMES = 3  # a straight line through fewer points is no fit
 
 DEFAULTS = {
     "world": AS_PUBLISHED,
@@ -76,7 +76,7 @@ DEFAULTS = {
     "physics": {},
 }
 
-# smallest and largest accepted value, both included; a voxel above 8 mm no longer holds a cortex
+# smallest and largest accepted value, both included; voxels above 8 mm are too large for the cortex
 BOUNDS = {
     "n_patients": (0, 9999),
     "n_controls": (0, 9999),
@@ -114,13 +114,14 @@ BOUNDS = {
     "pet.gain_mean": (0.8, 1.2),
 }
 
-# accepted coefficients of the forward model, as a multiple of the usual ones ...
+# accepted range of the coefficients of the forward model, as a multiple of the usual ones ...
 COEFFICIENT_RANGE = (0.3, 3.0)
 BOUNDS |= {
     f"physics.{name}": (round(COEFFICIENT_RANGE[0] * usual, 6), round(COEFFICIENT_RANGE[1] * usual, 6))
     for name, usual in asdict(PHYSICS).items()
 }
-# ... but where that would be less than nothing, faster than free water, or far from the reference of the DVR
+# ... except where multiples would give negative maps, faster diffusion than in free water, or a DVR far from the
+# reference
 BOUNDS |= {
     "physics.axial": (0.4, 2.5),
     "physics.mtr_water": (0.3, 1.25),
@@ -132,7 +133,7 @@ LARGEST_MTR = 70.0  # percent, of healthy white matter
 
 
 def complete_settings(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Defaults overlaid with the given settings, after checking every value.
+    """Return the defaults, overridden by the given settings, after a check of every value.
 
     Parameters
     ----------
@@ -140,11 +141,11 @@ def complete_settings(settings: Mapping[str, Any] | None = None) -> dict[str, An
 
     Returns
     -------
-    dict : nested like DEFAULTS, every key present; what follows from the world has its number
+    dict : nested like DEFAULTS, with every key; the settings of the world have their values
 
     Raises
     ------
-    InputError : unknown key or impossible value, naming the key
+    InputError : unknown key or impossible value; the message names the key
     """
     completed = _overlay(DEFAULTS, settings or {}, "")
     _check_physics(Physics(**completed["physics"]))
@@ -200,7 +201,7 @@ def _coefficients(given: Any) -> dict[str, float]:
 
 
 def _check_physics(physics: Physics) -> None:
-    """Refuse coefficients that are possible one by one and give an impossible tissue together."""
+    """Raise an error if coefficients that are possible one by one give an impossible tissue together."""
     if physics.radial >= physics.axial:
         raise InputError(
             f"simulation.physics.radial is {physics.radial:g} and physics.axial {physics.axial:g}; expected the "

@@ -1,4 +1,4 @@
-"""The MNI152 template's tissues at 1 mm, corrected so that one participant's anatomy can be cut from them."""
+"""The MNI152 template's tissues at 1 mm, corrected so that a participant's anatomy can be sampled from them."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,11 +9,12 @@ from scipy import ndimage
 from myelosketch.simulation.fields import stretch
 
 TEMPLATE_BOX = (slice(22, 175), slice(22, 212), slice(0, 160))  # voxels of the template that hold brain
-# deep nuclei, right side (centre, half axes; mm): what must not be taken for the false ring (assumed)
+# deep nuclei of the right side (centre and half axes, mm), which are no part of the false ring (assumed): thalamus,
+# head of the caudate, putamen with pallidum
 DEEP_NUCLEI = (
-    ((11, -18, 8), (9, 14, 9)),  # thalamus
-    ((12, 14, 8), (6, 12, 9)),  # head of the caudate
-    ((26, 3, 1), (8, 16, 11)),  # putamen and pallidum
+    ((11, -18, 8), (9, 14, 9)),
+    ((12, 14, 8), (6, 12, 9)),
+    ((26, 3, 1), (8, 16, 11)),
 )
 FALSE_RING_MM = 4.0  # the average of many ventricles leaves a rim of false grey matter around them
 FRACTIONS = ("white", "cortex", "deep", "csf")
@@ -21,12 +22,12 @@ FRACTIONS = ("white", "cortex", "deep", "csf")
 
 @lru_cache(maxsize=1)
 def template() -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Corrected tissue maps of the MNI152 template (symmetric 2009a, carried by nilearn) at 1 mm.
+    """Return the corrected tissue maps of the MNI152 template (symmetric 2009a, from nilearn) at 1 mm.
 
     Returns
     -------
-    dict of arrays (x, y, z), float32: FRACTIONS (shares, 0-1), ``ventricle`` (lateral ventricles, 0 or 1) and
-    ``wall``, the distance (mm) to the surface of the ventricles, positive outside
+    maps : dict of arrays (x, y, z), float32: FRACTIONS (shares, 0-1), ``ventricle`` (lateral ventricles, 0 or 1) and
+        ``wall``, the distance (mm) to the surface of the ventricles, positive outside
     affine : (4, 4), voxel to MNI world, mm
     """
     from nilearn import datasets
@@ -40,10 +41,10 @@ def template() -> tuple[dict[str, np.ndarray], np.ndarray]:
         )
     ]
     t1w, grey, white = (image.get_fdata(dtype=np.float32)[TEMPLATE_BOX] for image in images)
-    affine = np.array(images[0].affine, float)  # a copy: nilearn hands out one image to all who ask
+    affine = np.array(images[0].affine, float)  # a copy: nilearn returns the same image to every caller
     affine[:3, 3] += [box.start for box in TEMPLATE_BOX]
     brain = t1w > 0
-    csf = np.where(brain, np.clip(1 - grey - white, 0, 1), 0)  # the template has no map of it
+    csf = np.where(brain, np.clip(1 - grey - white, 0, 1), 0)  # the template has no CSF map
     grey, white = grey * brain, white * brain
     ventricle = _lateral_ventricles(csf, affine)
     wall = _wall_distance(ventricle)
@@ -57,7 +58,7 @@ def template() -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 
 def _lateral_ventricles(csf: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return the two components of CSF beside the midline at the height of the lateral ventricles, as booleans."""
+    """Return the lateral ventricles, as booleans: two components of CSF, one on each side of the midline."""
     labels, _ = ndimage.label(csf > 0.6)
     ventricle = np.zeros(csf.shape, bool)
     for side in (-14, 14):
@@ -68,7 +69,7 @@ def _lateral_ventricles(csf: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def _wall_distance(ventricle: np.ndarray) -> np.ndarray:
-    """Return signed distance (mm) to the ventricles' surface, positive outside; measured at 2 mm, interpolated."""
+    """Return the signed distance (mm) to the ventricles' surface, positive outside, interpolated from a 2 mm grid."""
     step = 2
     coarse = ventricle[::step, ::step, ::step]
     signed = ndimage.distance_transform_edt(~coarse, step) - ndimage.distance_transform_edt(coarse, step)
@@ -76,7 +77,7 @@ def _wall_distance(ventricle: np.ndarray) -> np.ndarray:
 
 
 def _deep_nuclei(shape: Sequence[int], affine: np.ndarray) -> np.ndarray:
-    """Return the soft prior (0-1) of the deep grey nuclei, both sides."""
+    """Return the soft prior (0-1) of the deep grey nuclei of both sides."""
     world = [
         axis.astype(np.float32) + np.float32(affine[i, 3])
         for i, axis in enumerate(np.ogrid[tuple(map(slice, shape))])

@@ -1,8 +1,8 @@
 """Directions of the white matter: fibre systems of the template, their crossings and their coherence (assumed).
 
-No bundled atlas holds fibre directions, so each system is a family of smooth curves through known landmarks of
-MNI space. A voxel takes the direction of the nearest curve of every system, weighted by its distance; where
-systems of similar weight meet, the mean of their directions' dyads is less anisotropic: a crossing.
+No bundled atlas has fibre directions, so each system is a family of smooth curves through known landmarks of MNI
+space. A voxel takes the direction of the nearest curve of every system, weighted by its distance. Where systems of
+similar weight meet, the mean of their directions' dyads is less anisotropic, as in a crossing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ from scipy.special import ndtri
 from myelosketch.simulation.fields import FWHM_TO_SIGMA
 from myelosketch.simulation.template import template
 
-GRID_MM = 2  # the systems are wider than this
-# bundles of the right side: name: (landmarks in MNI mm, width in mm, weight)
+GRID_MM = 2  # voxel side of the tract maps; every system is wider
+# bundles of the right side, by name: landmarks in MNI space (mm), width (mm) and weight
 BUNDLES = {
     "cingulum": (
         [(7, 24, -6), (7, 36, 4), (7, 34, 16), (7, 20, 28), (7, 0, 34), (7, -20, 34), (7, -36, 28), (8, -46, 14),
@@ -37,7 +37,7 @@ BUNDLES = {
     "middle cerebellar": ([(0, -20, -36), (10, -22, -36), (20, -34, -36), (26, -48, -38), (28, -62, -40)], 6.0, 1.0),
     "superior cerebellar": ([(4, -24, -10), (6, -36, -22), (10, -48, -30), (14, -58, -36)], 3.0, 0.7),
 }  # fmt: skip
-# the projection fibres share the way from the brain stem to the capsule and fan out to the cortex
+# projection fibres have the same course (mm) from the brain stem to the capsule, and fan out to places of the cortex
 PYRAMID = [
     (5, -34, -62),
     (5, -28, -48),
@@ -47,13 +47,15 @@ PYRAMID = [
     (21, -14, 2),
     (24, -14, 12),
 ]
+# ends of the projection fibres in the cortex, mm
 FAN = [
     (12, -22, 70), (24, -24, 68), (38, -18, 58), (50, -10, 42), (12, 4, 66), (26, 6, 58), (42, 6, 40), (16, 26, 52),
     (30, 28, 40), (14, 44, 38), (12, -46, 66), (26, -48, 62), (40, -42, 52), (18, -66, 52), (30, -66, 42),
 ]  # fmt: skip
 PROJECTION_WIDTH_MM = 5.0
-PROJECTION_WEIGHT = ((12, 45), (3.0, 0.7))  # by height (mm): dense in the capsule, spread below the cortex
-# midline of the callosum from rostrum to splenium (y, z; mm), and the point of the mid-sagittal plane it surrounds
+# heights (mm) and the weights there: dense in the capsule, spread below the cortex
+PROJECTION_WEIGHT = ((12, 45), (3.0, 0.7))
+# midline of the callosum from rostrum to splenium (y, z; mm)
 CALLOSUM = [
     (14, 0),
     (23, 0),
@@ -67,38 +69,38 @@ CALLOSUM = [
     (-34, 17),
     (-39, 12),
 ]
-CALLOSUM_CENTRE = (-4.0, 0.0)
-CALLOSUM_REACH_MM = (20, 26, 33, 42, 54)  # how far lateral the families of fibres bend
-CALLOSUM_WIDTH_MM = (2.5, 5.0)  # at the midline and from 20 mm lateral on
-CALLOSUM_WEIGHT = (0.8, 5.0, 12.0)  # far lateral, additional at the midline, width of that, mm
-# callosal fibres to the lateral cortex (x, rise over the midline; mm): they cross the corona radiata
+CALLOSUM_CENTRE = (-4.0, 0.0)  # the point of the mid-sagittal plane that the callosum surrounds (y, z; mm)
+CALLOSUM_REACH_MM = (20, 26, 33, 42, 54)  # lateral distances at which the families of fibres bend
+CALLOSUM_WIDTH_MM = (2.5, 5.0)  # at the midline, and from 20 mm lateral on
+CALLOSUM_WEIGHT = (0.8, 5.0, 12.0)  # far lateral, added at the midline, and width (mm) of what is added
+# callosal fibres to the lateral cortex, which cross the corona radiata: x and rise above the midline (mm); width (mm)
+# and weight
 CROSSING, CROSSING_WIDTH_WEIGHT = [(0, 0), (10, 3), (24, 10), (40, 14), (56, 14)], (6.0, 1.4)
-BLADE_MM, BLADE_WEIGHT = 4.0, 0.5  # gyral white matter: depth below the cortex, and weight at the cortex
-UNORDERED = 0.35  # weight of fibres without common direction, the same everywhere
-DEPTH_BONUS = 0.35  # of the score that coherence follows, from the cortex to the deep white matter
-LOWEST, SPREAD = 0.42, 0.60  # coherence = LOWEST + log-normal part, of mean 1 over the white matter
-# DVR that healthy myelin of a system adds to that of average white matter, the same in everyone: high from the brain
-# stem to the capsule and in the optic radiation, low in frontal and gyral white matter, as the myelin water fraction
-# (order recalled, numbers assumed)
+# gyral white matter: SD of its depth below the cortex (mm), and weight at the cortex
+BLADE_MM, BLADE_WEIGHT = 4.0, 0.5
+UNORDERED = 0.35  # weight of fibres without a common direction, the same everywhere
+DEPTH_BONUS = 0.35  # weight of the depth below the cortex in the score of coherence
+LOWEST, SPREAD = 0.42, 0.60  # coherence is LOWEST plus a log-normal part; its mean over the white matter is 1
+# DVR that healthy myelin of a system adds to that of average white matter, the same in everyone. Like the myelin
+# water fraction, it is high from the brain stem to the capsule and in the optic radiation, and low in frontal and
+# gyral white matter (order recalled, numbers assumed).
 BINDING = {
     "callosum": 0.01, "crossing": -0.02, "projection": 0.06, "blades": -0.05, "unordered": -0.01,
     "cingulum": -0.04, "superior longitudinal": 0.01, "arcuate": -0.01, "inferior longitudinal": -0.03,
     "inferior fronto-occipital": 0.01, "uncinate": -0.06, "anterior thalamic": -0.03, "optic radiation": 0.08,
     "middle cerebellar": 0.08, "superior cerebellar": 0.06,
 }  # fmt: skip
-BINDING_SD, BINDING_FWHM_MM = (
-    0.04,
-    8.0,
-)  # spread over the white matter that the smoothed values are scaled to, DVR
+# SD over the white matter to which the smoothed binding is scaled (DVR), and the width of the smoothing
+BINDING_SD, BINDING_FWHM_MM = 0.04, 8.0
 
 
 @lru_cache(maxsize=1)
 def template_tracts() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean dyad of the fibre directions, coherence and binding of the template's white matter, every GRID_MM.
+    """Return mean dyad of fibre directions, coherence and binding of the template's white matter, at GRID_MM.
 
     Returns
     -------
-    dyads : array (6, x, y, z), float32: xx, xy, xz, yy, yz, zz; trace 1; 0 where the brain holds no white matter
+    dyads : array (6, x, y, z), float32: xx, xy, xz, yy, yz, zz; trace 1; 0 far from white matter
     coherence : array (x, y, z), float32, mean 1 over the white matter, smooth beyond it
     binding : array (x, y, z), float32, DVR by tract, mean 0 and SD BINDING_SD over the white matter, smooth beyond it
     """
@@ -116,7 +118,7 @@ def template_tracts() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         dyad = dyad + weight[:, None, None] * direction[:, :, None] * direction[:, None, :]
         total += weight
     direction, weight = _blades(white, cortex, inside, side)
-    weight = weight / total  # the bundles leave them what they do not fill
+    weight = weight / total  # gyral fibres fill what the bundles leave
     dyad = dyad + weight[:, None, None] * direction[:, :, None] * direction[:, None, :]
     bound = bound + weight * BINDING["blades"]
     total += weight
@@ -129,7 +131,7 @@ def template_tracts() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _systems(points: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield name, direction (n, 3) and weight (n,) of each system at points of the right half (n, 3), mm."""
+    """Yield the name, direction (n, 3) and weight (n,) of each system at points (n, 3) of the right half, mm."""
     lateral, midline, reach = CALLOSUM_WEIGHT
     weight = lateral + midline * np.exp(-0.5 * (points[:, 0] / reach) ** 2)
     width = np.interp(points[:, 0], (0, 20), CALLOSUM_WIDTH_MM)
@@ -191,11 +193,10 @@ def _nearest(
     width: float | np.ndarray,
     weight: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Direction of the nearest curve and a weight that falls as a Gaussian of its distance, 0 from 3.5 widths on."""
+    """Return the direction of the nearest curve, and a weight that is a Gaussian of its distance up to 3.5 widths."""
     reach = 3.5 * np.max(width)
-    distance, nearest = cKDTree(curve).query(
-        points, distance_upper_bound=reach
-    )  # beyond: infinite, one past the last
+    # beyond the reach the distance is infinite, and the index is one past the last
+    distance, nearest = cKDTree(curve).query(points, distance_upper_bound=reach)
     return np.append(tangent, [[0.0, 0.0, 0.0]], axis=0)[nearest], weight * np.exp(
         -0.5 * (distance / width) ** 2
     )
@@ -204,7 +205,7 @@ def _nearest(
 def _blades(
     white: np.ndarray, cortex: np.ndarray, inside: np.ndarray, side: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return gyral white matter: towards the crown, that is away from the deep white matter, near the cortex only."""
+    """Return direction and weight of gyral white matter: towards the cortex, away from the deep white matter."""
     depth = ndimage.gaussian_filter(white, 5.0 / GRID_MM)
     outward = -np.stack([part[inside] for part in np.gradient(depth)], axis=1) * side
     direction = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
@@ -213,7 +214,7 @@ def _blades(
 
 
 def _binding(values: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return the binding of the systems at the voxels ``inside`` (n,) as a smooth map of mean 0 and SD BINDING_SD."""
+    """Return the binding (n,) of the voxels ``inside`` as a smooth map of mean 0 and SD BINDING_SD."""
     filled = _filled(values, inside)
     smooth = ndimage.gaussian_filter(filled, BINDING_FWHM_MM * FWHM_TO_SIGMA / GRID_MM)
     core = smooth[white > 0.8]
@@ -221,7 +222,7 @@ def _binding(values: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.nd
 
 
 def _coherence(dyads: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Anisotropy of the mean dyad and depth below the cortex, as one ranked score with the wanted distribution."""
+    """Return the coherence: the ranks of a score of anisotropy and depth, mapped to the wanted distribution."""
     xx, xy, xz, yy, yz, zz = dyads[:, inside]
     norm = xx**2 + yy**2 + zz**2 + 2 * (xy**2 + xz**2 + yz**2)
     mean = (xx + yy + zz) / 3
@@ -235,19 +236,19 @@ def _coherence(dyads: np.ndarray, white: np.ndarray, inside: np.ndarray) -> np.n
 
 
 def _filled(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Values (n,) of the voxels ``inside`` as an array (x, y, z), float32, that goes on smoothly beyond them."""
+    """Return values (n,) of the voxels ``inside`` as an array (x, y, z), float32; others have the nearest value."""
     result = np.zeros(inside.shape, np.float32)
     result[inside] = values
-    # beyond the white matter the nearest value: an interpolation at the border must not fall to 0
+    # so that an interpolation at the border of the white matter does not fall to 0
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
     return result[tuple(nearest)]
 
 
 def orientation_field(target: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
-    """Main fibre direction at places of one participant's brain, turned with the local deformation.
+    """Return the main fibre direction at places of a participant's brain, turned with the local deformation.
 
-    A tangent of the template is carried into the anatomy by the inverse of the warp's Jacobian (preservation
-    of the principal direction, Alexander et al. 2001).
+    The inverse of the warp's Jacobian carries a tangent of the template into the anatomy (preservation of the
+    principal direction, Alexander et al. 2001).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Ground truth of a simulated participant: for tests and ceilings only."""
+"""Ground truth of a simulated participant, for tests and ceilings only."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,17 +15,17 @@ from myelosketch.simulation.cohort import LATENTS, TRUTH_MAPS, field_file, truth
 from myelosketch.simulation.latents import LESION_COLUMNS, lesion_table
 
 TISSUE_CODES = {"csf": 1, "cortex": 2, "deep": 3, "white": 4, "lesion": 5}
-LATENT_SCALE = 1000  # latents are stored as whole thousandths
+LATENT_SCALE = 1000  # latents are stored in whole thousandths
 TRUTH_OF_DVR = {
     "rescan": "a second scan with independent noise",
     "noisefree": "blurred, with gain and unseen part, without noise",
     "visible": "blurred, without the part that leaves no trace in MRI",
 }
-DEMYELINATED_BELOW = 0.5  # myelin of a lesion voxel that has lost most of it; 1 is healthy (assumed)
+DEMYELINATED_BELOW = 0.5  # myelin below which a lesion voxel is demyelinated; 1 is healthy (assumed)
 
 
 def tissue_labels(body: Mapping[str, Any]) -> np.ndarray:
-    """Return most abundant tissue of each anatomy voxel as TISSUE_CODES (uint8), 0 outside the brain."""
+    """Return the most abundant tissue of each anatomy voxel as TISSUE_CODES (uint8), 0 outside the brain."""
     fractions = body["anatomy"].fractions
     shares = np.stack([fractions[name] for name in FRACTIONS])
     codes = np.array([TISSUE_CODES[name] for name in FRACTIONS], np.uint8)
@@ -36,21 +36,21 @@ def tissue_labels(body: Mapping[str, Any]) -> np.ndarray:
 
 
 def demyelinated_voxels(body: Mapping[str, Any]) -> np.ndarray:
-    """Return the lesion voxels of the anatomy grid whose true myelin is below DEMYELINATED_BELOW, as booleans."""
+    """Return the lesion voxels of the anatomy grid with true myelin below DEMYELINATED_BELOW, as booleans."""
     return (lesion_labels(body) > 0) & (body["latents"]["myelin"] < DEMYELINATED_BELOW)
 
 
 def lesion_labels(body: Mapping[str, Any]) -> np.ndarray:
-    """Return the number of the lesion of each anatomy voxel, 0 outside (int array)."""
+    """Return the number of the lesion in each anatomy voxel, int16 array (x, y, z), 0 outside lesions."""
     if body["lesions"]:
         return body["lesions"].labels
     return np.zeros(body["anatomy"].fractions[FRACTIONS[0]].shape, np.int16)
 
 
 def lesion_rows(body: Mapping[str, Any]) -> pd.DataFrame:
-    """Table of lesions with the share of each one's voxels that is demyelinated; without a row for a control.
+    """Return the lesion table with the demyelinated share of each lesion's voxels; it has no row for a control.
 
-    In a second session ``changed`` says which lesions were to change (1) and which not (0).
+    In a second session, ``changed`` is 1 for lesions that were chosen to change and 0 for the others.
     """
     lesions = body["lesions"]
     if not lesions:
@@ -71,10 +71,11 @@ def write_truth(
     images: Mapping[str, Any],
     session: str | None = None,
 ) -> None:
-    """Write poses, the warp, motion, ideal DVR maps, latents, tissues and lesions; the same files at both levels.
+    """Write poses, the warp, motion, ideal DVR maps, latents, tissues and lesions.
 
-    The DVR maps are ideal at both levels: blurred maps of the DVR, the second scan with the noise of
-    ``pet.noise_sd`` on it, never the result of a kinetic fit.
+    The files are the same at both levels, except for the field of a distorted diffusion series. The DVR maps are
+    ideal at both levels: blurred DVR, with noise of ``pet.noise_sd`` in the second scan, and never the result of a
+    kinetic fit.
 
     Parameters
     ----------

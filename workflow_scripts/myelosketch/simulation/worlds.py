@@ -1,7 +1,7 @@
-"""The two simulated worlds: how much of the DVR of white matter MRI can tell of (assumed).
+"""The two simulated worlds: how much of the DVR of white matter can be predicted from MRI (assumed).
 
-A world sets the spread of the PET's gain between participants and the part of DVR that leaves no trace in MRI. All
-else is the same in both.
+A world sets the SD of the PET's gain between participants and the SD of the part of DVR that leaves no trace in MRI.
+Everything else is the same in both.
 """
 
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from typing import Any
 
 PESSIMISTIC, AS_PUBLISHED = "pessimistic", "as_published"
 WORLDS: dict[str, dict[str, float]] = {
-    # as much gain as white matter differs between people, and an unseen part as large as that of myelin
+    # pessimistic: the gain varies as much as white matter between people, and the unseen part as much as myelin's.
     PESSIMISTIC: {"gain_sd": 0.06, "unseen_sd": 0.10},
-    # what leaves a correlation with MRI as external results on patients report it
+    # as_published: the correlation with MRI is as in external results on patients.
     AS_PUBLISHED: {"gain_sd": 0.03, "unseen_sd": 0.06},
 }
 
 
 def with_world(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of the simulation in which what is null takes the value of the world.
+    """Return the settings of the simulation, where settings of ``pet`` that are null take the value of the world.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The images of a simulated participant as BIDS files, each with its units, parameters and provenance."""
+"""The images of a simulated participant as BIDS files, with units, parameters and provenance in the sidecars."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from myelosketch.simulation.gradients import write_gradients
 from myelosketch.simulation.kinetics import noise_scale
 from myelosketch.simulation.pet_signal import frame_parameters
 
-# grid of an image; those not named are of the diffusion series
+# grid of each image; the others are on the grid of the diffusion series
 _GRID = {
     **dict.fromkeys(("T1w", "FLAIR", "lesion_mask"), "T1w"),
     **dict.fromkeys(("MTR", "mt_on", "mt_off"), "MTR"),
@@ -30,7 +30,7 @@ def write_images(
     seed: int,
     session: str | None = None,
 ) -> None:
-    """Write the images of a scan.
+    """Write the images of a scan, with their sidecars.
 
     Parameters
     ----------
