@@ -32,7 +32,7 @@ DRAWN_ON: dict[str, tuple[str, ...]] = {
 MNI_BOX_MM = np.array([[-80.0, -115.0, -80.0], [80.0, 85.0, 95.0]])
 CONTENT_SHARE = 0.1
 MIN_OVERLAP = 0.1
-# a segmentation is in the world space of the T1w and is not registered, as other images are: only its grid may differ
+# a segmentation is in the world space of the T1w, so only its grid may differ; all other images are registered
 MIN_OVERLAP_SAME_WORLD = 0.8
 # largest share of the brain's voxels with AD below RD: noise causes some in grey matter
 AD_BELOW_RD = 0.05
@@ -148,7 +148,7 @@ def _overlap_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
 
 
 def _template_findings(volumes: Mapping[str, Volume], lesion_space: str) -> Iterator[Finding]:
-    """Return the finding about a lesion mask in MNI152 space that reaches beyond the brain of MNI152."""
+    """Yield the finding about a lesion mask in MNI152 space that reaches beyond the brain of MNI152."""
     if lesion_space != "MNI152" or "lesion_mask" not in volumes:
         return
     box = content_box_mm(volumes["lesion_mask"])

@@ -117,7 +117,7 @@ def place_template(
     bend : "affine" | "syn": whether the probabilities are also bent to the brain; the transform stays affine
     metric, sampling, starts, seed : see ``itk.register``
     warp : path ``.nii.gz`` of the displacement field of "syn" in MNI152 space, which comes before the affine in a
-        list for ``ants.apply_transforms``; the field is not kept if not given
+        list for ``ants.apply_transforms``; without a path, the field is not kept
     sources : list of paths, for the sidecars
 
     Returns

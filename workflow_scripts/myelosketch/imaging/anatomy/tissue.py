@@ -17,7 +17,7 @@ TISSUE_CODES = {"CSF": 1, "grey matter": 2, "white matter": 3}
 # needs a class of its own
 CLASSES = {"csf": "CSF", "grey": "grey matter", "white": "white matter", "deep": "grey matter"}
 # the segmentation may call the core of the deep nuclei white matter (the pallidum is as bright); where the template's
-# probability of deep grey matter is above this, it decides
+# probability of deep grey matter is above this, that probability decides
 SURELY_DEEP = 0.7
 # probabilities beyond the placed template: fluid and cortex are equally likely, so the intensity decides
 BEYOND = {"csf": 0.5, "grey": 0.5, "white": 0.0, "deep": 0.0}
@@ -176,7 +176,7 @@ def atropos(
             "i": f"PriorProbabilityImages[{len(priors)},{folder}/prior%02d.nii,{weight}]",
             "m": f"[{smoothing},1x1x1]",
             "c": f"[{iterations},0]",
-            # all voxels are updated at once, from the labels of the round before: in turn they take twice as long
+            # all voxels at once, from the labels of the previous iteration: one after the other takes twice as long
             "g": "0",
             "r": 0,  # a constant seed; the default is one from the clock
             # only the labels: ants.atropos always writes, compresses and reads the probabilities, too

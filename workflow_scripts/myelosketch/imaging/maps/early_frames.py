@@ -141,7 +141,7 @@ def follow_head(
     Returns
     -------
     array (x, y, z)
-    dict for the sidecar, empty without a check; in simulated scans with voxels of 3 mm its error is .2 mm
+    dict for the sidecar, empty without a check; in simulated scans with voxels of 3 mm its error is up to .2 mm
     """
     name = "the mean of the early PET frames"
     if motion == "none":

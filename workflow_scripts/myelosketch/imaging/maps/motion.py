@@ -59,7 +59,7 @@ def find_motion(
     mask: np.ndarray | None = None,
     name: str = "volume",
 ) -> np.ndarray:
-    """Return the motion of the head from one volume to another, by ANTs (mutual information), starting from none.
+    """Return the motion of the head from one volume to another, by ANTs (mutual information), from the identity on.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def from_ants(image: ants.ANTsImage) -> Volume:
 
 
 def make_repeatable(seed: int) -> None:
-    """Make ANTs repeatable to the bit: only its deterministic mode is, on one thread (see above).
+    """Make ANTs repeatable to the bit, by its deterministic mode; this also needs a single thread (see above).
 
     The argument ``random_seed`` of ``ants.registration`` has no effect, and leaves differences of 0.04 mm.
     """

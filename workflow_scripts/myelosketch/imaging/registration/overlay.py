@@ -24,7 +24,7 @@ STEP_MM = 1.5
 # colour-blind readers can distinguish these (Okabe and Ito), and they differ in brightness
 BORDER, BRAIN, LESION = "#F0E442", "#56B4E9", "#D55E00"
 WIDTH_PX, DPI, GREYS = 1240, 100, 56
-# without lesions: height of the axial slice within the brain; always: distance of the sagittal one from its middle
+# height of the axial slice within the brain, if there are no lesions; distance of the sagittal slice from the middle
 AXIAL_SHARE, SAGITTAL_MM = 0.62, 14.0
 PLANES = ("axial", "coronal", "sagittal")
 WHITE = 3  # code of white matter in the tissue map

@@ -10,7 +10,7 @@ from myelosketch.io.volumes import Volume
 
 # further starts are turned by this angle about the centre of the head
 TURN_DEG = 30.0
-# two starts end at one place if they move no point on a sphere of this radius about the head further apart, mm
+# two starts end at one place if points at this distance from the centre of the head end less than this apart, mm
 HEAD_RADIUS_MM, ONE_PLACE_MM = 80.0, 4.0
 BINS = 32
 # intensities above this percentile of the values above 0 count as the brightest (vessels, fat, noise)
