@@ -408,7 +408,7 @@ MAPS_CASES = {
         "FA",
         data_of("RD", "RD", lambda rd, ad: (ad + 2 * rd) / 3, "AD"),
         "inconsistent",
-        "does not follow from AD and RD: it asks for two smaller eigenvalues that differ by 0.80 of AD - RD at the median, expected at most 0.55: RD looks like MD, the mean of all three: AD is the largest",
+        "does not follow from AD and RD: it needs two smaller eigenvalues that differ from RD by 0.80 of AD - RD at the median, expected at most 0.55: RD looks like MD, the mean of all three: AD is the largest",
     ),
     "fa-of-another-fit": (
         "FA",

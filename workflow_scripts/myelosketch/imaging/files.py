@@ -7,17 +7,17 @@ from typing import Any, Self
 
 from myelosketch.cohort.table import ALIGNED
 
-# instead of a transform's path: the image lies on the T1w as it is
+# instead of the path of a transform: the image is aligned with the T1w as it is
 IDENTITY = "identity"
 
 
 def given_transforms(files: Mapping[str, Any], aligned: Iterable[str]) -> dict[str, str | Path]:
-    """Return transforms to the T1w that are given, by image (dwi, MTR, pet, FLAIR).
+    """Return the given transforms to the T1w, by image (dwi, MTR, pet, FLAIR).
 
     Parameters
     ----------
-    files : dict of paths; ``xfm_dwi`` and the like are columns of the cohort table
-    aligned : images that lie on the T1w as they are, and have IDENTITY
+    files : dict of paths by column of the cohort table; ``xfm_dwi`` and the like are transforms
+    aligned : images that are aligned with the T1w as they are; IDENTITY is their transform
     """
     paths = {name: files[f"xfm_{name}"] for name in ALIGNED if files.get(f"xfm_{name}")}
     return dict.fromkeys(aligned, IDENTITY) | paths
@@ -27,7 +27,7 @@ def given_transforms(files: Mapping[str, Any], aligned: Iterable[str]) -> dict[s
 class _Files:
     @classmethod
     def of(cls, paths: Mapping[str, Any]) -> Self:
-        """Pick the files of this kind from paths by name; a blank path is as good as none."""
+        """Return the files of this kind from paths by name; a blank path counts as none."""
         names = [entry.name for entry in fields(cls)]
         return cls(**{name: paths[name] for name in names if paths.get(name)})
 
@@ -43,7 +43,7 @@ class RawImages(_Files):
     lesion_space : image that the lesion mask was drawn on
     dwi_json : path of the JSON that names the phase encoding, or paths, the nearest to the image last, or None
     pet_anatomy : path of the mean of the early PET frames, or None where the DVR carries the anatomy
-    given : dict of ``given_transforms``: what places dwi, MTR, pet or FLAIR on the T1w without a registration
+    given : dict from ``given_transforms``: transforms of dwi, MTR, pet or FLAIR to T1w that replace a registration
     """
 
     T1w: str | Path = ""
@@ -67,7 +67,7 @@ class RawImages(_Files):
 
 @dataclass(frozen=True)
 class Anatomy(_Files):
-    """The head in T1w space, and the transforms that lead to it.
+    """The head in T1w space, and the transforms to and from it.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Anatomy(_Files):
     warp_mni: str | Path | None = None
 
     def to_t1w(self, modality: str) -> list[str | Path]:
-        """Return transforms that resample dwi, MTR or FLAIR onto T1w, the nearest to T1w first."""
+        """Return the transforms that resample dwi, MTR or FLAIR onto T1w, the nearest to T1w first."""
         xfm = {"dwi": self.xfm_dwi_to_t1w, "MTR": self.xfm_mtr_to_t1w, "FLAIR": self.xfm_flair_to_t1w}[
             modality
         ]
@@ -98,7 +98,7 @@ class Anatomy(_Files):
 
 @dataclass(frozen=True)
 class OnPetGrid(_Files):
-    """What of a scan lies on its PET grid.
+    """The files of a scan on its PET grid, and the transform to it.
 
     Parameters
     ----------

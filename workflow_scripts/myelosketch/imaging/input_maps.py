@@ -1,4 +1,4 @@
-"""The maps of a scan as they are given, in our units, and the image of the tensor maps that is registered."""
+"""Read the given maps of a scan in the workflow's units, and derive the image that registers the tensor maps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TENSOR_MAPS = ("FA", "RD", "AD")
 
 
 def load_tensor(images: RawImages, units: Mapping[str, str]) -> dict[str, Volume]:
-    """Return FA, RD and AD in our units: dict of Volume.
+    """Return FA, RD and AD in the workflow's units: dict of Volume.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def load_tensor(images: RawImages, units: Mapping[str, str]) -> dict[str, Volume
 
 
 def load_map(name: str, path: str | Path, unit: str) -> Volume:
-    """Return a map in our unit: the only place where values are converted.
+    """Return a map, converted to the workflow's unit.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def load_map(name: str, path: str | Path, unit: str) -> Volume:
 
     Returns
     -------
-    Volume in ``names.UNITS[name]``; NaN of a DVR map, where it has no value, are 0
+    Volume in ``names.UNITS[name]``; voxels without a value (NaN) are 0 in a DVR map
     """
     volume = load_volume(path)
     data = conversion(name, unit).array(volume.data)
@@ -53,7 +53,9 @@ def load_map(name: str, path: str | Path, unit: str) -> Volume:
 
 
 def tensor_contrast(maps: Mapping[str, Volume]) -> Volume:
-    """Image with the contrast of a T1w (white above grey above fluid) from the tensor maps, for registration only.
+    """Return an image with the contrast of a T1w (white above grey above fluid) from the tensor maps.
+
+    It serves only for registration.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def tensor_contrast(maps: Mapping[str, Volume]) -> Volume:
 
     Returns
     -------
-    Volume : FA - 0.2 MD + 1 inside the head, 0 outside
+    Volume : FA - 0.2 MD + 1, at least 0.05, inside the head; 0 outside
     """
     mean_diffusivity = (maps["AD"].data + 2 * maps["RD"].data) / 3
     inside = mean_diffusivity > 0

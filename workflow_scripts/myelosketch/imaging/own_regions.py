@@ -1,4 +1,4 @@
-"""Label images of the user's own: read, named, checked against the brain, and brought to a PET grid."""
+"""Read a user's own label image and its names, check it against the brain, and bring it to a PET grid."""
 
 import re
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from myelosketch.errors import InputError
 from myelosketch.io.tables import read_table
 from myelosketch.io.volumes import Volume, load_volume
 
-# more numbers than any parcellation has: an image of signal
+# an image with more different numbers than any parcellation shows a signal, not labels
 MOST_LABELS = 2000
-# share of the labelled voxels that must lie in the brain (assumed: labels of the brain nearly all do)
+# share of the labelled voxels that must be in the brain (assumed: nearly all labels of a brain are)
 LEAST_IN_BRAIN = 0.5
-# floats as tools store them are this far from whole numbers
+# labels that a tool stores as floats differ from whole numbers by at most this
 WHOLE = 1e-3
-# a PET voxel is sampled at least so often along each axis: twice as often takes three times as long and changes 1 %
-# of the voxels of 100 labels, those that two of them share almost evenly
+# a PET voxel is sampled at this many points or more along each axis. Twice as many take three times as long and
+# change 1 % of the voxels of 100 labels: those that two labels share almost evenly
 FEWEST = 3
-# letters of an index in a message
+# largest number of characters of an index that a message shows
 SHOWN = 40
 _LUT_LINE = re.compile(r"\s*(\d+)\s+(\S+)(?:\s+\d+){3,4}\s*(?:#.*)?")
 
@@ -35,7 +35,7 @@ class GridLabels(NamedTuple):
 
 
 def load_labels(path: str | Path) -> Volume:
-    """Return a label image, whatever the type it is stored in.
+    """Return a label image, whatever its data type in the file.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def load_labels(path: str | Path) -> Volume:
 
     Raises
     ------
-    InputError : values that are no labels
+    InputError : the values are not labels
     """
     volume = load_volume(path, dtype=np.float64)
     data = volume.data
@@ -84,11 +84,11 @@ def read_names(path: str | Path) -> dict[int, str]:
 
     Returns
     -------
-    dict
+    dict : number to name
 
     Raises
     ------
-    InputError : a missing column, text that is not a number, or a number that occurs twice
+    InputError : a missing column, no line with a name, text that is not a number, or a number with two names
     """
     if Path(path).suffix.lower() in (".tsv", ".csv"):
         pairs = _from_table(path)
@@ -129,17 +129,17 @@ def _from_table(path: str | Path) -> list[tuple[str, str]]:
 
 
 def check_place(labels: Volume, brain: Volume, space: str) -> None:
-    """Most labelled voxels lie in the brain of the image or the template that the label image should lie on.
+    """Raise an error if too few labelled voxels are in the brain that the label image should be aligned with.
 
     Parameters
     ----------
     labels : Volume, 0 outside the regions
-    brain : Volume, above 0 inside, in the same world
-    space : what the labels should lie on, for the message
+    brain : Volume, above 0 inside, in the same world space
+    space : name of the image or template that the labels should be aligned with, for the message
 
     Raises
     ------
-    InputError : they do not
+    InputError : the share of the labelled voxels in the brain is below LEAST_IN_BRAIN
     """
     index = np.argwhere(labels.data > 0)
     index = index[:: max(1, len(index) // 100_000)]
@@ -165,21 +165,22 @@ def labels_on_grid(
     unbend: Callable[[np.ndarray], np.ndarray] | None = None,
     reach_mm: float = 0.0,
 ) -> GridLabels:
-    """Return the label that fills most of each voxel of a grid, where it fills at least a share of it.
+    """Return the label that fills most of each voxel of a grid, if it fills at least a share of it.
 
-    The share is counted: every voxel is sampled at points evenly spread in it, along each axis one for each label
-    voxel that it spans and at least FEWEST, and each point has the label of the voxel it lies in. So each label image
-    is interpolated once, a label is never mixed with its neighbours' numbers, and the time hardly depends on how many
-    labels there are.
+    Every voxel is sampled at points that are evenly spread in it, and each point has the label of the label voxel
+    that it is in. Along each axis there are as many points as label voxels that the voxel spans, or a multiple of
+    that number, and at least FEWEST. Each label image is thus interpolated only once, the numbers of labels are never
+    averaged, and the time hardly depends on the number of labels.
 
     Parameters
     ----------
     labels : Volume, int32, 0 outside the regions
     shape, affine : of the grid, (3,) and (4, 4)
     matrix : array (4, 4), points of the grid's world to points of the labels' world, mm
-    threshold : share of a voxel that its label must fill; of two that fill the same the lower number has it
-    unbend : function of points (3, n) in the labels' world to the same after a bend, taken as constant within a voxel
-    reach_mm : how far ``unbend`` moves a point at most
+    threshold : share of a voxel that its label must fill; of two labels with equal shares, the lower number is taken
+    unbend : function that undoes a bend, from points (3, n) in the labels' world to points in it, mm; the
+        displacement is taken as constant within a voxel
+    reach_mm : largest distance that ``unbend`` moves a point
 
     Returns
     -------
@@ -189,7 +190,7 @@ def labels_on_grid(
     start, size = _content_box(
         labels, np.linalg.inv(to_labels), reach_mm / np.linalg.norm(affine[:3, :3], axis=0)
     )
-    codes, numbers = pd.factorize(labels.data.ravel(), sort=True)  # numpy sorts all voxels
+    codes, numbers = pd.factorize(labels.data.ravel(), sort=True)  # numpy.unique would sort all voxels
     if numbers[0] != 0:  # an image without background
         numbers, codes = np.insert(numbers, 0, 0), codes + 1
     codes = codes.reshape(labels.shape).astype(np.uint16)
@@ -226,7 +227,7 @@ def labels_on_grid(
 
 
 def inverse_of_bend(field: np.ndarray, affine: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the points that a displacement field carries to given points, by fixed-point iteration.
+    """Return the function that undoes a displacement field, by fixed-point iteration.
 
     Parameters
     ----------
@@ -235,7 +236,7 @@ def inverse_of_bend(field: np.ndarray, affine: np.ndarray) -> Callable[[np.ndarr
 
     Returns
     -------
-    function : points q (3, n), mm, to the points p with p + field(p) = q, within some 0.01 mm where nothing folds
+    function : points q (3, n), mm, to the points p with p + field(p) = q, to about 0.01 mm where nothing folds
     """
     to_voxel = np.linalg.inv(affine)
 
@@ -259,7 +260,10 @@ def inverse_of_bend(field: np.ndarray, affine: np.ndarray) -> Callable[[np.ndarr
 def _content_box(
     labels: Volume, to_grid: np.ndarray, reach: np.ndarray
 ) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the first voxel and size of the part of a grid, also beyond its edge, that the labelled voxels reach."""
+    """Return the first voxel and the size of the box of a grid that holds the labelled voxels.
+
+    The box may reach beyond the edge of the grid.
+    """
     bounds = []
     for axis in range(3):
         used = np.flatnonzero((labels.data > 0).any(axis=tuple(other for other in range(3) if other != axis)))
@@ -272,7 +276,10 @@ def _content_box(
 
 
 def _offsets(span: np.ndarray) -> np.ndarray:
-    """Places within a voxel, array (n, 3) from -0.5 to 0.5, from how many label voxels it spans along each axis."""
+    """Return the places to sample within a voxel, array (n, 3) from -0.5 to 0.5.
+
+    ``span`` is the number of label voxels that the voxel spans along each axis.
+    """
     spans = [max(1, int(np.ceil(side - 1e-3))) for side in span]
     counts = [side * -(-FEWEST // side) for side in spans]
     places = [(np.arange(count) + 0.5) / count - 0.5 for count in counts]
@@ -280,7 +287,7 @@ def _offsets(span: np.ndarray) -> np.ndarray:
 
 
 def _nearest(codes: np.ndarray, voxels: np.ndarray) -> np.ndarray:
-    """Return the code of the voxel that each place (3, n) lies in, 0 beyond the image."""
+    """Return the code of the voxel that each place (3, n) is in, 0 beyond the image."""
     index = np.floor(voxels + 0.5).astype(np.int32)
     inside = ((index >= 0) & (index < np.array(codes.shape)[:, None])).all(axis=0)
     result = np.zeros(voxels.shape[1], codes.dtype)
@@ -289,7 +296,7 @@ def _nearest(codes: np.ndarray, voxels: np.ndarray) -> np.ndarray:
 
 
 def _owner(samples: np.ndarray, least: float) -> np.ndarray:
-    """Most frequent code of each column of samples (k, n) that is not 0 and reaches ``least``; 0 where none does."""
+    """Return the most frequent code above 0 of each column of samples (k, n), or 0 if it is rarer than ``least``."""
     owner = samples[0].copy()
     mixed = np.flatnonzero((samples != samples[0]).any(axis=0))
     ordered = np.sort(samples[:, mixed], axis=0)

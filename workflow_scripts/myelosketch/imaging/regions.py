@@ -15,11 +15,12 @@ from myelosketch.io.provenance import provenance
 from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volume, save_volume
 
-# what white matter becomes "other" by, in this order
+# steps by which white matter becomes "other", in this order
 STEPS = ("hyperintense", "perilesional", "eroded")
-# a larger share of all white matter is a wrong mask, no lesion load (assumed; 53 mL, the most of 30 measured, is .1)
+# a mask that fills a larger share of all white matter is wrong (assumed; the largest of 30 measured lesion loads,
+# 53 mL, is .1)
 MOST_LESION = 0.5
-# of the table beside the regions, for its sidecar
+# columns of the table beside the regions, as the sidecar describes them
 TABLE_COLUMNS = {
     "n_voxels": "voxels of the region on the PET grid",
     "volume_ml": "volume of the region, mL",
@@ -43,8 +44,8 @@ def make_regions(
 ) -> pd.DataFrame:
     """Write the label map of one scan and its table of volumes.
 
-    The regions are the head's, whatever the PET shows of it: voxels without a measured DVR keep their label, for a
-    prediction needs none, and leave every comparison with the PET (``io.volumes.has_value``). The table counts them.
+    The regions do not depend on the PET. Voxels without a measured DVR keep their label, because a prediction needs
+    no DVR, but every comparison with the PET leaves them out (``io.volumes.has_value``). The table counts them.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def make_regions(
     Raises
     ------
     InputError : unreadable fractions, no brain, lesions as large as the white matter, or no white matter left
-    GeometryError : the DVR lies on another grid
+    GeometryError : the DVR is on another grid
     """
     tissue, affine = read_fractions(fractions)
     grid = Volume(tissue["brain"], affine)
@@ -95,11 +96,11 @@ def make_regions(
 
 
 def without_dvr(labels: np.ndarray, affine: np.ndarray, dvr: str | Path | None) -> list[int] | None:
-    """Return the voxels of each region, in the order of REGION_CODES, where the PET has no value; None without PET.
+    """Return the number of voxels without a measured DVR in each region of REGION_CODES, or None without PET.
 
     Raises
     ------
-    GeometryError : the DVR lies on another grid than the labels
+    GeometryError : the DVR is not on the grid of the labels
     """
     if dvr is None:
         return None
@@ -122,16 +123,15 @@ def label_regions(
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Label each voxel: 0 outside, 1 other, 2 normal-appearing or healthy white matter, 3 lesion.
 
-    Distances are from the centre of a voxel to the centre of the nearest voxel of the other kind, so that one smaller
-    than a voxel moves none.
+    Distances are measured between the centres of voxels, so a distance smaller than a voxel has no effect.
 
     Parameters
     ----------
     brain, white, lesion : arrays (x, y, z), fraction of each voxel, 0-1; white includes lesions
     voxel_size : mm, (3,)
-    threshold : fraction that owns a voxel
-    perilesional_mm : white matter within this distance of a lesion voxel becomes "other" (the PET blur bleeds
-        into it; our decision, docs/method.md)
+    threshold : lowest fraction with which a voxel counts as brain, white matter or lesion
+    perilesional_mm : white matter within this distance of a lesion voxel becomes "other" (the blur of the PET
+        reaches it; our choice, docs/method.md)
     white_erosion_mm : white matter within this distance of a voxel that is neither white matter nor lesion, in the
         brain or outside, becomes "other" too
     control : bool, ``lesion`` holds the white-matter hyperintensities of a control: they become "other", neither
@@ -160,7 +160,7 @@ def label_regions(
 
 
 def within(mask: np.ndarray, distance: float, voxel_size: np.ndarray) -> np.ndarray:
-    """Return voxels whose centre lies within a distance (mm) of the centre of a voxel of the mask; none for 0.
+    """Return the voxels with a centre within a distance (mm) of the centre of a voxel of the mask; none for 0.
 
     Returns
     -------
@@ -200,7 +200,7 @@ def region_volumes(labels: np.ndarray, moved: Mapping[str, int], voxel_volume: f
 
 
 def check_volumes(table: pd.DataFrame, name: str) -> None:
-    """A scan needs a brain, and white matter that is not all lesion.
+    """Raise an error if a scan has no brain, lesions that are too large, or no white matter left beside them.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def check_volumes(table: pd.DataFrame, name: str) -> None:
 
     Raises
     ------
-    InputError : naming the likely cause
+    InputError : one of these; the message names the likely cause
     """
     counts = table.set_index("name")["n_voxels"]
     spots, shell, eroded = (int(table[f"n_{step}"].sum()) for step in STEPS)
@@ -237,7 +237,9 @@ def check_volumes(table: pd.DataFrame, name: str) -> None:
 
 
 def gather_volumes(paths: Iterable[str | Path], groups: Mapping[str, str], output: str | Path) -> None:
-    """One table of all scans' regions: scan, group, region, n_voxels, volume_ml, lesion_source, n_without_dvr.
+    """Write one table of the regions of all scans.
+
+    Its columns are scan, group, region, n_voxels, volume_ml, lesion_source and n_without_dvr.
 
     Parameters
     ----------

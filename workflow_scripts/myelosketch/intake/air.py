@@ -4,7 +4,8 @@ import numpy as np
 
 from myelosketch.io.volumes import Volume, has_value
 
-# no head reaches into the corners of a field of view: a map with values in a larger share of their voxels is unmasked
+# a head does not reach into the corners of a field of view (each a tenth of its sides), so a map with values in a
+# larger share of their voxels is unmasked
 CORNER, MOST_IN_CORNERS = 0.1, 0.25
 # a ball with this radius, this far below the top of the head, contains only brain, even if the head moved by 2 cm
 DEPTH_MM = 75.0
@@ -42,7 +43,8 @@ def judged_voxels(volume: Volume, centre: np.ndarray | None) -> np.ndarray | Non
 
     Returns
     -------
-    array (x, y, z) of bool : those in the middle of the head; None: all, of a map whose background is 0
+    array (x, y, z) of bool : the voxels in the middle of the head. None if all voxels are checked: the background of
+        the map is 0, ``centre`` is None, or the map has no value in the middle of the head
     """
     if centre is None or not never_masked(volume):
         return None

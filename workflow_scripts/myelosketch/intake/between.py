@@ -18,7 +18,7 @@ ONE_GRID = (
     ("mt_off", "mt_on"),
     ("pet", "reference_mask"),
 )
-# one image takes part in the comparison of boxes for all of its acquisition
+# images whose content box is compared with that of the T1w: one per acquisition
 PLACED = ("FLAIR", "segmentation", "FA", "MTR", "DVR", "dwi", "mt_on", "pet")
 # image that a lesion mask in a space is compared with: the first of these that the scan has
 DRAWN_ON: dict[str, tuple[str, ...]] = {
@@ -32,7 +32,7 @@ DRAWN_ON: dict[str, tuple[str, ...]] = {
 MNI_BOX_MM = np.array([[-80.0, -115.0, -80.0], [80.0, 85.0, 95.0]])
 CONTENT_SHARE = 0.1
 MIN_OVERLAP = 0.1
-# a segmentation is in the world of the T1w, only its grid may differ; other images are registered
+# a segmentation is in the world space of the T1w, so only its grid may differ; all other images are registered
 MIN_OVERLAP_SAME_WORLD = 0.8
 # largest share of the brain's voxels with AD below RD: noise causes some in grey matter
 AD_BELOW_RD = 0.05
@@ -68,7 +68,7 @@ def scan_findings(
 
 
 def _grids(volumes: Mapping[str, Volume], lesion_space: str) -> list[tuple[str, str]]:
-    """Pairs of images that must share a grid, with the image that the lesion mask was drawn on."""
+    """Return the pairs of images that must share a grid, with the lesion mask and the image it was drawn on."""
     under = next((name for name in DRAWN_ON[lesion_space] if name in volumes), None)
     return [*ONE_GRID, *([(under, "lesion_mask")] if under else [])]
 
@@ -116,10 +116,10 @@ def _swap_findings(volumes: Mapping[str, Volume], centre: np.ndarray | None) -> 
 
 
 def _share_below(larger: Volume | None, smaller: Volume | None, centre: np.ndarray | None) -> float:
-    """Return the share of voxels, of those where both are above 0, in which ``larger`` is smaller; 0 if not
-    comparable.
+    """Return the share of the voxels with both images above 0 in which ``larger`` is below ``smaller``.
 
-    Of images that were never masked, only the middle of the head counts (see ``air.judged_voxels``).
+    The share is 0 if the images cannot be compared. Of images that were never masked, only the middle of the head
+    counts (see ``air.judged_voxels``).
     """
     if larger is None or smaller is None or larger.shape != smaller.shape:
         return 0.0
@@ -148,7 +148,7 @@ def _overlap_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
 
 
 def _template_findings(volumes: Mapping[str, Volume], lesion_space: str) -> Iterator[Finding]:
-    """A mask in the template's space lies in the template's brain."""
+    """Yield the finding about a lesion mask in MNI152 space that reaches beyond the brain of MNI152."""
     if lesion_space != "MNI152" or "lesion_mask" not in volumes:
         return
     box = content_box_mm(volumes["lesion_mask"])
@@ -162,7 +162,12 @@ def _template_findings(volumes: Mapping[str, Volume], lesion_space: str) -> Iter
 
 
 def content_box_mm(volume: Volume) -> np.ndarray | None:
-    """World box of the content of an image: array (2, 3), lowest and highest corner, mm; None if it is empty."""
+    """Return the box around the content of an image in world space, mm; None if the image is empty.
+
+    Returns
+    -------
+    array (2, 3) : lowest and highest corner
+    """
     positive = volume.data[volume.data > 0]
     if not positive.size:
         return None
@@ -174,13 +179,13 @@ def content_box_mm(volume: Volume) -> np.ndarray | None:
 
 
 def content_sides_mm(volume: Volume) -> np.ndarray | None:
-    """Sides of the content along the image's own axes, mm, (3,); None if it is empty."""
+    """Return the sides of the content along the image's own axes, mm, (3,); None if the image is empty."""
     box = content_box_mm(Volume(volume.data, np.diag([*volume.voxel_size, 1.0])))
     return None if box is None else box[1] - box[0]
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Volume that two boxes (2, 3) share, as a part of the smaller one, 0-1."""
+    """Return the volume that two boxes (2, 3) share, as a fraction of the smaller one, 0-1."""
     shared = np.clip(np.minimum(first[1], second[1]) - np.maximum(first[0], second[0]), 0, None).prod()
     return float(shared / min((box[1] - box[0]).prod() for box in (first, second)))
 
@@ -190,7 +195,7 @@ def _lesion_findings(volumes: Mapping[str, Volume]) -> Iterator[Finding]:
         return
     head, mask = volumes["T1w"], volumes["lesion_mask"]
     volume = np.count_nonzero(mask.data) * mask.voxel_volume / 1000
-    # a T1w with skull holds more than the brain: never more than a large brain is counted
+    # a T1w with skull shows more than the brain, so at most the volume of a large brain is counted
     brain = min(np.count_nonzero(head.data > 0) * head.voxel_volume / 1000, BRAIN_ML)
     if volume > WHITE_SHARE * brain:
         yield Finding(

@@ -97,7 +97,7 @@ def check_accept(
 
     Raises
     ------
-    InputError : names the unknown scans
+    InputError : a scan is unknown; the message names all of them
     """
     strangers = sorted(set(accept) - set(scans) - set(also))
     if strangers:
@@ -113,7 +113,7 @@ def worst(verdicts: Iterable[str]) -> str:
 
 
 def sentence(scan: str, file: str, finding: Finding) -> str:
-    """Return the line for the user, as in ``sub-01: FA (fa.nii.gz) holds 3 voxels that are NaN: set them to 0.``"""
+    """Return the line for the user, such as ``sub-01: MTR (mtr.nii) is not compressed: name it .nii.``"""
     return f"{scan}: {finding.input} ({file}) {finding.reason}: {ended(finding.way_out)}"
 
 

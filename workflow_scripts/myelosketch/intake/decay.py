@@ -11,11 +11,11 @@ from myelosketch.intake.checks import Finding
 
 # s, by symbol and mass number (20.364 and 109.77 min)
 HALF_LIVES_S = {"c11": 1221.8, "f18": 6586.2}
-# growth of the stated factors may differ by this share from that of decay: converters round times
+# the growth of the stated factors may differ by this share from that of the decay, because converters round times
 FACTOR_TOLERANCE = 0.1
 # largest difference, s, between the time that the stated factors refer to and the time in the JSON
 REFERENCE_TOLERANCE_S = 120.0
-# as shares of the decay rate of carbon-11: after 35 min [11C]PIB leaves the brain at about a third of it
+# as shares of the decay rate of carbon-11. After 35 min, [11C]PIB leaves the brain at about a third of that rate
 STEEP, RISE = 0.8, 0.1
 
 
@@ -118,7 +118,7 @@ def factors_problem(
     Parameters
     ----------
     content : JSON of the series: ``DecayCorrectionFactor`` of BIDS, ``DecayFactor`` of dcm2niix
-    starts, durations : arrays (n,), s from TimeZero
+    starts, durations : arrays (n,), s; starts count from TimeZero
     injection, scan : s from TimeZero, or None if it is not stated
     """
     key = next((key for key in ("DecayCorrectionFactor", "DecayFactor") if content.get(key)), None)

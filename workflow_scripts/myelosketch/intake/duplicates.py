@@ -1,4 +1,4 @@
-"""Find images of one scan that are too similar or do not fit together: one for two inputs, FA of other AD and RD."""
+"""Find images of one scan that do not fit together: one image under two inputs, or an FA of another AD and RD."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -10,18 +10,19 @@ from myelosketch.intake.air import judged_voxels
 from myelosketch.intake.checks import Finding
 from myelosketch.io.volumes import Volume
 
-# rounding to 256 steps leaves a correlation of .99998; images with and without MT pulse have .98 and less
+# an image and its copy in 256 steps correlate by .99998, images with and without MT pulse by at most .98
 SAME_CORRELATION = 0.9999
 # number of voxels that are compared (every n-th of larger images), and the smallest number that is informative
 COMPARED_VOXELS, LEAST_VOXELS = 1_000_000, 1000
 # a segmentation may also be given as the lesion mask (lesions.label)
 MAY_BE_ONE = {"lesion_mask", "segmentation"}
 NOT_BY_VALUE = (*MAY_BE_ONE, "reference_mask", "dwi", "pet")
-# Measured on a real tensor fit (MRtrix, 135,000 voxels), share of voxels where FA leaves its bounds by more than
-# FA_TOLERANCE: .05 % as fitted, 2 to 3 % once the maps are interpolated or smoothed; 34 % with an FA one voxel
-# off, 52 % with a mirrored one, 82 % with MD for AD. With MD for RD it is 8 %, but there the two smaller
-# eigenvalues seem far apart everywhere: by .95 of AD - RD at the median, .25 to .35 in right maps, and never by
-# less than .64. Air full of noise leaves the bounds in a fifth of the few voxels with AD > RD > 0 and FA < 1.
+# Measured on a real tensor fit (MRtrix, 135,000 voxels): the share of voxels whose FA is outside its bounds by more
+# than FA_TOLERANCE is .05 % as fitted, 2 to 3 % once the maps are interpolated or smoothed, 34 % with an FA that is
+# shifted by one voxel, 52 % with a mirrored FA, and 82 % with MD instead of AD. With MD instead of RD it is only 8 %,
+# but there the two smaller eigenvalues seem far from RD everywhere: by .95 of AD - RD at the median, and never by
+# less than .64; in correct maps the median is .25 to .35. In air full of noise, FA is outside its bounds in a fifth
+# of the few voxels with AD > RD > 0 and FA < 1.
 FA_TOLERANCE = 0.05
 MOST_OUTSIDE = 0.2
 MOST_APART, ANISOTROPIC = 0.55, 0.2
@@ -59,7 +60,7 @@ def repeated_findings(
 
 
 def _alike(first: Volume | None, second: Volume | None) -> bool:
-    """Whether the values of one image follow from those of another by a scale and an offset."""
+    """Return whether the values of one image follow from those of another by a scale and an offset."""
     if first is None or second is None or first.shape != second.shape:
         return False
     step = max(1, first.data.size // COMPARED_VOXELS)
@@ -74,12 +75,12 @@ def _alike(first: Volume | None, second: Volume | None) -> bool:
 
 
 def tensor_findings(volumes: Mapping[str, Volume], centre: np.ndarray | None = None) -> Iterator[Finding]:
-    """The finding about an FA that AD and RD do not allow.
+    """Yield the finding about an FA that AD and RD do not allow.
 
     Parameters
     ----------
-    volumes : dict of Volume by input name; ``FA``, ``AD`` and ``RD`` in units.UNITS
-    centre : of the brain (``air.head_centre``), around which maps that were never masked are compared
+    volumes : dict of Volume by input name; ``FA``, ``AD`` and ``RD`` in ``names.UNITS``
+    centre : centre of the brain (``air.head_centre``); maps that were never masked are compared only around it
     """
     maps = [volumes[name] for name in ("FA", "AD", "RD") if name in volumes]
     if len(maps) < 3 or len({volume.shape for volume in maps}) > 1:
@@ -100,8 +101,8 @@ def tensor_findings(volumes: Mapping[str, Volume], centre: np.ndarray | None = N
         reason = f"lies outside what AD and RD allow in {share:.0%} of the brain, expected at most {MOST_OUTSIDE:.0%}"
     else:
         reason = (
-            f"asks for two smaller eigenvalues that differ by {apart:.2f} of AD - RD at the median, expected at most "
-            f"{MOST_APART:g}"
+            f"needs two smaller eigenvalues that differ from RD by {apart:.2f} of AD - RD at the median, expected at "
+            f"most {MOST_APART:g}"
         )
     yield Finding(
         "inconsistent", "FA", f"does not follow from AD and RD: it {reason}",
@@ -111,11 +112,12 @@ def tensor_findings(volumes: Mapping[str, Volume], centre: np.ndarray | None = N
 
 
 def fa_bounds(ad: np.ndarray, rd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest FA of tensors with a given AD and RD.
+    """Return the lowest and the highest FA of tensors with a given AD and RD.
 
-    The eigenvalues are AD, RD + d and RD - d. Their FA is the square root of 3/2 (1 - 3 MD² / S), with S = AD² +
-    2 RD² + 2 d² the sum of their squares, and so rises with d. It is lowest for d = 0, where it is |AD - RD| /
-    √(AD² + 2 RD²), and highest for the largest d: none is below 0 (d <= RD), and AD is the largest (d <= AD - RD).
+    The eigenvalues are AD, RD + d and RD - d. Their FA is the square root of 3/2 (1 - 3 MD² / S), where S = AD² +
+    2 RD² + 2 d² is the sum of their squares, so it rises with d. It is lowest for d = 0, where it is |AD - RD| /
+    √(AD² + 2 RD²). It is highest for the largest possible d: no eigenvalue is below 0 (d <= RD), and AD is the
+    largest (d <= AD - RD).
 
     Parameters
     ----------
@@ -136,13 +138,16 @@ def fa_bounds(ad: np.ndarray, rd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def share_outside(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> float:
-    """Share of voxels (n,) whose FA leaves its bounds by more than FA_TOLERANCE."""
+    """Return the share of voxels (n,) whose FA is outside its bounds by more than FA_TOLERANCE."""
     low, high = fa_bounds(ad, rd)
     return float(((fa < low - FA_TOLERANCE) | (fa > high + FA_TOLERANCE)).mean())
 
 
 def eigenvalues_apart(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> float:
-    """Median of d / (AD - RD) over the anisotropic voxels (see `fa_bounds`), d from FA; 0 without such voxels."""
+    """Return the median of d / (AD - RD) over the anisotropic voxels, with d from FA (see `fa_bounds`).
+
+    It is 0 if fewer than LEAST_VOXELS are anisotropic.
+    """
     known = (fa > ANISOTROPIC) & (ad > rd)
     if known.sum() < LEAST_VOXELS:
         return 0.0
@@ -153,7 +158,7 @@ def eigenvalues_apart(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> float:
 
 
 def _guess(fa: np.ndarray, ad: np.ndarray, rd: np.ndarray) -> str:
-    """What makes it right, if that is MD instead of AD or RD: the start of a sentence, or nothing."""
+    """Return the start of a sentence that says which of AD and RD seems to be MD; blank if neither does."""
     for name, other in (("AD", (3 * ad - 2 * rd, rd)), ("RD", (ad, (3 * rd - ad) / 2))):
         largest, smaller = other
         known = (smaller > 0) & (largest >= smaller)

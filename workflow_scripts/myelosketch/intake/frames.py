@@ -12,15 +12,15 @@ from myelosketch.intake.decay import decay_factors, factors_problem, half_life, 
 from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.units import pet_quantity
 
-# a scan covers an hour or more after the injection; other totals are minutes or milliseconds taken for seconds
+# a scan ends this long after the injection; another end comes from times in minutes or milliseconds, not seconds
 PET_LENGTH_S = (1200.0, 6 * 3600.0)
 MAX_GAP_S = 1.0
 MOST = 10**300  # JSON has no limit on whole numbers
 MIN_LATE_FRAMES = 3
 # latest start of a series after the injection
 MAX_LATE_START_S = 60.0
-# a break may be as long as the scan before it if that is at least this long, else half as long: in simulated white
-# matter the error of the DVR is then below 2 % (docs/method.md)
+# a break may be as long as the scan before it if that part is at least this long, otherwise half as long. The error
+# of the DVR in simulated white matter is then below 2 % (docs/method.md)
 LONG_RUN_S = 25 * 60.0
 
 
@@ -32,8 +32,8 @@ class Frames:
     ----------
     starts : array (n,), s from the injection
     durations : array (n,), s
-    decay : array (n,), correction factor of each frame for decay; None if it is corrected
-    unstated : keys that the JSON lacks, with the values that are assumed
+    decay : array (n,), correction factor of each frame for decay; None if the frames are corrected already
+    unstated : dict, keys that the JSON lacks, with the values that are assumed
     """
 
     starts: np.ndarray
@@ -53,12 +53,12 @@ class Frames:
 
 
 def read_frames(image: str | Path) -> Frames:
-    """Frames of a dynamic PET from its JSON, as BIDS (or dcm2niix, or a converter of ECAT files) writes it.
+    """Return the frames of a dynamic PET from its JSON, as BIDS, dcm2niix or a converter of ECAT files writes it.
 
     Parameters
     ----------
-    image : path of the series; ``FrameTimesStart``, ``FrameDuration``, ``InjectionStart`` and ``ScanStart`` of its
-        JSON are s from ``TimeZero``
+    image : path of the series; ``FrameTimesStart``, ``InjectionStart`` and ``ScanStart`` of its JSON are in s from
+        ``TimeZero``, ``FrameDuration`` is in s
 
     Returns
     -------
@@ -66,7 +66,8 @@ def read_frames(image: str | Path) -> Frames:
 
     Raises
     ------
-    InputError : starts with the image: missing keys, values of a wrong type or in contradiction
+    InputError : keys are missing, or values have a wrong type or contradict each other; the message starts with the
+        path of the image
     """
     content = read_metadata(image)
     try:
@@ -209,7 +210,10 @@ def _number(content: Mapping[str, Any], key: str) -> float | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Return a number of any size that a float has; NaN is allowed, because the check of the times reports it."""
+    """Return whether a value is a number that a float can hold.
+
+    NaN is allowed, because the check of the times reports it.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         return abs(value) < MOST
     return isinstance(value, float)

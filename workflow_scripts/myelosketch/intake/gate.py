@@ -97,13 +97,13 @@ def add_repeated(scans: Iterable[dict[str, Any]]) -> None:
 
     Parameters
     ----------
-    scans : list of dict as of ``inspection.inspect_scan``; changed in place
+    scans : list of dict as from ``inspection.inspect_scan``; changed in place
     """
     seen: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for scan in scans:
         for file in scan["files"]:
             digest = file.get("voxels_sha256")
-            # several scans may share one region, and all masks without lesions are the same
+            # several scans may share one reference region, and all masks without lesions are the same
             if digest and file["input"] != "reference_mask" and file.get("share_zero") != 1:
                 seen.setdefault((file["input"], digest), []).append(scan)
     for (name, _), holders in seen.items():

@@ -31,7 +31,7 @@ class UnusableError(Exception):
 
 
 def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
-    """Return the header of a file whose name, compression and header are consistent.
+    """Open a file, and check that its name, compression and header are consistent.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
 
     Raises
     ------
-    UnusableError : with the finding
+    UnusableError : the file cannot be used; the error has the finding
     """
     path = Path(path)
     problem = file_problem(path)
@@ -72,7 +72,7 @@ def open_nifti(name: str, path: str | Path) -> nib.Nifti1Image:
             "name it .nii.gz if compressed, .nii if not",
         )
     try:
-        # a compressed series is read from start to end: kept open, or each volume would be searched for again
+        # the file stays open: otherwise every volume of a compressed series is searched for from its start
         image = cast(nib.Nifti1Image, nib.load(path, keep_file_open=True))
         image.header.get_data_dtype()
     except Exception as error:  # nibabel raises many kinds for a damaged header
@@ -94,8 +94,9 @@ def header_facts(image: nib.Nifti1Image) -> dict[str, Any]:
 
     Returns
     -------
-    dict : shape, voxel_mm (lists), orientation ("RAS", ...), data_type, length_unit, forms_mm (largest distance
-        between sform and qform over the box, mm; None if one is not set), determinant (of the affine, mm3)
+    dict : shape, voxel_mm (lists), orientation ("RAS", ...), data_type, length_unit, forms_mm (see
+        ``forms_distance``), determinant (of the affine, mm3); voxel_mm and orientation are None if the affine is not
+        valid
     """
     header = image.header
     affine = np.asarray(image.affine, float)
@@ -112,13 +113,16 @@ def header_facts(image: nib.Nifti1Image) -> dict[str, Any]:
 
 
 def forms_distance(image: nib.Nifti1Image) -> float | None:
-    """Return the largest distance between the positions by sform and qform, mm; None if one is unset."""
+    """Return the largest distance between the positions of a voxel by sform and by qform, mm.
+
+    It is None if one of them is not set, and infinite if one of them is not valid.
+    """
     header = image.header
     if not _code(header, "sform_code") or not _code(header, "qform_code"):
         return None
     try:
         first, second = header.get_sform(), header.get_qform()
-    except Exception:  # a quaternion that is none
+    except Exception:  # an invalid quaternion
         return float("inf")
     corners = np.array(np.meshgrid(*[(0, side - 1) for side in image.shape[:3]])).reshape(3, -1)
     points = np.vstack([corners, np.ones(corners.shape[1])])
@@ -213,7 +217,7 @@ def type_finding(name: str, image: nib.Nifti1Image) -> Finding | None:
 def _forms_finding(name: str, image: nib.Nifti1Image, distance: float) -> Finding:
     try:
         signs = [np.sign(np.linalg.det(form[:3, :3])) for form in (image.get_sform(), image.get_qform())]
-    except Exception:  # a quaternion that is none
+    except Exception:  # an invalid quaternion
         signs = [1, 1]
     if signs[0] != signs[1]:
         return Finding(

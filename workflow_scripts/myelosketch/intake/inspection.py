@@ -45,7 +45,7 @@ def inspect_scan(
     row : dict, a row of the cohort table (``scan``, ``group`` and a path or None in each of FILE_COLUMNS)
     units : dict, section ``units`` of the configuration; ``names.UNITS`` if not given
     maps : dict, section ``maps`` of the configuration; needed if the scan has raw series
-    lesions : dict, ``threshold`` and ``label`` of the section ``lesions``: how masks are read
+    lesions : dict, ``threshold`` and ``label`` of the section ``lesions``: how lesion masks are read
     root : folder of the dataset, which no link may leave; None to check no links
 
     Returns
@@ -79,8 +79,8 @@ def inspect_files(
     -------
     files : list of dict, one per image and companion
     findings : list of Finding
-    volumes : dict of Volume (in the declared unit; a series by one volume; a mask as 0 and 1) or None if a file is
-        unusable
+    volumes : dict, name of an image to its Volume, or to None if the file cannot be used. Values are in the declared
+        unit, a series is represented by one volume, and a mask is 0 and 1
     """
     files: list[dict[str, Any]] = []
     findings: list[Finding] = []

@@ -12,7 +12,7 @@ from myelosketch.io.volumes import Volume, load_volume
 
 MASKS = ("lesion_mask", "reference_mask")
 THRESHOLD = 0.5
-# resampling overshoots by this much, and changes whole numbers by this much
+# how far resampling overshoots 0 and 1, and how far it changes whole numbers, at most
 OVERSHOOT, WHOLE = 0.01, 1e-3
 # a segmentation has at least this many labels; one without the lesion label has no lesions
 SEGMENTATION = 3
@@ -55,7 +55,8 @@ def read_mask(data: np.ndarray, *, threshold: float = THRESHOLD, label: int | No
 
     Raises
     ------
-    UnclearMaskError : values below 0, values beyond 1 that are not whole, or a label that the mask cannot hold
+    UnclearMaskError : values below 0, values above 1 that are not whole, whole numbers that vary from voxel to voxel,
+        or a label that the mask does not have
     """
     values = np.unique(data[data != 0])
     low, high = (float(values[0]), float(values[-1])) if values.size else (0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Check whether an image is mirrored relative to the T1w: both hypotheses are aligned coarsely and compared.
+"""Check whether an image is mirrored relative to the T1w: align it coarsely as it is and mirrored, and compare.
 
 Brains are nearly symmetric, but the individual folds are not: the mutual information of an image with the T1w of the
 same head falls clearly when it is mirrored, in simulated and in real images (docs/decisions/0004-intake.md).
@@ -23,7 +23,8 @@ STEP_MM = 4.0
 POINTS = 2000
 BINS = 16
 MIN_POINTS = 500
-MIRROR = np.array([1, -1, -1, -1, 1, 1])  # of rotations about x, y, z and shifts along them
+# signs that a mirrored image gives to rotations about x, y and z and to shifts along them
+MIRROR = np.array([1, -1, -1, -1, 1, 1])
 BLUR_VOXELS = 1.5
 SEARCH = {"xtol": 0.05, "ftol": 1e-4, "maxiter": 6}
 FIRST_STEP = 4.0  # degrees and mm
@@ -102,7 +103,7 @@ def _fit(
     *,
     levels: int = 2,
 ) -> tuple[float, np.ndarray]:
-    """Return a rigid alignment from several starts: (best mutual information, parameters in degrees and mm)."""
+    """Return the best rigid alignment from several starts: (mutual information, parameters in degrees and mm)."""
     inverse, top = np.linalg.inv(affine), _top(data)
     content = np.argwhere(data > CONTENT_SHARE * top)
     centre = points.mean(axis=0)

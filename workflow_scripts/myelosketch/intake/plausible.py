@@ -45,7 +45,7 @@ def image_findings(
 
 
 def label_findings(name: str, data: np.ndarray) -> list[Finding]:
-    """Findings about a map of labels: whole numbers from 0, more than one of them besides 0."""
+    """Return findings about a label map, which should be whole numbers from 0, at least two of them above 0."""
     if not _are_labels(data):
         return [
             Finding(
@@ -67,7 +67,7 @@ def label_findings(name: str, data: np.ndarray) -> list[Finding]:
 
 
 def probability_findings(name: str, shape: Sequence[int], summary: Summary) -> list[Finding]:
-    """Findings about a 4D segmentation: a volume of probabilities for each of at least three tissues.
+    """Return findings about a 4D segmentation, which should be probabilities with one volume for each tissue.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def _are_labels(data: np.ndarray) -> bool:
 
 
 def negative_finding(name: str, data: np.ndarray, most: float = NEGATIVE_SHARE) -> Finding | None:
-    """The finding about more than a share of negative values in an image that should have none, or None."""
+    """Return the finding about negative values in more than a share of an image that should have none, or None."""
     if name not in NOT_NEGATIVE:
         return None
     values = content(data)

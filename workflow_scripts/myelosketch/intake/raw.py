@@ -15,7 +15,7 @@ MIN_DIRECTIONS = 6  # a symmetric tensor has six numbers
 
 
 def open_series(path: str | Path) -> nib.Nifti1Image:
-    """A 4D image whose volumes are read one after the other.
+    """Open a 4D image, so that its volumes can be read one after the other.
 
     Raises
     ------
@@ -32,11 +32,11 @@ def open_series(path: str | Path) -> nib.Nifti1Image:
 
 
 def each_volume(image: nib.Nifti1Image, indices: Iterable[int] | None = None) -> Iterator[np.ndarray]:
-    """The volumes of an open series as float32 arrays (x, y, z), one in memory at a time.
+    """Yield the volumes of an open series as float32 arrays (x, y, z), one in memory at a time.
 
     Raises
     ------
-    InputError : a damaged or truncated file
+    InputError : a damaged or truncated file, or complex or colour voxels
     """
     for index in range(image.shape[3]) if indices is None else indices:
         try:
@@ -54,7 +54,7 @@ def each_volume(image: nib.Nifti1Image, indices: Iterable[int] | None = None) ->
 
 
 def load_series(path: str | Path, indices: Sequence[int] | np.ndarray | None = None) -> Volume:
-    """Volumes of a series in memory.
+    """Read volumes of a series into memory.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def load_series(path: str | Path, indices: Sequence[int] | np.ndarray | None = N
 
 
 def read_gradients(bval: str | Path, bvec: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """b-values and directions as FSL stores them.
+    """Read b-values and directions as FSL stores them.
 
     Parameters
     ----------

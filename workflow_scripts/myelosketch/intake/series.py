@@ -33,7 +33,7 @@ def read_series(name: str, image: nib.Nifti1Image) -> tuple[np.ndarray, Summary]
 
     Returns
     -------
-    data : array (x, y, z), float32, that stands for the series: its first volume (dwi) or its mean (pet)
+    data : array (x, y, z), float32, that represents the series: its first volume (dwi) or its mean (pet)
     summary : Summary
 
     Raises
@@ -70,7 +70,7 @@ def series_findings(
     path : path of the series
     summary : Summary of its volumes
     maps : dict, section ``maps`` of the configuration: ``b_max``, ``b0_threshold``, ``t_star_min``, ``dvr_model``
-    facts : dict; ``used``, the data that the fit will use, is added to it
+    facts : dict; ``used``, a text about the data that the fit uses, is added to it
     """
     beside = companions(name, path)
     absent = [Path(file).name for file in beside.values() if not Path(file).is_file()]

@@ -4,9 +4,9 @@ import numpy as np
 
 # weighted b-values that differ by more than both are in different shells: s/mm2, and a share of the b-value
 GAP, GAP_SHARE = 40.0, 0.04
-# a group wider than this share of its mean is not a shell (a grid in q-space): each volume counts separately
+# a group wider than this share of its mean is not a shell (a grid in q-space): each of its b-values counts separately
 WIDEST_SHELL = 0.2
-# a shell with a mean this far above b_max is still used: imaging gradients add to the nominal value
+# a shell whose mean exceeds b_max by at most this share is still used: imaging gradients add to the nominal value
 TOLERANCE = 0.05
 
 

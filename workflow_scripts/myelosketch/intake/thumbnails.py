@@ -20,8 +20,8 @@ def strip(volumes: Mapping[str, Volume | None]) -> bytes:
 
     Parameters
     ----------
-    volumes : dict of Volume or None (an image that cannot be read: a black tile); the lesion mask is drawn on the
-        first image that shares its grid
+    volumes : dict of Volume, or of None for an image that cannot be read, whose tile is black; the lesion mask is
+        drawn on the first image that shares its grid
     """
     columns = []
     for name, volume in volumes.items():
@@ -38,7 +38,8 @@ def column(volume: Volume, under: Volume | None = None) -> np.ndarray:
     Parameters
     ----------
     volume : Volume
-    under : Volume of the same grid, if ``volume`` is a mask to be drawn in white on it; cut where it is largest
+    under : Volume on the same grid, if ``volume`` is a mask to be drawn on it in white; the slices are then those
+        with the most voxels of the mask
     """
     data, sides = upright(volume)
     positive = data[data > 0]
@@ -68,19 +69,19 @@ def _same_grid(mask: Volume, volumes: Mapping[str, Volume | None]) -> Volume | N
 
 
 def _overlay(data: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float]:
-    """An image at half its brightness with a mask in white, and what is white."""
+    """Return an image at half its brightness with a mask in white, and the value that is white."""
     top = float(np.percentile(data, 99.5)) or 1.0
     return np.where(mask, top, 0.5 * np.clip(data, 0, top)), top
 
 
 def content_ends(inside: np.ndarray) -> tuple[list[int], list[int]]:
-    """First and last index along each axis of the True voxels of a mask: two lists of three."""
+    """Return the first and the last index of the True voxels of a mask along each axis: two lists of three."""
     spans = [np.flatnonzero(inside.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
     return [int(span[0]) for span in spans], [int(span[-1]) for span in spans]
 
 
 def upright(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """Data thinned to about the size of a tile, axes to the right, front and top, NaN as 0; and voxel sides, mm."""
+    """Return an image thinned to about the size of a tile, in RAS order, with NaN as 0, and its voxel sides, mm."""
     step = max(1, max(volume.shape) // TILE)
     data = np.nan_to_num(volume.data[::step, ::step, ::step], posinf=0, neginf=0)
     orientation = nib.io_orientation(volume.affine)
@@ -88,7 +89,7 @@ def upright(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tile(part: np.ndarray, voxel: np.ndarray, top: float) -> np.ndarray:
-    """One slice (x, y) as a picture (TILE, TILE) in true proportions, by nearest neighbour."""
+    """Return one slice (x, y) as a picture (TILE, TILE) in true proportions, by nearest neighbour."""
     scale = max(np.array(part.shape) * voxel) / TILE
     positions = np.arange(TILE) - TILE / 2
     columns, rows = (
@@ -106,7 +107,7 @@ def blank() -> np.ndarray:
 
 
 def png(picture: np.ndarray) -> bytes:
-    """A grey picture (rows, columns) uint8 as the bytes of a PNG, without any text in it."""
+    """Return a grey picture (rows, columns) uint8 as the bytes of a PNG without any text."""
     height, width = picture.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), picture], axis=1).tobytes()
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)

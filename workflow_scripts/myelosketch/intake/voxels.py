@@ -20,7 +20,7 @@ MANY_VOXELS = 2_000_000
 
 
 def read_volume(name: str, image: nib.Nifti1Image) -> np.ndarray:
-    """Voxels of a 3D image, scaled as its header says.
+    """Read the voxels of a 3D image, scaled as its header says.
 
     Returns
     -------
@@ -49,10 +49,11 @@ class Summary:
 
     Attributes
     ----------
+    volumes : number of volumes added
     n, n_zero, n_bad, n_nan : voxels, those that are 0, those that are NaN or infinite, and those that are NaN
     minimum, maximum : of the finite voxels
     flat : numbers of the volumes whose voxels are all equal, counted from 0
-    means : mean of the finite voxels of each volume
+    means : mean of the finite voxels of each volume that has any
     percentiles : of the finite voxels that are not 0, by PERCENTILES; None if there are none
     digest : SHA-256 of the voxels, independent of header and compression
     """
@@ -66,7 +67,7 @@ class Summary:
         self._digest = hashlib.sha256()
 
     def add(self, data: np.ndarray) -> Self:
-        """Add one volume (x, y, z); the percentiles are those of the first volume added."""
+        """Add one volume (x, y, z); the percentiles are those of the first volume that is not empty."""
         finite = np.isfinite(data)
         n_finite = int(np.count_nonzero(finite))
         self.n += data.size
@@ -80,7 +81,7 @@ class Summary:
             self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
             if low == high:
                 self.flat.append(self.volumes)
-        self._digest.update(np.ascontiguousarray(data.T).data)  # as NIfTI stores them: no copy
+        self._digest.update(np.ascontiguousarray(data.T).data)  # in the order of NIfTI, which needs no copy
         if self.percentiles is None:
             self.percentiles = content_percentiles(data)
         self.volumes += 1
@@ -91,7 +92,7 @@ class Summary:
         return self._digest.hexdigest()
 
     def facts(self) -> dict[str, Any]:
-        """Return the numbers as plain values, for the tables."""
+        """Return the numbers as plain values, for the tables; NaN and infinite voxels count in ``share_nan``."""
         low, middle, high = self.percentiles or (None,) * 3
         return {
             "minimum": self.minimum if np.isfinite(self.minimum) else None,
@@ -105,13 +106,13 @@ class Summary:
 
 
 def content_percentiles(data: np.ndarray) -> list[float] | None:
-    """Percentiles of the finite voxels that are not 0, by PERCENTILES; None if there are none."""
+    """Return the percentiles (PERCENTILES) of the finite voxels that are not 0; None if there are none."""
     values = content(data)
     return [float(value) for value in np.percentile(values, PERCENTILES)] if values.size else None
 
 
 def content(data: np.ndarray) -> np.ndarray:
-    """Finite voxels that are not 0 (of many, every n-th), (n,)."""
+    """Return the finite voxels that are not 0, (n,); of more than MANY_VOXELS, every n-th is looked at."""
     flat = data.ravel(order="K")[:: max(1, data.size // MANY_VOXELS)]
     return flat[np.isfinite(flat) & (flat != 0)]
 

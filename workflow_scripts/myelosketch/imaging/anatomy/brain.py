@@ -1,4 +1,4 @@
-"""Where the brain lies in a T1w image, with or without its skull, and its bias field."""
+"""Find the brain in a T1w image, with or without its skull, and correct the bias field."""
 
 from dataclasses import dataclass
 
@@ -19,23 +19,24 @@ from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.starts import shrink
 from myelosketch.io.volumes import Volume
 
-# a skull is searched for on voxels of about this size, mm
+# the brain is separated from its skull on voxels of about this size, mm
 COARSE_MM = 3.0
 # brain is about as bright as its surroundings over this width, mm: bone and fluid are darker, fat is brighter
 SURROUNDINGS_MM, DARKEST, BRIGHTEST = 25.0, 0.6, 1.6
-# brain and scalp hang together by bridges (eyes, vessels, neck) up to twice this wide, mm; tried in this order
+# bridges (eyes, vessels, neck) up to twice this wide connect brain and scalp, mm; the widths are tried in this order
 BRIDGES_MM = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 SMALLEST_BRAIN_ML, LARGEST_BRAIN_ML = 300.0, 1900.0
-# with all fluid around it, where nothing has to be cut
+# largest volume of a brain without skull, with all the fluid around it
 LARGEST_CUT_OUT_ML = 2300.0
 # sulci and ventricles are closed by this much, mm
 CLOSING_MM = 10.0
-# a brain that fills more than this share of all that has signal has been cut out already
+# if the brain fills more than this share of all voxels with signal, the image shows no skull
 SHARE_WITHOUT_SKULL = 0.75
-# the template brain, placed, misses rims of a differently shaped head; the brain cut from its skull loses its rim
+# the placed template brain misses the rim of a head of another shape, and a brain that is separated from its skull
+# loses its rim: both are widened by these distances
 MASK_MARGIN_MM = 3.0
 RIM_MM = 2.0
-# distance of the knots of the bias field, mm: it follows the fall-off of surface coils, and no tissue
+# distance of the knots of the bias field, mm: it follows the fall-off of surface coils, but not tissue
 BIAS_MM = 60.0
 # air kept around the brain
 MARGIN_MM = 10.0
@@ -43,9 +44,15 @@ MARGIN_MM = 10.0
 
 @dataclass(frozen=True)
 class Head:
-    """A T1w image made ready: ``image`` (Volume, bias-corrected, about 0-1000; the part around the brain), ``inside``
-    (array of bool on its grid: the brain as told from the skull, or all that has signal), ``box`` (slices of the
-    original grid that it covers), ``stripped`` (nothing but the brain was there)."""
+    """A T1w image, cropped around the brain and corrected.
+
+    Attributes
+    ----------
+    image : Volume, bias-corrected, about 0-1000
+    inside : array of bool on its grid: the brain without its skull; all voxels with signal if ``stripped``
+    box : slices of the original grid that it covers
+    stripped : whether the original image shows only the brain; False if the brain was given
+    """
 
     image: Volume
     inside: np.ndarray
@@ -59,7 +66,7 @@ def prepare_head(whole: Volume, *, brain: np.ndarray | None = None) -> Head:
     Parameters
     ----------
     whole : Volume, T1w
-    brain : array of bool on its grid, optional: the brain, where it is known already
+    brain : array of bool on its grid, optional: the brain, if it is already known
 
     Returns
     -------
@@ -67,7 +74,7 @@ def prepare_head(whole: Volume, *, brain: np.ndarray | None = None) -> Head:
 
     Raises
     ------
-    InputError : the image is empty, or holds nothing like a brain
+    InputError : the image is empty, or shows no brain
     """
     if not (whole.data > 0).any():
         raise InputError(f"{_name(whole)} has no value above 0: export the T1w image again.")
@@ -92,7 +99,7 @@ def prepare_head(whole: Volume, *, brain: np.ndarray | None = None) -> Head:
 
 
 def rough_brain(head: Volume) -> tuple[Volume, bool]:
-    """Return the brain on coarse voxels: the largest body of soft tissue that narrow bridges do not join to others.
+    """Return the brain on coarse voxels: the largest body of soft tissue once narrow bridges are cut.
 
     Parameters
     ----------
@@ -101,7 +108,7 @@ def rough_brain(head: Volume) -> tuple[Volume, bool]:
     Returns
     -------
     brain : Volume of bool, sulci and ventricles closed
-    stripped : whether it is nearly all that the image shows
+    stripped : bool, whether the image shows hardly anything else
 
     Raises
     ------
@@ -135,12 +142,12 @@ def rough_brain(head: Volume) -> tuple[Volume, bool]:
 
 
 def correct_bias(head: Volume, inside: np.ndarray | None = None) -> Volume:
-    """N4 on a scale of about 0-1000, so that no later step depends on the scanner's units.
+    """Correct the bias field by N4, on a scale of about 0-1000, so that no later step depends on the scanner's units.
 
     Parameters
     ----------
     head : Volume, T1w
-    inside : array of bool, where the field is estimated; all that has signal if not given
+    inside : array of bool, where the field is estimated; all voxels with signal if not given
 
     Returns
     -------
@@ -149,7 +156,7 @@ def correct_bias(head: Volume, inside: np.ndarray | None = None) -> Volume:
     positive = head.data[(head.data > 0) & (inside if inside is not None else True)]
     top = np.percentile(positive, 99) if positive.size else 1.0
     image = to_ants(Volume(np.clip(head.data, 0, None) * (1000.0 / top), head.affine, head.path))
-    # a comparison of images gives bytes, which N4 would read as floats, beyond their end
+    # the mask must be float32: a comparison of ANTs images gives bytes, which N4 reads as floats, beyond their end
     used = image.numpy() > 100 if inside is None else inside & (image.numpy() > 0)
     corrected = ants.n4_bias_field_correction(
         image,
@@ -164,14 +171,14 @@ def correct_bias(head: Volume, inside: np.ndarray | None = None) -> Volume:
 def brain_mask(
     intensities: np.ndarray, prior: np.ndarray, voxel_size: np.ndarray, *, inside: np.ndarray | None = None
 ) -> np.ndarray:
-    """Brain of a T1w image: the placed template's brain and a margin, where there is signal.
+    """Return the brain of a T1w image: the placed template's brain and a margin, where there is signal.
 
     Parameters
     ----------
     intensities : array (x, y, z), bias-corrected T1w
     prior : array, the template's brain probability on the same grid
     voxel_size : mm, (3,)
-    inside : array of bool, optional: the brain as told from its skull; nothing beyond its rim is taken
+    inside : array of bool, optional: the brain without its skull, which the result exceeds by no more than a rim
 
     Returns
     -------
@@ -179,7 +186,7 @@ def brain_mask(
 
     Raises
     ------
-    InputError : nothing is left
+    InputError : no brain is found
     """
     core = prior > 0.5
     if not core.any():
@@ -208,7 +215,7 @@ def _on_grid(coarse: Volume, target: Volume) -> np.ndarray:
 
 
 def _margin_box(mask: np.ndarray, voxel_size: np.ndarray) -> tuple[slice, ...]:
-    """Return slices around a mask with MARGIN_MM of room."""
+    """Return slices around a mask, with a margin of MARGIN_MM."""
     where = np.argwhere(mask)
     margin = np.ceil(MARGIN_MM / voxel_size).astype(int)
     first = np.maximum(where.min(axis=0) - margin, 0)

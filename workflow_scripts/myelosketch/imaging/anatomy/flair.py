@@ -1,7 +1,7 @@
-"""White-matter lesions on FLAIR by thresholds against grey matter: a classical method, with the limits of one.
+"""Find white-matter lesions on FLAIR by thresholds against grey matter: a classical method, with its limits.
 
 After the idea of Roura et al. (Neuroradiology 2015, the SLS toolbox): a lesion is brighter than grey matter by some
-standard deviations, and is in white matter. The rest is assumed: a bias field taken from white matter, two thresholds
+standard deviations, and is in white matter. The rest is our choice: a bias field from white matter, two thresholds
 (hysteresis), and guards at the ventricles and at the cortex. docs/method.md names what it misses.
 """
 
@@ -17,15 +17,16 @@ CSF, GREY, WHITE = 1, 2, 3  # codes of the tissue map
 MAD_TO_SD = 1.4826
 # the bias field varies over this width; it is computed on voxels of about COARSE_MM
 BIAS_MM, COARSE_MM, BIAS_ROUNDS, BIAS_CUT_SD = 25.0, 3.0, 3, 2.5
-# voxels where the template says white rather than grey count as white matter, whatever T1w says of a lesion there
+# a voxel that the template calls white rather than grey matter counts as white matter, whatever tissue the T1w
+# segmentation gives to a lesion there
 LIKELY = 0.5
 # fluid this deep in the brain and this large is a ventricle
 VENTRICLE_DEPTH_MM, VENTRICLE_MM3 = 15.0, 500.0
-# inside the rim of the ventricles a lesion reaches this many rims along the wall beyond its part outside the rim
+# inside the rim of the ventricles, a lesion reaches this many widths of the rim beyond its part outside the rim
 RIM_REACH = 1.5
-# normal tissue this near to a lesion must be white matter in at least this share: cortex fails
+# of the normal tissue within this distance of a lesion, at least this share must be white matter: bright cortex fails
 AROUND_MM, WHITE_AROUND = 3.0, 0.5
-# ... but large, confluent lesions may reach the cortex all along
+# large, confluent lesions need not pass this test, because they may touch the cortex along their whole length
 LARGE_MM3 = 1000.0
 
 
@@ -45,19 +46,19 @@ def find_lesions(
     Parameters
     ----------
     flair : array (x, y, z), any unit, on the T1w grid; with or without skull, with its bias field
-    tissue : array (x, y, z) of codes from T1w: 0 outside the brain, 1 CSF, 2 grey, 3 white matter; lesions may be
-        called any of these
+    tissue : array (x, y, z) of codes from T1w: 0 outside the brain, 1 CSF, 2 grey, 3 white matter; lesions may have
+        any of the codes above 0
     priors : dict of arrays (x, y, z), 0-1: ``csf``, ``grey``, ``white`` of the template
     voxel_size : mm, (3,)
-    seed_sd : a lesion holds a voxel that is brighter than the median of grey matter by this many of its robust
-        standard deviations, outside the rim of the ventricles
-    grow_sd : it consists of connected voxels brighter by this many
+    seed_sd : a lesion has a voxel outside the rim of the ventricles that is brighter than the median of grey matter
+        by this many robust standard deviations
+    grow_sd : a lesion consists of connected voxels that are brighter by this many
     min_mm3 : smallest lesion, mm3
     rim_mm : thickness of the rim of the ventricles, mm, where white matter is bright in healthy people too
 
     Returns
     -------
-    array (x, y, z) of bool; nothing may be found
+    array (x, y, z) of bool; it may be False everywhere
 
     Raises
     ------
@@ -77,7 +78,7 @@ def find_lesions(
     to_ventricle = _distance(ventricles(fluid, tissue > 0, voxel_size), voxel_size)
     rim = (
         to_ventricle <= rim_mm + voxel_size.mean() / 2
-    )  # of the voxels' centres: the wall is half a voxel nearer
+    )  # distances are between centres of voxels: the wall is half a voxel nearer
     bright = in_white & (excess > grow_sd)
     core = _components_with(bright & ~rim, excess > seed_sd)
     lesions = core | (bright & rim & (_distance(core, voxel_size) <= RIM_REACH * rim_mm))
@@ -94,7 +95,7 @@ def remove_bias(flair: np.ndarray, white: np.ndarray, voxel_size: np.ndarray) ->
     Parameters
     ----------
     flair : array (x, y, z)
-    white : array of bool; lesions among it are outliers and are left out, round after round
+    white : array of bool; lesions in it are outliers, which each round leaves out
     voxel_size : mm, (3,)
 
     Raises
@@ -115,7 +116,7 @@ def remove_bias(flair: np.ndarray, white: np.ndarray, voxel_size: np.ndarray) ->
         field = gaussian_filter(np.where(kept, logarithm, 0), sigma) / np.maximum(weight, 1e-6)
         rest = logarithm - field
         middle, spread = _median_and_sd(rest[kept])
-        # at least: without noise nothing is an outlier
+        # a spread of 0 must not exclude all voxels: without noise there are no outliers
         kept = used & (np.abs(rest - middle) <= max(BIAS_CUT_SD * spread, 1e-3))
     field = field - np.median(field[kept])
     index = [np.arange(n) / side for n, side in zip(flair.shape, step, strict=True)]
@@ -126,7 +127,7 @@ def remove_bias(flair: np.ndarray, white: np.ndarray, voxel_size: np.ndarray) ->
 def standardise(
     flair: np.ndarray, tissue: np.ndarray, csf: np.ndarray, grey: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return brightness in robust standard deviations above the median of grey matter, and what is fluid.
+    """Return the brightness in robust standard deviations above the median of grey matter, and the fluid.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def standardise(
     Returns
     -------
     excess : array (x, y, z)
-    fluid : array of bool: CSF on T1w and dark on FLAIR, so that black holes are none
+    fluid : array of bool: CSF on T1w and dark on FLAIR, so that black holes do not count
 
     Raises
     ------
@@ -186,7 +187,7 @@ def _surrounded_by_white(
 
 
 def _components_with(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Return the connected parts of a mask that hold a seed."""
+    """Return the connected parts of a mask that contain a seed."""
     parts, count = label(mask, TOUCHING)
     kept = np.zeros(count + 1, bool)
     kept[np.unique(parts[mask & seeds])] = True
@@ -203,7 +204,7 @@ def _large(mask: np.ndarray, voxels: float) -> np.ndarray:
 
 
 def _distance(mask: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
-    """Return distance to a mask, mm; infinite without one."""
+    """Return the distance to a mask, mm; infinite if the mask is empty."""
     return distance_transform_edt(~mask, sampling=voxel_size) if mask.any() else np.full(mask.shape, np.inf)
 
 

@@ -1,4 +1,4 @@
-"""A head in T1w space: brain, place of the template, lesions and tissue; the MRI maps are registered to it."""
+"""Prepare the head in T1w space (brain, template, lesions and tissue), and register the MRI maps to it."""
 
 import tempfile
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ from myelosketch.intake.masks import load_mask
 from myelosketch.io.provenance import provenance
 from myelosketch.io.volumes import Volume, load_volume, save_volume
 
-# share of a T1w voxel that lesions must fill to own it
+# share of a T1w voxel that lesions must fill for it to count as a lesion
 OWNS = 0.5
-# of the brain; white matter is about two fifths
+# largest share of the brain that lesions may fill; white matter is about two fifths
 LARGEST_SHARE = 0.3
 
 
@@ -155,11 +155,11 @@ def _found_lesions(
 
 
 def _check_place(lesion: np.ndarray, brain: np.ndarray, t1w: Volume, name: str | Path | None) -> None:
-    """Lesions lie in the brain, and are a part of it.
+    """Raise an error if most of the lesions are outside the brain, or if they fill too much of it.
 
     Raises
     ------
-    InputError
+    InputError : one of these
     """
     total, inside = (float(part.sum()) * t1w.voxel_volume / 1000 for part in (lesion, lesion[brain]))
     if inside < 0.5 * total:
@@ -176,11 +176,11 @@ def _check_place(lesion: np.ndarray, brain: np.ndarray, t1w: Volume, name: str |
 
 
 def _check_rest(lesion: np.ndarray, codes: np.ndarray, t1w: Volume, name: str | Path | None) -> None:
-    """Lesions leave more white matter than they take.
+    """Raise an error if the lesions are larger than the white matter that they leave.
 
     Raises
     ------
-    InputError
+    InputError : they are
     """
     white = (codes == TISSUE_CODES["white matter"]) & (lesion < OWNS)
     taken, left = (float(part.sum()) * t1w.voxel_volume / 1000 for part in (lesion[codes > 0], white))
@@ -200,7 +200,7 @@ def _notes(
     record: Mapping[str, Any],
     seed: int,
 ) -> dict[str, dict[str, Any]]:
-    """Sidecars of the four images."""
+    """Return the sidecars of the four images."""
     t1w = [images.T1w]
     outlines = {"mask": images.lesion_mask, "flair": images.FLAIR}.get(record["LesionSource"])
     lesion = [outlines] if outlines else []

@@ -1,11 +1,11 @@
-"""Which tissue each label of a segmentation is: FreeSurfer's numbers, BIDS' numbers and names."""
+"""The tissue of each label of a segmentation, by FreeSurfer's numbers, by those of BIDS or by name."""
 
 import re
 from collections.abc import Mapping
 
 # Numbers of FreeSurferColorLUT: aseg, aparc+aseg (both parcellations), wmparc; FastSurfer, SynthSeg and SAMSEG use
 # the same. The brain stem counts as white matter and the ventral diencephalon as grey: both are mixed, and the latter
-# holds nuclei. Lesions (25, 57, SAMSEG's 99) and hypointensities count as white matter.
+# contains nuclei. Lesions (25, 57, SAMSEG's 99) and hypointensities count as white matter.
 FREESURFER = {
     "csf": {4, 5, 14, 15, 24, 31, 43, 44, 63, 72, 213, 221, 257},
     "grey": {3, 42, *range(8, 14), 17, 18, 19, 20, 26, 27, 28, *range(47, 57), 58, 59, 60}
@@ -14,7 +14,7 @@ FREESURFER = {
     "white": {2, 41, 7, 46, 16, 25, 57, 77, 78, 79, 86, 99, 170, 173, 174, 175, 177, 178, 192, 219, 223}
     | {*range(250, 256), 5001, 5002, 690, 691}
     | {*range(3000, 3036), *range(4000, 4036), *range(13100, 13176), *range(14100, 14176)},
-    # vessels, optic chiasm, skull, face, air, what was not decided
+    # vessels, optic chiasm, skull, face, air, undetermined voxels
     "none": {0, 1, 6, 29, 30, 40, 45, 61, 62, 85, *range(118, 123), 130, 165, 258, 259},
 }
 # "Common image-derived labels" of the BIDS specification; lesions count as white matter
@@ -41,7 +41,7 @@ NAMES = (
 
 
 def tissue_of_name(name: str) -> str | None:
-    """Tissue that a label's name says: "csf", "grey", "white", "none" (not brain), or None if it says nothing."""
+    """Return the tissue that a label's name states: "csf", "grey", "white" or "none" (not brain); None if unknown."""
     return next((tissue for tissue, pattern in NAMES if re.search(pattern, name.lower())), None)
 
 

@@ -10,22 +10,24 @@ from myelosketch.imaging.registration.resampling import resample_fraction
 from myelosketch.imaging.registration.transforms import save_matrix, world_matrix
 from myelosketch.io.volumes import GRID_TOLERANCE_MM, Volume
 
-# less of the lesions' volume than this within the T1w image means that the mask lies elsewhere
+# if a smaller share of the lesions' volume is in the T1w image, the mask belongs to another place
 LEAST_PART = 0.5
 
 
 def place_lesions(
     drawn: Volume, space: str, t1w: Volume, transforms: Mapping[str, Sequence[str | Path]]
 ) -> Volume:
-    """Lesions as the fraction of each T1w voxel that they fill; interpolated once, or not at all on the T1w grid.
+    """Return lesions as the fraction of each T1w voxel that they fill.
+
+    They are interpolated once, or not at all if the mask is on the T1w grid.
 
     Parameters
     ----------
-    drawn : Volume, 1 in lesions and 0 elsewhere, as of ``intake.masks.load_mask``
+    drawn : Volume, 1 in lesions and 0 elsewhere, as from ``intake.masks.load_mask``
     space : image that it was drawn on, a key of ``transforms``
     t1w : Volume that gives the grid
-    transforms : dict, space to the list for ``ants.apply_transforms`` that brings an image in it to T1w; an empty
-        list goes by the header. For MNI152: ``[inverse_of(xfm_t1w_to_mni, ...)]``
+    transforms : dict, space to the list for ``ants.apply_transforms`` that brings an image in it to T1w; with an
+        empty list, the header places the image. For MNI152: ``[inverse_of(xfm_t1w_to_mni, ...)]``
 
     Returns
     -------
@@ -33,7 +35,7 @@ def place_lesions(
 
     Raises
     ------
-    InputError : a space without a transform, or lesions that do not come to lie in the T1w image
+    InputError : a space without a transform, or lesions of which most are outside the T1w image
     """
     path = drawn.path
     if space not in transforms:
@@ -59,7 +61,7 @@ def place_lesions(
 
 
 def inverse_of(transform: str | Path, output: str | Path) -> str:
-    """Write the inverse of a linear transform, as a bare file.
+    """Write the inverse of a linear transform, without a sidecar.
 
     Parameters
     ----------

@@ -17,33 +17,33 @@ from myelosketch.io.sidecars import read_metadata
 from myelosketch.io.volumes import GRID_TOLERANCE_MM, Volume, canonical, load_volume, open_image
 
 TISSUES = ("csf", "grey", "white")
-# a 4D image without LabelMap: SPM's and BIDS' order
+# order of the volumes of a 4D image without LabelMap, as SPM and BIDS have it
 USUAL_ORDER = ("grey", "white", "csf")
 OWNS = 0.5
-# the segmentation lies on a head where this share of its brain has signal in the T1w image
+# share of the segmented brain that must have signal in the T1w image
 LEAST_SIGNAL = 0.7
 SHOWN = 8
 
 
 def read_segmentation(path: str | Path, t1w: Volume) -> dict[str, Any]:
-    """Return CSF, grey and white matter of a segmentation, resampled by its header where its grid is another.
+    """Return CSF, grey and white matter of a segmentation, resampled by its header if it is on another grid.
 
     Parameters
     ----------
     path : 3D image of labels (FreeSurfer's aseg, aparc+aseg, wmparc; SynthSeg's; a BIDS ``dseg``, with a TSV of
         ``index`` and ``name`` beside it or with BIDS' own numbers), or a 4D image of probabilities in the order of
         ``LabelMap`` in its JSON, or grey, white, CSF
-    t1w : Volume that it was made from, or one in the same world
+    t1w : Volume that it was made from, or one in the same world space
 
     Returns
     -------
     dict : arrays of bool ``csf``, ``grey``, ``white`` and ``brain`` (their union) on the grid of ``t1w``; ``record``,
-        a dict that says which labels or volumes were taken as what
+        a dict that says which labels or volumes count as which tissue
 
     Raises
     ------
-    InputError : labels or volumes that nobody knows, values that are none, a tissue without voxels, or a brain where
-        the T1w image has no signal
+    InputError : unknown labels or volumes, values that are neither labels nor probabilities, a tissue without voxels,
+        or a brain where the T1w image has no signal
     """
     series = len(open_image(path).shape) == 4
     shares, affine, record = _probabilities(path) if series else _labels(path)
@@ -71,7 +71,7 @@ def read_segmentation(path: str | Path, t1w: Volume) -> dict[str, Any]:
 
 
 def tissue_codes(given: Mapping[str, Any], box: tuple[slice, ...]) -> np.ndarray:
-    """TISSUE_CODES of a segmentation that was read, in a box of slices (array of uint8)."""
+    """Return a segmentation as from ``read_segmentation`` in TISSUE_CODES, in a box of slices (array of uint8)."""
     codes = np.zeros(given["brain"][box].shape, np.uint8)
     for name, code in zip(TISSUES, (TISSUE_CODES[_said(name)] for name in TISSUES), strict=True):
         codes[given[name][box]] = code
@@ -101,7 +101,7 @@ def _labels(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray, dict[s
 
 
 def _scheme(path: str | Path, present: Sequence[int]) -> tuple[str, Callable[[int], str | None]]:
-    """Return what a label image follows: a name for it, and the function from a number to its tissue."""
+    """Return the name of the scheme that a label image follows, and the function from a label to its tissue."""
     table = _table(path)
     if table is not None:
         return "labels named in the TSV", lambda number: table.get(number)

@@ -16,8 +16,8 @@ from myelosketch.imaging.registration.transforms import write_warp
 from myelosketch.io.volumes import Volume, open_image
 
 # Deep grey nuclei, right side, as ellipsoids in MNI152 space: centre (mm) and inertia (mm², rows xx xy xz yy yz zz).
-# They have the second moments of the Harvard-Oxford subcortical atlas (both sides' mean, mirrored); the template's
-# own probabilities call the pallidum and half of the thalamus and putamen white.
+# They have the second moments of the Harvard-Oxford subcortical atlas (the mean of both sides, one of them mirrored).
+# The template's own probabilities call the pallidum and half of the thalamus and putamen white.
 DEEP_NUCLEI = {
     "thalamus": ((10.6, -18.5, 6.8), (134, -99, 4, 357, 32, 145)),
     "caudate": ((13.0, 9.9, 10.2), (49, -10, 43, 362, -250, 295)),
@@ -27,26 +27,26 @@ DEEP_NUCLEI = {
 }
 # an ellipsoid's edge is this soft, as a part of its radius
 EDGE = 0.3
-# share of white matter's probability within a nucleus that goes to it
+# share of the probability of white matter within a nucleus that is given to the nucleus
 OF_WHITE = 0.9
-# the affine only places probabilities
+# finest voxel size of the affine: it only places probabilities
 AFFINE_FINEST_MM = 4.0
-# bending of the template after the affine, on images of BEND_MM: iterations on voxels of twice and of once that size
-# (finer ones cost 3 and 20 s and gain nothing that counts: their errors are those of the image's noise), and how the
-# metric looks
+# bending of the template after the affine, on images with voxels of BEND_MM: iterations on voxels of twice and of
+# once that size (finer levels cost 3 and 20 s without a relevant gain: their errors are those of the image's noise),
+# and the metric
 BEND_MM = 4.0
 SYN = {"reg_iterations": (40, 0), "syn_metric": "mattes", "syn_sampling": 32}
-# the template's T1w intensities in its tissues, and how well those, placed, must correlate with the image: right
-# places of whole heads and of brains gave .30 to .71, faces, half heads and other contrasts less than .20
+# T1w intensities of the template's tissues, and the least correlation with the image that they must have once placed.
+# Correct places in whole heads and in brains gave .30 to .71; faces, half heads and other contrasts less than .20
 T1W_OF = {"csf": 0.35, "grey": 0.65, "white": 0.87, "deep": 0.72}
 LEAST_LIKENESS = 0.22
-# the template is larger or smaller than an adult's head by less than this, along each axis
+# smallest and largest factor by which the template may be scaled to an adult's head, along each axis
 LEAST_SCALE, LARGEST_SCALE = 0.65, 1.5
 
 
 @cache
 def load_template() -> tuple[ants.ANTsImage, list[ants.ANTsImage]]:
-    """MNI152 T1w (brain only) and its CSF, grey and white probabilities, 2 mm, from nilearn's wheel.
+    """Return the MNI152 T1w (brain only) and its CSF, grey and white probabilities, 2 mm, from nilearn's wheel.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def load_template() -> tuple[ants.ANTsImage, list[ants.ANTsImage]]:
     )
 
     def load(loader: Callable[..., Any]) -> Volume:
-        # every second voxel of the 1 mm image: nilearn's own 2 mm has the same values, by a spline through them
+        # every second voxel of the 1 mm image: nilearn computes the same values for 2 mm, but by a spline
         image = loader(resolution=1)
         affine = np.asarray(image.affine, float) @ np.diag([2.0, 2.0, 2.0, 1.0])
         return Volume(np.asarray(image.dataobj[::2, ::2, ::2], np.float32), affine)
@@ -86,7 +86,7 @@ def deep_grey(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
     """
     grid = np.moveaxis(np.indices(shape, dtype=np.float32), 0, -1)
     points = grid @ affine[:3, :3].T.astype(np.float32) + affine[:3, 3].astype(np.float32)
-    points[..., 0] = np.abs(points[..., 0])  # the right side serves both
+    points[..., 0] = np.abs(points[..., 0])  # the right side is used for both
     inside = np.zeros(shape, np.float32)
     for centre, (xx, xy, xz, yy, yz, zz) in DEEP_NUCLEI.values():
         inverse = np.linalg.inv([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
@@ -116,8 +116,8 @@ def place_template(
     output : path ``.mat`` of the affine from T1w to MNI152 (what resamples T1w onto the template)
     bend : "affine" | "syn": whether the probabilities are also bent to the brain; the transform stays affine
     metric, sampling, starts, seed : see ``itk.register``
-    warp : path ``.nii.gz`` of the displacement field of "syn" in MNI152 space, which is before the affine in a
-        list for ``ants.apply_transforms``; not kept if not given
+    warp : path ``.nii.gz`` of the displacement field of "syn" in MNI152 space, which comes before the affine in a
+        list for ``ants.apply_transforms``; without a path, the field is not kept
     sources : list of paths, for the sidecars
 
     Returns
@@ -127,7 +127,7 @@ def place_template(
 
     Raises
     ------
-    InputError : the registration fails, or shrinks or stretches the head beyond any adult's
+    InputError : the registration fails, or scales the template beyond the size of an adult's head
     """
     template, (csf, grey, white) = load_template()
     image = to_ants(t1w)
@@ -173,8 +173,8 @@ def _bend(template: ants.ANTsImage, image: ants.ANTsImage, affine: str | Path, f
 
     Returns
     -------
-    dict of paths in ``folder``: ``to_template`` carries points of the placed brain to the template's, ``to_image``
-        points of the template to those of the placed brain
+    dict of paths in ``folder``: ``to_template`` maps points of the placed brain to points of the template,
+        ``to_image`` maps points of the template to points of the placed brain
     """
     placed = ants.apply_transforms(fixed=template, moving=image, transformlist=[str(affine)])
     template, placed = (to_ants(shrink(from_ants(part), BEND_MM)) for part in (template, placed))
@@ -191,7 +191,7 @@ def _bend(template: ants.ANTsImage, image: ants.ANTsImage, affine: str | Path, f
 
 
 def _keep_warp(found: str, output: str | Path, *, sources: Sequence[str | Path]) -> None:
-    """Write a field of ANTs as a derivative."""
+    """Write a displacement field of ANTs as a derivative."""
     field = open_image(found)
     lps = np.asarray(field.dataobj, np.float32).reshape(*field.shape[:3], 3)
     length = np.linalg.norm(lps, axis=-1)
@@ -205,11 +205,11 @@ def _keep_warp(found: str, output: str | Path, *, sources: Sequence[str | Path])
 
 
 def _check_size(matrix: np.ndarray, t1w: Volume) -> None:
-    """A head is neither a doll's nor a giant's: a template stretched beyond that has not met a brain.
+    """Raise an error if the template was scaled beyond the size of an adult's head: it then does not match a brain.
 
     Raises
     ------
-    InputError
+    InputError : a scale is below LEAST_SCALE or above LARGEST_SCALE
     """
     scales = np.linalg.svd(matrix[:3, :3], compute_uv=False)
     if scales.min() < LEAST_SCALE or scales.max() > LARGEST_SCALE:
@@ -221,7 +221,7 @@ def _check_size(matrix: np.ndarray, t1w: Volume) -> None:
 
 
 def check_likeness(t1w: Volume, brain: np.ndarray, priors: Mapping[str, np.ndarray]) -> float:
-    """Check that the placed template looks like the image it was registered to, and return how much it does.
+    """Return the correlation of the placed template with the image, and raise an error if it is too low.
 
     Parameters
     ----------

@@ -13,16 +13,16 @@ from myelosketch.imaging.registration.itk import make_repeatable
 from myelosketch.io.volumes import Volume
 
 TISSUE_CODES = {"CSF": 1, "grey matter": 2, "white matter": 3}
-# classes of the segmentation and the tissue that each is: deep grey matter is nearly as bright as white matter, so
-# that it needs a class of its own
+# classes of the segmentation and the tissue of each: deep grey matter is nearly as bright as white matter, so it
+# needs a class of its own
 CLASSES = {"csf": "CSF", "grey": "grey matter", "white": "white matter", "deep": "grey matter"}
-# the segmentation may call the core of the deep nuclei white matter (the pallidum is as bright); the place decides
-# where it is as sure as this
+# the segmentation may call the core of the deep nuclei white matter (the pallidum is as bright); where the template's
+# probability of deep grey matter is above this, that probability decides
 SURELY_DEEP = 0.7
-# what lies beyond the placed template: fluid rather than cortex
+# probabilities beyond the placed template: fluid and cortex are equally likely, so the intensity decides
 BEYOND = {"csf": 0.5, "grey": 0.5, "white": 0.0, "deep": 0.0}
 LEAST_TEMPLATE = 1e-3
-# width over which white-matter intensity is taken to fill a lesion
+# width over which the intensity of the white matter around a lesion is averaged to fill it
 FILL_SIGMA_MM = 6.0
 # a tissue with less than this share of the brain has not been found
 LEAST_SHARE = 0.02
@@ -55,7 +55,7 @@ def segment(
 
     Raises
     ------
-    InputError : a tissue is not found, or the image's contrast is not T1w's
+    InputError : a tissue is not found, or the contrast is not that of a T1w image
     """
     priors = _complete(priors, lesion)
     filled = fill_lesions(t1w.data, lesion, priors["white"], brain, t1w.voxel_size)
@@ -78,11 +78,11 @@ def segment(
 
 
 def check_tissue(codes: np.ndarray, t1w: Volume) -> None:
-    """Every tissue must be there, and be as bright beside the others as in a T1w image.
+    """Raise an error if a tissue is missing, or if the tissues are not in the order of brightness of a T1w image.
 
     Raises
     ------
-    InputError : otherwise
+    InputError : one of these
     """
     name = t1w.path or "The T1w image"
     total = (codes > 0).sum()
@@ -160,7 +160,8 @@ def atropos(
     array (x, y, z), uint8 : 1 for the first class, 0 outside the brain
     """
     make_repeatable(seed)
-    # the probabilities pass through files, which round an oblique image's place: a grid without one meets itself
+    # the probabilities pass through files, whose headers round the position of an oblique image, so that the grids no
+    # longer match: all images here have no position
     spacing = image.voxel_size.astype(np.float32).astype(float).tolist()
     template = ants.from_numpy(np.ascontiguousarray(image.data, np.float32), spacing=spacing)
     labels = template.clone("unsigned int")
@@ -175,10 +176,10 @@ def atropos(
             "i": f"PriorProbabilityImages[{len(priors)},{folder}/prior%02d.nii,{weight}]",
             "m": f"[{smoothing},1x1x1]",
             "c": f"[{iterations},0]",
-            # all voxels at once, from the labels of the round before: one after the other takes twice as long
+            # all voxels at once, from the labels of the previous iteration: one after the other takes twice as long
             "g": "0",
             "r": 0,  # a constant seed; the default is one from the clock
-            # without the probabilities, which ants.atropos always writes, compresses and reads
+            # only the labels: ants.atropos always writes, compresses and reads the probabilities, too
             "o": get_pointer_string(labels),
         }
         get_lib_fn("Atropos")(process_arguments(arguments))
@@ -186,7 +187,7 @@ def atropos(
 
 
 def _complete(priors: Mapping[str, np.ndarray], lesion: np.ndarray) -> dict[str, np.ndarray]:
-    """Return probabilities that sum to 1 everywhere, and are white matter's in lesions."""
+    """Return probabilities that sum to 1 everywhere; in lesions, that of white matter is 1."""
     total = sum(priors.values())
     known = total > LEAST_TEMPLATE
     scale = np.where(known, 1 / np.maximum(total, LEAST_TEMPLATE), 0).astype(np.float32)

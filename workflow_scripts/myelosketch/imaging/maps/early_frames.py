@@ -1,4 +1,4 @@
-"""The image of a dynamic PET that carries the anatomy: mean of its early frames, when the tracer shows blood flow."""
+"""The image of a dynamic PET that shows the anatomy: the mean of its early frames, which depict blood flow."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,8 +29,8 @@ def average_early_frames(
 ) -> None:
     """Write the mean of the early frames, weighted by their durations, on the grid of the PET, aligned with its DVR.
 
-    The DVR comes from the late frames. If the head has moved between, the early mean lies elsewhere: the way from the
-    late mean to the early one is measured (rigid, mutual information) and, if asked for, undone.
+    The DVR comes from the late frames. If the head has moved in between, the early mean is not aligned with it. The
+    motion from the late mean to the early one is measured (rigid, mutual information) and, with "correct", undone.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def average_early_frames(
 
     Raises
     ------
-    InputError : frames that do not fit the image, no frame in the window, an image without a head, a head that has
-        moved by more than MOST_MOTION_MM and is only looked at
+    InputError : frames that do not fit the image, no frame in the window, an image without a head, or with "check" a
+        head that has moved by more than MOST_MOTION_MM
     """
     pet = inputs["pet"]
     frames = read_frames(pet)
@@ -90,7 +90,7 @@ def average_early_frames(
 def early_frames(
     starts: np.ndarray, durations: np.ndarray, window_min: Sequence[float], name: str | Path
 ) -> np.ndarray:
-    """Return frames whose middle lies in the window.
+    """Return the frames with their middle in the window.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def early_frames(
 
     Raises
     ------
-    InputError : there is none
+    InputError : there is none, or the window does not end after its start
     """
     first, last = window_min
     middle = (starts + durations / 2) / 60
@@ -129,7 +129,7 @@ def early_frames(
 def follow_head(
     mean: np.ndarray, late: np.ndarray, affine: np.ndarray, head: np.ndarray, *, motion: str, seed: int
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Return the early mean, moved to the late one if asked for, and how far apart their heads lie.
+    """Return the early mean, aligned with the late one if ``motion`` is "correct", and the motion between them.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def follow_head(
     Returns
     -------
     array (x, y, z)
-    dict for the sidecar, empty without a check; in simulated scans of 3 mm voxels it is right to .2 mm
+    dict for the sidecar, empty without a check; in simulated scans with voxels of 3 mm its error is up to .2 mm
     """
     name = "the mean of the early PET frames"
     if motion == "none":

@@ -19,7 +19,7 @@ from myelosketch.io.volumes import Volume, check_same_grid, in_order_of, save_vo
 
 # share of the 99th percentile of the late mean image below which there is no head (assumed)
 HEAD_SHARE = 0.1
-# 0 means outside in every map of this library; the other limit is that of the check of given maps
+# limits inside the head: 0 means outside in every map of this library, and 6 is the limit for given maps, too
 DVR_RANGE = (0.01, 6.0)
 MIN_REFERENCE_VOXELS = 10
 
@@ -36,7 +36,7 @@ def fit_dvr(
     seed: int,
     registration: Mapping[str, Any] | None = None,
 ) -> None:
-    """DVR map of one dynamic PET, written with its sidecar.
+    """Compute the DVR map of one dynamic PET, and write it with its sidecar.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def fit_dvr(
         ``tissue`` of the segmented T1w image
     output : path of the map
     model : "logan" | "srtm"
-    t_star_min : minutes after which Logan's plot is taken as linear; also where motion is looked for
+    t_star_min : minutes after which Logan's plot is taken as linear; motion is looked for in the same frames
     k2_prime : efflux constant of the reference region, 1/min, for Logan's plot; None leaves its term out
     reference : "mask" | "grey_matter", where the reference region comes from
     motion : "none" | "check" (measured and reported) | "correct" (late frames aligned to their mean)
@@ -53,7 +53,8 @@ def fit_dvr(
 
     Raises
     ------
-    InputError : frames that do not fit the images, an empty reference region or one without activity
+    InputError : frames that do not fit the images, no head, or a reference region that is too small or without
+        activity
     """
     frames = read_frames(inputs["pet"])
     problems = frame_problems(frames, open_series(inputs["pet"]).shape[3], t_star_min=t_star_min, model=model)
@@ -96,8 +97,8 @@ def fit_dvr(
 def load_activity(path: str | Path, frames: Frames) -> tuple[Volume, np.ndarray, np.ndarray, int]:
     """Return the frames from the injection on, corrected for decay.
 
-    Frames that end before the injection are left out. Of one that the injection falls into, only what comes after it
-    holds activity: it counts as a frame from the injection on, with a mean that is the higher for that.
+    Frames that end before the injection are left out. A frame during which the tracer is injected has activity only
+    after the injection, so it counts as a shorter frame from the injection on, with a proportionally higher mean.
 
     Returns
     -------
@@ -119,7 +120,7 @@ def load_activity(path: str | Path, frames: Frames) -> tuple[Volume, np.ndarray,
 
 
 def timing_record(frames: Frames) -> dict[str, Any]:
-    """Return what was made of the times and the decay of a series, for the sidecar."""
+    """Return how the times and the decay of a series were used, for the sidecar."""
     return {
         "DecayCorrectedHere": frames.decay is not None,
         "Assumed": dict(frames.unstated),
@@ -164,7 +165,7 @@ def reference_region(
     Raises
     ------
     InputError : fewer than MIN_REFERENCE_VOXELS
-    GeometryError : the mask lies on another grid
+    GeometryError : the mask is on another grid
     """
     frame = Volume(mean, series.affine, series.path)
     if reference == "mask":
@@ -193,10 +194,10 @@ def follow_motion(
     motion: str,
     seed: int,
 ) -> dict[str, Any]:
-    """Return the motion of the late frames against their mean; corrected in place if asked for.
+    """Return the motion of the late frames relative to their mean, and with "correct" undo it in place.
 
-    Frames before t* are left where they are: their contrast is that of blood flow, and a registration to the late
-    mean would follow the tracer, not the head.
+    Frames before t* are not moved: their contrast is that of blood flow, and a registration to the late mean would
+    follow the tracer, not the head.
 
     Returns
     -------
@@ -220,12 +221,17 @@ def follow_motion(
 
 
 def dvr_map(found: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
-    """Return the DVR of the head's voxels as an image; what failed is 0, what is impossible is limited.
+    """Return the DVR of the head's voxels as an image: failed voxels are 0, others are limited to DVR_RANGE.
+
+    Parameters
+    ----------
+    found : array (n,), DVR of the voxels of the head; not finite where the fit failed
+    head : array (x, y, z) of bool
 
     Returns
     -------
     dvr : array (x, y, z), float32
-    counts : dict of int
+    counts : dict of int: voxels inside, voxels that failed, and voxels that were limited
     """
     failed = ~np.isfinite(found)
     low, high = DVR_RANGE

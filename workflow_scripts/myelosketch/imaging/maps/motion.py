@@ -1,4 +1,4 @@
-"""Motion within one acquisition: each volume aligned to another one, gradients turned with the head."""
+"""Correct motion within one acquisition: align its volumes to one image, and turn gradients with the head."""
 
 import tempfile
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from myelosketch.errors import InputError
 from myelosketch.imaging.registration.itk import make_repeatable, to_ants, world_matrix
 from myelosketch.io.volumes import Volume
 
-# the head has moved little: no coarse levels. Voxel sizes, mm, and the share of voxels the metric looks at
+# voxel sizes of the levels, mm (none is coarse, because the head moves little), their iterations, and the share of
+# the voxels that the metric uses
 LEVELS_MM = (6.0, 4.0)
 ITERATIONS = (200, 100)
 SAMPLING = 0.4
@@ -58,7 +59,7 @@ def find_motion(
     mask: np.ndarray | None = None,
     name: str = "volume",
 ) -> np.ndarray:
-    """Return where the head of one volume lies in another, by ANTs (mutual information), started from no motion.
+    """Return the motion of the head from one volume to another, by ANTs (mutual information), from the identity on.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def find_motion(
     affine : (4, 4), voxel to world RAS, mm
     kind : "rigid" | "affine" (also scales and shears, for eddy currents)
     seed : int
-    mask : array of bool, optional, where the metric looks
+    mask : array of bool, optional, voxels that the metric uses
     name : what the moving volume is called in an error
 
     Returns
@@ -75,7 +76,7 @@ def find_motion(
 
     Raises
     ------
-    InputError : no solution
+    InputError : ANTs finds no solution
     """
     make_repeatable(seed)
     target, source = to_ants(Volume(fixed, affine)), to_ants(Volume(moving, affine))
@@ -106,7 +107,7 @@ def find_motion(
 
 
 def displacement(matrix: np.ndarray, affine: np.ndarray, mask: np.ndarray) -> float:
-    """Return mean distance that a transform moves the voxels of a mask, mm.
+    """Return the mean distance by which a transform moves the voxels of a mask, mm; 0 for an empty mask.
 
     Parameters
     ----------
@@ -129,13 +130,15 @@ def rotation_degrees(matrix: np.ndarray) -> float:
 
 
 def rotation_part(matrix: np.ndarray) -> np.ndarray:
-    """Return rotation nearest to a transform (polar decomposition), (3, 3)."""
+    """Return the rotation nearest to a transform (polar decomposition), (3, 3)."""
     left, _, right = np.linalg.svd(matrix[:3, :3])
     return left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
 
 
 def resample(data: np.ndarray, affine: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Return a volume seen from the head it was aligned to: one cubic interpolation, never below the lowest value.
+    """Return a volume resampled onto the image it was aligned to, by one cubic interpolation.
+
+    The result is never below 0, or never below the lowest value of ``data`` if that is negative.
 
     Parameters
     ----------
@@ -162,7 +165,7 @@ def align_volumes(
     mask: np.ndarray,
     names: Sequence[str],
 ) -> list[np.ndarray]:
-    """Align the volumes of a series, in place, to one image.
+    """Align the volumes of a series to one image, in place.
 
     Parameters
     ----------
@@ -170,12 +173,12 @@ def align_volumes(
     fixed : array (x, y, z)
     affine : (4, 4)
     kind, seed : see ``find_motion``
-    mask : array of bool: where the metric looks and motion is measured
-    names : n names for errors
+    mask : array of bool: voxels that the metric uses and in which motion is measured
+    names : names of the n volumes for errors
 
     Returns
     -------
-    list of n arrays (4, 4) : the transforms applied; the identity where the head lay still
+    list of n arrays (4, 4) : the transforms applied; the identity where the head did not move
 
     Raises
     ------
@@ -200,10 +203,11 @@ def align_volumes(
 
 
 def rotate_gradients(bvecs: np.ndarray, affine: np.ndarray, matrices: Sequence[np.ndarray]) -> np.ndarray:
-    """Return gradient directions as the aligned head sees them.
+    """Return gradient directions in the frame of the aligned head.
 
-    FSL stores directions along the image's axes, with x mirrored where the affine's determinant is positive. In the
-    world, a head turned by R has met the gradient g; in the frame of the reference that is R' g.
+    FSL stores directions along the image's axes, with x mirrored where the affine's determinant is positive. If a
+    head that was turned by R was measured with the gradient g in world coordinates, the gradient in the frame of the
+    reference is R' g, where R' is the inverse of R.
 
     Parameters
     ----------
@@ -225,7 +229,7 @@ def rotate_gradients(bvecs: np.ndarray, affine: np.ndarray, matrices: Sequence[n
 
 
 def motion_summary(matrices: Sequence[np.ndarray], affine: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
-    """Return what a sidecar tells about motion: mm and degrees of every volume, and the largest."""
+    """Return the motion for a sidecar: mm and degrees of every volume, and the largest distance, mm."""
     moved = [round(displacement(matrix, affine, mask), 3) for matrix in matrices]
     turned = [round(rotation_degrees(matrix), 3) for matrix in matrices]
     return {

@@ -17,20 +17,20 @@ LEAST_VALUE = 0.01
 def compute_mtr(
     mt_on: str | Path, mt_off: str | Path, output: str | Path, *, align: bool, noise_share: float, seed: int
 ) -> None:
-    """MTR of one scan, written with its sidecar.
+    """Compute the MTR of one scan, and write it with its sidecar.
 
     Parameters
     ----------
     mt_on, mt_off : paths, images with and without the pulse on one grid, same gain
     output : path of the map, percent
-    align : bool, move ``mt_on`` rigidly onto ``mt_off`` first, where the head has moved
-    noise_share : share of the 99th percentile of ``mt_off`` below which a voxel holds noise, 0-1
+    align : bool, align ``mt_on`` rigidly with ``mt_off`` first, if the head has moved
+    noise_share : share of the 99th percentile of ``mt_off`` below which a voxel is noise, 0-1
     seed : int
 
     Raises
     ------
     InputError : no head is found
-    GeometryError : the two images lie on different grids
+    GeometryError : the two images are on different grids
     """
     on, off = load_volume(mt_on), load_volume(mt_off)
     check_same_grid(off, on)
@@ -62,7 +62,7 @@ def compute_mtr(
 def magnetisation_transfer_ratio(
     on: np.ndarray, off: np.ndarray, head: np.ndarray, noise_share: float
 ) -> tuple[np.ndarray, dict[str, int]]:
-    """100 (off - on) / off inside the head, where there is signal.
+    """Return 100 (off - on) / off inside the head, where there is signal.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def magnetisation_transfer_ratio(
 
     Returns
     -------
-    ratio : array (x, y, z), percent, float32, limited to 0-100; 0 outside
-    counts : dict of int: voxels inside, and those that had to be limited
+    ratio : array (x, y, z), percent, float32, limited to LEAST_VALUE to 100 inside; 0 outside
+    counts : dict of int: voxels inside, and voxels that were below 0 or above 100
     """
     inside = head & (off > noise_share * np.percentile(off[head], 99)) if head.any() else head
     on, below = np.asarray(on, np.float64)[inside], np.asarray(off, np.float64)[inside]

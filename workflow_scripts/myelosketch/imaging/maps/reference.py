@@ -13,7 +13,7 @@ from myelosketch.imaging.registration.resampling import content_box, crop, resam
 from myelosketch.imaging.registration.to_petref import linear_settings
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 
-# share of a PET voxel that must be grey matter: less, and white matter's binding reaches the reference (assumed)
+# share of a PET voxel that must be grey matter, so that the binding of white matter does not reach it (assumed)
 LEAST_SHARE = 0.8
 
 
@@ -26,7 +26,7 @@ def reference_from_tissue(
     registration: Mapping[str, Any],
     seed: int,
 ) -> np.ndarray:
-    """PET voxels that grey matter fills.
+    """Return the PET voxels of which grey matter fills at least LEAST_SHARE.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The two models that give a DVR from curves of activity and that of a reference region."""
+"""The two models that give a DVR from the activity curves of voxels and that of a reference region."""
 
 import numpy as np
 from scipy.signal import lfilter
@@ -12,7 +12,7 @@ BASIS_STEP_MIN = 1 / 60
 def integrals(curves: np.ndarray, starts: np.ndarray, durations: np.ndarray) -> np.ndarray:
     """Return the integral of each curve from the injection to the middle of each frame.
 
-    Over a time without frames the curve is taken as a straight line between its neighbours' means.
+    In a gap without frames, the curve is taken as a straight line between the means of the frames on either side.
 
     Parameters
     ----------
@@ -41,8 +41,9 @@ def logan_dvr(
 ) -> np.ndarray:
     """Return the DVR as the slope of the reference plot (Logan et al., J Cereb Blood Flow Metab 1996).
 
-    Integral of the voxel over its activity against that of the reference (plus its activity / k2') over the voxel's
-    activity, from t* on. The term with k2' can be left out where the ratio of both curves changes little after t*.
+    The plot is the voxel's integral against the reference's integral (plus the reference's activity / k2'), both
+    divided by the voxel's activity, from t* on. The term with k2' can be left out if the ratio of both curves changes
+    little after t*.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def basis_functions(
     basis = np.empty((N_BASIS, len(starts)))
     for row, rate in enumerate(rates):
         decay = np.exp(-rate * BASIS_STEP_MIN)
-        # the trapezoidal rule for a convolution with an exponential is a filter of one step's memory
+        # the trapezoidal rule for a convolution with an exponential is a recursive filter of order one
         half = BASIS_STEP_MIN / 2
         convolved = lfilter([half, half * decay], [1, -decay], fine)
         area = np.concatenate([[0], np.cumsum((convolved[1:] + convolved[:-1]) * half)])

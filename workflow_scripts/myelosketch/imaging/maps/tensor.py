@@ -1,4 +1,4 @@
-"""From diffusion images to FA, RD, AD and MD: denoised, aligned and fitted (weighted least squares, dipy)."""
+"""Compute FA, RD, AD and MD from diffusion images: denoise, align and fit (weighted least squares, dipy)."""
 
 import warnings
 from collections.abc import Mapping
@@ -53,10 +53,10 @@ def fit_tensor(
     outputs : dict of paths: ``raw_fa``, ``raw_rd``, ``raw_ad``, ``raw_md``, ``raw_b0``
     denoise : "none" | "patch2self" (Fadnavis 2020) | "mppca" (Veraart 2016)
     motion : "none" | "rigid" | "affine", alignment of the volumes (``align_series``)
-    b_max : highest b-value that is used, s/mm2: above it the signal no longer falls as a tensor says
+    b_max : highest b-value that is used, s/mm2: above it the signal no longer falls as a tensor predicts
     b0_threshold : b-values up to it count as unweighted, s/mm2
     seed : int, of the alignment
-    mask : path of a brain mask on the same grid, optional; else the brain is found on the mean b0
+    mask : path of a brain mask on the same grid, optional; without it, the brain is found on the mean b0
 
     Raises
     ------
@@ -108,7 +108,7 @@ def fit_tensor(
 
 
 def clean_signal(data: np.ndarray) -> dict[str, int]:
-    """Set what cannot be a signal to 0, in place.
+    """Set values that cannot be a signal to 0, in place.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def clean_signal(data: np.ndarray) -> dict[str, int]:
 
 
 def denoise_series(data: np.ndarray, bvals: np.ndarray, *, method: str, b0_threshold: float) -> np.ndarray:
-    """Remove thermal noise from a series, before any interpolation mixes it.
+    """Remove thermal noise from a series, before any interpolation blurs it.
 
     Parameters
     ----------
@@ -145,10 +145,11 @@ def denoise_series(data: np.ndarray, bvals: np.ndarray, *, method: str, b0_thres
     if method == "patch2self":
         from dipy.denoise.patch2self import patch2self
 
-        # each volume is predicted from its like: one without weighting has none
+        # each volume is predicted from others of its kind: a single unweighted volume has none
         several = (bvals <= b0_threshold).sum() > 1
-        # of dipy 1.12, version 3 returns noise for the last volumes unless five divides their number, and version 1
-        # centres its regressors in place and so loses each volume's mean, which least squares would keep
+        # in dipy 1.12, version 3 returns noise for the last volumes unless their number is a multiple of five.
+        # Version 1 centres its regressors in place and so loses each volume's mean, which least squares would keep:
+        # it is added again below
         settings = {"version": 1, "b0_denoising": bool(several), "shift_intensity": False}
         clean = patch2self(data, bvals, model="ols", b0_threshold=b0_threshold, **settings)
         clean += (data - clean).mean(axis=(0, 1, 2))
@@ -171,12 +172,12 @@ def align_series(
     seed: int,
     mask: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-    """Return mean image without weighting, the brain on it, and all volumes aligned.
+    """Align the volumes of a series in place, and return their unweighted mean and the brain on it.
 
-    Volumes without weighting are aligned to the first of them, the others to their own mean: registered to an
-    unweighted image, whose fluid is bright where theirs is dark, they end up to 1 mm from where they belong (measured
-    on real images moved by known transforms; against their mean, 0.4 mm). What both groups differ in place on average
-    stays.
+    Unweighted volumes are aligned to the first of them, weighted ones to their own mean. Registered to an unweighted
+    image, whose fluid is bright where theirs is dark, weighted volumes end up to 1 mm from their true position;
+    registered to their mean, 0.4 mm (measured on real images moved by known transforms). A mean displacement between
+    both groups is not corrected.
 
     Parameters
     ----------
@@ -224,7 +225,7 @@ def brain_mask(b0: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    InputError : nothing is left
+    InputError : no head is found
     """
     from dipy.segment.mask import median_otsu
 
@@ -250,7 +251,8 @@ def tensor_maps(
     Returns
     -------
     maps : dict of arrays (x, y, z), float32: FA (1), RD, AD, MD (1e-3 mm2/s); 0 outside the brain
-    counts : dict of int: voxels fitted, left out for want of signal, and limited to what is possible
+    counts : dict of int: voxels fitted, voxels without enough signal or with a failed fit, and voxels whose AD or RD
+        was limited
     """
     from dipy.core.gradients import gradient_table
     from dipy.reconst.dti import TensorModel

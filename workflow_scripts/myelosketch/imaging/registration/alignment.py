@@ -1,4 +1,4 @@
-"""How well a map lies on a T1w image: numbers from the two images as they are placed, without a registration."""
+"""Measure how well a map is aligned with a T1w image, from both images as they are placed, without a registration."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +15,14 @@ from myelosketch.io.volumes import Volume
 
 # places along the normal of the border at which a map is read, mm; negative is white matter
 STEPS_MM = np.arange(-8.0, 8.5, 1.0)
-# the two that give the contrast: beyond the blur of a PET, within the cortex
+# distance of the two places that give the contrast, mm: beyond the blur of a PET, within the cortex
 ACROSS_MM = 2.0
 # the steepest place is looked for within this distance of the border
 SEARCH_MM = 6.0
 BORDER_POINTS = 20000
-# what lies nearer to a lesion than this is no border between healthy tissues
+# places nearer to a lesion than this are left out: they are not a border between healthy tissues
 LESION_MARGIN_MM = 4.0
-# parts of the border, of points that lie near each other and face one way
+# number of parts of the border: the points of each part are near each other and face the same direction
 PARTS = 60
 LEAST_POINTS = 20
 BINS = 32
@@ -48,6 +48,7 @@ def world_grid(points: np.ndarray, step_mm: float, margin_mm: float = 10.0) -> V
     ----------
     points : array (n, 3), world RAS, mm
     step_mm : voxel side
+    margin_mm : distance that is kept around the points
 
     Returns
     -------
@@ -66,7 +67,7 @@ def brain_points(brain: Volume, most: int = 4000) -> np.ndarray:
 
 
 def white_grey_border(tissue: Volume, lesion: np.ndarray) -> Border:
-    """Return the border of white and grey matter, away from lesions and where both are more than a voxel thick.
+    """Return the border of white and grey matter, away from lesions and where neither tissue is too thin.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def white_grey_border(tissue: Volume, lesion: np.ndarray) -> Border:
     normals = normals[clear] / length[clear, None]
     places = (
         np.argwhere(found)[clear] + 0.5 * normals
-    )  # found voxels are white: the border is half a voxel on
+    )  # found voxels are white: the border is half a voxel further
 
     def label(step: float) -> np.ndarray:
         return map_coordinates(tissue.data, (places + step * normals / sides).T, order=0)
@@ -152,9 +153,10 @@ def _resampled(
 
 
 def normalised_mutual_information(first: np.ndarray, second: np.ndarray) -> float | None:
-    """(H(a) + H(b)) / H(a, b) of paired values, 1 (unrelated) to 2 (one tells the other), after Studholme 1999.
+    """Return the normalised mutual information of paired values, (H(a) + H(b)) / H(a, b), after Studholme 1999.
 
-    Values beyond the 1st and 99th percentile count as these, so that a few voxels do not take all bins.
+    It is 1 if the values are unrelated and 2 if each determines the other. Values beyond the 1st and 99th percentile
+    are set to these, so that a few voxels do not take all bins.
 
     Parameters
     ----------
@@ -177,7 +179,7 @@ def dice(first: np.ndarray, second: np.ndarray) -> float | None:
 
 
 def border_profiles(image: Volume, border: Border) -> np.ndarray:
-    """Return a map read along the normals of a border, (points, STEPS_MM); NaN where it has no value (is 0).
+    """Return the values of a map along the normals of a border, (points, STEPS_MM); NaN where it has none (is 0).
 
     Parameters
     ----------
@@ -191,10 +193,10 @@ def border_profiles(image: Volume, border: Border) -> np.ndarray:
 
 
 def border_contrast(profiles: np.ndarray, spread: float) -> float | None:
-    """Difference of a map across the border, 2 mm on either side, in standard deviations of the map in the brain.
+    """Return the difference of a map across the border, 2 mm on either side, in its standard deviations in the brain.
 
-    The cost of boundary-based registration (Greve and Fischl 2009) is the same difference relative to the mean, which
-    would depend on a map's zero. Positive where white matter is brighter.
+    It is positive if white matter is brighter. The cost of boundary-based registration (Greve and Fischl 2009) is the
+    same difference relative to the mean, which depends on where a map has its zero.
 
     Parameters
     ----------
@@ -211,10 +213,11 @@ def border_contrast(profiles: np.ndarray, spread: float) -> float | None:
 
 
 def border_shift(profiles: np.ndarray, border: Border) -> float | None:
-    """Return how far the border in the map lies off that of the T1w: median over parts of the border, mm.
+    """Return the distance of the border in the map from that of the T1w: the median over parts of the border, mm.
 
-    In each part the mean profile is steepest where the map has its border. Blur and neighbouring fluid move all parts
-    alike, which is taken off; a rigid shift moves those that face it, a head of another shape moves many.
+    In each part, the mean profile is steepest at the border of the map. Blur and neighbouring fluid shift all parts
+    alike, so the median shift is subtracted. A rigid shift moves the parts that face it, and a head of another shape
+    moves many parts.
 
     Returns
     -------
@@ -239,7 +242,7 @@ def _large(part: np.ndarray) -> np.ndarray:
 
 
 def _steepest(slope: np.ndarray, middle: np.ndarray) -> float:
-    """Where a mean slope is largest, mm: the top of a parabola through its largest value and both neighbours."""
+    """Return the place of the largest mean slope, mm: the top of a parabola through it and both its neighbours."""
     smooth = np.convolve(slope, [0.25, 0.5, 0.25], "same")
     reached = np.flatnonzero(np.abs(middle) <= SEARCH_MM)
     top = reached[np.argmax(smooth[reached])]

@@ -1,7 +1,7 @@
 """One space for all sessions of a participant, at the mean of their poses, so that none is favoured (assumed).
 
-Registering every session to the first would blur all others by an interpolation that the first is spared, and a
-change would follow from that. Here every session is moved, by about the same way.
+If every session were registered to the first, an interpolation would blur all sessions but the first, and this would
+look like a change. Here every session is moved, and by about the same distance.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from myelosketch.io.provenance import provenance, read_json, sidecar_path
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume, open_image, save_volume
 
 SESSION_FILES = ("t1w", "brain", "petref")
-# rounds of the mean: of two sessions it is exact after one
+# iterations of the mean: for two sessions, the first one is exact
 ROUNDS = 3
 # two heads of one participant overlap by more than .9 (Dice of their brains)
 LEAST_OVERLAP = 0.85
@@ -43,7 +43,7 @@ def align_sessions(
     Parameters
     ----------
     files : dict of lists of paths, one per scan: ``t1w`` and ``brain`` on one grid; ``petref``, any image on the PET
-        grid, whose voxel the common grid has
+        grid: the common grid has the largest voxel of these
     scans : names of the participant's scans, two or more
     output : path, ``.nii.gz``
     registration : dict, section of the config
@@ -51,7 +51,7 @@ def align_sessions(
 
     Raises
     ------
-    InputError : a registration fails, or two sessions do not show one brain
+    InputError : a registration fails, or two sessions do not show the same brain
     GeometryError : T1w and brain of a session are on different grids
     """
     heads, brains = [], []
@@ -59,7 +59,7 @@ def align_sessions(
         t1w, brain = load_volume(t1w_path), load_volume(brain_path)
         check_same_grid(t1w, brain)
         inside = brain.data > 0
-        # T1w has no unit: 1 is the middle of each brain
+        # T1w has no unit: 1 is the median of each brain
         level = float(np.median(t1w.data[inside])) or 1.0
         heads.append(Volume(np.where(inside, t1w.data / level, 0), t1w.affine, t1w.path))
         brains.append(Volume(inside.astype(np.float32), brain.affine))
@@ -124,7 +124,7 @@ def match_sessions(
     for scan, head in zip(scans[1:], heads[1:], strict=True):
         named = f"{scan} and {scans[0]}"
         forth, _ = find_matrix(heads[0], head, named, kind="Rigid", seed=seed, **settings)
-        # from where the way forth ended: nothing is searched for twice
+        # starts from the inverse of the first result, so that no start is searched for twice
         start = np.linalg.inv(forth)
         back, _ = find_matrix(head, heads[0], named, kind="Rigid", seed=seed, start=start, **settings)
         found.append(halfway(forth, np.linalg.inv(back)))
@@ -137,7 +137,7 @@ def halfway(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def mean_pose(matrices: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Place a space at the mean of some poses: the mean of the logarithms of the transforms from it is 0.
+    """Return the transforms from the mean of some poses to each of them: the mean of their logarithms is 0.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def mean_pose(matrices: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def common_grid(brains: Sequence[Volume], poses: Sequence[np.ndarray], voxel_mm: float) -> Volume:
-    """Return an empty grid along the axes of the common space that holds the brain of every session.
+    """Return an empty grid along the axes of the common space that contains the brain of every session.
 
     Parameters
     ----------

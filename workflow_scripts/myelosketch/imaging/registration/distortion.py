@@ -1,4 +1,4 @@
-"""Susceptibility distortion of diffusion images: a displacement along the phase encoding alone, found against T1w."""
+"""Susceptibility distortion of diffusion images: a displacement along the phase encoding only, found against T1w."""
 
 import tempfile
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from myelosketch.io.volumes import Volume, open_image
 AXES = "ijk"
 # mutual information in 32 bins: at this voxel size local correlation follows noise, and takes ten times as long
 METRIC, BINS = "mattes", 32
-# voxels of the field: it is smooth, and finer voxels follow noise
+# voxel size of the field: it is smooth, and finer voxels follow noise
 FIELD_VOXEL_MM = 4.0
-# rounds at 4, 2 and 1 of these voxels
+# iterations on voxels of 4, 2 and 1 times this size
 ITERATIONS = (60, 40, 15)
 # blur of each step and of the whole field, voxels²
 FLOW_SIGMA, TOTAL_SIGMA = 6.0, 1.0
@@ -34,7 +34,7 @@ def phase_axis(
 
     Parameters
     ----------
-    configured : "i", "j", "k", or blank for what the sidecar says
+    configured : "i", "j", "k", or blank to use the sidecar
     sidecars : path of the diffusion image's JSON, or paths, the nearest to the image last, or None
     image : path of an image whose stored axes the direction names
 
@@ -69,10 +69,11 @@ def find_warp(
     seed: int,
     sources: Sequence[str | Path] = (),
 ) -> None:
-    """Displacement field that takes a point of the undistorted diffusion space to where its signal lies.
+    """Write the displacement field from points of the undistorted diffusion space to the places of their signal.
 
-    Both images are laid on the diffusion grid and told that its axes are the world's, so that the phase encoding is
-    one component of the displacement and the others can be held at 0; the field is then turned back.
+    Both images are resampled onto a grid along the diffusion axes, which then count as the axes of the world. The
+    phase encoding is thus one component of the displacement, and the others can be held at 0. Afterwards the field is
+    turned back.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def find_warp(
 
 
 def _field_grid(volume: Volume) -> Volume:
-    """Empty volume over the same box, with the same axes, and voxels of FIELD_VOXEL_MM."""
+    """Return an empty volume over the same box, with the same axes and voxels of FIELD_VOXEL_MM."""
     voxel = volume.voxel_size
     affine = volume.affine.copy()
     affine[:3, :3] *= FIELD_VOXEL_MM / voxel
@@ -113,9 +114,9 @@ def _field_grid(volume: Volume) -> Volume:
 
 
 def _shift_along(fixed: Volume, moving: Volume, axis: int, seed: int, name: str) -> np.ndarray:
-    """Displacement in mm along one voxel axis, (x, y, z), from ``fixed`` to ``moving`` (Volumes on one grid)."""
+    """Return the displacement along one voxel axis, mm, (x, y, z), from ``fixed`` to ``moving`` on the same grid."""
     make_repeatable(seed)
-    # ITK's world then follows the voxel axes
+    # with this affine, ITK's world axes are the voxel axes
     grid = np.diag([-FIELD_VOXEL_MM, -FIELD_VOXEL_MM, FIELD_VOXEL_MM, 1.0])
     images = [to_ants(Volume(image.data, grid)) for image in (fixed, moving)]
     with tempfile.TemporaryDirectory() as folder:

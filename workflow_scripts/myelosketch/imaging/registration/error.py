@@ -13,10 +13,10 @@ from myelosketch.io.volumes import load_volume
 
 
 def measure_registration(scans: Iterable[Mapping[str, str | Path]], output: str | Path) -> None:
-    """Target registration error of every transform over the brain.
+    """Write the target registration error of every transform over the brain.
 
-    Only the linear transforms are measured. Where the diffusion maps were also displaced (registration.dwi
-    "deformable"), the displacement is left out, and so is the distortion it answers, which the poses do not hold.
+    Only the linear transforms are measured. If the diffusion maps are also displaced (registration.dwi "deformable"),
+    the displacement is left out, and so is the distortion that it corrects, which the poses do not contain.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def measure_registration(scans: Iterable[Mapping[str, str | Path]], output: str 
 
 
 def target_error(found: np.ndarray, true: np.ndarray, points: np.ndarray) -> dict[str, float]:
-    """Return distance between where two transforms send the same points.
+    """Return the distance between the places to which two transforms move the same points.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Each tissue on petref as the fraction of a PET voxel it fills: written once, cut into regions at any threshold."""
+"""The fraction of each PET voxel that each tissue fills: written once, and divided into regions at any threshold."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from myelosketch.io.provenance import provenance, read_json, sidecar_path
 from myelosketch.io.volumes import Volume, check_same_grid, save_volume
 
 FRACTIONS = ("brain", "csf", "grey", "white", "lesion")
-# what interpolation in single precision may leave below 0 or above 1
+# how far interpolation in single precision may go below 0 or above 1
 TOLERANCE = 1e-3
 
 
@@ -27,12 +27,12 @@ def write_fractions(
 ) -> None:
     """Bring the tissues of a T1w image to petref, and write them as one 4D image with a LabelMap in its JSON.
 
-    Brain is what has a tissue; white matter includes lesions; CSF, grey and white matter sum to brain.
+    White matter includes lesions. The brain is the sum of CSF, grey and white matter.
 
     Parameters
     ----------
     path : ``.nii.gz`` to write, (x, y, z, 5) float32, 0-1, in the order of FRACTIONS
-    tissue : Volume on the T1w grid, TISSUE_CODES; what lies outside ``brain`` is not counted
+    tissue : Volume on the T1w grid, TISSUE_CODES; voxels outside ``brain`` do not count
     brain : Volume, above 0 inside
     lesion : Volume, fraction 0-1
     petref : Volume that gives the PET grid
@@ -96,7 +96,7 @@ def tissues_on(
 
 
 def lesion_source(lesion: Volume) -> str:
-    """Return where lesions come from, as the sidecar of their image says.
+    """Return where lesions come from, as the sidecar of their image states.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def read_fractions(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarray]
 
     Raises
     ------
-    InputError : no LabelMap, a wrong number of volumes, a tissue that is missing, or values that are no fractions
+    InputError : no LabelMap, a wrong number of volumes, a tissue that is missing, or values that are not fractions
     """
     names, _ = _read_note(path)
     series = load_series(path)

@@ -1,4 +1,4 @@
-"""Alignments that are given: the user's transform, or none needed, instead of a registration."""
+"""Use a given alignment instead of a registration: the user's transform, or the identity."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +15,13 @@ from myelosketch.io.transform_files import read_linear
 def write_given(
     given: str | Path, output: str | Path, *, sources: Sequence[str | Path], inverted: bool = False
 ) -> None:
-    """Write a transform that is given in all our forms, with the name and the hash of its file in the sidecar.
+    """Write a given transform in all forms of ``write_transform``, with the name and the hash of its file.
 
     Parameters
     ----------
     given : path of a linear transform, or IDENTITY
     output : path ``.mat``
-    sources : list of paths of the images that it leads between
+    sources : list of paths of the two images that it aligns
     inverted : bool, write its inverse
 
     Raises

@@ -1,4 +1,4 @@
-"""The grid of a scan without PET: laid around its brain, at the voxel size that a model was trained at."""
+"""The grid of a scan without PET: a box around its brain, with the voxel size that a model was trained at."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ import numpy as np
 from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.io.volumes import Volume, canonical
 
-# around the brain; networks cut to the brain themselves
+# around the brain; networks crop their input to the brain themselves
 MARGIN_MM = 10.0
 
 
 def grid_around(brain: Volume, voxel_mm: Sequence[float]) -> Volume:
-    """Return an empty grid with the axes of an image, in canonical order, that holds its brain with a margin.
+    """Return an empty grid with the axes of an image, in canonical order, around its brain and a margin.
 
     Parameters
     ----------

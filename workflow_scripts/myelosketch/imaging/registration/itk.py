@@ -1,4 +1,4 @@
-"""The bridge to ANTs: our volumes as ANTs images, and seeded linear registration from several starts."""
+"""Convert volumes to ANTs images and back, and register them linearly, with a seed and from several starts."""
 
 import os
 import tempfile
@@ -14,14 +14,14 @@ from myelosketch.imaging.registration.starts import Similarity, centre_of_mass, 
 from myelosketch.imaging.registration.transforms import save_matrix, world_matrix, write_transform
 from myelosketch.io.volumes import Volume
 
-# ITK reads this once, at the first filter it runs. Sums over several threads differ in their last digits, which
-# an optimiser carries to hundredths of a millimetre: one thread each, and scans side by side.
+# ITK reads this once, at the first filter it runs. Sums over several threads differ in their last digits, which an
+# optimiser turns into hundredths of a millimetre. So each process has one thread, and scans run side by side.
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 
 # ITK's world is LPS, NIfTI's is RAS
 LPS = np.diag([-1.0, -1.0, 1.0])
 
-# the search for a start: voxels of both images, then of the level that ANTs works at, and its blur, mm
+# the search for a start: voxel size of both images, then voxel size and blur of its only level, mm, and iterations
 SEARCH_VOXEL_MM = 9.0
 SEARCH: dict[str, tuple[Any, ...]] = {"levels": (18.0,), "blur": (6.0,), "iterations": (100,)}
 # further starting rotations: docs/decisions/0007-registration.md has the success rates with other numbers
@@ -29,18 +29,18 @@ STARTS = 8
 # voxel sizes of the coarse levels from the best start on, mm; the configured finest one follows
 COARSE_LEVELS_MM = (12.0, 6.0)
 ITERATIONS = (500, 250)
-# at the finest level, which begins some tenths of a millimetre off: a rigid metric stands still after ten iterations,
-# but ANTs does not notice for twenty more
+# at the finest level, which starts some tenths of a millimetre off: a rigid metric no longer changes after ten
+# iterations, but ANTs needs twenty more to detect it
 FINEST_ITERATIONS = {"Rigid": 12, "Affine": 30}
 # both images show one head: if their centres end this far apart, the registration has failed
 MAX_CENTRE_DISTANCE_MM = 50.0
-# normalised mutual information of the result on the images of the search: heads that met had 1.15 and more, the
-# front quarter of a brain, noise or a lump 1.04 and less
+# normalised mutual information of the result on the images of the search: aligned heads had 1.15 and more; the front
+# quarter of a brain, noise or a lump had 1.04 and less
 LEAST_SIMILARITY = 1.05
 
 
 def to_ants(volume: Volume) -> ants.ANTsImage:
-    """ANTs image of a volume, with the same place in world space.
+    """Return the ANTs image of a volume, at the same place in world space.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ def from_ants(image: ants.ANTsImage) -> Volume:
 
 
 def make_repeatable(seed: int) -> None:
-    """ANTs repeats to the bit only in its deterministic mode (and on one thread, see above).
+    """Make ANTs repeatable to the bit, by its deterministic mode; this also needs a single thread (see above).
 
-    The argument ``random_seed`` of ``ants.registration`` reaches nothing, and leaves differences of 0.04 mm.
+    The argument ``random_seed`` of ``ants.registration`` has no effect, and leaves differences of 0.04 mm.
     """
     ants.config.set_ants_deterministic(on=True, seed_value=int(seed) + 1)  # 0 would mean: from the clock
 
@@ -98,10 +98,11 @@ def register(
     mask: ants.ANTsImage | None = None,
     sources: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Return linear registration by ANTs from the best of several starts; the transform is written in all its forms.
+    """Register two images linearly by ANTs from the best of several starts, and write the transform in all its forms.
 
-    Starts (see ``starts.start_poses``) are followed coarsely and rigidly, by mutual information, until two that were
-    turned differently end at the best place; the one whose images then share most is followed to the finest level.
+    Each start (see ``starts.start_poses``) is first optimised coarsely and rigidly, by mutual information, until two
+    starts with different rotations end at the best place. The start with the most similar images is then optimised to
+    the finest level.
 
     Parameters
     ----------
@@ -110,12 +111,12 @@ def register(
         and ``.json`` are written beside it
     kind : "Rigid" | "Affine"
     metric : "mattes" (mutual information) | "GC" (correlation), of the levels after the start
-    sampling : share of the fixed voxels that the metric looks at, 0-1
+    sampling : share of the fixed voxels that the metric uses, 0-1
     finest_mm : voxel size of the last level; finer voxels cost minutes and gain hundredths of a millimetre
     seed : int
     starts : largest number of starting rotations beside the scanner's coordinates and the centres of mass
-    mask : ANTsImage on the grid of ``fixed``, optional: where the metric looks once a start is
-        chosen (in the search it would hide how heads that lie far apart differ)
+    mask : ANTsImage on the grid of ``fixed``, optional: voxels that the metric uses once a start is chosen (in the
+        search it would hide how heads that are far apart differ)
     sources : list of paths, for the sidecar
 
     Returns
@@ -124,8 +125,8 @@ def register(
 
     Raises
     ------
-    InputError : an image is empty, ANTs finds no solution, or one that leaves the two heads apart or shows
-        nothing that both share
+    InputError : an image is empty, or ANTs finds no solution, or one in which the two heads are far apart or have
+        nothing in common
     """
     matrix, found = find_matrix(
         from_ants(fixed), from_ants(moving), output, kind=kind, metric=metric, sampling=sampling, finest_mm=finest_mm,
@@ -163,9 +164,9 @@ def find_matrix(
     Parameters
     ----------
     fixed, moving : Volume
-    output : path or text that messages call the registration by
+    output : path or text that names the registration in messages
     kind, metric, sampling, finest_mm, seed, starts : see ``register``
-    follow : number of starts that are followed, those whose images share most as they stand; None: all
+    follow : number of starts that are optimised, those whose images are most similar beforehand; None for all
     start : array (4, 4), optional, from points of ``fixed`` to points of ``moving``: the only start; none is searched
     mask : Volume on the grid of ``fixed``, optional, see ``register``
 
@@ -204,7 +205,7 @@ def find_matrix(
 def _search(
     fixed: Volume, moving: Volume, similarity: Similarity, starts: int, follow: int | None, output: str | Path
 ) -> tuple[int, str, np.ndarray]:
-    """Number of starts tried, name and matrix of the best one; each (or the most promising) is followed coarsely."""
+    """Return the number of starts that were optimised coarsely, and the name and the matrix of the best one."""
     poses, found = start_poses(fixed, moving, starts), {}
     if follow is not None:
         poses = dict(sorted(poses.items(), key=lambda item: -similarity(item[1]))[:follow])
@@ -233,7 +234,7 @@ def _run(
     blur: Sequence[float],
     iterations: Sequence[int],
 ) -> np.ndarray | None:
-    """Return matrix that ANTs finds from a start, or None: two images that stay apart have no metric."""
+    """Return the matrix that ANTs finds from a start; None if it fails, as for images that do not overlap."""
     with tempfile.TemporaryDirectory() as folder:
         save_matrix(f"{folder}/start.mat", start)
         try:
@@ -257,7 +258,7 @@ def _run(
 
 
 def _levels(finest_mm: float, kind: str) -> dict[str, tuple[Any, ...]]:
-    """Return voxels and blur, mm, and iterations of the levels from the best start on."""
+    """Return voxel sizes and blur, mm, and iterations of the levels from the best start on."""
     levels = (*(level for level in COARSE_LEVELS_MM if level > finest_mm), finest_mm)
     # half a voxel of blur against aliasing; none at the last level, whose voxels are means already
     blur = (*(level / 2 for level in levels[:-1]), 0)
@@ -266,7 +267,7 @@ def _levels(finest_mm: float, kind: str) -> dict[str, tuple[Any, ...]]:
 
 
 def shrink_factors(spacing: Sequence[float] | np.ndarray, levels: Sequence[float]) -> tuple[int, ...]:
-    """Return factors by which ANTs shrinks a grid for each level.
+    """Return the factors by which ANTs shrinks a grid for each level.
 
     Parameters
     ----------
@@ -281,7 +282,7 @@ def shrink_factors(spacing: Sequence[float] | np.ndarray, levels: Sequence[float
 
 
 def check_centres(fixed: Volume, moving: Volume, matrix: np.ndarray, output: str | Path) -> None:
-    """A transform must bring the centres of both heads together, roughly.
+    """Raise an error if a transform leaves the centres of both heads far apart.
 
     Parameters
     ----------

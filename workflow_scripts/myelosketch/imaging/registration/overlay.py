@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from myelosketch.imaging.registration.quality import Head
 
 STEP_MM = 1.5
-# told apart by colour-blind readers, too (Okabe and Ito), and by their brightness
+# colour-blind readers can distinguish these (Okabe and Ito), and they differ in brightness
 BORDER, BRAIN, LESION = "#F0E442", "#56B4E9", "#D55E00"
 WIDTH_PX, DPI, GREYS = 1240, 100, 56
-# where no lesion decides: height of the axial slice within the brain, distance of the sagittal one from its middle
+# height of the axial slice within the brain, if there are no lesions; distance of the sagittal slice from the middle
 AXIAL_SHARE, SAGITTAL_MM = 0.62, 14.0
 PLANES = ("axial", "coronal", "sagittal")
 WHITE = 3  # code of white matter in the tissue map
@@ -73,9 +73,11 @@ def draw_overlay(
 
 
 def _slices(grid: Volume, brain: np.ndarray, lesion: np.ndarray) -> list[int]:
-    """Index along x, y and z of the three slices: where lesions are largest, or else at fixed places in the brain.
+    """Return the index along x, y and z of the three slices.
 
-    Points (n, 3) of brain and lesions are in the world of the grid.
+    The coronal and the axial slice have the most lesion voxels; without lesions, they are at fixed places in the
+    brain. The sagittal slice is always at a fixed place. Points (n, 3) of brain and lesions are in the world of the
+    grid.
     """
     to_voxels = np.linalg.inv(grid.affine)
     low, high = (apply(to_voxels, edge(brain, axis=0)[None])[0] for edge in (np.min, np.max))
@@ -93,7 +95,7 @@ def _cut(
 ) -> dict[str, list[np.ndarray]]:
     """Return each volume as its transforms place it on the slices: dict by name of three arrays, along x, y and z.
 
-    Rows from top to bottom: left of the body on the right, anterior or superior up.
+    In the arrays, anterior or superior is at the top and the left of the body on the right.
     """
     planes = []
     for axis, index in enumerate(slices):
@@ -112,7 +114,10 @@ def _cut(
 
 
 def _on_plane(volume: Volume, plane: Volume, chain: Sequence[str | Path]) -> np.ndarray:
-    """Values on a grid one voxel thick; without a warp by the matrix, for ANTs would copy the volume each time."""
+    """Return the values on a grid one voxel thick.
+
+    Without a warp, the matrix is used directly, because ANTs would copy the volume each time.
+    """
     if not all(str(path).endswith(".mat") for path in chain):
         return values_on(volume, plane, chain)
     place = np.linalg.inv(volume.affine) @ world_matrix(chain) @ plane.affine
@@ -126,7 +131,7 @@ def _picture(shown: dict[str, list[np.ndarray]], masks: dict[str, list[np.ndarra
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    order = (2, 1, 0)  # axis that each plane is cut along
+    order = (2, 1, 0)  # axis at right angles to each plane
     sizes = [masks["brain"][axis].shape for axis in order]
     column, heights = max(size[1] for size in sizes), [size[0] for size in sizes]
     scale = (WIDTH_PX - 40) / (column * max(4, len(shown)))
@@ -193,7 +198,7 @@ def _draw(
 
 
 def _with_few_colours(stream: io.BytesIO) -> bytes:
-    """Return the same picture with a palette of greys and of the three colours on them: a third of the size."""
+    """Return the same picture with a palette of greys and of the three colours on greys, at a third of the size."""
     from PIL import Image
 
     greys = np.repeat(np.linspace(0, 255, GREYS)[:, None], 3, axis=1)

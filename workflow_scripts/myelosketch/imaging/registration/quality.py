@@ -1,4 +1,4 @@
-"""The registrations of one scan, measured from its files as they lie there: numbers, and a picture to look at."""
+"""Measure the registrations of one scan from its files, and draw a picture of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -25,9 +25,9 @@ from myelosketch.io.units import default_units
 from myelosketch.io.volumes import Volume, check_same_grid, load_volume
 
 GRID_MM = 2.0
-# what the T1w shows around the brain (brain.MARGIN_MM) lies within this; air costs as much as tissue
+# the margin of the T1w around the brain (brain.MARGIN_MM) is within this distance; air costs as much as tissue
 BRAIN_MARGIN_MM = 12.0
-# images that are registered with a free affine: another participant's image has another size and shape
+# images that are also registered by a free affine: another participant's image has another size and shape
 STRETCHED = ("pet", "dwi", "MTR")
 # below this share of the brain there is nothing to measure
 LEAST_COVERAGE = 0.02
@@ -46,7 +46,9 @@ def check_registration(
     units: Mapping[str, str] | None = None,
     seed: int,
 ) -> None:
-    """Measure how well every image of a scan lies on its T1w, and draw them on one grid. Judges nothing.
+    """Measure how well every image of a scan is aligned with its T1w, and draw all images on one grid.
+
+    The numbers are judged later, in ``verdicts``.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def check_registration(
     numbers : path of the JSON to write
     picture : path of the PNG to write
     scan, group : text
-    registration : dict, section ``registration`` of the configuration; of ``quality`` the key ``starts`` is used
+    registration : dict, section ``registration`` of the configuration; of its ``quality``, only ``starts`` is used
     units : dict, unit of each map's values; ``names.UNITS`` if not given
     seed : int
 
@@ -86,7 +88,7 @@ def check_registration(
     shown = {"T1w": head.t1w}
     if images.DVR:
         shown["DVR"] = load_map("DVR", images.DVR, units["DVR"])
-        # the image that is registered may show more than the map that everything is compared with
+        # the registered image may cover more of the brain than the DVR, which everything is compared with
         rows[0]["coverage"] = coverage(head, shown["DVR"], *transforms_of(xfm_t1w_to_petref, anatomy, "pet"))
     rows.append(_template_row(head, anatomy.xfm_t1w_to_mni, settings))
     files = {
@@ -115,7 +117,7 @@ def check_registration(
 
 
 class Head:
-    """The T1w of a scan with its brain, tissue and lesions, on one grid, and what is measured on it once."""
+    """The T1w of a scan with its brain, tissue and lesions, on one grid, and what every measurement needs of it."""
 
     def __init__(self, anatomy: Anatomy) -> None:
         self.t1w, self.brain = load_volume(anatomy.t1w), load_volume(anatomy.brain)
@@ -137,7 +139,7 @@ class Head:
 
 
 def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> dict[str, Volume]:
-    """Return the image of each modality that carries its anatomy."""
+    """Return the image of each modality that shows the anatomy."""
     tensor = {name: load_map(name, images.map(name), units[name]) for name in ("FA", "RD", "AD")}
     maps = {}
     if images.DVR:
@@ -155,7 +157,7 @@ def load_maps(images: RawImages, anatomy: Anatomy, units: Mapping[str, str]) -> 
 def transforms_of(
     xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str
 ) -> tuple[list[str | Path], list[bool]]:
-    """Return transforms that resample a map onto T1w, and which of them are inverted."""
+    """Return the transforms that resample a map onto T1w, and which of them are inverted."""
     if modality == "pet":
         return [xfm_t1w_to_petref], [True]
     chain = anatomy.to_t1w(modality)
@@ -175,7 +177,8 @@ def _row(
 ) -> dict[str, Any]:
     """Return everything that is measured of one modality.
 
-    ``early``: the PET is the mean of its early frames; ``given`` names the transform, where the user gave it.
+    ``early`` says that the PET is the mean of its early frames. ``given`` is the path of a transform that the user
+    gave, if any.
     """
     chain, inverted = transforms
     signal = modality == "FLAIR" or (modality == "pet" and early)
@@ -184,11 +187,11 @@ def _row(
     row = {"modality": modality, **as_placed(head, volume, chain, inverted)}
     if given:
         row["given"] = Path(given).name
-    # a warp comes last and bends by millimetres: what is asked again is the linear part
+    # a warp comes last and moves by millimetres: only the linear part is repeated
     placing = world_matrix(chain[:1], inverted=inverted[:1])
     shaped = modality == "dwi" and (registration["dwi"] != "rigid" or not is_rigid(placing))
     kind = "Affine" if shaped else "Rigid"
-    # a map that was never masked has no edge of its own, which a free shape would follow
+    # a map that was never masked has no edge of its own that a free shape could follow
     stretch = modality in STRETCHED and kind == "Rigid" and not unmasked
     alike = head.masked if brain_only(head, volume) else head.t1w
     return _with_repeats(
@@ -198,10 +201,10 @@ def _row(
 
 
 def _template_row(head: Head, xfm: str | Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the same for the place of the MNI152 template on the T1w."""
+    """Return the same measurements for the MNI152 template as it is placed on the T1w."""
     from nilearn.datasets import load_mni152_template
 
-    # as it lies in the file, at 1 mm: nilearn's own resampling costs three times as much
+    # as it is in the file, at 1 mm: nilearn's own resampling costs three times as much
     image = load_mni152_template(resolution=1)
     template = shrink(Volume(np.asarray(image.dataobj, np.float32), np.asarray(image.affine, float)), GRID_MM)
     row = {"modality": "MNI152", **as_placed(head, template, [xfm], [True])}
@@ -224,7 +227,7 @@ def _with_repeats(
     with_stretch: bool,
     **how: Any,
 ) -> dict[str, Any]:
-    """A row with the distances from registrations made again (see ``register_anew``), where that is possible."""
+    """Return a row with its distances from repeated registrations (see ``register_anew``), if these are possible."""
     if row["problem"]:
         return row
     try:
@@ -232,7 +235,7 @@ def _with_repeats(
     except InputError:
         return _unusable(row, "a second registration to the T1w failed")
     row = row | distances_to(placing, answers, points)
-    if row.get("given"):  # the commonest fault of a transform from elsewhere is its direction
+    if row.get("given"):  # the most common error of a given transform is its direction
         row["turned_repeat_mm"] = distances_to(np.linalg.inv(placing), answers, points)["repeat_mm"]
     if not with_stretch:
         row["missing"]["stretch_mm"] = "not computed: a free shape is not informative here"
@@ -242,7 +245,7 @@ def _with_repeats(
 def as_placed(
     head: Head, volume: Volume, transforms: Sequence[str | Path], inverted: Sequence[bool]
 ) -> dict[str, Any]:
-    """Numbers of one map as its transforms place it, without a registration; ``problem`` if that is impossible."""
+    """Return the numbers of a map as its transforms place it, without a registration, or its ``problem``."""
     row: dict[str, Any] = dict.fromkeys(NUMBERS) | {"problem": None, "missing": {}}
     positive = volume.data[volume.data != 0]
     if positive.size < 1000 or np.ptp(positive) == 0:

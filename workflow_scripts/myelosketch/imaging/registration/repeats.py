@@ -1,4 +1,4 @@
-"""A registration asked again, coarsely and from elsewhere: how far a given transform is from the answers."""
+"""Repeat a registration coarsely from other starts, and measure how far a transform is from the results."""
 
 from typing import Any, NamedTuple
 
@@ -12,24 +12,24 @@ from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.starts import about, centre_of_mass, shrink
 from myelosketch.io.volumes import Volume
 
-# a registration that ends at this voxel size takes .25 s and lies within .5 mm of the finest one
+# a registration that ends at this voxel size takes .25 s and is within .5 mm of the finest one
 FINEST_MM = 6.0
-# further starts are turned by up to this angle about each axis
+# starts are turned by up to this angle about each axis
 TURN_DEG = 8.0
 
 
 class Answers(NamedTuple):
-    """What registrations made again find: 4x4 matrices from points of the fixed to points of the moving image."""
+    """The results of repeated registrations: 4x4 matrices from points of the fixed to points of the moving image."""
 
     again: list[np.ndarray]  # one per start
-    inverse: np.ndarray  # found the other way round, turned back
+    inverse: np.ndarray  # found from moving to fixed, and inverted
     stretched: np.ndarray | None  # affine, if requested
 
 
 def register_anew(
     fixed: Volume, moving: Volume, *, starts: int, with_stretch: bool, settings: dict[str, Any]
 ) -> Answers:
-    """Register two images from several starts, the other way round and, if asked for, free in size and shape.
+    """Register two images from several starts, in the opposite direction and, if requested, free in size and shape.
 
     Parameters
     ----------
@@ -51,26 +51,26 @@ def register_anew(
     inverse, _ = _found(moving, fixed, settings)
     stretched = None
     if with_stretch:
-        # from the best rigid answer on, so that only size and shape make the difference
+        # starts from the best rigid result, so that only size and shape differ
         best, _ = max(found, key=lambda answer: answer[1])
         stretched, _ = _found(fixed, moving, settings | {"kind": "Affine"}, start=best)
     return Answers([matrix for matrix, _ in found], np.linalg.inv(inverse), stretched)
 
 
 def distances_to(given: np.ndarray, answers: Answers, points: np.ndarray) -> dict[str, float | None]:
-    """Return how far a given transform is from the answers, over the brain.
+    """Return how far a transform is from the results of repeated registrations, over the brain.
 
     Parameters
     ----------
-    given : array (4, 4)
+    given : array (4, 4), the transform
     answers : Answers
     points : array (n, 3), brain, in the world of the fixed image, mm
 
     Returns
     -------
     dict, mm : ``inverse_mm`` (median over the brain), ``repeat_mm`` (median over the brain, then over the starts),
-        ``repeat_max_mm`` (largest over brain and starts), ``stretch_mm`` (median over the brain between the rigid and
-        the affine answer; None if it was not asked for)
+        ``repeat_max_mm`` (largest over brain and starts), ``stretch_mm`` (median over the brain between the affine
+        result and that of ``again`` nearest to ``given``; None if it was not requested)
     """
 
     def apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -90,7 +90,12 @@ def distances_to(given: np.ndarray, answers: Answers, points: np.ndarray) -> dic
 def _from_start(
     fixed: Volume, moving: Volume, start: int, settings: dict[str, Any]
 ) -> tuple[np.ndarray, float]:
-    """Return the moving image turned about its centre before it is registered, and the answer turned back."""
+    """Register the moving image after a turn about its centre.
+
+    Returns
+    -------
+    matrix, array (4, 4), with the turn undone, and the similarity
+    """
     if not (moving.data > 0).any():
         raise InputError("An image without a value above 0 cannot be registered: export it again.")
     angles = np.random.default_rng([settings["seed"], start]).uniform(-TURN_DEG, TURN_DEG, 3)
@@ -103,7 +108,7 @@ def _from_start(
 def _found(
     fixed: Volume, moving: Volume, settings: dict[str, Any], start: np.ndarray | None = None
 ) -> tuple[np.ndarray, float]:
-    """Return the matrix of one coarse registration, and how much the images then share."""
+    """Return the matrix of one coarse registration, and the similarity of the images after it."""
     matrix, record = find_matrix(
         fixed, moving, "the quality control", finest_mm=FINEST_MM, follow=1, start=start, **settings
     )

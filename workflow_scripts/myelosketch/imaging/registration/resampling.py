@@ -1,4 +1,4 @@
-"""One interpolation from a map's own grid onto another, with anti-aliasing and without the background bleeding in."""
+"""Interpolate a map once onto another grid, with anti-aliasing and without mixing its edge with the background."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,12 +14,14 @@ from myelosketch.imaging.registration.transforms import world_matrix
 from myelosketch.io.volumes import Volume
 
 FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
-# voxels of two grids are one place if none is further from its partner than this share of a voxel
+# two grids have their voxels at the same places if none is further from its partner than this share of a voxel
 SAME_PLACE = 0.01
 
 
 def content_box(volume: Volume, margin_mm: float = 10.0) -> tuple[slice, ...]:
-    """Return part of an image that holds the head: half of most fields of view is air, and costs as much as tissue.
+    """Return the part of an image that contains the head.
+
+    Half of most fields of view is air, which costs as much time as tissue.
 
     Parameters
     ----------
@@ -53,11 +55,13 @@ def anti_alias(data: np.ndarray, voxel_size: np.ndarray, target_voxel_size: np.n
     Parameters
     ----------
     data : array (x, y, z)
-    voxel_size, target_voxel_size : mm, (3,); axes are compared in order of size (a rotation may swap them)
+    voxel_size, target_voxel_size : mm, (3,); every axis is compared with the longest side of the target, because a
+        rotation may swap axes
 
     Returns
     -------
-    array : smoothed by a Gaussian whose FWHM closes the gap between both voxels; unchanged if none is coarser
+    array : smoothed by a Gaussian whose FWHM is the root of the difference of both squared sides; unchanged along
+        axes where the target is not coarser
     """
     voxel_size, target = np.asarray(voxel_size, float), float(np.max(target_voxel_size))
     fwhm = np.sqrt(np.clip(target**2 - voxel_size**2, 0, None))
@@ -77,8 +81,9 @@ def resample_map(
 ) -> Volume:
     """Return a quantitative map on another grid; voxels outside its support are 0 and do not dilute its edge.
 
-    Where the voxels of both grids lie at the same places already, they are taken as they are. Else the map and its
-    support (where it is not 0) go through the same smoothing and interpolation; their ratio is the map.
+    The map and its support (where it is not 0) are smoothed and interpolated alike, and the result is their ratio. If
+    the voxels of both grids are at the same places already, they are not interpolated, and smoothed only to
+    ``fwhm_mm``.
 
     Parameters
     ----------
@@ -86,7 +91,7 @@ def resample_map(
     target : Volume that gives the grid
     transforms : list of paths (``.mat``, ``.txt`` or a warp), in the order of ``ants.apply_transforms``
     inverted : list of bool, optional, which transforms to invert
-    fwhm_mm : resolution that the map shall have, such as the PET's; 0, or less than a target voxel: the voxel's
+    fwhm_mm : resolution of the result, such as that of the PET; if it is less than a target voxel, that of the voxel
 
     Returns
     -------
@@ -109,7 +114,7 @@ def resample_fraction(
     inverted: Sequence[bool] | None = None,
     fwhm_mm: float = 0.0,
 ) -> Volume:
-    """A mask or probability on another grid, as the fraction of each target voxel it fills (see ``resample_map``).
+    """Return a mask or probability on another grid, as the fraction of each target voxel it fills.
 
     Parameters
     ----------
@@ -120,7 +125,7 @@ def resample_fraction(
     Volume on the grid of ``target``, float32
     """
     step = lattice_step(volume, target, transforms, inverted)
-    # voxels that meet need no anti-aliasing, also where their sides differ
+    # voxels at the same places need no anti-aliasing, even if their sides differ
     resolution = np.maximum(0.0 if step is not None else target.voxel_size, fwhm_mm)
     smooth = anti_alias(volume.data, volume.voxel_size, resolution)
     if step is not None:
@@ -136,7 +141,7 @@ def lattice_step(
     transforms: Sequence[str | Path],
     inverted: Sequence[bool] | None = None,
 ) -> np.ndarray | None:
-    """How voxels of a grid lead to those of an image whose voxels lie at the same places; None where they do not.
+    """Return the matrix from voxels of a grid to voxels of an image at the same places; None if they are elsewhere.
 
     Parameters
     ----------
@@ -164,8 +169,9 @@ def resample_sharp(
 ) -> Volume:
     """Return a quantitative map on another grid of the same voxel size, by cubic splines.
 
-    Linear interpolation blurs by how far the new voxels' centres lie off the old ones: never two sessions alike,
-    and in a small lesion that looks like a change. The map is continued beyond its support before.
+    The blur of a linear interpolation depends on the distance between the centres of new and old voxels. It differs
+    between two sessions, and in a small lesion that looks like a change. The map is continued beyond its support
+    before the interpolation.
 
     Parameters
     ----------

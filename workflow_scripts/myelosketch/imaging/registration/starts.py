@@ -10,20 +10,20 @@ from myelosketch.io.volumes import Volume
 
 # further starts are turned by this angle about the centre of the head
 TURN_DEG = 30.0
-# two starts end at one place if no point this far from the centre of the head lies further apart, mm
+# two starts end at one place if points at this distance from the centre of the head end less than this apart, mm
 HEAD_RADIUS_MM, ONE_PLACE_MM = 80.0, 4.0
 BINS = 32
-# intensities above this percentile of what is above 0 count as the brightest (vessels, fat, noise)
+# intensities above this percentile of the values above 0 count as the brightest (vessels, fat, noise)
 BRIGHTEST_PERCENTILE = 99.5
 
 
 def shrink(volume: Volume, voxel_mm: float) -> Volume:
-    """Means over blocks of voxels, none longer than ``voxel_mm``; an image that is as coarse already is unchanged.
+    """Return means over blocks of voxels with sides of up to ``voxel_mm``; an axis that is as coarse already is kept.
 
     Parameters
     ----------
     volume : Volume
-    voxel_mm : side that no axis exceeds by shrinking, mm
+    voxel_mm : longest side of a block, mm
 
     Returns
     -------
@@ -53,7 +53,7 @@ def centre_of_mass(volume: Volume) -> np.ndarray:
 
 
 def start_poses(fixed: Volume, moving: Volume, starts: int) -> dict[str, np.ndarray]:
-    """Return poses to start from: both centres of mass, turns about them, and scanner coordinates.
+    """Return poses to start from: both centres of mass at one place, turns about them, and scanner coordinates.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def start_poses(fixed: Volume, moving: Volume, starts: int) -> dict[str, np.ndar
 def confirmed(
     best: str, found: Mapping[str, np.ndarray], poses: Mapping[str, np.ndarray], centre: np.ndarray
 ) -> bool:
-    """Whether another start, turned differently, ended where the best one did: wrong ends differ from each other.
+    """Return whether another start with another rotation ended where the best one did: wrong results seldom agree.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def axes(count: int) -> np.ndarray:
 
 
 def about(turn: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Return matrix (4, 4) that turns about ``here`` (rotation, (3, 3)) and brings it to ``there`` (points, mm)."""
+    """Return the matrix (4, 4) of a rotation (3, 3) about ``here`` that moves this point to ``there``, mm."""
     matrix = np.eye(4)
     matrix[:3, :3] = turn
     matrix[:3, 3] = there - turn @ here
@@ -118,7 +118,7 @@ def about(turn: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 class Similarity:
-    """Normalised mutual information (Studholme 1999) of two small images: 1 nothing shared, 2 equal.
+    """Normalised mutual information (Studholme 1999) of two small images: 1 if nothing is shared, 2 if equal.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ class Similarity:
         self._to_voxels = np.linalg.inv(moving.affine)
 
     def __call__(self, matrix: np.ndarray) -> float:
-        """Return similarity where ``matrix`` (4, 4) takes points of fixed to points of moving."""
+        """Return the similarity if ``matrix`` (4, 4) takes points of fixed to points of moving."""
         place = self._to_voxels @ matrix
         voxels = self._points @ place[:3, :3].T + place[:3, 3]
         seen = _binned(map_coordinates(self._moving.data, voxels.T, order=1, cval=0), self._top)
@@ -142,13 +142,13 @@ class Similarity:
 
 
 def shared_information(joint: np.ndarray) -> float:
-    """Normalised mutual information, (H(a) + H(b)) / H(a, b), of a joint histogram (a, b) whose shares sum to 1."""
+    """Return the normalised mutual information, (H(a) + H(b)) / H(a, b), of a joint histogram that sums to 1."""
     own = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
     return float(own / max(_entropy(joint), 1e-12))
 
 
 def brightest(volume: Volume) -> float:
-    """Return intensity that counts as the brightest."""
+    """Return the intensity that counts as the brightest."""
     return float(np.percentile(volume.data[volume.data > 0], BRIGHTEST_PERCENTILE))
 
 

@@ -1,4 +1,4 @@
-"""Every MRI map of a scan in PET space: its transforms, composed, and one interpolation each."""
+"""Bring every MRI map of a scan to PET space, by composed transforms and one interpolation each."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volu
 if TYPE_CHECKING:
     import ants
 
-# how the diffusion maps follow T1w before any displacement
+# linear registration of the diffusion maps to T1w, before any displacement
 DWI_KINDS = {"rigid": "Rigid", "affine": "Affine", "deformable": "Rigid"}
 
 
 def linear_settings(registration: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Arguments of ``itk.register`` that the config decides.
+    """Return the arguments of ``itk.register`` that the configuration sets.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def register_to_t1w(
     units: Mapping[str, str] | None = None,
     seed: int,
 ) -> None:
-    """Register the tensor maps and MTR (and the FLAIR, where asked) to T1w, or take the transforms that are given.
+    """Register the tensor maps, MTR and, if requested, the FLAIR to T1w, or use the given transforms.
 
     Parameters
     ----------
@@ -126,11 +126,11 @@ def register_scan(
     voxel_mm: Sequence[float] | None = None,
     seed: int,
 ) -> None:
-    """Register T1w to PET (or take the given transform), and resample every map and every tissue once onto petref.
+    """Register T1w to PET (or use the given transform), and resample every map and every tissue once onto petref.
 
     petref is the grid of the PET in canonical order (right, anterior, superior), whatever the order of its file. For
-    a scan without PET it is laid around the T1w image, with the same axes. Maps of the whole head are cut to the
-    brain of the T1w.
+    a scan without PET it is a grid around the brain of the T1w image, with the same axes. Maps of the whole head are
+    cut to the brain of the T1w.
 
     Parameters
     ----------
@@ -221,12 +221,14 @@ def _model_voxel(voxel_mm: Sequence[float] | None, anatomy: Anatomy) -> Sequence
 
 
 def petref_chain(xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str) -> list[str | Path]:
-    """Return transforms from petref to an image, in the order of ``ants.apply_transforms`` (nearest petref first).
+    """Return the transforms that resample an image onto petref, in the order of ``ants.apply_transforms``.
+
+    The transform nearest to petref comes first.
 
     Parameters
     ----------
     xfm_t1w_to_petref : path
-    anatomy : Anatomy, whose transforms lead on to the image
+    anatomy : Anatomy, with the transforms between T1w and the image
     modality : "T1w" | "dwi" | "MTR" | "FLAIR"
 
     Returns
@@ -237,11 +239,11 @@ def petref_chain(xfm_t1w_to_petref: str | Path, anatomy: Anatomy, modality: str)
 
 
 def pet_anatomy(path: str | Path | None, petref: Volume) -> Volume:
-    """PET image that T1w is registered to: the mean of the early frames, or without one the DVR map.
+    """Return the PET image that T1w is registered to: the mean of the early frames, or the DVR map without one.
 
     Raises
     ------
-    GeometryError : it does not lie on the DVR map's grid
+    GeometryError : the mean is not on the grid of the DVR map
     """
     if not path:
         return petref
@@ -257,7 +259,7 @@ def pet_anatomy(path: str | Path | None, petref: Volume) -> Volume:
 
 
 def _head_only(volume: Volume) -> ants.ANTsImage:
-    """ANTs image of the part that holds the head, in its place."""
+    """Return the part of a volume that contains the head as an ANTs image, at the same place."""
     return to_ants(crop(volume, content_box(volume)))
 
 

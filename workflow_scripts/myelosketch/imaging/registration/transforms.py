@@ -1,4 +1,4 @@
-"""Transforms on disk: ANTs' form, ITK's text form and a sidecar, written by one function; and their matrices."""
+"""Write transforms in ANTs' form, in ITK's text form and with a sidecar, and read their matrices."""
 
 import re
 import tempfile
@@ -23,7 +23,7 @@ def write_transform(
     record: dict[str, Any] | None = None,
     sources: Sequence[str | Path] = (),
 ) -> None:
-    """Write a linear transform: ``.mat`` (ANTs), ``.txt`` (ITK text) and ``.json`` (sidecar), each in one step.
+    """Write a linear transform: ``.mat`` (ANTs), ``.txt`` (ITK text) and ``.json`` (sidecar), each atomically.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def write_transform(
 
 
 def save_matrix(path: str | Path, matrix: np.ndarray) -> None:
-    """The bare file of a linear transform (``.mat`` or ``.txt``), as ITK writes it; see ``write_transform``."""
+    """Write the file of a linear transform (``.mat`` or ``.txt``) as ITK does, alone; see ``write_transform``."""
     lps = FLIP @ np.asarray(matrix, float) @ FLIP
     transform = ants.create_ants_transform(
         transform_type="AffineTransform",
@@ -82,12 +82,12 @@ def write_warp(
 
 
 def world_matrix(transforms: Sequence[str | Path], *, inverted: Sequence[bool] | None = None) -> np.ndarray:
-    """4x4 RAS matrix that maps points of the fixed image to points of the moving image (mm).
+    """Return the RAS matrix (4, 4) that maps points of the fixed image to points of the moving image, mm.
 
     Parameters
     ----------
-    transforms : list of ``.mat`` or ``.txt`` paths, in the order of ``ants.apply_transforms`` (the one nearest the
-        fixed first)
+    transforms : list of ``.mat`` or ``.txt`` paths, in the order of ``ants.apply_transforms`` (the one nearest to the
+        fixed image first)
     inverted : list of bool, optional, which of them to invert
 
     Returns

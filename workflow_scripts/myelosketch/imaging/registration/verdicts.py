@@ -1,4 +1,4 @@
-"""Which registrations are right: numbers against limits, one table for the cohort, and what stops the run."""
+"""Judge registrations: compare numbers with limits, write one table of the cohort, and stop the run if one fails."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,11 +17,12 @@ NUMBERS = (
     "stretch_mm",
 )  # fmt: skip
 TABLE_COLUMNS = ["scan", "group", "modality", "verdict", "reason", *NUMBERS, "lesion_source", "given"]
-# the template's place is affine and another brain's: it has one limit of its own for both of these
+# the template is another brain and is placed by an affine: both of its distances have one limit of their own
 TEMPLATE = "MNI152"
-# an image that shows skin and fat too, which shift with the sequence, may stretch this many times as much
+# an image that also shows skin and fat, which shift with the sequence, may stretch this many times as much
 WHOLE_HEAD = 2.0
-# what completes "<scan>: <modality> ..."; mutual information and contrast depend on a scanner's noise: shown only
+# these complete "<scan>: <modality> ...". Mutual information and contrast depend on a scanner's noise, so they are
+# shown but not judged
 REASONS = {
     "coverage": "shows {found:.0%} of the brain (at least {limit:.0%} expected)",
     "overlap": "overlaps the brain with a Dice of only {found:.2f} (at least {limit:g} expected)",
@@ -33,7 +34,7 @@ REASONS = {
     "stretch_mm": "fits better by {found:.1f} mm when its size and shape are free (at most {limit:g} mm expected)",
 }
 AT_LEAST = ("coverage", "overlap")
-# a head of another shape: these are wrong although the registration finds its place again
+# a head of another shape fails these, although a repeated registration finds the same place
 OF_ANOTHER = ("border_shift_mm", "stretch_mm")
 
 
@@ -65,7 +66,7 @@ def problems(row: Mapping[str, Any], limits: Mapping[str, Any]) -> list[str]:
 
 
 def _said_of_given(row: Mapping[str, Any], sentences: list[str], limits: Mapping[str, Any]) -> list[str]:
-    """Return the same, of an alignment that is given: by what, and what to do instead."""
+    """Return the same sentences; for a given alignment, with its name and what to do about it."""
     if not sentences or not row.get("given"):
         return sentences
     modality, turned = row["modality"], row.get("turned_repeat_mm")
@@ -122,15 +123,15 @@ def judge(
 def refuse_registrations(
     jsons: Iterable[str | Path], limits: Mapping[str, Any], accept: Mapping[str, Sequence[str]]
 ) -> None:
-    """Let nothing learn from a scan whose registration failed and is not accepted.
+    """Raise an error if a registration failed and is not accepted, so that nothing learns from its scan.
 
     Parameters
     ----------
-    jsons, limits, accept : as of `gather_quality`
+    jsons, limits, accept : see `gather_quality`
 
     Raises
     ------
-    InputError : every failed registration, and the way out
+    InputError : every failed registration, and what to do
     """
     _stop_if_failed(judge(jsons, limits, accept))
 
@@ -155,7 +156,7 @@ def _row(
 
 
 def admit_registrations(table: str | Path, output: str | Path) -> None:
-    """Say which registrations failed, or that every one is right or accepted.
+    """Raise an error with all failed registrations, or write the table of admitted scans.
 
     Parameters
     ----------
@@ -164,7 +165,7 @@ def admit_registrations(table: str | Path, output: str | Path) -> None:
 
     Raises
     ------
-    InputError : every failed registration, and the way out
+    InputError : every failed registration, and what to do
     """
     judged = read_table(table)
     judged = judged.astype(object).where(judged.notna(), None)

@@ -1,4 +1,4 @@
-"""Maps that show more than the brain, or were never masked: the brain of the T1w image says where they are read."""
+"""Remove the air from maps that were never masked, and cut maps of the whole head to the brain of the T1w image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +10,9 @@ from myelosketch.imaging.registration.resampling import resample_fraction
 from myelosketch.intake.air import never_masked
 from myelosketch.io.volumes import Volume, has_value
 
-# a map with values in more than this part of the brain's volume shows more than the brain
+# a map with values in more than this many times the brain's volume shows more than the brain
 BEYOND_BRAIN = 1.3
-# a displacement cannot be undone like a matrix: the brain is widened by as much as it moves most voxels
+# a displacement cannot be inverted like a matrix: the brain is widened by the distance that it moves most voxels
 WARP_MARGIN_MM = 4.0
 
 
@@ -23,11 +23,11 @@ def shows_more_than(brain: Volume, volume: Volume) -> bool:
 
 
 def without_air(volume: Volume) -> Volume:
-    """A map for its registration: one that was never masked keeps its quiet part, the head; any other is as it is.
+    """Return a map for its registration: a map that was never masked is 0 outside its quiet part, the head.
 
-    The noise of a fit or a ratio (tensor, DVR, MTR) differs from voxel to voxel by far more than tissue; that of a
-    signal, as of a FLAIR, does not. The head is found on the map itself, so that a registration is not confirmed by a
-    mask that it placed.
+    Any other map is unchanged, and so is one in which no such part is found. The noise of a fit or a ratio (tensor,
+    DVR, MTR) differs from voxel to voxel by far more than tissue does; that of a signal, as in a FLAIR, does not. The
+    head is found on the map itself, so that a registration is not confirmed by a mask that it placed.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def without_air(volume: Volume) -> Volume:
     from dipy.segment.threshold import otsu
 
     data = np.nan_to_num(volume.data)
-    even = np.clip(data, *np.percentile(data, (5, 95)))  # peaks of the noise would draw the threshold up
+    even = np.clip(data, *np.percentile(data, (5, 95)))  # peaks of the noise would raise the threshold
     rough = uniform_filter(np.abs(even - uniform_filter(even, 3)), 5)  # voxels
     parts, count = label(rough < otsu(rough[data != 0]))
     largest = (
@@ -50,23 +50,23 @@ def without_air(volume: Volume) -> Volume:
     )
     head = binary_fill_holes(largest)
     inner = data[binary_erosion(head, iterations=2)]
-    # what noise is left at the edge has no value that the head has not
+    # the noise that is left at the edge is limited to the values of the head
     limited = np.clip(data, *np.percentile(inner, (0.5, 99.5))) if inner.size else data
     quiet = Volume(np.where(head, limited, 0), volume.affine, volume.path)
     return volume if never_masked(quiet) else quiet
 
 
 def within_brain(volume: Volume, brain: Volume, transforms: Sequence[str | Path]) -> Volume:
-    """Return a map of the whole head, 0 outside the brain of the T1w image; a map of the brain as it is.
+    """Return a map of the whole head with 0 outside the brain of the T1w image; a map of the brain is unchanged.
 
-    The map is cut on its own grid, before anything smooths or interpolates it, so that no skull and no noise of the
-    air comes into the brain.
+    The map is cut on its own grid, before anything smooths or interpolates it, so that neither the skull nor the
+    noise of the air is mixed into the brain.
 
     Parameters
     ----------
     volume : Volume
     brain : Volume on the T1w grid, above 0 inside
-    transforms : list of paths for ``ants.apply_transforms`` that brings the map to T1w; a warp may be the last
+    transforms : list of paths for ``ants.apply_transforms`` that bring the map to T1w; a warp may be the last
 
     Returns
     -------
