@@ -23,7 +23,7 @@ import yaml  # noqa: E402
 from myelosketch.imaging.files import Anatomy, RawImages  # noqa: E402
 from myelosketch.imaging.registration import quality  # noqa: E402
 from myelosketch.imaging.registration.itk import world_matrix  # noqa: E402
-from myelosketch.imaging.registration.repeats import distances_to, register_anew  # noqa: E402
+from myelosketch.imaging.registration.repeats import distances_to, register_again  # noqa: E402
 from myelosketch.imaging.registration.transforms import save_matrix  # noqa: E402
 from myelosketch.imaging.registration.verdicts import problems  # noqa: E402
 
@@ -111,7 +111,7 @@ def main():
 
                 for kind, source in (("own", scan), ("of another", lender)):
                     volume = maps[source][modality]
-                    answers = register_anew(
+                    answers = register_again(
                         head.masked, volume, starts=CONFIG["quality"]["starts"],
                         with_stretch=modality in quality.STRETCHED, settings=SETTINGS,
                     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 Changes that cannot hide each other go together into one run: where it equals the reference, none of them matters.
 Each run is a row of determinism.tsv, and stays below elsewhere. Where files differ, the row says how many and of
-which kind, the largest difference of a predicted DVR map and that of a scan's mean absolute error in lesions.
+which kind, the largest difference of a voxel of a predicted DVR map, the share of voxels that only one of both brain
+masks has, and the largest difference of a scan's mean absolute error in lesions.
 """
 
 import argparse
@@ -38,7 +39,8 @@ OLD_PROCESSOR = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
-# of a run from a table: its other tables hold no scores against the simulation's truth, or name paths
+# of a run from a table: its other tables hold no scores against the simulation's truth, or name paths. Rows of tables
+# follow the order of the participants, so they are sorted before they are compared
 OF_A_TABLE = (
     "cohort/folds.tsv",
     "registration/*.tsv",
@@ -98,27 +100,43 @@ RUNS = {
 
 def compared(whole, folder):
     """The columns of the row."""
-    patterns = OF_A_TABLE if (folder / "table.yaml").is_file() else runs.COMPARED
+    is_table = (folder / "table.yaml").is_file()
+    patterns = OF_A_TABLE if is_table else runs.COMPARED
     one, other = (runs.hashes(place / "results", patterns) for place in (whole, folder))
     unlike = sorted(path for path in one if one[path] != other.get(path))
+    if is_table:
+        unlike = [
+            path for path in unlike if not same_rows(whole / "results" / path, folder / "results" / path)
+        ]
     kinds = Counter(path.split("/")[0] + " " + path.split(".", 1)[1] for path in unlike)
+    largest, one_mask = dvr_differences(whole, folder)
     return {
         "compared": len(one),
         "different": len(unlike),
         "kinds": ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "none",
-        "largest_dvr": f"{largest_dvr(whole, folder):.2g}",
+        "largest_dvr": f"{largest:.2g}",
+        "one_mask": f"{one_mask:.2g}",
         "largest_mae": f"{largest_mae(whole, folder):.2g}",
     }
 
 
-def largest_dvr(whole, folder):
-    """Largest absolute difference of a voxel of a predicted DVR map."""
-    found = [0.0]
-    for path in sorted((whole / "results/derivatives").rglob("*_meas-DVR_desc-*_mimap.nii.gz")):
+def same_rows(first, second):
+    """Whether two tables have the same rows in any order."""
+    return first.suffix == ".tsv" and sorted(first.open()) == sorted(second.open())
+
+
+def dvr_differences(whole, folder):
+    """Of all predicted DVR maps: largest absolute difference of a voxel, and percent of voxels in one brain alone."""
+    largest, alone, both = 0.0, 0, 0
+    for path in sorted((whole / "results/derivatives").rglob("*_trc-PIB_meas-DVR_desc-*_mimap.nii.gz")):
         again = folder / path.relative_to(whole)
-        if again.is_file():
-            found.append(float(np.nanmax(np.abs(load_volume(path).data - load_volume(again).data))))
-    return max(found)
+        if again.is_file() and "_space-" not in path.name and "/pet/" in str(path):
+            one, other = load_volume(path).data, load_volume(again).data
+            shared = (one != 0) & (other != 0)
+            largest = max(largest, float(np.abs(one - other)[shared].max()))
+            alone += int(((one != 0) != (other != 0)).sum())
+            both += int(shared.sum())
+    return largest, 100 * alone / (alone + both)
 
 
 def largest_mae(whole, folder):

@@ -39,6 +39,16 @@ def test_every_scan_is_held_out_once_and_no_model_learns_from_it():
         assert all(cohort.group[scan] == "HC" for scan in cohort.train_controls(fold))
 
 
+def test_the_order_of_the_table_does_not_change_the_order_in_which_a_model_learns():
+    cohort = planned()
+    backwards = Cohort(cohort.found, cohort.included.iloc[::-1], cohort.excluded, cohort.folds.iloc[::-1])
+    assert backwards.scans == cohort.scans[::-1]
+    for fold in cohort.cross_validation:
+        for of in (Cohort.held_out, Cohort.train_scans, Cohort.train_controls):
+            scans = of(cohort, fold)
+            assert of(backwards, fold) == scans == [scan for scan in cohort.scans if scan in scans]
+
+
 def test_no_model_learns_from_an_external_site_and_its_scans_stand_apart():
     cohort = planned(external=(1, 1))
     assert cohort.external == ["sub-MSB01", "sub-HCB01"]

@@ -23,7 +23,7 @@ from myelosketch.imaging.registration.quality import (
     load_maps,
     transforms_of,
 )
-from myelosketch.imaging.registration.repeats import Answers, distances_to, register_anew
+from myelosketch.imaging.registration.repeats import Answers, distances_to, register_again
 from myelosketch.imaging.registration.transforms import save_matrix, write_warp
 from myelosketch.imaging.registration.verdicts import NUMBERS, problems
 from myelosketch.io.names import UNITS
@@ -166,7 +166,7 @@ def test_an_empty_image_is_not_registered():
     data = np.zeros((9, 9, 9), np.float32)
     settings_ = {"kind": "Rigid", "metric": "mattes", "sampling": 0.2, "seed": 1}
     with pytest.raises(InputError):
-        register_anew(
+        register_again(
             Volume(data + 1, np.eye(4)),
             Volume(data, np.eye(4)),
             starts=1,
@@ -302,7 +302,7 @@ def test_a_registration_anew_follows_one_start_and_the_free_shape_none(scan, mon
     calls, run = [], itk._run
     monkeypatch.setattr(itk, "_run", lambda *images, **how: calls.append(how) or run(*images, **how))
     settings_ = {"kind": "Rigid", "metric": "mattes", "sampling": 0.2, "seed": 1}
-    answers = register_anew(
+    answers = register_again(
         Head(Anatomy.of(scan)).masked,
         load_volume(scan["MTR"]),
         starts=2,

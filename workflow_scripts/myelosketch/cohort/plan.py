@@ -128,12 +128,16 @@ class Cohort:
         return [subject for subject, sessions in self.followed_up.items() if sessions[0] in among]
 
     def held_out(self, fold: int | str) -> list[str]:
-        """Return the scans that a fold holds out."""
-        return [scan for scan in self.scans if self.fold[scan] == int(fold)]
+        """Return the scans that a fold holds out: patients, then controls, by name."""
+        return self._by_name(scan for scan in self.scans if self.fold[scan] == int(fold))
 
     def train_scans(self, fold: int | str) -> list[str]:
-        """Return the training scans of a fold."""
-        return [scan for scan in self.internal if self.fold[scan] != int(fold)]
+        """Return the training scans of a fold: patients, then controls, by name."""
+        return self._by_name(scan for scan in self.internal if self.fold[scan] != int(fold))
+
+    def _by_name(self, scans: Iterable[str]) -> list[str]:
+        # the order of the table's rows must not change what a model learns
+        return sorted(scans, key=lambda scan: (self.group[scan] != "MS", scan))
 
     def train_controls(self, fold: int | str) -> list[str]:
         """Return the training scans of a fold that are controls."""

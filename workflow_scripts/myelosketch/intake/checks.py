@@ -42,7 +42,7 @@ SUSPICIONS = {
     "no_orientation": "neither sform nor qform is set: left and right are not known",
     "header_forms": "sform and qform place the image more than 0.1 mm apart",
     "handedness": "sform and qform disagree about left and right",
-    "voxel_size": "a voxel side below 0.2 or above 10 mm, or one 6 times another",
+    "voxel_size": "a voxel side below 0.2 or above 10 mm, or one more than 6 times another",
     "length_unit": "the header gives lengths in another unit than mm",
     "head_size": "the content is smaller or larger than a head",
     "negative": "negative values where none are expected",

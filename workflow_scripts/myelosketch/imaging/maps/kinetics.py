@@ -79,7 +79,7 @@ def fit_dvr(
         found = srtm_dvr(curves, curve, **times)
     dvr, counts = dvr_map(found, head)
     used = {"k2_prime_per_min": k2_prime, "t_star_min": t_star_min} if model == "logan" else {}
-    source = ["reference_mask"] if reference == "mask" else ["t1w", "tissue"]
+    source = ["reference_mask"] if reference == "mask" else ["t1w", "brain", "tissue"]
     sidecar = provenance(
         sources=[inputs[name] for name in ("pet", "json", *source)],
         parameters={"model": model, "reference": reference, "motion": motion, "seed": seed, **used},

@@ -24,7 +24,7 @@ from myelosketch.intake.raw import (
 from myelosketch.intake.shells import shell_values, used_volumes
 from myelosketch.io.names import UNITS
 from myelosketch.io.provenance import provenance
-from myelosketch.io.volumes import Volume, check_same_grid, in_order_of, load_volume, save_volume
+from myelosketch.io.volumes import save_volume
 
 # a signal below this share of the brain's unweighted median is noise, and its logarithm is useless (assumed)
 LEAST_SIGNAL = 1e-3
@@ -43,7 +43,6 @@ def fit_tensor(
     b_max: float,
     b0_threshold: float,
     seed: int,
-    mask: str | Path | None = None,
 ) -> None:
     """Fit a tensor to one diffusion series and write its maps.
 
@@ -56,7 +55,6 @@ def fit_tensor(
     b_max : highest b-value that is used, s/mm2: above it the signal no longer falls as a tensor predicts
     b0_threshold : b-values up to it count as unweighted, s/mm2
     seed : int, of the alignment
-    mask : path of a brain mask on the same grid, optional; without it, the brain is found on the mean b0
 
     Raises
     ------
@@ -74,19 +72,7 @@ def fit_tensor(
     weighted = bvals > b0_threshold
     counts = clean_signal(series.data)
     data = denoise_series(series.data, bvals, method=denoise, b0_threshold=b0_threshold)
-    given = None
-    if mask is not None:
-        given = in_order_of(load_volume(mask), series.affine)
-        check_same_grid(Volume(data[..., 0], series.affine, series.path), given)
-    b0, brain, bvecs, moved = align_series(
-        data,
-        series.affine,
-        bvecs,
-        weighted,
-        motion=motion,
-        seed=seed,
-        mask=None if given is None else given.data > 0,
-    )
+    b0, brain, bvecs, moved = align_series(data, series.affine, bvecs, weighted, motion=motion, seed=seed)
     maps, fit_counts = tensor_maps(data, bvals, bvecs, brain, b0_threshold=b0_threshold)
     sidecar = provenance(
         sources=[inputs[name] for name in ("dwi", "bval", "bvec")],
@@ -170,7 +156,6 @@ def align_series(
     *,
     motion: str,
     seed: int,
-    mask: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     """Align the volumes of a series in place, and return their unweighted mean and the brain on it.
 
@@ -187,7 +172,6 @@ def align_series(
     weighted : array (n,) of bool
     motion : "none" | "rigid" | "affine"
     seed : int
-    mask : array of bool, optional
 
     Returns
     -------
@@ -200,8 +184,8 @@ def align_series(
     first = data[..., unweighted[0]].copy()
     if motion == "none":
         b0 = data[..., unweighted].mean(axis=-1)
-        return b0, brain_mask(b0) if mask is None else mask, bvecs, {}
-    place = brain_mask(first) if mask is None else mask
+        return b0, brain_mask(b0), bvecs, {}
+    place = brain_mask(first)
     matrices = [np.eye(4) for _ in bvecs]
 
     def align(indices: np.ndarray, fixed: np.ndarray, kind: str) -> None:
@@ -216,7 +200,7 @@ def align_series(
     align(unweighted[1:], first, "rigid")
     b0 = data[..., unweighted].mean(axis=-1)
     align(np.flatnonzero(weighted), data[..., weighted].mean(axis=-1), motion)
-    brain = brain_mask(b0) if mask is None else mask
+    brain = brain_mask(b0)
     return b0, brain, rotate_gradients(bvecs, affine, matrices), motion_summary(matrices, affine, brain)
 
 

@@ -13,7 +13,7 @@ from myelosketch.imaging.input_maps import load_map, tensor_contrast
 from myelosketch.imaging.registration import alignment, overlay
 from myelosketch.imaging.registration.fractions import lesion_source
 from myelosketch.imaging.registration.itk import world_matrix
-from myelosketch.imaging.registration.repeats import distances_to, register_anew
+from myelosketch.imaging.registration.repeats import distances_to, register_again
 from myelosketch.imaging.registration.resampling import content_box, crop
 from myelosketch.imaging.registration.starts import shrink
 from myelosketch.imaging.registration.verdicts import NUMBERS
@@ -227,11 +227,11 @@ def _with_repeats(
     with_stretch: bool,
     **how: Any,
 ) -> dict[str, Any]:
-    """Return a row with its distances from repeated registrations (see ``register_anew``), if these are possible."""
+    """Return a row with its distances from repeated registrations (see ``register_again``), if these are possible."""
     if row["problem"]:
         return row
     try:
-        answers = register_anew(fixed, moving, with_stretch=with_stretch, **how)
+        answers = register_again(fixed, moving, with_stretch=with_stretch, **how)
     except InputError:
         return _unusable(row, "a second registration to the T1w failed")
     row = row | distances_to(placing, answers, points)

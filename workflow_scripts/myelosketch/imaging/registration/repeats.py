@@ -26,7 +26,7 @@ class Answers(NamedTuple):
     stretched: np.ndarray | None  # affine, if requested
 
 
-def register_anew(
+def register_again(
     fixed: Volume, moving: Volume, *, starts: int, with_stretch: bool, settings: dict[str, Any]
 ) -> Answers:
     """Register two images from several starts, in the opposite direction and, if requested, free in size and shape.
