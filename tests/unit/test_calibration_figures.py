@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from drawings import cut_texts
 
 from myelosketch.calibration import figure_lesions, figure_maps, figure_tissue
 from myelosketch.calibration.participant import TISSUES, Participant
@@ -70,7 +71,7 @@ SURVEYS = [
 def test_every_figure_is_drawn_whole_and_says_that_it_is_simulated(build):
     with style.figure_style():
         figure, data = build()
-        assert style.cut_texts(figure) == []
+        assert cut_texts(figure) == []
     assert len(data)
     assert "simulated cohort" in " ".join(figure.get_suptitle().split())
     plt.close(figure)

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from drawings import cut_texts
 from matplotlib.image import imread
 
 from myelosketch.errors import InputError
@@ -113,7 +114,7 @@ def built(tables):
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_is_cut_and_the_title_says_simulated(built, name):
     figure, data = built(name)
-    assert style.cut_texts(figure) == []
+    assert cut_texts(figure) == []
     assert "simulated cohort" in figure.get_suptitle().replace("\n", " ")
     assert len(data) > 0
     assert figure.get_figwidth() in (style.WIDTH, style.COLUMN)
@@ -122,7 +123,7 @@ def test_no_text_is_cut_and_the_title_says_simulated(built, name):
 def test_cut_texts_finds_a_text_beyond_the_edge():
     figure, axes = plt.subplots(layout="none")
     axes.text(5, 0.5, "far outside")
-    assert style.cut_texts(figure) == ["far outside"]
+    assert cut_texts(figure) == ["far outside"]
     plt.close(figure)
 
 
@@ -258,7 +259,7 @@ def test_one_participant_and_one_group(tables):
         options = {"methods": ["refiner"]} if build is regional_figures.build_groups else {}
         with style.figure_style():
             figure, _ = build(path, method="refiner", simulated=True, **options)
-            assert style.cut_texts(figure) == []
+            assert cut_texts(figure) == []
         plt.close(figure)
 
 

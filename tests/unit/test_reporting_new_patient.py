@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from drawings import luma
 from new_scan import (
     ACCEPT,
     AFFINE,
@@ -492,7 +493,7 @@ def test_the_sign_of_a_demyelinated_voxel_stands_out_from_every_low_dvr(tmp_path
     import matplotlib as mpl
 
     below = [mpl.colors.to_hex(mpl.colormaps[style.DVR_CMAP](x)) for x in np.linspace(0, share, 20)]
-    assert min(abs(style.luma(colour) - style.luma(other)) for other in below) > 0.15
+    assert min(abs(luma(colour) - luma(other)) for other in below) > 0.15
 
 
 def test_a_page_stays_small(pages):

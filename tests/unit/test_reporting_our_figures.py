@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from drawings import cut_texts
 from figure_tables import CONTROLS, METHODS, PATIENTS, TOGETHER, K, write_tables
 
 from myelosketch.io import names
@@ -83,7 +84,7 @@ def built():
 
 def sound(figure):
     """Checks that every figure must pass."""
-    assert style.cut_texts(figure) == []
+    assert cut_texts(figure) == []
     assert "simulated cohort" in figure.get_suptitle().replace("\n", " ")
     assert figure.get_figwidth() == style.WIDTH
 

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from drawings import cut_texts, drawn_texts, luma
 from figure_tables import CONTROLS, PATIENTS, TOGETHER, K, write_tables
 from report_run import write_maps
 
@@ -102,7 +103,7 @@ def built(run):
 def covered(figure):
     """Pairs of horizontal texts that overlap."""
     figure.canvas.draw()
-    texts = [text for text in style.drawn_texts(figure) if text.get_visible() and text.get_text().strip()]
+    texts = [text for text in drawn_texts(figure) if text.get_visible() and text.get_text().strip()]
     level = [(text, text.get_window_extent()) for text in texts if text.get_rotation() % 90 == 0]
     return [
         (first.get_text(), second.get_text())
@@ -117,9 +118,9 @@ def test_a_figure_fits_the_columns_that_the_catalogue_states_and_is_legible_ther
     width_mm = {1: 85, 2: 180}[FIGURES[name].columns]
     assert figure.get_figwidth() * 25.4 == pytest.approx(width_mm)
     assert figure.get_figheight() * 25.4 <= 240  # a page, with space for its caption
-    smallest = min(text.get_fontsize() for text in style.drawn_texts(figure) if text.get_text().strip())
+    smallest = min(text.get_fontsize() for text in drawn_texts(figure) if text.get_text().strip())
     assert smallest >= style.SMALLEST_FONT
-    assert style.cut_texts(figure) == []
+    assert cut_texts(figure) == []
     assert covered(figure) == []
     assert all(axes.has_data() for axes in figure.axes if axes.axison)
 
@@ -146,4 +147,4 @@ def test_groups_differ_in_grey():
         (style.PERCENTAGE_TRUE, style.PERCENTAGE_PREDICTED),
         (style.METHOD_COLOUR, style.PERCENTAGE_PREDICTED),
     ):
-        assert abs(style.luma(first) - style.luma(second)) > 0.25
+        assert abs(luma(first) - luma(second)) > 0.25

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from drawings import cut_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex, to_rgb
@@ -118,7 +119,7 @@ def test_agreement_figure_counts_what_the_masks_hold(run):
     table = run / "evaluation/demyelination.tsv"
     with style.figure_style():
         figure, data = agreement_figure.build_agreement(table, maps=RunFolder(run), scans=SCANS, **options)
-        assert style.cut_texts(figure) == []
+        assert cut_texts(figure) == []
     legends = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     first = data[data.scan == "sub-03"].set_index("class")
     # every class but "neither" carries a sign where it is enlarged, so that grey paper tells them apart
@@ -137,7 +138,7 @@ def test_qualitative_figure_of_the_median_patient(run):
     options = {"scans": SCANS, "methods": ["ridgemeans", "refiner"], "simulated": True}
     with style.figure_style():
         figure, data = qualitative_figure.build_qualitative(volumes, maps=RunFolder(run), **options)
-        assert style.cut_texts(figure) == []
+        assert cut_texts(figure) == []
     assert set(data.scan) == {"sub-04"}  # loads 2, 3, 4, 9 mL: the lower of the two in the middle
     assert list(data.columns[5:]) == ["MTR", "FA", "RD", "AD", "dvr_true", "ridgemeans", "refiner"]
     np.testing.assert_allclose(data.refiner - data.dvr_true, 0.02, atol=1e-5)

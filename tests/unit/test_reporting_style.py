@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from drawings import cut_texts, luma
 from PIL import Image
 
 from myelosketch.io import names
@@ -42,7 +43,7 @@ def test_luma_is_what_an_image_viewer_makes_of_a_colour():
     for colour in ("#ff8c1a", "#2f6db3", "white"):
         red, green, blue = (round(255 * part) for part in plt.matplotlib.colors.to_rgb(colour))
         grey = Image.new("RGB", (1, 1), (red, green, blue)).convert("L").getpixel((0, 0))
-        assert 255 * style.luma(colour) == pytest.approx(grey, abs=1.5)
+        assert 255 * luma(colour) == pytest.approx(grey, abs=1.5)
 
 
 @pytest.mark.parametrize("colours", [
@@ -56,7 +57,7 @@ def test_luma_is_what_an_image_viewer_makes_of_a_colour():
 ], ids=["4A", "4B", "5A", "sites", "regions", "5B paper", "5B colour-blind"])  # fmt: skip
 def test_colours_of_one_panel_are_told_apart_in_grey(colours):
     for one, other in itertools.combinations(colours, 2):
-        assert abs(style.luma(one) - style.luma(other)) > 0.12, (one, other)
+        assert abs(luma(one) - luma(other)) > 0.12, (one, other)
 
 
 @pytest.mark.parametrize("members", [names.METHODS, names.CEILINGS], ids=["methods", "ceilings"])
@@ -66,15 +67,15 @@ def test_methods_differ_in_grey_in_dashes_and_in_marker(members):
         if not base_of(one) and not base_of(
             other
         ):  # a recalibrated method has the colour of the method it corrects
-            assert abs(style.luma(colour) - style.luma(colour_2)) >= 0.05, (one, other)
+            assert abs(luma(colour) - luma(colour_2)) >= 0.05, (one, other)
         assert dashes != dashes_2
         assert marker != marker_2
-        assert style.luma(colour) < 0.72  # stands out from white paper
+        assert luma(colour) < 0.72  # stands out from white paper
 
 
 def test_levels_differ_in_grey_or_form():
     for one, other in itertools.combinations(style.LEVEL_LOOKS, 2):
-        assert abs(style.luma(one[0]) - style.luma(other[0])) >= 0.05
+        assert abs(luma(one[0]) - luma(other[0])) >= 0.05
         assert one[1] != other[1]
         assert one[2] != other[2]
     assert style.level_look(7) == style.level_look(1)
@@ -84,7 +85,7 @@ def test_unknown_method_has_a_look():
     colour, dashes, marker = style.method_look("mine")
     assert len(dashes) % 2 == 0
     assert marker not in {look[2] for look in style.METHOD_LOOKS.values()}
-    assert style.luma(colour) < 0.5
+    assert luma(colour) < 0.5
 
 
 def test_titles_break_into_lines_of_like_length():
@@ -103,7 +104,7 @@ def test_an_empty_panel_says_why_inside_its_own_axes():
         with panels.panel_or_reason(axes[1]):
             axes[1].plot([1, 2])
             raise NothingToDrawError(reason)
-        assert style.cut_texts(figure) == []
+        assert cut_texts(figure) == []
         (text,) = axes[1].texts
         assert text.get_text().replace("\n", " ") == f"Not drawn: {reason}"
         assert not axes[1].lines

@@ -16,7 +16,6 @@ from myelosketch.reporting.display import cohort_words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
     from matplotlib.typing import MarkerType, RcKeyType
 
 # colours of the paper (Wei et al. 2018, captions of Fig. 4 and 5); we chose shades that differ in grey too
@@ -184,12 +183,6 @@ def level_look(place: int) -> tuple[str, str, str | tuple[int, tuple[int, ...]]]
     return LEVEL_LOOKS[place % len(LEVEL_LOOKS)]
 
 
-def luma(colour: str) -> float:
-    """Return the brightness of a colour printed in grey (Rec. 601, as image viewers convert), 0 to 1."""
-    red, green, blue = mpl.colors.to_rgb(colour)
-    return 0.299 * red + 0.587 * green + 0.114 * blue
-
-
 def tidy_axes(axes: Axes, *, grid: Literal["x", "y", "both"] | None = "y") -> None:
     """Draw spines at the left and bottom only, and the grid along one direction."""
     sns.despine(ax=axes)
@@ -234,36 +227,3 @@ def empty_figure(reason: str, *, title: str, simulated: bool) -> Figure:
     empty_panel(axes, reason)
     figure_title(figure, title, simulated=simulated)
     return figure
-
-
-def cut_texts(figure: Figure) -> list[str]:
-    """Return the texts of a figure that extend beyond its edge (a correct figure has none).
-
-    Returns
-    -------
-    list of str
-    """
-    figure.canvas.draw()
-    box = figure.bbox
-    cut = []
-    for text in drawn_texts(figure):
-        extent = text.get_window_extent()
-        inside = extent.x0 >= -1 and extent.y0 >= -1 and extent.x1 <= box.x1 + 1 and extent.y1 <= box.y1 + 1
-        if text.get_visible() and text.get_text().strip() and not inside:
-            cut.append(text.get_text())
-    return cut
-
-
-def drawn_texts(figure: Figure) -> list[Text]:
-    """Return all texts except tick labels that are never drawn: unused, out of view, or of a hidden axis."""
-    axes_of_ticks = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
-    every_tick = [tick for axis in axes_of_ticks for tick in (*axis.majorTicks, *axis.minorTicks)]
-    labels = {label for tick in every_tick for label in (tick.label1, tick.label2)}
-    drawn = [text for text in figure.findobj(mpl.text.Text) if text not in labels]
-    for axis in axes_of_ticks:
-        coordinate = 0 if axis is axis.axes.xaxis else 1
-        low, high = sorted(axis.get_view_interval())
-        if axis.axes.axison:
-            shown = axis.get_ticklabels(which="both")
-            drawn += [label for label in shown if low <= label.get_position()[coordinate] <= high]
-    return drawn
