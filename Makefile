@@ -76,6 +76,7 @@ faults: $(READY)
 	python tests/faults/determinism.py $(FAULTS)
 	python tests/faults/leakage.py $(FAULTS)
 	python tests/faults/large.py $(FAULTS)
+	python tests/faults/many.py $(FAULTS)
 	python tests/faults/fuzz.py --executions 1000000 > $(FAULTS)/fuzz.md
 	python tests/faults/write_page.py $(FAULTS)
 

@@ -16,7 +16,7 @@ def main():
     parser.add_argument("work", type=runs.work_folder, help="folder with the tables")
     work = parser.parse_args().work
     text = PAGE.read_text()
-    for write in (kills, inject, determinism, leakage, shuffled, large, fuzz):
+    for write in (kills, inject, determinism, leakage, shuffled, large, many, fuzz):
         text = between(text, write.__name__, write(work))
     PAGE.write_text(text)
 
@@ -140,6 +140,13 @@ def large(work):
         ("rule", "peak memory, GB", "CPU seconds"),
         [(rule, f"{peak / 1024:.2f}", f"{seconds:.0f}") for rule, (peak, seconds) in ranked],
     )
+
+
+def many(work):
+    """One line per kind of job."""
+    found = runs.rows(work / "many.tsv")
+    header = ("", "jobs", "early, MB", "at the end, MB", "largest, MB")
+    return table(header, [tuple(row.values()) for row in found]) if found else NONE_YET
 
 
 def number(text):
