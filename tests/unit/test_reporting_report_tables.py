@@ -127,12 +127,20 @@ def test_findings_do_not_hide_that_the_refiner_loses(summary):
         (
             (0.01, 0.002, 0.02),
             (-0.01, -0.05, 0.03),
-            ("has a lower lesion error than trees", "its order of the voxels is not better"),
+            ("has a lower lesion error than trees", "its order of the voxels is not told apart"),
         ),
         (
             (0.01, -0.002, 0.02),
             (-0.1, -0.2, -0.05),
-            ("does not have a lower lesion error than trees", "of the voxels is better"),
+            (
+                "a lesion error that these data do not tell apart from that of trees",
+                "of the voxels is better",
+            ),
+        ),
+        (
+            (-0.01, -0.02, -0.002),
+            (0.1, 0.05, 0.2),
+            ("has a higher lesion error than trees", "of the voxels is worse"),
         ),
     ],
 )

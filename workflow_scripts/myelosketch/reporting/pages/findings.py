@@ -104,16 +104,24 @@ def _advantage(summary: pd.DataFrame) -> list[str]:
         for name in (metrics[0], metrics[2])
     )
     biases = [abs(rows[method, metrics[1]]["mean"]) for method in (REFERENCE, baseline)]
-    verdict = "has a lower" if error["diff_ci_low"] > 0 else "does not have a lower"
+    verdict = _told(error, "has a lower lesion error than", "has a higher lesion error than")
+    verdict = verdict or "has a lesion error that these data do not tell apart from that of"
     level = "nearer" if biases[0] < biases[1] else "not nearer"
-    better = "better" if order["diff_ci_high"] < 0 else "not better"
+    better = f"is {words}" if (words := _told(-order, "better", "worse")) else "is not told apart"
     return [
-        f"Against noise-free tissue, {method_name(REFERENCE)} {verdict} lesion error than {method_name(baseline)} "
+        f"Against noise-free tissue, {method_name(REFERENCE)} {verdict} {method_name(baseline)} "
         f"(difference {interval(-error['diff_to_refiner'], -error['diff_ci_high'], -error['diff_ci_low'], 3)}). "
         f"Its level is {level} (bias {number(rows[REFERENCE, metrics[1]]['mean'], 3)} against "
-        f"{number(rows[baseline, metrics[1]]['mean'], 3)}) and its order of the voxels is {better} "
-        f"(r {number(rows[REFERENCE, metrics[2]]['mean'])} against {number(order['mean'])})."
+        f"{number(rows[baseline, metrics[1]]['mean'], 3)}) and its order of the voxels {better} "
+        f"(r {number(rows[REFERENCE, metrics[2]]['mean'])} against {number(order['mean'])}). "
+        "This sentence goes by the intervals, without a correction for the number of comparisons."
     ]
+
+
+def _told(row: pd.Series, better: str, worse: str) -> str:
+    """Return the words for a difference of an error to the refiner; blank if its interval contains 0."""
+    low, high = sorted((row["diff_ci_low"], row["diff_ci_high"]))
+    return better if low > 0 else worse if high < 0 else ""
 
 
 def _strongest_baseline(summary: pd.DataFrame, metric: str) -> str:

@@ -169,7 +169,7 @@ def demyelination_table(run: RunFolder, *, k: float) -> HtmlTable:
     ]
     note = (
         "Mean over n patients, with its interval by bootstrap over patients. Percentages are shares of a patient's "
-        "lesion voxels. Bias and error compare predicted with true."
+        "lesion voxels. Bias: predicted \u2212 true. Absolute error: its size in each patient."
     )
     title = f"Scores of the demyelinated lesion voxels, k = {k:g}"
     return HtmlTable(title, ["Method", *map(metric_head, metrics)], rows, note, folded=True)
@@ -208,7 +208,8 @@ def comparison_table(run: RunFolder, *, method: str) -> HtmlTable:
     note = (
         "Paired by participant over all folds, with intervals by bootstrap over participants. The second p is from "
         "the corrected resampled t-test over folds. The third p is the first, adjusted by Holm over all "
-        f"{pairs} pairs of methods of a score. All pairs of methods: evaluation/comparisons.tsv."
+        f"{pairs} pairs of methods of a score. Effect size: mean of the differences over their "
+        "SD. All pairs of methods: evaluation/comparisons.tsv."
     )
     return HtmlTable(
         f"{method_name(method)} against every other method", header, rows, note, folded=len(rows) > LONG,
@@ -234,7 +235,10 @@ def rank_table(run: RunFolder) -> HtmlTable:
         ("p of the Friedman test", "friedman_p", p_value),
     ):
         rows.append([label, *(shown(first[column].get(metric)) for metric in metrics)])
-    note = "Ranks within each participant, 1 is best. Two methods closer than the critical difference do not differ."
+    note = (
+        "Ranks within each participant, 1 is best, averaged. If two mean ranks are closer than the critical "
+        "difference of Nemenyi's test, these data do not tell the methods apart, which does not show that they are equal."
+    )
     return HtmlTable("Mean ranks", ["Method", *map(metric_head, metrics)], rows, note)
 
 
