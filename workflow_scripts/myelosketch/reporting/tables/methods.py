@@ -237,7 +237,8 @@ def rank_table(run: RunFolder) -> HtmlTable:
         rows.append([label, *(shown(first[column].get(metric)) for metric in metrics)])
     note = (
         "Ranks within each participant, 1 is best, averaged. If two mean ranks are closer than the critical "
-        "difference of Nemenyi's test, these data do not tell the methods apart, which does not show that they are equal."
+        "difference of Nemenyi's test, these data do not tell the methods apart. This does not show that they are "
+        "equal."
     )
     return HtmlTable("Mean ranks", ["Method", *map(metric_head, metrics)], rows, note)
 
