@@ -110,8 +110,9 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
     if known:
         note += (
             f" Noise-free tissue: {VISIBLE_WORDS}. It bounds the squared error only: Dice, MCC or AUC of a method "
-            "may be higher. The error to it is the error of the method without PET noise. The correlation with it "
-            "says whether voxels are in the right order, whatever the level."
+            "may be higher. The error to it is the error of the method without PET noise and without what "
+            "leaves no trace in MRI. The correlation with it says whether voxels are in the right order, "
+            "whatever the level."
         )
     if any(base_of(method) for method in shown.method):
         note += " A recalibrated method also uses the lesion mask. The others use the maps only."
