@@ -87,7 +87,7 @@ def test_text_follows_the_settings(config):
         "The metric was global correlation",
         "mean − 1.5 SD of healthy white matter",
         "white-matter voxels around the same point",
-        "Intervals are 90 % bootstrap intervals",
+        "Means of scores have 90 % intervals by bootstrap over participants",
         "compares methods that predict DVR",
     ):
         assert words in other
@@ -104,6 +104,8 @@ def test_text_follows_the_settings(config):
     assert "the Logan reference plot [@logan1996] with t* = 35 minutes, without the k2' term;" in usual
     assert "Sketcher: 250 steps, learning rate 0.002, λ = 160." in usual
     assert "16, 32, 64 channels per level and a dropout of 50 %" in usual
+    assert "Wilcoxon signed-rank test" in usual
+    assert "adjusted by Holm's method" in usual
 
 
 def test_what_is_not_the_papers_is_named_and_nothing_else(config):

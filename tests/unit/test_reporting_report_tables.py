@@ -115,28 +115,28 @@ def test_dice_stands_beside_trivial_dice_and_ceilings_last(summary):
 
 
 def test_findings_do_not_hide_that_the_refiner_loses(summary):
-    assert findings(summary, k=1.0) == [
+    assert findings(summary, k=1.0, alpha=0.05) == [
         "Ridge, 3³ means has the lowest lesion MAE of 2 methods (0.080). Refiner (Wei 2018) has 0.090; the "
         "difference is \u22120.010 (\u22120.020 to \u22120.001)."
     ]
 
 
 @pytest.mark.parametrize(
-    ("error", "order", "said"),
+    ("error", "order", "p", "said"),
     [
-        (
-            (0.01, 0.002, 0.02),
-            (-0.01, -0.05, 0.03),
-            ("has a lower lesion error than trees", "its order of the voxels is not better"),
-        ),
+        ((0.01, 0.002, 0.02), (-0.01, -0.05, 0.03), 0.01, ("has a lower", "not clearly better or worse")),
         (
             (0.01, -0.002, 0.02),
             (-0.1, -0.2, -0.05),
-            ("does not have a lower lesion error than trees", "of the voxels is better"),
+            0.01,
+            ("does not clearly have a lower or higher", "better"),
         ),
+        ((-0.01, -0.02, -0.002), (0.1, 0.05, 0.2), 0.01, ("has a higher", "worse")),
+        # an interval that excludes 0 is not enough, as in the sentences at the top of the report
+        ((0.01, 0.002, 0.02), (-0.1, -0.2, -0.05), 0.06, ("does not clearly", "not clearly better or worse")),
     ],
 )
-def test_findings_say_what_an_advantage_consists_of(tmp_path, error, order, said):
+def test_findings_say_what_an_advantage_consists_of(tmp_path, error, order, p, said):
     rows = []
     unknown = (np.nan,) * 3
     for method, mae, bias, r in (
@@ -153,11 +153,21 @@ def test_findings_say_what_an_advantage_consists_of(tmp_path, error, order, said
         ]
     columns = "method metric k mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high"
     write_table(pd.DataFrame(rows, columns=columns.split()), tmp_path / "evaluation/summary.tsv")
-    sentence = findings(RunFolder(tmp_path), k=1.0)[1].replace(method_name("trees"), "trees")
+    pairs = [
+        [metric, "trees", "refiner", *difference, p, 18]
+        for metric, difference in (("lesion_mae_visible", error), ("lesion_r_visible", order))
+    ]
+    columns = "metric method_a method_b difference ci_low ci_high p_adjusted n"
+    write_table(pd.DataFrame(pairs, columns=columns.split()), tmp_path / "evaluation/comparisons.tsv")
+    sentence = findings(RunFolder(tmp_path), k=1.0, alpha=0.05)[1].replace(method_name("trees"), "trees")
     assert sentence.startswith("Against noise-free tissue, ")
-    assert all(words in sentence for words in said)
+    assert f", Refiner (Wei 2018) {said[0]}" in sentence
+    assert (
+        f"lesion error than trees (difference {interval(*(-error[place] for place in (0, 2, 1)), 3)})"
+        in sentence
+    )
+    assert f"its order of the voxels is {said[1]} (r 0.87 against 0.86)." in sentence
     assert "Its level is nearer (bias \u22120.017 against \u22120.051)" in sentence
-    assert "(r 0.87 against 0.86)" in sentence
 
 
 @pytest.mark.parametrize("baseline", ["ridgemeans", "ridgevoxel", "ridgemeansrecal", None])
@@ -170,7 +180,7 @@ def test_findings_compare_with_whichever_baseline_ran(tmp_path, baseline):
     ]
     columns = "method metric k mean ci_low ci_high n diff_to_refiner diff_ci_low diff_ci_high"
     write_table(pd.DataFrame(rows, columns=columns.split()), tmp_path / "evaluation/summary.tsv")
-    said = findings(RunFolder(tmp_path), k=1.0)
+    said = findings(RunFolder(tmp_path), k=1.0, alpha=0.05)
     assert sum(sentence.startswith("Against noise-free tissue") for sentence in said) == (
         baseline is not None
     )
@@ -185,7 +195,7 @@ def test_findings_name_who_ties_with_the_best_refiner(tmp_path, high, tie):
         ["refiner", "mcc", 1.0, 0.16, 0.1, 0.2, 18, 0.0, 0.0, 0.0, np.nan],
     ]
     write_table(pd.DataFrame(rows, columns=columns), tmp_path / "evaluation/summary.tsv")
-    said = findings(RunFolder(tmp_path), k=1.0)
+    said = findings(RunFolder(tmp_path), k=1.0, alpha=0.05)
     ending = " Its difference to Ridge, 3³ means may be chance." if tie else ""
     assert said[0] == f"Refiner (Wei 2018) has the highest MCC of 2 methods (0.160).{ending}"
 

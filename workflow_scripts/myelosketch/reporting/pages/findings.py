@@ -10,6 +10,7 @@ import pandas as pd
 from myelosketch.errors import InputError
 from myelosketch.io import names
 from myelosketch.reporting.display import ladder_order, method_name
+from myelosketch.reporting.figures.comparison import differences_to
 from myelosketch.reporting.pages.intake import ORDER, status
 from myelosketch.reporting.source_tables import NothingToDrawError, table_to_draw
 from myelosketch.reporting.tables.methods import metric_rows, read_summary
@@ -23,13 +24,14 @@ REFERENCE = "refiner"  # the paper's method; summary.tsv holds the differences t
 BASELINES = ("ridgevoxel", "ridgemeans", "trees")
 
 
-def findings(run: RunFolder, *, k: float) -> list[str]:
+def findings(run: RunFolder, *, k: float, alpha: float) -> list[str]:
     """Return sentences about the best method by each score, from summary.tsv; none where the table is missing.
 
     Parameters
     ----------
     run : RunFiles or RunFolder
     k : threshold
+    alpha : float, for adjusted p
 
     Returns
     -------
@@ -48,7 +50,7 @@ def findings(run: RunFolder, *, k: float) -> list[str]:
             "lowest",
             ascending=True,
         ),
-        *_advantage(summary),
+        *_advantage(run, summary, alpha),
         *_best(metric_rows(summary, "mcc", k), "MCC", "highest", ascending=False),
     ]
 
@@ -85,7 +87,7 @@ def _ties(part: pd.DataFrame) -> str:
     return f" Its difference to {', '.join(tied)} may be chance." if tied else ""
 
 
-def _advantage(summary: pd.DataFrame) -> list[str]:
+def _advantage(run: RunFolder, summary: pd.DataFrame, alpha: float) -> list[str]:
     """Whether refiner and strongest baseline differ in level or in the order of lesion voxels (simulation)."""
     metrics = ("lesion_mae_visible", "lesion_bias", "lesion_r_visible")
     baseline = _strongest_baseline(summary, metrics[0])
@@ -104,9 +106,11 @@ def _advantage(summary: pd.DataFrame) -> list[str]:
         for name in (metrics[0], metrics[2])
     )
     biases = [abs(rows[method, metrics[1]]["mean"]) for method in (REFERENCE, baseline)]
-    verdict = "has a lower" if error["diff_ci_low"] > 0 else "does not have a lower"
+    verdict = ("does not clearly have a lower or higher", "has a lower", "has a higher")[
+        _direction(run, metrics[0], baseline, alpha)
+    ]
     level = "nearer" if biases[0] < biases[1] else "not nearer"
-    better = "better" if order["diff_ci_high"] < 0 else "not better"
+    better = ("not clearly better or worse", "worse", "better")[_direction(run, metrics[2], baseline, alpha)]
     return [
         f"Against noise-free tissue, {method_name(REFERENCE)} {verdict} lesion error than {method_name(baseline)} "
         f"(difference {interval(-error['diff_to_refiner'], -error['diff_ci_high'], -error['diff_ci_low'], 3)}). "
@@ -114,6 +118,18 @@ def _advantage(summary: pd.DataFrame) -> list[str]:
         f"{number(rows[baseline, metrics[1]]['mean'], 3)}) and its order of the voxels is {better} "
         f"(r {number(rows[REFERENCE, metrics[2]]['mean'])} against {number(order['mean'])})."
     ]
+
+
+def _direction(run: RunFolder, metric: str, other: str, alpha: float) -> int:
+    """Return 1 if the score of another method is surely higher than the refiner's, -1 if lower, 0 if neither.
+
+    Sure is a difference whose interval excludes 0 and whose p, adjusted for all pairs of methods, is below alpha."""
+    try:
+        pairs = differences_to(run.path("evaluation/comparisons.tsv"), REFERENCE)
+    except InputError:
+        return 0
+    rows = pairs[(pairs.metric == metric) & (pairs.method == other) & (pairs.p_adjusted < alpha)]
+    return int((rows.ci_low > 0).any()) - int((rows.ci_high < 0).any())
 
 
 def _strongest_baseline(summary: pd.DataFrame, metric: str) -> str:

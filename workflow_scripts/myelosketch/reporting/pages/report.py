@@ -90,7 +90,7 @@ def report_content(
         "flair": flair,
         "pages": [name for name in PAGES if run.path(name).is_file()],
         "read_first": read_first(run, facts),
-        "findings": findings(run, k=k),
+        "findings": findings(run, k=k, alpha=facts["alpha"]),
         "glance": report_tables.glance_table(run, k=k),
         "cohort_sentences": cohort_sentences(run, flair=flair),
         "views": _tables(run, facts, flair),

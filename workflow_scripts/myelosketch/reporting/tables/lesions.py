@@ -225,7 +225,11 @@ def patient_agreement_table(run: RunFolder) -> HtmlTable:
                 )
     header = ["Measure", "Method", "n", "ICC", "Bias", "Limits of agreement", "Pearson r"]
     header += ["Note"] if noted else []
-    note = "One value per patient, predicted against true. ICC(2,1). Bias and limits: Bland-Altman."
+    note = (
+        "One value per patient, predicted against true. ICC(2,1), with an interval from the F distribution. Bias "
+        "(predicted \u2212 true, with Student's interval) and limits of agreement (bias \u00b1 1.96 SD): "
+        "Bland-Altman."
+    )
     return HtmlTable("Agreement of the patients", header, rows, note, folded=len(rows) > LONG, text_columns=2)
 
 

@@ -110,8 +110,9 @@ def _glance(summary: pd.DataFrame, title: str, k: float) -> HtmlTable:
     if known:
         note += (
             f" Noise-free tissue: {VISIBLE_WORDS}. It bounds the squared error only: Dice, MCC or AUC of a method "
-            "may be higher. The error to it is the error of the method without PET noise. The correlation with it "
-            "says whether voxels are in the right order, whatever the level."
+            "may be higher. The error to it is the error of the method without PET noise and without what "
+            "leaves no trace in MRI. The correlation with it says whether voxels are in the right order, "
+            "whatever the level."
         )
     if any(base_of(method) for method in shown.method):
         note += " A recalibrated method also uses the lesion mask. The others use the maps only."
@@ -169,7 +170,7 @@ def demyelination_table(run: RunFolder, *, k: float) -> HtmlTable:
     ]
     note = (
         "Mean over n patients, with its interval by bootstrap over patients. Percentages are shares of a patient's "
-        "lesion voxels. Bias and error compare predicted with true."
+        "lesion voxels. Bias: predicted \u2212 true. Absolute error: its size in each patient."
     )
     title = f"Scores of the demyelinated lesion voxels, k = {k:g}"
     return HtmlTable(title, ["Method", *map(metric_head, metrics)], rows, note, folded=True)
@@ -208,7 +209,8 @@ def comparison_table(run: RunFolder, *, method: str) -> HtmlTable:
     note = (
         "Paired by participant over all folds, with intervals by bootstrap over participants. The second p is from "
         "the corrected resampled t-test over folds. The third p is the first, adjusted by Holm over all "
-        f"{pairs} pairs of methods of a score. All pairs of methods: evaluation/comparisons.tsv."
+        f"{pairs} pairs of methods of a score. Effect size: mean of the differences over their "
+        "SD. All pairs of methods: evaluation/comparisons.tsv."
     )
     return HtmlTable(
         f"{method_name(method)} against every other method", header, rows, note, folded=len(rows) > LONG,
@@ -234,7 +236,11 @@ def rank_table(run: RunFolder) -> HtmlTable:
         ("p of the Friedman test", "friedman_p", p_value),
     ):
         rows.append([label, *(shown(first[column].get(metric)) for metric in metrics)])
-    note = "Ranks within each participant, 1 is best. Two methods closer than the critical difference do not differ."
+    note = (
+        "Ranks within each participant, 1 is best, averaged. If two mean ranks are closer than the critical "
+        "difference of Nemenyi's test, these data do not tell the methods apart. This does not show that they are "
+        "equal."
+    )
     return HtmlTable("Mean ranks", ["Method", *map(metric_head, metrics)], rows, note)
 
 
