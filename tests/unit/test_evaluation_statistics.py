@@ -6,7 +6,7 @@ import pytest
 
 from myelosketch.evaluation import claims as judged
 from myelosketch.evaluation import verdicts
-from myelosketch.evaluation.scoring import TABLES
+from myelosketch.evaluation.scoring import MEASURED, TABLES
 
 METHODS = ("ridgemeans", "sketcher", "refiner")
 OPTIONS = {"k": 1.0, "margin": 0.05, "alpha": 0.05, "draws": 2000, "seed": 7}
@@ -107,6 +107,29 @@ def test_noise_of_the_right_spread_does_not_confirm_that_groups_are_alike():
         claims.query("claim == 'C1' and source == 'ridgemeans'")["evidence"].item().endswith("follow the PET")
     )
     assert verdict(claims, "C1", "refiner") == "holds"
+
+
+def test_the_correlation_within_groups_has_an_interval_of_four_degrees_less():
+    a, b = np.array([2.0, -1, -1, 0, 0]), np.array([0.0, 1, -1, 1, -1])  # of mean 0, orthogonal
+    measured = np.concatenate([a, a]) / np.linalg.norm([a, a])
+    own = 0.6 * measured + 0.8 * np.concatenate([b, b]) / np.linalg.norm([b, b])
+    rows = [
+        {
+            "source": source,
+            "region": "nawm",
+            "group": "MS" if i < 5 else "HC",
+            "subject": f"{i}",
+            "dvr": level + value,
+        }
+        for source, level, values in (("refiner", 1.1, own), (MEASURED, 1.2, measured))
+        for i, value in enumerate(values)
+    ]
+    found = judged.likeness(pd.DataFrame(rows), "refiner", 0.05)
+    half = 1.959964 / np.sqrt(10 - 4)
+    expected = (1, 0.6, np.tanh(np.arctanh(0.6) - half), np.tanh(np.arctanh(0.6) + half))
+    np.testing.assert_allclose(tuple(found), expected, atol=1e-6)
+    same = pd.DataFrame(rows).assign(dvr=np.tile(measured, 2))
+    np.testing.assert_allclose(tuple(judged.likeness(same, "refiner", 0.05)), 1)
 
 
 @pytest.mark.parametrize(

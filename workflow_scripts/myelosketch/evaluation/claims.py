@@ -142,7 +142,8 @@ def likeness(means: pd.DataFrame, source: str, alpha: float) -> verdicts.Likenes
     Returns
     -------
     Likeness : ``spread``, the SD within groups divided by that of the PET, and ``r``, the correlation of the two
-        within groups, with its interval (Fisher's z). NaN where one of the two does not vary
+        within groups, with its interval (Fisher's z; n - 4, because two group means are estimated). NaN where one of
+        the two does not vary, or for fewer than 5 subjects
     """
     deviations = {}
     for key in (source, MEASURED):
@@ -151,11 +152,13 @@ def likeness(means: pd.DataFrame, source: str, alpha: float) -> verdicts.Likenes
     scatter = {key: values.std() for key, values in deviations.items()}
     spread = scatter[source] / scatter[MEASURED] if scatter[MEASURED] > 0 else np.nan
     own, measured = paired(deviations[source], deviations[MEASURED])
-    if own.size < 4 or min(own.std(), measured.std()) < 1e-9:
+    if own.size < 5 or min(own.std(), measured.std()) < 1e-9:
         return verdicts.Likeness(spread, np.nan, np.nan, np.nan)
-    test = stats.pearsonr(own, measured)
-    low, high = test.confidence_interval(1 - alpha)
-    return verdicts.Likeness(spread, float(test.statistic), float(low), float(high))
+    r = float(stats.pearsonr(own, measured).statistic)
+    half = stats.norm.ppf(1 - alpha / 2) / np.sqrt(own.size - 4)
+    with np.errstate(divide="ignore"):  # of r = 1, whose interval is 1 to 1
+        low, high = np.tanh(np.arctanh(r) + np.array([-half, half]))
+    return verdicts.Likeness(spread, r, float(low), float(high))
 
 
 def _claim_rows(
