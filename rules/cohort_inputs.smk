@@ -39,6 +39,13 @@ def inherited_input(name):
     return inherited
 
 
+def segmentation_notes_input(wildcards):
+    """Input function: files that name the labels or volumes of a scan's segmentation: a TSV beside it, and JSON files."""
+    path = COHORT.rows[wildcards.scan]["segmentation"]
+    notes = [*metadata_files(path), sidecar_path(path).with_suffix(".tsv")] if path else []
+    return [str(note) for note in notes if not file_problem(note)]
+
+
 def map_input(name):
     """Input function: a map from the cohort table, or else derived from raw images ([] without PET)."""
 

@@ -21,6 +21,7 @@ rule prepare_anatomy:
         lesion_mask=scan_input("lesion_mask"),
         segmentation=scan_input("segmentation"),
         dwi_json=phase_encoding_input,
+        segmentation_notes=segmentation_notes_input,
         model=MODEL_FACTS,
     output:
         **derivatives(*ANATOMY),
