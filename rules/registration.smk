@@ -3,8 +3,9 @@
 ANATOMY = ["t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w"]
 ANATOMY += ["warp_dwi"] if config["registration"]["dwi"] == "deformable" else []
 ANATOMY += WARP_MNI
-WITHOUT_PET = ("mtr", "fa", "rd", "ad", "fractions")
-ON_PETREF = (*WITHOUT_PET, "dvr")
+ON_PETREF = ("xfm_t1w_to_petref", "mtr", "fa", "rd", "ad", "fractions")
+# scans that have a measured DVR too
+WITH_PET = [scan for scan in COHORT.scans if scan not in COHORT.without_pet]
 
 
 rule prepare_anatomy:
@@ -80,16 +81,16 @@ rule register_scan:
         pet_anatomy=pet_anatomy_input,
         model=MODEL_FACTS,
     output:
-        **derivatives("xfm_t1w_to_petref", *ON_PETREF),
+        **derivatives(*ON_PETREF, "dvr"),
         json=f"{CHECK}.json",
         png=f"{CHECK}.png",
-        written_beside=beside(derivatives("xfm_t1w_to_petref", *ON_PETREF).values()),
+        written_beside=beside(derivatives(*ON_PETREF, "dvr").values()),
     log:
         "<results>/logs/register_scan/{folder}/{scan}.log",
     benchmark:
         "<results>/benchmarks/register_scan/{folder}/{scan}.tsv"
     wildcard_constraints:
-        scan=only(scan for scan in COHORT.scans if scan not in COHORT.without_pet),
+        scan=only(WITH_PET),
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -111,10 +112,10 @@ rule register_scan:
 
 use rule register_scan as register_scan_without_pet with:
     output:
-        **derivatives("xfm_t1w_to_petref", *WITHOUT_PET),
+        **derivatives(*ON_PETREF),
         json=f"{CHECK}.json",
         png=f"{CHECK}.png",
-        written_beside=beside(derivatives("xfm_t1w_to_petref", *WITHOUT_PET).values()),
+        written_beside=beside(derivatives(*ON_PETREF).values()),
     log:
         "<results>/logs/register_scan_without_pet/{folder}/{scan}.log",
     benchmark:
