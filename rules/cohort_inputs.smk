@@ -136,10 +136,10 @@ def map_units(scan):
     }
 
 
-def registration_method():
-    """Settings that affect how images are registered: without given images (listed by scan) and limits."""
-    apart = ("given", "quality", "accept")
-    return {key: value for key, value in config["registration"].items() if key not in apart}
+def registration_settings(*further):
+    """Settings of a linear registration, and the further ones that a rule reads: others must not run it again."""
+    keys = ("metric", "sampling", "finest_mm", "starts", *further)
+    return {key: config["registration"][key] for key in keys}
 
 
 def atlas_input(wildcards):

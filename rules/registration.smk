@@ -21,8 +21,8 @@ rule prepare_anatomy:
         FLAIR=flair_input,
         lesion_mask=scan_input("lesion_mask"),
         segmentation=scan_input("segmentation"),
-        dwi_json=phase_encoding_input,
         segmentation_notes=segmentation_notes_input,
+        dwi_json=phase_encoding_input,
         model=MODEL_FACTS,
     output:
         **derivatives(*ANATOMY),
@@ -46,7 +46,7 @@ rule prepare_anatomy:
         tissue=config["tissue"],
         # the setting that excludes patients without a mask does not change the preparation
         lesions={key: config["lesions"][key] for key in ("flair", "threshold", "label")},
-        registration=registration_method(),
+        registration=registration_settings("dwi", "phase_encoding"),
         seed=config["seed"],
         library=library("imaging.anatomy.head"),
     script:
@@ -102,7 +102,7 @@ rule register_scan:
         aligned=lambda wildcards: aligned_images(wildcards.scan),
         units=lambda wildcards: map_units(wildcards.scan),
         # limits are applied later: changing one does not repeat the measurement
-        registration=registration_method()
+        registration=registration_settings("dwi", "pet_fwhm_mm")
         | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
         seed=config["seed"],
         library=library("imaging.registration.to_petref", "imaging.registration.quality"),

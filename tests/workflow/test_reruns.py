@@ -66,21 +66,22 @@ def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
         (
             {"registration": {"quality": {"repeat_mm": 2.6}}},
             {"gather_quality", "admit_registrations"},
-            LEARNING,
+            LEARNING | IMAGING,
         ),
-        ({"evaluation": {"k": 1.5}}, {"score_scan", "gather_scores"}, {*LEARNING, "predict_scan"}),
+        ({"registration": {"pet_fwhm_mm": 3.0}}, {"register_scan"}, {"prepare_anatomy"}),
+        ({"evaluation": {"k": 1.5}}, {"score_scan", "gather_scores"}, {*LEARNING, *IMAGING, "predict_scan"}),
         (
             {"reporting": {"agreement_colours": "colourblind"}},
             {"draw_figure", "write_provenance", "write_report"},
-            {"gather_scores"},
+            {"gather_scores", "write_latex_tables", *LEARNING, *IMAGING},
         ),
     ],
-    ids=["limit", "k", "colour"],
+    ids=["limit", "smoothing", "k", "colour"],
 )
 def test_a_setting_runs_what_it_concerns(smoke, tmp_path, settings, runs, never):
     found = set(planned(smoke, tmp_path, **settings))
     assert runs <= found
-    assert not found & (never | IMAGING)
+    assert not found & never
 
 
 def test_a_changed_docstring_runs_nothing_and_a_changed_line_what_uses_it(smoke, tmp_path):
