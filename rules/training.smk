@@ -157,7 +157,7 @@ rule fit_recalibration:
         settings=lambda wildcards: fit_settings(config["training"], wildcards.base),
         flips=config["prediction"]["flips"],
         seed=config["seed"],
-        library=library("learning.recalibration", "learning.training", "learning.packs"),
+        library=library("learning.recalibration", "learning.packs"),
     script:
         "../workflow_scripts/fit_recalibration.py"
 
