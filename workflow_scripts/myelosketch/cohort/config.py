@@ -38,8 +38,10 @@ _RISING = ("maps.early_window_min",)
 # sections of studies, which have a configuration file of their own
 _STUDIES = ("ablations", "calibration", "ladder")
 # settings of the evaluation that change the scores of a scan; others, such as alpha, change only what gathers scores
-SCORE_SETTINGS = ("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "lesion_sizes_mm3", "periventricular_mm")
-SCORE_SETTINGS += ("juxtacortical_mm", "sensitivity")
+SCORE_SETTINGS = (
+    *("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "sensitivity"),
+    *("lesion_sizes_mm3", "periventricular_mm", "juxtacortical_mm"),
+)
 # what matches each pattern of the schemas: a message shows this, never the regular expression
 EXAMPLES = {
     "^sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?$": "sub-07 or sub-07_ses-02",
