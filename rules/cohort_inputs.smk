@@ -1,7 +1,6 @@
 """Input functions for the files of a scan in the cohort's table."""
 
 from myelosketch.cohort.table import (
-    COLUMNS,
     FILE_COLUMNS,
     TRANSFORMS,
     already_aligned,
@@ -112,10 +111,9 @@ def inspected_files(wildcards):
 
 
 def facts_of(scan):
-    """The workflow's own columns of a scan, except its files; a new scan may have any files, whatever its group."""
-    # a further column (age, sex) changes no result, and stays in the cohort's tables
-    own = ("scan", *COLUMNS)
-    facts = {key: COHORT.rows[scan][key] for key in own if key not in FILE_COLUMNS}
+    """Entries of a scan that its inspection reads beside its files; a new scan may have any files, whatever its group."""
+    # every other column (site, age) may be corrected in the table without a new inspection, and all that follows it
+    facts = {key: COHORT.rows[scan][key] for key in ("scan", "group", "lesion_space")}
     return facts | ({"group": None} if PREDICTS else {})
 
 

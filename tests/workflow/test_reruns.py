@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
-from workflow_run import ROOT, SMOKE, jobs
+from workflow_run import ROOT, SMOKE, jobs, snakemake
 
 from myelosketch.io.tables import read_table, write_table
 
@@ -52,6 +52,21 @@ def test_one_changed_image_runs_its_scan_and_what_learns_from_it(smoke, tmp_path
         ("inspect_scan", "pack_fold", *IMAGING), 1
     )
     assert found["train_network"] == 4
+
+
+def test_a_corrected_site_prepares_and_trains_nothing_again(smoke, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(smoke, copy, symlinks=True)
+    table = read_table(copy / "results/cohort/cohort.tsv").drop(columns="scan")
+    write_table(table, copy / "cohort.tsv")
+    settings = {"cohort": {"source": "table", "table": "cohort.tsv", "external_sites": ["B"]}}
+    (copy / "mine.yaml").write_text(yaml.safe_dump(settings))
+    configs = (SMOKE, copy / "mine.yaml")
+    snakemake(copy, "--touch", configs=configs)  # the same files as a user's own
+    write_table(table.assign(site=table.site.replace("A", "C")), copy / "cohort.tsv")
+    found = set(jobs(copy, configs=configs))
+    assert "write_cohort" in found
+    assert not found & {"inspect_scan", "pack_fold", *IMAGING, *LEARNING}
 
 
 def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
