@@ -44,8 +44,7 @@ rule prepare_anatomy:
         aligned=lambda wildcards: aligned_images(wildcards.scan),
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
-        # the setting that excludes patients without a mask does not change the preparation
-        lesions={key: config["lesions"][key] for key in ("flair", "threshold", "label")},
+        lesions={key: config["lesions"][key] for key in ("threshold", "label")},
         registration=registration_settings("dwi", "phase_encoding"),
         seed=config["seed"],
         library=library("imaging.anatomy.head"),
@@ -63,6 +62,8 @@ use rule prepare_anatomy as prepare_anatomy_with_flair with:
         "<results>/benchmarks/prepare_anatomy_with_flair/{folder}/{scan}.tsv"
     wildcard_constraints:
         scan=only(COHORT.on_flair),
+    params:
+        lesions={key: config["lesions"][key] for key in ("threshold", "label", "flair")},
 
 
 rule register_scan:

@@ -84,6 +84,8 @@ def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
             LEARNING | IMAGING,
         ),
         ({"registration": {"pet_fwhm_mm": 3.0}}, {"register_scan"}, {"prepare_anatomy"}),
+        # all lesions are drawn
+        ({"lesions": {"flair": {"seed_sd": 4.0}}}, {"write_config"}, {"inspect_scan"} | IMAGING | LEARNING),
         ({"evaluation": {"k": 1.5}}, {"score_scan", "gather_scores"}, {*LEARNING, *IMAGING, "predict_scan"}),
         (
             {"reporting": {"agreement_colours": "colourblind"}},
@@ -91,7 +93,7 @@ def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
             {"gather_scores", "write_latex_tables", *LEARNING, *IMAGING},
         ),
     ],
-    ids=["limit", "smoothing", "k", "colour"],
+    ids=["limit", "smoothing", "flair", "k", "colour"],
 )
 def test_a_setting_runs_what_it_concerns(smoke, tmp_path, settings, runs, never):
     found = set(planned(smoke, tmp_path, **settings))
