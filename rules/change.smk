@@ -46,7 +46,9 @@ rule measure_change:
         with_pet=sessions_with_pet,
         settings={key: config["evaluation"][key] for key in CHANGE_SETTINGS}
         | {"threshold": config["regions"]["threshold"], "seed": config["seed"]},
-        library=library("prediction.follow_up", "imaging.registration.verdicts"),
+        library=library(
+            "prediction.follow_up", "prediction.verdict", "imaging.registration.verdicts"
+        ),
     script:
         "../workflow_scripts/measure_change.py"
 

@@ -1,7 +1,5 @@
 """Who is in, who is left out, the folds, and the checks of each file."""
 
-from myelosketch.reporting.run_provenance import config_hash
-
 
 rule write_cohort:
     """The cohort with its data dictionary, the exclusions and the folds, as decided when the workflow was parsed."""
@@ -69,6 +67,7 @@ rule write_found:
         runtime=5,
     params:
         rows=COHORT.found.to_dict("records"),
+        library=library("cohort.found"),
     script:
         "../workflow_scripts/write_found.py"
 

@@ -1,7 +1,6 @@
 """Input functions for the files of a scan in the cohort's table."""
 
 from myelosketch.cohort.table import (
-    COLUMNS,
     FILE_COLUMNS,
     TRANSFORMS,
     already_aligned,
@@ -37,6 +36,13 @@ def inherited_input(name):
         return [str(file) for file in metadata_files(path) if str(file) != beside]
 
     return inherited
+
+
+def segmentation_notes_input(wildcards):
+    """Input function: files that name the labels or volumes of a scan's segmentation: a TSV beside it, and JSON files."""
+    path = COHORT.rows[wildcards.scan]["segmentation"]
+    notes = [*metadata_files(path), sidecar_path(path).with_suffix(".tsv")] if path else []
+    return [str(note) for note in notes if not file_problem(note)]
 
 
 def map_input(name):
@@ -105,10 +111,9 @@ def inspected_files(wildcards):
 
 
 def facts_of(scan):
-    """The workflow's own columns of a scan, except its files; a new scan may have any files, whatever its group."""
-    # a further column (age, sex) changes no result, and stays in the cohort's tables
-    own = ("scan", *COLUMNS)
-    facts = {key: COHORT.rows[scan][key] for key in own if key not in FILE_COLUMNS}
+    """Entries of a scan that its inspection reads beside its files; a new scan may have any files, whatever its group."""
+    # every other column (site, age) may be corrected in the table without a new inspection, and all that follows it
+    facts = {key: COHORT.rows[scan][key] for key in ("scan", "group", "lesion_space")}
     return facts | ({"group": None} if PREDICTS else {})
 
 
@@ -129,10 +134,10 @@ def map_units(scan):
     }
 
 
-def registration_method():
-    """Settings that affect how images are registered: without given images (listed by scan) and limits."""
-    apart = ("given", "quality", "accept")
-    return {key: value for key, value in config["registration"].items() if key not in apart}
+def registration_settings(*further):
+    """Settings of a linear registration, and the further ones that a rule reads: others must not run it again."""
+    keys = ("metric", "sampling", "finest_mm", "starts", *further)
+    return {key: config["registration"][key] for key in keys}
 
 
 def atlas_input(wildcards):

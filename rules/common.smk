@@ -19,7 +19,7 @@ from myelosketch.cohort.archive import (
     read_archive,
     settings_of_archive,
 )
-from myelosketch.cohort.config import check_config
+from myelosketch.cohort.config import SCORE_SETTINGS, check_config
 from myelosketch.cohort.config_text import check_config_files
 from myelosketch.cohort.input_files import BRACES, check_signs, check_times
 from myelosketch.cohort.table import near_files

@@ -22,10 +22,7 @@ rule align_sessions:
         runtime=10,
     params:
         scans=lambda wildcards: COHORT.followed_up[wildcards.subject],
-        registration={
-            key: config["registration"][key]
-            for key in ("metric", "sampling", "finest_mm", "starts")
-        },
+        registration=registration_settings(),
         seed=config["seed"],
         library=library("imaging.registration.common"),
     script:

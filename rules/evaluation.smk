@@ -10,9 +10,6 @@ EXTERNAL_ANALYSES = ["summary", "coverage"]
 ANALYSES = [*EXTERNAL_ANALYSES, "statistics", "claims", "lesion_agreement", "patient_agreement"]
 ANALYSES += ["comparisons", "ranks", "sensitivity"]
 PLACES = f"{RESULTS}/evaluation/places.nii.gz"
-# settings of the scores of one scan; others, such as alpha, rerun only the rules that gather scores
-SCAN_SETTINGS = ("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "lesion_sizes_mm3")
-SCAN_SETTINGS += ("periventricular_mm", "juxtacortical_mm", "sensitivity")
 MASKS = {
     f"mask_{name}": path
     # the prediction writes those of a new scan
@@ -98,9 +95,9 @@ rule score_scan:
         fold=lambda wildcards: COHORT.fold[wildcards.scan],
         scored=[*METHODS, *CEILINGS],
         masked=list(MASKS),
-        settings={key: config["evaluation"][key] for key in SCAN_SETTINGS},
+        settings={key: config["evaluation"][key] for key in SCORE_SETTINGS},
         regions={key: config["regions"][key] for key in ("threshold", "white_erosion_mm")},
-        library=library("evaluation.scoring"),
+        library=library("evaluation.scoring", "evaluation.gather"),
     script:
         "../workflow_scripts/score_scan.py"
 

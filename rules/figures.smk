@@ -1,4 +1,4 @@
-"""The figures, each an entry of the catalogue (myelosketch/reporting/catalogue.py)."""
+"""The figures, each an entry of the catalogue (myelosketch/reporting/figures/catalogue.py)."""
 
 FIGURE_FILES = f"{RESULTS}/figures/{{figure}}"
 

@@ -121,7 +121,7 @@ rule fit_dvr:
         | {
             "model": config["maps"]["dvr_model"],
             "motion": config["maps"]["pet_motion"],
-            "registration": registration_method() if GREY_MATTER else None,
+            "registration": registration_settings() if GREY_MATTER else None,
             "seed": config["seed"],
         },
         library=library("imaging.maps.kinetics"),

@@ -74,7 +74,7 @@ rule check_model:
             "prediction": {"flips": config["prediction"]["flips"]},
             "reporting": {"method": METHOD},
         },
-        library=library("prediction.bundle", "prediction.model_check"),
+        library=library("prediction.model_check"),
     script:
         "../workflow_scripts/check_model.py"
 

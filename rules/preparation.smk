@@ -40,6 +40,7 @@ rule registration:
     """Every MRI map in PET space, and the page with the quality of its registration."""
     input:
         all_of(COHORT.scans, *ON_PETREF),
+        all_of(WITH_PET, "dvr"),
         QUALITY,
 
 

@@ -3,8 +3,9 @@
 ANATOMY = ["t1w", "brain", "tissue", "lesion", "xfm_t1w_to_mni", "xfm_dwi_to_t1w", "xfm_mtr_to_t1w"]
 ANATOMY += ["warp_dwi"] if config["registration"]["dwi"] == "deformable" else []
 ANATOMY += WARP_MNI
-WITHOUT_PET = ("mtr", "fa", "rd", "ad", "fractions")
-ON_PETREF = (*WITHOUT_PET, "dvr")
+ON_PETREF = ("xfm_t1w_to_petref", "mtr", "fa", "rd", "ad", "fractions")
+# scans that have a measured DVR too
+WITH_PET = [scan for scan in COHORT.scans if scan not in COHORT.without_pet]
 
 
 rule prepare_anatomy:
@@ -20,6 +21,7 @@ rule prepare_anatomy:
         FLAIR=flair_input,
         lesion_mask=scan_input("lesion_mask"),
         segmentation=scan_input("segmentation"),
+        segmentation_notes=segmentation_notes_input,
         dwi_json=phase_encoding_input,
         model=MODEL_FACTS,
     output:
@@ -42,9 +44,8 @@ rule prepare_anatomy:
         aligned=lambda wildcards: aligned_images(wildcards.scan),
         units=lambda wildcards: map_units(wildcards.scan),
         tissue=config["tissue"],
-        # the setting that excludes patients without a mask does not change the preparation
-        lesions={key: config["lesions"][key] for key in ("flair", "threshold", "label")},
-        registration=registration_method(),
+        lesions={key: config["lesions"][key] for key in ("threshold", "label")},
+        registration=registration_settings("dwi", "phase_encoding"),
         seed=config["seed"],
         library=library("imaging.anatomy.head"),
     script:
@@ -61,6 +62,8 @@ use rule prepare_anatomy as prepare_anatomy_with_flair with:
         "<results>/benchmarks/prepare_anatomy_with_flair/{folder}/{scan}.tsv"
     wildcard_constraints:
         scan=only(COHORT.on_flair),
+    params:
+        lesions={key: config["lesions"][key] for key in ("threshold", "label", "flair")},
 
 
 rule register_scan:
@@ -79,16 +82,16 @@ rule register_scan:
         pet_anatomy=pet_anatomy_input,
         model=MODEL_FACTS,
     output:
-        **derivatives("xfm_t1w_to_petref", *ON_PETREF),
+        **derivatives(*ON_PETREF, "dvr"),
         json=f"{CHECK}.json",
         png=f"{CHECK}.png",
-        written_beside=beside(derivatives("xfm_t1w_to_petref", *ON_PETREF).values()),
+        written_beside=beside(derivatives(*ON_PETREF, "dvr").values()),
     log:
         "<results>/logs/register_scan/{folder}/{scan}.log",
     benchmark:
         "<results>/benchmarks/register_scan/{folder}/{scan}.tsv"
     wildcard_constraints:
-        scan=only(scan for scan in COHORT.scans if scan not in COHORT.without_pet),
+        scan=only(WITH_PET),
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -100,7 +103,7 @@ rule register_scan:
         aligned=lambda wildcards: aligned_images(wildcards.scan),
         units=lambda wildcards: map_units(wildcards.scan),
         # limits are applied later: changing one does not repeat the measurement
-        registration=registration_method()
+        registration=registration_settings("dwi", "pet_fwhm_mm")
         | {"quality": {"starts": config["registration"]["quality"]["starts"]}},
         seed=config["seed"],
         library=library("imaging.registration.to_petref", "imaging.registration.quality"),
@@ -110,10 +113,10 @@ rule register_scan:
 
 use rule register_scan as register_scan_without_pet with:
     output:
-        **derivatives("xfm_t1w_to_petref", *WITHOUT_PET),
+        **derivatives(*ON_PETREF),
         json=f"{CHECK}.json",
         png=f"{CHECK}.png",
-        written_beside=beside(derivatives("xfm_t1w_to_petref", *WITHOUT_PET).values()),
+        written_beside=beside(derivatives(*ON_PETREF).values()),
     log:
         "<results>/logs/register_scan_without_pet/{folder}/{scan}.log",
     benchmark:

@@ -22,9 +22,9 @@ rule pack_fold:
     output:
         PACK,
     log:
-        "<results>/logs/pack_fold/{fold}.log",
+        "<results>/logs/pack_fold/fold-{fold}.log",
     benchmark:
-        "<results>/benchmarks/pack_fold/{fold}.tsv"
+        "<results>/benchmarks/pack_fold/fold-{fold}.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
@@ -157,7 +157,7 @@ rule fit_recalibration:
         settings=lambda wildcards: fit_settings(config["training"], wildcards.base),
         flips=config["prediction"]["flips"],
         seed=config["seed"],
-        library=library("learning.recalibration", "learning.training", "learning.packs"),
+        library=library("learning.recalibration", "learning.packs"),
     script:
         "../workflow_scripts/fit_recalibration.py"
 
@@ -188,9 +188,9 @@ rule fit_threshold:
         **REFERENCE,
         written_beside=beside(REFERENCE.values()),
     log:
-        "<results>/logs/fit_threshold/{fold}.log",
+        "<results>/logs/fit_threshold/fold-{fold}.log",
     benchmark:
-        "<results>/benchmarks/fit_threshold/{fold}.tsv"
+        "<results>/benchmarks/fit_threshold/fold-{fold}.tsv"
     conda:
         "../envs/statistics.yaml"
     threads: 1

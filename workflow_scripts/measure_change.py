@@ -15,9 +15,8 @@ with job(snakemake):
         verdicts = [read_json(path)["verdict"] for path in files["numbers"]]
         withheld = [scan for scan, verdict in zip(params.scans, verdicts, strict=True) if verdict == WITHHELD]
     else:
-        registration = snakemake.config[
-            "registration"
-        ]  # not a parameter, for the reason given in pack_fold.py
+        # not a parameter, for the reason given in pack_fold.py
+        registration = snakemake.config["registration"]
         refuse_registrations(files["checks"], registration["quality"], registration["accept"])
     measure_change(
         files,

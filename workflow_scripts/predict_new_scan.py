@@ -3,6 +3,7 @@
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.learning.gpu_lock import device_of_a_prediction
     from myelosketch.prediction.new_scan import predict_new_scan
     from myelosketch.prediction.verdict import Acceptance
 
@@ -15,6 +16,6 @@ with job(snakemake):
         site=params.site,
         level=params.level,
         accepted=Acceptance(params.limits, **params.accept),
-        device=snakemake.config["training"]["device"],
+        device=device_of_a_prediction(snakemake.config["training"]["device"]),
         threads=snakemake.threads,
     )

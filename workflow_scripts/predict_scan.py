@@ -5,6 +5,7 @@ from pathlib import Path
 from myelosketch.job import job
 
 with job(snakemake):
+    from myelosketch.learning.gpu_lock import device_of_a_prediction
     from myelosketch.learning.predict import PREDICTION_FILES, predict_scan
     from myelosketch.learning.training import configuration_hash
 
@@ -16,7 +17,7 @@ with job(snakemake):
         {method: snakemake.output[method] for method in params.methods},
         **params.options,
         site=params.site,
-        device=snakemake.config["training"]["device"],
+        device=device_of_a_prediction(snakemake.config["training"]["device"]),
         threads=snakemake.threads,
         configurations={
             method: configuration_hash(method, settings, params.seed)

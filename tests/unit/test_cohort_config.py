@@ -81,10 +81,6 @@ def test_the_settings_of_a_study_are_valid_and_all_there(path):
         ),
         ({"seed": float("inf")}, "seed: found inf (a number), expected a whole number"),
         ({"folds": {"number": 3}}, "folds.number: unknown key; valid here: file, n"),
-        (
-            {"ablations": {"folds": [1]}},
-            "ablations: belongs to the study studies/ablations; move it to a file for that study (see its README.md)",
-        ),
         ({"folds": {"n": "three"}}, "folds.n: found 'three' (text), expected a whole number"),
         ({"folds": {"n": 1}}, "folds.n: found 1 (a whole number), expected at least 2"),
         ({"folds": []}, "folds: found a list, expected a section of keys"),
@@ -143,10 +139,18 @@ def test_one_problem_one_sentence(change, sentence):
     assert config_problems(default() | change, SCHEMA) == [sentence]
 
 
+@pytest.mark.parametrize("study", [path.parent.name for path in STUDIES])
+def test_the_section_of_a_study_belongs_in_a_file_of_its_own(study):
+    sentence = (
+        f"{study}: belongs to the study studies/{study}; move it to a file for that study (see its README.md)"
+    )
+    assert config_problems(default() | {study: {}}, SCHEMA) == [sentence]
+
+
 def test_a_key_that_yaml_reads_as_true():
     (sentence,) = config_problems(default() | {True: 1}, SCHEMA)
     assert sentence.startswith(
-        "True: unknown key(YAML reads yes, no, on and off as True or False); valid here: "
+        "True: unknown key (YAML reads yes, no, on and off as True or False); valid here: "
     )
 
 

@@ -115,7 +115,8 @@ def test_every_requirement_is_pinned():
 
 def test_the_oldest_snakemake_is_the_same_everywhere():
     allowed = re.search(r'"snakemake>=([\d.]+),', (ROOT / "pyproject.toml").read_text())[1]
-    assert f'min_version("{allowed}")' in (ROOT / "Snakefile").read_text()
+    for path in [ROOT / "Snakefile", *STUDIES]:
+        assert f'min_version("{allowed}")' in path.read_text(), path
 
 
 def test_the_library_can_be_installed_with_its_templates(tmp_path):

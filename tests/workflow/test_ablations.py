@@ -7,6 +7,7 @@ import pytest
 import yaml
 from workflow_run import jobs, snakemake
 
+from myelosketch.io.provenance import read_json
 from myelosketch.io.tables import read_table
 
 pytestmark = pytest.mark.slow
@@ -89,6 +90,15 @@ def test_a_left_out_map_reaches_no_model_of_the_variant(ablated):
     copy, _ = ablated
     for path in (copy / "results/ablations/without_MTR").glob("*/fold-1/*/model.json"):
         assert json.loads(path.read_text())["input_maps"] == ["FA", "RD", "AD"]
+
+
+def test_a_setting_that_changes_no_score_scores_nothing_again(ablated):
+    copy, _ = ablated
+    path = copy / "results/cohort/config.json"
+    content = read_json(path)
+    content["evaluation"]["relate_to"] = []
+    path.write_text(json.dumps(content))
+    assert not jobs(copy, snakefile=STUDY, configs=(copy / "ablations.yaml",))
 
 
 @pytest.mark.parametrize(

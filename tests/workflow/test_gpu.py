@@ -2,10 +2,14 @@
 
 import os
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
 from workflow_run import SMOKE, snakemake
+
+from myelosketch.io import names
 
 MODEL = "results/training/fold-1/sketcher/model.json"
 
@@ -41,3 +45,20 @@ def test_without_a_gpu_it_asks_for_none(asked):
     if os.path.exists("/dev/nvidia0"):
         pytest.skip("this machine has a GPU")
     assert asked("auto", gpu=False) == 0
+
+
+def test_a_prediction_needs_no_gpu_where_a_training_does(smoke, tmp_path):
+    """Only a training requests a GPU of a cluster, so predictions run on machines without one."""
+    copy = tmp_path / "copy"
+    shutil.copytree(smoke, copy, symlinks=True)
+    predicted = Path(names.path("results", "predicted", scan="sub-MS01", method="sketcher"))
+    (copy / predicted).unlink()
+    (tmp_path / "cuda.yaml").write_text("training: {device: cuda}\n")
+    snakemake(
+        copy,
+        str(predicted),
+        "--rerun-triggers=mtime",
+        configs=(SMOKE, tmp_path / "cuda.yaml"),
+        variables={"CUDA_VISIBLE_DEVICES": ""},
+    )
+    assert (copy / predicted).is_file()

@@ -94,6 +94,25 @@ def with_transforms(table, subject, finished, folder):
     )
 
 
+def test_the_names_of_the_labels_of_a_segmentation_are_an_input(tmp_path):
+    """Files whose content no plan reads; a later edit of the TSV or the JSON prepares the scan again."""
+    columns = ("T1w", "lesion_mask", "segmentation", "FA", "RD", "AD", "MTR", "DVR")
+    rows = [
+        {"subject": f"{number:02d}", "group": "MS" if number % 2 else "HC"}
+        | {column: f"{number:02d}_{column}.nii.gz" for column in columns}
+        for number in range(6)
+    ]
+    write_table(pd.DataFrame(rows), tmp_path / "cohort.tsv")
+    beside = ("00_segmentation.tsv", "00_segmentation.json")
+    for name in (*beside, *(row[column] for row in rows for column in columns)):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "mine.yaml").write_text("cohort: {source: table, table: cohort.tsv}\n")
+    brain = names.path("results", "brain", scan="sub-00")
+    planned = run(tmp_path, brain, "--dry-run", "--quiet=reason")
+    job = (planned.stdout + planned.stderr).partition("rule prepare_anatomy:")[2].partition("output:")[0]
+    assert all(name in job for name in beside)
+
+
 def test_no_truth_is_needed_without_simulation(dataset):
     planned = jobs(dataset, configs=(SMOKE, dataset / "mine.yaml"))
     assert "simulate_participant" not in planned

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from workflow_run import SMOKE, jobs, snakemake
+from workflow_run import ROOT, SMOKE, jobs, snakemake
 
 from myelosketch.io import names
 from myelosketch.io.provenance import read_json
@@ -28,6 +28,14 @@ def trained(smoke, tmp_path_factory):
     assert jobs(folder, "bundle") == {"bundle": 1, "write_bundle": 1}
     snakemake(folder, "bundle")
     return folder
+
+
+def test_the_registration_of_new_scans_can_be_asked_for(tmp_path):
+    (tmp_path / "model.yaml").write_text(
+        yaml.safe_dump({"prediction": {"model": str(ROOT / "configs/demo-model.zip")}})
+    )
+    planned = jobs(tmp_path, "registration", configs=(ROOT / "configs/demo.yaml", tmp_path / "model.yaml"))
+    assert (planned["register_scan_without_pet"], planned["gather_quality"]) == (3, 1)
 
 
 def new_table(folder, trained, **scans):

@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
-from workflow_run import ROOT, SMOKE, jobs
+from workflow_run import ROOT, SMOKE, jobs, snakemake
 
 from myelosketch.io.tables import read_table, write_table
 
@@ -54,6 +54,21 @@ def test_one_changed_image_runs_its_scan_and_what_learns_from_it(smoke, tmp_path
     assert found["train_network"] == 4
 
 
+def test_a_corrected_site_prepares_and_trains_nothing_again(smoke, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(smoke, copy, symlinks=True)
+    table = read_table(copy / "results/cohort/cohort.tsv").drop(columns="scan")
+    write_table(table, copy / "cohort.tsv")
+    settings = {"cohort": {"source": "table", "table": "cohort.tsv", "external_sites": ["B"]}}
+    (copy / "mine.yaml").write_text(yaml.safe_dump(settings))
+    configs = (SMOKE, copy / "mine.yaml")
+    snakemake(copy, "--touch", configs=configs)  # the same files as a user's own
+    write_table(table.assign(site=table.site.replace("A", "C")), copy / "cohort.tsv")
+    found = set(jobs(copy, configs=configs))
+    assert "write_cohort" in found
+    assert not found & {"inspect_scan", "pack_fold", *IMAGING, *LEARNING}
+
+
 def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
     found = planned(smoke, tmp_path, cohort={"exclude": ["sub-HC01"]})
     assert not {"inspect_scan", *IMAGING} & set(found)
@@ -66,21 +81,24 @@ def test_one_scan_excluded_registers_nothing(smoke, tmp_path):
         (
             {"registration": {"quality": {"repeat_mm": 2.6}}},
             {"gather_quality", "admit_registrations"},
-            LEARNING,
+            LEARNING | IMAGING,
         ),
-        ({"evaluation": {"k": 1.5}}, {"score_scan", "gather_scores"}, {*LEARNING, "predict_scan"}),
+        ({"registration": {"pet_fwhm_mm": 3.0}}, {"register_scan"}, {"prepare_anatomy"}),
+        # all lesions are drawn
+        ({"lesions": {"flair": {"seed_sd": 4.0}}}, {"write_config"}, {"inspect_scan"} | IMAGING | LEARNING),
+        ({"evaluation": {"k": 1.5}}, {"score_scan", "gather_scores"}, {*LEARNING, *IMAGING, "predict_scan"}),
         (
             {"reporting": {"agreement_colours": "colourblind"}},
             {"draw_figure", "write_provenance", "write_report"},
-            {"gather_scores"},
+            {"gather_scores", "write_latex_tables", *LEARNING, *IMAGING},
         ),
     ],
-    ids=["limit", "k", "colour"],
+    ids=["limit", "smoothing", "flair", "k", "colour"],
 )
 def test_a_setting_runs_what_it_concerns(smoke, tmp_path, settings, runs, never):
     found = set(planned(smoke, tmp_path, **settings))
     assert runs <= found
-    assert not found & (never | IMAGING)
+    assert not found & never
 
 
 def test_a_changed_docstring_runs_nothing_and_a_changed_line_what_uses_it(smoke, tmp_path):

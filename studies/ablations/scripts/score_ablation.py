@@ -6,7 +6,9 @@ from myelosketch.job import job
 
 with job(snakemake):
     from myelosketch.evaluation.ablations import score_variant
+    from myelosketch.learning.gpu_lock import device_of_a_prediction
 
+    device = device_of_a_prediction(snakemake.config["training"]["device"])
     params, shared = snakemake.params, ("threshold", "reference_mean", "reference_sd", "places")
     of_fold = {key: snakemake.input[key] for key in shared}
     score_variant(
@@ -18,6 +20,5 @@ with job(snakemake):
         dict(snakemake.output.items()),
         methods=params.methods,
         settings=params.settings | {"regions": params.regions},
-        prediction=params.prediction
-        | {"device": snakemake.config["training"]["device"], "threads": snakemake.threads},
+        prediction=params.prediction | {"device": device, "threads": snakemake.threads},
     )

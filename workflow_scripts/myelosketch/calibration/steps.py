@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from myelosketch.calibration import cohort_lesions, relations, tissue_table
+from myelosketch.calibration.inputs import FIGURES
 from myelosketch.calibration.participant import load_participant
 from myelosketch.io.tables import read_table, write_table
 
-FIGURES = ("histograms", "relation", "lesions", "risk", "ladder", "maps")
 # columns of ladder.tsv and lesions.tsv that hold numbers
 LADDER_NUMBERS = ("k", "mean", "ci_low", "ci_high", "n")
 

@@ -143,7 +143,7 @@ def column_hints(table: pd.DataFrame) -> list[str]:
 
 
 def _spoilt(name: str, table: pd.DataFrame) -> str:
-    """Yield sentences about values that make a column a category although more than half are numbers or dates."""
+    """Return a sentence about values that make a column a category although more than half are numbers or dates."""
     column = table[name].dropna()
     if kind_of(column.tolist()) != CATEGORY:
         return ""

@@ -36,7 +36,12 @@ _LIMITS = {
 _AT_MOST = (("lesions.flair.grow_sd", "lesions.flair.seed_sd"),)
 _RISING = ("maps.early_window_min",)
 # sections of studies, which have a configuration file of their own
-_STUDIES = ("ablations", "calibration", "ladder")
+_STUDIES = ("ablations", "calibration", "ladder", "pretraining")
+# settings of the evaluation that change the scores of a scan; others, such as alpha, change only what gathers scores
+SCORE_SETTINGS = (
+    *("k", "ks", "dvr_range", "min_lesion_mm3", "reference", "sensitivity"),
+    *("lesion_sizes_mm3", "periventricular_mm", "juxtacortical_mm"),
+)
 # what matches each pattern of the schemas: a message shows this, never the regular expression
 EXAMPLES = {
     "^sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?$": "sub-07 or sub-07_ses-02",
@@ -208,7 +213,7 @@ def _unknown_key(parent: str, name: object, error: jsonschema.ValidationError) -
         return f"{name}: belongs to the study studies/{name}; move it to a file for that study (see its README.md)"
     sentence = f"{_join(parent, name)}: unknown key"
     if isinstance(name, bool):
-        sentence += "(YAML reads yes, no, on and off as True or False)"
+        sentence += " (YAML reads yes, no, on and off as True or False)"
     near = difflib.get_close_matches(str(name), error.schema["properties"], n=1, cutoff=0.6)
     if near:
         return f"{sentence}; did you mean {_join(parent, near[0])}?"

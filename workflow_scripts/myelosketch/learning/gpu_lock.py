@@ -41,6 +41,20 @@ def hold_gpu(device: str) -> None:
         print(f"this training uses GPU {name}", flush=True)
 
 
+def device_of_a_prediction(device: str) -> str:
+    """Return the device of a prediction: a GPU if it sees one, because its job requests none, as a training does.
+
+    Parameters
+    ----------
+    device : "auto", "cpu" or "cuda", where networks are trained (training.device)
+
+    Returns
+    -------
+    "auto" or "cpu"
+    """
+    return "cpu" if device == "cpu" else "auto"
+
+
 def gpus_of_machine() -> list[list[str]]:
     """Return the GPUs of this machine in the order of nvidia-smi or, if it fails, of their device files.
 

@@ -209,7 +209,7 @@ def _notes(
     used = {"seed": seed} if given else {"seed": seed, **tissue}
     used_lesions = {
         "mask": {key: lesions[key] for key in ("threshold", "label")},
-        "flair": lesions["flair"],
+        "flair": lesions.get("flair"),
     }.get(record["LesionSource"])
     found = {"lesions": used_lesions} if used_lesions else {}
     skull = {"SkullStripped": head.stripped} if not given else {}
