@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from test_learning_cohort import tiny_settings, write_cohort
+from test_learning_cohort import load_fold, tiny_settings, write_cohort
 
 from myelosketch.cohort.plan import Cohort
 from myelosketch.errors import InputError
@@ -14,7 +14,7 @@ from myelosketch.io.names import INPUT_MAPS
 from myelosketch.io.volumes import load_volume, save_volume
 from myelosketch.learning.baselines import fit_baseline
 from myelosketch.learning.checks import check_controls_of_sites
-from myelosketch.learning.data import TrainingScan, data_hash, load_fold, load_maps
+from myelosketch.learning.data import TrainingScan, data_hash, load_maps
 from myelosketch.learning.harmonisation import (
     as_the_model_knows,
     few_controls_sentence,
