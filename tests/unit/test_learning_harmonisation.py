@@ -115,6 +115,15 @@ def test_the_harmonised_white_matter_is_that_of_the_model(scans):
     assert (patient[:, ~scans[4].support] == 0).all()
 
 
+def test_a_map_without_a_value_gets_none(scans):
+    # the field of view of the MTR ends within that of the diffusion; as a value, 0 would hide that
+    maps, support = scans[6].maps.copy(), scans[6].support
+    maps[0, :, :, :8] = 0
+    assert (support[:, :, :8]).any()
+    moved = harmonise(maps, support, white_matter_statistics(scans[6:8]), white_matter_statistics(scans[2:4]))
+    assert ((moved != 0) == (maps != 0)).all()
+
+
 def test_a_site_that_is_the_model_keeps_its_maps_to_the_bit(scans):
     own = white_matter_statistics(scans[2:4])
     assert (harmonise(scans[0].maps, scans[0].support, own, own) == scans[0].maps).all()
