@@ -34,7 +34,7 @@ from myelosketch.evaluation.bootstrap import interval, subject_draws  # noqa: E4
 from myelosketch.evaluation.demyelination import read_threshold, score_demyelination  # noqa: E402
 from myelosketch.io import names  # noqa: E402
 from myelosketch.io.volumes import load_volume  # noqa: E402
-from myelosketch.learning.data import TRAINING_FILES, load_fold, load_maps  # noqa: E402
+from myelosketch.learning.data import TRAINING_FILES, check_fold, load_maps, load_training_scan  # noqa: E402
 from myelosketch.learning.inference import NetworkModel  # noqa: E402
 from myelosketch.learning.ladder import NETWORK_METHODS, RIDGE_METHODS  # noqa: E402
 from myelosketch.learning.models import text_hash  # noqa: E402
@@ -81,8 +81,10 @@ class Bench:
         folds = pd.read_csv(results / "cohort/folds.tsv", sep="\t", dtype=str)
         held = folds.fold == fold
         self.names = [names.scan_name(subject) for subject in folds.subject[~held]]
-        files = {key: [names.path(results, key, scan=scan) for scan in self.names] for key in TRAINING_FILES}
-        self.scans = load_fold(self.names, files)
+        files = {
+            scan: {key: names.path(results, key, scan=scan) for key in TRAINING_FILES} for scan in self.names
+        }
+        self.scans = check_fold([load_training_scan(scan, paths) for scan, paths in files.items()])
         self.patients = {s: self.patient(s) for s in folds.subject[held & (folds.group == "MS")]}
         scored = out / "scores.tsv"
         self.scored = (

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from myelosketch.evaluation.bootstrap import interval, line_moments, slope_and_correlation, subject_draws
 from myelosketch.evaluation.inference import bland_altman, icc_2_1
 from myelosketch.evaluation.lesion_agreement import (
     COLUMNS,
@@ -38,6 +39,17 @@ def lesion_table(n_patients=8, per_patient=5, noise=0.03, method="ridgemeans", s
             row["mean_dvr_pred"] += 0.6 * (true - 1.1)
             rows.append(row | {"size": SIZES[number % 2], "place": "deep", "kind": None})
     return pd.DataFrame(rows)
+
+
+def test_all_statistics_and_tables_resample_the_same_patients():
+    # of more than ten patients: "10" is before "2" as text
+    lesions = lesion_table(n_patients=13)
+    found = agreement_of(lesions, **OPTIONS)
+    moments = line_moments(lesions["mean_dvr_pred"], lesions["mean_dvr_true"], lesions["subject"])
+    draws = subject_draws(13, draws=OPTIONS["draws"], seed=OPTIONS["seed"])
+    replicates = slope_and_correlation(draws @ moments)[1]
+    expected = interval(replicates, 13, OPTIONS["alpha"])
+    assert (found["pearson_r_ci_low"], found["pearson_r_ci_high"]) == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=25, deadline=None)

@@ -10,7 +10,13 @@ from myelosketch.errors import GeometryError, InputError
 from myelosketch.io.volumes import save_volume
 from myelosketch.learning import crops as crops_module
 from myelosketch.learning.crops import FoldCrops, cut_around, prepare_scan
-from myelosketch.learning.data import TRAINING_FILES, fit_normalisation, load_fold, load_maps
+from myelosketch.learning.data import (
+    TRAINING_FILES,
+    check_fold,
+    fit_normalisation,
+    load_maps,
+    load_training_scan,
+)
 from myelosketch.learning.losses import weighted_l1
 
 SHAPE = (20, 22, 18)
@@ -33,6 +39,12 @@ def make_arrays(number, *, patient=True):
     maps = (maps * brain).astype(np.float32)
     dvr = (np.tensordot(SLOPES, maps, 1) + INTERCEPT) * brain
     return maps, dvr.astype(np.float32), regions.astype(np.uint8)
+
+
+def load_fold(names, files):
+    """Training scans of a fold, from the files of `write_cohort`."""
+    of_scans = (dict(zip(files, paths, strict=True)) for paths in zip(*files.values(), strict=True))
+    return check_fold([load_training_scan(name, own) for name, own in zip(names, of_scans, strict=True)])
 
 
 def write_cohort(folder, count=4, patients=3):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from test_learning_cohort import tiny_settings, write_cohort
+from test_learning_cohort import load_fold, tiny_settings, write_cohort
 
 from myelosketch.cohort.plan import Cohort
 from myelosketch.errors import InputError
@@ -14,7 +14,7 @@ from myelosketch.io.names import INPUT_MAPS
 from myelosketch.io.volumes import load_volume, save_volume
 from myelosketch.learning.baselines import fit_baseline
 from myelosketch.learning.checks import check_controls_of_sites
-from myelosketch.learning.data import TrainingScan, data_hash, load_fold, load_maps
+from myelosketch.learning.data import TrainingScan, data_hash, load_maps
 from myelosketch.learning.harmonisation import (
     as_the_model_knows,
     few_controls_sentence,
@@ -113,6 +113,15 @@ def test_the_harmonised_white_matter_is_that_of_the_model(scans):
     patient = harmonise(scans[4].maps, scans[4].support, site, model)
     assert patient == pytest.approx(scans[0].maps, rel=1e-4, abs=1e-4)
     assert (patient[:, ~scans[4].support] == 0).all()
+
+
+def test_a_map_without_a_value_gets_none(scans):
+    # the field of view of the MTR ends within that of the diffusion; as a value, 0 would hide that
+    maps, support = scans[6].maps.copy(), scans[6].support
+    maps[0, :, :, :8] = 0
+    assert (support[:, :, :8]).any()
+    moved = harmonise(maps, support, white_matter_statistics(scans[6:8]), white_matter_statistics(scans[2:4]))
+    assert ((moved != 0) == (maps != 0)).all()
 
 
 def test_a_site_that_is_the_model_keeps_its_maps_to_the_bit(scans):

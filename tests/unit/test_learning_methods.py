@@ -9,6 +9,7 @@ from test_learning_cohort import (  # noqa: F401
     INTERCEPT,
     SLOPES,
     cohort,
+    load_fold,
     make_arrays,
     tiny_settings,
     write_cohort,
@@ -18,7 +19,7 @@ from myelosketch.errors import InputError
 from myelosketch.io.provenance import read_json
 from myelosketch.io.volumes import load_volume, save_volume
 from myelosketch.learning.baselines import fit_baseline
-from myelosketch.learning.data import fit_normalisation, load_fold
+from myelosketch.learning.data import fit_normalisation
 from myelosketch.learning.models import load_model, save_model
 from myelosketch.learning.predict import predict_scan
 from myelosketch.learning.ridge import (

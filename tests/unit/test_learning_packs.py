@@ -6,11 +6,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from test_learning_cohort import write_cohort
+from test_learning_cohort import load_fold, write_cohort
 
 from myelosketch.errors import InputError
 from myelosketch.io import names
-from myelosketch.learning.data import TRAINING_FILES, data_hash, load_fold
+from myelosketch.learning.data import TRAINING_FILES, data_hash
 from myelosketch.learning.packs import pack_scans, read_packs
 
 

@@ -4,14 +4,14 @@ import lightning.pytorch as lightning
 import numpy as np
 import pytest
 import torch
-from test_learning_cohort import cohort, rewrite, tiny_settings  # noqa: F401
+from test_learning_cohort import cohort, load_fold, rewrite, tiny_settings  # noqa: F401
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import INPUT_MAPS
 from myelosketch.learning import losses
 from myelosketch.learning.checks import check_settings
 from myelosketch.learning.crops import step_loader
-from myelosketch.learning.data import fit_normalisation, load_fold
+from myelosketch.learning.data import fit_normalisation
 from myelosketch.learning.device import choose_device, choose_precision
 from myelosketch.learning.training import build
 

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_learning_cohort import cohort, tiny_settings  # noqa: F401
+from test_learning_cohort import cohort, load_fold, tiny_settings  # noqa: F401
 
 from myelosketch.errors import GeometryError, InputError
 from myelosketch.io.names import subject_of
 from myelosketch.io.volumes import Volume, load_volume, save_volume
 from myelosketch.learning.baselines import fit_baseline
-from myelosketch.learning.data import load_fold
 from myelosketch.learning.ladder import fit_settings
 from myelosketch.learning.models import WEIGHTS
 from myelosketch.learning.predict import predict_scan

@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from test_learning_cohort import tiny_settings, write_cohort
+from test_learning_cohort import load_fold, tiny_settings, write_cohort
 from test_learning_training import train
 
 from myelosketch.io.volumes import load_volume
 from myelosketch.learning import training
 from myelosketch.learning.baselines import fit_baseline
-from myelosketch.learning.data import load_fold
 from myelosketch.learning.inference import NetworkModel
 from myelosketch.learning.ladder import NETWORK_SETTINGS, needed_models
 from myelosketch.learning.models import load_model

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_learning_cohort import cohort, make_arrays, rewrite, tiny_settings, write_cohort  # noqa: F401
+from test_learning_cohort import cohort, load_fold, make_arrays, rewrite, tiny_settings, write_cohort  # noqa: F401
 
 from myelosketch.errors import InputError
 from myelosketch.io.tables import read_table
 from myelosketch.learning import progress
-from myelosketch.learning.data import load_fold
 from myelosketch.learning.inference import NetworkModel
 from myelosketch.learning.models import load_model
 from myelosketch.learning.training import train_stage

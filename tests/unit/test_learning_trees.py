@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
-from test_learning_cohort import cohort, make_arrays  # noqa: F401
+from test_learning_cohort import cohort, load_fold, make_arrays  # noqa: F401
 from threadpoolctl import threadpool_limits
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import REGION_CODES
 from myelosketch.learning import trees
 from myelosketch.learning.baselines import fit_baseline
-from myelosketch.learning.data import fit_normalisation, load_fold
+from myelosketch.learning.data import fit_normalisation
 from myelosketch.learning.models import WEIGHTS
 from myelosketch.learning.trees import TreesModel, as_arrays, predict_arrays, sample_of_scan
 

@@ -7,13 +7,13 @@ import sys
 import numpy as np
 import pytest
 import torch
-from test_learning_cohort import rewrite, tiny_settings, write_cohort
+from test_learning_cohort import load_fold, rewrite, tiny_settings, write_cohort
 from test_learning_training import UNIT, train, weights
 
 from myelosketch.errors import InputError
 from myelosketch.io.tables import read_table
 from myelosketch.learning import progress
-from myelosketch.learning.data import fit_normalisation, load_fold
+from myelosketch.learning.data import fit_normalisation
 from myelosketch.learning.models import load_model
 from myelosketch.learning.validation import InnerValidation, hold_out
 

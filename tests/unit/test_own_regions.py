@@ -107,6 +107,27 @@ def test_a_run_s_own_region_map_comes_back_voxel_by_voxel_and_gives_its_numbers(
     assert (alone["coverage"] == 1).all()
 
 
+def test_a_voxel_without_a_prediction_does_not_count_as_dvr_0(tmp_path):
+    regions = np.full(SHAPE, 2, np.uint8)
+    own = np.full(SHAPE, LEFT, np.int32)
+    predicted = np.full(SHAPE, 1.2, np.float32)
+    predicted[:, :, : SHAPE[2] // 4] = 0  # below the field of view of the MRI
+    files = {name: tmp_path / f"{name}.nii.gz" for name in ("regions", "own_regions", "refiner")}
+    for name, data in (("regions", regions), ("own_regions", own), ("refiner", predicted)):
+        save_volume(files[name], data, PETREF)
+    listed = pd.DataFrame([{"index": LEFT, "name": "left", "n_voxels": own.size, "n_beyond": 0}])
+    write_table(listed, tmp_path / "own.tsv")
+    (row,) = score_scan(
+        files | {"own_regions": [files["own_regions"]], "own_regions_table": [tmp_path / "own.tsv"]},
+        tmp_path / "scores.tsv",
+        atlases=["own"],
+        methods=["refiner"],
+        facts={"scan": "sub-01", "subject": "01", "fold": 0, "group": "MS"},
+    ).to_dict("records")
+    assert row["mean_dvr_pred"] == pytest.approx(1.2)
+    assert row["coverage"] == (predicted != 0).mean()
+
+
 def flip(side):
     """Voxels in reverse along the first axis."""
     matrix = np.diag([-1.0, 1, 1, 1])

@@ -332,6 +332,22 @@ def test_pairs_of_sessions_that_follow_each_other_and_sources_that_both_have():
     assert set(found["lesions"][0]) == set(TABLES["lesions"]) - {"subject", "group", "method"}
 
 
+def test_the_true_change_is_that_of_the_voxels_that_were_measured():
+    before, after, _, _ = pair(np.random.default_rng(1), changes=(0.2, 0, 0))
+    lesion, *_ = head()
+    largest = shared_lesions([lesion], SETTINGS["threshold"], 27.0).labels == 1
+    beyond = largest & (np.indices(largest.shape)[2] > np.argwhere(largest)[:, 2].mean())
+    truth = np.where(beyond, before, after)  # nothing changes where no map has a value
+    sessions = [
+        on_grid("sub-01_ses-a", {"predicted": np.where(beyond, 0, before), "visible": before}),
+        on_grid("sub-01_ses-b", {"predicted": np.where(beyond, 0, after), "visible": truth}),
+    ]
+    found = change_of(sessions, 27.0, THRESHOLD, SETTINGS)["lesions"][0]
+    assert beyond.any()
+    assert found["change_true"] == pytest.approx(0.2, abs=0.02)
+    assert found["change"] == pytest.approx(found["change_true"], abs=0.05)
+
+
 @pytest.fixture(scope="module")
 def participant(tmp_path_factory):
     """A participant with two sessions on disk, each with a different PET grid. The first lesion regains .25."""

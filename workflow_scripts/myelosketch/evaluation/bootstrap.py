@@ -139,7 +139,7 @@ def line_moments(
         return np.zeros((0, 6))
     x = x - x.mean()
     y = y - y.mean()
-    names, index = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
+    names, index = np.unique(np.asarray(subjects), return_inverse=True)
     terms = (np.ones_like(x), x, y, x * x, x * y, y * y)
     return np.column_stack([np.bincount(index, term, len(names)) for term in terms])
 

@@ -19,7 +19,7 @@ from myelosketch.imaging.own_regions import (
 )
 from myelosketch.io.provenance import provenance
 from myelosketch.io.tables import read_table, write_table
-from myelosketch.io.volumes import Volume, check_same_grid, load_volume, open_image, save_volume
+from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volume, open_image, save_volume
 
 COLUMNS = (
     *("atlas", "index", "region", "method", "scan", "subject", "fold", "group"),
@@ -128,7 +128,8 @@ def score_scan(
 ) -> pd.DataFrame:
     """Write the mean DVR of each region of a scan, measured and by each method.
 
-    A voxel counts if it is in the brain and if the PET, where there is one, has a value, as in ``regions.tsv``.
+    A voxel counts if it is in the brain, if the MRI maps and so the prediction have a value, and if the PET, where
+    there is one, has a value.
 
     Parameters
     ----------
@@ -163,11 +164,11 @@ def score_scan(
         check_same_grid(own, regions)
         table = read_table(listed, numeric=("index", "n_voxels", "n_beyond"))
         numbers = table["index"].to_numpy(int)
-        counted = np.where(labels > 0, own.data, 0)
-        size = _sums(counted, None, numbers)
         whole = (table["n_voxels"] + table["n_beyond"]).to_numpy(float)
-        true = _sums(counted, measured.data, numbers) if measured else np.full(len(numbers), np.nan)
         for method, volume in predicted.items():
+            counted = np.where((labels > 0) & has_value(volume.data), own.data, 0)
+            size = _sums(counted, None, numbers)
+            true = _sums(counted, measured.data, numbers) if measured else np.full(len(numbers), np.nan)
             with np.errstate(invalid="ignore"):  # a region without a voxel
                 rows.append(
                     pd.DataFrame(

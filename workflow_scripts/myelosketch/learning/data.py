@@ -164,34 +164,6 @@ def load_training_scan(name: str, files: Mapping[str, str | Path]) -> TrainingSc
     )
 
 
-def load_fold(names: Sequence[str], files: Mapping[str, Sequence[str | Path]]) -> list[TrainingScan]:
-    """Read the training scans of a fold.
-
-    Parameters
-    ----------
-    names : list of scan names
-    files : dict of lists of paths, one per scan, with the keys mtr, fa, rd, ad, dvr, regions
-
-    Returns
-    -------
-    list of TrainingScan
-
-    Raises
-    ------
-    InputError : there is no scan, lists have different lengths, or the whole fold has no lesion voxel
-    """
-    lengths = {key: len(paths) for key, paths in files.items()}
-    if not names or set(lengths.values()) != {len(names)}:
-        raise InputError(
-            f"a training fold needs one file of each kind per scan; got {len(names)} scans and {lengths}."
-        )
-    scans = [
-        load_training_scan(name, {key: paths[index] for key, paths in files.items()})
-        for index, name in enumerate(names)
-    ]
-    return check_fold(scans)
-
-
 def check_fold(scans: list[TrainingScan]) -> list[TrainingScan]:
     """Return the training scans of a fold after checking that they have a lesion.
 

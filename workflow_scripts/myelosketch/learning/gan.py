@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from myelosketch.learning.crops import FoldCrops
     from myelosketch.learning.networks import DVRModel, PatchDiscriminator
 
-SCHEDULES = ("constant", "cosine")
-
 
 def measured_support(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Return where the maps have tissue and the PET has a value, the only voxels that the discriminator gets.

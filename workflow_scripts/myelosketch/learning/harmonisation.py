@@ -114,7 +114,7 @@ def harmonise(
     Parameters
     ----------
     maps : array (4, x, y, z) in the order of `INPUT_MAPS`, in their units
-    support : bool array (x, y, z); other voxels do not change
+    support : bool array (x, y, z). Other voxels do not change, nor do those where a map is 0, which is no value
     site, model : dict, map -> dict with ``mean`` and ``sd``, of `white_matter_statistics`
 
     Returns
@@ -125,7 +125,8 @@ def harmonise(
     for image, name in zip(result, INPUT_MAPS, strict=True):
         slope = model[name]["sd"] / site[name]["sd"]
         offset = model[name]["mean"] - slope * site[name]["mean"]  # 0 if both are equal
-        image[support] = slope * image[support] + offset
+        known = support & (image != 0)
+        image[known] = slope * image[known] + offset
     return result
 
 

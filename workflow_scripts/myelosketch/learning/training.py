@@ -44,7 +44,7 @@ def train_stage(
     Parameters
     ----------
     method : "dnn2", "unet", "unetroi", "sketcher" or "refiner"
-    scans : list of TrainingScan (`packs.read_packs`, or `data.load_fold`); no other scan is read
+    scans : list of TrainingScan (`packs.read_packs`); no other scan is read
     folder : of model.safetensors, model.json and history.tsv, and of checkpoints/ until the training is finished
     settings : the config's ``training`` section, or the part of it that this method reads (see `stage_settings`)
     seed : int

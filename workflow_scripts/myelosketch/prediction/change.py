@@ -12,6 +12,7 @@ import numpy as np
 
 from myelosketch.errors import InputError
 from myelosketch.evaluation.lesions import label_lesions, size_class
+from myelosketch.io.volumes import has_value
 from myelosketch.prediction.scan_rescan import scan_rescan
 
 FEWEST_WHITE_VOXELS = 500
@@ -104,7 +105,7 @@ def measure_pair(
     ------
     InputError : there is too little white matter for an offset and a limit
     """
-    known = np.isfinite(before) & np.isfinite(after) & (before != 0) & (after != 0)
+    known = has_value(before) & has_value(after)
     before, after = np.where(known, before, 0), np.where(known, after, 0)
     lesions = lesions.cut(known)
     white = white & known & (lesions.labels == 0)

@@ -16,7 +16,7 @@ from myelosketch.imaging.registration.transforms import save_matrix
 from myelosketch.io.names import REGION_CODES, session_of
 from myelosketch.io.provenance import provenance, read_json, write_json
 from myelosketch.io.tables import write_table
-from myelosketch.io.volumes import Volume, load_volume
+from myelosketch.io.volumes import Volume, has_value, load_volume
 from myelosketch.prediction.change import OF_LESIONS, measure_pair, shared_lesions
 
 SOURCES = ("predicted", "measured")
@@ -210,7 +210,9 @@ def change_of(
                 name=f"{before.scan} and {after.scan}",
             )
             row["lesion_volume_ml"] = row["n_lesion_voxels"] * voxel_volume / 1000
-            _add_truth(truth, lesions.labels, row, rows)
+            # of the voxels whose change was measured
+            known = has_value(before.dvr[source]) & has_value(after.dvr[source])
+            _add_truth(truth, lesions.cut(known).labels, row, rows)
             changes.append(pair | {"source": source} | row)
             each += [pair | {"source": source} | lesion for lesion in rows]
     return {"changes": changes, "lesions": each}
@@ -219,7 +221,7 @@ def change_of(
 def _add_truth(
     truth: np.ndarray | None, labels: np.ndarray, row: dict[str, Any], rows: Sequence[dict[str, Any]]
 ) -> None:
-    """Return the true change of all lesions together and of each lesion, where it is known."""
+    """Add the true change of all lesions together and of each lesion, where it is known."""
     row["change_true"] = None if truth is None or not labels.any() else float(truth[labels > 0].mean())
     for lesion in rows:
         inside = labels == lesion["lesion"]

@@ -78,7 +78,7 @@ def predict_new_scan(
     masks = region_masks(regions.data)
     found = describe_maps(
         dict(zip(INPUT_MAPS, maps.data, strict=True)),
-        masks["nawm"] & maps.support,
+        masks["nawm"],
         regions.voxel_size.tolist(),
         native=native_voxels(read_json(files["inspection"])),
     )
@@ -110,6 +110,7 @@ def predict_new_scan(
     content |= scan_numbers(
         dvr,
         masks,
+        maps.support,
         regions.voxel_volume,
         source=content["lesion_source"],
         threshold=threshold,

@@ -25,6 +25,7 @@ REGIONS = {
 def scan_numbers(
     dvr: np.ndarray,
     masks: Mapping[str, np.ndarray],
+    support: np.ndarray,
     voxel_volume: float,
     *,
     source: str,
@@ -37,10 +38,14 @@ def scan_numbers(
 ) -> dict[str, Any]:
     """Return the numbers of lesions and regions and the demyelinated share of one scan.
 
+    Volumes and counts are those of the masks. DVR and shares are over the voxels with a prediction: elsewhere the map
+    is 0, which is not a DVR.
+
     Parameters
     ----------
     dvr : float array (x, y, z), predicted
     masks : dict of bool arrays (x, y, z): ``lesion``, ``nawm``, ``other``
+    support : bool array (x, y, z), where there is a prediction
     voxel_volume : mm3
     source : source of the lesions: mask, flair, or none (lesion numbers are then None)
     threshold : DVR below which a lesion voxel is demyelinated
@@ -74,18 +79,19 @@ def scan_numbers(
         "lesions": [],
     }
     for name, (mask, quantity) in REGIONS.items():
-        values = dvr[masks[mask]]
-        volume = float(values.size * voxel_volume / 1000)
+        values = dvr[masks[mask] & support]
+        volume = float(masks[mask].sum() * voxel_volume / 1000)
         if withheld or not values.size:
             content["regions"][name] = {"volume_ml": volume, "mean_dvr": None}
         else:
             mean = float(values.mean(dtype=float))
             content["regions"][name] = {"volume_ml": volume, "mean_dvr": mean} | with_interval(mean, quantity)
-    if withheld or not lesion.any():
+    seen = lesion & support
+    if withheld or not seen.any():
         return content
-    share = 100 * float((dvr[lesion] < threshold).mean())
+    share = 100 * float((dvr[seen] < threshold).mean())
     content["pct_demyelinated"] = {"value": share} | with_interval(share, "pct_demyelinated")
-    for row in score_lesions(dvr, dvr, numbered, volumes, threshold):
+    for row in score_lesions(dvr, dvr, np.where(support, numbered, 0), volumes, threshold):
         size = size_class(row["volume_mm3"], settings["lesion_sizes_mm3"])
         content["lesions"].append(
             {"lesion": int(row["lesion"]), "volume_mm3": float(row["volume_mm3"]), "size": size}
