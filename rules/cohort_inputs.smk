@@ -135,7 +135,7 @@ def map_units(scan):
 
 
 def registration_settings(*further):
-    """Settings of a linear registration, and the further ones that a rule reads: others must not run it again."""
+    """Settings of a linear registration, and the further ones that a rule reads. Others must not run it again."""
     keys = ("metric", "sampling", "finest_mm", "starts", *further)
     return {key: config["registration"][key] for key in keys}
 
