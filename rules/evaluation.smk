@@ -70,7 +70,7 @@ rule score_scan:
     input:
         unpack(reference_input),
         unpack(truth_of),
-        **derivatives("dvr", "regions", "fractions", "xfm_t1w_to_petref", "xfm_t1w_to_mni"),
+        **derivatives("dvr", "regions", "ad", "fractions", "xfm_t1w_to_petref", "xfm_t1w_to_mni"),
         **PREDICTED,
         # they record which fold's model was used
         sidecars=beside(PREDICTED.values()),

@@ -42,6 +42,7 @@ class Scan:
         self.predictions = {}
         self.dvr = self.write("dvr", self.measured)
         self.regions = self.write("regions", self.labels)
+        self.write("ad", np.ones(SHAPE))
         self.threshold = folder / "threshold.json"
         write_json(self.threshold, {"fold": 1, "mean": MEAN, "sd": SD, "note": None})
         self.truth = {}
@@ -60,7 +61,7 @@ class Scan:
         self.write("reference_sd", np.full(SHAPE, SD))
 
     def files(self):
-        names_ = ("fractions", "places", "reference_mean", "reference_sd")
+        names_ = ("ad", "fractions", "places", "reference_mean", "reference_sd")
         files = {name: self.folder / f"{name}.nii.gz" for name in names_}
         files |= dict.fromkeys(("xfm_t1w_to_petref", "xfm_t1w_to_mni"), self.folder / "xfm.mat")
         return files | {"dvr": self.dvr, "regions": self.regions, "threshold": self.threshold} | self.truth

@@ -55,6 +55,21 @@ def test_masks_hold_the_demyelinated_lesion_voxels(scan):
     assert sidecar["Parameters"]["reference"] == "pooled"
 
 
+def test_voxels_without_mri_maps_are_not_scored(scan):
+    seen = np.indices(SHAPE)[2] >= 6  # the field of view of the MRI ends within the larger lesion
+    scan.write("ad", seen.astype(float))
+    scan.add("refiner", np.where(seen, scan.measured + 0.05, 0))
+    scan.add("visible", scan.measured + 0.05)  # a ceiling has a value everywhere
+    tables = scan.score()
+    found = tables["voxelwise"].set_index(["method", "region"])
+    for method in ("refiner", "visible"):
+        for region, inside in (("brain", scan.labels > 0), ("lesion", scan.lesion)):
+            assert found.loc[(method, region), "n_voxels"] == (inside & seen).sum()
+            assert found.loc[(method, region), "mae"] == pytest.approx(0.05, abs=1e-5)
+    # the cut lesion keeps its volume
+    assert tables["lesions"].query("method == 'refiner'")["volume_mm3"].tolist() == [27 * 27, 27]
+
+
 def test_frauds_look_bad_beside_an_honest_prediction(scan):
     truth = scan.measured
     scan.add("template", np.where(scan.lesion, 0.9, 1.27))  # every lesion voxel called demyelinated

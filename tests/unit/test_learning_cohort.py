@@ -158,6 +158,18 @@ def test_voxels_without_a_measured_dvr_are_in_no_region_loss_or_mean(cohort, not
         assert weighted_l1(predicted, target, weight).item() == pytest.approx(0.1, rel=1e-4)
 
 
+def test_voxels_without_mri_maps_are_in_no_region_loss_or_mean(cohort):
+    names, files = cohort
+    rewrite(files["ad"][0], lambda data: np.where(np.indices(data.shape)[2] > 8, 0, data))
+    scan = load_fold(names, files)[0]
+    assert scan.brain.any()
+    assert not (scan.brain & ~scan.support).any()
+    inside = [scan.maps[0][scan.brain].mean(), scan.dvr[scan.brain].mean()]
+    assert (scan.maps[0][scan.brain] > 0).all()
+    found = fit_normalisation([scan])
+    assert [found.mean[0], found.dvr_mean] == pytest.approx(inside, rel=1e-5)
+
+
 def seen_slices(scan):
     """Slices of a cut scan below the ninth of the whole image."""
     return 9 - np.flatnonzero(make_arrays(1)[2].any(axis=(0, 1)))[0]

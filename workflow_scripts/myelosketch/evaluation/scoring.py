@@ -53,10 +53,11 @@ def score_scan(
 
     Parameters
     ----------
-    files : dict of paths: ``dvr`` (measured), ``regions``; of the fold in which the scan is held out ``threshold``,
-        ``reference_mean``, ``reference_sd``; for places and shells ``fractions``, ``places`` (the template's map),
-        ``xfm_t1w_to_petref``, ``xfm_t1w_to_mni``; of a simulated patient the truth's ``lesions``, ``lesion_table``
-        and ``poses``
+    files : dict of paths: ``dvr`` (measured), ``regions``; ``ad``, on the same grid: where it is not above 0, the MRI
+        maps and so the predictions have no value, and nothing is scored; of the fold in which the scan is held out
+        ``threshold``, ``reference_mean``, ``reference_sd``; for places and shells ``fractions``, ``places`` (the
+        template's map), ``xfm_t1w_to_petref``, ``xfm_t1w_to_mni``; of a simulated patient the truth's ``lesions``,
+        ``lesion_table`` and ``poses``
     predictions : dict, method or ceiling -> path of its DVR map
     tables : dict, each name of :data:`TABLES` -> path of the TSV to write
     masks : dict, ``pet`` or a method -> path of the mask of demyelinated voxels to write
@@ -73,10 +74,13 @@ def score_scan(
     GeometryError : a map is not on the grid of the measured DVR
     """
     check_settings(settings)
-    measured = load_volume(files["dvr"])
+    measured, axial = load_volume(files["dvr"]), load_volume(files["ad"])
     labelled = load_volume(files["regions"], dtype=np.int16)
     check_same_grid(measured, labelled)
+    check_same_grid(measured, axial)
     check_labels(labelled)
+    # a prediction is 0 there, which is not a DVR
+    measured = Volume(np.where(axial.data > 0, measured.data, 0), measured.affine, measured.path)
     references = read_references(files, measured, scan, fold)
     scan_scorer = ScanScorer(
         measured,

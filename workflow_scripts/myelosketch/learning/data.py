@@ -37,7 +37,7 @@ class TrainingScan:
     """Data of a training scan, cut to the box around its brain.
 
     These are ``maps`` (4, x, y, z) in their units, ``support``, ``dvr`` and ``regions`` (x, y, z). Where the PET has
-    no value, ``dvr`` and ``regions`` are 0."""
+    no value, ``dvr`` and ``regions`` are 0. Outside the support ``regions`` are 0."""
 
     name: str
     maps: np.ndarray
@@ -47,7 +47,7 @@ class TrainingScan:
 
     @property
     def brain(self) -> np.ndarray:
-        """Voxels that enter the losses: inside the region map, with a measured DVR."""
+        """Voxels that enter the losses: inside the region map, with MRI maps and a measured DVR."""
         return self.regions > 0
 
 
@@ -148,13 +148,13 @@ def load_training_scan(name: str, files: Mapping[str, str | Path]) -> TrainingSc
     check_same_grid(grid, dvr)
     check_same_grid(grid, regions)
     measured = has_value(dvr.data)
-    brain = (regions.data > 0) & measured
+    brain = (regions.data > 0) & measured & maps.support
     if not brain.any():
         raise InputError(
             f"{regions.path} and {dvr.path} have no brain voxel with a DVR in common, so the scan cannot be used: "
             "check both, and exclude the scan if its PET does not cover the brain."
         )
-    box = bounding_box(maps.support | brain)
+    box = bounding_box(maps.support)
     return TrainingScan(
         name,
         maps.data[(slice(None), *box)],
