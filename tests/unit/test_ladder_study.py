@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from drawings import cut_texts
 
 from myelosketch.errors import InputError
 from myelosketch.evaluation.ladder_plan import plan_ladder, training_of
@@ -14,7 +15,7 @@ from myelosketch.io import names
 from myelosketch.io.tables import write_table
 from myelosketch.learning.ladder import NETWORK_METHODS
 from myelosketch.reporting.figures.ladder_study import build_ladder_study
-from myelosketch.reporting.figures.style import cut_texts, figure_style
+from myelosketch.reporting.figures.style import figure_style
 from myelosketch.reporting.pages.ladder_study import BEGIN, END, ladder_page, with_study
 
 ROOT = Path(__file__).parents[2]

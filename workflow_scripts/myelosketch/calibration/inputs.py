@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 GIVEN = ("T1w", "FLAIR", "lesion_mask")
 OF_LESIONS = ("lesions", "lesion_table")
 TRUTH = ("poses", "rescan", "noisefree", "visible", "tissue", *OF_LESIONS)
-FIGURES = ("histograms", "relation", "lesions", "risk", "ladder", "maps")
 # what the study needs, which is less than a finished run
 FINISH = (
     "simulate the cohort first (snakemake --cores all simulated_cohort cohort), and with simulation.level: signals "

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from myelosketch.calibration import cohort_lesions, relations, tissue_table
-from myelosketch.calibration.inputs import FIGURES
+from myelosketch.calibration.figure_names import FIGURES
 from myelosketch.calibration.participant import load_participant
 from myelosketch.io.tables import read_table, write_table
 
