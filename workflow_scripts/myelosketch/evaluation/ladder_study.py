@@ -20,7 +20,7 @@ from myelosketch.evaluation.ladder_scores import (
     rank_correlation,
     visible_moments,
 )
-from myelosketch.evaluation.masks import check_labels, check_prediction
+from myelosketch.evaluation.masks import check_labels, check_prediction, read_measured
 from myelosketch.evaluation.scoring import VISIBLE, ScanScorer, read_references
 from myelosketch.io.tables import read_table, write_table
 from myelosketch.io.volumes import check_same_grid, load_volume
@@ -123,7 +123,7 @@ def score_lesions(
     -------
     list of dict, one per map: ``method`` and the scores of :data:`SCAN_COLUMNS`; NaN without a lesion voxel
     """
-    measured, labelled = load_volume(files["dvr"]), load_volume(files["regions"], dtype=np.int16)
+    measured, labelled = read_measured(files), load_volume(files["regions"], dtype=np.int16)
     visible = load_volume(files[VISIBLE])
     for other in (labelled, visible):
         check_same_grid(measured, other)

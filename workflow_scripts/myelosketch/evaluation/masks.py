@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from myelosketch.errors import InputError
 from myelosketch.io.names import REGION_CODES
-from myelosketch.io.volumes import has_value
-
-if TYPE_CHECKING:
-    from myelosketch.io.volumes import Volume
+from myelosketch.io.volumes import Volume, check_same_grid, has_value, load_volume
 
 # order of the rows of every table with a region; "brain" is the union of the other three
 REGIONS = ("brain", "lesion", "nawm", "other")
@@ -92,3 +90,19 @@ def check_prediction(volume: Volume, labels: np.ndarray, method: str) -> None:
             f"{volume.path} has {missing} brain voxels without a finite DVR; expected a value in every one: "
             f"run the prediction of {method} again, and its training if that does not help."
         )
+
+
+def read_measured(files: Mapping[str, str | Path]) -> Volume:
+    """Return the measured DVR, 0 where the MRI maps have no value: a prediction is 0 there, which is not a DVR.
+
+    Parameters
+    ----------
+    files : dict of paths: ``dvr`` and ``ad``
+
+    Raises
+    ------
+    GeometryError : the two have different grids
+    """
+    measured, axial = load_volume(files["dvr"]), load_volume(files["ad"])
+    check_same_grid(measured, axial)
+    return Volume(np.where(axial.data > 0, measured.data, 0), measured.affine, measured.path)

@@ -20,7 +20,9 @@ from myelosketch.evaluation.demyelination import (
 )
 from myelosketch.evaluation.kinds import true_kinds
 from myelosketch.evaluation.lesions import CONNECTIVITY, label_lesions, score_lesions, size_class
-from myelosketch.evaluation.masks import check_labels, check_prediction, region_masks, scorable_labels
+from myelosketch.evaluation.masks import (
+    check_labels, check_prediction, read_measured, region_masks, scorable_labels,
+)  # fmt: skip
 from myelosketch.evaluation.places import ScanPlaces
 from myelosketch.evaluation.reference import REFERENCES, place_reference
 from myelosketch.evaluation.regions import score_regions
@@ -74,13 +76,10 @@ def score_scan(
     GeometryError : a map is not on the grid of the measured DVR
     """
     check_settings(settings)
-    measured, axial = load_volume(files["dvr"]), load_volume(files["ad"])
+    measured = read_measured(files)
     labelled = load_volume(files["regions"], dtype=np.int16)
     check_same_grid(measured, labelled)
-    check_same_grid(measured, axial)
     check_labels(labelled)
-    # a prediction is 0 there, which is not a DVR
-    measured = Volume(np.where(axial.data > 0, measured.data, 0), measured.affine, measured.path)
     references = read_references(files, measured, scan, fold)
     scan_scorer = ScanScorer(
         measured,
