@@ -21,7 +21,11 @@ from myelosketch.evaluation.demyelination import (
 from myelosketch.evaluation.kinds import true_kinds
 from myelosketch.evaluation.lesions import CONNECTIVITY, label_lesions, score_lesions, size_class
 from myelosketch.evaluation.masks import (
-    check_labels, check_prediction, read_measured, region_masks, scorable_labels,
+    check_labels,
+    check_prediction,
+    read_measured,
+    region_masks,
+    scorable_labels,
 )  # fmt: skip
 from myelosketch.evaluation.places import ScanPlaces
 from myelosketch.evaluation.reference import REFERENCES, place_reference
@@ -55,11 +59,9 @@ def score_scan(
 
     Parameters
     ----------
-    files : dict of paths: ``dvr`` (measured), ``regions``; ``ad``, on the same grid: where it is not above 0, the MRI
-        maps and so the predictions have no value, and nothing is scored; of the fold in which the scan is held out
-        ``threshold``, ``reference_mean``, ``reference_sd``; for places and shells ``fractions``, ``places`` (the
-        template's map), ``xfm_t1w_to_petref``, ``xfm_t1w_to_mni``; of a simulated patient the truth's ``lesions``,
-        ``lesion_table`` and ``poses``
+    files : dict of paths: ``dvr`` (measured), ``ad`` (see `read_measured`), ``regions``; of the fold in which the scan
+        is held out ``threshold``, ``reference_mean``, ``reference_sd``; for places and shells ``fractions``, ``places``,
+        ``xfm_t1w_to_petref``, ``xfm_t1w_to_mni``; of a simulated patient ``lesions``, ``lesion_table``, ``poses``
     predictions : dict, method or ceiling -> path of its DVR map
     tables : dict, each name of :data:`TABLES` -> path of the TSV to write
     masks : dict, ``pet`` or a method -> path of the mask of demyelinated voxels to write
