@@ -59,8 +59,8 @@ def score_scan(
 
     Parameters
     ----------
-    files : dict of paths: ``dvr`` (measured), ``ad`` (see `read_measured`), ``regions``; of the fold in which the scan
-        is held out ``threshold``, ``reference_mean``, ``reference_sd``; for places and shells ``fractions``, ``places``,
+    files : dict of paths: ``dvr`` (measured), ``ad`` (see `read_measured`), ``regions``; of the fold in which the
+        scan is held out ``threshold`` and ``reference_mean``, ``reference_sd``; for places ``fractions``, ``places``,
         ``xfm_t1w_to_petref``, ``xfm_t1w_to_mni``; of a simulated patient ``lesions``, ``lesion_table``, ``poses``
     predictions : dict, method or ceiling -> path of its DVR map
     tables : dict, each name of :data:`TABLES` -> path of the TSV to write
